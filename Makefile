@@ -1,0 +1,83 @@
+# Each target does its own set-up: it needs Python 3.11 or newer, make, and nothing else.
+#
+#   make test PYTHON=python3.12 VENV=.venv-3.12     another interpreter, in a virtual environment of its own
+
+PYTHON ?= python3
+VENV ?= .venv
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PIP := $(BIN)/python -m pip --quiet --quiet
+CODE := $(wildcard src tests examples bench docs conftest.py)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check docs format clean constraints
+
+help: ## Say what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+
+demo: $(STAMP) ## Follow a real trust from its list of schools to working access
+	@$(BIN)/python examples/quickstart.py
+
+test: $(STAMP) ## Run all tests, examples in the documentation included
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest
+
+check: $(STAMP) ## Formatting, linting, types, tests, coverage and documentation
+	@echo "== Formatting"
+	@$(BIN)/ruff format --check --quiet $(CODE) || { echo "Not formatted; run: make format"; exit 1; }
+	@echo "== Linting"
+	@$(BIN)/ruff check --quiet $(CODE)
+	@echo "== Types"
+	@$(BIN)/mypy --no-error-summary
+	@echo "== Tests"
+	@$(MAKE) --no-print-directory test
+	@echo "== Coverage"
+	@$(BIN)/coverage report
+	@echo "== Documentation"
+	@$(MAKE) --no-print-directory docs
+	@echo "== All checks passed"
+
+docs: $(STAMP) ## Build the documentation, warnings being errors
+	@$(BIN)/sphinx-build --fresh-env --fail-on-warning --keep-going --quiet -b html docs docs/_build/html
+	@echo "Built docs/_build/html/index.html"
+
+format: $(STAMP) ## Format the code and mend what the linter can
+	@$(BIN)/ruff check --fix-only --quiet $(CODE)
+	@$(BIN)/ruff format --quiet $(CODE)
+
+clean: ## Remove everything that was made, virtual environments included
+	@rm -rf .venv .venv-* $(VENV) build dist docs/_build htmlcov
+	@rm -rf .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@find src tests examples docs -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+# The build backend comes from the constraints too, so that installing is repeatable from end to end.
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys' 2>/dev/null \
+	  || { echo "No Python found as '$(PYTHON)'. Install Python 3.11 or newer, or name one: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "datashare needs Python 3.11 or newer, and '$(PYTHON)' is $$($(PYTHON) -V 2>&1). Name a newer one: make PYTHON=python3.12"; exit 1; }
+	@echo "Setting up $(VENV) with $$($(PYTHON) -V) …"
+	@$(PYTHON) -m venv --clear $(VENV) \
+	  || { rm -rf $(VENV); echo "This Python cannot make virtual environments. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	@$(PIP) install --constraint constraints.txt hatchling editables
+	@$(PIP) install --constraint constraints.txt --no-build-isolation --editable '.[dev]'
+	@touch $@
+
+# To take up new versions: resolve on the oldest Python, then let each newer one add only what it needs besides,
+# so that every Python gets the same versions. A pin for a package that some Python does not need does no harm.
+constraints: ## Pin today's versions of everything in constraints.txt
+	@set -e; dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
+	pythons=$$(.ci/run --list); : > "$$dir/pins"; \
+	for python in $$pythons; do \
+	  echo "Resolving with $$("$$python" -V) …"; \
+	  "$$python" -m venv --clear "$$dir/venv"; \
+	  "$$dir/venv/bin/python" -m pip -qq install --constraint "$$dir/pins" '.[dev]'; \
+	  "$$dir/venv/bin/python" -m pip -qq freeze --exclude datashare > "$$dir/frozen"; \
+	  sort -f -u "$$dir/pins" "$$dir/frozen" > "$$dir/both"; mv "$$dir/both" "$$dir/pins"; \
+	done; \
+	{ echo "# Exact versions of everything that a development installation holds, for every supported Python."; \
+	  echo "# Made by: make constraints"; cat "$$dir/pins"; } > constraints.txt; \
+	echo "Wrote constraints.txt: $$(wc -l < "$$dir/pins") pins"

@@ -1,0 +1,40 @@
+"""Settings of Sphinx."""
+
+import sys
+from importlib.metadata import version as installed_version
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+
+project = "datashare"
+author = "The datashare authors"
+copyright = f"2026, {author}"  # noqa: A001 - Sphinx's name for it
+release = version = installed_version("datashare")
+language = "en-GB"
+
+# No intersphinx: the documentation builds without a network.
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "transitions",
+]
+exclude_patterns = ["_build"]
+default_role = "literal"  # `name` in a docstring is code
+
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented"
+autodoc_default_options = {"members": True, "show-inheritance": True}
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+napoleon_use_ivar = True
+# Several modules have an attribute of the same name, and a type's short name may then mean any of them.
+suppress_warnings = ["ref.python"]
+
+html_theme = "furo"
+html_title = f"datashare {release}"
+html_show_sourcelink = False

@@ -1,0 +1,29 @@
+"""The register: reads the downloads of *Get Information About Schools* (GIAS).
+
+`read_register` reads what a host needs in one call. The generators beside it stream one file each.
+Columns are found by name, never by position.
+A row that cannot be right is reported, never repaired by a guess.
+"""
+
+from __future__ import annotations
+
+from ._establishments import read_establishments
+from ._groups import GroupLink, read_group_links, read_groups
+from ._register import Register, read_register
+from ._sources import RegisterFile
+from ._successors import EstablishmentLink, read_links, successors
+from ._tables import ReadingProgress
+
+__all__ = [
+    "EstablishmentLink",
+    "GroupLink",
+    "ReadingProgress",
+    "Register",
+    "RegisterFile",
+    "read_establishments",
+    "read_group_links",
+    "read_groups",
+    "read_links",
+    "read_register",
+    "successors",
+]

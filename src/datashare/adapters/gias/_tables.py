@@ -1,0 +1,201 @@
+"""A download as a table: columns by name, rows of the right length, bad ones reported."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from operator import itemgetter
+from typing import NoReturn
+
+import attrs
+
+from datashare.errors import BadRow, MissingColumns, RegisterUnreadable
+
+from ._cells import BadCell
+from ._sources import RegisterFile, Text, open_text
+
+Report = Callable[[BadRow], None]
+"""Told of each bad row; it raises where bad rows are refused."""
+
+PROGRESS_EVERY = 1_000
+TWICE = "stands in an earlier row too, with other data"
+
+_DAY = re.compile(r"(?<![0-9])([12][0-9]{3})([01][0-9])([0-3][0-9])(?![0-9])")
+
+
+@attrs.frozen(kw_only=True)
+class ReadingProgress:
+    """How far the reading of one file has come (K6).
+
+    Attributes:
+        file: The file's name.
+        rows: The data rows read so far.
+        bytes_read: The bytes read so far, of the unpacked content.
+        total_bytes: The size of the unpacked content.
+    """
+
+    file: str
+    rows: int
+    bytes_read: int
+    total_bytes: int
+
+
+Progress = Callable[[ReadingProgress], None]
+
+
+@attrs.frozen(kw_only=True)
+class Layout:
+    """What one kind of download looks like, by column names.
+
+    Attributes:
+        what: The download, as people know it.
+        argument: The name of the argument that it is handed in as.
+        cells: The columns used, in the order in which a row is handed on; each by the names that it goes by.
+        needed: The columns without which the file is refused; of each tuple, one must be there.
+        may_lack: A last column, not used, that the header may name while every row lacks it.
+    """
+
+    what: str
+    argument: str
+    cells: tuple[tuple[str, ...], ...]
+    needed: tuple[tuple[str, ...], ...]
+    may_lack: str = ""
+
+
+def refuse(bad: BadRow) -> NoReturn:
+    """Report a bad row by raising it."""
+    raise bad
+
+
+class Table:
+    """The rows of one download.
+
+    Attributes:
+        file: What messages call it.
+        day: The day in the file's name, if any.
+        rows_read: The data rows so far, bad ones included.
+    """
+
+    def __init__(self, text: Text, layout: Layout, report: Report, progress: Progress | None) -> None:
+        self.file = text.file
+        self.day = _day_in(text.names)
+        self.rows_read = 0
+        self._text = text
+        self._report = report
+        self._progress = progress
+        self._reader = csv.reader(text.lines, strict=True)
+        self._header = self._read_header()
+        self._may_lack = layout.may_lack
+        self._names = self._find_columns(layout)
+
+    def has(self, column: str) -> bool:
+        """Tell whether the header names *column*."""
+        return column in self._header
+
+    def bad(self, bad: BadCell) -> None:
+        """Report a cell of the present row."""
+        self._report(BadRow(self.file, self._reader.line_num, bad.column, bad.value, bad.why))
+
+    def rows(self) -> Iterator[tuple[str, ...]]:
+        """Give the cells of the layout of each row; a column that is not there gives empty text."""
+        indexes = [self._header.index(name) if name in self._header else -1 for name in self._names]
+        pick = itemgetter(*indexes)
+        padded = -1 in indexes
+        width = 0
+        self._tell()
+        for row in self._read():
+            width = width or self._width(row)
+            if len(row) != width:
+                self.bad(BadCell("", "", f"has {len(row)} fields where {width} are expected"))
+                continue
+            if padded:
+                row.append("")
+            yield pick(row)
+        if not self.rows_read:
+            raise RegisterUnreadable(self.file, "it has a header but no rows. Download it again.")
+        self._tell()
+
+    def _read(self) -> Iterator[list[str]]:
+        """Give the rows that are well-formed and not empty, and go on after one that is not."""
+        while True:
+            before = self._reader.line_num
+            try:
+                for row in self._reader:
+                    before = self._reader.line_num
+                    if not any(row):
+                        continue
+                    self.rows_read += 1
+                    if not self.rows_read % PROGRESS_EVERY:
+                        self._tell()
+                    yield row
+            except csv.Error as exc:
+                self.rows_read += 1
+                self.bad(BadCell("", "", f"that begins in line {before + 1} is not well-formed CSV ({exc})"))
+            else:
+                return
+
+    def _width(self, first: list[str]) -> int:
+        """Settle by the first row how long rows are: as the header, or all without its last column."""
+        width = len(self._header)
+        if self._may_lack and self._header[-1] == self._may_lack and len(first) == width - 1:
+            return width - 1
+        return width
+
+    def _read_header(self) -> list[str]:
+        try:
+            header = next((row for row in self._reader if row), None)
+        except csv.Error as exc:
+            raise RegisterUnreadable(self.file, f"its header is not well-formed CSV ({exc}).") from exc
+        if header is None:
+            raise RegisterUnreadable(self.file, "it holds nothing but empty lines. Download it again.")
+        return [name.strip() for name in header]
+
+    def _find_columns(self, layout: Layout) -> list[str]:
+        missing = [names[0] for names in layout.needed if not any(name in self._header for name in names)]
+        if missing:
+            raise MissingColumns(self.file, missing, layout.what)
+        found = [next((name for name in names if name in self._header), names[0]) for names in layout.cells]
+        twice = next((name for name in found if self._header.count(name) > 1), None)
+        if twice:
+            raise RegisterUnreadable(
+                self.file, f'its header has "{twice}" more than once. Remove the one that is not meant.'
+            )
+        return found
+
+    def _tell(self) -> None:
+        if self._progress:
+            self._progress(
+                ReadingProgress(
+                    file=self.file,
+                    rows=self.rows_read,
+                    bytes_read=self._text.position(),
+                    total_bytes=self._text.total,
+                )
+            )
+
+
+@contextmanager
+def open_table(
+    given: RegisterFile, layout: Layout, report: Report = refuse, progress: Progress | None = None
+) -> Iterator[Table]:
+    """Open a download as a table.
+
+    Raises:
+        InvalidValue: It is neither a path nor a file opened in binary mode.
+        RegisterUnreadable: It is missing, damaged, empty, or not text in a known encoding.
+        MissingColumns: Columns that are needed are not there.
+    """
+    with open_text(given, layout.argument) as text:
+        yield Table(text, layout, report, progress)
+
+
+def _day_in(names: Sequence[str]) -> date | None:
+    for found in (match for name in names for match in _DAY.finditer(name)):
+        try:
+            return date(*map(int, found.groups()))
+        except ValueError:
+            continue
+    return None

@@ -1,0 +1,164 @@
+"""Registers and people in memory, replaced as a whole or person by person."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date
+
+import attrs
+
+from datashare.domain import checks
+from datashare.domain.institutions import Group, GroupId, Institution, SuccessorLink
+from datashare.domain.instants import to_day
+from datashare.domain.people import Person, PersonId, SchoolSite
+
+
+@attrs.frozen(kw_only=True)
+class _Register:
+    """One state of the register, replaced as a whole."""
+
+    institutions: Mapping[int, Institution]
+    linked: Mapping[GroupId, tuple[Institution, ...]]
+    groups: Mapping[GroupId, Group]
+    clusters: Mapping[GroupId, Mapping[str, frozenset[int]]]
+    successors: Mapping[int, tuple[SuccessorLink, ...]]
+    day: date | None
+
+
+class MemoryInstitutionDirectory:
+    """A register in memory, as a `datashare.ports.InstitutionDirectory`."""
+
+    def __init__(
+        self,
+        institutions: Iterable[Institution],
+        *,
+        groups: Iterable[Group],
+        clusters: Mapping[GroupId, Mapping[str, Iterable[int]]] | None = None,
+        successors: Iterable[SuccessorLink] = (),
+        register_day: date | None = None,
+    ) -> None:
+        """Hold these facts; see `replace`."""
+        self.replace(
+            institutions, groups=groups, clusters=clusters, successors=successors, register_day=register_day
+        )
+
+    def replace(
+        self,
+        institutions: Iterable[Institution],
+        *,
+        groups: Iterable[Group],
+        clusters: Mapping[GroupId, Mapping[str, Iterable[int]]] | None = None,
+        successors: Iterable[SuccessorLink] = (),
+        register_day: date | None = None,
+    ) -> None:
+        """Put a newer register in the place of the present one, all at once.
+
+        Args:
+            institutions: Everything that the register holds, or as much as matters.
+            groups: The groups.
+            clusters: Each group's own sets of schools: their URNs, by name.
+            successors: The register's links between predecessors and successors.
+            register_day: The day of the register, in Europe/London.
+        """
+        by_urn = {one.urn: one for one in institutions}
+        linked: dict[GroupId, list[Institution]] = defaultdict(list)
+        for institution in by_urn.values():
+            for group in institution.groups:
+                linked[group].append(institution)
+        by_predecessor: dict[int, list[SuccessorLink]] = defaultdict(list)
+        for link in successors:
+            by_predecessor[link.predecessor].append(link)
+        self._register = _Register(
+            institutions=by_urn,
+            linked={group: tuple(found) for group, found in linked.items()},
+            groups={group.id: group for group in groups},
+            clusters={
+                group: {name: frozenset(urns) for name, urns in named.items()}
+                for group, named in (clusters or {}).items()
+            },
+            successors={urn: tuple(found) for urn, found in by_predecessor.items()},
+            day=None if register_day is None else to_day(register_day, "register_day"),
+        )
+
+    def group(self, group: GroupId, /) -> Group | None:
+        """Tell what the register holds under this identity, if anything."""
+        return self._register.groups.get(group)
+
+    def linked(self, group: GroupId, /) -> Sequence[Institution]:
+        """List the institutions linked with *group*, whatever their status or joining day."""
+        return self._register.linked.get(group, ())
+
+    def institutions(self, urns: Collection[int], /) -> Mapping[int, Institution]:
+        """Find institutions by URN."""
+        held = self._register.institutions
+        return {urn: held[urn] for urn in urns if urn in held}
+
+    def clusters(self, group: GroupId, /) -> Mapping[str, frozenset[int]]:
+        """Give the group's own sets of schools: the URNs of each, by name (B6)."""
+        return dict(self._register.clusters.get(group, {}))
+
+    def successors(self, urns: Collection[int], /) -> Sequence[SuccessorLink]:
+        """List the links whose predecessor is one of *urns* (E5)."""
+        held = self._register.successors
+        return [link for urn in dict.fromkeys(urns) for link in held.get(urn, ())]
+
+    def register_day(self) -> date | None:
+        """Tell the day of the register, in Europe/London, where it is known."""
+        return self._register.day
+
+
+class MemoryPeopleDirectory:
+    """People and school sites in memory, as a `datashare.ports.PeopleDirectory`."""
+
+    def __init__(self, people: Iterable[Person] = (), *, sites: Iterable[SchoolSite] = ()) -> None:
+        """Hold these people and sites."""
+        self._lock = threading.Lock()
+        self._people: dict[PersonId, Person] = {}
+        self._by_school: dict[int, dict[PersonId, Person]] = defaultdict(dict)
+        self._sites: dict[int, SchoolSite] = {}
+        self.put(*people)
+        self.put_sites(*sites)
+
+    def put(self, *people: Person) -> None:
+        """Add people, or put them in the place of those with the same ids."""
+        with self._lock:
+            for person in people:
+                self._people[person.id] = person
+                if isinstance(person.id.site, int):
+                    self._by_school[person.id.site][person.id] = person
+
+    def remove(self, *ids: PersonId) -> None:
+        """Forget people; who is not known is passed over."""
+        with self._lock:
+            for who in ids:
+                self._people.pop(who, None)
+                if isinstance(who.site, int):
+                    self._by_school[who.site].pop(who, None)
+
+    def put_sites(self, *sites: SchoolSite) -> None:
+        """Add school sites, or put them in the place of those with the same URNs."""
+        with self._lock:
+            self._sites.update((site.urn, site) for site in sites)
+
+    def remove_site(self, urn: int) -> None:
+        """Forget a school's site; what is not known is passed over."""
+        checks.require_urn(urn)
+        with self._lock:
+            self._sites.pop(urn, None)
+
+    def at_schools(self, urns: Collection[int], /) -> Mapping[int, Sequence[Person]]:
+        """List the people of each school's site."""
+        with self._lock:
+            return {urn: tuple(self._by_school[urn].values()) for urn in urns if urn in self._by_school}
+
+    def people(self, ids: Collection[PersonId], /) -> Mapping[PersonId, Person]:
+        """Find people of any site by their ids."""
+        with self._lock:
+            return {who: self._people[who] for who in ids if who in self._people}
+
+    def sites(self, urns: Collection[int], /) -> Mapping[int, SchoolSite]:
+        """Find the MIS sites of schools."""
+        with self._lock:
+            return {urn: self._sites[urn] for urn in urns if urn in self._sites}

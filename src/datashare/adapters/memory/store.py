@@ -1,0 +1,246 @@
+"""Agreements in memory: atomic, versioned, and safe to use from many threads."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Sequence
+from datetime import date
+
+import attrs
+
+from datashare.domain.agreements import Agreement, AgreementId, Event
+from datashare.domain.institutions import GroupId
+from datashare.domain.instants import Instant, to_day, to_instant
+from datashare.domain.notices import ASKING, Notice
+from datashare.errors import InvalidValue
+from datashare.ports import Change, KeptOutcome, LeasedNotice, Loaded, NoticeStatus, StoredNotice
+
+
+@attrs.define
+class _Entry:
+    """A notice as the store holds it; replaced as a whole, never handed out."""
+
+    stored: StoredNotice
+    lease: str | None = None
+    leased_until: Instant | None = None
+
+
+class MemoryAgreementStore:
+    """Agreements in memory, as a `datashare.ports.AgreementStore`.
+
+    Every call takes one lock, so that each is atomic and the calls of many threads are in some order.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._states: dict[AgreementId, Agreement] = {}
+        self._events: dict[AgreementId, tuple[Event, ...]] = {}
+        self._kept: dict[tuple[GroupId, str], dict[AgreementId, KeptOutcome]] = defaultdict(dict)
+        self._notices: dict[str, _Entry] = {}
+        self._registers: dict[GroupId, date] = {}
+        self._leases = 0
+
+    def load(self, ids: Collection[AgreementId], /, *, command_id: str | None = None) -> Loaded:
+        """Load agreements of one group, with the outcomes kept in it under *command_id*."""
+        groups = {one.group for one in ids}
+        if len(groups) > 1:
+            raise InvalidValue("The agreements to load", ids, "agreements of one group")
+        with self._lock:
+            return Loaded(
+                agreements={one: self._states[one] for one in ids if one in self._states},
+                kept=tuple(
+                    outcome
+                    for group in groups
+                    for outcome in self._kept.get((group, command_id or ""), {}).values()
+                ),
+            )
+
+    def append(self, changes: Sequence[Change], /) -> frozenset[AgreementId]:
+        """Save *changes*, at most one for each agreement; answer the agreements that lost a race."""
+        if len({change.id for change in changes}) < len(changes):
+            raise InvalidValue("The changes to save", len(changes), "at most one for each agreement")
+        for change in changes:
+            _check_numbers(change)
+        with self._lock:
+            losers = frozenset(change.id for change in changes if self._lost(change))
+            for change in changes:
+                if change.id not in losers:
+                    self._save(change)
+        return losers
+
+    def _lost(self, change: Change) -> bool:
+        present = self._states.get(change.id)
+        return (present.version if present else 0) != change.decided_on
+
+    def _save(self, change: Change) -> None:
+        self._states[change.id] = change.after
+        self._events[change.id] = (*self._events.get(change.id, ()), *change.events)
+        self._kept[change.id.group, change.kept.command_id].setdefault(change.id, change.kept)
+        if change.closes:
+            self._cancel(change)
+        for notice in change.notices:
+            waiting = StoredNotice(
+                id=notice.id,
+                agreement=notice.agreement,
+                notice=notice,
+                status=NoticeStatus.WAITING,
+                due_at=notice.created_at,
+            )
+            self._notices[notice.id] = _Entry(waiting)
+
+    def _cancel(self, change: Change) -> None:
+        """Cancel what asks for an answer to the closed request and was not delivered (O7)."""
+        for entry in self._notices.values():
+            notice, status = entry.stored.notice, entry.stored.status
+            is_waiting = status in {NoticeStatus.WAITING, NoticeStatus.LEASED}
+            if notice and is_waiting and notice.request == change.closes and notice.kind in ASKING:
+                at = change.events[-1].at
+                entry.stored = attrs.evolve(entry.stored, status=NoticeStatus.CANCELLED, settled_at=at)
+                entry.lease = entry.leased_until = None
+
+    def states(self, group: GroupId, /) -> Sequence[Agreement]:
+        """List every agreement of *group* that has a history, in the order of URNs."""
+        with self._lock:
+            found = [state for state in self._states.values() if state.group == group]
+        return sorted(found, key=lambda state: state.urn)
+
+    def states_at(self, urn: int, /) -> Sequence[Agreement]:
+        """List every agreement of institution *urn* that has a history, in the order of the groups' text."""
+        with self._lock:
+            found = [state for state in self._states.values() if state.urn == urn]
+        return sorted(found, key=lambda state: str(state.group))
+
+    def history(self, agreement: AgreementId, /) -> Iterator[Event]:
+        """Stream the events of one agreement, in the order of their sequence."""
+        with self._lock:
+            return iter(self._events.get(agreement, ()))
+
+    def group_history(self, group: GroupId, /) -> Iterator[Event]:
+        """Stream the events of a group by instant, then URN, then sequence (H2)."""
+        with self._lock:
+            found = [event for key, events in self._events.items() if key.group == group for event in events]
+        return iter(sorted(found, key=lambda event: (event.at, event.agreement.urn, event.sequence)))
+
+    def last_register(self, group: GroupId, /) -> date | None:
+        """Tell the day of the newest register that was applied to *group*, if any was."""
+        with self._lock:
+            return self._registers.get(group)
+
+    def note_register(self, group: GroupId, day: date, /) -> None:
+        """Note that the register of *day* was applied to *group*; an older day changes nothing."""
+        to_day(day)
+        with self._lock:
+            self._registers[group] = max(day, self._registers.get(group, day))
+
+    def notices(self, group: GroupId, /, *, status: NoticeStatus | None = None) -> Sequence[StoredNotice]:
+        """List the notices of *group*, by due instant, then id; of one status, if one is named (O3)."""
+        with self._lock:
+            found = [
+                entry.stored
+                for entry in self._notices.values()
+                if entry.stored.agreement.group == group and status in {None, entry.stored.status}
+            ]
+        return sorted(found, key=lambda stored: (stored.due_at, stored.id))
+
+    def lease(self, *, now: Instant, until: Instant, limit: int) -> Sequence[LeasedNotice]:
+        """Lease up to *limit* notices that are due and not leased, the longest due first (O3)."""
+        now, until = to_instant(now, "now"), to_instant(until, "until")
+        with self._lock:
+            due = sorted(
+                (entry for entry in self._notices.values() if _is_due(entry, now)),
+                key=lambda entry: (entry.stored.due_at, entry.stored.id),
+            )
+            return [self._leased(entry, until) for entry in due[: max(limit, 0)]]
+
+    def _leased(self, entry: _Entry, until: Instant) -> LeasedNotice:
+        self._leases += 1
+        entry.lease, entry.leased_until = f"lease-{self._leases}", until
+        attempts = entry.stored.attempts + 1
+        entry.stored = attrs.evolve(entry.stored, status=NoticeStatus.LEASED, attempts=attempts)
+        return LeasedNotice(notice=_present(entry), lease=entry.lease, attempts=attempts)
+
+    def complete(self, notice: str, /, *, lease: str, at: Instant) -> bool:
+        """Settle a leased notice as delivered; tell whether the lease was still held."""
+        settled = to_instant(at, "at")
+        return self._settle(
+            notice,
+            lease,
+            lambda held: attrs.evolve(held, status=NoticeStatus.DELIVERED, settled_at=settled, error=None),
+        )
+
+    def retry(self, notice: str, /, *, lease: str, due_at: Instant, error: str) -> bool:
+        """Let a leased notice wait until *due_at*; tell whether the lease was still held."""
+        due = to_instant(due_at, "due_at")
+        return self._settle(
+            notice, lease, lambda held: attrs.evolve(held, status=NoticeStatus.WAITING, due_at=due, error=error)
+        )
+
+    def give_up(self, notice: str, /, *, lease: str, at: Instant, error: str) -> bool:
+        """Settle a leased notice as given up; tell whether the lease was still held."""
+        settled = to_instant(at, "at")
+        return self._settle(
+            notice,
+            lease,
+            lambda held: attrs.evolve(held, status=NoticeStatus.GIVEN_UP, settled_at=settled, error=error),
+        )
+
+    def _settle(self, notice: str, lease: str, settle: Callable[[StoredNotice], StoredNotice]) -> bool:
+        with self._lock:
+            entry = self._notices.get(notice)
+            if entry is None or entry.lease is None or entry.lease != lease:
+                return False
+            entry.stored = settle(entry.stored)
+            entry.lease = entry.leased_until = None
+            return True
+
+    def requeue(self, notices: Collection[str], /, *, due_at: Instant) -> int:
+        """Let given-up notices that were not purged wait again, with no attempts; tell how many (O3)."""
+        due_at = to_instant(due_at, "due_at")
+        with self._lock:
+            entries = [self._notices[one] for one in dict.fromkeys(notices) if one in self._notices]
+            given_up = [e for e in entries if e.stored.status is NoticeStatus.GIVEN_UP and e.stored.notice]
+            for entry in given_up:
+                entry.stored = attrs.evolve(
+                    entry.stored, status=NoticeStatus.WAITING, due_at=due_at, attempts=0, settled_at=None
+                )
+            return len(given_up)
+
+    def purge(self, *, settled_before: Instant) -> int:
+        """Erase names and addresses of notices settled before an instant; tell of how many (O6)."""
+        settled_before = to_instant(settled_before, "settled_before")
+        with self._lock:
+            old = [
+                entry
+                for entry in self._notices.values()
+                if entry.stored.notice and entry.stored.settled_at and entry.stored.settled_at < settled_before
+            ]
+            for entry in old:
+                # What the other side said may quote an address.
+                entry.stored = attrs.evolve(entry.stored, notice=None, error=None)
+            return len(old)
+
+
+def _check_numbers(change: Change) -> None:
+    """Refuse a change whose numbers contradict each other; it could only come from a programming error."""
+    numbers = [event.sequence for event in change.events]
+    ids = {change.id, change.kept.agreement, *(event.agreement for event in change.events)}
+    expected = list(range(change.decided_on + 1, change.after.version + 1))
+    if not numbers or numbers != expected or len(ids) > 1:
+        raise InvalidValue("A change's events", numbers, f"those numbered {expected} of one agreement")
+
+
+def _is_due(entry: _Entry, now: Instant) -> bool:
+    match entry.stored.status:
+        case NoticeStatus.WAITING:
+            return entry.stored.due_at <= now
+        case NoticeStatus.LEASED:
+            return entry.leased_until is not None and entry.leased_until <= now
+        case _:
+            return False
+
+
+def _present(entry: _Entry) -> Notice:
+    if entry.stored.notice is None:  # only what is settled is purged, and only what is not is leased
+        raise AssertionError(entry.stored.id)
+    return entry.stored.notice

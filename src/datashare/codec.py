@@ -1,0 +1,210 @@
+"""Commands, events and notices as JSON text, versioned, so that they can be carried and kept.
+
+Instants are ISO 8601 in UTC with six decimals, days ISO 8601, identities their text, enumerations their values.
+What is written by one version of this library is read by every later one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from datetime import date
+from functools import cache
+from typing import Any, TypeVar
+
+import cattrs
+from cattrs.strategies import configure_tagged_union
+
+from datashare.domain.agreements import (
+    Actor,
+    AgreementId,
+    Batch,
+    Command,
+    Event,
+    ImportAgreement,
+    Named,
+    Recipients,
+    RequestId,
+    SystemActor,
+)
+from datashare.domain.institutions import GroupId
+from datashare.domain.instants import Instant, instant_text, parse_instant
+from datashare.domain.notices import Notice
+from datashare.domain.people import PersonId
+from datashare.errors import DatashareError, InvalidValue
+
+__all__ = [
+    "VERSION",
+    "decode_batch",
+    "decode_command",
+    "decode_event",
+    "decode_notice",
+    "encode",
+    "fingerprint",
+]
+
+VERSION = 1
+"""The version of the written form."""
+
+_T = TypeVar("_T")
+
+
+def encode(value: Batch | Command | Event | Notice) -> str:
+    """Write a value as canonical JSON text: keys sorted, no spaces, equal values giving equal text.
+
+    Raises:
+        InvalidValue: It is none of these kinds.
+    """
+    for kind in (Batch, Command, Event, Notice):
+        if isinstance(value, kind):
+            return _canonical({"v": VERSION, "value": converter().unstructure(value, kind)})
+    raise InvalidValue("The value to encode", value, "a Batch, command, event or Notice")
+
+
+def decode_batch(text: str) -> Batch:
+    """Read what `encode` wrote of a `Batch`.
+
+    Raises:
+        InvalidValue: It is no such text.
+    """
+    found: Batch = _decode(text, Batch, "batch")
+    return found
+
+
+def decode_command(text: str) -> Command:
+    """Read what `encode` wrote of a command.
+
+    Raises:
+        InvalidValue: It is no such text.
+    """
+    found: Command = _decode(text, Command, "command")
+    return found
+
+
+def decode_event(text: str) -> Event:
+    """Read what `encode` wrote of an event.
+
+    Raises:
+        InvalidValue: It is no such text.
+    """
+    found: Event = _decode(text, Event, "event")
+    return found
+
+
+def decode_notice(text: str) -> Notice:
+    """Read what `encode` wrote of a `Notice`.
+
+    Raises:
+        InvalidValue: It is no such text.
+    """
+    found: Notice = _decode(text, Notice, "notice")
+    return found
+
+
+def _decode(text: str, kind: Any, name: str) -> Any:
+    expected = f"what encode wrote for kind '{name}', in version {VERSION}"
+    try:
+        written = json.loads(text)
+    except (TypeError, ValueError, RecursionError) as exc:
+        raise InvalidValue(f"The {name} text", text, expected) from exc
+    if not isinstance(written, dict) or written.get("v") != VERSION or "value" not in written:
+        raise InvalidValue(f"The {name} text", text, expected)
+    try:
+        return converter().structure(written["value"], kind)
+    except (cattrs.BaseValidationError, cattrs.StructureHandlerNotFoundError, DatashareError) as exc:
+        raise InvalidValue(f"The {name} text", text, f"{expected} ({_why(exc)})") from exc
+    except (KeyError, TypeError, ValueError, AttributeError) as exc:
+        raise InvalidValue(f"The {name} text", text, expected) from exc
+
+
+def _why(exc: Exception) -> str:
+    if isinstance(exc, cattrs.BaseValidationError):
+        return "; ".join(cattrs.transform_error(exc))
+    return str(exc)
+
+
+def fingerprint(actor: Actor, command: Command) -> tuple[str, str]:
+    """Digest what *actor* asks, to tell a repeated command from a different one (K4).
+
+    Returns:
+        The digest of what the command says to every school, and of all that it says to this one.
+    """
+    whole = converter().unstructure(command, Command)
+    shared = {name: value for name, value in whole.items() if name not in {"urn", "request"}}
+    if isinstance(command, ImportAgreement):
+        shared = {"kind": whole["kind"]}
+    elif isinstance(getattr(command, "recipients", None), Named):
+        shared["recipients"] = "named"
+    return _digest([str(actor), shared]), _digest([str(actor), whole])
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(_canonical(value).encode()).hexdigest()
+
+
+def _canonical(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+@cache
+def converter() -> cattrs.Converter:
+    """Make the converter, once, when it is first needed."""
+    made = cattrs.Converter(forbid_extra_keys=True)
+    for plain in (str, int, bool):
+        made.register_structure_hook(plain, _exactly)
+    for kind in (GroupId, AgreementId, RequestId, PersonId):
+        _as_text(made, kind, str, kind.parse)
+    _as_text(made, SystemActor, str, _system_actor)
+    _as_text(made, Actor, str, _actor)
+    _as_text(made, Instant, instant_text, parse_instant)
+    _as_text(made, date, date.isoformat, _day)
+    made.register_unstructure_hook_factory(_is_set, _sorted_set)
+    for union in (Recipients, Command, Event):
+        configure_tagged_union(union, made, tag_generator=_tag, tag_name="kind")
+    return made
+
+
+def _exactly(value: object, kind: type[_T]) -> _T:
+    """Take a plain value as it is, where the converter would make text of anything."""
+    if type(value) is not kind:
+        raise InvalidValue("A value", value, f"JSON of type {kind.__name__}")
+    return value
+
+
+def _tag(kind: type) -> str:
+    """Name a class in snake case; stored text holds these names, so a class is never renamed."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower()
+
+
+def _as_text(made: cattrs.Converter, kind: Any, write: Callable[[Any], str], read: Callable[[object], object]) -> None:
+    made.register_unstructure_hook(kind, write)
+    made.register_structure_hook(kind, lambda value, _: read(value))
+
+
+def _system_actor(text: object) -> SystemActor:
+    if not isinstance(text, str) or not text.startswith("system:"):
+        raise InvalidValue("A system's name", text, "text such as 'system:nightly'")
+    return SystemActor(text.removeprefix("system:"))
+
+
+def _actor(text: object) -> Actor:
+    if isinstance(text, str) and text.startswith("system:"):
+        return _system_actor(text)
+    return PersonId.parse(text)
+
+
+def _day(text: object) -> date:
+    try:
+        return date.fromisoformat(text)  # type: ignore[arg-type]  # TypeError is caught
+    except (TypeError, ValueError) as exc:
+        raise InvalidValue("A day", text, "ISO 8601 text such as 2026-05-03") from exc
+
+
+def _is_set(kind: Any) -> bool:
+    return getattr(kind, "__origin__", None) is frozenset
+
+
+def _sorted_set(_kind: Any) -> Callable[[frozenset[Any]], list[Any]]:
+    return sorted

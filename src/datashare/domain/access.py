@@ -1,0 +1,252 @@
+"""Pure: what an agreement allows, at present, and why (rules X).
+
+It touches nothing but the standard library and attrs.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Mapping
+from datetime import date
+from types import MappingProxyType
+
+import attrs
+
+from datashare.errors import InvalidValue
+
+from . import checks
+from .agreements import Agreement, AgreementId, has_lapsed
+from .institutions import Group, HiddenBecause, HiddenReason, Institution, Visibility, visibility
+from .instants import Instant, instant_words, london_day
+from .levels import AccessLevel, Capability
+from .people import Permission, Person, PersonId, permissions_of
+from .policy import Policy
+
+
+class AccessCode(enum.Enum):
+    """Why a group's staff may, or may not, use a capability at a school."""
+
+    GRANTED = "granted"
+    NO_AGREEMENT = "no_agreement"
+    LEVEL_TOO_LOW = "level_too_low"
+    NOT_VISIBLE = "not_visible"
+    LAPSED = "lapsed"
+    UNKNOWN_PERSON = "unknown_person"
+    NOT_A_GROUP_USER = "not_a_group_user"
+    NO_PERMISSION = "no_permission"
+    NOT_ASSOCIATED = "not_associated"
+
+
+@attrs.frozen(kw_only=True)
+class AccessReason:
+    """One reason for an answer about access; `str` words it for people.
+
+    Attributes:
+        code: Which reason.
+        level: The level in force that it speaks of.
+        since: When that came into force, in UTC.
+        hidden_since: The register day on which the school was recorded as hidden.
+        visibility: Why the school is hidden.
+    """
+
+    code: AccessCode
+    level: AccessLevel | None = None
+    since: Instant | None = None
+    hidden_since: date | None = None
+    visibility: Visibility | None = None
+
+    def __str__(self) -> str:
+        return _WORDS[self.code].format(
+            level=self.level.label if self.level else "",
+            since=instant_words(self.since) if self.since else "",
+            visibility=self.visibility,
+        )
+
+
+_WORDS = {
+    AccessCode.GRANTED: "{level} is in force since {since}.",
+    AccessCode.NO_AGREEMENT: "No agreement is in force. Send the school a request.",
+    AccessCode.LEVEL_TOO_LOW: "{level} is in force, which does not allow it. Ask for a higher level.",
+    AccessCode.NOT_VISIBLE: "{visibility}",
+    AccessCode.LAPSED: "The school was hidden for too long, so the agreement lapsed. Send a new request.",
+    AccessCode.UNKNOWN_PERSON: "The group's site does not know this person, or they are no longer a user there.",
+    AccessCode.NOT_A_GROUP_USER: "Only a user of the group's own site can log in to its schools.",
+    AccessCode.NO_PERMISSION: "The person lacks Login to MIS: Associated institutions.",
+    AccessCode.NOT_ASSOCIATED: "The school is not among the person's associated institutions.",
+}
+
+
+@attrs.frozen(kw_only=True)
+class AccessAnswer:
+    """Whether a capability may be used at a school, with every reason (X4).
+
+    Attributes:
+        agreement: The group and the school.
+        capability: What was asked about.
+        reasons: Every reason against; or, where it is allowed, the one it rests on.
+    """
+
+    agreement: AgreementId
+    capability: Capability
+    reasons: tuple[AccessReason, ...]
+
+    @property
+    def allowed(self) -> bool:
+        """Whether it is allowed."""
+        return all(reason.code is AccessCode.GRANTED for reason in self.reasons)
+
+    def __str__(self) -> str:
+        may = "may" if self.allowed else "may not"
+        reasons = " ".join(map(str, self.reasons))
+        return f"{self.agreement.group} {may} {self.capability.label} (URN {self.agreement.urn}): {reasons}"
+
+
+def reasons_for(
+    agreement: Agreement, seen: Visibility, capability: Capability, *, policy: Policy
+) -> tuple[AccessReason, ...]:
+    """Give every reason against *capability* at one school, or the one reason for it (X1, X2)."""
+    against = []
+    in_force = agreement.in_force
+    if in_force is None:
+        against.append(AccessReason(code=AccessCode.NO_AGREEMENT))
+    elif capability not in in_force.level.capabilities:
+        against.append(AccessReason(code=AccessCode.LEVEL_TOO_LOW, level=in_force.level))
+    if not seen.visible:
+        against.append(AccessReason(code=AccessCode.NOT_VISIBLE, visibility=seen))
+    if in_force and has_lapsed(agreement, policy=policy, day=seen.day):
+        against.append(AccessReason(code=AccessCode.LAPSED, hidden_since=agreement.hidden_since))
+    if against or in_force is None:
+        return tuple(against)
+    return (AccessReason(code=AccessCode.GRANTED, level=in_force.level, since=in_force.since),)
+
+
+class AccessMap:
+    """What a group's staff may see and do at every school, as it stood at one instant.
+
+    Build it anew after a refresh of the register, after an answer, and at midnight in Europe/London, since links
+    and correction windows begin and end with the day.
+
+    Attributes:
+        group: Whose staff.
+        at: The instant that it shows, in UTC.
+    """
+
+    __slots__ = ("_agreements", "_granted", "_group", "_institutions", "_policy", "at", "day", "group")
+
+    def __init__(
+        self,
+        *,
+        group: Group,
+        policy: Policy,
+        agreements: Iterable[Agreement],
+        institutions: Mapping[int, Institution],
+        at: Instant,
+    ) -> None:
+        """Build the map.
+
+        Args:
+            group: The group, as the register knows it.
+            policy: The group's choices.
+            agreements: All of the group's agreements.
+            institutions: The institutions linked with it, and those it has agreements with, by URN.
+            at: The present instant, in UTC.
+
+        Cost: one pass over the agreements.
+        """
+        self.group = group.id
+        self.at = at
+        self.day = london_day(at)
+        self._group = group
+        self._policy = policy
+        self._institutions = MappingProxyType(dict(institutions))
+        self._agreements = {agreement.urn: agreement for agreement in agreements}
+        granting = {
+            urn: level.capabilities
+            for urn, agreement in self._agreements.items()
+            if (level := agreement.level) and self._grants(agreement)
+        }
+        # X3: logging in can be asked only for a person, so it is no key here.
+        self._granted: dict[Capability, frozenset[int]] = {
+            capability: frozenset(urn for urn, allowed in granting.items() if capability in allowed)
+            for capability in Capability
+            if capability is not Capability.LOG_IN_TO_SCHOOL
+        }
+
+    def _grants(self, agreement: Agreement) -> bool:
+        seen = self._visibility(agreement.urn)
+        return seen.visible and not has_lapsed(agreement, policy=self._policy, day=self.day)
+
+    def _visibility(self, urn: int) -> Visibility:
+        found = self._institutions.get(urn)
+        seen = visibility(urn, found, group=self._group, policy=self._policy, day=self.day)
+        if found or urn in self._agreements:
+            return seen
+        # The map holds only what is linked or has an agreement: of other URNs it knows no more than that.
+        unlinked = HiddenReason(HiddenBecause.NOT_LINKED)
+        kept = (reason for reason in seen.reasons if reason.because is not HiddenBecause.UNKNOWN_URN)
+        return attrs.evolve(seen, reasons=(*kept, unlinked))
+
+    def allows(self, urn: int, capability: Capability) -> bool:
+        """Tell whether the group's staff may use *capability* at school *urn* (X1, X2, X4).
+
+        Cost: two look-ups, whatever the number of schools.
+
+        Raises:
+            InvalidValue: The URN is none; or the capability is none, or is logging in, which only a person can be
+                asked about (X3).
+        """
+        try:
+            if urn in self._granted[capability]:
+                return True
+        except (KeyError, TypeError):
+            self._refuse(capability)
+        checks.require_urn(urn)
+        return False
+
+    def explain(self, urn: int, capability: Capability) -> AccessAnswer:
+        """Give the same answer with every reason (X4).
+
+        Raises:
+            InvalidValue: As `allows`, or the URN is none.
+        """
+        self._refuse(capability)
+        checks.require_urn(urn)
+        return self._answer(urn, capability, ())
+
+    def _refuse(self, capability: object) -> None:
+        checks.require_member(capability, Capability, "capability")
+        if capability is Capability.LOG_IN_TO_SCHOOL:
+            raise InvalidValue("capability", capability, "one of a group; ask may_log_in for a person instead")
+
+    def explain_log_in(self, person: Person | None, urn: int, clusters: Iterable[str]) -> AccessAnswer:
+        """Tell with every reason whether *person* may log in to school *urn* (X3).
+
+        Args:
+            person: The user of the group's site, as it knows them; `None` where it does not.
+            urn: The school.
+            clusters: The group's clusters that the school is in.
+
+        Raises:
+            InvalidValue: The URN is none.
+        """
+        checks.require_urn(urn)
+        return self._answer(urn, Capability.LOG_IN_TO_SCHOOL, self._against(person, urn, clusters))
+
+    def _against(self, person: Person | None, urn: int, clusters: Iterable[str]) -> tuple[AccessReason, ...]:
+        if person is None or not person.is_current(self.day):
+            return (AccessReason(code=AccessCode.UNKNOWN_PERSON),)
+        codes = []
+        if person.id.site != self.group:
+            codes.append(AccessCode.NOT_A_GROUP_USER)
+        held = permissions_of(person, policy=self._policy, day=self.day)
+        if Permission.LOG_IN_ASSOCIATED_INSTITUTIONS not in held:
+            codes.append(AccessCode.NO_PERMISSION)
+        if not person.associations.include(urn, clusters):
+            codes.append(AccessCode.NOT_ASSOCIATED)
+        return tuple(AccessReason(code=code) for code in codes)
+
+    def _answer(self, urn: int, capability: Capability, personal: tuple[AccessReason, ...]) -> AccessAnswer:
+        agreement = self._agreements.get(urn) or Agreement(id=AgreementId(self.group, urn))
+        found = reasons_for(agreement, self._visibility(urn), capability, policy=self._policy)
+        against = tuple(reason for reason in found if reason.code is not AccessCode.GRANTED) + personal
+        return AccessAnswer(agreement=agreement.id, capability=capability, reasons=against or found)

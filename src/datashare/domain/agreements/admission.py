@@ -1,0 +1,153 @@
+"""Pure: whether an action may be tried at all, before any school is looked at (rules P, R1, K2, E7).
+
+It touches nothing but the standard library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from types import MappingProxyType
+
+from datashare.domain.institutions import Group
+from datashare.domain.levels import AccessLevel
+from datashare.domain.people import Permission, Person, PersonId, holds, sender_eligibility
+from datashare.domain.policy import Party, Policy
+
+from .commands import (
+    AddRecipients,
+    Approve,
+    Batch,
+    Command,
+    Decline,
+    EndAgreement,
+    EndCause,
+    ImportAgreement,
+    RecordApproval,
+    RecordVisibility,
+    Remind,
+    RequestAccess,
+    Withdraw,
+)
+from .identity import SystemActor
+from .reasons import Reason, RefusalCode, in_order
+
+PERMISSIONS: Mapping[type[Command], Permission] = MappingProxyType(
+    {
+        RequestAccess: Permission.ADMINISTER_INSTITUTION_DETAILS,  # P1
+        AddRecipients: Permission.ADMINISTER_INSTITUTION_DETAILS,
+        Remind: Permission.ADMINISTER_INSTITUTION_DETAILS,
+        Withdraw: Permission.ADMINISTER_INSTITUTION_DETAILS,
+        Approve: Permission.ADMINISTER_DATA_SHARING_REQUEST,  # P2
+        Decline: Permission.ADMINISTER_DATA_SHARING_REQUEST,
+        RecordApproval: Permission.RECORD_APPROVAL,  # A9
+        ImportAgreement: Permission.IMPORT_AGREEMENTS,  # A10
+        EndAgreement: Permission.END_AGREEMENT,  # E7
+        RecordVisibility: Permission.APPLY_REGISTER,  # E6
+    }
+)
+"""The permission that each command needs, at the site of whoever acts."""
+
+_BY_SCHOOL = (Approve, Decline)
+_CLOSED_GROUP_MAY = (Withdraw, Approve, Decline, EndAgreement, RecordVisibility)  # T5
+
+
+def side_of(command: Command) -> Party:
+    """Tell which side a command comes from."""
+    if isinstance(command, EndAgreement):
+        return Party.SCHOOL if command.cause is EndCause.BY_SCHOOL else Party.GROUP
+    return Party.SCHOOL if isinstance(command, _BY_SCHOOL) else Party.GROUP
+
+
+def refusals_as_a_whole(
+    batch: Batch, *, group: Group, people: Mapping[PersonId, Person], policy: Policy, day: date
+) -> tuple[Reason, ...]:
+    """Give every reason to refuse the whole action, the primary one first (R1); none means go on.
+
+    Who lacks the permission learns nothing else (K2).
+
+    Args:
+        batch: The action.
+        group: The group, as the register knows it.
+        people: The actor and the senders, as their sites know them now (P12).
+        policy: The group's choices.
+        day: The present day, in Europe/London.
+    """
+    forbidden = _not_permitted(batch, people, policy, day)
+    if forbidden:
+        return (forbidden,)
+    reasons = [] if group.is_open else [_group_closed(batch)]
+    for command in batch.commands:
+        reasons += _about_request(command, batch, people, policy, day)
+        if isinstance(command, RecordApproval):
+            reasons += _about_level(command.level, policy)
+    return in_order(dict.fromkeys(reason for reason in reasons if reason))
+
+
+def _group_closed(batch: Batch) -> Reason | None:
+    if all(isinstance(command, _CLOSED_GROUP_MAY) for command in batch.commands):
+        return None
+    return Reason(code=RefusalCode.GROUP_CLOSED)
+
+
+def _about_request(
+    command: Command, batch: Batch, people: Mapping[PersonId, Person], policy: Policy, day: date
+) -> list[Reason]:
+    if not isinstance(command, RequestAccess):
+        return []
+    reasons = _about_level(command.level, policy)
+    answer = sender_eligibility(
+        command.sender, people.get(command.sender), group=batch.group, policy=policy, day=day
+    )
+    if not answer.eligible:  # P9
+        reasons.append(Reason(code=RefusalCode.SENDER_NOT_ELIGIBLE, people=(answer,)))
+    if policy.terms_required and command.terms is None:  # Q8
+        reasons.append(Reason(code=RefusalCode.TERMS_REQUIRED))
+    return reasons
+
+
+def _about_level(level: AccessLevel, policy: Policy) -> list[Reason]:
+    if level in policy.requestable_levels:
+        return []
+    offered = ", ".join(policy.label(one) for one in sorted(policy.requestable_levels))
+    return [Reason(code=RefusalCode.LEVEL_NOT_REQUESTABLE, level=level, detail=offered)]
+
+
+def _not_permitted(
+    batch: Batch, people: Mapping[PersonId, Person], policy: Policy, day: date
+) -> Reason | None:
+    for command in batch.commands:
+        why = _why_not(batch, command, people, policy, day)
+        if why:
+            return Reason(code=RefusalCode.NOT_PERMITTED, detail=f": {why}")
+    return None
+
+
+def _why_not(
+    batch: Batch, command: Command, people: Mapping[PersonId, Person], policy: Policy, day: date
+) -> str:
+    """Tell why the actor may not do *command*, or nothing (P1, P2, P12, A9, E6, E7)."""
+    if batch.agreement_of(command).group != batch.group:
+        return f"{batch.agreement_of(command)} is not an agreement of {batch.group}"
+    if isinstance(batch.actor, SystemActor):
+        return "" if isinstance(command, RecordVisibility) else "only a person may do this"
+    home = command.urn if side_of(command) is Party.SCHOOL else batch.group
+    if batch.actor.site != home:
+        return f"{batch.actor} acts for another site"
+    permission = PERMISSIONS[type(command)]
+    if not holds(people.get(batch.actor), permission, policy=policy, day=day):
+        return f"{batch.actor} does not hold {permission.value}"
+    return _against_policy(command, policy)
+
+
+_WISHES = {EndCause.BY_SCHOOL: Party.SCHOOL, EndCause.BY_GROUP: Party.GROUP}
+
+
+def _against_policy(command: Command, policy: Policy) -> str:
+    if isinstance(command, RecordApproval) and not policy.central_approval:
+        return "the group's policy records no approvals centrally"
+    if isinstance(command, EndAgreement):
+        wished_by = _WISHES.get(command.cause)
+        if wished_by and wished_by not in policy.enders:
+            return f"the group's policy does not let the {wished_by.value} end an agreement"
+    return ""

@@ -1,0 +1,349 @@
+"""Pure: what a command does to an agreement, given the facts (rules Q, N, A, U, T, E).
+
+It touches nothing but the standard library and attrs. `decide` answers with events or with a refusal that holds
+every reason; it looks at one school, after `datashare.domain.agreements.admission` has looked at the action.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any, assert_never
+
+from datashare.domain.institutions import HiddenBecause
+from datashare.domain.levels import AccessLevel
+from datashare.domain.people import PersonId, approvers, recipient_eligibility, same_person
+
+from .commands import (
+    AddRecipients,
+    Approve,
+    Command,
+    Decline,
+    EndAgreement,
+    EndCause,
+    Everyone,
+    HoldersOf,
+    ImportAgreement,
+    Named,
+    NamesRequest,
+    Recipients,
+    RecordApproval,
+    RecordVisibility,
+    Remind,
+    RequestAccess,
+    Withdraw,
+)
+from .events import (
+    AgreementEnded,
+    AgreementImported,
+    ApprovalRecorded,
+    Event,
+    RecipientsAdded,
+    ReminderSent,
+    RequestApproved,
+    RequestDeclined,
+    RequestSent,
+    RequestWithdrawn,
+    VisibilityLost,
+    VisibilityReturned,
+)
+from .facts import Caution, CautionCode, Decided, Facts
+from .reasons import Reason, RefusalCode, Refusal
+from .state import Agreement, OpenRequest, has_lapsed
+from .transitions import TRANSITIONS
+
+
+def decide(agreement: Agreement, command: Command, facts: Facts) -> Decided | Refusal:
+    """Decide *command* for one school (rules Q, N, A, U, T, E).
+
+    Returns:
+        The events that it causes, or the refusal with all reasons; a refusal changes nothing (T2).
+    """
+    reasons = [*_standing_reasons(agreement, command, facts), *_lifecycle_reasons(agreement, command)]
+    match command:
+        case RequestAccess():
+            return _request(agreement, command, facts, reasons)
+        case AddRecipients():
+            return _add_recipients(agreement, command, facts, reasons)
+        case Remind():
+            return _remind(agreement, command, facts, reasons)
+        case Approve():
+            return _approve(agreement, command, facts, reasons)
+        case Decline():
+            events = _written(agreement, facts, RequestDeclined, request=command.request, reason=command.reason)
+            return _unless(reasons, events)
+        case Withdraw():
+            events = _written(agreement, facts, RequestWithdrawn, request=command.request, reason=command.reason)
+            return _unless(reasons, events)
+        case RecordApproval():
+            return _record_approval(agreement, command, facts, reasons)
+        case ImportAgreement():
+            return _unless(reasons, _imported(agreement, command, facts))
+        case EndAgreement():
+            return _end(agreement, command, facts, reasons)
+        case RecordVisibility():
+            return _unless(reasons, _visibility_recorded(agreement, command, facts))
+        case _:
+            assert_never(command)
+
+
+# T5: what brings access about, or asks for it, needs a school that the group sees at present.
+_NEED_VISIBILITY = (RequestAccess, AddRecipients, Remind, Approve, RecordApproval, ImportAgreement)
+# V11: a message asks people to open a page of the school's own site.
+_NEED_SITE = (RequestAccess, AddRecipients, Remind)
+
+
+def _standing_reasons(agreement: Agreement, command: Command, facts: Facts) -> list[Reason]:
+    reasons = []
+    if isinstance(command, _NEED_VISIBILITY) and not facts.visibility.visible:
+        reasons.append(Reason(code=RefusalCode.NOT_VISIBLE, visibility=facts.visibility))
+    if isinstance(command, _NEED_SITE) and facts.site is None:
+        reasons.append(Reason(code=RefusalCode.NO_SCHOOL_SITE))
+    return reasons
+
+
+def _lifecycle_reasons(agreement: Agreement, command: Command) -> list[Reason]:
+    """Refuse what the table does not name, and a request that is not the open one (T, A4)."""
+    named = type(command) in TRANSITIONS[agreement.state]
+    match command:
+        case AddRecipients() | Remind() | Approve() | Decline() | Withdraw():
+            is_open = named and agreement.request is not None and agreement.request.id == command.request
+            return [] if is_open else [_not_open(agreement, command)]
+        case EndAgreement() | RecordVisibility():
+            return [] if named else [Reason(code=RefusalCode.NOTHING_TO_END)]
+        case RequestAccess() | RecordApproval() | ImportAgreement():
+            history = isinstance(command, ImportAgreement) and agreement.version > 0  # A10
+            return _already_open(agreement) + ([Reason(code=RefusalCode.HISTORY_EXISTS)] if history else [])
+        case _:
+            assert_never(command)
+
+
+def _already_open(agreement: Agreement) -> list[Reason]:
+    request = agreement.request
+    if request is None:
+        return []
+    return [Reason(code=RefusalCode.REQUEST_ALREADY_OPEN, request=request.id, level=request.level)]
+
+
+def _not_open(agreement: Agreement, command: NamesRequest) -> Reason:
+    closed = agreement.closed_request(command.request)
+    return Reason(
+        code=RefusalCode.REQUEST_NOT_OPEN,
+        request=command.request,
+        closed=closed,
+        detail=f"There is no request {command.request}.",
+    )
+
+
+def _level_reasons(agreement: Agreement, level: AccessLevel, facts: Facts) -> list[Reason]:
+    """Q7, L4: a level in force is raised, never reduced; one that has lapsed may be restored (X2)."""
+    current = agreement.level
+    if current is None or level > current:
+        return []
+    if level < current:
+        return [Reason(code=RefusalCode.LEVEL_REDUCTION, level=current)]
+    if has_lapsed(agreement, policy=facts.policy, day=facts.day):
+        return []
+    return [Reason(code=RefusalCode.LEVEL_UNCHANGED, level=current)]
+
+
+def _request(
+    agreement: Agreement, command: RequestAccess, facts: Facts, reasons: list[Reason]
+) -> Decided | Refusal:
+    chosen, against = _chosen(command.recipients, command.urn, facts)
+    reasons += _level_reasons(agreement, command.level, facts)
+    reasons += against
+    events = _written(
+        agreement,
+        facts,
+        RequestSent,
+        level=command.level,
+        raises=agreement.level,
+        sender=command.sender,
+        recipients=chosen,
+        terms=command.terms,
+    )
+    nobody = not approvers(facts.people, policy=facts.policy, day=facts.day)
+    return _unless(reasons, events, [Caution(CautionCode.NO_APPROVER)] if nobody else [])  # P10
+
+
+def _chosen(
+    recipients: Recipients, urn: int, facts: Facts
+) -> tuple[tuple[PersonId, ...], list[Reason]]:
+    """Settle who is meant, each person once (Q5, Q10), or say why not (P11)."""
+    eligible = facts.eligible(urn)
+    match recipients:
+        case Everyone():
+            chosen = tuple(eligible)
+        case HoldersOf(roles):
+            held = (who for who, person in eligible.items() if not roles.isdisjoint(person.current_roles(facts.day)))
+            chosen = tuple(held)
+        case Named(people):
+            answers = tuple(
+                recipient_eligibility(who, facts.people.get(who), urn=urn, policy=facts.policy, day=facts.day)
+                for who in dict.fromkeys(people)
+            )
+            unfit = tuple(answer for answer in answers if not answer.eligible)
+            if unfit:
+                return (), [Reason(code=RefusalCode.RECIPIENT_NOT_ELIGIBLE, people=unfit)]
+            chosen = tuple(answer.person for answer in answers)
+        case _:
+            assert_never(recipients)
+    return chosen, [] if chosen else [Reason(code=RefusalCode.NO_ELIGIBLE_RECIPIENT)]
+
+
+def _add_recipients(
+    agreement: Agreement, command: AddRecipients, facts: Facts, reasons: list[Reason]
+) -> Decided | Refusal:
+    chosen, against = _chosen(command.recipients, command.urn, facts)
+    reasons += against
+    request = agreement.request
+    asked = frozenset(request.recipients if request and request.id == command.request else ())
+    skipped = tuple(who for who in chosen if who in asked)
+    new = tuple(who for who in chosen if who not in asked)
+    if chosen and not new:
+        reasons.append(Reason(code=RefusalCode.ALREADY_ASKED))
+    events = _written(agreement, facts, RecipientsAdded, request=command.request, recipients=new)
+    return _unless(reasons, events, _skipping(CautionCode.SKIPPED_ALREADY_ASKED, skipped))
+
+
+def _remind(agreement: Agreement, command: Remind, facts: Facts, reasons: list[Reason]) -> Decided | Refusal:
+    request = agreement.request
+    if request is None or request.id != command.request:
+        return Refusal(reasons)
+    eligible = facts.eligible(command.urn)
+    reachable = tuple(who for who in request.recipients if who in eligible)  # N3
+    if not reachable:
+        reasons.append(Reason(code=RefusalCode.NO_REACHABLE_RECIPIENT))
+    reasons += _too_soon(request, facts)
+    skipped = tuple(who for who in request.recipients if who not in eligible)
+    events = _written(agreement, facts, ReminderSent, request=request.id, recipients=reachable)
+    return _unless(reasons, events, _skipping(CautionCode.SKIPPED_NOT_REACHABLE, skipped))
+
+
+def _too_soon(request: OpenRequest, facts: Facts) -> list[Reason]:
+    """N4: the least interval counts from the request or the last reminder, whichever is later."""
+    earliest = (request.reminded_at or request.asked_at) + facts.policy.least_reminder_interval
+    if facts.now >= earliest:
+        return []
+    return [Reason(code=RefusalCode.REMINDER_TOO_SOON, from_instant=earliest)]
+
+
+def _skipping(code: CautionCode, people: tuple[PersonId, ...]) -> list[Caution]:
+    return [Caution(code, people)] if people else []
+
+
+def _approve(agreement: Agreement, command: Approve, facts: Facts, reasons: list[Reason]) -> Decided | Refusal:
+    request = agreement.request
+    if request is None or request.id != command.request:
+        return Refusal(reasons)
+    shown = request.terms.version if request.terms else None
+    if command.terms_version != shown:  # A6
+        reasons.append(Reason(code=RefusalCode.TERMS_VERSION_MISMATCH, detail=_versions(shown, command)))
+    if facts.policy.distinct_approver and same_person(facts.person(request.sender), facts.person(facts.actor)):
+        reasons.append(Reason(code=RefusalCode.SAME_PERSON))  # A7
+    events = _written(
+        agreement,
+        facts,
+        RequestApproved,
+        returning=True,
+        request=request.id,
+        level=request.level,
+        terms=request.terms,
+    )
+    return _unless(reasons, events)
+
+
+def _versions(right: str | None, command: Approve) -> str:
+    named = f"names version {command.terms_version}" if command.terms_version else "names no version"
+    carried = f"carries terms in version {right}" if right else "carries no terms"
+    return f"The answer {named}, but the request {carried}."
+
+
+def _record_approval(
+    agreement: Agreement, command: RecordApproval, facts: Facts, reasons: list[Reason]
+) -> Decided | Refusal:
+    reasons += _level_reasons(agreement, command.level, facts)
+    events = _written(
+        agreement,
+        facts,
+        ApprovalRecorded,
+        returning=True,
+        level=command.level,
+        terms=command.terms,
+        basis=command.basis,
+    )
+    return _unless(reasons, events)
+
+
+def _imported(agreement: Agreement, command: ImportAgreement, facts: Facts) -> tuple[Event, ...]:
+    return _written(
+        agreement,
+        facts,
+        AgreementImported,
+        level=command.level,
+        agreed_on=command.agreed_on,
+        terms=command.terms,
+        approver=command.approver,
+        evidence=command.evidence,
+    )
+
+
+# E1: what the register must show for a cause that rests on it.
+_SHOWN_BY = {
+    EndCause.SCHOOL_CLOSED: frozenset({HiddenBecause.CLOSED}),
+    EndCause.SCHOOL_LEFT_GROUP: frozenset({HiddenBecause.NOT_LINKED, HiddenBecause.UNKNOWN_URN}),
+    EndCause.GROUP_CLOSED: frozenset({HiddenBecause.GROUP_CLOSED}),
+    EndCause.SUCCEEDED: frozenset({HiddenBecause.CLOSED, HiddenBecause.NOT_LINKED}),
+}
+
+
+def _end(agreement: Agreement, command: EndAgreement, facts: Facts, reasons: list[Reason]) -> Decided | Refusal:
+    needed = _SHOWN_BY.get(command.cause)
+    if needed and needed.isdisjoint(reason.because for reason in facts.visibility.reasons):
+        reasons.append(Reason(code=RefusalCode.CAUSE_NOT_SHOWN, detail=str(facts.visibility)))
+    request = agreement.request.id if agreement.request else None
+    events = _written(agreement, facts, AgreementEnded, cause=command.cause, request=request, note=command.note)
+    return _unless(reasons, events)
+
+
+def _visibility_recorded(agreement: Agreement, command: RecordVisibility, facts: Facts) -> tuple[Event, ...]:
+    day = command.register_day or facts.day
+    if facts.visibility.visible and agreement.hidden_since is not None:
+        return _written(agreement, facts, VisibilityReturned, **_return(agreement, facts, day))
+    if not facts.visibility.visible and agreement.hidden_since is None:
+        because = tuple(reason.because for reason in facts.visibility.reasons)
+        return _written(agreement, facts, VisibilityLost, register_day=day, reasons=because)
+    return ()
+
+
+def _return(agreement: Agreement, facts: Facts, day: date) -> dict[str, Any]:
+    return {"register_day": day, "resumes": not has_lapsed(agreement, policy=facts.policy, day=day)}
+
+
+def _unless(reasons: list[Reason], events: tuple[Event, ...], cautions: list[Caution] | None = None) -> Decided | Refusal:
+    return Refusal(reasons) if reasons else Decided(events, tuple(cautions or ()))
+
+
+def _written(
+    agreement: Agreement, facts: Facts, kind: type[Any], *, returning: bool = False, **payload: Any
+) -> tuple[Event, ...]:
+    """Make the event of this *kind*, preceded by the school's return where that was not yet recorded (H1)."""
+    events: list[Event] = []
+    if returning and agreement.hidden_since is not None:
+        events.append(
+            VisibilityReturned(**_common(agreement, facts, 1), **_return(agreement, facts, facts.day))
+        )
+    events.append(kind(**_common(agreement, facts, len(events) + 1), **payload))
+    return tuple(events)
+
+
+def _common(agreement: Agreement, facts: Facts, ahead: int) -> dict[str, Any]:
+    # T3: an event never comes before the one that precedes it, even if the clock went back.
+    at = max(facts.now, agreement.changed_at) if agreement.changed_at else facts.now
+    return {
+        "agreement": agreement.id,
+        "sequence": agreement.version + ahead,
+        "at": at,
+        "actor": facts.actor,
+        "command_id": facts.command_id,
+    }

@@ -1,0 +1,123 @@
+"""Pure: how events change an agreement; it touches nothing but the standard library and attrs.
+
+`evolve` never refuses: every event ever stored folds for ever (T3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import assert_never
+
+import attrs
+
+from .events import (
+    AgreementEnded,
+    AgreementImported,
+    ApprovalRecorded,
+    Event,
+    RecipientsAdded,
+    ReminderSent,
+    RequestApproved,
+    RequestDeclined,
+    RequestSent,
+    RequestWithdrawn,
+    VisibilityLost,
+    VisibilityReturned,
+)
+from .identity import AgreementId, ClosedRequest, RequestId, RequestOutcome
+from .state import Agreement, Basis, InForce, OpenRequest
+
+
+def evolve(agreement: Agreement, event: Event) -> Agreement:
+    """Give the agreement as it stands after *event*."""
+    return attrs.evolve(_changed(agreement, event), version=event.sequence, changed_at=event.at)
+
+
+def fold(agreement: AgreementId, events: Iterable[Event]) -> Agreement:
+    """Give the agreement as it stands after all its *events*, in the order of their sequence (T3)."""
+    standing = Agreement(id=agreement)
+    for event in events:
+        standing = evolve(standing, event)
+    return standing
+
+
+def _changed(agreement: Agreement, event: Event) -> Agreement:
+    match event:
+        case RequestSent():
+            return attrs.evolve(agreement, request=_opened(event))
+        case RecipientsAdded():
+            return _with_recipients(agreement, event)
+        case ReminderSent():
+            return _with_reminder(agreement, event)
+        case RequestApproved():
+            closed = _close(agreement, event.request, RequestOutcome.APPROVED, event)
+            return attrs.evolve(closed, in_force=_approved(agreement, event), lapsed=False)
+        case RequestDeclined():
+            return _close(agreement, event.request, RequestOutcome.DECLINED, event)
+        case RequestWithdrawn():
+            return _close(agreement, event.request, RequestOutcome.WITHDRAWN, event)
+        case ApprovalRecorded() | AgreementImported():
+            return attrs.evolve(agreement, in_force=_entered(event), lapsed=False)
+        case AgreementEnded():
+            closed = _close(agreement, event.request, RequestOutcome.ENDED, event)
+            return attrs.evolve(closed, in_force=None, hidden_since=None, lapsed=False)
+        case VisibilityLost():
+            return attrs.evolve(agreement, hidden_since=agreement.hidden_since or event.register_day)
+        case VisibilityReturned():
+            return attrs.evolve(agreement, hidden_since=None, lapsed=agreement.lapsed or not event.resumes)
+        case _:
+            assert_never(event)
+
+
+def _opened(event: RequestSent) -> OpenRequest:
+    return OpenRequest(
+        id=event.request,
+        level=event.level,
+        sender=event.sender,
+        asked_by=event.actor,
+        asked_at=event.at,
+        recipients=event.recipients,
+        terms=event.terms,
+    )
+
+
+def _with_recipients(agreement: Agreement, event: RecipientsAdded) -> Agreement:
+    if agreement.request is None:
+        return agreement
+    together = dict.fromkeys((*agreement.request.recipients, *event.recipients))
+    return attrs.evolve(agreement, request=attrs.evolve(agreement.request, recipients=tuple(together)))
+
+
+def _with_reminder(agreement: Agreement, event: ReminderSent) -> Agreement:
+    if agreement.request is None:
+        return agreement
+    return attrs.evolve(agreement, request=attrs.evolve(agreement.request, reminded_at=event.at))
+
+
+def _close(agreement: Agreement, request: RequestId | None, outcome: RequestOutcome, event: Event) -> Agreement:
+    if request is None:
+        return agreement
+    closed = ClosedRequest(id=request, outcome=outcome, by=event.actor, at=event.at)
+    return attrs.evolve(agreement, request=None, closed=(*agreement.closed, closed))
+
+
+def _approved(agreement: Agreement, event: RequestApproved) -> InForce:
+    return InForce(
+        level=event.level,
+        since=event.at,
+        basis=Basis.REQUEST,
+        approved_by=event.actor,
+        request=event.request,
+        sender=agreement.request.sender if agreement.request else None,
+        terms=event.terms,
+    )
+
+
+def _entered(event: ApprovalRecorded | AgreementImported) -> InForce:
+    return InForce(
+        level=event.level,
+        since=event.at,
+        basis=Basis.RECORDED if isinstance(event, ApprovalRecorded) else Basis.IMPORTED,
+        approved_by=event.actor,
+        terms=event.terms,
+    )

@@ -1,0 +1,161 @@
+"""Pure: the names of agreements, requests and actors; it touches nothing but the standard library and attrs."""
+
+from __future__ import annotations
+
+import enum
+import re
+import uuid
+from datetime import date
+from typing import Any
+
+import attrs
+
+from datashare.domain import checks
+from datashare.domain.institutions import GroupId
+from datashare.domain.instants import Instant, to_instant, to_optional_day
+from datashare.domain.people import PersonId
+from datashare.errors import InvalidValue
+
+
+@attrs.frozen
+class AgreementId:
+    """Which agreement: that between one group and one institution.
+
+    Attributes:
+        group: The group.
+        urn: The institution.
+    """
+
+    group: GroupId = attrs.field(validator=checks.is_a(GroupId, "a GroupId"))
+    urn: int = attrs.field(validator=checks.urn)
+
+    @classmethod
+    def parse(cls, text: object) -> AgreementId:
+        """Read what `str` writes: ``mat:5143/100000``.
+
+        Raises:
+            InvalidValue: It is no such text.
+        """
+        group, _, urn = text.partition("/") if isinstance(text, str) else ("", "", "")
+        if not re.fullmatch("[0-9]{1,7}", urn):
+            raise InvalidValue("An agreement's identity", text, "text such as 'mat:5143/100000'")
+        return cls(GroupId.parse(group), int(urn))
+
+    def __str__(self) -> str:
+        return f"{self.group}/{self.urn}"
+
+
+@attrs.frozen
+class RequestId:
+    """Which request; it finds its agreement, and can be written as text.
+
+    >>> RequestId.parse("mat:5143/100000/1").agreement.urn
+    100000
+
+    Attributes:
+        agreement: The agreement it is about.
+        number: The sequence number of the event that opened it.
+    """
+
+    agreement: AgreementId = attrs.field(validator=checks.is_a(AgreementId, "an AgreementId"))
+    number: int = attrs.field()
+
+    @number.validator
+    def _check_number(self, _attribute: attrs.Attribute[Any], value: object) -> None:
+        if type(value) is not int or value < 1:
+            raise InvalidValue("RequestId.number", value, "a whole number from 1")
+
+    @classmethod
+    def parse(cls, text: object) -> RequestId:
+        """Read what `str` writes: ``mat:5143/100000/1``.
+
+        Raises:
+            InvalidValue: It is no such text.
+        """
+        agreement, _, number = text.rpartition("/") if isinstance(text, str) else ("", "", "")
+        if not re.fullmatch("[0-9]{1,9}", number):
+            raise InvalidValue("A request's identity", text, "text such as 'mat:5143/100000/1'")
+        return cls(AgreementId.parse(agreement), int(number))
+
+    @property
+    def urn(self) -> int:
+        """The institution that is asked."""
+        return self.agreement.urn
+
+    def __str__(self) -> str:
+        return f"{self.agreement}/{self.number}"
+
+
+@attrs.frozen
+class SystemActor:
+    """A named system that acts without a person, such as a nightly refresh.
+
+    Attributes:
+        name: Its name, as the history shows it.
+    """
+
+    name: str = attrs.field(validator=checks.key)
+
+    def __str__(self) -> str:
+        return f"system:{self.name}"
+
+
+Actor = PersonId | SystemActor
+"""Whoever does a thing: a user of the group, a user of the school, or a named system."""
+
+AN_ACTOR = checks.is_a((PersonId, SystemActor), "a PersonId or a SystemActor")
+
+
+@attrs.frozen(kw_only=True)
+class Terms:
+    """A reference to a terms document, in one version (Q8).
+
+    Attributes:
+        reference: Where the document is, such as its https address.
+        version: Its version, as the school is shown it.
+        review_on: The day on which it is to be reviewed, in Europe/London.
+    """
+
+    reference: str = attrs.field(validator=checks.key)
+    version: str = attrs.field(validator=checks.key)
+    review_on: date | None = attrs.field(default=None, converter=to_optional_day)
+
+
+class RequestOutcome(enum.Enum):
+    """How a request was closed."""
+
+    APPROVED = "approved"
+    DECLINED = "declined"
+    WITHDRAWN = "withdrawn"
+    ENDED = "closed because the agreement ended"
+
+
+@attrs.frozen(kw_only=True)
+class ClosedRequest:
+    """A request that is no longer open, with who closed it and when (A4).
+
+    Attributes:
+        id: Which request.
+        outcome: How it was closed.
+        by: Who closed it.
+        at: When, in UTC.
+    """
+
+    id: RequestId = attrs.field(validator=checks.is_a(RequestId, "a RequestId"))
+    outcome: RequestOutcome = attrs.field(validator=checks.member(RequestOutcome))
+    by: Actor = attrs.field(validator=AN_ACTOR)
+    at: Instant = attrs.field(converter=to_instant)
+
+
+_EVENTS = uuid.UUID("5b0f4f3e-51a5-4d5c-9b60-5d3b6a0d3a52")
+
+
+def event_id(agreement: AgreementId, sequence: int, command_id: str) -> str:
+    """Derive an event's id, so that a preview and the action that follows agree (K3)."""
+    return str(uuid.uuid5(_EVENTS, f"{agreement}/{sequence}/{command_id}"))
+
+
+def notice_id(event: str, people: tuple[PersonId, ...]) -> str:
+    """Derive a notice's id from its event and the people it names, never from an address (K3, O3)."""
+    # No id of a person holds a line break, so no two lists of people are written alike.
+    return str(uuid.uuid5(_EVENTS, "\n".join((event, *map(str, people)))))

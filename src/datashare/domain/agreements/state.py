@@ -1,0 +1,196 @@
+"""Pure: an agreement as it stands; it touches nothing but the standard library and attrs (rules T)."""
+
+from __future__ import annotations
+
+import enum
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from datashare.domain import checks
+from datashare.domain.checks import to_tuple
+from datashare.domain.institutions import GroupId
+from datashare.domain.instants import Instant, to_instant, to_optional_day
+from datashare.domain.levels import AccessLevel
+from datashare.domain.people import PersonId
+from datashare.errors import InvalidValue
+
+from .identity import AN_ACTOR, Actor, AgreementId, ClosedRequest, RequestId, Terms
+
+if TYPE_CHECKING:
+    from datashare.domain.policy import Policy
+
+
+class State(enum.Enum):
+    """The four states of an agreement."""
+
+    NO_AGREEMENT = "no_agreement"
+    PENDING = "pending"
+    APPROVED = "approved"
+    UPGRADING = "upgrading"
+
+    @property
+    def label(self) -> str:
+        """The state as people read it."""
+        return self.value.replace("_", " ").capitalize()
+
+
+class Tab(enum.Enum):
+    """A view of agreements; a projection of the state, not a state (T4)."""
+
+    NO_AGREEMENT = "no_agreement"
+    PENDING = "pending"
+    APPROVED = "approved"
+
+    @property
+    def label(self) -> str:
+        """The tab as people read it."""
+        return self.value.replace("_", " ").title()
+
+
+TABS: dict[State, frozenset[Tab]] = {
+    State.NO_AGREEMENT: frozenset({Tab.NO_AGREEMENT}),
+    State.PENDING: frozenset({Tab.PENDING}),
+    State.APPROVED: frozenset({Tab.APPROVED}),
+    State.UPGRADING: frozenset({Tab.PENDING, Tab.APPROVED}),  # U2
+}
+"""The tabs under which a visible institution stands, by state (T4)."""
+
+
+class Basis(enum.Enum):
+    """What a level in force rests on."""
+
+    REQUEST = "request"
+    RECORDED = "recorded"
+    IMPORTED = "imported"
+
+
+_A_LEVEL = checks.member(AccessLevel)
+_TERMS_OR_NONE = checks.is_a((Terms, type(None)), "Terms or None")
+_PEOPLE = checks.each(checks.is_a(PersonId, "PersonIds"))
+
+
+@attrs.frozen(kw_only=True)
+class OpenRequest:
+    """The one request that waits for the school's answer.
+
+    Attributes:
+        id: Which request.
+        level: The level asked for.
+        sender: Whom it is from.
+        asked_by: Who sent it.
+        asked_at: When, in UTC.
+        recipients: Who has been sent it, in the order in which they were.
+        terms: The terms it carries, if any.
+        reminded_at: When its recipients were last reminded, in UTC.
+    """
+
+    id: RequestId = attrs.field(validator=checks.is_a(RequestId, "a RequestId"))
+    level: AccessLevel = attrs.field(validator=_A_LEVEL)
+    sender: PersonId = attrs.field(validator=checks.is_a(PersonId, "a PersonId"))
+    asked_by: Actor = attrs.field(validator=AN_ACTOR)
+    asked_at: Instant = attrs.field(converter=to_instant)
+    recipients: tuple[PersonId, ...] = attrs.field(converter=to_tuple, validator=_PEOPLE)
+    terms: Terms | None = attrs.field(default=None, validator=_TERMS_OR_NONE)
+    reminded_at: Instant | None = attrs.field(default=None, converter=attrs.converters.optional(to_instant))
+
+
+@attrs.frozen(kw_only=True)
+class InForce:
+    """The level in force and what it rests on.
+
+    Attributes:
+        level: The level.
+        since: When it came into force here, in UTC.
+        basis: What it rests on.
+        approved_by: Who accepted, recorded or imported it.
+        request: The request that was accepted, where it rests on one.
+        sender: Whom that request was from.
+        terms: The terms it is on, if any.
+    """
+
+    level: AccessLevel = attrs.field(validator=_A_LEVEL)
+    since: Instant = attrs.field(converter=to_instant)
+    basis: Basis = attrs.field(validator=checks.member(Basis))
+    approved_by: Actor = attrs.field(validator=AN_ACTOR)
+    request: RequestId | None = attrs.field(default=None)
+    sender: PersonId | None = attrs.field(default=None)
+    terms: Terms | None = attrs.field(default=None, validator=_TERMS_OR_NONE)
+
+
+@attrs.frozen(kw_only=True)
+class Agreement:
+    """All that stands between one group and one institution at present; the fold of its events.
+
+    Attributes:
+        id: Which agreement.
+        version: The sequence number of its last event; 0 where nothing ever happened.
+        in_force: The level in force, if any.
+        request: The open request, if any; there is at most one.
+        closed: The requests that were closed, oldest first.
+        hidden_since: The register day on which the school was recorded as no longer visible (E6).
+        lapsed: Whether it was recorded as hidden for longer than the correction window (X2).
+        changed_at: When its last event happened, in UTC.
+    """
+
+    id: AgreementId = attrs.field(validator=checks.is_a(AgreementId, "an AgreementId"))
+    version: int = attrs.field(default=0)
+    in_force: InForce | None = None
+    request: OpenRequest | None = None
+    closed: tuple[ClosedRequest, ...] = ()
+    hidden_since: date | None = attrs.field(default=None, converter=to_optional_day)
+    lapsed: bool = False
+    changed_at: Instant | None = None
+
+    @version.validator
+    def _check_version(self, _attribute: attrs.Attribute[Any], value: object) -> None:
+        if type(value) is not int or value < 0:
+            raise InvalidValue("Agreement.version", value, "a whole number from 0")
+
+    @property
+    def group(self) -> GroupId:
+        """The group that asks."""
+        return self.id.group
+
+    @property
+    def urn(self) -> int:
+        """The institution that is asked."""
+        return self.id.urn
+
+    @property
+    def level(self) -> AccessLevel | None:
+        """The level in force, if any."""
+        return self.in_force.level if self.in_force else None
+
+    @property
+    def state(self) -> State:
+        """Which of the four states it is in."""
+        if self.request:
+            return State.UPGRADING if self.in_force else State.PENDING
+        return State.APPROVED if self.in_force else State.NO_AGREEMENT
+
+    @property
+    def tabs(self) -> frozenset[Tab]:
+        """The tabs under which it stands while its institution is visible (T4)."""
+        return TABS[self.state]
+
+    @property
+    def stands(self) -> bool:
+        """Whether anything stands: a level in force, or an open request."""
+        return self.state is not State.NO_AGREEMENT
+
+    def closed_request(self, request: RequestId) -> ClosedRequest | None:
+        """Find how *request* was closed, if it was (A4)."""
+        return next((one for one in self.closed if one.id == request), None)
+
+
+def has_lapsed(agreement: Agreement, *, policy: Policy, day: date) -> bool:
+    """Tell whether the school was hidden for longer than the correction window (X2).
+
+    What has lapsed grants nothing, even when the school is visible again, until a new request is accepted.
+    Counted from the register day on which it was recorded as hidden, both days in Europe/London.
+    """
+    if agreement.lapsed or agreement.hidden_since is None:
+        return agreement.lapsed
+    return day - agreement.hidden_since > policy.correction_window

@@ -1,0 +1,444 @@
+"""Pure: the table of a group's institutions: search, filters, facets, order and pages (rules B).
+
+It touches nothing but the standard library and attrs. The clusters, ratings and agreements in the rows come
+from the caller, and so does the decision which institutions are visible (rules V).
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Generic, TypeVar
+
+import attrs
+
+from datashare.domain import checks
+from datashare.domain.agreements import Agreement, State, Tab
+from datashare.domain.checks import to_frozenset, to_tuple
+from datashare.domain.folding import folded
+from datashare.domain.instants import Instant
+from datashare.domain.institutions import Coded, DateWarning, Institution, Phase
+from datashare.domain.levels import AccessLevel
+from datashare.errors import InvalidValue
+
+T = TypeVar("T")
+
+FacetKey = Phase | Tab | AccessLevel | str
+"""What a filter chooses by: a phase, a tab, a level, a cluster's name, a code or a rating."""
+
+_SortKey = str | int | tuple[str, ...] | Instant
+
+
+def _to_sorted_names(value: Iterable[Any]) -> tuple[Any, ...]:
+    """Convert to a tuple without repetitions, by folded name; the validator refuses what is no text."""
+    names = to_tuple(value)
+    if not all(isinstance(name, str) for name in names):
+        return names
+    return tuple(sorted(set(names), key=lambda name: (folded(name), name)))
+
+
+@attrs.frozen(kw_only=True)
+class Listing:
+    """One row of the table: an institution that the group sees, and what stands between the two (B1).
+
+    Attributes:
+        institution: The institution, with all its details.
+        agreement: The agreement as it stands; of a school never asked, one that holds nothing but its id.
+        has_school_site: Whether the school has an MIS site; one without is listed, and cannot be asked (V11).
+        clusters: The names of the group's clusters that it is in, by folded name (B6).
+        warnings: Dates of the register that do not fit its status (V4).
+    """
+
+    institution: Institution = attrs.field(validator=checks.is_a(Institution, "an Institution"))
+    agreement: Agreement = attrs.field(validator=checks.is_a(Agreement, "an Agreement"))
+    has_school_site: bool = attrs.field(validator=checks.is_a(bool, "True or False"))
+    clusters: tuple[str, ...] = attrs.field(
+        default=(), converter=_to_sorted_names, validator=checks.each(checks.key)
+    )
+    warnings: tuple[DateWarning, ...] = attrs.field(
+        default=(), converter=to_tuple, validator=checks.each(checks.member(DateWarning))
+    )
+
+    @agreement.validator
+    def _check_agreement(self, _attribute: attrs.Attribute[Any], value: Agreement) -> None:
+        if value.urn != self.institution.urn:
+            raise InvalidValue("Listing.agreement", value.id, f"that with institution {self.institution.urn}")
+
+    @property
+    def urn(self) -> int:
+        """The institution's URN."""
+        return self.institution.urn
+
+    @property
+    def name(self) -> str:
+        """The institution's name; not unique."""
+        return self.institution.name
+
+    @property
+    def state(self) -> State:
+        """The state of the agreement."""
+        return self.agreement.state
+
+    @property
+    def tabs(self) -> frozenset[Tab]:
+        """The tabs under which it stands (T4)."""
+        return self.agreement.tabs
+
+    @property
+    def level(self) -> AccessLevel | None:
+        """The level in force, if any."""
+        return self.agreement.level
+
+
+class Facet(enum.Enum):
+    """A filter that offers its values with counts (B2, B8); its value is the name of a field of `Filters`."""
+
+    PHASE = "phase"
+    CLUSTER = "cluster"
+    ESTABLISHMENT_TYPE = "establishment_type"
+    OFSTED_RATING = "ofsted_rating"
+    LOCAL_AUTHORITY = "local_authority"
+    TAB = "tab"
+    LEVEL = "level"
+
+    __hash__ = object.__hash__
+
+
+def _of_code(coded: Coded | None) -> dict[FacetKey, str]:
+    return {coded.code: coded.name.strip() or coded.code} if coded else {}
+
+
+# B2, B8: the values by which a filter finds a listing, with their labels; none where it has no such value.
+_OFFERS: Mapping[Facet, Callable[[Listing], Mapping[FacetKey, str]]] = MappingProxyType(
+    {
+        Facet.PHASE: lambda row: {row.institution.phase: row.institution.phase.label},
+        Facet.CLUSTER: lambda row: {name: name for name in row.clusters},
+        Facet.ESTABLISHMENT_TYPE: lambda row: _of_code(row.institution.establishment_type),
+        Facet.OFSTED_RATING: lambda row: {one: one for one in [row.institution.ofsted_rating] if one},
+        Facet.LOCAL_AUTHORITY: lambda row: _of_code(row.institution.local_authority),
+        Facet.TAB: lambda row: {tab: tab.label for tab in row.tabs},
+        Facet.LEVEL: lambda row: {level: level.label for level in [row.level] if level},
+    }
+)
+
+
+@attrs.frozen(kw_only=True)
+class Filters:
+    """What to look for: values within one filter combine with OR, different filters with AND (B2, B3).
+
+    An empty filter restricts nothing. Values are compared exactly, but for the search.
+
+    Attributes:
+        search: What a person typed; any text is safe, and one without letters or digits restricts nothing.
+            A listing is found when every typed word begins a word of its name or town; or when the whole of
+            the search is its postcode, in any case and spacing; or when it is its URN (B4).
+        phase: Phases; *Not applicable* can be chosen like any other (B7).
+        cluster: Names of the group's clusters (B6).
+        establishment_type: Values of ``TypeOfEstablishment (code)``.
+        ofsted_rating: Ratings, as the host words them.
+        local_authority: Values of ``LA (code)``.
+        tab: Tabs; an agreement that is being raised stands under two (T4, U2).
+        level: Levels in force; a level asked for does not count.
+    """
+
+    search: str = attrs.field(default="", validator=checks.is_a(str, "text"))
+    phase: frozenset[Phase] = attrs.field(
+        default=(), converter=to_frozenset, validator=checks.each(checks.member(Phase))
+    )
+    cluster: frozenset[str] = attrs.field(
+        default=(), converter=to_frozenset, validator=checks.each(checks.key)
+    )
+    establishment_type: frozenset[str] = attrs.field(
+        default=(), converter=to_frozenset, validator=checks.each(checks.key)
+    )
+    ofsted_rating: frozenset[str] = attrs.field(
+        default=(), converter=to_frozenset, validator=checks.each(checks.text)
+    )
+    local_authority: frozenset[str] = attrs.field(
+        default=(), converter=to_frozenset, validator=checks.each(checks.key)
+    )
+    tab: frozenset[Tab] = attrs.field(
+        default=(), converter=to_frozenset, validator=checks.each(checks.member(Tab))
+    )
+    level: frozenset[AccessLevel] = attrs.field(
+        default=(), converter=to_frozenset, validator=checks.each(checks.member(AccessLevel))
+    )
+
+    def chosen(self, facet: Facet) -> frozenset[FacetKey]:
+        """Tell which values of *facet* are chosen; none restricts nothing (B3)."""
+        found: frozenset[FacetKey] = getattr(self, checks.require_member(facet, Facet, "facet").value)
+        return found
+
+
+NO_FILTERS = Filters()
+
+
+def _text(value: str) -> str | None:
+    return folded(value) if value.strip() else None
+
+
+def _coded(value: Coded | None) -> str | None:
+    return _text(value.name or value.code) if value else None
+
+
+def _compact(value: str) -> str:
+    return folded(value).replace(" ", "")
+
+
+_STATES = {state: place for place, state in enumerate(State)}
+
+
+class Column(enum.Enum):
+    """A column by which the table can be sorted (B5).
+
+    Texts are compared folded (B4); phases, types, authorities and clusters by their names; levels and states
+    from the least to the most. A phase that the register does not tell is blank.
+    """
+
+    NAME = "name"
+    URN = "urn"
+    PHASE = "phase"
+    ESTABLISHMENT_TYPE = "establishment_type"
+    TOWN = "town"
+    POSTCODE = "postcode"
+    LOCAL_AUTHORITY = "local_authority"
+    CLUSTERS = "clusters"
+    OFSTED_RATING = "ofsted_rating"
+    SCHOOL_SITE = "school_site"
+    STATE = "state"
+    LEVEL = "level"
+    IN_FORCE_SINCE = "in_force_since"
+    REQUESTED_LEVEL = "requested_level"
+    REQUESTED_AT = "requested_at"
+
+
+# B5: what each column sorts by; `None` where a listing's cell is blank.
+_SORT_KEYS: Mapping[Column, Callable[[Listing], _SortKey | None]] = MappingProxyType(
+    {
+        Column.NAME: lambda row: folded(row.name),
+        Column.URN: lambda row: row.urn,
+        Column.PHASE: lambda row: _phase(row.institution.phase),
+        Column.ESTABLISHMENT_TYPE: lambda row: _coded(row.institution.establishment_type),
+        Column.TOWN: lambda row: _text(row.institution.town),
+        Column.POSTCODE: lambda row: _compact(row.institution.postcode) or None,
+        Column.LOCAL_AUTHORITY: lambda row: _coded(row.institution.local_authority),
+        Column.CLUSTERS: lambda row: tuple(map(folded, row.clusters)) or None,
+        Column.OFSTED_RATING: lambda row: _text(row.institution.ofsted_rating or ""),
+        Column.SCHOOL_SITE: lambda row: int(row.has_school_site),
+        Column.STATE: lambda row: _STATES[row.state],
+        Column.LEVEL: lambda row: row.level.rank if row.level else None,
+        Column.IN_FORCE_SINCE: lambda row: row.agreement.in_force.since if row.agreement.in_force else None,
+        Column.REQUESTED_LEVEL: lambda row: (
+            row.agreement.request.level.rank if row.agreement.request else None
+        ),
+        Column.REQUESTED_AT: lambda row: row.agreement.request.asked_at if row.agreement.request else None,
+    }
+)
+
+
+def _phase(phase: Phase) -> str | None:
+    return None if phase is Phase.UNKNOWN else _text(phase.label)
+
+
+def browse(
+    listings: Iterable[Listing],
+    filters: Filters = NO_FILTERS,
+    *,
+    sort: Column = Column.NAME,
+    descending: bool = False,
+) -> tuple[Listing, ...]:
+    """List the rows that *filters* find, in order (B1-B5, B7).
+
+    The order does not depend on that of *listings*: blanks come last and ties go by URN, ascending or
+    descending alike. Cost: one pass and two sorts; each text is folded once.
+
+    Args:
+        listings: The group's rows.
+        filters: What to look for.
+        sort: The column to sort by.
+        descending: Whether the greatest comes first.
+
+    Raises:
+        InvalidValue: An argument is of the wrong kind, a column given as text included.
+    """
+    checks.require_member(sort, Column, "sort")
+    if not isinstance(descending, bool):
+        raise InvalidValue("descending", descending, "True or False")
+    finds, active = _search(_require_filters(filters).search), _active(filters)
+    rows = checks.require_collection(listings, "listings")
+    found = [row for row in rows if not _failing(row, active) and finds(row)]
+    return _in_order(found, _SORT_KEYS[sort], descending=descending)
+
+
+def _require_filters(filters: object) -> Filters:
+    if not isinstance(filters, Filters):
+        raise InvalidValue("filters", filters, "Filters, such as Filters(search='hilda')")
+    return filters
+
+
+def _active(filters: Filters) -> dict[Facet, frozenset[FacetKey]]:
+    return {facet: chosen for facet in Facet if (chosen := filters.chosen(facet))}
+
+
+def _failing(row: Listing, active: Mapping[Facet, frozenset[FacetKey]]) -> list[Facet]:
+    """List the filters that leave *row* out."""
+    return [facet for facet, chosen in active.items() if chosen.isdisjoint(_OFFERS[facet](row))]
+
+
+def _search(typed: str) -> Callable[[Listing], bool]:
+    """Make the test whether a row is found by what was *typed* (B4)."""
+    whole = folded(typed)
+    if not whole:
+        return lambda _row: True
+    # A space before each word makes "begins a word" a plain search for text; longest first fails soonest.
+    words = sorted({f" {word}" for word in whole.split()}, key=len, reverse=True)
+    compact = whole.replace(" ", "")
+
+    def finds(row: Listing) -> bool:
+        institution = row.institution
+        if whole == str(institution.urn) or compact == _compact(institution.postcode):
+            return True
+        text = f" {folded(institution.name)} {folded(institution.town)}"
+        return all(word in text for word in words)
+
+    return finds
+
+
+def _in_order(
+    rows: Iterable[Listing], key: Callable[[Listing], _SortKey | None], *, descending: bool
+) -> tuple[Listing, ...]:
+    # Sorting is stable, reversed too, so ties stay by URN.
+    keyed = [(key(row), row) for row in sorted(rows, key=lambda row: row.urn)]
+    present = [(value, row) for value, row in keyed if value is not None]
+    blank = (row for value, row in keyed if value is None)
+    present.sort(key=lambda pair: pair[0], reverse=descending)
+    return (*(row for _, row in present), *blank)
+
+
+@attrs.frozen
+class FacetValue:
+    """A value that a filter offers, with how many rows choosing it would show (B8).
+
+    Attributes:
+        value: What to choose in the filter.
+        label: Its name for people; a group's policy may word a level otherwise (L3).
+        count: How many rows have it, given the other filters; possibly 0.
+    """
+
+    value: FacetKey
+    label: str
+    count: int
+
+
+def facets(
+    listings: Iterable[Listing], filters: Filters = NO_FILTERS
+) -> Mapping[Facet, tuple[FacetValue, ...]]:
+    """Tell what each filter offers, with counts, given the search and the other filters (B8).
+
+    A filter does not narrow its own facet: each count is that of rows which `browse` would find if this value
+    alone were chosen in this filter. Every value that occurs among *listings* is offered, and every chosen
+    one, so that an offer does not vanish while it is chosen. Phases, tabs and levels come in their own order,
+    the rest by folded label. A row without a value (no rating, no cluster) counts in none of that filter.
+
+    Cost: one pass over *listings*, whatever is chosen.
+
+    Args:
+        listings: The group's rows.
+        filters: What is chosen at present.
+
+    Raises:
+        InvalidValue: An argument is of the wrong kind.
+    """
+    finds, active = _search(_require_filters(filters).search), _active(filters)
+    tallies = {facet: _Tally(filters.chosen(facet)) for facet in Facet}
+    for row in checks.require_collection(listings, "listings"):
+        failing = _failing(row, active) if finds(row) else list(Facet)
+        for facet, tally in tallies.items():
+            tally.add(_OFFERS[facet](row), counts=not failing or failing == [facet])
+    return MappingProxyType({facet: tally.values() for facet, tally in tallies.items()})
+
+
+class _Tally:
+    """Counts the values of one facet."""
+
+    def __init__(self, chosen: Iterable[FacetKey]) -> None:
+        self._counts: dict[FacetKey, int] = dict.fromkeys(chosen, 0)
+        self._labels: dict[FacetKey, str] = {}
+
+    def add(self, offers: Mapping[FacetKey, str], *, counts: bool) -> None:
+        """Note the values of one row, and count them if the other filters find it."""
+        for value, label in offers.items():
+            self._counts[value] = self._counts.get(value, 0) + counts
+            # The register's codes should have one name each; of several, always the same one is shown.
+            if label != self._labels.setdefault(value, label):
+                self._labels[value] = max(label, self._labels[value])
+
+    def values(self) -> tuple[FacetValue, ...]:
+        """Give the values in the order in which they are offered."""
+        found = [FacetValue(v, self._labels.get(v) or _bare(v), n) for v, n in self._counts.items()]
+        return tuple(sorted(found, key=_offer_order))
+
+
+def _bare(value: FacetKey) -> str:
+    return value if isinstance(value, str) else value.label
+
+
+_PLACES: Mapping[FacetKey, int] = {value: at for at, value in enumerate((*Phase, *Tab, *AccessLevel))}
+
+
+def _offer_order(offer: FacetValue) -> tuple[int, str, str]:
+    if isinstance(offer.value, str):
+        return 0, folded(offer.label), offer.value
+    return _PLACES[offer.value], "", ""
+
+
+def _require_count(value: object, what: str) -> int:
+    if type(value) is not int or value < 0:
+        raise InvalidValue(what, value, "a whole number from 0")
+    return value
+
+
+def _a_count(_page: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    _require_count(value, f"Page.{attribute.name}")
+
+
+def _items(value: Iterable[T]) -> tuple[T, ...]:
+    return tuple(checks.require_collection(value, "Page.items"))
+
+
+@attrs.frozen(kw_only=True)
+class Page(Generic[T]):
+    """A part of a list (B9).
+
+    Attributes:
+        items: The items of this page, in the list's order.
+        total: How many items the whole list has.
+        offset: How many items of the list come before this page.
+        limit: The most items that a page holds; `None` for no limit.
+    """
+
+    items: tuple[T, ...] = attrs.field(converter=_items)
+    total: int = attrs.field(validator=_a_count)
+    offset: int = attrs.field(validator=_a_count)
+    limit: int | None = attrs.field(validator=attrs.validators.optional(_a_count))
+
+
+def paged(items: Sequence[T], offset: int = 0, limit: int | None = None) -> Page[T]:
+    """Take a page of any list (B9).
+
+    Past the end a page is empty and still tells the total; so does one with a limit of 0.
+
+    Args:
+        items: The whole list, in order.
+        offset: How many items to leave out at the start.
+        limit: The most items to give; `None` gives all that follow.
+
+    Raises:
+        InvalidValue: The offset or the limit is negative or no whole number, or *items* is not in an order.
+    """
+    if isinstance(items, (str, bytes)) or not isinstance(items, Sequence):
+        raise InvalidValue("items", items, "a list or a tuple")
+    first = _require_count(offset, "offset")
+    last = None if limit is None else first + _require_count(limit, "limit")
+    return Page(items=items[first:last], total=len(items), offset=offset, limit=limit)

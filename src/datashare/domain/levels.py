@@ -1,0 +1,113 @@
+"""Pure: access levels and what they allow (rules L); it touches nothing but the standard library."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from datashare.errors import InvalidValue
+
+from .checks import member_words
+
+
+class Capability(enum.Enum):
+    """What a group's staff may do with a school that shares (L2)."""
+
+    VIEW_DFE_DATA = "view_dfe_data"
+    VIEW_MIS_DATA = "view_mis_data"
+    PERFORM_GROUP_ACTIONS = "perform_group_actions"
+    LOG_IN_TO_SCHOOL = "log_in_to_school"
+
+    # Identity suffices, and keeps the question on every page as fast as a dictionary.
+    __hash__ = object.__hash__
+
+    @property
+    def label(self) -> str:
+        """The capability as people read it, as the end of "may …"."""
+        return _CAPABILITY_LABELS[self]
+
+
+_CAPABILITY_LABELS = {
+    Capability.VIEW_DFE_DATA: "view the DfE's data about the school",
+    Capability.VIEW_MIS_DATA: "view live data from the school's MIS",
+    Capability.PERFORM_GROUP_ACTIONS: "perform group actions for the school",
+    Capability.LOG_IN_TO_SCHOOL: "log in to the school's MIS",
+}
+
+
+class AccessLevel(enum.Enum):
+    """How much a school shares; a total order, each level including all below it (L1).
+
+    >>> AccessLevel.DFE_DATA < AccessLevel.MIS_DATA < AccessLevel.MIS_DATA_AND_GROUP_ACTIONS
+    True
+    """
+
+    DFE_DATA = "dfe_data"
+    MIS_DATA = "mis_data"
+    MIS_DATA_AND_GROUP_ACTIONS = "mis_data_and_group_actions"
+
+    __hash__ = object.__hash__
+
+    @property
+    def rank(self) -> int:
+        """The level's place in the order, from 1."""
+        return _RANKS[self]
+
+    @property
+    def label(self) -> str:
+        """The level as people read it; a group's policy may word it otherwise (L3)."""
+        return _LEVEL_LABELS[self]
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """Everything that the level allows, what lower levels allow included (L1, L2)."""
+        return _CAPABILITIES[self]
+
+    def adds_to(self, lower: AccessLevel | None) -> tuple[Capability, ...]:
+        """Tell what this level allows that *lower* does not, in the order of `Capability` (U3)."""
+        had = lower.capabilities if lower else frozenset()
+        return tuple(c for c in Capability if c in self.capabilities and c not in had)
+
+    def __lt__(self, other: object) -> bool:
+        return self.rank < _rank_of(other)
+
+    def __le__(self, other: object) -> bool:
+        return self.rank <= _rank_of(other)
+
+    def __gt__(self, other: object) -> bool:
+        return self.rank > _rank_of(other)
+
+    def __ge__(self, other: object) -> bool:
+        return self.rank >= _rank_of(other)
+
+
+def _rank_of(other: object) -> int:
+    if not isinstance(other, AccessLevel):
+        raise InvalidValue("A level to compare with", other, member_words(AccessLevel))
+    return other.rank
+
+
+_RANKS = {level: rank for rank, level in enumerate(AccessLevel, start=1)}
+
+_LEVEL_LABELS = {
+    AccessLevel.DFE_DATA: "DfE Data",
+    AccessLevel.MIS_DATA: "MIS Data",
+    AccessLevel.MIS_DATA_AND_GROUP_ACTIONS: "MIS Data & Group Actions",
+}
+
+# L2: what each level brings of its own; a level holds what stands at it and above in this table.
+_BROUGHT_BY: Mapping[AccessLevel, frozenset[Capability]] = MappingProxyType(
+    {
+        AccessLevel.DFE_DATA: frozenset({Capability.VIEW_DFE_DATA}),
+        AccessLevel.MIS_DATA: frozenset({Capability.VIEW_MIS_DATA}),
+        AccessLevel.MIS_DATA_AND_GROUP_ACTIONS: frozenset(
+            {Capability.PERFORM_GROUP_ACTIONS, Capability.LOG_IN_TO_SCHOOL}
+        ),
+    }
+)
+
+_CAPABILITIES = {
+    level: frozenset().union(*(brought for lower, brought in _BROUGHT_BY.items() if lower <= level))
+    for level in AccessLevel
+}

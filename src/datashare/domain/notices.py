@@ -1,0 +1,284 @@
+"""Pure: which notices an event calls for, and to whom (rules P7, N3, A8, A9, U3, O).
+
+It touches nothing but the standard library and attrs. A notice is one message to one address about one event at
+one school, before it is rendered.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+from typing import assert_never
+
+import attrs
+
+from . import checks
+from .agreements import (
+    Agreement,
+    AgreementEnded,
+    AgreementId,
+    AgreementImported,
+    ApprovalRecorded,
+    Event,
+    Facts,
+    RecipientsAdded,
+    ReminderSent,
+    RequestApproved,
+    RequestDeclined,
+    RequestId,
+    RequestSent,
+    RequestWithdrawn,
+    Terms,
+    VisibilityLost,
+    VisibilityReturned,
+    notice_id,
+)
+from .checks import to_tuple
+from .institutions import GroupKind
+from .instants import Instant, to_instant
+from .levels import AccessLevel, Capability
+from .people import Person, PersonId, address_key, approvers
+from .policy import Party
+
+
+class NoticeKind(enum.Enum):
+    """What a notice tells."""
+
+    REQUEST = "request"
+    REMINDER = "reminder"
+    APPROVED = "approved"
+    DECLINED = "declined"
+    WITHDRAWN = "withdrawn"
+    APPROVAL_RECORDED = "approval_recorded"
+    ENDED = "ended"
+
+
+ASKING = frozenset({NoticeKind.REQUEST, NoticeKind.REMINDER})
+"""The kinds that ask for an answer; closing the request cancels those not yet delivered (O7)."""
+
+
+@attrs.frozen(kw_only=True)
+class Addressee:
+    """One of the people who share the address of a notice.
+
+    Attributes:
+        id: Who they are.
+        name: Their name at the time.
+        can_approve: Whether they held the permission to answer at the time.
+    """
+
+    id: PersonId = attrs.field(validator=checks.is_a(PersonId, "a PersonId"))
+    name: str
+    can_approve: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class Notice:
+    """One message to one address, before it is rendered.
+
+    Attributes:
+        id: Derived from its event and the people it names; stable over every retry (K3, O3).
+        kind: What it tells.
+        audience: Whether it goes to the school's side or the group's.
+        agreement: Which agreement it is about.
+        sequence: The sequence number of the event that calls for it.
+        request: The request that it is about, if any.
+        address: The email address, as settled when the event happened (Q5).
+        people: The people who share the address, each named (P7).
+        created_at: When the event happened, in UTC.
+        group_kind: Trust or local authority, for the words.
+        group_name: The group's name in the register.
+        institution_name: The school's name in the register.
+        sender_name: Whom the request is from, for the words and the reply address; possibly empty.
+        sender_address: Where a reply goes, if anywhere.
+        level: The level that it speaks of, if any.
+        level_label: That level in the words of the group's policy (L3).
+        level_before: The level in force when the request was sent; a notice about an upgrade has one (N5).
+        level_before_label: That level in the words of the group's policy.
+        link: The https address of the school's Data Sharing page, for the school's side (O1).
+        terms: The terms of the request, if any (Q8).
+        reason: What the one who acted wrote, if anything.
+    """
+
+    id: str
+    kind: NoticeKind
+    audience: Party
+    agreement: AgreementId
+    sequence: int
+    request: RequestId | None
+    address: str
+    people: tuple[Addressee, ...] = attrs.field(converter=to_tuple)
+    created_at: Instant = attrs.field(converter=to_instant)
+    group_kind: GroupKind
+    group_name: str
+    institution_name: str
+    sender_name: str = ""
+    sender_address: str | None = None
+    level: AccessLevel | None = None
+    level_label: str = ""
+    level_before: AccessLevel | None = None
+    level_before_label: str = ""
+    link: str | None = None
+    terms: Terms | None = None
+    reason: str | None = None
+
+    @property
+    def adds(self) -> tuple[Capability, ...]:
+        """What the level allows that the level before does not (U3)."""
+        return self.level.adds_to(self.level_before) if self.level else ()
+
+
+@attrs.frozen(kw_only=True)
+class _Topic:
+    """What a notice speaks of, whoever it goes to."""
+
+    kind: NoticeKind
+    request: RequestId | None = None
+    sender: PersonId | None = None
+    level: AccessLevel | None = None
+    level_before: AccessLevel | None = None
+    terms: Terms | None = None
+    reason: str | None = None
+
+
+def notices_for(before: Agreement, events: Iterable[Event], facts: Facts) -> tuple[Notice, ...]:
+    """Give the notices that *events* call for, decided on *before* with *facts*.
+
+    People are told at their present address, and only while they are current users of their site; who acted is
+    not told of what they did. People who share an address share one notice (P7).
+    """
+    return tuple(notice for event in events for notice in _for_event(before, event, facts))
+
+
+def _for_event(before: Agreement, event: Event, facts: Facts) -> list[Notice]:
+    match event:
+        case RequestSent() | RecipientsAdded() | ReminderSent():
+            topic = _asking(before, event)
+            return _addressed(event, topic, Party.SCHOOL, _reachable(event.recipients, facts), facts)
+        case RequestApproved() | RequestDeclined():
+            return _to_both(before, event, _answering(before, event), _asked(before), facts)
+        case RequestWithdrawn():
+            topic = _closing(before, event.reason)
+            return _addressed(event, topic, Party.SCHOOL, _reachable(_asked(before), facts), facts)
+        case ApprovalRecorded():
+            topic = _Topic(
+                kind=NoticeKind.APPROVAL_RECORDED,
+                level=event.level,
+                level_before=before.level,
+                terms=event.terms,
+                reason=event.basis,
+            )
+            return _addressed(event, topic, Party.SCHOOL, _reachable(_answerers(facts), facts), facts)
+        case AgreementEnded():
+            topic = _Topic(kind=NoticeKind.ENDED, request=event.request, level=before.level, reason=event.note)
+            return _to_both(before, event, topic, (*_asked(before), *_answerers(facts)), facts)
+        case AgreementImported() | VisibilityLost() | VisibilityReturned():
+            return []  # A10, E6: nobody is told
+        case _:
+            assert_never(event)
+
+
+def _asked(agreement: Agreement) -> tuple[PersonId, ...]:
+    return agreement.request.recipients if agreement.request else ()
+
+
+def _answerers(facts: Facts) -> tuple[PersonId, ...]:
+    return tuple(person.id for person in approvers(facts.people, policy=facts.policy, day=facts.day))
+
+
+def _senders(agreement: Agreement) -> tuple[PersonId, ...]:
+    open_sender = agreement.request.sender if agreement.request else None
+    former_sender = agreement.in_force.sender if agreement.in_force else None
+    return tuple(who for who in (open_sender, former_sender) if who)
+
+
+def _asking(before: Agreement, event: RequestSent | RecipientsAdded | ReminderSent) -> _Topic:
+    kind = NoticeKind.REMINDER if isinstance(event, ReminderSent) else NoticeKind.REQUEST
+    source = event if isinstance(event, RequestSent) else before.request
+    return _Topic(
+        kind=kind,
+        request=event.request,
+        sender=source.sender if source else None,
+        level=source.level if source else None,
+        level_before=before.level,  # N5, U3
+        terms=source.terms if source else None,
+    )
+
+
+def _answering(before: Agreement, event: RequestApproved | RequestDeclined) -> _Topic:
+    approved = isinstance(event, RequestApproved)
+    return attrs.evolve(
+        _closing(before, None if isinstance(event, RequestApproved) else event.reason),
+        kind=NoticeKind.APPROVED if approved else NoticeKind.DECLINED,
+    )
+
+
+def _closing(before: Agreement, reason: str | None) -> _Topic:
+    request = before.request
+    return _Topic(
+        kind=NoticeKind.WITHDRAWN,
+        request=request.id if request else None,
+        sender=request.sender if request else None,
+        level=request.level if request else None,
+        level_before=before.level,
+        terms=request.terms if request else None,
+        reason=reason or None,
+    )
+
+
+def _to_both(
+    before: Agreement, event: Event, topic: _Topic, school: Iterable[PersonId], facts: Facts
+) -> list[Notice]:
+    """A8: the sender and the school's people are told; the one who acted is not."""
+    senders = _reachable(_senders(before) if isinstance(event, AgreementEnded) else _senders(before)[:1], facts)
+    return [
+        *_addressed(event, topic, Party.GROUP, senders, facts),
+        *_addressed(event, topic, Party.SCHOOL, _reachable(school, facts), facts),
+    ]
+
+
+def _reachable(people: Iterable[PersonId], facts: Facts) -> list[Person]:
+    """Find who is known, current and has an address, each once; not who acts."""
+    found = (facts.person(who) for who in dict.fromkeys(people) if who != facts.actor)
+    return [person for person in found if person and person.is_current(facts.day) and person.address]
+
+
+def _addressed(
+    event: Event, topic: _Topic, audience: Party, people: list[Person], facts: Facts
+) -> list[Notice]:
+    """Make one notice for each address (P7)."""
+    by_address: dict[str, list[Person]] = {}
+    for person in people:
+        by_address.setdefault(address_key(person.address or ""), []).append(person)
+    return [_notice(event, topic, audience, sharing, facts) for sharing in by_address.values()]
+
+
+def _notice(event: Event, topic: _Topic, audience: Party, people: list[Person], facts: Facts) -> Notice:
+    sender = facts.person(topic.sender)
+    institution = facts.visibility.institution
+    who_can = {person.id for person in approvers(facts.people, policy=facts.policy, day=facts.day)}
+    return Notice(
+        id=notice_id(event.id, tuple(person.id for person in people)),
+        kind=topic.kind,
+        audience=audience,
+        agreement=event.agreement,
+        sequence=event.sequence,
+        request=topic.request,
+        address=people[0].address or "",
+        people=tuple(
+            Addressee(id=person.id, name=person.name, can_approve=person.id in who_can) for person in people
+        ),
+        created_at=event.at,
+        group_kind=facts.group.id.kind,
+        group_name=facts.group.name,
+        institution_name=institution.name if institution else f"URN {event.agreement.urn}",
+        sender_name=sender.name if sender else "",
+        sender_address=sender.address if sender else None,
+        level=topic.level,
+        level_label=facts.policy.label(topic.level) if topic.level else "",
+        level_before=topic.level_before,
+        level_before_label=facts.policy.label(topic.level_before) if topic.level_before else "",
+        link=facts.site.data_sharing_url if facts.site and audience is Party.SCHOOL else None,
+        terms=topic.terms,
+        reason=topic.reason,
+    )

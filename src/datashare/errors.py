@@ -1,0 +1,202 @@
+"""What can go wrong, as one tree.
+
+::
+
+    DatashareError
+    ├── InvalidValue          a value handed in is not what is expected (also a ValueError)
+    ├── Refused               the rules do not allow what was asked; carries every reason
+    │   └── NotPermitted      … because of who asks
+    ├── UnknownGroup          the directory of institutions does not know the group
+    ├── StoreError            the agreement store could not do its work
+    │   ├── StoreUnavailable  it cannot be reached, or is locked, full or read-only
+    │   ├── SchemaMismatch    its tables belong to another version of this library
+    │   └── TransactionLost   the host's own transaction must be rolled back and repeated
+    └── RegisterError         a download of the register cannot be used
+        ├── RegisterUnreadable  the file is missing, damaged or not text in a known encoding
+        ├── MissingColumns    columns that are needed are not there
+        └── BadRow            a row holds a value that cannot be right
+
+Every exception carries its facts as attributes; the message is made from them, and says what
+happened, why, and what to do next.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from datashare.domain.agreements import Reason
+
+__all__ = [
+    "BadRow",
+    "DatashareError",
+    "InvalidValue",
+    "MissingColumns",
+    "NotPermitted",
+    "Refused",
+    "RegisterError",
+    "RegisterUnreadable",
+    "SchemaMismatch",
+    "StoreError",
+    "StoreUnavailable",
+    "TransactionLost",
+    "UnknownGroup",
+]
+
+_SHOWN = 80
+
+
+def shown(value: object) -> str:
+    """Give a short, printable form of any *value*, for a message."""
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - a hostile __repr__ must not hide the real error
+        text = f"<{type(value).__name__}>"
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+
+
+class DatashareError(Exception):
+    """The root of every error that this library raises on purpose."""
+
+
+class InvalidValue(DatashareError, ValueError):
+    """A value handed in is not what is expected there.
+
+    Attributes:
+        what: The name of the field or argument.
+        value: What was handed in.
+        expected: What would be right, as the end of a sentence.
+    """
+
+    def __init__(self, what: str, value: object, expected: str) -> None:
+        super().__init__(what, value, expected)
+        self.what = what
+        self.value = value
+        self.expected = expected
+
+    def __str__(self) -> str:
+        return f"{self.what} must be {self.expected}; got {shown(self.value)} ({type(self.value).__name__})."
+
+
+class Refused(DatashareError):
+    """The rules do not allow what was asked, and nothing has changed (R1, R3, T2).
+
+    Attributes:
+        reasons: Every reason that applies, the primary one first.
+    """
+
+    def __init__(self, reasons: Sequence[Reason]) -> None:
+        super().__init__(tuple(reasons))
+        self.reasons = tuple(reasons)
+
+    def __str__(self) -> str:
+        return " ".join(str(reason) for reason in self.reasons)
+
+
+class NotPermitted(Refused):
+    """The person who asks may not do this here (K2, P12)."""
+
+
+class UnknownGroup(DatashareError):
+    """The directory of institutions does not know the group.
+
+    Attributes:
+        group: The identity that was looked up.
+    """
+
+    def __init__(self, group: object) -> None:
+        super().__init__(group)
+        self.group = group
+
+    def __str__(self) -> str:
+        return (
+            f"There is no group {self.group} in the directory of institutions. "
+            "Check the group UID or local authority code, and that the register was loaded."
+        )
+
+
+class StoreError(DatashareError):
+    """The agreement store could not do its work; nothing of the call was saved."""
+
+
+class StoreUnavailable(StoreError):
+    """The store cannot be reached, or is locked, full or read-only; try again later."""
+
+
+class SchemaMismatch(StoreError):
+    """The store's tables belong to another version of this library; migrate them first."""
+
+
+class TransactionLost(StoreError):
+    """The host's transaction is lost: roll it back, then repeat with the same command id."""
+
+
+class RegisterError(DatashareError):
+    """A download of the register cannot be used."""
+
+
+class RegisterUnreadable(RegisterError):
+    """The file is missing, damaged, or not text in a known encoding.
+
+    Attributes:
+        file: The file's name.
+        why: What is wrong and what to do, as a sentence.
+    """
+
+    def __init__(self, file: str, why: str) -> None:
+        super().__init__(file, why)
+        self.file = file
+        self.why = why
+
+    def __str__(self) -> str:
+        return f"{self.file} cannot be read: {self.why}"
+
+
+class MissingColumns(RegisterError):
+    """Columns that are needed are not in the file's header.
+
+    Attributes:
+        file: The file's name.
+        missing: The names of the columns that are not there.
+        needed_for: What the file was read as.
+    """
+
+    def __init__(self, file: str, missing: Sequence[str], needed_for: str) -> None:
+        super().__init__(file, tuple(missing), needed_for)
+        self.file = file
+        self.missing = tuple(missing)
+        self.needed_for = needed_for
+
+    def __str__(self) -> str:
+        names = ", ".join(f'"{name}"' for name in self.missing)
+        return (
+            f"{self.file} cannot be read as {self.needed_for}: its header has no {names}. "
+            "Check that this is the right download; the order of the columns does not matter."
+        )
+
+
+class BadRow(RegisterError):
+    """A row holds a value that cannot be right.
+
+    Attributes:
+        file: The file's name.
+        line: The line of the file on which the row ends, counted from 1.
+        column: The column's name, empty where the row as a whole is wrong.
+        value: The text of the cell, empty where the row as a whole is wrong.
+        why: What is wrong, as the end of a sentence.
+    """
+
+    def __init__(self, file: str, line: int, column: str, value: str, why: str) -> None:
+        super().__init__(file, line, column, value, why)
+        self.file = file
+        self.line = line
+        self.column = column
+        self.value = value
+        self.why = why
+
+    def __str__(self) -> str:
+        if not self.column:
+            return f"{self.file}, line {self.line}: the row {self.why}."
+        return f'{self.file}, line {self.line}: column "{self.column}" {self.why}; got {shown(self.value)}.'

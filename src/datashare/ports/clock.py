@@ -1,0 +1,20 @@
+"""The port through which the present instant comes."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from datashare.domain.instants import Instant
+
+
+class Clock(Protocol):
+    """Tells the present instant.
+
+    Implementers must:
+
+    1. Answer an aware instant in UTC.
+    """
+
+    def now(self) -> Instant:
+        """Tell the present instant, in UTC."""
+        ...

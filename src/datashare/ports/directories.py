@@ -1,0 +1,71 @@
+"""The ports through which facts about groups, schools and people come."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date
+from typing import Protocol
+
+from datashare.domain.institutions import Group, GroupId, Institution, SuccessorLink
+from datashare.domain.people import Person, PersonId, SchoolSite
+
+
+class InstitutionDirectory(Protocol):
+    """What the register says about groups and institutions.
+
+    Implementers must:
+
+    1. Answer every institution that is linked with a group, open or not; the library decides what is visible.
+    2. Answer only what was asked for, and leave out what is not known instead of raising.
+    3. Answer each call from one state of the register.
+    4. Answer values that nobody changes afterwards.
+    """
+
+    def group(self, group: GroupId, /) -> Group | None:
+        """Tell what the register holds under this identity, if anything."""
+        ...
+
+    def linked(self, group: GroupId, /) -> Sequence[Institution]:
+        """List the institutions linked with *group*, whatever their status or joining day, in any order."""
+        ...
+
+    def institutions(self, urns: Collection[int], /) -> Mapping[int, Institution]:
+        """Find institutions by URN."""
+        ...
+
+    def clusters(self, group: GroupId, /) -> Mapping[str, frozenset[int]]:
+        """Give the group's own sets of schools: the URNs of each, by name (B6)."""
+        ...
+
+    def successors(self, urns: Collection[int], /) -> Sequence[SuccessorLink]:
+        """List the links whose predecessor is one of *urns*, in any order (E5)."""
+        ...
+
+    def register_day(self) -> date | None:
+        """Tell the day of the register that the answers come from, in Europe/London, where it is known."""
+        ...
+
+
+class PeopleDirectory(Protocol):
+    """What the sites know about their people at present.
+
+    Implementers must:
+
+    1. Answer people with all of their roles, permissions and associations, current or not, as the site has them now.
+    2. Map the host's own roles and permissions to stable keys; leave out a permission that has none.
+    3. Answer only what was asked for, and leave out what is not known instead of raising.
+    4. Answer the people of many schools in one call at a cost that does not grow with a round trip a school.
+    5. Answer values that nobody changes afterwards.
+    """
+
+    def at_schools(self, urns: Collection[int], /) -> Mapping[int, Sequence[Person]]:
+        """List the people of each school's site, in any order."""
+        ...
+
+    def people(self, ids: Collection[PersonId], /) -> Mapping[PersonId, Person]:
+        """Find people of any site by their ids."""
+        ...
+
+    def sites(self, urns: Collection[int], /) -> Mapping[int, SchoolSite]:
+        """Find the MIS sites of schools; a school without one is left out (V11)."""
+        ...

@@ -1,0 +1,55 @@
+"""The port through which notices leave."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import attrs
+
+from datashare.domain.notices import Notice
+
+
+@attrs.frozen
+class Delivered:
+    """The notice was handed over."""
+
+
+@attrs.frozen
+class TryAgain:
+    """The notice could not be handed over now, but may be later.
+
+    Attributes:
+        why: What the other side said.
+    """
+
+    why: str
+
+
+@attrs.frozen
+class NeverDeliverable:
+    """The notice can never be handed over as it is.
+
+    Attributes:
+        why: What the other side said.
+    """
+
+    why: str
+
+
+SendResult = Delivered | TryAgain | NeverDeliverable
+
+
+class Notifier(Protocol):
+    """Sends one notice.
+
+    Implementers must:
+
+    1. Answer `Delivered` only when the other side has taken the notice over.
+    2. Answer `TryAgain` or `NeverDeliverable` instead of raising, whatever the other side does.
+    3. Use the notice's id as the stable id of the message, so that a repeated one can be recognised (O3).
+    4. Let no value of the notice add a header, a recipient or markup (O5).
+    """
+
+    def send(self, notice: Notice, /) -> SendResult:
+        """Send *notice*, and tell what became of it."""
+        ...

@@ -1,0 +1,34 @@
+"""How long work tells how far it is (K6)."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+
+import attrs
+
+
+class Stage(enum.Enum):
+    """What a piece of long work is doing; decided is never done (K6)."""
+
+    DECIDED = "decided"
+    SAVED = "saved"
+
+
+@attrs.frozen(kw_only=True)
+class Progress:
+    """How far a piece of long work is.
+
+    Attributes:
+        stage: What has been done to that many.
+        done: How many schools.
+        total: Of how many.
+    """
+
+    stage: Stage
+    done: int
+    total: int
+
+
+ProgressReport = Callable[[Progress], None]
+"""Called in the caller's thread; what it raises ends the work before anything more is saved."""

@@ -1,0 +1,218 @@
+"""The port through which agreements are kept."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import date
+from typing import Protocol
+
+import attrs
+
+from datashare.domain.agreements import Agreement, AgreementId, Caution, Event, RequestId
+from datashare.domain.institutions import GroupId
+from datashare.domain.instants import Instant
+from datashare.domain.notices import Notice
+
+
+@attrs.frozen(kw_only=True)
+class KeptOutcome:
+    """What a command did to one agreement, kept so that a repetition can be answered (K4).
+
+    Attributes:
+        agreement: Which agreement.
+        command_id: Under which command id.
+        request: The request that the command named, if it named one.
+        shared_digest: The digest of what the command says to every school.
+        own_digest: The digest of all that it says to this school.
+        events: What it caused; never empty.
+        cautions: What deserved a look.
+    """
+
+    agreement: AgreementId
+    command_id: str
+    request: RequestId | None
+    shared_digest: str
+    own_digest: str
+    events: tuple[Event, ...]
+    cautions: tuple[Caution, ...]
+
+
+@attrs.frozen(kw_only=True)
+class Change:
+    """One agreement's change: all of it is saved, or nothing (K1, O2).
+
+    Attributes:
+        decided_on: The version of the agreement that was decided on.
+        after: The agreement as it stands after the events.
+        events: What happened, in order; never empty.
+        notices: The notices that the events call for.
+        kept: What a repetition of the command is answered with.
+        closes: The request whose undelivered request and reminder notices are cancelled (O7).
+    """
+
+    decided_on: int
+    after: Agreement
+    events: tuple[Event, ...]
+    notices: tuple[Notice, ...]
+    kept: KeptOutcome
+    closes: RequestId | None
+
+    @property
+    def id(self) -> AgreementId:
+        """Which agreement."""
+        return self.after.id
+
+
+@attrs.frozen(kw_only=True)
+class Loaded:
+    """What a decision about many agreements rests on.
+
+    Attributes:
+        agreements: Those that have a history; the others are left out.
+        kept: Every outcome kept in the group under the command id that was asked for.
+    """
+
+    agreements: Mapping[AgreementId, Agreement]
+    kept: tuple[KeptOutcome, ...]
+
+
+class NoticeStatus(enum.Enum):
+    """What has become of a notice so far."""
+
+    WAITING = "waiting"
+    LEASED = "leased"
+    DELIVERED = "delivered"
+    GIVEN_UP = "given_up"
+    CANCELLED = "cancelled"
+
+
+@attrs.frozen(kw_only=True)
+class StoredNotice:
+    """A notice with what has become of it.
+
+    Attributes:
+        id: The notice's id; it stays when the rest is purged.
+        agreement: Which agreement it is about.
+        notice: The notice; `None` once names and addresses were purged (O6).
+        status: What has become of it.
+        due_at: When it is to be sent, in UTC.
+        attempts: How often it was leased for sending.
+        error: What the other side said last, if it said no.
+        settled_at: When it was delivered, given up or cancelled, in UTC.
+    """
+
+    id: str
+    agreement: AgreementId
+    notice: Notice | None
+    status: NoticeStatus
+    due_at: Instant
+    attempts: int = 0
+    error: str | None = None
+    settled_at: Instant | None = None
+
+
+@attrs.frozen(kw_only=True)
+class LeasedNotice:
+    """A notice that one worker may send until the lease ends.
+
+    Attributes:
+        notice: What to send.
+        lease: The lease's name, to be shown when the notice is settled.
+        attempts: How often it was leased, this time included.
+    """
+
+    notice: Notice
+    lease: str
+    attempts: int
+
+
+class AgreementStore(Protocol):
+    """Keeps agreements: events as the truth, the state they fold to, notices, and outcomes of commands.
+
+    Implementers must:
+
+    1. Save of each change events, state, notices, cancellations and kept outcome together, or nothing of it.
+    2. Save a change only if the agreement's version is still the one it was decided on; answer the others as
+       losers, without raising, and save the rest.
+    3. Let exactly one of several writers win who decided on the same version, however they are timed.
+    4. Give back what was saved: equal values, instants to the microsecond, text to the character.
+    5. Give back the events of an agreement in the order of their sequence.
+    6. Keep groups apart: no answer about one group contains anything of another.
+    7. Answer values that no later call changes.
+    8. Serve a call about many agreements at a cost that does not grow with a round trip an agreement.
+    9. Answer agreements that equal the fold of their events.
+    10. Lease a notice to one worker at a time, and again only when the lease has ended.
+    11. Settle a notice only for the holder of its present lease.
+    12. Raise only `datashare.errors.StoreError` for what goes wrong below.
+    """
+
+    def load(self, ids: Collection[AgreementId], /, *, command_id: str | None = None) -> Loaded:
+        """Load agreements of one group, with the outcomes kept in it under *command_id*, if one is named."""
+        ...
+
+    def append(self, changes: Sequence[Change], /) -> frozenset[AgreementId]:
+        """Save *changes*, at most one for each agreement; answer the agreements that lost a race.
+
+        Raises:
+            StoreError: The store could not do its work; then nothing of the call was saved.
+        """
+        ...
+
+    def states(self, group: GroupId, /) -> Sequence[Agreement]:
+        """List every agreement of *group* that has a history, in the order of URNs."""
+        ...
+
+    def states_at(self, urn: int, /) -> Sequence[Agreement]:
+        """List every agreement of institution *urn* that has a history, in the order of the groups' text."""
+        ...
+
+    def history(self, agreement: AgreementId, /) -> Iterator[Event]:
+        """Stream the events of one agreement, in the order of their sequence."""
+        ...
+
+    def group_history(self, group: GroupId, /) -> Iterator[Event]:
+        """Stream the events of a group by instant, then URN, then sequence (H2)."""
+        ...
+
+    def last_register(self, group: GroupId, /) -> date | None:
+        """Tell the day of the newest register that was applied to *group*, if any was."""
+        ...
+
+    def note_register(self, group: GroupId, day: date, /) -> None:
+        """Note that the register of *day* was applied to *group*; an older day changes nothing."""
+        ...
+
+    def notices(self, group: GroupId, /, *, status: NoticeStatus | None = None) -> Sequence[StoredNotice]:
+        """List the notices of *group*, by due instant, then id; of one status, if one is named (O3)."""
+        ...
+
+    def lease(self, *, now: Instant, until: Instant, limit: int) -> Sequence[LeasedNotice]:
+        """Lease up to *limit* notices that are due and not leased, the longest due first (O3).
+
+        Args:
+            now: The present instant, in UTC.
+            until: When the leases end, in UTC.
+            limit: The most notices to lease.
+        """
+        ...
+
+    def complete(self, notice: str, /, *, lease: str, at: Instant) -> bool:
+        """Settle a leased notice as delivered; tell whether the lease was still held."""
+        ...
+
+    def retry(self, notice: str, /, *, lease: str, due_at: Instant, error: str) -> bool:
+        """Let a leased notice wait until *due_at*; tell whether the lease was still held."""
+        ...
+
+    def give_up(self, notice: str, /, *, lease: str, at: Instant, error: str) -> bool:
+        """Settle a leased notice as given up; tell whether the lease was still held."""
+        ...
+
+    def requeue(self, notices: Collection[str], /, *, due_at: Instant) -> int:
+        """Let given-up notices that were not purged wait again, with no attempts; tell how many (O3)."""
+        ...
+
+    def purge(self, *, settled_before: Instant) -> int:
+        """Erase names and addresses of notices settled before an instant; tell of how many (O6)."""
+        ...

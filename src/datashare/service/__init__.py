@@ -1,0 +1,24 @@
+"""The service: the only place where the rules and the host's ports meet."""
+
+from __future__ import annotations
+
+from .group_side import Chosen, GroupActions, GroupSide, HiddenAgreement, SchoolRecipients
+from .outcomes import Done, NotDone, Outcome, Outcomes
+from .school_side import SchoolSide, SharingWithGroup
+from .sharing import DataSharing, usual_policy
+
+__all__ = [
+    "Chosen",
+    "DataSharing",
+    "Done",
+    "GroupActions",
+    "GroupSide",
+    "HiddenAgreement",
+    "NotDone",
+    "Outcome",
+    "Outcomes",
+    "SchoolRecipients",
+    "SchoolSide",
+    "SharingWithGroup",
+    "usual_policy",
+]

@@ -1,0 +1,165 @@
+"""The host's ports together, and the facts that are read through them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import date
+
+import attrs
+
+from datashare.domain.agreements import (
+    Actor,
+    Agreement,
+    AgreementId,
+    Facts,
+    Reason,
+    RefusalCode,
+)
+from datashare.domain.institutions import Group, GroupId, Visibility, visibility
+from datashare.domain.instants import Instant, london_day, to_instant
+from datashare.domain.people import Permission, Person, PersonId, holds
+from datashare.domain.policy import Policy
+from datashare.errors import InvalidValue, NotPermitted, UnknownGroup
+from datashare.ports import AgreementStore, Clock, InstitutionDirectory, PeopleDirectory
+
+
+@attrs.frozen(kw_only=True)
+class Host:
+    """Everything that the service needs of its host."""
+
+    store: AgreementStore
+    institutions: InstitutionDirectory
+    people: PeopleDirectory
+    clock: Clock
+    policies: Callable[[GroupId], Policy]
+
+    def now(self) -> Instant:
+        """Tell the present instant, in UTC."""
+        return to_instant(self.clock.now(), "Clock.now()")
+
+    def group(self, group: GroupId) -> Group:
+        """Tell what the register holds of *group*.
+
+        Raises:
+            UnknownGroup: It holds nothing.
+        """
+        found = self.institutions.group(group)
+        if found is None:
+            raise UnknownGroup(group)
+        return found
+
+    def policy(self, group: GroupId) -> Policy:
+        """Tell the policy of *group*.
+
+        Raises:
+            InvalidValue: The host gave one for the other kind of group.
+        """
+        policy: object = self.policies(group)
+        if not isinstance(policy, Policy) or policy.kind is not group.kind:
+            raise InvalidValue(f"The policy of {group}", policy, f"a Policy for a {group.kind.label}")
+        return policy
+
+    def person(self, who: Actor) -> Person | None:
+        """Find who acts, as their site knows them now (P12)."""
+        return self.people.people((who,)).get(who) if isinstance(who, PersonId) else None
+
+    def gather(self, scope: Scope, agreements: Collection[Agreement]) -> dict[int, Facts]:
+        """Read the facts about the schools of these agreements, at the cost of four calls whatever their number."""
+        urns = {agreement.urn for agreement in agreements}
+        institutions = self.institutions.institutions(urns)
+        people = self.people.at_schools(urns)
+        sites = self.people.sites(urns)
+        others = {**self.people.people(_senders(agreements) - scope.people.keys()), **scope.people}
+        return {
+            urn: Facts(
+                now=scope.now,
+                actor=scope.actor,
+                command_id=scope.command_id,
+                group=scope.group,
+                policy=scope.policy,
+                visibility=visibility(
+                    urn, institutions.get(urn), group=scope.group, policy=scope.policy, day=scope.day
+                ),
+                site=sites.get(urn),
+                people={person.id: person for person in people.get(urn, ())},
+                others=others,
+            )
+            for urn in urns
+        }
+
+    def see(self, group: Group, policy: Policy, urns: Iterable[int], day: date) -> dict[int, Visibility]:
+        """Tell of each institution whether *group* sees it, with all reasons."""
+        wanted = tuple(urns)
+        found = self.institutions.institutions(wanted)
+        return {
+            urn: visibility(urn, found.get(urn), group=group, policy=policy, day=day) for urn in wanted
+        }
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class Scope:
+    """What is the same for every school of one action.
+
+    Attributes:
+        now: The present instant, in UTC.
+        actor: Who acts.
+        command_id: Under which command.
+        group: The group, as the register knows it.
+        policy: The group's choices.
+        people: The actor and the senders that the commands name.
+    """
+
+    now: Instant
+    actor: Actor
+    command_id: str
+    group: Group
+    policy: Policy
+    people: Mapping[PersonId, Person]
+
+    @property
+    def day(self) -> date:
+        """The present day, in Europe/London."""
+        return london_day(self.now)
+
+
+def _senders(agreements: Iterable[Agreement]) -> set[PersonId]:
+    """Find whom the requests were from, since they may have to be told (A8)."""
+    found = set()
+    for agreement in agreements:
+        if agreement.request:
+            found.add(agreement.request.sender)
+        if agreement.in_force and agreement.in_force.sender:
+            found.add(agreement.in_force.sender)
+    return found
+
+
+def require_any(
+    person: Person | None,
+    permissions: Iterable[Permission],
+    *,
+    who: Actor,
+    site: GroupId | int,
+    policy: Policy,
+    day: date,
+) -> None:
+    """Refuse whoever is not of this *site* or holds none of these *permissions* (P12).
+
+    Raises:
+        NotPermitted: They may not.
+    """
+    if not isinstance(who, PersonId) or who.site != site:
+        raise not_permitted(f"{who} acts for another site")
+    wanted = tuple(permissions)
+    if not any(holds(person, one, policy=policy, day=day) for one in wanted):
+        names = " or ".join(one.value for one in wanted)
+        raise not_permitted(f"{who} does not hold {names}")
+
+
+def not_permitted(why: str) -> NotPermitted:
+    """Make the error for somebody who may not."""
+    return NotPermitted([Reason(code=RefusalCode.NOT_PERMITTED, detail=f": {why}")])
+
+
+def present(agreements: Mapping[AgreementId, Agreement], wanted: Iterable[AgreementId]) -> dict[AgreementId, Agreement]:
+    """Complete loaded agreements with those that have no history yet."""
+    return {one: agreements.get(one) or Agreement(id=one) for one in wanted}

@@ -1,0 +1,118 @@
+"""What became of an action, school by school."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import overload
+
+import attrs
+
+from datashare.domain.agreements import Agreement, AgreementId, Caution, Event, Reason, RefusalCode, RequestId
+from datashare.domain.notices import Notice
+
+
+@attrs.frozen(kw_only=True)
+class Done:
+    """That the action was done for one school; in a preview, that it would be (K1, K3).
+
+    Attributes:
+        agreement: Which agreement.
+        request: The request that was opened or named, if any.
+        events: What happened, in order; none only where there was nothing to record.
+        notices: The messages that it calls for; none where it is a replay.
+        cautions: What deserves a look.
+        after: The agreement as it stands afterwards; for a replay, as it stands at present.
+        replayed: Whether an earlier call with the same command id did it (K4).
+    """
+
+    agreement: AgreementId
+    request: RequestId | None
+    events: tuple[Event, ...]
+    notices: tuple[Notice, ...]
+    cautions: tuple[Caution, ...]
+    after: Agreement
+    replayed: bool = False
+
+    @property
+    def urn(self) -> int:
+        """The school."""
+        return self.agreement.urn
+
+
+@attrs.frozen(kw_only=True)
+class NotDone:
+    """That the action was refused for one school, and changed nothing there (K1, T2).
+
+    Attributes:
+        agreement: Which agreement.
+        request: The request that was named, if any.
+        reasons: Every reason, the primary one first (R2).
+    """
+
+    agreement: AgreementId
+    request: RequestId | None
+    reasons: tuple[Reason, ...]
+
+    @property
+    def urn(self) -> int:
+        """The school."""
+        return self.agreement.urn
+
+    @property
+    def code(self) -> RefusalCode:
+        """The primary reason's code."""
+        return self.reasons[0].code
+
+    def __str__(self) -> str:
+        return " ".join(map(str, self.reasons))
+
+
+Outcome = Done | NotDone
+
+
+class Outcomes(Sequence[Outcome]):
+    """One outcome for each school, in the order in which the schools were named (K1)."""
+
+    __slots__ = ("_all",)
+
+    def __init__(self, outcomes: Iterable[Outcome]) -> None:
+        self._all = tuple(outcomes)
+
+    @overload
+    def __getitem__(self, place: int) -> Outcome: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Outcome, ...]: ...
+    def __getitem__(self, place: int | slice) -> Outcome | tuple[Outcome, ...]:
+        return self._all[place]
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def __eq__(self, other: object) -> bool:
+        return self._all == other._all if isinstance(other, Outcomes) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._all)
+
+    def __repr__(self) -> str:
+        return f"Outcomes({list(self._all)!r})"
+
+    @property
+    def done(self) -> tuple[Done, ...]:
+        """The schools for which it was done."""
+        return tuple(one for one in self._all if isinstance(one, Done))
+
+    @property
+    def not_done(self) -> tuple[NotDone, ...]:
+        """The schools for which it was refused."""
+        return tuple(one for one in self._all if isinstance(one, NotDone))
+
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """The messages that it calls for, of all schools."""
+        return tuple(notice for one in self.done for notice in one.notices)
+
+    @property
+    def requests(self) -> tuple[RequestId, ...]:
+        """The requests that were opened or named where it was done."""
+        return tuple(one.request for one in self.done if one.request)

@@ -1,0 +1,267 @@
+"""What the reader makes of real rows of the register."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import date
+
+import attrs
+import pytest
+
+from datashare.adapters.gias import Register, read_establishments, read_group_links, read_register
+from datashare.domain.institutions import (
+    Coded,
+    EstablishmentStatus,
+    GroupId,
+    HiddenBecause,
+    TrustLink,
+    visibility,
+    visible_institutions,
+)
+from datashare.domain.policy import Policy
+
+from . import made
+
+DAY = date(2025, 7, 18)
+
+# Group UID and the number of its open schools, for every trust that is complete in the sample.
+TRUSTS = dict(
+    pair.split(":")
+    for pair in """
+    5143:92 4320:62 2053:57 4474:57 3320:55 4076:54 16035:47 2974:38 4100:14 17570:14 17559:13 5622:11 3931:10
+    5188:10 3185:9 16042:9 16078:9 16309:9 16402:8 16520:8 16738:6 3431:5 15776:5 4579:4 16161:4 1064:3 2082:3
+    4048:3 4837:3 16630:3 17337:3 1520:2 1924:2 16110:2 16245:2 16319:2 16817:2 1651:1 2056:1 2750:1 2772:1 2875:1
+    3026:1 3171:1 3210:1 3287:1 3472:1 3476:1 3672:1 3763:1 3945:1 3947:1 4650:1 4674:1 4701:1 4870:1 5126:1 5239:1
+    5288:1 5301:1 5327:1 15899:1 16255:1 16496:1 16544:1 16607:1 16691:1 16770:1 16785:1 16921:1 17086:1 17690:1
+    17841:1 2347:0 2593:0 2600:0 2968:0 3281:0 3338:0 3556:0 3839:0 3867:0 3946:0 3961:0 4250:0 4843:0 4916:0
+    """.split()
+)
+AUTHORITIES = {"201": 9, "420": 1, "805": 43, "857": 27, "870": 73}
+
+
+def seen(register: Register, id_: GroupId) -> int:
+    """Count the schools that a group sees."""
+    found = visible_institutions(
+        tuple(register.institutions.values()),
+        group=register.groups[id_],
+        policy=Policy.for_kind(id_.kind),
+        day=DAY,
+    )
+    return len(found)
+
+
+@pytest.mark.rule("V1", "V2", "V3")
+def test_every_complete_trust_shows_its_open_schools(register: Register) -> None:
+    """Each of the 87 complete trusts sees as many schools as the register says are open."""
+    expected = {uid: int(number) for uid, number in TRUSTS.items()}
+
+    assert len(expected) == 87
+    assert expected == {uid: seen(register, GroupId.mat(uid)) for uid in TRUSTS}
+
+
+@pytest.mark.rule("V2", "V3", "V6")
+@pytest.mark.parametrize("code", list(AUTHORITIES))
+def test_every_complete_authority_shows_its_open_schools(
+    register: Register, published: dict[str, dict[str, str]], code: str
+) -> None:
+    """Each of the five complete authorities sees its rows with status 1 or 3, academies included."""
+    rows = [row for row in published.values() if row["LA (code)"] == code]
+
+    assert AUTHORITIES[code] == sum(row["EstablishmentStatus (code)"] in "13" for row in rows)
+    assert AUTHORITIES[code] == seen(register, GroupId.local_authority(code))
+
+
+@pytest.mark.rule("V1")
+def test_all_files_together_show_the_same_schools() -> None:
+    """Older group files beside the establishment file change no trust's number."""
+    register = read_register(
+        made.ESTABLISHMENTS,
+        groups=made.GROUPS,
+        group_links=[made.GROUP_LINKS, made.GROUP_LINKS_2019],
+        links=made.LINKS,
+        strict=True,
+    )
+
+    expected = {uid: int(number) for uid, number in TRUSTS.items()}
+    assert expected == {uid: seen(register, GroupId.mat(uid)) for uid in TRUSTS}
+    assert (DAY, 2311, ()) == (register.day, register.rows, register.problems)
+
+
+def test_no_row_of_the_sample_is_bad(register: Register) -> None:
+    """Every real row is read."""
+    assert (2311, 2311, 0) == (len(register.institutions), register.rows, register.problem_count)
+
+
+def test_what_is_read_is_what_was_published(
+    register: Register, published: dict[str, dict[str, str]]
+) -> None:
+    """Each cell of each real row arrives as it was published."""
+    for urn, row in published.items():
+        found = register.institutions[int(urn)]
+        assert (row["EstablishmentName"], row["EstablishmentStatus (name)"]) == (found.name, found.status_name)
+        assert row["EstablishmentStatus (code)"] == str(found.status.value)
+        assert row["PhaseOfEducation (name)"] == found.phase.label
+        assert row["OpenDate"] == (f"{found.open_date:%d-%m-}{found.open_date.year:04}" if found.open_date else "")
+        assert row["CloseDate"] == (f"{found.close_date:%d-%m-%Y}" if found.close_date else "")
+        for column, coded in (
+            ("TypeOfEstablishment", found.establishment_type),
+            ("EstablishmentTypeGroup", found.establishment_type_group),
+            ("LA", found.local_authority),
+        ):
+            assert Coded(row[f"{column} (code)"], row[f"{column} (name)"]) == coded
+        assert row["EstablishmentNumber"] == found.establishment_number
+        assert [row["Trusts (code)"]] == [link.uid for link in found.trusts] or not row["Trusts (code)"]
+        assert row["Federations (code)"] == "~".join(one.code for one in found.federations)
+        address = (found.street, found.town, found.county, found.postcode)
+        assert (row["Street"], row["Town"], row["County (name)"], row["Postcode"]) == address
+        ages = (found.low_age, found.high_age)
+        assert (row["StatutoryLowAge"], row["StatutoryHighAge"]) == tuple("" if a is None else str(a) for a in ages)
+        assert (row["UKPRN"], None) == (found.ukprn, found.ofsted_rating)
+
+
+def test_what_skips_validation_would_have_passed_it(register: Register) -> None:
+    """Every institution equals one that is made, and so validated, in the ordinary way."""
+    for found in register.institutions.values():
+        again = attrs.evolve(found)
+        assert (type(again), again, hash(again)) == (type(found), found, hash(found))
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        found.name = "Another"  # type: ignore[misc]  # that it cannot be set is what is shown
+
+
+def test_joined_federations_are_taken_apart(register: Register) -> None:
+    """School 115931 is in two federations of one name, joined with ~."""
+    name = "The Meon Valley Federation"
+
+    assert (Coded("17483", name), Coded("17484", name)) == register.institutions[115931].federations
+
+
+@pytest.mark.rule("V1")
+def test_a_foundation_trust_links_its_schools(register: Register) -> None:
+    """A maintained school that a foundation trust supports is linked by the trust's code."""
+    found = register.institutions[100760]
+
+    assert ("Brent Knoll School", "4") == (found.name, found.establishment_type_group and "4")
+    assert ["1520"] == [link.uid for link in found.trusts]
+
+
+@pytest.mark.rule("V1")
+def test_oasis_restore_is_linked_by_its_code_though_its_flag_says_no_trust(
+    register: Register, published: dict[str, dict[str, str]]
+) -> None:
+    """School 150154 has the flag 0, not applicable, and a trust code; the code counts."""
+    assert "0" == published["150154"]["TrustSchoolFlag (code)"]
+    assert (TrustLink("17690", "OASIS RESTORE TRUST"),) == register.institutions[150154].trusts
+    assert 1 == seen(register, GroupId.mat("17690"))
+
+
+@pytest.mark.rule("V2", "V9")
+def test_a_closed_school_keeps_its_trust_and_is_hidden(register: Register) -> None:
+    """A closed row with a trust code is linked, so that being closed is the only reason that hides it."""
+    closed = [
+        found
+        for found in register.institutions.values()
+        if found.trusts and found.status is EstablishmentStatus.CLOSED
+    ]
+
+    assert 100188 in {found.urn for found in closed}
+    for found in closed:
+        group = register.groups[GroupId.mat(found.trusts[0].uid)]
+        answer = visibility(found.urn, found, group=group, policy=Policy.mat(), day=DAY)
+        assert [HiddenBecause.CLOSED] == [reason.because for reason in answer.reasons]
+
+
+@pytest.mark.rule("V1")
+def test_group_links_that_disagree_give_way_to_the_establishment_file(register: Register) -> None:
+    """Southampton's schools were in another trust in 2022, and Harris's 138270 has closed; the file of 2025 counts."""
+    both = read_register(made.ESTABLISHMENTS, group_links=made.GROUP_LINKS)
+    older = {link.urn: link.uid for link in read_group_links(made.GROUP_LINKS) if link.is_trust}
+
+    assert ("1459", "3320") == (older[116103], older[138270])
+    for urn in (116103, 138270):
+        assert register.institutions[urn].trusts == both.institutions[urn].trusts
+    assert ["16161"] == [link.uid for link in both.institutions[116103].trusts]
+    assert () == both.institutions[138270].trusts
+
+
+@pytest.mark.rule("V7")
+def test_group_links_supply_the_day_on_which_a_school_joined() -> None:
+    """Paddington Academy joined United Learning Trust on 1 September 2006, in both kinds of group links."""
+    for file in (made.GROUP_LINKS, made.GROUP_LINKS_2019):
+        found = read_register(made.ESTABLISHMENTS, group_links=file).institutions[130912]
+        assert (TrustLink("5143", "UNITED LEARNING TRUST", date(2006, 9, 1)),) == found.trusts
+
+
+@pytest.mark.rule("V4")
+def test_days_before_1900_are_days(register: Register) -> None:
+    """Schools that opened in 1800, 1809 and 1832 did."""
+    opened = {urn: register.institutions[urn].open_date for urn in (108547, 108300, 130532)}
+
+    assert {108547: 1800, 108300: 1809, 130532: 1832} == {urn: day and day.year for urn, day in opened.items()}
+
+
+def test_letters_outside_ascii_arrive(register: Register) -> None:
+    """Names with é and with a typographic apostrophe, which cp1252 alone holds, are as published."""
+    names = {uid: register.groups[GroupId.mat(uid)].name for uid in ("5188", "5622", "3672")}
+
+    expected = {"5188": "FIERTÉ MULTI-ACADEMY TRUST", "5622": "ARETÉ LEARNING TRUST", "3672": "LADY HAWKINS’ SCHOOL"}
+    assert expected == names
+
+
+def test_apostrophes_that_were_saved_as_control_characters_are_repaired(register: Register) -> None:
+    """In the files saved again U+0092 stands for the apostrophe that the published file has."""
+    saved_again = read_register(made.ESTABLISHMENTS, groups=made.GROUPS)
+
+    for uid in ("3672", "4701"):
+        assert register.groups[GroupId.mat(uid)].name == saved_again.groups[GroupId.mat(uid)].name
+    assert {"LADY HAWKINS’ SCHOOL"} == {
+        link.name for link in read_group_links(made.GROUP_LINKS) if link.uid == "3672"
+    }
+
+
+@pytest.mark.rule("V1")
+def test_files_saved_again_keep_their_types_without_leading_zeros() -> None:
+    """6 is read as 06, a multi-academy trust, and 1 as 01, a federation."""
+    trusts = Counter(link.is_trust for link in read_group_links(made.GROUP_LINKS))
+
+    assert {True: 608 + 53 + 47, False: 1493 - 608 - 53 - 47} == trusts
+
+
+def test_rows_one_field_short_throughout_are_read() -> None:
+    """The file of 2019 names a last column that no row has; every row is read all the same."""
+    links = list(read_group_links(made.GROUP_LINKS_2019))
+
+    assert (1003, 511 + 24) == (len(links), sum(link.is_trust for link in links))
+
+
+@pytest.mark.rule("V8")
+def test_groups_come_with_their_status() -> None:
+    """Bridgwater Education Trust closed on 30 June 2021, in the file of 2022."""
+    group = read_register(made.ESTABLISHMENTS, groups=made.GROUPS).groups[GroupId.mat("1044")]
+
+    assert (False, date(2021, 6, 30)) == (group.is_open, group.closed_on)
+
+
+def test_every_authority_is_a_group_but_none_at_all(register: Register) -> None:
+    """LA code 000 means "Does not apply", and is no group."""
+    assert "Isles Of Scilly" == register.groups[GroupId.local_authority("420")].name
+    assert GroupId.local_authority("000") not in register.groups
+    assert 52 == sum(found.local_authority == Coded("000", "Does not apply") for found in register.institutions.values())
+
+
+def test_successors_are_read_from_both_sides_once() -> None:
+    """Most links stand in the file twice; each is given once, by predecessor and successor."""
+    register = read_register(made.ESTABLISHMENTS, links=made.LINKS)
+    pairs = [(link.predecessor, link.successor) for link in register.successors]
+
+    assert pairs == sorted(set(pairs))
+    assert (100188, 138449) in pairs
+    assert {"Sixth Form Centre School": 43, "Sixth Form Centre Link": 11, "Result of Amalgamation": 7} == dict(
+        register.other_links
+    )
+    # 1104 + 868 + … rows name a predecessor or successor; those that stand in the file twice are counted once.
+    assert 2092 - 43 - 11 - 7 - 772 == len(pairs)
+
+
+def test_the_stream_gives_what_the_register_holds(register: Register) -> None:
+    """Streaming the file gives the same institutions, in its order."""
+    assert list(register.institutions.values()) == list(read_establishments(made.ESTABLISHMENTS))

@@ -1,0 +1,150 @@
+"""One action about one or many schools, as a value (rules K4, K5)."""
+
+import pytest
+
+from datashare.domain.agreements import (
+    AddRecipients,
+    Batch,
+    Command,
+    HoldersOf,
+    Named,
+    Remind,
+    RequestAccess,
+    RequestId,
+    Withdraw,
+    request_of,
+    require_command_id,
+)
+from datashare.errors import InvalidValue
+from tests.domain.agreements.builders import (
+    ACTIONS,
+    AGREEMENT,
+    ANA,
+    DEPUTY,
+    HEAD,
+    MAT,
+    OTHER_URN,
+    URN,
+    ask,
+    batch,
+    end,
+)
+
+FIRST, LATER = RequestId(AGREEMENT, 1), RequestId(AGREEMENT, 5)
+
+
+@pytest.mark.rule("K5")
+def test_empty_selection_is_an_action_about_nothing() -> None:
+    """An action may name no school at all."""
+    assert () == batch().commands
+
+
+@pytest.mark.rule("K5")
+def test_school_named_twice_counts_once() -> None:
+    """The same command about one school twice stands once, in the place of the first."""
+    other = RequestAccess(urn=OTHER_URN, level=ACTIONS, sender=ANA)
+
+    assert (ask(), other) == batch(ask(), other, ask(), other).commands
+
+
+@pytest.mark.rule("K5")
+def test_commands_may_come_from_any_collection() -> None:
+    """A generator of commands is as good as a list."""
+    one = Batch(group=MAT, actor=ANA, command_id="c", commands=(ask() for _ in range(3)))
+
+    assert (ask(),) == one.commands
+
+
+@pytest.mark.rule("K5")
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (ask(), ask(ACTIONS)),
+        (ask(recipients=Named((HEAD,))), ask(recipients=Named((DEPUTY,)))),
+        (Withdraw(request=FIRST), Withdraw(request=FIRST, reason="Two minds")),
+        (AddRecipients(request=FIRST), AddRecipients(request=FIRST, recipients=Named((HEAD,)))),
+    ],
+    ids=["levels", "recipients", "reasons", "additions"],
+)
+def test_two_commands_that_differ_about_one_school_are_refused(one: Command, other: Command) -> None:
+    """Two different wishes about one school are no action."""
+    with pytest.raises(InvalidValue, match="at most one command about each school"):
+        batch(one, other)
+
+
+@pytest.mark.rule("K5")
+def test_two_requests_of_one_school_may_be_named_together() -> None:
+    """Ids name requests, so a stale one beside the open one is decided, and refused, on its own."""
+    commands = (Remind(request=FIRST), Remind(request=LATER))
+
+    assert commands == batch(*commands).commands
+
+
+@pytest.mark.rule("K4")
+def test_commands_of_different_kinds_are_refused() -> None:
+    """An action is of one kind, even about different schools."""
+    with pytest.raises(InvalidValue, match="commands of one kind, RequestAccess"):
+        batch(RequestAccess(urn=OTHER_URN, level=ACTIONS, sender=ANA), end())
+
+
+@pytest.mark.rule("K4")
+@pytest.mark.parametrize(
+    "commands", ["ask", None, [None], ["ask"], [RequestAccess], [[ask()]], [{}], ask()], ids=repr
+)
+def test_what_is_no_collection_of_commands_is_refused(commands: object) -> None:
+    """Anything but commands is an invalid value, even what cannot be hashed."""
+    with pytest.raises(InvalidValue, match=r"Batch\.commands"):
+        Batch(group=MAT, actor=ANA, command_id="c", commands=commands)  # type: ignore[arg-type]
+
+
+@pytest.mark.rule("K4")
+@pytest.mark.parametrize("text", ["c", "x" * 64, "3f2504e0-4f89-11d3-9a0c-0305e82c3301", "a/b|c~"])
+def test_command_id_is_short_printable_text(text: str) -> None:
+    """A command id of 1 to 64 printable ASCII characters is kept as it came."""
+    assert text == require_command_id(text)
+
+
+@pytest.mark.rule("K4")
+@pytest.mark.parametrize("text", ["", "x" * 65, "a b", " a", "é", "a\n", "a\x7f", "a\0", None, 7, b"a"], ids=repr)
+def test_any_other_command_id_is_refused(text: object) -> None:
+    """A command id that a store could not keep exactly is an invalid value."""
+    with pytest.raises(InvalidValue, match="command_id"):
+        require_command_id(text)
+    with pytest.raises(InvalidValue, match="command_id"):
+        Batch(group=MAT, actor=ANA, command_id=text, commands=())
+
+
+@pytest.mark.rule("K5")
+def test_batch_knows_the_agreement_of_each_command() -> None:
+    """A command is about the agreement of its request, or else of the group and its school."""
+    one = batch(ask())
+
+    assert AGREEMENT == one.agreement_of(ask())
+    assert AGREEMENT == one.agreement_of(Remind(request=FIRST))
+    assert FIRST == request_of(Remind(request=FIRST))
+    assert None is request_of(ask())
+
+
+@pytest.mark.rule("A4", "N6")
+@pytest.mark.parametrize("request_id", ["mat:5143/100000/1", AGREEMENT, 1, None], ids=repr)
+def test_commands_name_requests_by_their_id(request_id: object) -> None:
+    """A request is named by its id, never by text or by its school."""
+    with pytest.raises(InvalidValue, match="a RequestId"):
+        Withdraw(request=request_id)  # type: ignore[arg-type]
+
+
+@pytest.mark.rule("Q10")
+def test_roles_are_named_by_stable_keys() -> None:
+    """Recipients are given by keys of roles, once each, and never by display labels."""
+    assert frozenset({"head_teacher"}) == HoldersOf(["head_teacher", "head_teacher"]).roles
+    for roles in ("head_teacher", ["Head Teacher"], [""], [None]):
+        with pytest.raises(InvalidValue):
+            HoldersOf(roles)  # type: ignore[arg-type]
+
+
+@pytest.mark.rule("Q10")
+@pytest.mark.parametrize("people", ["head", ["head"], [None], [HEAD, URN]], ids=repr)
+def test_people_are_named_by_their_ids(people: object) -> None:
+    """People are named by PersonIds."""
+    with pytest.raises(InvalidValue):
+        Named(people)  # type: ignore[arg-type]

@@ -1,0 +1,187 @@
+"""The ids of agreements, requests, events and notices (rules A4, K3)."""
+
+import uuid
+
+import pytest
+
+from datashare.domain.agreements import (
+    AgreementId,
+    ClosedRequest,
+    RequestId,
+    RequestOutcome,
+    SystemActor,
+    Terms,
+    event_id,
+    notice_id,
+)
+from datashare.domain.people import PersonId
+from datashare.errors import InvalidValue
+from tests.domain.agreements.builders import AGREEMENT, DEPUTY, HEAD, LA, MAT, NOW, URN
+
+NOT_AGREEMENTS = [
+    "",
+    "mat:5143",
+    "mat:5143/",
+    "mat:5143/-1",
+    "mat:5143/0",
+    "mat:5143/12345678",
+    "mat:5143/１０００００",
+    "mat:5143/100000 ",
+    "mat:5143/100000\n",
+    "mat:/100000",
+    "mat:05143/100000",
+    "la:87/100000",
+    "LA:870/100000",
+    "trust:5143/100000",
+    "/100000",
+    "mat:5143/100000/1/",
+]
+NOT_TEXT = [None, 100000, b"mat:5143/100000", ("mat:5143", 100000)]
+
+
+@pytest.mark.rule("K3")
+@pytest.mark.parametrize(
+    ("agreement", "text"),
+    [
+        (AgreementId(MAT, URN), "mat:5143/100000"),
+        (AgreementId(LA, 1), "la:870/1"),
+        (AgreementId(MAT, 9_999_999), "mat:5143/9999999"),
+    ],
+    ids=["trust", "council", "longest"],
+)
+def test_agreement_id_survives_as_text(agreement: AgreementId, text: str) -> None:
+    """An agreement's id is written as text and read back as the same."""
+    assert text == str(agreement)
+    assert agreement == AgreementId.parse(text)
+
+
+@pytest.mark.rule("A4")
+@pytest.mark.parametrize("number", [1, 12, 999_999_999])
+@pytest.mark.parametrize("group", [MAT, LA], ids=str)
+def test_request_id_survives_as_text_and_finds_its_agreement(group: object, number: int) -> None:
+    """A request's id is written as text, read back as the same, and knows its group and school."""
+    agreement = AgreementId.parse(f"{group}/{URN}")
+    request = RequestId(agreement, number)
+
+    assert f"{group}/100000/{number}" == str(request)
+    assert request == RequestId.parse(str(request))
+    assert agreement == RequestId.parse(str(request)).agreement
+    assert URN == request.urn
+
+
+@pytest.mark.rule("A4")
+@pytest.mark.parametrize("text", [*NOT_AGREEMENTS, *NOT_TEXT], ids=repr)
+def test_bad_text_is_no_agreement(text: str) -> None:
+    """Text that is no agreement's id is an invalid value, whatever it is."""
+    with pytest.raises(InvalidValue):
+        AgreementId.parse(text)
+
+
+@pytest.mark.rule("A4")
+@pytest.mark.parametrize(
+    "text",
+    [
+        *NOT_AGREEMENTS,
+        *NOT_TEXT,
+        "mat:5143/100000/0",
+        "mat:5143/100000/-1",
+        "mat:5143/100000/1.0",
+        "mat:5143/100000/²",
+        "mat:5143/100000/1234567890",
+        "mat:5143//1",
+        "1",
+    ],
+    ids=repr,
+)
+def test_bad_text_is_no_request(text: str) -> None:
+    """Text that is no request's id is an invalid value, whatever it is."""
+    with pytest.raises(InvalidValue):
+        RequestId.parse(text)
+
+
+@pytest.mark.rule("A4")
+@pytest.mark.parametrize("number", [0, -1, True, 1.0, "1", None], ids=repr)
+def test_request_number_counts_from_one(number: object) -> None:
+    """A request is numbered by a whole number from 1."""
+    with pytest.raises(InvalidValue, match=r"RequestId\.number"):
+        RequestId(AGREEMENT, number)  # type: ignore[arg-type]  # the point of the test
+
+
+@pytest.mark.rule("K3")
+def test_event_id_derives_from_agreement_sequence_and_command() -> None:
+    """The same three give the same id, and each of them alone changes it."""
+    first = event_id(AGREEMENT, 1, "c-1")
+
+    assert first == event_id(AgreementId.parse(str(AGREEMENT)), 1, "c-1")
+    assert first == str(uuid.UUID(first))
+    assert 4 == len(
+        {
+            first,
+            event_id(AGREEMENT, 2, "c-1"),
+            event_id(AGREEMENT, 1, "c-2"),
+            event_id(AgreementId(LA, URN), 1, "c-1"),
+        }
+    )
+
+
+@pytest.mark.rule("K3")
+def test_event_id_cannot_be_forged_by_a_command_id() -> None:
+    """A command id with a stroke in it is not mistaken for a sequence number."""
+    assert event_id(AGREEMENT, 1, "1/c") != event_id(AGREEMENT, 11, "c")
+    assert event_id(AgreementId(MAT, 1), 1, "1/c") != event_id(AgreementId(MAT, 1), 1, "1/1/c")
+
+
+@pytest.mark.rule("K3", "O3")
+def test_notice_id_derives_from_event_and_people() -> None:
+    """A notice has one id for the same event and people, and others for others."""
+    event = event_id(AGREEMENT, 1, "c-1")
+
+    assert notice_id(event, (HEAD,)) == notice_id(event, (PersonId(URN, "head"),))
+    assert 4 == len(
+        {
+            event,
+            notice_id(event, (HEAD,)),
+            notice_id(event, (HEAD, DEPUTY)),
+            notice_id(event_id(AGREEMENT, 2, "c-1"), (HEAD,)),
+        }
+    )
+
+
+@pytest.mark.rule("K3")
+def test_notice_id_tells_people_apart_whose_ids_hold_strokes() -> None:
+    """One person with an awkward id is not taken for two people."""
+    event = event_id(AGREEMENT, 1, "c-1")
+    awkward = PersonId(URN, f"head|{DEPUTY}")
+
+    assert notice_id(event, (awkward,)) != notice_id(event, (HEAD, DEPUTY))
+
+
+@pytest.mark.rule("T3")
+def test_system_actor_is_named() -> None:
+    """A system that acts has a name, which its text shows."""
+    assert "system:nächtlich" == str(SystemActor("nächtlich"))
+    with pytest.raises(InvalidValue, match=r"SystemActor\.name"):
+        SystemActor("")
+
+
+@pytest.mark.rule("Q8")
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("reference", ""), ("version", " "), ("version", "2.1\n"), ("review_on", NOW)],
+    ids=["no-reference", "blank-version", "line-break", "instant"],
+)
+def test_terms_need_a_reference_a_version_and_a_day(field: str, value: object) -> None:
+    """Terms are a reference with a version; their review date is a day."""
+    with pytest.raises(InvalidValue):
+        Terms(**{"reference": "https://x.example", "version": "1", field: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.rule("A4")
+def test_closed_request_keeps_who_and_when() -> None:
+    """What was closed says by whom and when, and checks that it does."""
+    request = RequestId(AGREEMENT, 1)
+    closed = ClosedRequest(id=request, outcome=RequestOutcome.DECLINED, by=HEAD, at=NOW)
+
+    assert (HEAD, NOW) == (closed.by, closed.at)
+    with pytest.raises(InvalidValue, match=r"ClosedRequest\.by"):
+        ClosedRequest(id=request, outcome=RequestOutcome.DECLINED, by="head", at=NOW)  # type: ignore[arg-type]

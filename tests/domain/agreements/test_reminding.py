@@ -1,0 +1,275 @@
+"""Pending requests, reminders and withdrawing (rules N)."""
+
+from datetime import timedelta
+
+import attrs
+import pytest
+
+from datashare.domain.agreements import (
+    AddRecipients,
+    CautionCode,
+    ClosedRequest,
+    Decline,
+    Named,
+    RefusalCode,
+    Remind,
+    ReminderSent,
+    RequestId,
+    RequestOutcome,
+    RequestWithdrawn,
+    State,
+    Tab,
+    Withdraw,
+)
+from datashare.domain.institutions import HiddenBecause
+from datashare.domain.policy import Policy
+from tests.domain.agreements.builders import (
+    ACTIONS,
+    AGREEMENT,
+    ANA,
+    AUTUMN,
+    DEPUTY,
+    HEAD,
+    MIS,
+    NOW,
+    SCHOOL,
+    answer_to,
+    ask,
+    codes,
+    decided,
+    done,
+    facts,
+    in_state,
+    new,
+    only_event,
+    open_request,
+    person,
+    refused,
+    replacing,
+    without,
+)
+
+OPEN = [State.PENDING, State.UPGRADING]
+DAILY = attrs.evolve(Policy.mat(), least_reminder_interval=timedelta(hours=24))
+TICK = timedelta(microseconds=1)
+
+
+@pytest.mark.rule("N1")
+@pytest.mark.parametrize("state", State)
+def test_pending_tab_has_the_open_requests(state: State) -> None:
+    """First requests and upgrades stand under Pending, and nothing else does."""
+    agreement = in_state(state)
+
+    assert (agreement.request is not None) is (Tab.PENDING in agreement.tabs)
+    assert (state in OPEN) is (Tab.PENDING in agreement.tabs)
+
+
+@pytest.mark.rule("N2")
+@pytest.mark.parametrize("state", OPEN)
+def test_reminder_goes_to_the_recipients(state: State) -> None:
+    """A reminder is one event that names the recipients, and the request remembers when."""
+    agreement = in_state(state)
+    command = Remind(request=open_request(agreement).id)
+
+    event = only_event(agreement, command, facts(now=AUTUMN))
+
+    assert isinstance(event, ReminderSent)
+    assert (open_request(agreement).id, (HEAD,), AUTUMN) == (event.request, event.recipients, event.at)
+    after = done(agreement, command, facts(now=AUTUMN))
+    assert attrs.evolve(open_request(agreement), reminded_at=AUTUMN) == open_request(after)
+    assert (state, agreement.level) == (after.state, after.level)
+
+
+@pytest.mark.rule("N2", "N3")
+def test_reminder_goes_to_people_added_too_and_skips_who_left() -> None:
+    """Only recipients who still are eligible are reminded; the others are reported."""
+    asked = done(new(), ask(recipients=Named((HEAD,))))
+    request = open_request(asked).id
+    both = done(asked, AddRecipients(request=request, recipients=Named((DEPUTY,))))
+
+    answer = decided(both, Remind(request=request), facts(people=without(SCHOOL, HEAD)))
+
+    (event,) = answer.events
+    assert isinstance(event, ReminderSent)
+    assert (DEPUTY,) == event.recipients
+    (caution,) = answer.cautions
+    assert (CautionCode.SKIPPED_NOT_REACHABLE, (HEAD,)) == (caution.code, caution.people)
+    assert f"Left out, since they can no longer be asked: {HEAD}." == str(caution)
+    assert () == decided(both, Remind(request=request)).cautions
+
+
+@pytest.mark.rule("N3", "Q5")
+def test_people_who_were_not_asked_are_not_reminded() -> None:
+    """Other eligible people of the school get no reminder of a request that they never had."""
+    agreement = done(new(), ask(recipients=Named((HEAD,))))
+    command = Remind(request=open_request(agreement).id)
+
+    assert (RefusalCode.NO_REACHABLE_RECIPIENT,) == codes(agreement, command, facts(people=without(SCHOOL, HEAD)))
+
+
+@pytest.mark.rule("N3", "P4", "P6")
+@pytest.mark.parametrize(
+    "head",
+    [person(HEAD, "teacher"), person(HEAD, "head_teacher", email=""), person(HEAD, "head_teacher", email="x@y")],
+    ids=["other-role", "no-address", "bad-address"],
+)
+def test_reminder_is_refused_if_nobody_is_left(head: object) -> None:
+    """A recipient who lost role or address is not reminded, and alone is nobody."""
+    agreement = in_state(State.PENDING)
+    assert isinstance(head, type(SCHOOL[HEAD]))
+
+    assert (RefusalCode.NO_REACHABLE_RECIPIENT,) == codes(
+        agreement, Remind(request=open_request(agreement).id), facts(people=replacing(SCHOOL, head))
+    )
+
+
+@pytest.mark.rule("N4")
+def test_no_interval_is_the_default() -> None:
+    """By default a reminder may follow the request at once."""
+    agreement = in_state(State.PENDING)
+
+    assert NOW == open_request(done(agreement, Remind(request=open_request(agreement).id))).reminded_at
+
+
+@pytest.mark.rule("N4")
+def test_least_interval_counts_from_the_request() -> None:
+    """One microsecond too soon is refused, saying from when; at that instant it goes."""
+    agreement = in_state(State.PENDING)
+    command = Remind(request=open_request(agreement).id)
+    earliest = NOW + timedelta(hours=24)
+
+    refusal = refused(agreement, command, facts(now=earliest - TICK, policy=DAILY))
+
+    assert (RefusalCode.REMINDER_TOO_SOON, earliest) == (refusal.code, refusal.reasons[0].from_instant)
+    assert "30 March 2026 at 01:59 (London)" in str(refusal)
+    assert earliest == open_request(done(agreement, command, facts(now=earliest, policy=DAILY))).reminded_at
+
+
+@pytest.mark.rule("N4")
+def test_least_interval_counts_from_the_last_reminder() -> None:
+    """The interval is 24 hours of time, on the day too on which the clocks go back."""
+    agreement = in_state(State.PENDING)
+    command = Remind(request=open_request(agreement).id)
+    reminded = done(agreement, command, facts(now=AUTUMN, policy=DAILY))
+
+    refusal = refused(reminded, command, facts(now=AUTUMN + timedelta(hours=24) - TICK, policy=DAILY))
+
+    assert (RefusalCode.REMINDER_TOO_SOON,) == tuple(reason.code for reason in refusal.reasons)
+    assert "26 October 2026 at 00:30 (London)" in str(refusal)
+    done(reminded, command, facts(now=AUTUMN + timedelta(hours=24), policy=DAILY))
+
+
+@pytest.mark.rule("N4")
+def test_interval_starts_anew_with_a_new_request() -> None:
+    """A reminder of an earlier request does not count for a later one, but its sending does."""
+    first = in_state(State.PENDING)
+    reminded = done(first, Remind(request=open_request(first).id), facts(now=AUTUMN))
+    withdrawn = done(reminded, Withdraw(request=open_request(first).id), facts(now=AUTUMN))
+    again = done(withdrawn, ask(), facts(now=AUTUMN))
+
+    assert None is open_request(again).reminded_at
+    assert (RefusalCode.REMINDER_TOO_SOON,) == codes(
+        again, Remind(request=open_request(again).id), facts(now=AUTUMN, policy=DAILY)
+    )
+
+
+@pytest.mark.rule("N3", "N4", "R2", "T5", "V11")
+def test_refused_reminder_names_every_reason() -> None:
+    """A reminder refused for the school, its people and its hour says all of it, the school first."""
+    agreement = in_state(State.PENDING)
+    given = facts(HiddenBecause.CLOSED, policy=DAILY, people={}, site=None)
+
+    assert (
+        RefusalCode.NOT_VISIBLE,
+        RefusalCode.NO_SCHOOL_SITE,
+        RefusalCode.NO_REACHABLE_RECIPIENT,
+        RefusalCode.REMINDER_TOO_SOON,
+    ) == codes(agreement, Remind(request=open_request(agreement).id), given)
+
+
+@pytest.mark.rule("N2", "T5")
+def test_nobody_is_reminded_while_the_school_is_hidden() -> None:
+    """A hidden school alone refuses the reminder."""
+    agreement = in_state(State.PENDING)
+
+    assert (RefusalCode.NOT_VISIBLE,) == codes(
+        agreement, Remind(request=open_request(agreement).id), facts(HiddenBecause.NOT_LINKED)
+    )
+
+
+@pytest.mark.rule("N4", "R2")
+def test_reminder_of_another_request_says_nothing_about_the_open_one() -> None:
+    """The interval and the people of the open request are no reasons about one that is closed."""
+    first = in_state(State.PENDING)
+    stale = open_request(first).id
+    again = done(done(first, Withdraw(request=stale)), ask())
+
+    assert (RefusalCode.REQUEST_NOT_OPEN,) == codes(again, Remind(request=stale), facts(policy=DAILY, people={}))
+
+
+@pytest.mark.rule("N5")
+def test_reminder_of_an_upgrade_leaves_both_levels_to_be_named() -> None:
+    """After the reminder the agreement holds the level in force and the level asked for."""
+    agreement = in_state(State.UPGRADING)
+
+    after = done(agreement, Remind(request=open_request(agreement).id))
+
+    assert (MIS, ACTIONS) == (after.level, open_request(after).level)
+
+
+@pytest.mark.rule("N6", "T5")
+@pytest.mark.parametrize("state", OPEN)
+@pytest.mark.parametrize("hidden", [[], [HiddenBecause.CLOSED]], ids=["visible", "hidden"])
+@pytest.mark.parametrize("reason", ["", "Sent to the wrong school – désolée"], ids=["empty", "worded"])
+def test_open_request_is_withdrawn_by_its_id(state: State, hidden: list[HiddenBecause], reason: str) -> None:
+    """The group takes its request back, visible or not; what was in force stays."""
+    agreement = in_state(state)
+    command = Withdraw(request=open_request(agreement).id, reason=reason)
+
+    event = only_event(agreement, command, facts(*hidden, site=None, people={}))
+    after = done(agreement, command, facts(*hidden, site=None, people={}))
+
+    assert isinstance(event, RequestWithdrawn)
+    assert (command.request, reason) == (event.request, event.reason)
+    assert (None, agreement.in_force) == (after.request, after.in_force)
+    closed = ClosedRequest(id=command.request, outcome=RequestOutcome.WITHDRAWN, by=ANA, at=NOW)
+    assert closed == after.closed_request(command.request)
+
+
+@pytest.mark.rule("N6", "A4")
+def test_stale_page_does_not_withdraw_a_later_request() -> None:
+    """Withdrawing a request that was closed leaves the one that is open now alone."""
+    first = in_state(State.PENDING)
+    stale = open_request(first).id
+    declined = done(first, Decline(request=stale, reason="No"), facts(actor=HEAD))
+    again = done(declined, ask())
+
+    refusal = refused(again, Withdraw(request=stale))
+
+    assert RefusalCode.REQUEST_NOT_OPEN is refusal.code
+    assert f"Request {stale} was declined by {HEAD}" in str(refusal)
+    assert RequestId(AGREEMENT, 3) == open_request(again).id
+
+
+@pytest.mark.rule("N6")
+def test_withdrawing_an_upgrade_leaves_the_level_and_its_history() -> None:
+    """The withdrawn upgrade is closed beside the request that was approved, oldest first."""
+    agreement = in_state(State.UPGRADING)
+
+    after = done(agreement, Withdraw(request=open_request(agreement).id))
+
+    outcomes = [RequestOutcome.APPROVED, RequestOutcome.WITHDRAWN]
+    assert outcomes == [one.outcome for one in after.closed]
+    assert MIS is after.level
+
+
+@pytest.mark.rule("N2")
+def test_answered_request_cannot_be_reminded_of() -> None:
+    """Once the school has answered, a reminder is refused, saying who answered."""
+    agreement = in_state(State.PENDING)
+    answered = done(agreement, answer_to(agreement), facts(actor=HEAD))
+
+    refusal = refused(answered, Remind(request=open_request(agreement).id))
+
+    assert (RefusalCode.REQUEST_NOT_OPEN,) == tuple(reason.code for reason in refusal.reasons)
+    assert f"was approved by {HEAD} on 29 March 2026 at 00:59 (London)" in str(refusal)

@@ -1,0 +1,543 @@
+"""Asking a school for a level, and adding people to the request (rules L, P, Q, U)."""
+
+from datetime import date
+
+import pytest
+
+from datashare.domain.agreements import (
+    ALL,
+    AddRecipients,
+    Approve,
+    Basis,
+    CautionCode,
+    Decline,
+    HoldersOf,
+    Named,
+    Recipients,
+    RecipientsAdded,
+    RefusalCode,
+    RequestId,
+    RequestSent,
+    State,
+    Tab,
+    Withdraw,
+)
+from datashare.domain.institutions import HiddenBecause
+from datashare.domain.levels import AccessLevel, Capability
+from datashare.domain.people import (
+    HeldRole,
+    Period,
+    Permission,
+    Person,
+    PersonId,
+    Unsuitable,
+    suggested_recipients,
+)
+from datashare.domain.policy import Policy
+from tests.domain.agreements.builders import (
+    ACTIONS,
+    AGREEMENT,
+    ANA,
+    COUNCIL,
+    DATA_MANAGER,
+    DEPUTY,
+    DFE,
+    ELIGIBLE,
+    EXECUTIVE,
+    HEAD,
+    LA,
+    MIS,
+    MUTE_HEAD,
+    NOW,
+    OTHER_URN,
+    SCHOOL,
+    SITE,
+    TEACHER,
+    TERMS,
+    URN,
+    answer_to,
+    ask,
+    cautions_of,
+    codes,
+    decided,
+    done,
+    end,
+    facts,
+    fold_onto,
+    in_state,
+    new,
+    only_event,
+    open_request,
+    person,
+    record,
+    refused,
+    replacing,
+    without,
+)
+
+NOBODY = PersonId(URN, "nobody")
+ELSEWHERE = PersonId(OTHER_URN, "head")
+
+
+def recipients_of(recipients: Recipients, people: dict[PersonId, Person] = SCHOOL) -> tuple[PersonId, ...]:
+    """Give who is sent a first request to *recipients*."""
+    event = only_event(new(), ask(recipients=recipients), facts(people=people))
+    assert isinstance(event, RequestSent)
+    return event.recipients
+
+
+def approved(level: AccessLevel) -> object:
+    """Give an agreement approved at *level*."""
+    asked = done(new(), ask(level))
+    return done(asked, answer_to(asked), facts(actor=HEAD))
+
+
+@pytest.mark.rule("Q1", "T3")
+def test_request_records_level_sender_recipients_and_actor() -> None:
+    """One event says what was asked, from whom, to whom, by whom, when and under which command."""
+    command = ask(MIS, Named((DEPUTY,)), TERMS)
+
+    event = only_event(new(), command, facts(command_id="c-7"))
+
+    expected = RequestSent(
+        agreement=AGREEMENT,
+        sequence=1,
+        at=NOW,
+        actor=ANA,
+        command_id="c-7",
+        level=MIS,
+        raises=None,
+        sender=ANA,
+        recipients=(DEPUTY,),
+        terms=TERMS,
+    )
+    assert expected == event
+
+
+@pytest.mark.rule("Q1")
+def test_open_request_is_as_it_was_sent() -> None:
+    """The pending agreement shows the request, and has no level in force."""
+    agreement = done(new(), ask(MIS, Named((HEAD, DEPUTY)), TERMS))
+    request = open_request(agreement)
+
+    assert RequestId(AGREEMENT, 1) == request.id
+    assert (MIS, ANA, ANA, NOW) == (request.level, request.sender, request.asked_by, request.asked_at)
+    assert ((HEAD, DEPUTY), TERMS, None) == (request.recipients, request.terms, request.reminded_at)
+    assert None is agreement.level
+    assert frozenset({Tab.PENDING}) == agreement.tabs
+    assert agreement.stands
+
+
+@pytest.mark.rule("P9", "Q1")
+def test_sender_and_actor_may_differ() -> None:
+    """The request is from its sender, and records who sent it besides."""
+    ben = PersonId(AGREEMENT.group, "ben")
+
+    request = open_request(done(new(), ask(), facts(actor=ben)))
+
+    assert (ANA, ben) == (request.sender, request.asked_by)
+
+
+@pytest.mark.rule("Q10", "Q5", "P4", "P6")
+def test_everyone_is_all_who_are_eligible() -> None:
+    """All means the eligible people with an address, settled when it is sent."""
+    assert ELIGIBLE == recipients_of(ALL)
+    assert (MUTE_HEAD, TEACHER) == tuple(sorted(set(SCHOOL) - set(ELIGIBLE), key=str))
+
+
+@pytest.mark.rule("Q5")
+def test_people_who_join_later_are_not_added_by_themselves() -> None:
+    """Who becomes eligible after the request was sent is not among its recipients."""
+    asked = done(new(), ask(), facts(people=without(SCHOOL, DEPUTY)))
+
+    reminded = done(asked, AddRecipients(request=open_request(asked).id, recipients=Named((DEPUTY,))))
+
+    assert (DATA_MANAGER, EXECUTIVE, HEAD) == open_request(asked).recipients
+    assert (DATA_MANAGER, EXECUTIVE, HEAD, DEPUTY) == open_request(reminded).recipients
+
+
+@pytest.mark.rule("Q10")
+@pytest.mark.parametrize(
+    ("roles", "expected"),
+    [
+        ({"head_teacher"}, (HEAD,)),
+        ({"data_manager", "deputy_head_teacher"}, (DATA_MANAGER, DEPUTY)),
+        ({"executive_head_teacher", "teacher"}, (EXECUTIVE,)),
+    ],
+    ids=["head", "two", "one-not-eligible"],
+)
+def test_roles_choose_their_eligible_holders(roles: set[str], expected: tuple[PersonId, ...]) -> None:
+    """A set of roles means those of their holders who are eligible."""
+    assert expected == recipients_of(HoldersOf(roles))
+
+
+@pytest.mark.rule("P5", "Q10")
+@pytest.mark.parametrize(
+    ("first", "last", "expected"),
+    [
+        (date(2026, 3, 29), None, (HEAD,)),
+        (None, date(2026, 3, 29), (HEAD,)),
+        (date(2026, 3, 30), None, ()),
+        (None, date(2026, 3, 28), ()),
+    ],
+    ids=["from-today", "until-today", "from-tomorrow", "until-yesterday"],
+)
+def test_only_roles_held_today_choose_and_count(
+    first: date | None, last: date | None, expected: tuple[PersonId, ...]
+) -> None:
+    """Of a role only its days count, both included, in London on the day the clocks change."""
+    head = person(HEAD, HeldRole("head_teacher", Period(first, last)), HeldRole("data_manager"))
+    given = facts(people={HEAD: head})
+    command = ask(recipients=HoldersOf({"head_teacher"}))
+
+    if expected:
+        assert expected == open_request(done(new(), command, given)).recipients
+    else:
+        assert (RefusalCode.NO_ELIGIBLE_RECIPIENT,) == codes(new(), command, given)
+    assert (HEAD,) == open_request(done(new(), ask(), given)).recipients
+
+
+@pytest.mark.rule("P7")
+def test_person_with_two_eligible_roles_is_one_recipient() -> None:
+    """Two roles, two mentions: one recipient."""
+    people = replacing(SCHOOL, person(HEAD, "head_teacher", "data_manager"))
+
+    assert ELIGIBLE == recipients_of(ALL, people)
+    assert (DATA_MANAGER, HEAD) == recipients_of(HoldersOf({"head_teacher", "data_manager"}), people)
+    assert (HEAD, DEPUTY) == recipients_of(Named((HEAD, DEPUTY, HEAD)), people)
+
+
+@pytest.mark.rule("P7")
+def test_two_people_with_one_address_are_two_recipients() -> None:
+    """Sharing an address does not make two people one."""
+    shared = replacing(
+        SCHOOL,
+        person(HEAD, "head_teacher", email="office@hilda.example"),
+        person(DEPUTY, "deputy_head_teacher", email=" Office@Hilda.example "),
+    )
+
+    assert (DEPUTY, HEAD) == recipients_of(Named((DEPUTY, HEAD)), shared)
+
+
+@pytest.mark.rule("Q10")
+@pytest.mark.parametrize(
+    "recipients", [ALL, HoldersOf({"head_teacher"}), HoldersOf(()), Named(())], ids=["all", "role", "no-role", "no-one"]
+)
+def test_request_to_nobody_eligible_is_refused(recipients: Recipients) -> None:
+    """Where nobody who is meant is eligible, the school's request is refused."""
+    people = {who: SCHOOL[who] for who in (TEACHER, MUTE_HEAD)}
+
+    assert (RefusalCode.NO_ELIGIBLE_RECIPIENT,) == codes(new(), ask(recipients=recipients), facts(people=people))
+
+
+@pytest.mark.rule("Q10")
+@pytest.mark.parametrize("recipients", [HoldersOf(()), HoldersOf({"teacher"}), Named(())], ids=["none", "teachers", "no-one"])
+def test_choosing_nobody_is_refused_even_where_people_are_eligible(recipients: Recipients) -> None:
+    """An empty choice does not turn into everyone."""
+    assert (RefusalCode.NO_ELIGIBLE_RECIPIENT,) == codes(new(), ask(recipients=recipients))
+
+
+@pytest.mark.rule("P11")
+def test_named_people_who_cannot_be_asked_are_all_named_with_every_reason() -> None:
+    """One unfit name refuses the school, and the refusal names each unfit person and why."""
+    left = Person(
+        id=PersonId(URN, "left"),
+        name="Łucja",
+        email="not an address",
+        roles=("head_teacher",),
+        period=Period(None, date(2026, 3, 28)),
+    )
+    named = Named((HEAD, NOBODY, ELSEWHERE, TEACHER, MUTE_HEAD, left.id, NOBODY))
+
+    refusal = refused(new(), ask(recipients=named), facts(people=replacing(SCHOOL, left)))
+
+    (reason,) = refusal.reasons
+    assert RefusalCode.RECIPIENT_NOT_ELIGIBLE is reason.code
+    assert {
+        NOBODY: (Unsuitable.UNKNOWN_PERSON,),
+        ELSEWHERE: (Unsuitable.OTHER_SITE, Unsuitable.UNKNOWN_PERSON),
+        TEACHER: (Unsuitable.NO_ELIGIBLE_ROLE,),
+        MUTE_HEAD: (Unsuitable.NO_ADDRESS,),
+        left.id: (Unsuitable.NOT_CURRENT, Unsuitable.NO_ADDRESS),
+    } == {answer.person: answer.reasons for answer in reason.people}
+    assert 5 == len(reason.people)
+    assert all(str(answer.person) in str(refusal) for answer in reason.people)
+    assert str(HEAD) not in str(refusal)
+
+
+@pytest.mark.rule("P11")
+def test_named_person_of_another_site_is_refused_even_if_known_there() -> None:
+    """A head of another school, though handed in among the people, is no recipient of this one."""
+    people = replacing(SCHOOL, person(ELSEWHERE, "head_teacher"))
+
+    assert (RefusalCode.RECIPIENT_NOT_ELIGIBLE,) == codes(
+        new(), ask(recipients=Named((ELSEWHERE,))), facts(people=people)
+    )
+    assert ELIGIBLE == recipients_of(ALL, people)
+
+
+@pytest.mark.rule("P10")
+def test_request_goes_out_with_a_warning_if_nobody_can_approve() -> None:
+    """Without anybody who can approve, the request is sent all the same, with the warning."""
+    people = without(SCHOOL, HEAD, MUTE_HEAD)
+
+    answer = decided(new(), ask(), facts(people=people))
+
+    assert State.PENDING is fold_onto(new(), answer.events).state
+    assert [CautionCode.NO_APPROVER] == [caution.code for caution in answer.cautions]
+    assert "Nobody at the school can approve" in str(answer.cautions[0])
+
+
+@pytest.mark.rule("P10", "P3")
+def test_anybody_who_can_approve_prevents_the_warning() -> None:
+    """A head without address, or a teacher with a direct grant, can approve and so there is no warning."""
+    mute = without(SCHOOL, HEAD)
+    granted = replacing(
+        without(mute, MUTE_HEAD), person(TEACHER, permissions=[Permission.ADMINISTER_DATA_SHARING_REQUEST])
+    )
+
+    assert () == cautions_of(new(), ask(), facts(people=mute))
+    assert () == cautions_of(new(), ask(), facts(people=granted))
+
+
+@pytest.mark.rule("Q9", "T5")
+def test_hidden_school_cannot_be_asked_and_the_refusal_says_why() -> None:
+    """A school that the group does not see is refused with every reason that hides it."""
+    refusal = refused(new(), ask(), facts(HiddenBecause.CLOSED, HiddenBecause.NOT_LINKED))
+
+    (reason,) = refusal.reasons
+    assert RefusalCode.NOT_VISIBLE is reason.code
+    assert reason.visibility is not None
+    assert [HiddenBecause.CLOSED, HiddenBecause.NOT_LINKED] == [r.because for r in reason.visibility.reasons]
+    assert "it closed on 1 March 2026; the register does not link it with the group" in str(refusal)
+
+
+@pytest.mark.rule("V11")
+@pytest.mark.parametrize("state", [State.NO_AGREEMENT, State.APPROVED])
+def test_school_without_a_site_cannot_be_asked(state: State) -> None:
+    """A visible school without a site of its own is refused, for a first request and for a higher level."""
+    assert (RefusalCode.NO_SCHOOL_SITE,) == codes(in_state(state), ask(ACTIONS), facts(site=None))
+
+
+@pytest.mark.rule("V11", "Q4")
+def test_school_without_a_site_gets_no_more_recipients() -> None:
+    """Where the site is gone, nobody can be added."""
+    agreement = in_state(State.PENDING)
+    command = AddRecipients(request=open_request(agreement).id)
+
+    assert (RefusalCode.NO_SCHOOL_SITE,) == codes(agreement, command, facts(site=None))
+
+
+@pytest.mark.rule("Q6")
+@pytest.mark.parametrize("state", [State.PENDING, State.UPGRADING])
+@pytest.mark.parametrize("level", [DFE, MIS, ACTIONS])
+def test_second_request_is_refused_while_one_is_open(state: State, level: AccessLevel) -> None:
+    """Whatever level it is for, a second request waits until the first is closed."""
+    agreement = in_state(state)
+
+    refusal = refused(agreement, ask(level))
+
+    assert RefusalCode.REQUEST_ALREADY_OPEN is refusal.code
+    assert open_request(agreement).id == refusal.reasons[0].request
+    assert f"Request {open_request(agreement).id} for " in str(refusal)
+
+
+@pytest.mark.rule("Q6")
+def test_withdrawing_first_makes_room_for_another_request() -> None:
+    """After the open request is withdrawn, a new one can be sent."""
+    agreement = in_state(State.PENDING)
+
+    withdrawn = done(agreement, Withdraw(request=open_request(agreement).id))
+
+    assert RequestId(AGREEMENT, 3) == open_request(done(withdrawn, ask(ACTIONS))).id
+
+
+@pytest.mark.rule("Q7", "L4")
+@pytest.mark.parametrize("in_force", AccessLevel)
+@pytest.mark.parametrize("wanted", AccessLevel)
+def test_level_in_force_is_raised_and_never_reduced(in_force: AccessLevel, wanted: AccessLevel) -> None:
+    """The level again is unchanged, a lower one a reduction, and any higher one is asked for."""
+    agreement = done(new(), record(in_force))
+
+    if wanted > in_force:
+        upgrading = done(agreement, ask(wanted))
+        assert (State.UPGRADING, in_force) == (upgrading.state, upgrading.level)
+        return
+    code = RefusalCode.LEVEL_UNCHANGED if wanted is in_force else RefusalCode.LEVEL_REDUCTION
+    refusal = refused(agreement, ask(wanted))
+    assert (code, in_force) == (refusal.code, refusal.reasons[0].level)
+    assert in_force.label in str(refusal)
+
+
+@pytest.mark.rule("L5")
+def test_levels_need_not_be_climbed_one_at_a_time() -> None:
+    """The highest level can be asked for first, and straight from the lowest."""
+    assert ACTIONS is open_request(done(new(), ask(ACTIONS))).level
+    assert ACTIONS is open_request(done(done(new(), record(DFE)), ask(ACTIONS))).level
+
+
+@pytest.mark.rule("L4", "E1")
+def test_any_level_may_be_asked_after_an_end() -> None:
+    """Once the agreement has ended, a lower level than before can be asked for."""
+    ended = done(in_state(State.UPGRADING), end())
+
+    assert State.NO_AGREEMENT is ended.state
+    assert MIS is open_request(done(ended, ask(MIS))).level
+    assert DFE is open_request(done(ended, ask(DFE))).level
+
+
+@pytest.mark.rule("L4")
+@pytest.mark.parametrize("level", [MIS, ACTIONS])
+def test_any_level_may_be_asked_after_a_refusal(level: AccessLevel) -> None:
+    """What was declined leaves no level behind that would stand in the way."""
+    agreement = done(new(), ask(ACTIONS))
+    declined = done(agreement, Decline(request=open_request(agreement).id, reason="Not now"))
+
+    assert level is open_request(done(declined, ask(level))).level
+
+
+@pytest.mark.rule("U1", "U2")
+def test_old_level_stays_in_force_until_the_upgrade_is_accepted() -> None:
+    """An upgrade is a request beside the level in force; the school stands under both tabs."""
+    before = in_state(State.APPROVED)
+
+    agreement = done(before, ask(ACTIONS))
+
+    assert before.in_force == agreement.in_force
+    assert (MIS, ACTIONS) == (agreement.level, open_request(agreement).level)
+    assert frozenset({Tab.PENDING, Tab.APPROVED}) == agreement.tabs
+    accepted = done(agreement, answer_to(agreement), facts(actor=HEAD))
+    assert (ACTIONS, frozenset({Tab.APPROVED})) == (accepted.level, accepted.tabs)
+
+
+@pytest.mark.rule("U3")
+def test_request_knows_which_level_it_raises_and_what_it_adds() -> None:
+    """The event of an upgrade holds the level before, from which follows what the new one adds."""
+    event = only_event(in_state(State.APPROVED), ask(ACTIONS))
+
+    assert isinstance(event, RequestSent)
+    assert MIS is event.raises
+    assert (Capability.PERFORM_GROUP_ACTIONS, Capability.LOG_IN_TO_SCHOOL) == event.level.adds_to(event.raises)
+
+
+@pytest.mark.rule("Q2", "Q4")
+def test_people_added_are_those_who_have_not_been_asked() -> None:
+    """Whoever has the request is skipped and reported; the others are added after those before."""
+    agreement = done(new(), ask(recipients=Named((HEAD, DEPUTY))))
+    command = AddRecipients(request=open_request(agreement).id, recipients=ALL)
+
+    answer = decided(agreement, command)
+
+    (event,) = answer.events
+    assert isinstance(event, RecipientsAdded)
+    assert (open_request(agreement).id, (DATA_MANAGER, EXECUTIVE)) == (event.request, event.recipients)
+    (caution,) = answer.cautions
+    assert (CautionCode.SKIPPED_ALREADY_ASKED, (DEPUTY, HEAD)) == (caution.code, caution.people)
+    assert f"Left out, since they have been sent the request already: {DEPUTY}, {HEAD}." == str(caution)
+    assert (HEAD, DEPUTY, DATA_MANAGER, EXECUTIVE) == open_request(fold_onto(agreement, [event])).recipients
+
+
+@pytest.mark.rule("Q4")
+def test_adding_only_new_people_reports_nobody() -> None:
+    """Where nobody is skipped, nothing is reported."""
+    agreement = done(new(), ask(recipients=Named((HEAD,))))
+    command = AddRecipients(request=open_request(agreement).id, recipients=Named((DEPUTY,)))
+
+    assert () == cautions_of(agreement, command)
+
+
+@pytest.mark.rule("Q4", "Q2")
+@pytest.mark.parametrize("recipients", [ALL, HoldersOf({"head_teacher"}), Named((HEAD, HEAD))], ids=["all", "role", "named"])
+def test_adding_only_people_who_have_it_is_refused(recipients: Recipients) -> None:
+    """Where nobody is left to add, it is refused and nobody is sent the request twice."""
+    agreement = done(new(), ask())
+    command = AddRecipients(request=open_request(agreement).id, recipients=recipients)
+
+    assert (RefusalCode.ALREADY_ASKED,) == codes(agreement, command)
+
+
+@pytest.mark.rule("Q4", "P11")
+def test_adding_obeys_the_same_rules_about_recipients() -> None:
+    """Nobody eligible, or somebody named who is unfit, refuses an addition too."""
+    agreement = done(new(), ask(recipients=Named((HEAD,))))
+    request = open_request(agreement).id
+
+    assert (RefusalCode.RECIPIENT_NOT_ELIGIBLE,) == codes(
+        agreement, AddRecipients(request=request, recipients=Named((DEPUTY, TEACHER)))
+    )
+    assert (RefusalCode.NO_ELIGIBLE_RECIPIENT,) == codes(
+        agreement, AddRecipients(request=request, recipients=HoldersOf({"teacher"}))
+    )
+
+
+@pytest.mark.rule("Q4", "R2")
+def test_adding_to_an_older_request_says_nothing_about_the_open_one() -> None:
+    """Who was sent the open request is no reason against adding to one that is closed."""
+    first = done(new(), ask())
+    declined = done(first, Decline(request=open_request(first).id, reason="No"), facts(actor=HEAD))
+    again = done(declined, ask())
+
+    command = AddRecipients(request=open_request(first).id, recipients=ALL)
+
+    assert (RefusalCode.REQUEST_NOT_OPEN,) == codes(again, command)
+
+
+@pytest.mark.rule("Q4", "T5")
+def test_nobody_is_added_while_the_school_is_hidden() -> None:
+    """An open request of a school that is no longer visible is sent to nobody else."""
+    agreement = in_state(State.PENDING)
+    command = AddRecipients(request=open_request(agreement).id)
+
+    assert (RefusalCode.NOT_VISIBLE,) == codes(agreement, command, facts(HiddenBecause.CLOSED))
+
+
+@pytest.mark.rule("Q2", "Q3", "P8")
+def test_same_head_can_be_asked_for_the_upgrade() -> None:
+    """The exclusion lasts as long as the request: the head is offered and asked again for the upgrade."""
+    pending = done(new(), ask(recipients=Named((HEAD,))))
+    approved = done(pending, answer_to(pending), facts(actor=HEAD))
+    assert None is approved.request
+
+    def offered(asked: frozenset[PersonId]) -> list[PersonId]:
+        found = suggested_recipients(SCHOOL, urn=URN, asked=asked, policy=Policy.mat(), day=date(2026, 3, 29))
+        return [one.person.id for one in found]
+
+    assert HEAD not in offered(frozenset(open_request(pending).recipients))
+    assert HEAD == offered(frozenset())[0]
+    assert (HEAD,) == open_request(done(approved, ask(ACTIONS, Named((HEAD,))))).recipients
+
+
+@pytest.mark.rule("Q8")
+def test_terms_travel_from_the_request_into_force() -> None:
+    """What an LA attaches stands on the request and, once accepted, under the agreement."""
+    council = new(LA)
+    asked = done(council, ask(DFE, terms=TERMS), facts(group=COUNCIL))
+    accepted = done(asked, answer_to(asked, TERMS.version), facts(group=COUNCIL, actor=HEAD))
+
+    assert TERMS == open_request(asked).terms
+    assert accepted.in_force is not None
+    assert (TERMS, Basis.REQUEST) == (accepted.in_force.terms, accepted.in_force.basis)
+    assert date(2027, 3, 29) == TERMS.review_on
+
+
+@pytest.mark.rule("Q8")
+@pytest.mark.parametrize("terms", [None, TERMS], ids=["without", "with"])
+def test_trust_may_attach_terms(terms: object) -> None:
+    """A trust's request goes out with terms and without."""
+    command = ask(terms=TERMS if terms else None)
+
+    assert terms == open_request(done(new(), command)).terms
+
+
+@pytest.mark.rule("Q1", "K5")
+def test_requests_of_two_groups_do_not_mix() -> None:
+    """A trust and an LA ask the same school, and each agreement knows only its own request."""
+    ours, theirs = done(new(), ask()), done(new(LA), ask(DFE, terms=TERMS), facts(group=COUNCIL))
+
+    assert open_request(ours).id != open_request(theirs).id
+    assert (RefusalCode.REQUEST_NOT_OPEN,) == codes(ours, Approve(request=open_request(theirs).id))
+
+
+def test_site_of_these_tests_is_the_school() -> None:
+    """The site that the facts hold is that of the school asked."""
+    assert URN == SITE.urn

@@ -1,0 +1,109 @@
+"""Access levels, what they allow and who may ask for them (rules L)."""
+
+from itertools import product
+
+import pytest
+
+from datashare.domain.levels import AccessLevel, Capability
+from datashare.domain.policy import Policy
+from datashare.errors import InvalidValue
+
+LEVELS = [AccessLevel.DFE_DATA, AccessLevel.MIS_DATA, AccessLevel.MIS_DATA_AND_GROUP_ACTIONS]
+DFE, MIS, ACTIONS = LEVELS
+
+
+@pytest.mark.rule("L1")
+def test_there_are_three_levels_in_order() -> None:
+    """The levels are three, and sorting puts them in the order of how much is shared."""
+    assert LEVELS == list(AccessLevel)
+    assert LEVELS == sorted([ACTIONS, DFE, MIS])
+    assert [1, 2, 3] == [level.rank for level in LEVELS]
+
+
+@pytest.mark.rule("L1")
+@pytest.mark.parametrize(("one", "other"), list(product(LEVELS, repeat=2)), ids=str)
+def test_levels_are_a_total_order(one: AccessLevel, other: AccessLevel) -> None:
+    """Every comparison of any two levels agrees with their places."""
+    here, there = LEVELS.index(one), LEVELS.index(other)
+
+    assert (here < there, here <= there, here > there, here >= there, here == there) == (
+        one < other,
+        one <= other,
+        one > other,
+        one >= other,
+        one == other,
+    )
+
+
+@pytest.mark.rule("L1")
+@pytest.mark.parametrize("other", ["mis_data", 2, None, Capability.VIEW_MIS_DATA], ids=str)
+def test_a_level_is_compared_with_levels_only(other: object) -> None:
+    """A text or a number beside a level is an error that says what would be right, never a wrong answer."""
+    for compare in (MIS.__lt__, MIS.__le__, MIS.__gt__, MIS.__ge__):
+        with pytest.raises(InvalidValue, match=r"must be a member of AccessLevel \(such as AccessLevel\.DFE"):
+            compare(other)
+
+
+@pytest.mark.rule("L1", "L2")
+def test_each_level_grants_its_own_and_all_below() -> None:
+    """The capabilities of each level are exactly those of the rule, those below included."""
+    assert {
+        DFE: {Capability.VIEW_DFE_DATA},
+        MIS: {Capability.VIEW_DFE_DATA, Capability.VIEW_MIS_DATA},
+        ACTIONS: set(Capability),
+    } == {level: level.capabilities for level in AccessLevel}
+
+
+@pytest.mark.rule("L2", "U3")
+@pytest.mark.parametrize(
+    ("level", "lower", "expected"),
+    [
+        (DFE, None, (Capability.VIEW_DFE_DATA,)),
+        (MIS, DFE, (Capability.VIEW_MIS_DATA,)),
+        (ACTIONS, MIS, (Capability.PERFORM_GROUP_ACTIONS, Capability.LOG_IN_TO_SCHOOL)),
+        (ACTIONS, None, tuple(Capability)),
+        (MIS, MIS, ()),
+        (DFE, ACTIONS, ()),
+    ],
+    ids=str,
+)
+def test_a_level_tells_what_it_adds(
+    level: AccessLevel, lower: AccessLevel | None, expected: tuple[Capability, ...]
+) -> None:
+    """What a level adds is what it grants and the other does not; without an agreement there is nothing."""
+    assert expected == level.adds_to(lower)
+
+
+@pytest.mark.rule("L1", "L2")
+def test_levels_and_capabilities_have_words() -> None:
+    """Levels and capabilities are worded for people, each otherwise."""
+    assert ["DfE Data", "MIS Data", "MIS Data & Group Actions"] == [level.label for level in AccessLevel]
+    assert [
+        "view the DfE's data about the school",
+        "view live data from the school's MIS",
+        "perform group actions for the school",
+        "log in to the school's MIS",
+    ] == [capability.label for capability in Capability]
+
+
+@pytest.mark.rule("L3")
+def test_a_trust_may_ask_for_the_two_upper_levels() -> None:
+    """A trust does not ask for DfE Data."""
+    assert {MIS, ACTIONS} == Policy.mat().requestable_levels
+
+
+@pytest.mark.rule("L3")
+def test_an_authority_may_ask_for_all_three_levels() -> None:
+    """A local authority may ask for every level."""
+    assert set(LEVELS) == Policy.local_authority().requestable_levels
+
+
+@pytest.mark.rule("L3")
+def test_the_labels_differ_for_the_two_kinds_of_group() -> None:
+    """The upper level is worded for each kind; what a policy does not name keeps its own label."""
+    trust, authority = Policy.mat(), Policy.local_authority()
+
+    assert ["DfE Data", "MIS Data", "MIS Data & Trust Actions"] == [trust.label(level) for level in LEVELS]
+    assert ["DfE Data", "MIS Data", "MIS Data & Local Authority Actions"] == [
+        authority.label(level) for level in LEVELS
+    ]

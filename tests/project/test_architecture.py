@@ -1,0 +1,299 @@
+"""The tree tells the architecture: what may import what, who reads the clock, how long functions are."""
+
+import ast
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import attrs
+import pytest
+
+SRC = Path(__file__).parents[2] / "src"
+
+LONGEST_FUNCTION = 60
+CLOCK_MODULES = {"datashare.domain.instants", "datashare.clock"}
+CLOCK = re.compile(
+    r"(datetime\.(datetime\.(now|utcnow|today)|date\.today)"
+    r"|pendulum(\.\w+)*\.(now|utcnow|today|tomorrow|yesterday)"
+    r"|time\.(time|time_ns|localtime|gmtime))"
+)
+
+DOMAIN = "datashare.domain"
+ERRORS = "datashare.errors"
+PORTS = "datashare.ports"
+CODEC = "datashare.codec"
+CLOCK_MODULE = "datashare.clock"
+
+# What each part may import of `datashare`, besides itself. The first prefix that fits counts.
+MAY_IMPORT = {
+    DOMAIN: {ERRORS},
+    ERRORS: set(),
+    PORTS: {DOMAIN, ERRORS},
+    CODEC: {DOMAIN, ERRORS, PORTS},
+    CLOCK_MODULE: {DOMAIN, ERRORS, PORTS},
+    "datashare.service": {DOMAIN, ERRORS, PORTS, CODEC, CLOCK_MODULE},
+    "datashare.delivery": {DOMAIN, ERRORS, PORTS, CODEC, CLOCK_MODULE},
+}
+ADAPTERS_MAY_IMPORT = {DOMAIN, ERRORS, PORTS, CODEC, CLOCK_MODULE}
+PURE_ROOTS = {*sys.stdlib_module_names, "attrs", "pendulum"}
+
+
+@attrs.frozen(kw_only=True)
+class Module:
+    """One source file, parsed."""
+
+    name: str
+    tree: ast.Module
+    is_package: bool = False
+
+    @classmethod
+    def read(cls, path: Path) -> "Module":
+        """Read a module from its file."""
+        parts = path.relative_to(SRC).with_suffix("").parts
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        return cls(name=name, tree=tree, is_package=parts[-1] == "__init__")
+
+    @classmethod
+    def made_up(cls, name: str, source: str) -> "Module":
+        """Make a module for a test of the checks themselves."""
+        return cls(name=name, tree=ast.parse(source))
+
+
+MODULES = [Module.read(path) for path in sorted((SRC / "datashare").rglob("*.py"))]
+KNOWN = {module.name for module in MODULES}
+
+
+def within(name: str, package: str) -> bool:
+    """Say whether a dotted name is a package or lies within it."""
+    return name == package or name.startswith(f"{package}.")
+
+
+def only_for_types(node: ast.AST) -> bool:
+    """Say whether a node is `if TYPE_CHECKING:`."""
+    return isinstance(node, ast.If) and ast.unparse(node.test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"}
+
+
+def running_nodes(node: ast.AST) -> Iterator[ast.AST]:
+    """Walk over all nodes that run, inside functions too, and leave out those for type checkers only."""
+    yield node
+    children: list[ast.AST] = list(ast.iter_child_nodes(node))
+    if isinstance(node, ast.If) and only_for_types(node):
+        children = list(node.orelse)
+    for child in children:
+        yield from running_nodes(child)
+
+
+def absolute(module: Module, node: ast.ImportFrom) -> str:
+    """Give the full name of what `from … import` imports from, dots in front resolved."""
+    if not node.level:
+        return node.module or ""
+    parents = module.name.split(".")
+    kept = len(parents) - node.level + module.is_package
+    return ".".join([*parents[:kept], *([node.module] if node.module else [])])
+
+
+def imported(module: Module) -> Iterator[str]:
+    """Give the dotted name of everything that a module imports when it runs."""
+    for node in running_nodes(module.tree):
+        match node:
+            case ast.Import(names=names):
+                yield from (alias.name for alias in names)
+            case ast.ImportFrom(names=names):
+                source = absolute(module, node)
+                submodules = [
+                    f"{source}.{alias.name}" for alias in names if f"{source}.{alias.name}" in KNOWN
+                ]
+                yield from submodules
+                if len(submodules) < len(names):
+                    yield source
+            case _:
+                pass
+
+
+def adapter_of(name: str) -> str | None:
+    """Give the adapter that a module belongs to, such as `datashare.adapters.gias`."""
+    found = re.match(r"datashare\.adapters\.\w+", name)
+    return found[0] if found else None
+
+
+def own_part(name: str) -> tuple[str, set[str]] | None:
+    """Give the part that a module belongs to and what that part may import; nothing for the free ones."""
+    adapter = adapter_of(name)
+    if adapter:
+        return adapter, ADAPTERS_MAY_IMPORT
+    return next(((part, allowed) for part, allowed in MAY_IMPORT.items() if within(name, part)), None)
+
+
+def forbidden_imports(module: Module) -> list[str]:
+    """List the imports that a module may not have."""
+    part = own_part(module.name)
+    return [name for name in imported(module) if not may_import(module.name, part, name)]
+
+
+def may_import(importer: str, part: tuple[str, set[str]] | None, name: str) -> bool:
+    """Say whether a module, being of a part, may import a name."""
+    root = name.split(".", 1)[0]
+    if root != "datashare":
+        return not within(importer, DOMAIN) or root in PURE_ROOTS
+    if within(name, "datashare.testing"):
+        return within(importer, "datashare.testing")
+    if importer in {"datashare", "datashare.adapters"}:
+        return adapter_of(name) is None
+    if part is None:
+        return True
+    own, allowed = part
+    return any(within(name, package) for package in {own, *allowed})
+
+
+def dotted(node: ast.AST, aliases: dict[str, str]) -> str:
+    """Give the full name of `a.b.c`, the first part looked up among what the module imported."""
+    match node:
+        case ast.Name(id=name):
+            return aliases.get(name, "")
+        case ast.Attribute(value=value, attr=attribute):
+            owner = dotted(value, aliases)
+            return f"{owner}.{attribute}" if owner else ""
+        case _:
+            return ""
+
+
+def clock_readings(module: Module) -> list[str]:
+    """List where a module reads the clock, or hands on the function that does."""
+    aliases: dict[str, str] = {}
+    for node in ast.walk(module.tree):
+        match node:
+            case ast.Import(names=names):
+                for alias in names:
+                    first = alias.name.split(".", 1)[0]
+                    aliases[alias.asname or first] = alias.name if alias.asname else first
+            case ast.ImportFrom(level=0, module=str(source), names=names):
+                aliases.update({alias.asname or alias.name: f"{source}.{alias.name}" for alias in names})
+            case _:
+                pass
+    return [
+        f"line {node.lineno}: {name}"
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Name | ast.Attribute) and CLOCK.fullmatch(name := dotted(node, aliases))
+    ]
+
+
+def long_functions(module: Module) -> list[str]:
+    """List the functions that are longer than our habit allows, docstrings not counted."""
+    found = []
+    for node in ast.walk(module.tree):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        docstring = node.body[0] if ast.get_docstring(node) else None
+        described = (docstring.end_lineno or 0) - docstring.lineno + 1 if docstring else 0
+        length = (node.end_lineno or 0) - node.lineno + 1 - described
+        if length > LONGEST_FUNCTION:
+            found.append(f"{node.name} has {length} lines")
+    return found
+
+
+def says_it_is_pure(module: Module) -> bool:
+    """Say whether the docstring of a module says that it is pure, as those of the domain do."""
+    return re.search(r"\bPure\b", ast.get_docstring(module.tree) or "") is not None
+
+
+def named(found: Callable[[Module], list[str]]) -> dict[str, list[str]]:
+    """Apply a check to all modules, and keep the complaints by module."""
+    return {module.name: complaints for module in MODULES if (complaints := found(module))}
+
+
+def test_there_is_something_to_check() -> None:
+    """The modules are found, so that the other tests cannot pass on nothing."""
+    assert {"datashare", "datashare.errors", "datashare.domain.agreements"} - KNOWN == set()
+
+
+def test_imports_point_inwards() -> None:
+    """No module imports what its place in the tree forbids."""
+    assert named(forbidden_imports) == {}
+
+
+def test_the_clock_is_read_in_one_place() -> None:
+    """Time is an argument; only the module for instants and the clock ask the system for it."""
+    assert named(lambda module: [] if module.name in CLOCK_MODULES else clock_readings(module)) == {}
+
+
+def test_functions_are_short() -> None:
+    """No function is longer than 60 lines, its docstring not counted."""
+    assert named(long_functions) == {}
+
+
+def test_domain_modules_say_what_they_may_not_touch() -> None:
+    """Each module of the domain opens with the sentence that says it is pure."""
+    assert [m.name for m in MODULES if within(m.name, DOMAIN) and not says_it_is_pure(m)] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "expected"),
+    [
+        ("datashare.domain.x", "import attrs, pendulum, re\nfrom datashare.errors import A", []),
+        ("datashare.domain.x", "from datashare.domain import agreements", []),
+        ("datashare.domain.x", "import cattrs", ["cattrs"]),
+        ("datashare.domain.x", "def f():\n    from datashare.ports import P", ["datashare.ports"]),
+        ("datashare.domain.x", "from datashare import clock", ["datashare.clock"]),
+        ("datashare.domain.x", "from . import y\nfrom .y import z", []),
+        ("datashare.domain.x", "from ..ports import P", ["datashare.ports"]),
+        ("datashare.domain.x", "from .. import clock", ["datashare.clock"]),
+        ("datashare.domain.x", "if TYPE_CHECKING:\n    import sqlalchemy", []),
+        ("datashare.domain.x", "if TYPE_CHECKING:\n    pass\nelse:\n    import rich", ["rich"]),
+        ("datashare.errors", "if typing.TYPE_CHECKING:\n    from datashare.domain.levels import L", []),
+        ("datashare.errors", "from datashare.domain.levels import L", ["datashare.domain.levels"]),
+        ("datashare.ports", "import cattrs\nfrom datashare.domain.levels import L", []),
+        ("datashare.ports", "import datashare.service", ["datashare.service"]),
+        ("datashare.service", "from datashare.adapters.memory import M", ["datashare.adapters.memory"]),
+        ("datashare.service", "from datashare.codec import c\nfrom datashare.clock import SystemClock", []),
+        ("datashare.codec", "from datashare.service import D", ["datashare.service"]),
+        ("datashare.adapters.sql", "from datashare.adapters.sql.tables import t\nimport sqlalchemy", []),
+        ("datashare.adapters.sql", "from datashare.adapters.memory import M", ["datashare.adapters.memory"]),
+        ("datashare.adapters.gias.rows", "import datashare.service", ["datashare.service"]),
+        ("datashare.adapters.gias", "import datashare", ["datashare"]),
+        ("datashare", "from datashare.adapters.memory import M", ["datashare.adapters.memory"]),
+        ("datashare", "from datashare.service import DataSharing", []),
+        ("datashare.delivery", "from datashare.testing import f", ["datashare.testing"]),
+        ("datashare.testing.fakes", "from datashare.testing.contracts import C\nimport pytest", []),
+    ],
+    ids=lambda value: repr(value) if isinstance(value, str) else "",
+)
+def test_the_check_of_imports_finds_them(name: str, source: str, expected: list[str]) -> None:
+    """The check of imports tells those that are allowed from those that are not."""
+    assert expected == forbidden_imports(Module.made_up(name, source))
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("from datetime import datetime\ndatetime.now()", ["line 2: datetime.datetime.now"]),
+        ("import datetime as dt\ndt.date.today()", ["line 2: datetime.date.today"]),
+        ("import pendulum\npendulum.now('UTC')", ["line 2: pendulum.now"]),
+        ("from pendulum import DateTime as D\nf(D.utcnow)", ["line 2: pendulum.DateTime.utcnow"]),
+        ("from time import time\ntime()", ["line 2: time.time"]),
+        ("import time\ntime.perf_counter()", []),
+        ("def f(clock):\n    return clock.now()", []),
+    ],
+)
+def test_the_check_of_the_clock_finds_readings(source: str, expected: list[str]) -> None:
+    """The check of the clock sees through aliases and leaves a clock that was handed in alone."""
+    assert expected == clock_readings(Module.made_up("datashare.service", source))
+
+
+@pytest.mark.parametrize(("lines", "expected"), [(58, []), (59, ["f has 61 lines"])])
+def test_the_check_of_length_does_not_count_docstrings(lines: int, expected: list[str]) -> None:
+    """A function of 60 lines passes and one of 61 does not, however long its docstring."""
+    docstring = '    """One.\n\n    Two.\n    """\n'
+    source = "def f():\n" + docstring + "    x = 1\n" * lines + "    return x\n"
+
+    assert expected == long_functions(Module.made_up("datashare.x", source))
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [('"""Pure rules: no clock."""', True), ('"""Purely rules."""', False), ("x = 1", False)],
+)
+def test_the_check_of_purity_reads_the_docstring(source: str, expected: bool) -> None:
+    """The check of purity wants the word itself in the docstring of the module."""
+    assert expected is says_it_is_pure(Module.made_up("datashare.domain.x", source))

@@ -1,0 +1,70 @@
+"""`import datashare` is light: it loads little and takes little longer than what it is built on."""
+
+import os
+import subprocess
+import sys
+
+FOUNDATION = "attrs, cattrs, pendulum"
+AT_MOST = 1.3
+RUNS_A_ROUND = 6
+ROUNDS = 6
+
+
+def python(code: str) -> str:
+    """Run code in a fresh interpreter that knows nothing of this one, and give what it prints."""
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PYTHON", "COVERAGE", "COV_", "PYTEST", "HYPOTHESIS"))
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True
+    )
+    return done.stdout
+
+
+def loaded_by(names: str) -> set[str]:
+    """Give the top-level names of all modules that are loaded once some are imported."""
+    modules = python(f"import sys\nimport {names}\nprint(*sys.modules)").split()
+    return {module.split(".", 1)[0] for module in modules}
+
+
+def seconds_to_import(names: str) -> float:
+    """Measure the processor time that one import takes, start of the interpreter not counted."""
+    return float(
+        python(
+            f"from time import process_time\nstart = process_time()\nimport {names}\n"
+            "print(process_time() - start)"
+        )
+    )
+
+
+def test_import_loads_only_what_it_is_built_on() -> None:
+    """Nothing but the standard library, attrs, cattrs, pendulum and what those import is loaded."""
+    allowed = {"datashare", *sys.stdlib_module_names, *loaded_by(FOUNDATION)}
+
+    assert set() == loaded_by("datashare") - allowed
+
+
+def test_a_foreign_module_would_be_noticed() -> None:
+    """The comparison sees a module that is not part of the foundation."""
+    assert {"hypothesis"} <= loaded_by("hypothesis") - loaded_by(FOUNDATION)
+
+
+def test_import_takes_little_longer_than_its_foundation() -> None:
+    """The import takes at most 1.3 times as long, the quickest of several alternating runs being compared.
+
+    Noise only ever makes a run slower, so more rounds bring both minimums nearer to the truth.
+    """
+    ours, theirs = [], []
+    ratio = float("inf")
+    seconds_to_import("datashare")  # compiles what is not compiled yet
+    for _ in range(ROUNDS):
+        for _ in range(RUNS_A_ROUND):
+            theirs.append(seconds_to_import(FOUNDATION))
+            ours.append(seconds_to_import("datashare"))
+        ratio = min(ours) / min(theirs)
+        if ratio <= AT_MOST:
+            break
+
+    assert ratio <= AT_MOST
