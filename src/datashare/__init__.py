@@ -1,47 +1,120 @@
 """Data sharing agreements between a group and its schools: the names that a tutorial needs.
 
-No adapter is imported here; a host imports those that it uses.
+No adapter is imported here; a host imports those that it uses. A name is loaded when it is first asked for, so that
+`import datashare` costs next to nothing.
 """
 
 from __future__ import annotations
 
-from datashare.clock import SystemClock
-from datashare.domain.access import AccessAnswer, AccessMap
-from datashare.domain.agreements import (
-    ALL,
-    Agreement,
-    AgreementId,
-    Batch,
-    EndCause,
-    HoldersOf,
-    ImportAgreement,
-    Named,
-    Reason,
-    RefusalCode,
-    RequestId,
-    State,
-    SystemActor,
-    Tab,
-    Terms,
-)
-from datashare.domain.browsing import Column, Filters, Listing, Page
-from datashare.domain.institutions import Group, GroupId, GroupKind, Institution, Phase, Visibility
-from datashare.domain.levels import AccessLevel, Capability
-from datashare.domain.notices import Notice
-from datashare.domain.people import (
-    Associations,
-    BusinessRole,
-    Grant,
-    HeldRole,
-    Period,
-    Permission,
-    Person,
-    PersonId,
-    SchoolSite,
-)
-from datashare.domain.policy import Party, Policy
-from datashare.errors import DatashareError, InvalidValue, NotPermitted, Refused
-from datashare.service import DataSharing, Done, GroupSide, NotDone, Outcomes, SchoolSide
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datashare.clock import SystemClock
+    from datashare.domain.access import AccessAnswer, AccessMap
+    from datashare.domain.agreements import (
+        ALL,
+        Agreement,
+        AgreementId,
+        Batch,
+        EndCause,
+        HoldersOf,
+        ImportAgreement,
+        Named,
+        Reason,
+        RefusalCode,
+        RequestId,
+        State,
+        SystemActor,
+        Tab,
+        Terms,
+    )
+    from datashare.domain.browsing import Column, Filters, Listing, Page
+    from datashare.domain.institutions import Group, GroupId, GroupKind, Institution, Phase, Visibility
+    from datashare.domain.levels import AccessLevel, Capability
+    from datashare.domain.notices import Notice
+    from datashare.domain.people import (
+        Associations,
+        BusinessRole,
+        Grant,
+        HeldRole,
+        Period,
+        Permission,
+        Person,
+        PersonId,
+        SchoolSite,
+    )
+    from datashare.domain.policy import Party, Policy
+    from datashare.errors import DatashareError, InvalidValue, NotPermitted, Refused
+    from datashare.service import DataSharing, Done, GroupSide, NotDone, Outcomes, SchoolSide
+else:
+    _HOMES = {
+        "ALL": "datashare.domain.agreements",
+        "AccessAnswer": "datashare.domain.access",
+        "AccessLevel": "datashare.domain.levels",
+        "AccessMap": "datashare.domain.access",
+        "Agreement": "datashare.domain.agreements",
+        "AgreementId": "datashare.domain.agreements",
+        "Associations": "datashare.domain.people",
+        "Batch": "datashare.domain.agreements",
+        "BusinessRole": "datashare.domain.people",
+        "Capability": "datashare.domain.levels",
+        "Column": "datashare.domain.browsing",
+        "DataSharing": "datashare.service",
+        "DatashareError": "datashare.errors",
+        "Done": "datashare.service",
+        "EndCause": "datashare.domain.agreements",
+        "Filters": "datashare.domain.browsing",
+        "Grant": "datashare.domain.people",
+        "Group": "datashare.domain.institutions",
+        "GroupId": "datashare.domain.institutions",
+        "GroupKind": "datashare.domain.institutions",
+        "GroupSide": "datashare.service",
+        "HeldRole": "datashare.domain.people",
+        "HoldersOf": "datashare.domain.agreements",
+        "ImportAgreement": "datashare.domain.agreements",
+        "Institution": "datashare.domain.institutions",
+        "InvalidValue": "datashare.errors",
+        "Listing": "datashare.domain.browsing",
+        "Named": "datashare.domain.agreements",
+        "NotDone": "datashare.service",
+        "NotPermitted": "datashare.errors",
+        "Notice": "datashare.domain.notices",
+        "Outcomes": "datashare.service",
+        "Page": "datashare.domain.browsing",
+        "Party": "datashare.domain.policy",
+        "Period": "datashare.domain.people",
+        "Permission": "datashare.domain.people",
+        "Person": "datashare.domain.people",
+        "PersonId": "datashare.domain.people",
+        "Phase": "datashare.domain.institutions",
+        "Policy": "datashare.domain.policy",
+        "Reason": "datashare.domain.agreements",
+        "RefusalCode": "datashare.domain.agreements",
+        "Refused": "datashare.errors",
+        "RequestId": "datashare.domain.agreements",
+        "SchoolSide": "datashare.service",
+        "SchoolSite": "datashare.domain.people",
+        "State": "datashare.domain.agreements",
+        "SystemActor": "datashare.domain.agreements",
+        "SystemClock": "datashare.clock",
+        "Tab": "datashare.domain.agreements",
+        "Terms": "datashare.domain.agreements",
+        "Visibility": "datashare.domain.institutions",
+    }
+
+    def __getattr__(name):
+        """Load a public name when it is first asked for (PEP 562)."""
+        from importlib import import_module
+
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals()[name] = found = getattr(import_module(_HOMES[name]), name)
+        return found
+
+    def __dir__():
+        """List the public names, loaded or not."""
+        return sorted({*globals(), *__all__})
+
 
 __all__ = [
     "ALL",

@@ -428,3 +428,10 @@ def test_the_list_is_a_function_of_what_the_register_holds(
     assert seen == tuple(sorted(seen, key=lambda school: (folded(school.name), school.urn)))
     for school in register:
         assert (school in seen) is look(school, by=by, policy=policy).visible
+
+
+@pytest.mark.rule("V1", "V6")
+@given(INSTITUTIONS, st.sampled_from([TRUST, GroupId.mat("870"), AUTHORITY, GroupId.local_authority("514")]))
+def test_a_school_knows_the_groups_that_it_is_linked_with(school: Institution, of: GroupId) -> None:
+    """The groups of a school are exactly those with which a link is found, whenever it counts."""
+    assert (of in school.groups) is (link_with(school, of) is not None)

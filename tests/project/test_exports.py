@@ -1,5 +1,6 @@
 """What the packages export is what they say they export."""
 
+import ast
 import importlib
 from pathlib import Path
 from types import ModuleType
@@ -15,10 +16,13 @@ PACKAGES = [".".join(path.parent.relative_to(SRC).parts) for path in INIT_FILES]
 
 def public_names(module: ModuleType) -> list[str]:
     """List, in order, the names of a module without a leading underscore, its submodules left out."""
+    named = {name: getattr(module, name) for name in dir(module)}
     return sorted(
         name
-        for name, value in vars(module).items()
-        if not name.startswith("_") and not isinstance(value, ModuleType) and name != "annotations"
+        for name, value in named.items()
+        if not name.startswith("_")
+        and not isinstance(value, ModuleType)
+        and name not in {"annotations", "TYPE_CHECKING"}
     )
 
 
@@ -33,6 +37,25 @@ def test_all_is_sorted_and_whole(name: str) -> None:
 def test_the_library_exports_something() -> None:
     """The package itself has an `__all__`."""
     assert datashare.__all__
+
+
+def test_names_that_type_checkers_see_are_those_that_load() -> None:
+    """What is imported for type checkers is what is loaded when it is asked for, from the same module."""
+    imported = {
+        alias.name: node.module
+        for node in ast.walk(ast.parse(INIT_FILES[0].read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("datashare")
+        for alias in node.names
+    }
+
+    assert imported == vars(datashare)["_HOMES"]
+    assert datashare.__all__ == sorted(imported)
+
+
+def test_a_name_that_is_not_exported_is_an_attribute_error() -> None:
+    """A misspelt name fails as it does on any module."""
+    with pytest.raises(AttributeError, match="has no attribute 'DataSharring'"):
+        getattr(datashare, "DataSharring")  # noqa: B009 - a literal name would not pass the type checker
 
 
 def test_every_folder_is_a_package() -> None:

@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 FOUNDATION = "attrs, cattrs, pendulum"
 AT_MOST = 1.3
 RUNS_A_ROUND = 6
@@ -39,11 +41,15 @@ def seconds_to_import(names: str) -> float:
     )
 
 
-def test_import_loads_only_what_it_is_built_on() -> None:
-    """Nothing but the standard library, attrs, cattrs, pendulum and what those import is loaded."""
+ALL_OF_IT = "datashare\nfor name in datashare.__all__: getattr(datashare, name)\n"
+
+
+@pytest.mark.parametrize("names", ["datashare", ALL_OF_IT], ids=["import", "use"])
+def test_only_what_it_is_built_on_is_loaded(names: str) -> None:
+    """Neither the import nor the use of every public name loads more than the foundation and what that imports."""
     allowed = {"datashare", *sys.stdlib_module_names, *loaded_by(FOUNDATION)}
 
-    assert set() == loaded_by("datashare") - allowed
+    assert set() == loaded_by(names) - allowed
 
 
 def test_a_foreign_module_would_be_noticed() -> None:

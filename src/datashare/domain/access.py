@@ -15,7 +15,7 @@ import attrs
 from datashare.errors import InvalidValue
 
 from . import checks
-from .agreements import Agreement, AgreementId, has_lapsed
+from .agreements import Agreement, AgreementId, InForce, has_lapsed
 from .institutions import Group, HiddenBecause, HiddenReason, Institution, Visibility, visibility
 from .instants import Instant, instant_words, london_day
 from .levels import AccessLevel, Capability
@@ -44,6 +44,7 @@ class AccessReason:
     Attributes:
         code: Which reason.
         level: The level in force that it speaks of.
+        level_label: That level in the words of the group's policy (L3).
         since: When that came into force, in UTC.
         hidden_since: The register day on which the school was recorded as hidden.
         visibility: Why the school is hidden.
@@ -51,13 +52,14 @@ class AccessReason:
 
     code: AccessCode
     level: AccessLevel | None = None
+    level_label: str = ""
     since: Instant | None = None
     hidden_since: date | None = None
     visibility: Visibility | None = None
 
     def __str__(self) -> str:
         return _WORDS[self.code].format(
-            level=self.level.label if self.level else "",
+            level=self.level_label or (self.level.label if self.level else ""),
             since=instant_words(self.since) if self.since else "",
             visibility=self.visibility,
         )
@@ -83,11 +85,15 @@ class AccessAnswer:
     Attributes:
         agreement: The group and the school.
         capability: What was asked about.
+        subject: Who asks, in words: the group's name, or the person's.
+        institution_name: The school's name in the register; empty where that is not known.
         reasons: Every reason against; or, where it is allowed, the one it rests on.
     """
 
     agreement: AgreementId
     capability: Capability
+    subject: str
+    institution_name: str
     reasons: tuple[AccessReason, ...]
 
     @property
@@ -98,7 +104,8 @@ class AccessAnswer:
     def __str__(self) -> str:
         may = "may" if self.allowed else "may not"
         reasons = " ".join(map(str, self.reasons))
-        return f"{self.agreement.group} {may} {self.capability.label} (URN {self.agreement.urn}): {reasons}"
+        school = f"{self.institution_name} ({self.agreement.urn})" if self.institution_name else f"URN {self.agreement.urn}"
+        return f"{self.subject} {may} {self.capability.label} at {school}. {reasons}"
 
 
 def reasons_for(
@@ -110,14 +117,19 @@ def reasons_for(
     if in_force is None:
         against.append(AccessReason(code=AccessCode.NO_AGREEMENT))
     elif capability not in in_force.level.capabilities:
-        against.append(AccessReason(code=AccessCode.LEVEL_TOO_LOW, level=in_force.level))
+        against.append(_about_level(AccessCode.LEVEL_TOO_LOW, in_force, policy))
     if not seen.visible:
         against.append(AccessReason(code=AccessCode.NOT_VISIBLE, visibility=seen))
     if in_force and has_lapsed(agreement, policy=policy, day=seen.day):
         against.append(AccessReason(code=AccessCode.LAPSED, hidden_since=agreement.hidden_since))
     if against or in_force is None:
         return tuple(against)
-    return (AccessReason(code=AccessCode.GRANTED, level=in_force.level, since=in_force.since),)
+    return (_about_level(AccessCode.GRANTED, in_force, policy),)
+
+
+def _about_level(code: AccessCode, in_force: InForce, policy: Policy) -> AccessReason:
+    label = policy.label(in_force.level)
+    return AccessReason(code=code, level=in_force.level, level_label=label, since=in_force.since)
 
 
 class AccessMap:
@@ -211,7 +223,7 @@ class AccessMap:
         """
         self._refuse(capability)
         checks.require_urn(urn)
-        return self._answer(urn, capability, ())
+        return self._answer(urn, capability, self._group.name, ())
 
     def _refuse(self, capability: object) -> None:
         checks.require_member(capability, Capability, "capability")
@@ -230,7 +242,9 @@ class AccessMap:
             InvalidValue: The URN is none.
         """
         checks.require_urn(urn)
-        return self._answer(urn, Capability.LOG_IN_TO_SCHOOL, self._against(person, urn, clusters))
+        subject = person.name if person else "A person who is not known"
+        against = self._against(person, urn, clusters)
+        return self._answer(urn, Capability.LOG_IN_TO_SCHOOL, subject, against)
 
     def _against(self, person: Person | None, urn: int, clusters: Iterable[str]) -> tuple[AccessReason, ...]:
         if person is None or not person.is_current(self.day):
@@ -245,8 +259,17 @@ class AccessMap:
             codes.append(AccessCode.NOT_ASSOCIATED)
         return tuple(AccessReason(code=code) for code in codes)
 
-    def _answer(self, urn: int, capability: Capability, personal: tuple[AccessReason, ...]) -> AccessAnswer:
+    def _answer(
+        self, urn: int, capability: Capability, subject: str, personal: tuple[AccessReason, ...]
+    ) -> AccessAnswer:
         agreement = self._agreements.get(urn) or Agreement(id=AgreementId(self.group, urn))
         found = reasons_for(agreement, self._visibility(urn), capability, policy=self._policy)
         against = tuple(reason for reason in found if reason.code is not AccessCode.GRANTED) + personal
-        return AccessAnswer(agreement=agreement.id, capability=capability, reasons=against or found)
+        institution = self._institutions.get(urn)
+        return AccessAnswer(
+            agreement=agreement.id,
+            capability=capability,
+            subject=subject,
+            institution_name=institution.name if institution else "",
+            reasons=against or found,
+        )

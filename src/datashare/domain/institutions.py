@@ -318,6 +318,7 @@ class Visibility:
 
     Attributes:
         group: The group that looks.
+        group_name: The group's name in the register.
         urn: The URN that was asked about.
         institution: What the register holds under it, if anything.
         day: The day of the answer, in Europe/London.
@@ -326,6 +327,7 @@ class Visibility:
     """
 
     group: GroupId
+    group_name: str = ""
     urn: int
     institution: Institution | None
     day: date
@@ -339,9 +341,10 @@ class Visibility:
 
     def __str__(self) -> str:
         name = f"{self.institution.name} ({self.urn})" if self.institution else f"URN {self.urn}"
+        group = self.group_name or self.group
         if self.visible:
-            return f"{name} is visible to {self.group}."
-        return f"{name} is hidden from {self.group}: {'; '.join(map(str, self.reasons))}."
+            return f"{name} is visible to {group}."
+        return f"{name} is hidden from {group}: {'; '.join(map(str, self.reasons))}."
 
 
 def link_with(institution: Institution, group: GroupId) -> TrustLink | None:
@@ -383,6 +386,7 @@ def visibility(
         reasons += _type_reasons(institution, policy)
     return Visibility(
         group=group.id,
+        group_name=group.name,
         urn=urn,
         institution=institution,
         day=day,

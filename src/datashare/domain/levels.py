@@ -29,10 +29,10 @@ class Capability(enum.Enum):
 
 
 _CAPABILITY_LABELS = {
-    Capability.VIEW_DFE_DATA: "view the DfE's data about the school",
-    Capability.VIEW_MIS_DATA: "view live data from the school's MIS",
-    Capability.PERFORM_GROUP_ACTIONS: "perform group actions for the school",
-    Capability.LOG_IN_TO_SCHOOL: "log in to the school's MIS",
+    Capability.VIEW_DFE_DATA: "view the DfE's data",
+    Capability.VIEW_MIS_DATA: "view live data from the MIS",
+    Capability.PERFORM_GROUP_ACTIONS: "perform group actions",
+    Capability.LOG_IN_TO_SCHOOL: "log in to the MIS",
 }
 
 

@@ -71,7 +71,7 @@ class GroupActions:
     that cannot be right, `UnknownGroup` and `StoreError`; what is refused for one school is that school's outcome.
     """
 
-    _host: Host
+    _host: Host = attrs.field(repr=False)
     group: GroupId
     actor: Actor
     _preview: bool

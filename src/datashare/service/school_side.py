@@ -68,7 +68,7 @@ class SchoolSide:
     Everything here needs the permission *School: Action: Data Sharing Request: Administer* (P2), read anew each time.
     """
 
-    _host: Host
+    _host: Host = attrs.field(repr=False)
     urn: int
     actor: Actor
 

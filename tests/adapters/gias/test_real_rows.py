@@ -136,12 +136,16 @@ def test_joined_federations_are_taken_apart(register: Register) -> None:
 
 
 @pytest.mark.rule("V1")
-def test_a_foundation_trust_links_its_schools(register: Register) -> None:
-    """A maintained school that a foundation trust supports is linked by the trust's code."""
-    found = register.institutions[100760]
-
-    assert ("Brent Knoll School", "4") == (found.name, found.establishment_type_group and "4")
-    assert ["1520"] == [link.uid for link in found.trusts]
+def test_a_foundation_trust_links_its_schools(
+    register: Register, published: dict[str, dict[str, str]]
+) -> None:
+    """A maintained school that a foundation trust supports, flag 1, is linked by the trust's code."""
+    assert ("Brent Knoll School", "1") == (
+        register.institutions[100760].name,
+        published["100760"]["TrustSchoolFlag (code)"],
+    )
+    assert ["1520"] == [link.uid for link in register.institutions[100760].trusts]
+    assert 2 == seen(register, GroupId.mat("1520"))
 
 
 @pytest.mark.rule("V1")

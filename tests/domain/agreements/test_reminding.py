@@ -22,6 +22,7 @@ from datashare.domain.agreements import (
     Withdraw,
 )
 from datashare.domain.institutions import HiddenBecause
+from datashare.domain.people import Person
 from datashare.domain.policy import Policy
 from tests.domain.agreements.builders import (
     ACTIONS,
@@ -113,10 +114,9 @@ def test_people_who_were_not_asked_are_not_reminded() -> None:
     [person(HEAD, "teacher"), person(HEAD, "head_teacher", email=""), person(HEAD, "head_teacher", email="x@y")],
     ids=["other-role", "no-address", "bad-address"],
 )
-def test_reminder_is_refused_if_nobody_is_left(head: object) -> None:
+def test_reminder_is_refused_if_nobody_is_left(head: Person) -> None:
     """A recipient who lost role or address is not reminded, and alone is nobody."""
     agreement = in_state(State.PENDING)
-    assert isinstance(head, type(SCHOOL[HEAD]))
 
     assert (RefusalCode.NO_REACHABLE_RECIPIENT,) == codes(
         agreement, Remind(request=open_request(agreement).id), facts(people=replacing(SCHOOL, head))
@@ -129,6 +129,17 @@ def test_no_interval_is_the_default() -> None:
     agreement = in_state(State.PENDING)
 
     assert NOW == open_request(done(agreement, Remind(request=open_request(agreement).id))).reminded_at
+
+
+@pytest.mark.rule("N4", "T3")
+def test_clock_that_goes_back_invents_no_interval() -> None:
+    """Without an interval a reminder is never too soon, not even where the clock says it is earlier."""
+    agreement = in_state(State.PENDING)
+    command = Remind(request=open_request(agreement).id)
+
+    after = done(agreement, command, facts(now=NOW - timedelta(hours=1)))
+
+    assert NOW == open_request(after).reminded_at
 
 
 @pytest.mark.rule("N4")

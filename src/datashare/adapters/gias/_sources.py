@@ -245,7 +245,7 @@ class _Survey:
         nul = piece.find(b"\0")
         if nul >= 0:
             self._refuse(
-                f"{self._place(piece, nul)} is NUL, which no text holds. It is damaged, or no CSV file."
+                f"{self._place(piece, nul, 0)} is NUL, which no text holds. It is damaged, or no CSV file."
             )
         if len(piece) == PIECE and b"\n" not in piece and b"\r" not in piece:
             self._refuse(f"it has a line of more than {PIECE >> 20} MB. It is no CSV file of the register.")
@@ -281,7 +281,8 @@ class _Survey:
 
     def _look_at_encoding(self, piece: bytes) -> None:
         if not self._not_cp1252 and (found := [b for b in _UNDEFINED_IN_CP1252 if b in piece]):
-            self._not_cp1252 = self._place(piece, min(map(piece.index, found)))
+            index = min(map(piece.index, found))
+            self._not_cp1252 = self._place(piece, index, piece[index])
         if not self._not_utf_8:
             self.in_disguise = self.in_disguise or bool(_C1_IN_UTF_8.search(self._last + piece))
             self._last = piece[-1:] if piece[-1] >= 0x80 else b""
@@ -291,13 +292,13 @@ class _Survey:
         try:
             self._decode(piece, final)
         except UnicodeDecodeError as exc:
-            self._not_utf_8 = self._place(piece, min(exc.start, len(piece)))
+            before = len(exc.object) - len(piece)  # what the decoder kept of the last piece
+            self._not_utf_8 = self._place(piece, exc.start - before, exc.object[exc.start])
             self._last = b""
 
-    def _place(self, piece: bytes, index: int) -> str:
-        line = self._lines + piece.count(b"\n", 0, index) + 1
-        value = f", 0x{piece[index]:02x}," if index < len(piece) else ""
-        return f"byte {self.total + index + 1}{value} in line {line}"
+    def _place(self, piece: bytes, index: int, value: int) -> str:
+        line = self._lines + piece.count(b"\n", 0, max(index, 0)) + 1
+        return f"byte {self.total + index + 1}, 0x{value:02x}, in line {line}"
 
     def _refuse(self, why: str) -> None:
         raise RegisterUnreadable(self._file, why)

@@ -110,7 +110,7 @@ def _about_level(level: AccessLevel, policy: Policy) -> list[Reason]:
     if level in policy.requestable_levels:
         return []
     offered = ", ".join(policy.label(one) for one in sorted(policy.requestable_levels))
-    return [Reason(code=RefusalCode.LEVEL_NOT_REQUESTABLE, level=level, detail=offered)]
+    return [Reason(code=RefusalCode.LEVEL_NOT_REQUESTABLE, level=level, level_label=policy.label(level), detail=offered)]
 
 
 def _not_permitted(

@@ -10,6 +10,7 @@ from datetime import date
 from typing import Any, assert_never
 
 from datashare.domain.institutions import HiddenBecause
+from datashare.domain.instants import Instant
 from datashare.domain.levels import AccessLevel
 from datashare.domain.people import PersonId, approvers, recipient_eligibility, same_person
 
@@ -58,7 +59,7 @@ def decide(agreement: Agreement, command: Command, facts: Facts) -> Decided | Re
     Returns:
         The events that it causes, or the refusal with all reasons; a refusal changes nothing (T2).
     """
-    reasons = [*_standing_reasons(agreement, command, facts), *_lifecycle_reasons(agreement, command)]
+    reasons = [*_standing_reasons(agreement, command, facts), *_lifecycle_reasons(agreement, command, facts)]
     match command:
         case RequestAccess():
             return _request(agreement, command, facts, reasons)
@@ -101,7 +102,7 @@ def _standing_reasons(agreement: Agreement, command: Command, facts: Facts) -> l
     return reasons
 
 
-def _lifecycle_reasons(agreement: Agreement, command: Command) -> list[Reason]:
+def _lifecycle_reasons(agreement: Agreement, command: Command, facts: Facts) -> list[Reason]:
     """Refuse what the table does not name, and a request that is not the open one (T, A4)."""
     named = type(command) in TRANSITIONS[agreement.state]
     match command:
@@ -112,16 +113,20 @@ def _lifecycle_reasons(agreement: Agreement, command: Command) -> list[Reason]:
             return [] if named else [Reason(code=RefusalCode.NOTHING_TO_END)]
         case RequestAccess() | RecordApproval() | ImportAgreement():
             history = isinstance(command, ImportAgreement) and agreement.version > 0  # A10
-            return _already_open(agreement) + ([Reason(code=RefusalCode.HISTORY_EXISTS)] if history else [])
+            return _already_open(agreement, facts) + ([Reason(code=RefusalCode.HISTORY_EXISTS)] if history else [])
         case _:
             assert_never(command)
 
 
-def _already_open(agreement: Agreement) -> list[Reason]:
+def _already_open(agreement: Agreement, facts: Facts) -> list[Reason]:
     request = agreement.request
     if request is None:
         return []
-    return [Reason(code=RefusalCode.REQUEST_ALREADY_OPEN, request=request.id, level=request.level)]
+    return [Reason(code=RefusalCode.REQUEST_ALREADY_OPEN, request=request.id, **_worded(request.level, facts))]
+
+
+def _worded(level: AccessLevel, facts: Facts) -> dict[str, Any]:
+    return {"level": level, "level_label": facts.policy.label(level)}
 
 
 def _not_open(agreement: Agreement, command: NamesRequest) -> Reason:
@@ -140,10 +145,10 @@ def _level_reasons(agreement: Agreement, level: AccessLevel, facts: Facts) -> li
     if current is None or level > current:
         return []
     if level < current:
-        return [Reason(code=RefusalCode.LEVEL_REDUCTION, level=current)]
+        return [Reason(code=RefusalCode.LEVEL_REDUCTION, **_worded(current, facts))]
     if has_lapsed(agreement, policy=facts.policy, day=facts.day):
         return []
-    return [Reason(code=RefusalCode.LEVEL_UNCHANGED, level=current)]
+    return [Reason(code=RefusalCode.LEVEL_UNCHANGED, **_worded(current, facts))]
 
 
 def _request(
@@ -214,16 +219,16 @@ def _remind(agreement: Agreement, command: Remind, facts: Facts, reasons: list[R
     reachable = tuple(who for who in request.recipients if who in eligible)  # N3
     if not reachable:
         reasons.append(Reason(code=RefusalCode.NO_REACHABLE_RECIPIENT))
-    reasons += _too_soon(request, facts)
+    reasons += _too_soon(request, _instant(agreement, facts), facts)
     skipped = tuple(who for who in request.recipients if who not in eligible)
     events = _written(agreement, facts, ReminderSent, request=request.id, recipients=reachable)
     return _unless(reasons, events, _skipping(CautionCode.SKIPPED_NOT_REACHABLE, skipped))
 
 
-def _too_soon(request: OpenRequest, facts: Facts) -> list[Reason]:
+def _too_soon(request: OpenRequest, at: Instant, facts: Facts) -> list[Reason]:
     """N4: the least interval counts from the request or the last reminder, whichever is later."""
     earliest = (request.reminded_at or request.asked_at) + facts.policy.least_reminder_interval
-    if facts.now >= earliest:
+    if at >= earliest:
         return []
     return [Reason(code=RefusalCode.REMINDER_TOO_SOON, from_instant=earliest)]
 
@@ -337,13 +342,16 @@ def _written(
     return tuple(events)
 
 
+def _instant(agreement: Agreement, facts: Facts) -> Instant:
+    """T3: an event never comes before the one that precedes it, even if the clock went back."""
+    return max(facts.now, agreement.changed_at) if agreement.changed_at else facts.now
+
+
 def _common(agreement: Agreement, facts: Facts, ahead: int) -> dict[str, Any]:
-    # T3: an event never comes before the one that precedes it, even if the clock went back.
-    at = max(facts.now, agreement.changed_at) if agreement.changed_at else facts.now
     return {
         "agreement": agreement.id,
         "sequence": agreement.version + ahead,
-        "at": at,
+        "at": _instant(agreement, facts),
         "actor": facts.actor,
         "command_id": facts.command_id,
     }

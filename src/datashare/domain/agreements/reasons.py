@@ -88,6 +88,7 @@ class Reason:
         code: Which reason.
         detail: A fact in words, where the code's own words need one.
         level: The level that it speaks of.
+        level_label: That level in the words of the group's policy (L3).
         request: The request that it speaks of.
         closed: Who closed that request and when (A4).
         people: The people that it speaks of, and what is against each (P11).
@@ -98,6 +99,7 @@ class Reason:
     code: RefusalCode
     detail: str = ""
     level: AccessLevel | None = None
+    level_label: str = ""
     request: RequestId | None = None
     closed: ClosedRequest | None = None
     people: tuple[Eligibility, ...] = ()
@@ -107,7 +109,7 @@ class Reason:
     def __str__(self) -> str:
         return _WORDS[self.code].format(
             detail=self._detail(),
-            level=self.level.label if self.level else "This level",
+            level=self.level_label or (self.level.label if self.level else "This level"),
             request=self.request,
             people="; ".join(map(str, self.people)),
         )

@@ -1,0 +1,272 @@
+"""A real trust, on real rows of the register, from its list of schools to working access.
+
+The trust, the schools and their dates are as the register had them on 18 July 2025. The people are made up, and no
+message leaves this machine: each is shown instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from pathlib import Path
+
+import pendulum
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+
+from datashare import (
+    AccessLevel,
+    Associations,
+    BusinessRole,
+    Capability,
+    DataSharing,
+    GroupId,
+    GroupSide,
+    HoldersOf,
+    Notice,
+    Outcomes,
+    Permission,
+    Person,
+    PersonId,
+    Phase,
+    Policy,
+    Refused,
+    SchoolSite,
+    Tab,
+)
+from datashare.adapters.gias import read_register
+from datashare.adapters.memory import MemoryAgreementStore, MemoryInstitutionDirectory, MemoryPeopleDirectory
+
+DATA = Path(__file__).parent / "data"
+TRUST = GroupId.mat("5622")  # Areté Learning Trust
+ANA = PersonId(TRUST, "ana")
+STOKESLEY, RICHMOND, RYEDALE, MILL_HILL = 141930, 145090, 148377, 149551
+
+console = Console()
+
+
+class TableClock:
+    """A clock that stands still until it is moved on, so that the story can skip days."""
+
+    def __init__(self, start: pendulum.DateTime) -> None:
+        self.instant = start
+
+    def now(self) -> pendulum.DateTime:
+        """Tell the instant at which the clock stands, in UTC."""
+        return self.instant
+
+    def move_on(self, by: timedelta) -> None:
+        """Let time pass."""
+        self.instant += by
+
+
+def main() -> None:
+    """Tell the whole story."""
+    clock = TableClock(pendulum.datetime(2025, 7, 21, 8, 30, tz="UTC"))
+    people = MemoryPeopleDirectory([ana()])
+    sharing = DataSharing(
+        store=MemoryAgreementStore(), institutions=register(), people=people, clock=clock
+    )
+    trust = sharing.for_group(TRUST, actor=ANA)
+
+    chapter("1. The trust's schools, from the register")
+    browse(trust)
+    chapter("2. Who is not in the list, and why")
+    explain_the_missing(trust)
+    chapter("3. What sending a request would do")
+    staff(people, [row.institution.urn for row in trust.browse().items if row.institution.urn != MILL_HILL])
+    preview(trust)
+    chapter("4. The request is sent, and sent again by a second click")
+    outcomes = send(trust)
+    chapter("5. A week later: a reminder")
+    clock.move_on(timedelta(days=7))
+    remind(trust, outcomes)
+    chapter("6. One head accepts, another declines")
+    answer(sharing, outcomes)
+    chapter("7. The level is raised")
+    raise_level(sharing, trust, outcomes)
+    chapter("8. The tabs")
+    tabs(trust)
+    chapter("9. What the trust's staff may do now, and why")
+    access(sharing)
+
+
+def register() -> MemoryInstitutionDirectory:
+    """Read the register's downloads."""
+    found = read_register(
+        DATA / "edubasealldata20250718_sample.csv.gz",
+        groups=DATA / "allgroupsdata20220331_resaved_sample.csv.gz",
+        links=DATA / "links_edubasealldata20250718_sample.csv.gz",
+    )
+    console.print(f"Read {len(found.institutions):,} institutions as they were on {found.day}.")
+    return MemoryInstitutionDirectory(
+        found.institutions.values(),
+        groups=found.groups.values(),
+        clusters={TRUST: {"North York Moors": [148374, 148375, 148376, RYEDALE]}},
+        successors=found.successors,
+        register_day=found.day,
+    )
+
+
+def ana() -> Person:
+    """Make the trust's data lead."""
+    return Person(
+        id=ANA,
+        name="Ana Okafor",
+        email="ana.okafor@arete.example",
+        permissions=[Permission.ADMINISTER_INSTITUTION_DETAILS, Permission.LOG_IN_ASSOCIATED_INSTITUTIONS],
+        associations=Associations(clusters=["North York Moors"]),
+    )
+
+
+def staff(people: MemoryPeopleDirectory, urns: Iterable[int]) -> None:
+    """Give each school an MIS site, a head and a data manager."""
+    for urn in urns:
+        people.put_sites(SchoolSite(urn=urn, data_sharing_url=f"https://mis.example/{urn}/data/data-sharing"))
+        people.put(
+            Person(
+                id=PersonId(urn, "head"),
+                name=f"Head of {urn}",
+                email=f"head@{urn}.example",
+                roles=[BusinessRole.HEAD_TEACHER],
+            ),
+            Person(
+                id=PersonId(urn, "data"),
+                name=f"Data manager of {urn}",
+                email=f"data@{urn}.example",
+                roles=[BusinessRole.DATA_MANAGER],
+            ),
+        )
+
+
+def browse(trust: GroupSide) -> None:
+    """List the schools, then search and filter."""
+    table = Table("URN", "School", "Phase", "Town", "Clusters")
+    for row in trust.browse().items:
+        school = row.institution
+        table.add_row(str(school.urn), school.name, school.phase.label, school.town, ", ".join(row.clusters))
+    console.print(table)
+    found = trust.browse(search="kirk", phase={Phase.PRIMARY})
+    console.print(f"Search “kirk” among primaries: {[row.institution.name for row in found.items]}")
+
+
+def explain_the_missing(trust: GroupSide) -> None:
+    """Ask of URNs that a user might miss: the old number of a school, a new school, another trust's, a typing error."""
+    for urn in (121669, 151641, 142346, 999999):
+        console.print(f"• {trust.why(urn)}")
+
+
+def preview(trust: GroupSide) -> None:
+    """See what would happen, school by school; nothing does."""
+    urns = [row.institution.urn for row in trust.browse().items]
+    would_be = trust.preview.request(urns, level=AccessLevel.MIS_DATA, command_id="july-request")
+    console.print(f"It would ask {len(would_be.done)} schools and send {len(would_be.notices)} messages.")
+    for refused in would_be.not_done:
+        console.print(f"• {refused.urn} would not be asked. {refused}")
+
+
+def send(trust: GroupSide) -> Outcomes:
+    """Ask the heads; a repeated command sends nothing twice."""
+    urns = [row.institution.urn for row in trust.browse().items]
+
+    def ask() -> Outcomes:
+        heads = HoldersOf([BusinessRole.HEAD_TEACHER])
+        return trust.request(urns, level=AccessLevel.MIS_DATA, recipients=heads, command_id="july-request")
+
+    first, second = ask(), ask()
+    console.print(f"First click: {len(first.done)} schools asked, {len(first.notices)} messages.")
+    replayed = sum(outcome.replayed for outcome in second.done)
+    console.print(f"Second click: {replayed} answered from the record, {len(second.notices)} messages.")
+    show(first.notices[0])
+    return first
+
+
+def remind(trust: GroupSide, sent: Outcomes) -> None:
+    """Remind those who have not answered."""
+    reminded = trust.remind(sent.requests, command_id="july-reminder")
+    console.print(f"{len(reminded.notices)} reminders, one for each open request.")
+    show(reminded.notices[0])
+
+
+def answer(sharing: DataSharing, sent: Outcomes) -> None:
+    """Let two heads answer, and a third person come too late."""
+    requests = {request.urn: request for request in sent.requests}
+    head = sharing.for_school(STOKESLEY, actor=PersonId(STOKESLEY, "head"))
+    entry = head.page()[0]
+    console.print(f"The head of Stokesley School sees: {entry.group.name} asks for {entry.requested_label}, which lets it:")
+    for capability in entry.would_add:
+        console.print(f"• {capability.label}")
+    show(*head.approve(requests[STOKESLEY]).notices)
+
+    other = sharing.for_school(RICHMOND, actor=PersonId(RICHMOND, "head"))
+    show(*other.decline(requests[RICHMOND], reason="We change our MIS in September; please ask again then.").notices)
+    try:
+        other.approve(requests[RICHMOND])
+    except Refused as refused:
+        console.print(f"Second thoughts: {refused}")
+
+
+def raise_level(sharing: DataSharing, trust: GroupSide, sent: Outcomes) -> None:
+    """Ask a school that shares for more; until it accepts, the old level stays in force."""
+    more, heads = AccessLevel.MIS_DATA_AND_GROUP_ACTIONS, HoldersOf([BusinessRole.HEAD_TEACHER])
+    too_early = trust.request([RYEDALE], level=more, recipients=heads, command_id="ryedale-too-early")
+    console.print(f"At once? {too_early.not_done[0]}")
+
+    head = sharing.for_school(RYEDALE, actor=PersonId(RYEDALE, "head"))
+    head.approve(next(request for request in sent.requests if request.urn == RYEDALE))
+    upgrade = trust.request([RYEDALE], level=more, recipients=heads, command_id="ryedale-upgrade")
+    show(*upgrade.notices)
+    head.approve(upgrade.requests[0])
+
+    lower = trust.request([RYEDALE], level=AccessLevel.MIS_DATA, command_id="ryedale-lower")
+    console.print(f"And back again? {lower.not_done[0]}")
+
+
+def tabs(trust: GroupSide) -> None:
+    """Count the schools under each tab."""
+    table = Table("Tab", "Schools", "Level in force")
+    for tab in Tab:
+        rows = trust.agreements(tab)
+        levels = sorted({Policy.mat().label(row.level) for row in rows if row.level})
+        table.add_row(tab.label, str(len(rows)), ", ".join(levels))
+    console.print(table)
+
+
+def access(sharing: DataSharing) -> None:
+    """Ask what is allowed: in a map for every page, and for one person."""
+    allowed = sharing.access(TRUST)
+    for urn in (STOKESLEY, RICHMOND, RYEDALE):
+        console.print(f"• {allowed.explain(urn, Capability.VIEW_MIS_DATA)}")
+    for urn in (STOKESLEY, RYEDALE):
+        console.print(f"• {sharing.explain_log_in(ANA, urn)}")
+
+
+def chapter(title: str) -> None:
+    """Print a heading."""
+    console.print()
+    console.rule(f"[bold]{title}", align="left")
+
+
+def show(*notices: Notice) -> None:
+    """Show messages that would be sent."""
+    for notice in notices:
+        lines = [
+            f"To: {', '.join(person.name for person in notice.people)} <{notice.address}>",
+            f"About: {notice.institution_name} and {notice.group_name}",
+        ]
+        if notice.level:
+            lines.append(f"Level: {notice.level_label}")
+        if notice.level_before:
+            lines.append(f"In force at present: {notice.level_before_label}")
+        lines += [f"Adds: {capability.label}" for capability in notice.adds]
+        if notice.reason:
+            lines.append(f"Reason: {notice.reason}")
+        if notice.link:
+            lines.append(f"Answer at: {notice.link}")
+        title = f"Message that would be sent: {notice.kind.value}"
+        console.print(Panel("\n".join(lines), title=title, title_align="left", expand=False))
+
+
+if __name__ == "__main__":
+    main()

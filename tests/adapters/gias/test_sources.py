@@ -1,0 +1,349 @@
+"""What a download may be packed and encoded as, and what is refused before a row is read."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import struct
+import zipfile
+from pathlib import Path
+from typing import IO, Any, cast
+
+import pytest
+
+from datashare.adapters.gias import Register, read_establishments, read_register
+from datashare.adapters.gias import _sources as sources
+from datashare.errors import InvalidValue, RegisterUnreadable
+
+from . import made
+
+TEXT = made.lines([made.SCHOOL, made.SCHOOL.values()])
+APOSTROPHE = TEXT.replace("Areté", "Areté’s")
+
+
+def names(register: Register) -> list[str]:
+    """Give the names of the schools of a register."""
+    return [found.name for found in register.institutions.values()]
+
+
+def zipped(*members: tuple[str, bytes]) -> bytes:
+    """Make an archive."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members:
+            archive.writestr(name, content)
+    return file.getvalue()
+
+
+def why(content: bytes) -> str:
+    """Give the reason for which content is refused."""
+    with pytest.raises(RegisterUnreadable) as raised:
+        read_register(io.BytesIO(content))
+    assert f"the file handed in cannot be read: {raised.value.why}" == str(raised.value)
+    return raised.value.why
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-8", "utf-8-sig"])
+def test_each_encoding_is_detected(encoding: str) -> None:
+    """Names arrive the same from cp1252, and from UTF-8 with and without byte order mark."""
+    assert ["Areté’s Primary School"] == names(read_register(io.BytesIO(APOSTROPHE.encode(encoding))))
+
+
+def test_the_encoding_is_settled_by_the_whole_file() -> None:
+    """One letter in the last row settles the encoding of the first."""
+    rows = [made.SCHOOL | {"URN": str(100000 + i), "EstablishmentName": f"Plain {i}"} for i in range(5000)]
+    last = made.SCHOOL | {"URN": "200000", "EstablishmentName": "Areté Ã©"}
+    for encoding in ("cp1252", "utf-8"):
+        assert "Areté Ã©" == names(read_register(made.download(*rows, last, encoding=encoding)))[-1]
+
+
+@pytest.mark.parametrize("cut", range(8))
+def test_letters_cut_by_the_end_of_a_piece_are_whole(cut: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A letter or a control character of two bytes that two pieces share is one, whatever the size of a piece."""
+    monkeypatch.setattr(sources, "PIECE", 64 + cut)
+    text = "URN,EstablishmentName,EstablishmentStatus (code)\n100000,\"" + "é\u0092\n" * 40 + "\",1\n"
+
+    (name,) = names(read_register(io.BytesIO(text.encode())))
+    assert ("é’\n" * 40).strip() == name
+
+
+def test_apostrophes_saved_as_control_characters_are_repaired() -> None:
+    """UTF-8 text that was once read as Latin-1 has U+0092 where cp1252 had an apostrophe."""
+    once = APOSTROPHE.encode("cp1252").decode("latin-1")
+
+    assert ["Areté’s Primary School"] == names(read_register(io.BytesIO(once.encode())))
+
+
+def test_control_characters_that_stand_for_nothing_are_left() -> None:
+    """U+0081 has no meaning in cp1252, so it stays what it is."""
+    text = TEXT.replace("Areté", "\x81\x85")
+
+    assert ["\x81… Primary School"] == names(read_register(io.BytesIO(text.encode())))
+
+
+@pytest.mark.parametrize("byte", [0x81, 0x8D, 0x8F, 0x90, 0x9D])
+def test_bytes_of_no_encoding_are_refused_with_their_place(byte: int) -> None:
+    """Five bytes mean nothing in cp1252; the message tells where the first is."""
+    content = TEXT.encode("cp1252").replace(b"\xe9", bytes([byte]))
+    place = content.index(bytes([byte])) + 1
+
+    assert (
+        f"it is neither UTF-8 nor cp1252: byte {place}, 0x{byte:02x}, in line 2 is in neither. Save it as UTF-8."
+        == why(content)
+    )
+
+
+def test_a_byte_order_mark_before_other_text_is_refused() -> None:
+    """A file that says it is UTF-8 and is not is damaged."""
+    content = b"\xef\xbb\xbf" + TEXT.encode("cp1252")
+    place = content.index(b"\xe9") + 1
+
+    assert f"it says that it is UTF-8, but byte {place}, 0xe9, in line 2 is not." in why(content)
+
+
+def test_a_letter_cut_off_at_the_end_is_not_utf_8() -> None:
+    """A file that ends within a letter is taken as cp1252, and as damaged where it says that it is UTF-8."""
+    cut = TEXT.encode("utf-8-sig") + b"\xc3"
+
+    assert f"byte {len(cut)}, 0xc3, in line 3 is not" in why(cut)
+    assert ["Areté Primary School"] != names(read_register(io.BytesIO(cut[3:] + b"\n")))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-16-le"])
+def test_utf_16_is_refused(encoding: str) -> None:
+    """With its mark it is named; without it the NUL bytes betray it."""
+    content = TEXT.encode(encoding)
+
+    assert ("it is UTF-16" if encoding == "utf-16" else "is NUL, which no text holds") in why(content)
+
+
+def test_a_nul_is_refused_with_its_place() -> None:
+    """A NUL byte is a sign of damage."""
+    content = TEXT.encode().replace(b"Reading", b"Rea\0ing", 1)
+
+    assert f"byte {content.index(0) + 1}, 0x00, in line 2 is NUL" in why(content)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "it is empty. Download it again."),
+        (b"<!DOCTYPE html>\n<html>", "it is a web page or XML, not CSV. Download the data itself."),
+        (b"\xef\xbb\xbf\r\n <html>", "it is a web page or XML, not CSV. Download the data itself."),
+        (b"x" * (sources.PIECE + 1), "it has a line of more than 1 MB. It is no CSV file of the register."),
+        (gzip.compress(b""), "it is empty. Download it again."),
+        (zipped(), "it is an archive with no CSV file in it. Save or download the data as CSV."),
+        (zipped(("xl/workbook.xml", b"x"), ("__MACOSX/._a.csv", b"x")), "it is an archive with no CSV file in it."),
+        (zipped(("a.csv", b"x"), ("b.CSV", b"y")), "it holds 2 CSV files (a.csv, b.CSV). Unpack it and name one"),
+        (zipped(("a.csv", b"")), "it is empty. Download it again."),
+        (gzip.compress(TEXT.encode())[:-9], "its compressed content is cut short or damaged"),
+        (gzip.compress(TEXT.encode())[:-4] + b"abcd", "its compressed content is cut short or damaged"),
+        (b"\x1f\x8b\x08" + b"\0" * 7 + b"\xff" * 20, "its compressed content is cut short or damaged"),
+        (b"\x1f\x8b\x07xxxxxxxxxxx", "its compressed content is cut short or damaged"),
+        (zipped(("a.csv", TEXT.encode()))[:-30], "its compressed content is cut short or damaged"),
+        (b"PK\x03\x04", "its compressed content is cut short or damaged"),
+    ],
+    ids=[
+        "empty", "HTML", "HTML after a mark", "one endless line", "empty gzip", "empty zip", "no CSV", "two CSVs",
+        "empty CSV in zip", "cut gzip", "wrong length", "bad stream", "unknown method", "cut zip", "only magic",
+    ],
+)  # fmt: skip
+def test_what_is_no_download_is_refused(content: bytes, reason: str) -> None:
+    """Whatever a file turns out to be, the message says so and what to do."""
+    assert why(content).startswith(reason)
+
+
+def test_a_damaged_member_is_refused() -> None:
+    """An archive whose content does not fit its check sum is damaged."""
+    content = bytearray(zipped(("a.csv", TEXT.encode())))
+    content[60] ^= 0xFF
+
+    assert "its compressed content is cut short or damaged" in why(bytes(content))
+
+
+@pytest.mark.parametrize("offset", [6, 8], ids=["encrypted", "packed by another method"])
+def test_an_archive_that_cannot_be_unpacked_is_refused(offset: int) -> None:
+    """Encrypted members, and methods that zip tools seldom use, are told before they are tried."""
+    content = bytearray(zipped(("a.csv", TEXT.encode())))
+    value = 1 if offset == 6 else 14
+    directory = content.index(b"PK\x01\x02")
+    content[offset : offset + 2] = struct.pack("<H", value)
+    content[directory + offset + 2 : directory + offset + 4] = struct.pack("<H", value)
+
+    assert "it is encrypted, or packed in an uncommon way. Unpack it first." == why(bytes(content))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("schools.csv", TEXT.encode()),
+        ("schools.csv.gz", gzip.compress(TEXT.encode())),
+        ("schools.zip", zipped(("folder/schools.csv", TEXT.encode()), ("README.txt", b"x"))),
+        ("gzip.csv", gzip.compress(TEXT.encode())),
+        ("zip.gz", zipped(("SCHOOLS.CSV", TEXT.encode()))),
+        ("two members.gz", gzip.compress(TEXT[:99].encode()) + gzip.compress(TEXT[99:].encode())),
+    ],
+)
+def test_how_a_file_is_packed_is_told_by_its_content(tmp_path: Path, name: str, content: bytes) -> None:
+    """Plain, zipped and gzipped downloads are read alike, whatever they are called."""
+    path = tmp_path / name
+    path.write_bytes(content)
+
+    for given in (path, str(path)):
+        assert [made.school()] == list(read_establishments(given))
+
+
+def test_a_download_that_unpacks_to_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small file that unpacks to a huge one is given up at a limit, and never held in memory."""
+    monkeypatch.setattr(sources, "MOST_BYTES", 4 * sources.PIECE)
+    bomb = (b"x" * 99 + b"\n") * 80_000
+
+    for content in (gzip.compress(bomb), zipped(("a.csv", bomb)), bomb):
+        assert "it holds more than 4 MB. No download of the register does." == why(content)
+
+
+def test_a_missing_file_is_told(tmp_path: Path) -> None:
+    """The message names the path, and what to do."""
+    path = tmp_path / "nowhere.csv"
+
+    with pytest.raises(RegisterUnreadable) as raised:
+        read_register(path)
+    assert f"{path} cannot be read: there is no such file. Check the path." == str(raised.value)
+    assert isinstance(raised.value.__cause__, FileNotFoundError)
+
+
+def test_a_folder_is_told(tmp_path: Path) -> None:
+    """A folder in place of a file is refused."""
+    with pytest.raises(RegisterUnreadable, match=r"cannot be read: it is a folder. Name one file in it\."):
+        read_register(tmp_path)
+
+
+def test_a_path_that_no_system_has_is_told() -> None:
+    """A path with a NUL in it is refused by the system, and told."""
+    with pytest.raises(RegisterUnreadable, match="embedded null byte"):
+        read_register("a\0b.csv")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+def test_a_pipe_is_read(tmp_path: Path) -> None:
+    """What cannot be read twice is copied first."""
+    reading, writing = os.pipe()
+    os.write(writing, TEXT.encode())
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        assert [made.school()] == list(read_establishments(pipe))
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    keep_open = os.open(path, os.O_RDWR)
+    os.write(keep_open, TEXT.encode())
+    # A reader of its own end sees the end of the file once no writer is left.
+    file = path.open("rb")
+    os.close(keep_open)
+    with file:
+        assert [made.school()] == list(read_establishments(file))
+
+
+def test_an_open_file_is_read_from_where_it_stands_and_left_open() -> None:
+    """What the host opened the host closes."""
+    file = io.BytesIO(b"not this\n" + TEXT.encode())
+    file.readline()
+
+    assert [made.school()] == list(read_establishments(file))
+    assert not file.closed
+
+
+@pytest.mark.parametrize(
+    "given",
+    [io.StringIO(TEXT), 5, None, b"schools.csv", [made.ESTABLISHMENTS]],
+    ids=["text file", "number", "none", "bytes", "list"],
+)
+def test_what_is_no_file_is_refused(given: object) -> None:
+    """A file opened as text, or something that is no file, is an invalid value."""
+    with pytest.raises(InvalidValue, match="binary mode") as raised:
+        read_register(cast("Any", given))
+    assert "establishments" == raised.value.what
+
+
+def test_files_are_called_by_their_names(tmp_path: Path) -> None:
+    """A file without a name, or with a number for one, is told as the one handed in."""
+    path = tmp_path / "schools.csv"
+    path.write_bytes(b"")
+    with path.open("rb") as file, pytest.raises(RegisterUnreadable) as raised:
+        read_register(file)
+    assert str(path) == raised.value.file
+
+    with os.fdopen(os.open(path, os.O_RDONLY), "rb") as file, pytest.raises(RegisterUnreadable) as raised:
+        read_register(file)
+    assert "the file handed in" == raised.value.file
+
+
+class Failing(io.RawIOBase):
+    """A file that fails when it is read."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self._error = error
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def read(self, _size: int = -1) -> bytes:
+        """Fail."""
+        raise self._error
+
+
+def failures(error: type[Exception]) -> list[type[Exception]]:
+    """List an exception and all that derive from it, as far as they can be made of one text."""
+    found = [error]
+    for one in error.__subclasses__():
+        found += failures(one)
+    return found
+
+
+@pytest.mark.parametrize("root", sources.FOREIGN, ids=lambda one: f"{one.__module__}.{one.__name__}")
+def test_no_foreign_exception_comes_through(root: type[Exception]) -> None:
+    """Whatever kind of error reading raises, what comes out is told in the library's own words."""
+    for kind in failures(root):
+        if kind.__module__ not in {"builtins", "zlib", "zipfile", "gzip", "struct", "io"}:
+            continue
+        error = UnicodeDecodeError("utf-8", b"x", 0, 1, "bad") if issubclass(kind, UnicodeError) else kind("Bad.")
+        with pytest.raises(RegisterUnreadable) as raised:
+            read_register(cast("IO[bytes]", Failing(error)))
+        assert error is raised.value.__cause__
+        assert raised.value.why.endswith(".")
+
+
+def test_a_permission_that_is_lacking_is_told() -> None:
+    """The message says what to change."""
+    with pytest.raises(RegisterUnreadable, match="this user may not read it"):
+        read_register(cast("IO[bytes]", Failing(PermissionError(13, "Permission denied"))))
+
+
+def test_a_file_that_changes_while_it_is_read_is_told(tmp_path: Path) -> None:
+    """Between the two passes another program may write; what no longer fits is refused."""
+    path = tmp_path / "schools.csv"
+    rows = [made.SCHOOL | {"URN": str(100000 + i)} for i in range(2000)]
+    path.write_bytes(made.download(*rows, encoding="utf-8").getvalue())
+
+    stream = read_establishments(path)
+    next(stream)
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.seek(size // 2)
+        file.write(b"\xff" * 100)
+    with pytest.raises(RegisterUnreadable, match="it changed while it was being read"):
+        list(stream)
+
+
+def test_a_stream_that_is_left_closes_its_file(tmp_path: Path) -> None:
+    """A path that was opened is closed when the stream is closed, wherever it stands."""
+    path = tmp_path / "schools.csv"
+    path.write_bytes(TEXT.encode())
+    stream: Any = read_establishments(path)
+    next(stream)
+    stream.close()
+
+    path.unlink()
+    assert [] == list(stream)

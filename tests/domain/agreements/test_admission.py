@@ -1,0 +1,384 @@
+"""What refuses an action as a whole, before any school is looked at (rules P, Q8, R1, K2)."""
+
+from collections.abc import Mapping
+from datetime import date
+
+import attrs
+import pytest
+
+from datashare.domain.agreements import (
+    PERMISSIONS,
+    WHOLE,
+    Actor,
+    AddRecipients,
+    Approve,
+    Batch,
+    Command,
+    Decline,
+    EndCause,
+    Reason,
+    RecordVisibility,
+    RefusalCode,
+    Remind,
+    RequestAccess,
+    RequestId,
+    State,
+    Withdraw,
+    refusals_as_a_whole,
+    side_of,
+)
+from datashare.domain.agreements.transitions import CommandType
+from datashare.domain.institutions import Group, GroupId
+from datashare.domain.levels import AccessLevel
+from datashare.domain.people import Grant, Period, Permission, Person, PersonId, Unsuitable
+from datashare.domain.policy import Party, Policy
+from tests.domain.agreements.builders import (
+    ACTIONS,
+    AGREEMENT,
+    ANA,
+    BEN,
+    CARYS,
+    COUNCIL,
+    DFE,
+    EVERYBODY,
+    HEAD,
+    LA,
+    MAT,
+    MIS,
+    NIGHTLY,
+    OTHER_URN,
+    TERMS,
+    TRUST,
+    URN,
+    ask,
+    batch,
+    command_of,
+    end,
+    in_state,
+    open_request,
+    person,
+    see,
+)
+
+DAY = date(2026, 10, 25)
+LENIENT = attrs.evolve(Policy.mat(), central_approval=True, enders=Party)
+PENDING = in_state(State.PENDING)
+BY_GROUP = [kind for kind in PERMISSIONS if kind not in (Approve, Decline)]
+REQUEST_KINDS = [RequestAccess, AddRecipients, Remind, Withdraw]
+
+
+def whole(
+    action: Batch,
+    *,
+    group: Group = TRUST,
+    people: Mapping[PersonId, Person] = EVERYBODY,
+    policy: Policy = LENIENT,
+    day: date = DAY,
+) -> tuple[Reason, ...]:
+    """Give every reason to refuse *action* as a whole."""
+    return refusals_as_a_whole(action, group=group, people=people, policy=policy, day=day)
+
+
+def codes_of(reasons: tuple[Reason, ...]) -> list[RefusalCode]:
+    """Give the codes of *reasons*, in their order."""
+    return [reason.code for reason in reasons]
+
+
+def actor_of(kind: CommandType) -> PersonId:
+    """Give a person who may do what *kind* asks."""
+    return HEAD if kind in (Approve, Decline) else ANA
+
+
+@pytest.mark.rule("R1")
+def test_codes_that_refuse_as_a_whole_are_those_of_the_rule() -> None:
+    """The rule names six; no other refuses the whole action."""
+    assert {
+        RefusalCode.NOT_PERMITTED,
+        RefusalCode.SENDER_NOT_ELIGIBLE,
+        RefusalCode.LEVEL_NOT_REQUESTABLE,
+        RefusalCode.TERMS_REQUIRED,
+        RefusalCode.COMMAND_ID_REUSED,
+        RefusalCode.GROUP_CLOSED,
+    } == WHOLE
+
+
+@pytest.mark.rule("P1", "P2", "A9", "A10", "E7")
+@pytest.mark.parametrize("kind", PERMISSIONS, ids=lambda kind: kind.__name__)
+def test_each_command_needs_exactly_its_own_permission(kind: CommandType) -> None:
+    """The permission of a command alone is enough, and all the others together are not."""
+    command, actor = command_of(kind, PENDING), actor_of(kind)
+    ana = person(ANA, permissions=[Permission.ADMINISTER_INSTITUTION_DETAILS])  # the sender
+    own = PERMISSIONS[kind]
+    with_own = person(actor, permissions=[own])
+    with_others = person(actor, permissions=[one for one in Permission if one is not own])
+
+    assert [] == codes_of(whole(batch(command, actor=actor), people={ANA: ana, actor: with_own}))
+    assert [RefusalCode.NOT_PERMITTED] == codes_of(
+        whole(batch(command, actor=actor), people={ANA: ana, actor: with_others})
+    )
+
+
+@pytest.mark.rule("P1", "P2")
+def test_permissions_are_those_of_the_rules() -> None:
+    """Sending, adding, reminding and withdrawing need the one, answering the other."""
+    assert {Permission.ADMINISTER_INSTITUTION_DETAILS} == {PERMISSIONS[kind] for kind in REQUEST_KINDS}
+    assert {Permission.ADMINISTER_DATA_SHARING_REQUEST} == {PERMISSIONS[kind] for kind in (Approve, Decline)}
+    assert "institution.administer_institution_details" == PERMISSIONS[RequestAccess].value
+    assert "school.action.data_sharing_request.administer" == PERMISSIONS[Approve].value
+
+
+@pytest.mark.rule("K2")
+@pytest.mark.parametrize("kind", PERMISSIONS, ids=lambda kind: kind.__name__)
+def test_unknown_actor_may_nothing(kind: CommandType) -> None:
+    """Whoever the directory does not know holds no permission."""
+    action = batch(command_of(kind, PENDING), actor=actor_of(kind))
+
+    assert [RefusalCode.NOT_PERMITTED] == codes_of(whole(action, people={}))
+
+
+@pytest.mark.rule("K2")
+def test_whoever_lacks_the_permission_learns_nothing_else() -> None:
+    """A closed group, a bad sender, a bad level and missing terms stay untold."""
+    action = batch(ask(DFE), actor=BEN)
+    closed = attrs.evolve(TRUST, is_open=False)
+    policy = attrs.evolve(LENIENT, terms_required=True)
+
+    (reason,) = whole(action, group=closed, policy=policy)
+
+    assert RefusalCode.NOT_PERMITTED is reason.code
+    assert (
+        "This person may not do this here: mat:5143/ben does not hold "
+        "institution.administer_institution_details. Ask somebody who holds the permission."
+    ) == str(reason)
+
+
+@pytest.mark.rule("K2")
+def test_one_command_that_is_not_permitted_refuses_all() -> None:
+    """The head of one school may not answer for another in the same action, so nothing is answered."""
+    other = RequestId(attrs.evolve(AGREEMENT, urn=OTHER_URN), 1)
+    action = batch(Approve(request=RequestId(AGREEMENT, 1)), Approve(request=other), actor=HEAD)
+
+    assert [RefusalCode.NOT_PERMITTED] == codes_of(whole(action))
+
+
+@pytest.mark.rule("P5", "P12")
+@pytest.mark.parametrize(
+    ("first", "last", "expected"),
+    [
+        (DAY, DAY, []),
+        (None, date(2026, 10, 24), [RefusalCode.NOT_PERMITTED]),
+        (date(2026, 10, 26), None, [RefusalCode.NOT_PERMITTED]),
+    ],
+    ids=["today", "past", "future"],
+)
+@pytest.mark.parametrize("of", ["grant", "user"])
+def test_only_a_current_permission_of_a_current_user_counts(
+    first: date | None, last: date | None, expected: list[RefusalCode], of: str
+) -> None:
+    """A grant, and the user's own time at the site, count from their first to their last day."""
+    period = Period(first, last)
+    sender = person(CARYS)
+    ana = Person(
+        id=ANA,
+        name="Ana",
+        email="ana@trust.example",
+        permissions=[Grant(Permission.ADMINISTER_INSTITUTION_DETAILS, period if of == "grant" else Period())],
+        period=period if of == "user" else Period(),
+    )
+
+    action = batch(Withdraw(request=RequestId(AGREEMENT, 1)))
+
+    assert expected == codes_of(whole(action, people={ANA: ana, sender.id: sender}))
+
+
+@pytest.mark.rule("P12")
+@pytest.mark.parametrize("kind", BY_GROUP, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("actor", [CARYS, HEAD, PersonId(GroupId.mat("5144"), "ana")], ids=str)
+def test_actor_acts_only_for_their_own_group(kind: CommandType, actor: PersonId) -> None:
+    """Somebody of another group or of the school, whatever they hold there, may not act for this group."""
+    people = {**EVERYBODY, actor: person(actor, "head_teacher", permissions=list(Permission))}
+
+    (reason,) = whole(batch(command_of(kind, PENDING), actor=actor), people=people)
+
+    assert RefusalCode.NOT_PERMITTED is reason.code
+    assert f"{actor} acts for another site" in str(reason)
+
+
+@pytest.mark.rule("P12")
+@pytest.mark.parametrize("kind", [Approve, Decline], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("actor", [ANA, PersonId(OTHER_URN, "head")], ids=str)
+def test_actor_answers_only_for_their_own_school(kind: CommandType, actor: PersonId) -> None:
+    """Somebody of the group or of another school may not answer for this one."""
+    people = {**EVERYBODY, actor: person(actor, "head_teacher", permissions=list(Permission))}
+
+    assert [RefusalCode.NOT_PERMITTED] == codes_of(
+        whole(batch(command_of(kind, PENDING), actor=actor), people=people)
+    )
+
+
+@pytest.mark.rule("P12")
+@pytest.mark.parametrize("kind", [AddRecipients, Remind, Withdraw, Approve, Decline], ids=lambda kind: kind.__name__)
+def test_request_of_another_group_is_not_ours_to_touch(kind: CommandType) -> None:
+    """A request id that names another group is refused, even for a head who may answer that one."""
+    theirs = attrs.evolve(open_request(PENDING), id=RequestId(attrs.evolve(AGREEMENT, group=LA), 1))
+    command = command_of(kind, attrs.evolve(PENDING, request=theirs))
+
+    (reason,) = whole(batch(command, actor=actor_of(kind)))
+
+    assert RefusalCode.NOT_PERMITTED is reason.code
+    assert "la:870/100000 is not an agreement of mat:5143" in str(reason)
+
+
+@pytest.mark.rule("E6", "P12")
+@pytest.mark.parametrize("kind", PERMISSIONS, ids=lambda kind: kind.__name__)
+def test_system_only_records_visibility(kind: CommandType) -> None:
+    """A nightly refresh may record what the register shows, and nothing else."""
+    expected = [] if kind is RecordVisibility else [RefusalCode.NOT_PERMITTED]
+
+    assert expected == codes_of(whole(batch(command_of(kind, PENDING), actor=NIGHTLY)))
+
+
+@pytest.mark.rule("P9")
+@pytest.mark.parametrize(
+    ("sender", "reasons"),
+    [
+        (person(ANA, permissions=[Permission.ADMINISTER_INSTITUTION_DETAILS]), ()),
+        (person(BEN), (Unsuitable.NO_PERMISSION,)),
+        (
+            person(BEN, email="ben at trust", permissions=[Permission.ADMINISTER_INSTITUTION_DETAILS]),
+            (Unsuitable.NO_ADDRESS,),
+        ),
+        (person(CARYS, permissions=list(Permission)), (Unsuitable.OTHER_SITE,)),
+        (person(HEAD, "head_teacher", permissions=list(Permission)), (Unsuitable.OTHER_SITE,)),
+        (
+            Person(
+                id=BEN,
+                name="Ben",
+                email=" ",
+                permissions=[Permission.ADMINISTER_INSTITUTION_DETAILS],
+                period=Period(None, date(2026, 10, 24)),
+            ),
+            (Unsuitable.NOT_CURRENT, Unsuitable.NO_PERMISSION, Unsuitable.NO_ADDRESS),
+        ),
+    ],
+    ids=["fit", "no-permission", "no-address", "other-group", "school", "left"],
+)
+def test_sender_is_a_current_permitted_user_with_an_address(
+    sender: Person, reasons: tuple[Unsuitable, ...]
+) -> None:
+    """Whoever the request is from must be fit for it, and every reason against is told."""
+    command = RequestAccess(urn=URN, level=MIS, sender=sender.id)
+
+    refusals = whole(batch(command), people={**EVERYBODY, sender.id: sender})
+
+    if not reasons:
+        assert () == refusals
+        return
+    (reason,) = refusals
+    assert RefusalCode.SENDER_NOT_ELIGIBLE is reason.code
+    assert [(sender.id, reasons)] == [(answer.person, answer.reasons) for answer in reason.people]
+
+
+@pytest.mark.rule("P9")
+def test_unknown_sender_is_refused() -> None:
+    """A sender whom the directory does not know is refused, and only once for many schools."""
+    nobody = PersonId(MAT, "nobody")
+    commands = [RequestAccess(urn=urn, level=MIS, sender=nobody) for urn in (URN, OTHER_URN)]
+
+    (reason,) = whole(batch(*commands))
+
+    assert RefusalCode.SENDER_NOT_ELIGIBLE is reason.code
+    assert "mat:5143/nobody is not known" in str(reason)
+
+
+@pytest.mark.rule("L3", "Q7")
+@pytest.mark.parametrize("level", AccessLevel)
+def test_level_must_be_requestable(level: AccessLevel) -> None:
+    """A trust asks for the two upper levels, an LA for all; the refusal names what may be asked."""
+    refusals = whole(batch(ask(level)))
+    theirs = RequestAccess(urn=URN, level=level, sender=CARYS, terms=TERMS)
+
+    assert ([RefusalCode.LEVEL_NOT_REQUESTABLE] if level is DFE else []) == codes_of(refusals)
+    assert all("MIS Data, MIS Data & Trust Actions" in str(reason) for reason in refusals)
+    assert () == whole(
+        batch(theirs, actor=CARYS, group=LA), group=COUNCIL, policy=Policy.local_authority()
+    )
+
+
+@pytest.mark.rule("Q8")
+def test_local_authority_needs_terms_and_a_trust_does_not() -> None:
+    """Without its addendum an LA's request is refused as a whole; with it, it goes."""
+    bare = RequestAccess(urn=URN, level=MIS, sender=CARYS)
+    given = attrs.evolve(bare, terms=TERMS)
+    policy = Policy.local_authority()
+
+    assert [RefusalCode.TERMS_REQUIRED] == codes_of(
+        whole(batch(bare, actor=CARYS, group=LA), group=COUNCIL, policy=policy)
+    )
+    assert () == whole(batch(given, actor=CARYS, group=LA), group=COUNCIL, policy=policy)
+    assert () == whole(batch(ask()))
+    assert () == whole(batch(ask(terms=TERMS)))
+
+
+@pytest.mark.rule("R1", "V8", "T5")
+@pytest.mark.parametrize("kind", PERMISSIONS, ids=lambda kind: kind.__name__)
+def test_closed_group_starts_nothing_but_may_close_what_is_open(kind: CommandType) -> None:
+    """Of a closed group, only what needs no visible school, and answers, go on to the schools."""
+    closed = attrs.evolve(TRUST, is_open=False, closed_on=date(2026, 8, 31))
+    goes_on = {"Withdraw", "Approve", "Decline", "EndAgreement", "RecordVisibility"}
+
+    refusals = codes_of(whole(batch(command_of(kind, PENDING), actor=actor_of(kind)), group=closed))
+
+    assert ([] if kind.__name__ in goes_on else [RefusalCode.GROUP_CLOSED]) == refusals
+
+
+@pytest.mark.rule("R1", "R2")
+def test_all_reasons_are_told_once_the_primary_one_first() -> None:
+    """A bad sender, level, terms and group are told together, once each, in the rule's order."""
+    commands = [RequestAccess(urn=urn, level=DFE, sender=BEN) for urn in (URN, OTHER_URN)]
+    policy = attrs.evolve(LENIENT, terms_required=True)
+
+    reasons = whole(batch(*commands), group=attrs.evolve(TRUST, is_open=False), policy=policy)
+
+    assert [
+        RefusalCode.SENDER_NOT_ELIGIBLE,
+        RefusalCode.LEVEL_NOT_REQUESTABLE,
+        RefusalCode.TERMS_REQUIRED,
+        RefusalCode.GROUP_CLOSED,
+    ] == codes_of(reasons)
+    assert set(codes_of(reasons)) < WHOLE
+
+
+@pytest.mark.rule("K5")
+@pytest.mark.parametrize("is_open", [True, False])
+def test_empty_selection_is_not_refused(is_open: bool) -> None:
+    """An action about no school has nothing that could be refused."""
+    assert () == whole(batch(actor=BEN), group=attrs.evolve(TRUST, is_open=is_open))
+
+
+@pytest.mark.rule("P12", "E7")
+@pytest.mark.parametrize(
+    ("command", "side"),
+    [
+        (ask(ACTIONS), Party.GROUP),
+        (Approve(request=RequestId(AGREEMENT, 1)), Party.SCHOOL),
+        (Decline(request=RequestId(AGREEMENT, 1), reason="No"), Party.SCHOOL),
+        (Withdraw(request=RequestId(AGREEMENT, 1)), Party.GROUP),
+        (end(EndCause.BY_SCHOOL), Party.SCHOOL),
+        (end(EndCause.SCHOOL_CLOSED), Party.GROUP),
+        (see(), Party.GROUP),
+    ],
+    ids=lambda value: type(value).__name__ if not isinstance(value, Party) else value.value,
+)
+def test_commands_come_from_one_side(command: Command, side: Party) -> None:
+    """Answers, and an end by the school, come from the school; all else from the group."""
+    assert side is side_of(command)
+
+
+@pytest.mark.rule("P9", "P12")
+@pytest.mark.parametrize("actor", [ANA, NIGHTLY], ids=str)
+def test_sender_alone_does_not_permit_the_actor(actor: Actor) -> None:
+    """A fit sender lends nobody their permission."""
+    action = batch(ask(), actor=BEN if actor is ANA else actor)
+
+    assert [RefusalCode.NOT_PERMITTED] == codes_of(whole(action))

@@ -1,0 +1,257 @@
+"""Ending an agreement, and who may (rules E1, E7)."""
+
+from datetime import date
+
+import attrs
+import pytest
+
+from datashare.domain.agreements import (
+    AgreementEnded,
+    ClosedRequest,
+    EndAgreement,
+    EndCause,
+    RefusalCode,
+    RequestOutcome,
+    State,
+    SystemActor,
+    refusals_as_a_whole,
+    side_of,
+)
+from datashare.domain.institutions import GroupId, HiddenBecause
+from datashare.domain.people import Permission, Person, PersonId
+from datashare.domain.policy import Party, Policy
+from datashare.errors import InvalidValue
+from tests.domain.agreements.builders import (
+    ANA,
+    CARYS,
+    COUNCIL,
+    DEPUTY,
+    EVERYBODY,
+    HEAD,
+    LA,
+    MAT,
+    NOW,
+    OTHER_URN,
+    SCHOOL,
+    TRUST,
+    URN,
+    ask,
+    batch,
+    codes,
+    done,
+    end,
+    facts,
+    in_state,
+    new,
+    only_event,
+    person,
+    refused,
+)
+
+STANDING = [State.PENDING, State.APPROVED, State.UPGRADING]
+SHOWN = {
+    EndCause.SCHOOL_CLOSED: {HiddenBecause.CLOSED},
+    EndCause.SCHOOL_LEFT_GROUP: {HiddenBecause.NOT_LINKED, HiddenBecause.UNKNOWN_URN},
+    EndCause.GROUP_CLOSED: {HiddenBecause.GROUP_CLOSED},
+    EndCause.SUCCEEDED: {HiddenBecause.CLOSED, HiddenBecause.NOT_LINKED},
+}
+DAY = date(2026, 3, 29)
+ADDED = attrs.evolve(Policy.mat(), enders=Party)
+
+
+def whole(
+    cause: EndCause,
+    actor: PersonId | SystemActor,
+    *,
+    group: GroupId = MAT,
+    policy: Policy | None = None,
+    people: dict[PersonId, Person] = EVERYBODY,
+) -> list[RefusalCode]:
+    """Give the codes that refuse ending for *cause* as a whole."""
+    reasons = refusals_as_a_whole(
+        batch(end(cause), actor=actor, group=group),
+        group=TRUST if group is MAT else COUNCIL,
+        people=people,
+        policy=policy or Policy.for_kind(group.kind),
+        day=DAY,
+    )
+    return [reason.code for reason in reasons]
+
+
+@pytest.mark.rule("E1")
+@pytest.mark.parametrize("state", STANDING)
+def test_end_closes_level_and_open_request(state: State) -> None:
+    """One event with cause, actor and note ends what is in force and closes what is open."""
+    agreement = in_state(state)
+    open_id = agreement.request.id if agreement.request else None
+
+    event = only_event(agreement, end(EndCause.BY_GROUP))
+    after = done(agreement, end(EndCause.BY_GROUP))
+
+    assert isinstance(event, AgreementEnded)
+    assert (EndCause.BY_GROUP, open_id, ANA) == (event.cause, event.request, event.actor)
+    assert "Ended – see the governors’ minutes." == event.note
+    assert (State.NO_AGREEMENT, None, None) == (after.state, after.in_force, after.request)
+    assert not after.stands
+    if open_id:
+        closed = ClosedRequest(id=open_id, outcome=RequestOutcome.ENDED, by=ANA, at=NOW)
+        assert closed == after.closed_request(open_id)
+    else:
+        assert agreement.closed == after.closed
+
+
+@pytest.mark.rule("E1")
+@pytest.mark.parametrize("cause", ["closed", None, "school_closed"], ids=repr)
+def test_end_needs_a_known_cause(cause: object) -> None:
+    """A cause is one of the seven, never a text."""
+    with pytest.raises(InvalidValue, match=r"EndAgreement\.cause"):
+        EndAgreement(urn=URN, cause=cause, note="x")  # type: ignore[arg-type]  # the point of the test
+    assert 7 == len(EndCause)
+
+
+@pytest.mark.rule("E1")
+@pytest.mark.parametrize("note", ["", "  ", None], ids=repr)
+def test_end_needs_a_note(note: str) -> None:
+    """An end without words is no command at all."""
+    with pytest.raises(InvalidValue, match=r"EndAgreement\.note"):
+        EndAgreement(urn=URN, cause=EndCause.BY_GROUP, note=note)
+
+
+@pytest.mark.rule("E1", "T2")
+def test_nothing_is_ended_where_nothing_stands() -> None:
+    """Without an agreement or a request, an end is refused, after an end too."""
+    ended = done(in_state(State.APPROVED), end())
+
+    assert (RefusalCode.NOTHING_TO_END,) == codes(new(), end())
+    assert (RefusalCode.NOTHING_TO_END,) == codes(ended, end())
+
+
+@pytest.mark.rule("E1", "L4")
+def test_coming_back_needs_a_new_request() -> None:
+    """What ended stays in the history, and another request starts from nothing."""
+    before = in_state(State.UPGRADING)
+
+    again = done(done(before, end()), ask())
+
+    assert State.PENDING is again.state
+    assert before.version + 2 == again.version
+    assert before.closed == again.closed[:1]
+
+
+@pytest.mark.rule("E1", "T5")
+@pytest.mark.parametrize("cause", [EndCause.BY_SCHOOL, EndCause.BY_GROUP, EndCause.ENTERED_IN_ERROR])
+@pytest.mark.parametrize("hidden", [[], [HiddenBecause.CLOSED]], ids=["visible", "hidden"])
+def test_causes_that_rest_on_a_wish_need_nothing_of_the_register(
+    cause: EndCause, hidden: list[HiddenBecause]
+) -> None:
+    """A wish or a mistake ends the agreement whether or not the school is visible."""
+    after = done(in_state(State.APPROVED), end(cause), facts(*hidden, site=None, people={}))
+
+    assert State.NO_AGREEMENT is after.state
+
+
+@pytest.mark.rule("E1")
+@pytest.mark.parametrize("cause", SHOWN)
+@pytest.mark.parametrize("because", HiddenBecause)
+def test_causes_of_the_register_must_be_shown_by_it(cause: EndCause, because: HiddenBecause) -> None:
+    """A school is ended as closed, as left or as succeeded only where the register shows as much."""
+    agreement = in_state(State.APPROVED)
+
+    if because in SHOWN[cause]:
+        assert State.NO_AGREEMENT is done(agreement, end(cause), facts(because)).state
+    else:
+        assert (RefusalCode.CAUSE_NOT_SHOWN,) == codes(agreement, end(cause), facts(because))
+
+
+@pytest.mark.rule("E1")
+@pytest.mark.parametrize("cause", SHOWN)
+def test_cause_of_the_register_is_not_shown_by_a_visible_school(cause: EndCause) -> None:
+    """While the school is visible, no cause of the register holds, and the refusal says what it shows."""
+    refusal = refused(in_state(State.APPROVED), end(cause))
+
+    assert RefusalCode.CAUSE_NOT_SHOWN is refusal.code
+    assert "St Hilda’s {CE} Primary (100000) is visible to mat:5143." in str(refusal)
+
+
+@pytest.mark.rule("E1")
+def test_one_of_several_reasons_shows_the_cause() -> None:
+    """A school that both closed and left may be ended for either."""
+    hidden = facts(HiddenBecause.NOT_LINKED, HiddenBecause.CLOSED)
+
+    for cause in (EndCause.SCHOOL_CLOSED, EndCause.SCHOOL_LEFT_GROUP, EndCause.SUCCEEDED):
+        assert State.NO_AGREEMENT is done(in_state(State.APPROVED), end(cause), hidden).state
+
+
+@pytest.mark.rule("R2", "E1")
+def test_end_that_is_wrong_twice_says_so_twice() -> None:
+    """Nothing to end and a cause not shown are both named."""
+    assert (RefusalCode.NOTHING_TO_END, RefusalCode.CAUSE_NOT_SHOWN) == codes(new(), end(EndCause.SUCCEEDED))
+
+
+@pytest.mark.rule("E7")
+@pytest.mark.parametrize("cause", EndCause)
+def test_only_the_cause_by_school_comes_from_the_school(cause: EndCause) -> None:
+    """The school's own wish is the school's to declare, and every other cause is the group's."""
+    expected = Party.SCHOOL if cause is EndCause.BY_SCHOOL else Party.GROUP
+
+    assert expected is side_of(end(cause))
+
+
+@pytest.mark.rule("E7")
+def test_trust_and_its_schools_may_not_end_by_their_own_wish() -> None:
+    """For a trust neither party may, permission or not; a policy can let them."""
+    granted = {**EVERYBODY, HEAD: person(HEAD, "head_teacher", permissions=[Permission.END_AGREEMENT])}
+
+    assert [RefusalCode.NOT_PERMITTED] == whole(EndCause.BY_GROUP, ANA)
+    assert [RefusalCode.NOT_PERMITTED] == whole(EndCause.BY_SCHOOL, HEAD, people=granted)
+    assert [] == whole(EndCause.BY_GROUP, ANA, policy=ADDED)
+    assert [] == whole(EndCause.BY_SCHOOL, HEAD, policy=ADDED, people=granted)
+
+
+@pytest.mark.rule("E7")
+def test_local_authority_and_its_schools_may_end() -> None:
+    """For an LA both may, each in its own name only."""
+    assert [] == whole(EndCause.BY_GROUP, CARYS, group=LA)
+    assert [] == whole(EndCause.BY_SCHOOL, HEAD, group=LA)
+    assert [RefusalCode.NOT_PERMITTED] == whole(EndCause.BY_SCHOOL, CARYS, group=LA)
+    assert [RefusalCode.NOT_PERMITTED] == whole(EndCause.BY_GROUP, HEAD, group=LA)
+
+
+@pytest.mark.rule("E7")
+@pytest.mark.parametrize("party", Party)
+def test_policy_may_name_one_party_only(party: Party) -> None:
+    """What is allowed to one side is not thereby allowed to the other."""
+    policy = attrs.evolve(Policy.local_authority(), enders={party})
+
+    assert (party is not Party.GROUP) is bool(whole(EndCause.BY_GROUP, CARYS, group=LA, policy=policy))
+    assert (party is not Party.SCHOOL) is bool(whole(EndCause.BY_SCHOOL, HEAD, group=LA, policy=policy))
+
+
+@pytest.mark.rule("E7")
+@pytest.mark.parametrize("cause", [cause for cause in EndCause if cause is not EndCause.BY_SCHOOL])
+def test_ending_needs_its_own_permission_at_the_group(cause: EndCause) -> None:
+    """Whoever holds every permission but this one may not end for any cause."""
+    others = [permission for permission in Permission if permission is not Permission.END_AGREEMENT]
+    only = person(ANA, permissions=[Permission.END_AGREEMENT])
+
+    assert [RefusalCode.NOT_PERMITTED] == whole(
+        cause, ANA, policy=ADDED, people={ANA: person(ANA, permissions=others)}
+    )
+    assert [] == whole(cause, ANA, policy=ADDED, people={ANA: only})
+
+
+@pytest.mark.rule("E7", "P12")
+def test_ending_needs_its_own_permission_at_the_school_itself() -> None:
+    """A deputy without it may not, nor the head of another school with it."""
+    elsewhere = PersonId(OTHER_URN, "head")
+    people = {**SCHOOL, elsewhere: person(elsewhere, "head_teacher")}
+
+    assert [RefusalCode.NOT_PERMITTED] == whole(EndCause.BY_SCHOOL, DEPUTY, group=LA, people=people)
+    assert [RefusalCode.NOT_PERMITTED] == whole(EndCause.BY_SCHOOL, elsewhere, group=LA, people=people)
+
+
+@pytest.mark.rule("E1", "E2")
+@pytest.mark.parametrize("cause", EndCause)
+def test_no_system_ends_anything(cause: EndCause) -> None:
+    """Only a person ends an agreement, whatever the cause and the policy."""
+    assert [RefusalCode.NOT_PERMITTED] == whole(cause, SystemActor("nightly"), policy=ADDED)

@@ -1,0 +1,315 @@
+"""What a refresh records about a school's visibility, and what lapses (rules E6, X2)."""
+
+from datetime import date, timedelta
+
+import attrs
+import pytest
+
+from datashare.domain.agreements import (
+    Agreement,
+    Decided,
+    Decline,
+    RecordVisibility,
+    RefusalCode,
+    RequestApproved,
+    RequestSent,
+    State,
+    VisibilityLost,
+    VisibilityReturned,
+    Withdraw,
+    decide,
+    has_lapsed,
+)
+from datashare.domain.institutions import HiddenBecause
+from datashare.domain.instants import Instant
+from datashare.domain.policy import Policy
+from tests.domain.agreements.builders import (
+    ACTIONS,
+    DFE,
+    HEAD,
+    MIS,
+    NIGHTLY,
+    NOW,
+    answer_to,
+    ask,
+    codes,
+    decided,
+    done,
+    end,
+    events_of,
+    facts,
+    in_state,
+    new,
+    only_event,
+    open_request,
+    record,
+    see,
+)
+
+STANDING = [State.PENDING, State.APPROVED, State.UPGRADING]
+LOST_ON = date(2026, 3, 28)
+CLOSED = HiddenBecause.CLOSED
+WINDOW = Policy.mat()
+
+
+def days_after(days: int) -> Instant:
+    """Give an instant so many days after the day on which the school was lost."""
+    return NOW.set(month=3, day=28, hour=23, minute=30).add(days=days)
+
+
+def hidden(state: State) -> Agreement:
+    """Give an agreement in *state* whose school was recorded as closed."""
+    return done(in_state(state), see(LOST_ON), facts(CLOSED, actor=NIGHTLY))
+
+
+def lapsed() -> Agreement:
+    """Give an approved agreement whose school was hidden for too long, and is visible again."""
+    return done(hidden(State.APPROVED), see(), facts(now=days_after(40)))
+
+
+@pytest.mark.rule("E6")
+@pytest.mark.parametrize("state", STANDING)
+def test_lost_visibility_is_recorded_and_ends_nothing(state: State) -> None:
+    """One event with the register's day and every reason; state, level and request stay."""
+    agreement = in_state(state)
+    given = facts(CLOSED, HiddenBecause.NOT_LINKED, actor=NIGHTLY)
+
+    event = only_event(agreement, see(LOST_ON), given)
+    after = done(agreement, see(LOST_ON), given)
+
+    assert isinstance(event, VisibilityLost)
+    assert (LOST_ON, (CLOSED, HiddenBecause.NOT_LINKED), NIGHTLY) == (
+        event.register_day,
+        event.reasons,
+        event.actor,
+    )
+    expected = attrs.evolve(
+        agreement, hidden_since=LOST_ON, version=agreement.version + 1, changed_at=event.at
+    )
+    assert expected == after
+    assert state is after.state
+
+
+@pytest.mark.rule("E6")
+@pytest.mark.parametrize("state", STANDING)
+def test_returned_visibility_is_recorded(state: State) -> None:
+    """The school is recorded as visible again, once; the agreement is as it was before."""
+    event = only_event(hidden(state), see(date(2026, 3, 29)))
+    after = done(hidden(state), see(date(2026, 3, 29)))
+
+    assert isinstance(event, VisibilityReturned)
+    assert (date(2026, 3, 29), True) == (event.register_day, event.resumes)
+    assert (None, False) == (after.hidden_since, after.lapsed)
+    before = in_state(state)
+    assert (before.in_force, before.request) == (after.in_force, after.request)
+
+
+@pytest.mark.rule("E6")
+@pytest.mark.parametrize("state", STANDING)
+def test_unchanged_visibility_is_not_recorded_again(state: State) -> None:
+    """Where the register shows what is known, nothing happens and nothing is refused."""
+    assert Decided(()) == decide(in_state(state), see(), facts())
+    assert Decided(()) == decide(hidden(state), see(), facts(CLOSED))
+    assert Decided(()) == decide(hidden(state), see(), facts(HiddenBecause.NOT_LINKED))
+
+
+@pytest.mark.rule("E6")
+def test_visibility_of_what_does_not_stand_is_not_recorded() -> None:
+    """Only agreements not ended are recorded; for others it is refused."""
+    ended = done(hidden(State.APPROVED), end(), facts(CLOSED))
+
+    assert (RefusalCode.NOTHING_TO_END,) == codes(new(), see(), facts(CLOSED))
+    assert (RefusalCode.NOTHING_TO_END,) == codes(ended, see(), facts(CLOSED))
+
+
+@pytest.mark.rule("E6")
+def test_present_day_stands_in_for_an_unknown_register_day() -> None:
+    """Without a register's day, the day in London counts, which is not always that in UTC."""
+    late = NOW.set(hour=23, minute=30)
+
+    assert date(2026, 3, 30) == done(in_state(State.APPROVED), see(), facts(CLOSED, now=late)).hidden_since
+
+
+@pytest.mark.rule("E6")
+@pytest.mark.parametrize("day", [NOW, "2026-03-28"], ids=["instant", "text"])
+def test_register_day_is_a_day(day: object) -> None:
+    """An instant or a text is no register's day."""
+    with pytest.raises(ValueError, match="date without a time"):
+        RecordVisibility(urn=1, register_day=day)
+
+
+@pytest.mark.rule("X2")
+@pytest.mark.parametrize(
+    ("day", "expected"),
+    [
+        (LOST_ON - timedelta(days=1), False),
+        (LOST_ON, False),
+        (LOST_ON + timedelta(days=30), False),
+        (LOST_ON + timedelta(days=31), True),
+        (LOST_ON + timedelta(days=4_000), True),
+    ],
+    ids=str,
+)
+def test_window_is_thirty_whole_days_the_last_included(day: date, expected: bool) -> None:
+    """Thirty days after the register's day nothing has lapsed; on the thirty-first it has."""
+    assert expected is has_lapsed(hidden(State.APPROVED), policy=WINDOW, day=day)
+
+
+@pytest.mark.rule("X2")
+@pytest.mark.parametrize(("window", "kept"), [(0, 0), (1, 1), (365, 365)], ids=["none", "one", "year"])
+def test_window_is_policy(window: int, kept: int) -> None:
+    """The policy's window counts in whole days, none at all included."""
+    policy = attrs.evolve(Policy.mat(), correction_window=timedelta(days=window))
+    agreement = hidden(State.APPROVED)
+
+    assert not has_lapsed(agreement, policy=policy, day=LOST_ON + timedelta(days=kept))
+    assert has_lapsed(agreement, policy=policy, day=LOST_ON + timedelta(days=kept + 1))
+
+
+@pytest.mark.rule("X2")
+def test_what_was_never_hidden_never_lapses() -> None:
+    """Without a recorded loss there is nothing to count from."""
+    assert not has_lapsed(in_state(State.APPROVED), policy=WINDOW, day=date.max)
+
+
+@pytest.mark.rule("X2", "E6")
+@pytest.mark.parametrize(
+    ("days", "resumes"), [(0, True), (1, True), (30, True), (31, False), (400, False)], ids=str
+)
+def test_return_within_the_window_resumes_and_later_does_not(days: int, resumes: bool) -> None:
+    """A return recorded on the thirtieth day resumes access; from the next day on it has lapsed."""
+    now = days_after(days) - timedelta(hours=1)
+    (event,) = events_of(hidden(State.APPROVED), see(), facts(now=now))
+    after = done(hidden(State.APPROVED), see(), facts(now=now))
+
+    assert isinstance(event, VisibilityReturned)
+    assert (resumes, not resumes) == (event.resumes, after.lapsed)
+    assert (not resumes) is has_lapsed(after, policy=WINDOW, day=LOST_ON + timedelta(days=days))
+    assert MIS is after.level
+
+
+@pytest.mark.rule("X2", "E6")
+@pytest.mark.parametrize(("days", "resumes"), [(30, True), (31, False)])
+def test_return_counts_from_register_day_to_register_day(days: int, resumes: bool) -> None:
+    """The register's day says when the school was back, however late it is recorded."""
+    register_day = LOST_ON + timedelta(days=days)
+
+    event = only_event(hidden(State.APPROVED), see(register_day), facts(now=days_after(90)))
+
+    assert isinstance(event, VisibilityReturned)
+    assert (register_day, resumes) == (event.register_day, event.resumes)
+
+
+@pytest.mark.rule("X2")
+def test_the_day_that_counts_is_that_in_london() -> None:
+    """Half past eleven in UTC on the thirtieth day is in summer the thirty-first in London."""
+    (event,) = events_of(hidden(State.APPROVED), see(), facts(now=days_after(30)))
+
+    assert isinstance(event, VisibilityReturned)
+    assert not event.resumes
+
+
+@pytest.mark.rule("X2")
+def test_what_has_lapsed_stays_lapsed_through_another_loss() -> None:
+    """Hidden and back again within a day, an agreement that lapsed before still is."""
+    again = done(lapsed(), see(), facts(CLOSED, now=days_after(41)))
+    back = done(again, see(), facts(now=days_after(42)))
+
+    assert (True, True, None) == (again.lapsed, back.lapsed, back.hidden_since)
+    assert has_lapsed(back, policy=WINDOW, day=LOST_ON)
+
+
+@pytest.mark.rule("X2", "Q7")
+def test_new_request_at_the_same_level_restores_what_has_lapsed() -> None:
+    """What lapsed may be asked for again at its level, and is restored when accepted, not before."""
+    asked = done(lapsed(), ask(MIS), facts(now=days_after(41)))
+
+    assert (State.UPGRADING, True) == (asked.state, asked.lapsed)
+    restored = done(asked, answer_to(asked), facts(now=days_after(42), actor=HEAD))
+    assert (State.APPROVED, MIS, False) == (restored.state, restored.level, restored.lapsed)
+    assert not has_lapsed(restored, policy=WINDOW, day=date.max)
+
+
+@pytest.mark.rule("X2", "L4")
+def test_lapse_does_not_let_the_level_fall() -> None:
+    """What lapsed is still in force at its level, so a lower one is a reduction; a higher one may be asked."""
+    assert (RefusalCode.LEVEL_REDUCTION,) == codes(lapsed(), ask(DFE), facts(now=days_after(41)))
+    assert ACTIONS is open_request(done(lapsed(), ask(ACTIONS), facts(now=days_after(41)))).level
+
+
+@pytest.mark.rule("X2")
+@pytest.mark.parametrize("kind", [Decline, Withdraw])
+def test_request_that_is_not_accepted_restores_nothing(kind: type[Decline] | type[Withdraw]) -> None:
+    """Declined or withdrawn, the new request leaves what lapsed as it was."""
+    asked = done(lapsed(), ask(MIS), facts(now=days_after(41)))
+    request = open_request(asked).id
+
+    after = done(asked, kind(request=request, reason="No"), facts(now=days_after(42)))
+
+    assert (State.APPROVED, True) == (after.state, after.lapsed)
+
+
+@pytest.mark.rule("X2", "Q7")
+def test_return_that_nobody_recorded_lets_the_lapsed_level_be_asked_for() -> None:
+    """Visible again after the window, but not yet recorded: the level in force may be asked for."""
+    agreement = hidden(State.APPROVED)
+
+    assert (RefusalCode.LEVEL_UNCHANGED,) == codes(agreement, ask(MIS), facts(now=days_after(29)))
+    assert isinstance(only_event(agreement, ask(MIS), facts(now=days_after(31))), RequestSent)
+
+
+@pytest.mark.rule("E6", "H1")
+@pytest.mark.parametrize(("days", "resumes"), [(5, True), (50, False)])
+def test_return_is_recorded_before_an_approval(days: int, resumes: bool) -> None:
+    """A school that accepts while recorded as hidden is first recorded as back, then as approved."""
+    given = facts(now=days_after(days), actor=HEAD, command_id="c-9")
+    agreement = hidden(State.UPGRADING)
+
+    returned, approved = events_of(agreement, answer_to(agreement), given)
+    after = done(agreement, answer_to(agreement), given)
+
+    assert isinstance(returned, VisibilityReturned)
+    assert isinstance(approved, RequestApproved)
+    assert resumes is returned.resumes
+    assert given.day == returned.register_day
+    assert (agreement.version + 1, agreement.version + 2) == (returned.sequence, approved.sequence)
+    assert (returned.at, returned.actor, returned.command_id) == (approved.at, HEAD, "c-9")
+    assert (None, False, ACTIONS) == (after.hidden_since, after.lapsed, after.level)
+
+
+@pytest.mark.rule("E6", "H1")
+def test_return_is_recorded_before_a_recorded_approval() -> None:
+    """A recorded approval too follows the return that it presupposes."""
+    returned, recorded = events_of(hidden(State.APPROVED), record(ACTIONS), facts(now=days_after(3)))
+
+    assert isinstance(returned, VisibilityReturned)
+    assert hidden(State.APPROVED).version + 2 == recorded.sequence
+
+
+@pytest.mark.rule("E6")
+def test_approval_of_a_school_that_never_was_hidden_is_one_event() -> None:
+    """Where nothing is to be recorded besides, nothing is."""
+    agreement = in_state(State.UPGRADING)
+
+    assert 1 == len(decided(agreement, answer_to(agreement), facts(actor=HEAD)).events)
+
+
+@pytest.mark.rule("E1", "X2")
+def test_end_leaves_no_trace_of_visibility() -> None:
+    """After an end, a new agreement starts neither hidden nor lapsed."""
+    for agreement in (lapsed(), hidden(State.UPGRADING)):
+        ended = done(agreement, end(), facts(CLOSED, now=days_after(41)))
+        assert (None, False) == (ended.hidden_since, ended.lapsed)
+        asked = done(ended, ask(MIS), facts(now=days_after(80)))
+        approved = done(asked, answer_to(asked), facts(now=days_after(90)))
+        assert not has_lapsed(approved, policy=WINDOW, day=date.max)
+
+
+@pytest.mark.rule("X2")
+def test_request_that_waited_too_long_is_in_force_once_accepted() -> None:
+    """A first request that outlived a long absence grants what it asks once it is accepted."""
+    back = done(hidden(State.PENDING), see(), facts(now=days_after(60)))
+
+    accepted = done(back, answer_to(back), facts(now=days_after(61), actor=HEAD))
+
+    assert (True, False) == (back.lapsed, accepted.lapsed)

@@ -1,0 +1,448 @@
+"""People, their roles and permissions, and who may be asked (rules P)."""
+
+from datetime import date, timedelta
+
+import attrs
+import pendulum
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from datashare.domain.instants import london_day
+from datashare.domain.institutions import GroupId
+from datashare.domain.people import (
+    Associations,
+    BusinessRole,
+    Eligibility,
+    Grant,
+    HeldRole,
+    Period,
+    Permission,
+    Person,
+    PersonId,
+    Unsuitable,
+    address_key,
+    approvers,
+    eligible_recipients,
+    holds,
+    permissions_of,
+    recipient_eligibility,
+    same_person,
+    sender_eligibility,
+    suggested_recipients,
+    usable_address,
+)
+from datashare.domain.policy import Policy
+from tests.domain.builders import AUTHORITY, DAY, TRUST, URN, known, person, sender
+
+MAT = Policy.mat()
+ANSWER = Permission.ADMINISTER_DATA_SHARING_REQUEST
+SEND = Permission.ADMINISTER_INSTITUTION_DETAILS
+YESTERDAY, TOMORROW = DAY - timedelta(days=1), DAY + timedelta(days=1)
+
+
+def eligibility(one: Person | None, wanted: PersonId | None = None, policy: Policy = MAT) -> Eligibility:
+    """Ask whether a person can be sent a request to the school of these tests."""
+    who = wanted or (one.id if one else PersonId(URN, "nobody"))
+    return recipient_eligibility(who, one, urn=URN, policy=policy, day=DAY)
+
+
+@pytest.mark.rule("P2")
+@pytest.mark.parametrize(
+    ("role", "expected"),
+    [
+        (BusinessRole.HEAD_TEACHER, True),
+        (BusinessRole.EXECUTIVE_HEAD_TEACHER, False),
+        (BusinessRole.DEPUTY_HEAD_TEACHER, False),
+        (BusinessRole.DATA_MANAGER, False),
+        ("caretaker", False),
+    ],
+)
+def test_by_default_only_head_teachers_may_answer(role: str, expected: bool) -> None:
+    """The permission to answer comes with the role Head Teacher, and an Executive Head Teacher is none."""
+    assert expected is holds(person(roles=[role]), ANSWER, policy=MAT, day=DAY)
+
+
+@pytest.mark.rule("P2", "P5")
+def test_permissions_come_from_roles_and_from_grants() -> None:
+    """What the current roles bring and what was granted directly is added up."""
+    policy = attrs.evolve(MAT, role_permissions={"bursar": {SEND}, "clerk": {Permission.END_AGREEMENT}})
+    one = person(roles=["bursar", "clerk", "caretaker"], permissions=[ANSWER])
+
+    assert {SEND, ANSWER, Permission.END_AGREEMENT} == permissions_of(one, policy=policy, day=DAY)
+
+
+@pytest.mark.rule("P2")
+def test_an_unknown_person_holds_nothing() -> None:
+    """Where the host knows nobody, there is no permission."""
+    assert not holds(None, ANSWER, policy=MAT, day=DAY)
+
+
+@pytest.mark.rule("P2", "P3")
+def test_whoever_holds_the_permission_can_approve() -> None:
+    """Approvers are those who hold the permission, whether or not they could be asked, by id."""
+    head = person("z")
+    granted = person("b", roles=[], email=None, permissions=[ANSWER])
+    deputy = person("a", roles=[BusinessRole.DEPUTY_HEAD_TEACHER])
+
+    assert (granted, head) == approvers(known(head, granted, deputy), policy=MAT, day=DAY)
+
+
+@pytest.mark.rule("P4")
+@pytest.mark.parametrize("role", list(BusinessRole))
+def test_four_roles_can_be_asked(role: BusinessRole) -> None:
+    """A holder of any of the four roles who has an address can be sent a request."""
+    assert eligibility(person(roles=[role])).eligible
+
+
+@pytest.mark.rule("P4")
+def test_an_unmapped_role_is_not_eligible_and_no_error() -> None:
+    """A role that the policy does not name makes nobody eligible, and policy can name another."""
+    bursar = person(roles=["bursar"])
+
+    assert (Unsuitable.NO_ELIGIBLE_ROLE,) == eligibility(bursar).reasons
+    assert eligibility(bursar, policy=attrs.evolve(MAT, eligible_roles={"bursar"})).eligible
+
+
+@pytest.mark.rule("P5")
+@pytest.mark.parametrize(
+    ("period", "expected"),
+    [
+        (Period(), True),
+        (Period(DAY, DAY), True),
+        (Period(None, DAY), True),
+        (Period(DAY, None), True),
+        (Period(None, YESTERDAY), False),
+        (Period(TOMORROW, None), False),
+    ],
+    ids=str,
+)
+def test_only_what_is_current_counts(period: Period, expected: bool) -> None:
+    """Roles, grants and people count from the first day to the last, both included."""
+    by_role = person(roles=[HeldRole("head_teacher", period)])
+    by_grant = person(roles=[], permissions=[Grant(ANSWER, period)])
+    by_person = person(period=period)
+
+    assert [expected] * 3 == [
+        holds(one, ANSWER, policy=MAT, day=DAY) for one in (by_role, by_grant, by_person)
+    ]
+    assert [expected] * 2 == [eligibility(one).eligible for one in (by_role, by_person)]
+
+
+@pytest.mark.rule("P5")
+def test_a_day_ends_at_midnight_in_london() -> None:
+    """In summer time, the last day of a role is over an hour before midnight in UTC."""
+    leaving = person(roles=[HeldRole("head_teacher", Period(None, date(2026, 3, 29)))])
+    last = london_day(pendulum.datetime(2026, 3, 29, 22, 59, 59, 999_999))
+    after = london_day(pendulum.datetime(2026, 3, 29, 23, 0))
+
+    assert [True, False] == [holds(leaving, ANSWER, policy=MAT, day=day) for day in (last, after)]
+
+
+@pytest.mark.rule("P5")
+def test_roles_combine() -> None:
+    """One role may make a person eligible and another let them approve."""
+    both = person(roles=["data_manager", HeldRole("head_teacher", Period(None, YESTERDAY)), "approver"])
+    policy = attrs.evolve(MAT, role_permissions={"approver": {ANSWER}})
+
+    assert {"data_manager", "approver"} == both.current_roles(DAY)
+    assert eligibility(both, policy=policy).eligible
+    assert holds(both, ANSWER, policy=policy, day=DAY)
+
+
+@pytest.mark.rule("P6")
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("head@hilda.example", "head@hilda.example"),
+        (" \tHead.O'Brien+x@Hilda.Example\n", "Head.O'Brien+x@Hilda.Example"),
+        ("žofie@škola.example", "žofie@škola.example"),
+        ("head@a-b.c2.xn--p1ai", "head@a-b.c2.xn--p1ai"),
+        (f"{'x' * 64}@hilda.example", f"{'x' * 64}@hilda.example"),
+        (None, None),
+        ("", None),
+        ("  ", None),
+        ("head", None),
+        ("@hilda.example", None),
+        ("head@", None),
+        ("head@hilda", None),
+        ("head@hilda.1", None),
+        ("head@-hilda.example", None),
+        ("head@hilda-.example", None),
+        ("head@hilda..example", None),
+        ("head@hilda.example.", None),
+        (".head@hilda.example", None),
+        ("head.@hilda.example", None),
+        ("he..ad@hilda.example", None),
+        ("head@a@hilda.example", None),
+        ("head teacher@hilda.example", None),
+        ("head@hilda.example, other@hilda.example", None),
+        ("Head <head@hilda.example>", None),
+        ("head@hilda.example\nBcc: all@hilda.example", None),
+        ("head\r\n@hilda.example", None),
+        ("head\u200b@hilda.example", None),
+        ("head\u202e@hilda.example", None),
+        ("head\u00a0teacher@hilda.example", None),
+        ("head\0@hilda.example", None),
+        ("head\ud800@hilda.example", None),
+        (f"{'x' * 65}@hilda.example", None),
+        (f"head@{'x' * 64}.example", None),
+        (f"head@{'hilda.' * 50}example", None),
+    ],
+    ids=ascii,
+)
+def test_a_blank_or_malformed_address_is_none(text: str | None, expected: str | None) -> None:
+    """An address is trimmed, and whatever cannot be one, or hides another, is no address."""
+    assert expected == usable_address(text)
+
+
+@pytest.mark.rule("P6")
+@given(st.text())
+def test_an_address_is_usable_as_it_is_given(text: str) -> None:
+    """Whatever the text, the answer is none or an address that is its own trimmed self."""
+    found = usable_address(f"{text}@hilda.example")
+
+    assert found is None or found == usable_address(found) == f"{text}@hilda.example".strip()
+
+
+@pytest.mark.rule("P6", "A7")
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        (person("a"), person("a", email=None), True),
+        (person("a"), person("b", email=" HANA@Hilda.Example "), True),
+        (person("a"), person("a", site=TRUST, email="HANA@hilda.example"), True),
+        (person("a", email="straße@hilda.example"), person("b", email="STRASSE@hilda.example"), True),
+        (person("a"), person("a", site=100001, email="other@hilda.example"), False),
+        (person("a"), person("b", email="other@hilda.example"), False),
+        (person("a", email=None), person("b", email=None), False),
+        (person("a", email=None), person("b"), False),
+        (person("a"), person("b", email=None), False),
+        (person("a"), person("b", email="hana at hilda.example"), False),
+        (person("a"), None, False),
+        (None, person("a"), False),
+        (None, None, False),
+    ],
+    ids=str,
+)
+def test_people_are_the_same_by_id_or_by_address(
+    one: Person | None, other: Person | None, expected: bool
+) -> None:
+    """Addresses compare trimmed and case-folded; the same host id at two sites is two people."""
+    assert expected is same_person(one, other)
+
+
+@pytest.mark.rule("P6")
+def test_addresses_compare_trimmed_and_folded() -> None:
+    """Case and outer spaces do not make another address."""
+    assert address_key("hana@hilda.example") == address_key(" HANA@Hilda.Example\n")
+
+
+@pytest.mark.rule("P7")
+def test_two_eligible_roles_make_one_recipient() -> None:
+    """Whoever holds two eligible roles is listed once, with both."""
+    both = person(roles=["head_teacher", "data_manager"])
+
+    assert (both,) == eligible_recipients(known(both), urn=URN, policy=MAT, day=DAY)
+    (found,) = suggested_recipients(known(both), urn=URN, asked=frozenset(), policy=MAT, day=DAY)
+    assert ("data_manager", "head_teacher") == found.roles
+
+
+@pytest.mark.rule("P7")
+def test_two_people_with_one_address_are_two_recipients() -> None:
+    """A shared address does not merge the people who share it."""
+    one, other = person("b", email="office@hilda.example"), person("a", email="OFFICE@hilda.example")
+
+    assert (other, one) == eligible_recipients(known(one, other), urn=URN, policy=MAT, day=DAY)
+
+
+@pytest.mark.rule("P8", "Q2")
+def test_head_teachers_are_suggested_first() -> None:
+    """Head Teachers come first and recommended; then by folded name; those asked already are left out."""
+    people = known(
+        person("1", name="Zoë", roles=["deputy_head_teacher"]),
+        person("2", name="émile", roles=["data_manager"], permissions=[ANSWER]),
+        person("3", name="Eve", roles=["executive_head_teacher"]),
+        person("4", name="Ýmir"),
+        person("5", name="Adam", email=None),
+        person("6", name="Bea", roles=["caretaker"]),
+        person("7", name="Cleo"),
+    )
+
+    found = suggested_recipients(people, urn=URN, asked=frozenset({PersonId(URN, "7")}), policy=MAT, day=DAY)
+
+    assert [
+        ("4", ("head_teacher",), True, True),
+        ("2", ("data_manager",), False, True),
+        ("3", ("executive_head_teacher",), False, False),
+        ("1", ("deputy_head_teacher",), False, False),
+    ] == [(one.person.id.id, one.roles, one.recommended, one.can_approve) for one in found]
+
+
+@pytest.mark.rule("P8")
+def test_suggestions_do_not_depend_on_the_order_of_the_directory() -> None:
+    """Two people of one name stand in the order of their ids, however the directory gives them."""
+    people = [person(host_id, name="Sam Lee") for host_id in ("b", "a", "C")]
+
+    for given_people in (people, people[::-1]):
+        found = suggested_recipients(known(*given_people), urn=URN, asked=frozenset(), policy=MAT, day=DAY)
+        assert ["C", "a", "b"] == [one.person.id.id for one in found]
+
+
+@pytest.mark.rule("P9")
+def test_a_sender_is_a_user_of_the_group_with_permission_and_address() -> None:
+    """A current user of the group site who holds the permission and has an address can be the sender."""
+    ana = sender()
+
+    answer = sender_eligibility(ana.id, ana, group=TRUST, policy=MAT, day=DAY)
+
+    assert answer.eligible
+    assert "mat:5143/ana is eligible" == str(answer)
+
+
+@pytest.mark.rule("P9")
+@pytest.mark.parametrize(
+    ("one", "expected"),
+    [
+        (sender(site=GroupId.mat("5144")), (Unsuitable.OTHER_SITE,)),
+        (sender(site=AUTHORITY), (Unsuitable.OTHER_SITE,)),
+        (sender(permissions=[]), (Unsuitable.NO_PERMISSION,)),
+        (sender(permissions=[Grant(SEND, Period(TOMORROW))]), (Unsuitable.NO_PERMISSION,)),
+        (sender(permissions=[ANSWER]), (Unsuitable.NO_PERMISSION,)),
+        (sender(email=" "), (Unsuitable.NO_ADDRESS,)),
+        (
+            sender(period=Period(None, YESTERDAY), email=None),
+            (Unsuitable.NOT_CURRENT, Unsuitable.NO_PERMISSION, Unsuitable.NO_ADDRESS),
+        ),
+    ],
+    ids=str,
+)
+def test_all_that_speaks_against_a_sender_is_told(one: Person, expected: tuple[Unsuitable, ...]) -> None:
+    """Each condition that fails is a reason of its own, and all of them are given."""
+    assert expected == sender_eligibility(one.id, one, group=TRUST, policy=MAT, day=DAY).reasons
+
+
+@pytest.mark.rule("P9")
+def test_an_unknown_sender_is_told_apart() -> None:
+    """Nobody known, and at another site too: both are told."""
+    wanted = PersonId(AUTHORITY, "ana")
+
+    answer = sender_eligibility(wanted, None, group=TRUST, policy=MAT, day=DAY)
+
+    assert (Unsuitable.OTHER_SITE, Unsuitable.UNKNOWN_PERSON) == answer.reasons
+
+
+@pytest.mark.rule("P11")
+@pytest.mark.parametrize(
+    ("one", "expected", "words"),
+    [
+        (person(site=100001), (Unsuitable.OTHER_SITE,), "urn:100001/hana belongs to another site"),
+        (person(site=TRUST), (Unsuitable.OTHER_SITE,), "mat:5143/hana belongs to another site"),
+        (person(roles=[]), (Unsuitable.NO_ELIGIBLE_ROLE,), "urn:100000/hana holds no eligible role"),
+        (
+            person(email="hana"),
+            (Unsuitable.NO_ADDRESS,),
+            "urn:100000/hana has no email address that can be used",
+        ),
+        (
+            person(period=Period(TOMORROW)),
+            (Unsuitable.NOT_CURRENT,),
+            "urn:100000/hana is not a current user",
+        ),
+        (
+            person(site=100001, roles=[], email=None, period=Period(None, YESTERDAY)),
+            (
+                Unsuitable.OTHER_SITE,
+                Unsuitable.NOT_CURRENT,
+                Unsuitable.NO_ELIGIBLE_ROLE,
+                Unsuitable.NO_ADDRESS,
+            ),
+            (
+                "urn:100001/hana belongs to another site and is not a current user "
+                "and holds no eligible role and has no email address that can be used"
+            ),
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_all_that_speaks_against_a_recipient_is_told(
+    one: Person, expected: tuple[Unsuitable, ...], words: str
+) -> None:
+    """Each condition that fails is named, with the person, and nobody is dropped silently."""
+    answer = eligibility(one)
+
+    assert (expected, words) == (answer.reasons, str(answer))
+
+
+@pytest.mark.rule("P11")
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        (PersonId(URN, "nobody"), (Unsuitable.UNKNOWN_PERSON,)),
+        (PersonId(100001, "nobody"), (Unsuitable.OTHER_SITE, Unsuitable.UNKNOWN_PERSON)),
+    ],
+    ids=str,
+)
+def test_an_unknown_recipient_is_told(wanted: PersonId, expected: tuple[Unsuitable, ...]) -> None:
+    """A person whom the host does not know is unknown, of whatever school."""
+    assert expected == eligibility(None, wanted).reasons
+
+
+@pytest.mark.rule("X3")
+@pytest.mark.parametrize(
+    ("associations", "expected"),
+    [
+        (Associations(), False),
+        (Associations(urns=[URN]), True),
+        (Associations(urns=[100001]), False),
+        (Associations(clusters=["Nord", "Süd"]), True),
+        (Associations(clusters=["Nord"]), False),
+        (Associations(everything=True), True),
+    ],
+    ids=str,
+)
+def test_associated_schools_are_named_or_in_a_cluster_or_all(
+    associations: Associations, expected: bool
+) -> None:
+    """A school is among the associated ones directly, by one of its clusters, or as all are."""
+    assert expected is associations.include(URN, ["Süd", "West"])
+
+
+PERIODS = st.tuples(
+    st.none() | st.dates(date(2026, 4, 30), DAY + timedelta(days=1)),
+    st.none() | st.dates(DAY - timedelta(days=1), date(2026, 5, 6)),
+).filter(lambda days: days[0] is None or days[1] is None or days[0] <= days[1])
+ROLES = st.builds(
+    HeldRole,
+    st.sampled_from([*BusinessRole, "caretaker"]),
+    PERIODS.map(lambda days: Period(*days)),
+)
+PEOPLE = st.lists(
+    st.builds(
+        person,
+        st.sampled_from("abcdef"),
+        site=st.sampled_from([URN, 100001]),
+        email=st.sampled_from([None, "", "a@hilda.example", "not one"]),
+        roles=st.lists(ROLES, max_size=3),
+        permissions=st.lists(st.sampled_from(Permission), max_size=2),
+        period=PERIODS.map(lambda days: Period(*days)),
+    ),
+    max_size=8,
+    unique_by=lambda one: one.id,
+)
+
+
+@pytest.mark.rule("P4", "P5", "P6", "P7", "P8")
+@given(PEOPLE)
+def test_whoever_is_suggested_is_eligible(people: list[Person]) -> None:
+    """Suggested are the eligible, each once, with a current role and an address, Head Teachers first."""
+    found = suggested_recipients(known(*people), urn=URN, asked=frozenset(), policy=MAT, day=DAY)
+
+    recommended = [one.recommended for one in found]
+    assert sorted(recommended, reverse=True) == recommended
+    assert {one.id for one in people if eligibility(one).eligible} == {one.person.id for one in found}
+    assert len({one.person.id for one in found}) == len(found)
+    for one in found:
+        assert one.roles
+        assert one.person.address is not None
+        assert one.can_approve is (one.person in approvers(known(*people), policy=MAT, day=DAY))

@@ -1,0 +1,563 @@
+"""A small made-up world to act in: a trust, an authority, their schools and people, over the ports in memory.
+
+Everything is handed in, nothing is patched: a clock that is set by hand, ports that count their calls, a store that
+lets another writer in between load and append, and a store that fails.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import date, timedelta
+
+import attrs
+import pendulum
+
+from datashare.adapters.memory import (
+    MemoryAgreementStore,
+    MemoryInstitutionDirectory,
+    MemoryPeopleDirectory,
+)
+from datashare.domain.agreements import (
+    Actor,
+    Agreement,
+    AgreementId,
+    Event,
+    RequestId,
+    SystemActor,
+    Terms,
+    fold,
+)
+from datashare.domain.institutions import (
+    Coded,
+    EstablishmentStatus,
+    Group,
+    GroupId,
+    Institution,
+    Phase,
+    SuccessorLink,
+    TrustLink,
+)
+from datashare.domain.instants import Instant
+from datashare.domain.levels import AccessLevel
+from datashare.domain.people import (
+    Associations,
+    BusinessRole,
+    Grant,
+    HeldRole,
+    Period,
+    Permission,
+    Person,
+    PersonId,
+    SchoolSite,
+)
+from datashare.domain.policy import Policy
+from datashare.errors import StoreUnavailable
+from datashare.ports import (
+    AgreementStore,
+    Change,
+    InstitutionDirectory,
+    KeptOutcome,
+    LeasedNotice,
+    Loaded,
+    NoticeStatus,
+    PeopleDirectory,
+    StoredNotice,
+)
+from datashare.service import DataSharing, GroupSide, SchoolSide, usual_policy
+
+DFE = AccessLevel.DFE_DATA
+MIS = AccessLevel.MIS_DATA
+ACTIONS = AccessLevel.MIS_DATA_AND_GROUP_ACTIONS
+
+TRUST = GroupId.mat("5143")
+OTHER_TRUST = GroupId.mat("870")
+"""Its code looks like the authority's, and is none of its business."""
+COUNCIL = GroupId.local_authority("870")
+NOWHERE = GroupId.mat("999999")
+
+HILDA = 100000
+"""Open, with a head, a deputy, an executive head, a data manager and a teacher."""
+OSCAR = 100001
+"""Open, with a head alone; in another authority."""
+SITELESS = 100002
+"""Open, without an MIS site (V11)."""
+CLOSED = 100003
+"""Closed, although the trust's code is still there."""
+FOREIGN = 100004
+"""A school of the other trust."""
+NO_APPROVER = 100005
+"""Open, with a deputy alone, who cannot answer (P10)."""
+NOBODY = 100006
+"""Open, with a site, and nobody there who can be asked (Q10)."""
+MAINTAINED = 100007
+"""A maintained school of the council, in no trust."""
+UNKNOWN = 999999
+
+NOW = pendulum.datetime(2026, 10, 24, 23, 30, 15, 123456)
+"""Already the 25th in London, on which the clocks go back."""
+TODAY = date(2026, 10, 25)
+
+TERMS = Terms(reference="https://council.example/addendum-ß.pdf", version="2.1", review_on=date(2027, 3, 29))
+
+ANA = PersonId(TRUST, "ana")
+BEN = PersonId(TRUST, "ben")
+"""A user of the trust with an address and no permission."""
+EVA = PersonId(TRUST, "eva")
+"""A user of the trust whose permissions ended yesterday."""
+OTTO = PersonId(OTHER_TRUST, "otto")
+CARYS = PersonId(COUNCIL, "carys")
+NIGHTLY = SystemActor("nightly-refresh")
+
+PERMISSIONS = tuple(Permission)
+EXPIRED = Period(last=TODAY - timedelta(days=1))
+
+
+def head(urn: int = HILDA) -> PersonId:
+    """Name the head of a school."""
+    return PersonId(urn, "head")
+
+
+def deputy(urn: int = HILDA) -> PersonId:
+    """Name the deputy head of a school."""
+    return PersonId(urn, "deputy")
+
+
+def person(
+    who: PersonId,
+    *roles: HeldRole | str,
+    email: str | None = "",
+    permissions: Iterable[Grant | Permission] = (),
+    associations: Associations | None = None,
+    period: Period | None = None,
+) -> Person:
+    """Make a person, with an address of their own unless another is given."""
+    address = f"{who.id}@{getattr(who.site, 'code', who.site)}.example" if email == "" else email
+    return Person(
+        id=who,
+        name=f"Siân {who.id.title()}",
+        email=address,
+        roles=roles,
+        permissions=tuple(permissions),
+        associations=associations or Associations(),
+        period=period or Period(),
+    )
+
+
+def school(
+    urn: int,
+    name: str,
+    *,
+    trust: GroupId | None = TRUST,
+    authority: str = "870",
+    status: EstablishmentStatus = EstablishmentStatus.OPEN,
+    phase: Phase = Phase.PRIMARY,
+    close_date: date | None = None,
+    joined_on: date | None = None,
+) -> Institution:
+    """Make an institution of the register."""
+    return Institution(
+        urn=urn,
+        name=name,
+        status=status,
+        phase=phase,
+        trusts=(TrustLink(trust.code, f"Trust {trust.code}", joined_on),) if trust else (),
+        local_authority=Coded(authority, f"Council {authority}"),
+        close_date=close_date,
+        town="Llanfair",
+        postcode="LL1 1AA",
+    )
+
+
+SCHOOLS = (
+    school(HILDA, "St Hilda’s Primary School"),
+    school(OSCAR, "Óscar Romero Academy", authority="871", phase=Phase.SECONDARY),
+    school(SITELESS, "Castle School"),
+    school(CLOSED, "Old Hall", status=EstablishmentStatus.CLOSED, close_date=date(2025, 8, 31)),
+    school(FOREIGN, "Elsewhere Academy", trust=OTHER_TRUST),
+    school(NO_APPROVER, "Abbey Infants"),
+    school(NOBODY, "Zion Juniors"),
+    school(MAINTAINED, "Valley Primary", trust=None),
+)
+GROUPS = (
+    Group(id=TRUST, name="Areté Learning Trust"),
+    Group(id=OTHER_TRUST, name="Elsewhere Trust"),
+    Group(id=COUNCIL, name="Llanfair Council"),
+)
+CLUSTERS: Mapping[GroupId, Mapping[str, Iterable[int]]] = {TRUST: {"North": {HILDA, CLOSED}, "South": {OSCAR}}}
+PEOPLE = (
+    person(ANA, permissions=PERMISSIONS, associations=Associations(everything=True)),
+    person(BEN),
+    person(EVA, permissions=[Grant(one, EXPIRED) for one in PERMISSIONS]),
+    person(OTTO, permissions=PERMISSIONS),
+    person(CARYS, permissions=PERMISSIONS),
+    person(head(HILDA), BusinessRole.HEAD_TEACHER),
+    person(deputy(HILDA), BusinessRole.DEPUTY_HEAD_TEACHER),
+    person(PersonId(HILDA, "executive"), BusinessRole.EXECUTIVE_HEAD_TEACHER),
+    person(PersonId(HILDA, "data"), BusinessRole.DATA_MANAGER),
+    person(PersonId(HILDA, "teacher"), "teacher"),
+    person(PersonId(HILDA, "former"), HeldRole(BusinessRole.HEAD_TEACHER, EXPIRED)),
+    person(head(OSCAR), BusinessRole.HEAD_TEACHER),
+    person(head(SITELESS), BusinessRole.HEAD_TEACHER),
+    person(head(CLOSED), BusinessRole.HEAD_TEACHER),
+    person(head(FOREIGN), BusinessRole.HEAD_TEACHER),
+    person(deputy(NO_APPROVER), BusinessRole.DEPUTY_HEAD_TEACHER),
+    person(PersonId(NOBODY, "mute"), BusinessRole.HEAD_TEACHER, email="  "),
+    person(head(MAINTAINED), BusinessRole.HEAD_TEACHER),
+)
+SITES = tuple(
+    SchoolSite(urn=one.urn, data_sharing_url=f"https://{one.urn}.example/data/sharing")
+    for one in SCHOOLS
+    if one.urn != SITELESS
+)
+ASKABLE = (PersonId(HILDA, "data"), deputy(HILDA), PersonId(HILDA, "executive"), head(HILDA))
+"""Everybody at St Hilda's who can be asked, in the order of their ids."""
+
+
+class SettableClock:
+    """A clock that shows what it was set to."""
+
+    def __init__(self, at: Instant = NOW) -> None:
+        self.at = at
+        self.read = 0
+
+    def now(self) -> Instant:
+        """Tell the instant that was set."""
+        self.read += 1
+        return self.at
+
+    def forward(self, **amount: int) -> Instant:
+        """Move on by days, hours, minutes or microseconds."""
+        self.at = self.at.add(**amount)
+        return self.at
+
+
+class StoreOver:
+    """A store over another one; what happens around each call is decided by `before`."""
+
+    def __init__(self, inner: AgreementStore) -> None:
+        self.inner = inner
+
+    def before(self, call: str) -> None:
+        """Do what is to happen before a call."""
+
+    def load(self, ids: Collection[AgreementId], /, *, command_id: str | None = None) -> Loaded:
+        self.before("load")
+        return self.inner.load(ids, command_id=command_id)
+
+    def append(self, changes: Sequence[Change], /) -> frozenset[AgreementId]:
+        self.before("append")
+        return self.inner.append(changes)
+
+    def states(self, group: GroupId, /) -> Sequence[Agreement]:
+        self.before("states")
+        return self.inner.states(group)
+
+    def states_at(self, urn: int, /) -> Sequence[Agreement]:
+        self.before("states_at")
+        return self.inner.states_at(urn)
+
+    def history(self, agreement: AgreementId, /) -> Iterator[Event]:
+        self.before("history")
+        return self.inner.history(agreement)
+
+    def group_history(self, group: GroupId, /) -> Iterator[Event]:
+        self.before("group_history")
+        return self.inner.group_history(group)
+
+    def last_register(self, group: GroupId, /) -> date | None:
+        self.before("last_register")
+        return self.inner.last_register(group)
+
+    def note_register(self, group: GroupId, day: date, /) -> None:
+        self.before("note_register")
+        self.inner.note_register(group, day)
+
+    def notices(self, group: GroupId, /, *, status: NoticeStatus | None = None) -> Sequence[StoredNotice]:
+        self.before("notices")
+        return self.inner.notices(group, status=status)
+
+    def lease(self, *, now: Instant, until: Instant, limit: int) -> Sequence[LeasedNotice]:
+        self.before("lease")
+        return self.inner.lease(now=now, until=until, limit=limit)
+
+    def complete(self, notice: str, /, *, lease: str, at: Instant) -> bool:
+        self.before("complete")
+        return self.inner.complete(notice, lease=lease, at=at)
+
+    def retry(self, notice: str, /, *, lease: str, due_at: Instant, error: str) -> bool:
+        self.before("retry")
+        return self.inner.retry(notice, lease=lease, due_at=due_at, error=error)
+
+    def give_up(self, notice: str, /, *, lease: str, at: Instant, error: str) -> bool:
+        self.before("give_up")
+        return self.inner.give_up(notice, lease=lease, at=at, error=error)
+
+    def requeue(self, notices: Collection[str], /, *, due_at: Instant) -> int:
+        self.before("requeue")
+        return self.inner.requeue(notices, due_at=due_at)
+
+    def purge(self, *, settled_before: Instant) -> int:
+        self.before("purge")
+        return self.inner.purge(settled_before=settled_before)
+
+
+class CountingStore(StoreOver):
+    """A store that counts its calls."""
+
+    def __init__(self, inner: AgreementStore, calls: Counter[str]) -> None:
+        super().__init__(inner)
+        self.calls = calls
+
+    def before(self, call: str) -> None:
+        """Count the call."""
+        self.calls[f"store.{call}"] += 1
+
+
+class InterleavingStore(StoreOver):
+    """A store that lets another writer in before the first appends, that is between load and append."""
+
+    def __init__(self, inner: AgreementStore, *writers: Callable[[], object]) -> None:
+        super().__init__(inner)
+        self.writers = list(writers)
+
+    def before(self, call: str) -> None:
+        """Let the next writer in, if this is an append."""
+        if call == "append" and self.writers:
+            self.writers.pop(0)()
+
+
+class FailingStore(StoreOver):
+    """A store that cannot be reached when one of these calls is made."""
+
+    def __init__(self, inner: AgreementStore, *calls: str) -> None:
+        super().__init__(inner)
+        self.failing = frozenset(calls)
+
+    def before(self, call: str) -> None:
+        """Fail, if this call is to fail."""
+        if call in self.failing:
+            raise StoreUnavailable("The database is locked; try again later.")
+
+
+class CountingInstitutions:
+    """A register that counts its calls."""
+
+    def __init__(self, inner: InstitutionDirectory, calls: Counter[str]) -> None:
+        self.inner = inner
+        self.calls = calls
+
+    def group(self, group: GroupId, /) -> Group | None:
+        self.calls["institutions.group"] += 1
+        return self.inner.group(group)
+
+    def linked(self, group: GroupId, /) -> Sequence[Institution]:
+        self.calls["institutions.linked"] += 1
+        return self.inner.linked(group)
+
+    def institutions(self, urns: Collection[int], /) -> Mapping[int, Institution]:
+        self.calls["institutions.institutions"] += 1
+        return self.inner.institutions(urns)
+
+    def clusters(self, group: GroupId, /) -> Mapping[str, frozenset[int]]:
+        self.calls["institutions.clusters"] += 1
+        return self.inner.clusters(group)
+
+    def successors(self, urns: Collection[int], /) -> Sequence[SuccessorLink]:
+        self.calls["institutions.successors"] += 1
+        return self.inner.successors(urns)
+
+    def register_day(self) -> date | None:
+        self.calls["institutions.register_day"] += 1
+        return self.inner.register_day()
+
+
+class CountingPeople:
+    """People who count how often they are asked for, and of which schools."""
+
+    def __init__(self, inner: PeopleDirectory, calls: Counter[str]) -> None:
+        self.inner = inner
+        self.calls = calls
+        self.asked: set[int] = set()
+
+    def at_schools(self, urns: Collection[int], /) -> Mapping[int, Sequence[Person]]:
+        self.calls["people.at_schools"] += 1
+        self.asked |= set(urns)
+        return self.inner.at_schools(urns)
+
+    def people(self, ids: Collection[PersonId], /) -> Mapping[PersonId, Person]:
+        self.calls["people.people"] += 1
+        return self.inner.people(ids)
+
+    def sites(self, urns: Collection[int], /) -> Mapping[int, SchoolSite]:
+        self.calls["people.sites"] += 1
+        return self.inner.sites(urns)
+
+
+@attrs.frozen(kw_only=True)
+class Snapshot:
+    """Everything that a store tells by its public methods."""
+
+    states: Mapping[GroupId, tuple[Agreement, ...]]
+    histories: Mapping[AgreementId, tuple[Event, ...]]
+    group_histories: Mapping[GroupId, tuple[Event, ...]]
+    notices: Mapping[GroupId, tuple[StoredNotice, ...]]
+    registers: Mapping[GroupId, date | None]
+    kept: Mapping[tuple[GroupId, str], tuple[KeptOutcome, ...]]
+
+
+class World:
+    """The made-up world, over the ports in memory."""
+
+    def __init__(
+        self,
+        *,
+        schools: Iterable[Institution] = SCHOOLS,
+        people: Iterable[Person] = PEOPLE,
+        sites: Iterable[SchoolSite] = SITES,
+        groups: Iterable[Group] = GROUPS,
+        policies: Mapping[GroupId, Policy] | None = None,
+        register_day: date | None = TODAY,
+    ) -> None:
+        self.groups = tuple(groups)
+        self.schools = {one.urn: one for one in schools}
+        self.clock = SettableClock()
+        self.store = MemoryAgreementStore()
+        self.institutions = MemoryInstitutionDirectory(
+            self.schools.values(), groups=self.groups, clusters=CLUSTERS, register_day=register_day
+        )
+        self.people = MemoryPeopleDirectory(people, sites=sites)
+        self.policies = dict(policies or {})
+        self.calls = Counter[str]()
+        self.sharing = self.over(self.store)
+
+    def policy(self, group: GroupId) -> Policy:
+        """Tell the policy of a group: the usual one, unless another was given."""
+        return self.policies.get(group) or usual_policy(group)
+
+    def over(self, store: AgreementStore) -> DataSharing:
+        """Give the service over another store, with everything else the same."""
+        return DataSharing(
+            store=store,
+            institutions=self.institutions,
+            people=self.people,
+            clock=self.clock,
+            policies=self.policy,
+        )
+
+    def counted(self) -> DataSharing:
+        """Give the service over ports that count their calls in `calls`."""
+        return DataSharing(
+            store=CountingStore(self.store, self.calls),
+            institutions=CountingInstitutions(self.institutions, self.calls),
+            people=CountingPeople(self.people, self.calls),
+            clock=self.clock,
+            policies=self.policy,
+        )
+
+    def trust(self, actor: Actor = ANA) -> GroupSide:
+        """Act for the trust."""
+        return self.sharing.for_group(TRUST, actor=actor)
+
+    def council(self, actor: Actor = CARYS) -> GroupSide:
+        """Act for the local authority."""
+        return self.sharing.for_group(COUNCIL, actor=actor)
+
+    def school(self, urn: int = HILDA, actor: Actor | None = None) -> SchoolSide:
+        """Act for a school, as its head unless somebody else is named."""
+        return self.sharing.for_school(urn, actor=actor or head(urn))
+
+    def asked(self, *urns: int, level: AccessLevel = MIS, command_id: str = "ask") -> tuple[RequestId, ...]:
+        """Let the trust ask these schools; all must be asked."""
+        outcomes = self.trust().request(urns, level=level, command_id=command_id)
+        assert len(urns) == len(outcomes.done), outcomes
+        return outcomes.requests
+
+    def approved(self, *urns: int, level: AccessLevel = MIS, command_id: str = "ask") -> tuple[RequestId, ...]:
+        """Let the trust ask these schools, and their heads approve."""
+        requests = self.asked(*urns, level=level, command_id=command_id)
+        for request in requests:
+            self.school(request.urn).approve(request)
+        return requests
+
+    def state(self, urn: int = HILDA, group: GroupId = TRUST) -> Agreement:
+        """Tell what the store holds of one agreement."""
+        key = AgreementId(group, urn)
+        return self.store.load([key]).agreements.get(key) or Agreement(id=key)
+
+    def events(self, urn: int = HILDA, group: GroupId = TRUST) -> tuple[Event, ...]:
+        """Tell the events that the store holds of one agreement."""
+        return tuple(self.store.history(AgreementId(group, urn)))
+
+    def notices(
+        self, group: GroupId = TRUST, status: NoticeStatus | None = NoticeStatus.WAITING
+    ) -> tuple[StoredNotice, ...]:
+        """Tell the notices that the store holds of a group."""
+        return tuple(self.store.notices(group, status=status))
+
+    def snapshot(self, *command_ids: str) -> Snapshot:
+        """Take down everything that the store tells, with what it keeps under some command ids."""
+        groups = [group.id for group in self.groups]
+        states = {group: tuple(self.store.states(group)) for group in groups}
+        keys = [one.id for found in states.values() for one in found]
+        return Snapshot(
+            states=states,
+            histories={key: tuple(self.store.history(key)) for key in keys},
+            group_histories={group: tuple(self.store.group_history(group)) for group in groups},
+            notices={group: tuple(self.store.notices(group)) for group in groups},
+            registers={group: self.store.last_register(group) for group in groups},
+            kept={(group, one): self.kept(one, group=group) for group in groups for one in command_ids},
+        )
+
+    def kept(self, command_id: str, group: GroupId = TRUST) -> tuple[KeptOutcome, ...]:
+        """Tell the outcomes that the store keeps under a command id of a group."""
+        found = self.store.load([AgreementId(group, HILDA)], command_id=command_id).kept
+        return tuple(sorted(found, key=lambda one: one.agreement.urn))
+
+    def refresh(
+        self, *schools: Institution, gone: Collection[int] = (), day: date = TODAY, groups: Iterable[Group] = ()
+    ) -> None:
+        """Load a newer register: these schools changed, those gone, everything else as it was."""
+        self.schools |= {one.urn: one for one in schools}
+        self.schools = {urn: one for urn, one in self.schools.items() if urn not in gone}
+        changed = {one.id: one for one in groups}
+        self.groups = tuple(changed.get(one.id, one) for one in self.groups)
+        self.institutions.replace(
+            self.schools.values(), groups=self.groups, clusters=CLUSTERS, register_day=day
+        )
+
+
+def assert_sound(world: World) -> None:
+    """Check that every state is the fold of its events, numbered from 1 without gaps, in the order of time (T3)."""
+    for group in world.groups:
+        for state in world.store.states(group.id):
+            events = tuple(world.store.history(state.id))
+            assert state == fold(state.id, events)
+            assert list(range(1, state.version + 1)) == [event.sequence for event in events]
+            assert sorted(event.at for event in events) == [event.at for event in events]
+
+
+def leave_trust(world: World, urn: int = HILDA, *, day: date = TODAY) -> None:
+    """Load a register in which a school is no longer in the trust."""
+    world.refresh(attrs.evolve(world.schools[urn], trusts=()), day=day)
+
+
+def join_trust(world: World, urn: int = HILDA, *, day: date = TODAY) -> None:
+    """Load a register in which a school is in the trust."""
+    link = TrustLink(TRUST.code, "Areté Learning Trust")
+    world.refresh(attrs.evolve(world.schools[urn], trusts=(link,)), day=day)
+
+
+def large_world(count: int) -> tuple[World, tuple[int, ...]]:
+    """Make a trust of as many schools, each with a head and a deputy; give their URNs too."""
+    urns = tuple(range(200_000, 200_000 + count))
+    return (
+        World(
+            schools=[school(urn, f"School {urn}") for urn in urns],
+            people=[
+                *PEOPLE,
+                *(person(head(urn), BusinessRole.HEAD_TEACHER) for urn in urns),
+                *(person(deputy(urn), BusinessRole.DEPUTY_HEAD_TEACHER) for urn in urns),
+            ],
+            sites=[SchoolSite(urn=urn, data_sharing_url=f"https://{urn}.example/") for urn in urns],
+        ),
+        urns,
+    )
