@@ -98,9 +98,7 @@ def _list(register: Register, group: Group, out: Console) -> None:
         out.print(title)
     hidden = Counter(reason.because for answer in answers.values() for reason in answer.reasons)
     if hidden:
-        reasons = ", ".join(
-            f"{number} {because.value.replace('_', ' ')}" for because, number in hidden.items()
-        )
+        reasons = ", ".join(f"{number} {because.value.replace('_', ' ')}" for because, number in hidden.items())
         out.print(f"Linked but not listed: {reasons}.")
     _tell_count(len(listed), out)
 

@@ -65,9 +65,7 @@ def main() -> None:
     """Tell the whole story."""
     clock = TableClock(pendulum.datetime(2025, 7, 21, 8, 30, tz="UTC"))
     people = MemoryPeopleDirectory([ana()])
-    sharing = DataSharing(
-        store=MemoryAgreementStore(), institutions=register(), people=people, clock=clock
-    )
+    sharing = DataSharing(store=MemoryAgreementStore(), institutions=register(), people=people, clock=clock)
     trust = sharing.for_group(TRUST, actor=ANA)
 
     chapter("1. The trust's schools, from the register")
@@ -194,7 +192,9 @@ def answer(sharing: DataSharing, sent: Outcomes) -> None:
     requests = {request.urn: request for request in sent.requests}
     head = sharing.for_school(STOKESLEY, actor=PersonId(STOKESLEY, "head"))
     entry = head.page()[0]
-    console.print(f"The head of Stokesley School sees: {entry.group.name} asks for {entry.requested_label}, which lets it:")
+    console.print(
+        f"The head of Stokesley School sees: {entry.group.name} asks for {entry.requested_label}, which lets it:"
+    )
     for capability in entry.would_add:
         console.print(f"• {capability.label}")
     show(*head.approve(requests[STOKESLEY]).notices)

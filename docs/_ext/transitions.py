@@ -140,8 +140,7 @@ def loop(at: tuple[float, float], labels: list[str]) -> str:
     side = -1 if y < HEIGHT / 2 else 1
     edge, far = y + side * (BOX_HEIGHT / 2 + 2), y + side * (BOX_HEIGHT / 2 + 46)
     line = (
-        f'<path d="M{x - 26:.0f},{edge:.0f} C{x - 44:.0f},{far:.0f}'
-        f' {x + 44:.0f},{far:.0f} {x + 26:.0f},{edge:.0f}"/>'
+        f'<path d="M{x - 26:.0f},{edge:.0f} C{x - 44:.0f},{far:.0f} {x + 44:.0f},{far:.0f} {x + 26:.0f},{edge:.0f}"/>'
     )
     return line + label_at(x, far + side * (2 + len(labels) * LINE_HEIGHT / 2), labels)
 

@@ -6,6 +6,7 @@ No adapter is imported here; a host imports those that it uses. A name is loaded
 
 from __future__ import annotations
 
+from importlib import import_module as _import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -102,16 +103,14 @@ else:
         "Visibility": "datashare.domain.institutions",
     }
 
-    def __getattr__(name):
+    def __getattr__(name: str) -> object:
         """Load a public name when it is first asked for (PEP 562)."""
-        from importlib import import_module
-
         if name not in _HOMES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        globals()[name] = found = getattr(import_module(_HOMES[name]), name)
+        globals()[name] = found = getattr(_import_module(_HOMES[name]), name)
         return found
 
-    def __dir__():
+    def __dir__() -> list[str]:
         """List the public names, loaded or not."""
         return sorted({*globals(), *__all__})
 

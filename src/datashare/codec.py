@@ -12,7 +12,8 @@ import re
 from collections.abc import Callable
 from datetime import date
 from functools import cache
-from typing import Any, TypeVar
+from types import GenericAlias
+from typing import Any, TypeVar, get_args, get_origin
 
 import cattrs
 from cattrs.strategies import configure_tagged_union
@@ -29,11 +30,11 @@ from datashare.domain.agreements import (
     RequestId,
     SystemActor,
 )
+from datashare.domain.instants import Instant, instant_text, parse_instant, to_instant
 from datashare.domain.institutions import GroupId
-from datashare.domain.instants import Instant, instant_text, parse_instant
 from datashare.domain.notices import Notice
 from datashare.domain.people import PersonId
-from datashare.errors import DatashareError, InvalidValue
+from datashare.errors import InvalidValue
 
 __all__ = [
     "VERSION",
@@ -105,24 +106,29 @@ def decode_notice(text: str) -> Notice:
 
 def _decode(text: str, kind: Any, name: str) -> Any:
     expected = f"what encode wrote for kind '{name}', in version {VERSION}"
+    given: object = text
+    if not isinstance(given, str):  # json would read bytes too
+        raise InvalidValue(f"The {name} text", text, expected)
     try:
-        written = json.loads(text)
-    except (TypeError, ValueError, RecursionError) as exc:
+        written = json.loads(given)
+    except (ValueError, RecursionError) as exc:
         raise InvalidValue(f"The {name} text", text, expected) from exc
-    if not isinstance(written, dict) or written.get("v") != VERSION or "value" not in written:
+    if not _is_of_this_version(written):
         raise InvalidValue(f"The {name} text", text, expected)
     try:
         return converter().structure(written["value"], kind)
-    except (cattrs.BaseValidationError, cattrs.StructureHandlerNotFoundError, DatashareError) as exc:
-        raise InvalidValue(f"The {name} text", text, f"{expected} ({_why(exc)})") from exc
+    except cattrs.BaseValidationError as exc:
+        why = "; ".join(cattrs.transform_error(exc))
+        raise InvalidValue(f"The {name} text", text, f"{expected} ({why})") from exc
     except (KeyError, TypeError, ValueError, AttributeError) as exc:
         raise InvalidValue(f"The {name} text", text, expected) from exc
 
 
-def _why(exc: Exception) -> str:
-    if isinstance(exc, cattrs.BaseValidationError):
-        return "; ".join(cattrs.transform_error(exc))
-    return str(exc)
+def _is_of_this_version(written: object) -> bool:
+    if not isinstance(written, dict) or written.keys() != {"v", "value"}:
+        return False
+    version = written["v"]
+    return type(version) is int and version == VERSION  # JSON's true and 1.0 equal 1 too
 
 
 def fingerprint(actor: Actor, command: Command) -> tuple[str, str]:
@@ -152,13 +158,15 @@ def _canonical(value: object) -> str:
 def converter() -> cattrs.Converter:
     """Make the converter, once, when it is first needed."""
     made = cattrs.Converter(forbid_extra_keys=True)
-    for plain in (str, int, bool):
+    made.register_structure_hook(str, _exact_text)
+    for plain in (int, bool):
         made.register_structure_hook(plain, _exactly)
+    made.register_structure_hook_factory(_is_collection, lambda kind: _from_array(made, kind))
     for kind in (GroupId, AgreementId, RequestId, PersonId):
         _as_text(made, kind, str, kind.parse)
     _as_text(made, SystemActor, str, _system_actor)
     _as_text(made, Actor, str, _actor)
-    _as_text(made, Instant, instant_text, parse_instant)
+    _as_text(made, Instant, _instant_text, parse_instant)
     _as_text(made, date, date.isoformat, _day)
     made.register_unstructure_hook_factory(_is_set, _sorted_set)
     for union in (Recipients, Command, Event):
@@ -171,6 +179,32 @@ def _exactly(value: object, kind: type[_T]) -> _T:
     if type(value) is not kind:
         raise InvalidValue("A value", value, f"JSON of type {kind.__name__}")
     return value
+
+
+def _exact_text(value: object, kind: type[str]) -> str:
+    found = _exactly(value, kind)
+    found.encode()  # half of a surrogate pair, which no store can keep, is a ValueError here
+    return found
+
+
+def _is_collection(kind: Any) -> bool:
+    return get_origin(kind) in {tuple, frozenset}
+
+
+def _from_array(made: cattrs.Converter, kind: Any) -> Callable[[object, object], object]:
+    """Read a collection from a JSON array alone, where the converter would walk over a text or an object."""
+    collection = get_origin(kind)
+    as_list: Any = GenericAlias(list, get_args(kind)[:1])
+
+    def read(value: object, _: object) -> object:
+        return collection(made.structure(_exactly(value, list), as_list))
+
+    return read
+
+
+def _instant_text(instant: Instant) -> str:
+    # Whoever made the event may have handed in an instant of another time zone.
+    return instant_text(to_instant(instant))
 
 
 def _tag(kind: type) -> str:

@@ -22,7 +22,7 @@ happened, why, and what to do next.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,6 +54,8 @@ def shown(value: object) -> str:
         text = repr(value)
     except Exception:  # noqa: BLE001 - a hostile __repr__ must not hide the real error
         text = f"<{type(value).__name__}>"
+    if not text.isprintable():
+        text = ascii(text[: _SHOWN + 1])[1:-1]
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 
 
@@ -118,19 +120,42 @@ class UnknownGroup(DatashareError):
 
 
 class StoreError(DatashareError):
-    """The agreement store could not do its work; nothing of the call was saved."""
+    """The agreement store could not do its work; nothing of the call was saved.
+
+    Attributes:
+        why: What the store said, as a sentence; possibly empty.
+    """
+
+    _happened: ClassVar[str] = "The agreement store could not do its work, and nothing was saved."
+    _to_do: ClassVar[str] = "Look at the store, then repeat with the same command id."
+
+    def __init__(self, why: str = "") -> None:
+        super().__init__(why)
+        self.why = why
+
+    def __str__(self) -> str:
+        return " ".join(part for part in (self._happened, self.why, self._to_do) if part)
 
 
 class StoreUnavailable(StoreError):
     """The store cannot be reached, or is locked, full or read-only; try again later."""
 
+    _happened = "The agreement store cannot be reached, or is locked, full or read-only; nothing was saved."
+    _to_do = "Try again later, with the same command id."
+
 
 class SchemaMismatch(StoreError):
     """The store's tables belong to another version of this library; migrate them first."""
 
+    _happened = "The agreement store's tables belong to another version of this library."
+    _to_do = "Migrate them first."
+
 
 class TransactionLost(StoreError):
     """The host's transaction is lost: roll it back, then repeat with the same command id."""
+
+    _happened = "The transaction was lost, and nothing was saved."
+    _to_do = "Roll it back, then repeat with the same command id."
 
 
 class RegisterError(DatashareError):
@@ -198,5 +223,8 @@ class BadRow(RegisterError):
 
     def __str__(self) -> str:
         if not self.column:
-            return f"{self.file}, line {self.line}: the row {self.why}."
-        return f'{self.file}, line {self.line}: column "{self.column}" {self.why}; got {shown(self.value)}.'
+            return f"{self.file}, line {self.line}: the row {self.why}. Mend the row or leave it out."
+        return (
+            f'{self.file}, line {self.line}: column "{self.column}" {self.why}; got {shown(self.value)}. '
+            "Mend the cell or leave the row out."
+        )

@@ -129,9 +129,7 @@ def sender(
     period: Period = ALWAYS,
 ) -> Person:
     """Make a user of a group's site, by default one who can send requests."""
-    return person(
-        host_id, site=site, name="Ana Ćosić", email=email, roles=(), permissions=permissions, period=period
-    )
+    return person(host_id, site=site, name="Ana Ćosić", email=email, roles=(), permissions=permissions, period=period)
 
 
 def known(*people: Person) -> Mapping[PersonId, Person]:

@@ -79,10 +79,10 @@ def test_levels_and_capabilities_have_words() -> None:
     """Levels and capabilities are worded for people, each otherwise."""
     assert ["DfE Data", "MIS Data", "MIS Data & Group Actions"] == [level.label for level in AccessLevel]
     assert [
-        "view the DfE's data about the school",
-        "view live data from the school's MIS",
-        "perform group actions for the school",
-        "log in to the school's MIS",
+        "view the DfE's data",
+        "view live data from the MIS",
+        "perform group actions",
+        "log in to the MIS",
     ] == [capability.label for capability in Capability]
 
 

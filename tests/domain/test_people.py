@@ -123,9 +123,7 @@ def test_only_what_is_current_counts(period: Period, expected: bool) -> None:
     by_grant = person(roles=[], permissions=[Grant(ANSWER, period)])
     by_person = person(period=period)
 
-    assert [expected] * 3 == [
-        holds(one, ANSWER, policy=MAT, day=DAY) for one in (by_role, by_grant, by_person)
-    ]
+    assert [expected] * 3 == [holds(one, ANSWER, policy=MAT, day=DAY) for one in (by_role, by_grant, by_person)]
     assert [expected] * 2 == [eligibility(one).eligible for one in (by_role, by_person)]
 
 
@@ -225,9 +223,7 @@ def test_an_address_is_usable_as_it_is_given(text: str) -> None:
     ],
     ids=str,
 )
-def test_people_are_the_same_by_id_or_by_address(
-    one: Person | None, other: Person | None, expected: bool
-) -> None:
+def test_people_are_the_same_by_id_or_by_address(one: Person | None, other: Person | None, expected: bool) -> None:
     """Addresses compare trimmed and case-folded; the same host id at two sites is two people."""
     assert expected is same_person(one, other)
 
@@ -365,9 +361,7 @@ def test_an_unknown_sender_is_told_apart() -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_all_that_speaks_against_a_recipient_is_told(
-    one: Person, expected: tuple[Unsuitable, ...], words: str
-) -> None:
+def test_all_that_speaks_against_a_recipient_is_told(one: Person, expected: tuple[Unsuitable, ...], words: str) -> None:
     """Each condition that fails is named, with the person, and nobody is dropped silently."""
     answer = eligibility(one)
 
@@ -401,9 +395,7 @@ def test_an_unknown_recipient_is_told(wanted: PersonId, expected: tuple[Unsuitab
     ],
     ids=str,
 )
-def test_associated_schools_are_named_or_in_a_cluster_or_all(
-    associations: Associations, expected: bool
-) -> None:
+def test_associated_schools_are_named_or_in_a_cluster_or_all(associations: Associations, expected: bool) -> None:
     """A school is among the associated ones directly, by one of its clusters, or as all are."""
     assert expected is associations.include(URN, ["Süd", "West"])
 
@@ -446,3 +438,12 @@ def test_whoever_is_suggested_is_eligible(people: list[Person]) -> None:
         assert one.roles
         assert one.person.address is not None
         assert one.can_approve is (one.person in approvers(known(*people), policy=MAT, day=DAY))
+
+
+@pytest.mark.rule("P6")
+@pytest.mark.parametrize("email", ["\0", "head@hilda.example\0", "\ud800@hilda.example", "@" * 20_000], ids=["nul", "nul-after", "half", "long"])
+def test_a_broken_address_from_a_host_is_no_address_and_no_error(email: str) -> None:
+    """Whatever text a host has in the field, the person can be read, and is without address."""
+    found = Person(id=PersonId(100000, "1"), name="Head", email=email)
+
+    assert found.address is None

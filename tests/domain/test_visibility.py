@@ -84,9 +84,7 @@ def test_a_trust_and_an_authority_with_one_code_are_not_confused() -> None:
 
 
 @pytest.mark.rule("V1", "V7")
-@pytest.mark.parametrize(
-    "days", [(None, TOMORROW), (TOMORROW, None), (DAY, TOMORROW), (TOMORROW, DAY)], ids=str
-)
+@pytest.mark.parametrize("days", [(None, TOMORROW), (TOMORROW, None), (DAY, TOMORROW), (TOMORROW, DAY)], ids=str)
 def test_of_several_links_with_one_trust_the_longest_counts(days: tuple[date | None, date | None]) -> None:
     """A second link that begins later hides nothing, in whatever order the two stand."""
     school = institution(trusts=[TrustLink("5143", "", day) for day in days])
@@ -106,9 +104,7 @@ def test_of_several_links_with_one_trust_the_longest_counts(days: tuple[date | N
     ],
 )
 @pytest.mark.parametrize("by", [TRUST, AUTHORITY], ids=str)
-def test_only_open_schools_are_seen(
-    by: GroupId, status: EstablishmentStatus, expected: list[HiddenBecause]
-) -> None:
+def test_only_open_schools_are_seen(by: GroupId, status: EstablishmentStatus, expected: list[HiddenBecause]) -> None:
     """Closed, not yet open and unknown statuses hide a school from either kind of group."""
     assert expected == why(look(institution(status=status), by=group(by)))
 
@@ -130,6 +126,7 @@ def test_policy_can_leave_out_schools_proposed_to_close() -> None:
     ("status", "opens", "closes", "visible", "warnings"),
     [
         (EstablishmentStatus.PROPOSED_TO_OPEN, YESTERDAY, None, False, (DateWarning.OPEN_DATE_PASSED,)),
+        (EstablishmentStatus.PROPOSED_TO_OPEN, DAY, None, False, (DateWarning.OPEN_DATE_PASSED,)),
         (EstablishmentStatus.PROPOSED_TO_OPEN, TOMORROW, None, False, ()),
         (EstablishmentStatus.PROPOSED_TO_OPEN, None, None, False, ()),
         (EstablishmentStatus.OPEN, None, YESTERDAY, True, (DateWarning.CLOSE_DATE_PASSED,)),
@@ -168,9 +165,7 @@ def test_an_authority_sees_every_type_in_its_area() -> None:
         for n, kind in enumerate([ACADEMY_CONVERTER, VOLUNTARY_AIDED, None])
     )
 
-    assert schools == visible_institutions(
-        schools, group=group(AUTHORITY), policy=Policy.local_authority(), day=DAY
-    )
+    assert schools == visible_institutions(schools, group=group(AUTHORITY), policy=Policy.local_authority(), day=DAY)
 
 
 @pytest.mark.rule("V6", "V9")
@@ -309,13 +304,16 @@ def test_the_answer_says_why_a_school_is_hidden(school: Institution, expected: s
     answer = look(school)
 
     assert expected == str(answer.reasons[0])
-    assert f"St Hilda's Primary School (100000) is hidden from mat:5143: {expected}." == str(answer)
+    assert f"St Hilda's Primary School (100000) is hidden from Areté Learning Trust: {expected}." == str(answer)
 
 
 @pytest.mark.rule("V9")
 def test_the_answer_says_that_a_school_is_visible() -> None:
-    """A visible school has no reasons, and the answer says so in words."""
-    assert "St Hilda's Primary School (100000) is visible to mat:5143." == str(look(institution()))
+    """A visible school has no reasons, and the answer says so in words, by id where the group has no name."""
+    nameless = attrs.evolve(look(institution()), group_name="")
+
+    assert "St Hilda's Primary School (100000) is visible to mat:5143." == str(nameless)
+    assert "St Hilda's Primary School (100000) is visible to Areté Learning Trust." == str(look(institution()))
 
 
 @pytest.mark.rule("V9")
@@ -341,7 +339,7 @@ def test_an_unknown_urn_has_an_answer() -> None:
 
     assert [HiddenBecause.UNKNOWN_URN] == why(answer)
     assert () == answer.warnings
-    assert "URN 999999 is hidden from mat:5143: the register has no such URN." == str(answer)
+    assert "URN 999999 is hidden from Areté Learning Trust: the register has no such URN." == str(answer)
 
 
 @pytest.mark.rule("V10")
@@ -361,9 +359,7 @@ def test_a_school_without_a_site_is_listed_and_marked() -> None:
     without = listing(institution(100001, "B"), has_school_site=False)
     with_site = listing(institution(100002, "A"))
 
-    assert [(100002, True), (100001, False)] == [
-        (row.urn, row.has_school_site) for row in browse([without, with_site])
-    ]
+    assert [(100002, True), (100001, False)] == [(row.urn, row.has_school_site) for row in browse([without, with_site])]
 
 
 DAYS = st.none() | st.dates(date(2026, 4, 28), date(2026, 5, 8))

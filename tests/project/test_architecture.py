@@ -102,9 +102,7 @@ def imported(module: Module) -> Iterator[str]:
                 yield from (alias.name for alias in names)
             case ast.ImportFrom(names=names):
                 source = absolute(module, node)
-                submodules = [
-                    f"{source}.{alias.name}" for alias in names if f"{source}.{alias.name}" in KNOWN
-                ]
+                submodules = [f"{source}.{alias.name}" for alias in names if f"{source}.{alias.name}" in KNOWN]
                 yield from submodules
                 if len(submodules) < len(names):
                     yield source

@@ -65,9 +65,7 @@ def write(path: Path, text: str) -> None:
 
 def run(project: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     """Run a module of Python inside a project."""
-    return subprocess.run(
-        [sys.executable, "-m", *arguments], cwd=project, check=False, capture_output=True, text=True
-    )
+    return subprocess.run([sys.executable, "-m", *arguments], cwd=project, check=False, capture_output=True, text=True)
 
 
 @pytest.mark.parametrize(

@@ -19,9 +19,7 @@ def python(code: str) -> str:
         for name, value in os.environ.items()
         if not name.startswith(("PYTHON", "COVERAGE", "COV_", "PYTEST", "HYPOTHESIS"))
     }
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True)
     return done.stdout
 
 
@@ -34,10 +32,7 @@ def loaded_by(names: str) -> set[str]:
 def seconds_to_import(names: str) -> float:
     """Measure the processor time that one import takes, start of the interpreter not counted."""
     return float(
-        python(
-            f"from time import process_time\nstart = process_time()\nimport {names}\n"
-            "print(process_time() - start)"
-        )
+        python(f"from time import process_time\nstart = process_time()\nimport {names}\nprint(process_time() - start)")
     )
 
 

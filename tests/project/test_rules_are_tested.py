@@ -50,9 +50,7 @@ def named_rules(source: str) -> Iterator[str]:
             raise ValueError(f"line {node.lineno}: the rule mark takes one or more ids")
         for argument in node.args:
             if not (isinstance(argument, ast.Constant) and isinstance(argument.value, str)):
-                raise ValueError(
-                    f"line {node.lineno}: write rule ids as plain text, not {ast.unparse(argument)}"
-                )
+                raise ValueError(f"line {node.lineno}: write rule ids as plain text, not {ast.unparse(argument)}")
             yield argument.value
 
 

@@ -1,12 +1,13 @@
 """A small made-up world to act in: a trust, an authority, their schools and people, over the ports in memory.
 
-Everything is handed in, nothing is patched: a clock that is set by hand, ports that count their calls, a store that
-lets another writer in between load and append, and a store that fails.
+Everything is handed in, nothing is patched: a clock that is set by hand, ports that count their calls, a store
+that lets another writer in between load and append, and a store that fails.
 """
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
+from typing import Protocol
 
 import attrs
 import pendulum
@@ -17,10 +18,13 @@ from datashare.adapters.memory import (
     MemoryPeopleDirectory,
 )
 from datashare.domain.agreements import (
+    ALL,
     Actor,
     Agreement,
     AgreementId,
+    EndCause,
     Event,
+    ImportAgreement,
     RequestId,
     SystemActor,
     Terms,
@@ -49,7 +53,7 @@ from datashare.domain.people import (
     PersonId,
     SchoolSite,
 )
-from datashare.domain.policy import Policy
+from datashare.domain.policy import Party, Policy
 from datashare.errors import StoreUnavailable
 from datashare.ports import (
     AgreementStore,
@@ -60,9 +64,10 @@ from datashare.ports import (
     Loaded,
     NoticeStatus,
     PeopleDirectory,
+    ProgressReport,
     StoredNotice,
 )
-from datashare.service import DataSharing, GroupSide, SchoolSide, usual_policy
+from datashare.service import DataSharing, GroupActions, GroupSide, Outcomes, SchoolSide, usual_policy
 
 DFE = AccessLevel.DFE_DATA
 MIS = AccessLevel.MIS_DATA
@@ -526,7 +531,7 @@ class World:
 
 
 def assert_sound(world: World) -> None:
-    """Check that every state is the fold of its events, numbered from 1 without gaps, in the order of time (T3)."""
+    """Check that every state is the fold of its events, numbered without gaps, in the order of time (T3)."""
     for group in world.groups:
         for state in world.store.states(group.id):
             events = tuple(world.store.history(state.id))
@@ -547,7 +552,7 @@ def join_trust(world: World, urn: int = HILDA, *, day: date = TODAY) -> None:
 
 
 def large_world(count: int) -> tuple[World, tuple[int, ...]]:
-    """Make a trust of as many schools, each with a head and a deputy; give their URNs too."""
+    """Make a trust of as many schools, with a policy that lets it do everything; give their URNs too."""
     urns = tuple(range(200_000, 200_000 + count))
     return (
         World(
@@ -558,6 +563,102 @@ def large_world(count: int) -> tuple[World, tuple[int, ...]]:
                 *(person(deputy(urn), BusinessRole.DEPUTY_HEAD_TEACHER) for urn in urns),
             ],
             sites=[SchoolSite(urn=urn, data_sharing_url=f"https://{urn}.example/") for urn in urns],
+            policies={TRUST: GENEROUS},
         ),
         urns,
     )
+
+
+class Act(Protocol):
+    """An action on behalf of whoever the side is for, under a command id."""
+
+    def __call__(
+        self, side: GroupActions, command_id: str, progress: ProgressReport | None = None, /
+    ) -> Outcomes: ...
+
+
+GENEROUS = attrs.evolve(Policy.mat(), central_approval=True, enders=frozenset({Party.GROUP}))
+"""A trust's policy under which every action can be done."""
+
+
+def _request(_world: World, urns: Sequence[int]) -> Act:
+    return lambda side, command_id, progress=None: side.request(
+        urns, level=MIS, sender=ANA, command_id=command_id, progress=progress
+    )
+
+
+def _add_recipients(world: World, urns: Sequence[int]) -> Act:
+    only_heads = {urn: [head(urn)] for urn in urns}
+    asked = world.trust().request(urns, level=MIS, recipients=only_heads, command_id="prepare").requests
+    return lambda side, command_id, progress=None: side.add_recipients(
+        asked, recipients=ALL, command_id=command_id, progress=progress
+    )
+
+
+def _remind(world: World, urns: Sequence[int]) -> Act:
+    asked = world.asked(*urns, command_id="prepare")
+    return lambda side, command_id, progress=None: side.remind(asked, command_id=command_id, progress=progress)
+
+
+def _withdraw(world: World, urns: Sequence[int]) -> Act:
+    asked = world.asked(*urns, command_id="prepare")
+    return lambda side, command_id, progress=None: side.withdraw(
+        asked, reason="Too soon – sorry.", command_id=command_id, progress=progress
+    )
+
+
+def _record_approval(_world: World, urns: Sequence[int]) -> Act:
+    return lambda side, command_id, progress=None: side.record_approval(
+        urns, level=MIS, basis="Board minute 7", command_id=command_id, progress=progress
+    )
+
+
+def imported(
+    urn: int = HILDA, level: AccessLevel = MIS, agreed_on: date = date(2024, 2, 29)
+) -> ImportAgreement:
+    """Say what is to be imported."""
+    return ImportAgreement(
+        urn=urn, level=level, agreed_on=agreed_on, approver="Mrs Ó Briain, Head", evidence="Cabinet 3"
+    )
+
+
+def _import_agreements(_world: World, urns: Sequence[int]) -> Act:
+    agreements = [imported(urn) for urn in urns]
+    return lambda side, command_id, progress=None: side.import_agreements(
+        agreements, command_id=command_id, progress=progress
+    )
+
+
+def _end(world: World, urns: Sequence[int]) -> Act:
+    world.approved(*urns, command_id="prepare")
+    world.asked(*urns, level=ACTIONS, command_id="raise")
+    return lambda side, command_id, progress=None: side.end(
+        urns, cause=EndCause.BY_GROUP, note="Agreed.", command_id=command_id, progress=progress
+    )
+
+
+def _record_visibility(world: World, urns: Sequence[int]) -> Act:
+    world.approved(*urns, command_id="prepare")
+    world.refresh(*(attrs.evolve(world.schools[urn], trusts=()) for urn in urns))
+    return lambda side, command_id, progress=None: side.record_visibility(
+        command_id=command_id, progress=progress
+    )
+
+
+BULK_ACTIONS: Mapping[str, Callable[[World, Sequence[int]], Act]] = {
+    "request": _request,
+    "add_recipients": _add_recipients,
+    "remind": _remind,
+    "withdraw": _withdraw,
+    "record_approval": _record_approval,
+    "import_agreements": _import_agreements,
+    "end": _end,
+    "record_visibility": _record_visibility,
+}
+"""Every bulk action of a group: brings schools to where it can be done, and gives the action."""
+
+
+def public_names(kind: type) -> set[str]:
+    """List the public methods and properties of a class, without its fields."""
+    fields = {one.name for one in attrs.fields(kind)} if attrs.has(kind) else set()
+    return {name for name in dir(kind) if not name.startswith("_")} - fields

@@ -16,10 +16,10 @@ from datashare.errors import InvalidValue
 
 from . import checks
 from .agreements import Agreement, AgreementId, InForce, has_lapsed
+from .instants import Instant, instant_words, london_day, to_instant
 from .institutions import Group, HiddenBecause, HiddenReason, Institution, Visibility, visibility
-from .instants import Instant, instant_words, london_day
 from .levels import AccessLevel, Capability
-from .people import Permission, Person, PersonId, permissions_of
+from .people import Permission, Person, permissions_of
 from .policy import Policy
 
 
@@ -104,7 +104,9 @@ class AccessAnswer:
     def __str__(self) -> str:
         may = "may" if self.allowed else "may not"
         reasons = " ".join(map(str, self.reasons))
-        school = f"{self.institution_name} ({self.agreement.urn})" if self.institution_name else f"URN {self.agreement.urn}"
+        school = (
+            f"{self.institution_name} ({self.agreement.urn})" if self.institution_name else f"URN {self.agreement.urn}"
+        )
         return f"{self.subject} {may} {self.capability.label} at {school}. {reasons}"
 
 
@@ -164,14 +166,17 @@ class AccessMap:
             at: The present instant, in UTC.
 
         Cost: one pass over the agreements.
+
+        Raises:
+            InvalidValue: An agreement is another group's, or the instant has no time zone.
         """
         self.group = group.id
-        self.at = at
-        self.day = london_day(at)
+        self.at = to_instant(at, "at")
+        self.day = london_day(self.at)
         self._group = group
         self._policy = policy
         self._institutions = MappingProxyType(dict(institutions))
-        self._agreements = {agreement.urn: agreement for agreement in agreements}
+        self._agreements = {self._own(agreement).urn: agreement for agreement in agreements}
         granting = {
             urn: level.capabilities
             for urn, agreement in self._agreements.items()
@@ -183,6 +188,11 @@ class AccessMap:
             for capability in Capability
             if capability is not Capability.LOG_IN_TO_SCHOOL
         }
+
+    def _own(self, agreement: Agreement) -> Agreement:
+        if agreement.group != self.group:
+            raise InvalidValue("agreements", str(agreement.id), f"agreements of {self.group}")
+        return agreement
 
     def _grants(self, agreement: Agreement) -> bool:
         seen = self._visibility(agreement.urn)
@@ -208,11 +218,12 @@ class AccessMap:
                 asked about (X3).
         """
         try:
-            if urn in self._granted[capability]:
+            if urn in self._granted[capability] and type(urn) is int:  # 100000.0 would be found too
                 return True
         except (KeyError, TypeError):
             self._refuse(capability)
-        checks.require_urn(urn)
+        if type(urn) is not int:
+            checks.require_urn(urn)
         return False
 
     def explain(self, urn: int, capability: Capability) -> AccessAnswer:
@@ -239,9 +250,10 @@ class AccessMap:
             clusters: The group's clusters that the school is in.
 
         Raises:
-            InvalidValue: The URN is none.
+            InvalidValue: The URN is none; or the clusters are one text, whose letters could pass for names.
         """
         checks.require_urn(urn)
+        checks.require_collection(clusters, "clusters")
         subject = person.name if person else "A person who is not known"
         against = self._against(person, urn, clusters)
         return self._answer(urn, Capability.LOG_IN_TO_SCHOOL, subject, against)

@@ -53,9 +53,7 @@ class Listing:
     institution: Institution = attrs.field(validator=checks.is_a(Institution, "an Institution"))
     agreement: Agreement = attrs.field(validator=checks.is_a(Agreement, "an Agreement"))
     has_school_site: bool = attrs.field(validator=checks.is_a(bool, "True or False"))
-    clusters: tuple[str, ...] = attrs.field(
-        default=(), converter=_to_sorted_names, validator=checks.each(checks.key)
-    )
+    clusters: tuple[str, ...] = attrs.field(default=(), converter=_to_sorted_names, validator=checks.each(checks.key))
     warnings: tuple[DateWarning, ...] = attrs.field(
         default=(), converter=to_tuple, validator=checks.each(checks.member(DateWarning))
     )
@@ -146,21 +144,13 @@ class Filters:
     phase: frozenset[Phase] = attrs.field(
         default=(), converter=to_frozenset, validator=checks.each(checks.member(Phase))
     )
-    cluster: frozenset[str] = attrs.field(
-        default=(), converter=to_frozenset, validator=checks.each(checks.key)
-    )
+    cluster: frozenset[str] = attrs.field(default=(), converter=to_frozenset, validator=checks.each(checks.key))
     establishment_type: frozenset[str] = attrs.field(
         default=(), converter=to_frozenset, validator=checks.each(checks.key)
     )
-    ofsted_rating: frozenset[str] = attrs.field(
-        default=(), converter=to_frozenset, validator=checks.each(checks.text)
-    )
-    local_authority: frozenset[str] = attrs.field(
-        default=(), converter=to_frozenset, validator=checks.each(checks.key)
-    )
-    tab: frozenset[Tab] = attrs.field(
-        default=(), converter=to_frozenset, validator=checks.each(checks.member(Tab))
-    )
+    ofsted_rating: frozenset[str] = attrs.field(default=(), converter=to_frozenset, validator=checks.each(checks.text))
+    local_authority: frozenset[str] = attrs.field(default=(), converter=to_frozenset, validator=checks.each(checks.key))
+    tab: frozenset[Tab] = attrs.field(default=(), converter=to_frozenset, validator=checks.each(checks.member(Tab)))
     level: frozenset[AccessLevel] = attrs.field(
         default=(), converter=to_frozenset, validator=checks.each(checks.member(AccessLevel))
     )
@@ -229,9 +219,7 @@ _SORT_KEYS: Mapping[Column, Callable[[Listing], _SortKey | None]] = MappingProxy
         Column.STATE: lambda row: _STATES[row.state],
         Column.LEVEL: lambda row: row.level.rank if row.level else None,
         Column.IN_FORCE_SINCE: lambda row: row.agreement.in_force.since if row.agreement.in_force else None,
-        Column.REQUESTED_LEVEL: lambda row: (
-            row.agreement.request.level.rank if row.agreement.request else None
-        ),
+        Column.REQUESTED_LEVEL: lambda row: row.agreement.request.level.rank if row.agreement.request else None,
         Column.REQUESTED_AT: lambda row: row.agreement.request.asked_at if row.agreement.request else None,
     }
 )
@@ -331,9 +319,7 @@ class FacetValue:
     count: int
 
 
-def facets(
-    listings: Iterable[Listing], filters: Filters = NO_FILTERS
-) -> Mapping[Facet, tuple[FacetValue, ...]]:
+def facets(listings: Iterable[Listing], filters: Filters = NO_FILTERS) -> Mapping[Facet, tuple[FacetValue, ...]]:
     """Tell what each filter offers, with counts, given the search and the other filters (B8).
 
     A filter does not narrow its own facet: each count is that of rows which `browse` would find if this value

@@ -135,13 +135,13 @@ def require_collection(value: object, what: str) -> Collection[Any]:
 
 def to_tuple(value: Iterable[Any]) -> tuple[Any, ...]:
     """Convert any collection but a text to a tuple; the field's validator looks at what is in it."""
-    return tuple(require_collection(value, "This"))
+    return tuple(require_collection(value, "Several values"))
 
 
 def to_frozenset(value: Iterable[Any]) -> frozenset[Any]:
     """Convert any collection but a text to a frozen set; the field's validator looks at what is in it."""
-    found = require_collection(value, "This")
+    found = require_collection(value, "Several values")
     try:
         return frozenset(found)
     except TypeError as exc:
-        raise InvalidValue("This", value, "a collection of plain values") from exc
+        raise InvalidValue("Several values", value, "a collection of plain values") from exc

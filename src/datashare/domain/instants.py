@@ -16,7 +16,7 @@ from datashare.errors import InvalidValue
 Instant = pendulum.DateTime
 
 
-def to_instant(value: object, what: str = "instant") -> Instant:
+def to_instant(value: object, what: str = "An instant") -> Instant:
     """Convert an aware datetime to the same instant in UTC.
 
     Args:
@@ -49,7 +49,7 @@ def to_instant(value: object, what: str = "instant") -> Instant:
     )
 
 
-def parse_instant(text: object, what: str = "instant") -> Instant:
+def parse_instant(text: object, what: str = "An instant") -> Instant:
     """Read an instant from ISO 8601 text that names its offset.
 
     Raises:
@@ -67,7 +67,7 @@ def instant_text(instant: Instant) -> str:
     return f"{instant.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
-def to_day(value: object, what: str = "day") -> date:
+def to_day(value: object, what: str = "A day") -> date:
     """Return *value* if it is a day.
 
     Raises:
@@ -81,6 +81,11 @@ def to_day(value: object, what: str = "day") -> date:
 def to_optional_day(value: object) -> date | None:
     """Return *value* if it is a day or nothing."""
     return None if value is None else to_day(value)
+
+
+def to_optional_instant(value: object) -> Instant | None:
+    """Convert *value* with `to_instant`, unless there is none."""
+    return None if value is None else to_instant(value)
 
 
 @cache

@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 import re
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 import attrs
 
@@ -37,7 +37,10 @@ class GroupKind(enum.Enum):
 
 
 _CODES = {
-    GroupKind.MULTI_ACADEMY_TRUST: (re.compile(r"[1-9][0-9]{0,6}", re.ASCII), "a GIAS group UID such as '5143'"),
+    GroupKind.MULTI_ACADEMY_TRUST: (
+        re.compile(r"[1-9][0-9]{0,6}", re.ASCII),
+        "a GIAS group UID such as '5143'",
+    ),
     GroupKind.LOCAL_AUTHORITY: (re.compile(r"[0-9]{3}", re.ASCII), "a three-digit LA code such as '870'"),
 }
 
@@ -48,7 +51,7 @@ def _require_code(kind: GroupKind, value: object, what: str) -> None:
         raise InvalidValue(what, value, words)
 
 
-@attrs.frozen(order=True)
+@attrs.frozen(order=True, cache_hash=True)
 class GroupId:
     """Who a group is: its kind and its code, since a group UID and an LA code may look alike.
 
@@ -360,9 +363,7 @@ def link_with(institution: Institution, group: GroupId) -> TrustLink | None:
     return TrustLink(la.code, la.name) if la and la.code == group.code else None
 
 
-def visibility(
-    urn: int, institution: Institution | None, *, group: Group, policy: Policy, day: date
-) -> Visibility:
+def visibility(urn: int, institution: Institution | None, *, group: Group, policy: Policy, day: date) -> Visibility:
     """Tell whether *group* sees the institution on *day*, with all reasons (V1-V10).
 
     Args:
@@ -427,6 +428,8 @@ def _status_reasons(institution: Institution, policy: Policy) -> list[HiddenReas
             return [HiddenReason(HiddenBecause.DUE_TO_OPEN, institution.open_date)]
         case EstablishmentStatus.UNKNOWN:
             return [HiddenReason(HiddenBecause.UNKNOWN_STATUS, None, institution.status_name)]
+        case _:
+            assert_never(institution.status)
 
 
 def _type_reasons(institution: Institution, policy: Policy) -> list[HiddenReason]:

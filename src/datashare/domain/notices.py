@@ -31,13 +31,14 @@ from .agreements import (
     Terms,
     VisibilityLost,
     VisibilityReturned,
+    has_lapsed,
     notice_id,
 )
 from .checks import to_tuple
-from .institutions import GroupKind
 from .instants import Instant, to_instant
+from .institutions import GroupKind
 from .levels import AccessLevel, Capability
-from .people import Person, PersonId, address_key, approvers
+from .people import Person, PersonId, address_key
 from .policy import Party
 
 
@@ -153,12 +154,12 @@ def notices_for(before: Agreement, events: Iterable[Event], facts: Facts) -> tup
 def _for_event(before: Agreement, event: Event, facts: Facts) -> list[Notice]:
     match event:
         case RequestSent() | RecipientsAdded() | ReminderSent():
-            topic = _asking(before, event)
+            topic = _asking(before, event, facts)
             return _addressed(event, topic, Party.SCHOOL, _reachable(event.recipients, facts), facts)
         case RequestApproved() | RequestDeclined():
-            return _to_both(before, event, _answering(before, event), _asked(before), facts)
+            return _to_both(before, event, _answering(before, event, facts), _asked(before), facts)
         case RequestWithdrawn():
-            topic = _closing(before, event.reason)
+            topic = _closing(before, event.reason, facts)
             return _addressed(event, topic, Party.SCHOOL, _reachable(_asked(before), facts), facts)
         case ApprovalRecorded():
             topic = _Topic(
@@ -183,7 +184,7 @@ def _asked(agreement: Agreement) -> tuple[PersonId, ...]:
 
 
 def _answerers(facts: Facts) -> tuple[PersonId, ...]:
-    return tuple(person.id for person in approvers(facts.people, policy=facts.policy, day=facts.day))
+    return tuple(facts.approvers)
 
 
 def _senders(agreement: Agreement) -> tuple[PersonId, ...]:
@@ -192,7 +193,12 @@ def _senders(agreement: Agreement) -> tuple[PersonId, ...]:
     return tuple(who for who in (open_sender, former_sender) if who)
 
 
-def _asking(before: Agreement, event: RequestSent | RecipientsAdded | ReminderSent) -> _Topic:
+def _level_before(before: Agreement, facts: Facts) -> AccessLevel | None:
+    """N5, U3: the level that the open request would raise; what has lapsed allows nothing (X2)."""
+    return None if has_lapsed(before, policy=facts.policy, day=facts.day) else before.level
+
+
+def _asking(before: Agreement, event: RequestSent | RecipientsAdded | ReminderSent, facts: Facts) -> _Topic:
     kind = NoticeKind.REMINDER if isinstance(event, ReminderSent) else NoticeKind.REQUEST
     source = event if isinstance(event, RequestSent) else before.request
     return _Topic(
@@ -200,35 +206,33 @@ def _asking(before: Agreement, event: RequestSent | RecipientsAdded | ReminderSe
         request=event.request,
         sender=source.sender if source else None,
         level=source.level if source else None,
-        level_before=before.level,  # N5, U3
+        level_before=_level_before(before, facts),
         terms=source.terms if source else None,
     )
 
 
-def _answering(before: Agreement, event: RequestApproved | RequestDeclined) -> _Topic:
+def _answering(before: Agreement, event: RequestApproved | RequestDeclined, facts: Facts) -> _Topic:
     approved = isinstance(event, RequestApproved)
     return attrs.evolve(
-        _closing(before, None if isinstance(event, RequestApproved) else event.reason),
+        _closing(before, None if isinstance(event, RequestApproved) else event.reason, facts),
         kind=NoticeKind.APPROVED if approved else NoticeKind.DECLINED,
     )
 
 
-def _closing(before: Agreement, reason: str | None) -> _Topic:
+def _closing(before: Agreement, reason: str | None, facts: Facts) -> _Topic:
     request = before.request
     return _Topic(
         kind=NoticeKind.WITHDRAWN,
         request=request.id if request else None,
         sender=request.sender if request else None,
         level=request.level if request else None,
-        level_before=before.level,
+        level_before=_level_before(before, facts),
         terms=request.terms if request else None,
         reason=reason or None,
     )
 
 
-def _to_both(
-    before: Agreement, event: Event, topic: _Topic, school: Iterable[PersonId], facts: Facts
-) -> list[Notice]:
+def _to_both(before: Agreement, event: Event, topic: _Topic, school: Iterable[PersonId], facts: Facts) -> list[Notice]:
     """A8: the sender and the school's people are told; the one who acted is not."""
     senders = _reachable(_senders(before) if isinstance(event, AgreementEnded) else _senders(before)[:1], facts)
     return [
@@ -243,9 +247,7 @@ def _reachable(people: Iterable[PersonId], facts: Facts) -> list[Person]:
     return [person for person in found if person and person.is_current(facts.day) and person.address]
 
 
-def _addressed(
-    event: Event, topic: _Topic, audience: Party, people: list[Person], facts: Facts
-) -> list[Notice]:
+def _addressed(event: Event, topic: _Topic, audience: Party, people: list[Person], facts: Facts) -> list[Notice]:
     """Make one notice for each address (P7)."""
     by_address: dict[str, list[Person]] = {}
     for person in people:
@@ -256,7 +258,6 @@ def _addressed(
 def _notice(event: Event, topic: _Topic, audience: Party, people: list[Person], facts: Facts) -> Notice:
     sender = facts.person(topic.sender)
     institution = facts.visibility.institution
-    who_can = {person.id for person in approvers(facts.people, policy=facts.policy, day=facts.day)}
     return Notice(
         id=notice_id(event.id, tuple(person.id for person in people)),
         kind=topic.kind,
@@ -266,7 +267,7 @@ def _notice(event: Event, topic: _Topic, audience: Party, people: list[Person], 
         request=topic.request,
         address=people[0].address or "",
         people=tuple(
-            Addressee(id=person.id, name=person.name, can_approve=person.id in who_can) for person in people
+            Addressee(id=person.id, name=person.name, can_approve=person.id in facts.approvers) for person in people
         ),
         created_at=event.at,
         group_kind=facts.group.id.kind,

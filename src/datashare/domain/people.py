@@ -18,8 +18,8 @@ from datashare.errors import InvalidValue
 from . import checks
 from .checks import require_collection, to_frozenset
 from .folding import folded
-from .institutions import GroupId
 from .instants import to_optional_day
+from .institutions import GroupId
 
 if TYPE_CHECKING:
     from .policy import Policy
@@ -58,7 +58,7 @@ class Permission(enum.Enum):
     __hash__ = object.__hash__
 
 
-@attrs.frozen
+@attrs.frozen(cache_hash=True)
 class PersonId:
     """Who a person is: the site, and the host's own id there as text.
 
@@ -216,7 +216,7 @@ class Person:
 
     id: PersonId = attrs.field(validator=checks.is_a(PersonId, "a PersonId"))
     name: str = attrs.field(validator=checks.text)
-    email: str | None = attrs.field(default=None, validator=attrs.validators.optional(checks.text_or_empty))
+    email: str | None = attrs.field(default=None, validator=checks.is_a((str, type(None)), "text or None"))
     roles: tuple[HeldRole, ...] = attrs.field(default=(), converter=_to_roles)
     permissions: tuple[Grant, ...] = attrs.field(default=(), converter=_to_grants)
     period: Period = attrs.field(default=ALWAYS, validator=_A_PERIOD)
@@ -267,9 +267,7 @@ def permissions_of(person: Person, *, policy: Policy, day: date) -> frozenset[Pe
     if not person.is_current(day):
         return frozenset()
     direct = {grant.permission for grant in person.permissions if grant.period.contains(day)}
-    return frozenset(direct).union(
-        *(policy.role_permissions.get(role, ()) for role in person.current_roles(day))
-    )
+    return frozenset(direct).union(*(policy.role_permissions.get(role, ()) for role in person.current_roles(day)))
 
 
 def holds(person: Person | None, permission: Permission, *, policy: Policy, day: date) -> bool:

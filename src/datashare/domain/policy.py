@@ -90,7 +90,7 @@ class Policy:
         requestable_levels: What may be asked for (L3).
         labels: How levels are worded; what is not named keeps `AccessLevel.label` (L3).
         include_proposed_to_close: Whether *Open, but proposed to close* is listed (V3).
-        establishment_types: The ``TypeOfEstablishment (code)``\\ s listed; `None` for all (V6).
+        establishment_types: Codes of ``TypeOfEstablishment`` that are listed; `None` for all (V6).
         eligible_roles: Roles whose holders may be asked, as keys (P4).
         role_permissions: What holders of a role may do at their site (P2).
         readers: Permissions of which one suffices to read tabs, recipients and history (P12).
@@ -174,4 +174,4 @@ class Policy:
 
     def label(self, level: AccessLevel) -> str:
         """Word *level* for this kind of group (L3)."""
-        return self.labels.get(level, level.label)
+        return self.labels.get(level) or checks.require_member(level, AccessLevel, "level").label

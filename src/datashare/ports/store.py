@@ -10,8 +10,8 @@ from typing import Protocol
 import attrs
 
 from datashare.domain.agreements import Agreement, AgreementId, Caution, Event, RequestId
-from datashare.domain.institutions import GroupId
 from datashare.domain.instants import Instant
+from datashare.domain.institutions import GroupId
 from datashare.domain.notices import Notice
 
 

@@ -15,6 +15,7 @@ from datashare.domain.agreements import (
     Decided,
     Event,
     Facts,
+    ImportAgreement,
     Reason,
     Refusal,
     RefusalCode,
@@ -28,7 +29,7 @@ from datashare.domain.agreements import (
 )
 from datashare.domain.notices import notices_for
 from datashare.domain.people import PersonId
-from datashare.errors import NotPermitted, Refused
+from datashare.errors import InvalidValue, NotPermitted, Refused
 from datashare.ports import Change, KeptOutcome, Progress, ProgressReport, Stage
 
 from .host import Host, Scope, present
@@ -38,9 +39,7 @@ ROUNDS = 4
 """A school is decided once, and again at most three times when others changed it in between (design: ports)."""
 
 
-def run(
-    host: Host, batch: Batch, *, preview: bool = False, progress: ProgressReport | None = None
-) -> Outcomes:
+def run(host: Host, batch: Batch, *, preview: bool = False, progress: ProgressReport | None = None) -> Outcomes:
     """Carry *batch* out; as a preview, tell what it would do and do nothing (K1-K6).
 
     Cost: a constant number of port calls, whatever the number of schools; the same again for each round in which
@@ -48,18 +47,20 @@ def run(
 
     Raises:
         Refused: The action is refused as a whole, before anything happened (R1, K2).
+        InvalidValue: An agreement to import is from a day to come.
         UnknownGroup: The register does not know the group.
         StoreError: The store could not do its work.
     """
     scope = _admit(host, batch)
-    action = _Action(host, batch, preview, progress or (lambda _progress: None))
+    action = _Action(host, batch, preview, progress or (lambda _progress: None), _Asked.of(batch))
     outcomes: dict[Command, Outcome] = {}
     waiting = batch.commands
     for number in range(ROUNDS):
         if not waiting:
             break
         fresh = attrs.evolve(scope, now=host.now()) if number else scope
-        outcomes |= action.round(fresh, waiting)
+        some_done = any(isinstance(outcome, Done) for outcome in outcomes.values())
+        outcomes |= action.round(fresh, waiting, some_done=some_done)
         waiting = tuple(command for command in waiting if _lost(outcomes[command]))
     return Outcomes(outcomes[command] for command in batch.commands)
 
@@ -74,13 +75,41 @@ def _admit(host: Host, batch: Batch) -> Scope:
     named = {command.sender for command in batch.commands if isinstance(command, RequestAccess)}
     who = named | ({batch.actor} if isinstance(batch.actor, PersonId) else set())
     people = host.people.people(who)
-    scope = Scope(
-        now=now, actor=batch.actor, command_id=batch.command_id, group=group, policy=policy, people=people
-    )
+    scope = Scope(now=now, actor=batch.actor, command_id=batch.command_id, group=group, policy=policy, people=people)
     reasons = refusals_as_a_whole(batch, group=group, people=people, policy=policy, day=scope.day)
     if reasons:
         raise (NotPermitted if reasons[0].code is RefusalCode.NOT_PERMITTED else Refused)(reasons)
+    for command in batch.commands:
+        if isinstance(command, ImportAgreement) and command.agreed_on > scope.day:
+            raise InvalidValue("ImportAgreement.agreed_on", command.agreed_on, "no later than today")
     return scope
+
+
+@attrs.frozen
+class _Asked:
+    """What the whole action asks: which schools, which requests, and the digests of its commands."""
+
+    prints: Mapping[Command, tuple[str, str]]
+    own: Mapping[tuple[AgreementId, RequestId | None], str]
+
+    @classmethod
+    def of(cls, batch: Batch) -> _Asked:
+        prints = {command: fingerprint(batch.actor, command) for command in batch.commands}
+        targets = {command: (batch.agreement_of(command), request_of(command)) for command in batch.commands}
+        return cls(prints, {targets[command]: digest for command, (_, digest) in prints.items()})
+
+    def differs_from(self, kept: Iterable[KeptOutcome]) -> bool:
+        """Tell whether the command id was used for something else in the group (K4)."""
+        shared = {digest for digest, _ in self.prints.values()}
+        agreements = {agreement for agreement, _ in self.own}
+        return any(self._differs(one, shared, agreements) for one in kept)
+
+    def _differs(self, kept: KeptOutcome, shared: set[str], agreements: set[AgreementId]) -> bool:
+        target = (kept.agreement, kept.request)
+        if target in self.own:
+            return self.own[target] != kept.own_digest
+        # A school keeps one outcome under a command id, so another request of it cannot be meant.
+        return kept.agreement in agreements or kept.shared_digest not in shared
 
 
 @attrs.frozen
@@ -91,68 +120,53 @@ class _Action:
     batch: Batch
     preview: bool
     report: ProgressReport
+    asked: _Asked
 
-    def round(self, scope: Scope, commands: tuple[Command, ...]) -> dict[Command, Outcome]:
+    def round(self, scope: Scope, commands: tuple[Command, ...], *, some_done: bool) -> dict[Command, Outcome]:
         """Decide *commands* on fresh facts and save what they do."""
         wanted = {command: self.batch.agreement_of(command) for command in commands}
         loaded = self.host.store.load(set(wanted.values()), command_id=self.batch.command_id)
         agreements = present(loaded.agreements, wanted.values())
         facts = self.host.gather(scope, agreements.values())
-        kept = _Kept.of(loaded.kept)
-        prints = {command: fingerprint(self.batch.actor, command) for command in commands}
-        if kept.by_another_command(prints, wanted):
-            raise Refused([Reason(code=RefusalCode.COMMAND_ID_REUSED)])
+        if self.asked.differs_from(loaded.kept):
+            return self._reused(commands, some_done=some_done)
+        kept = {(one.agreement, one.request): one for one in loaded.kept}
         outcomes: dict[Command, Outcome] = {}
         changes: dict[Command, Change] = {}
         for done, command in enumerate(commands, start=1):
             agreement = agreements[wanted[command]]
-            repeated = kept.by_target.get((agreement.id, request_of(command)))
+            repeated = kept.get((agreement.id, request_of(command)))
             if repeated:
                 outcomes[command] = _replay(repeated, agreement)
             else:
                 outcome = _decided(agreement, command, facts[agreement.urn])
                 outcomes[command] = outcome
                 if isinstance(outcome, Done) and outcome.events:
-                    changes[command] = _change(agreement, outcome, command, prints[command])
+                    changes[command] = _change(agreement, outcome, command, self.asked.prints[command])
             self.report(Progress(stage=Stage.DECIDED, done=done, total=len(commands)))
         return self._saved(outcomes, changes)
 
-    def _saved(
-        self, outcomes: dict[Command, Outcome], changes: dict[Command, Change]
-    ) -> dict[Command, Outcome]:
+    def _reused(self, commands: tuple[Command, ...], *, some_done: bool) -> dict[Command, Outcome]:
+        """Refuse the whole action (R1); but what it did before another one used its id is not hidden."""
+        reused = Reason(code=RefusalCode.COMMAND_ID_REUSED)
+        if not some_done:
+            raise Refused([reused])
+        return {command: self._not_done(command, reused) for command in commands}
+
+    def _not_done(self, command: Command, reason: Reason) -> NotDone:
+        agreement = self.batch.agreement_of(command)
+        return NotDone(agreement=agreement, request=request_of(command), reasons=(reason,))
+
+    def _saved(self, outcomes: dict[Command, Outcome], changes: dict[Command, Change]) -> dict[Command, Outcome]:
         if self.preview or not changes:
             return outcomes
         losers = self.host.store.append(tuple(changes.values()))
         self.report(Progress(stage=Stage.SAVED, done=len(changes) - len(losers), total=len(outcomes)))
         conflict = Reason(code=RefusalCode.CONFLICT)
         lost = {
-            command: NotDone(agreement=change.id, request=request_of(command), reasons=(conflict,))
-            for command, change in changes.items()
-            if change.id in losers
+            command: self._not_done(command, conflict) for command, change in changes.items() if change.id in losers
         }
         return {**outcomes, **lost}
-
-
-@attrs.frozen
-class _Kept:
-    """The outcomes kept under the command id of this action."""
-
-    by_target: Mapping[tuple[AgreementId, RequestId | None], KeptOutcome]
-
-    @classmethod
-    def of(cls, outcomes: Iterable[KeptOutcome]) -> _Kept:
-        return cls({(one.agreement, one.request): one for one in outcomes})
-
-    def by_another_command(
-        self, prints: Mapping[Command, tuple[str, str]], wanted: Mapping[Command, AgreementId]
-    ) -> bool:
-        """Tell whether the command id was used for something else in the group (K4)."""
-        own = {(wanted[command], request_of(command)): digest for command, (_, digest) in prints.items()}
-        shared = {digest for digest, _ in prints.values()}
-        return any(
-            own[target] != outcome.own_digest if target in own else outcome.shared_digest not in shared
-            for target, outcome in self.by_target.items()
-        )
 
 
 def _replay(kept: KeptOutcome, agreement: Agreement) -> Done:

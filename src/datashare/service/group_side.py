@@ -22,9 +22,9 @@ from datashare.domain.agreements import (
     ImportAgreement,
     Named,
     Reason,
+    Recipients,
     RecordApproval,
     RecordVisibility,
-    Recipients,
     RefusalCode,
     Remind,
     RequestAccess,
@@ -44,10 +44,24 @@ from datashare.domain.browsing import (
     facets,
     paged,
 )
-from datashare.domain.institutions import Group, GroupId, Phase, Visibility, date_warnings, visible_institutions
-from datashare.domain.instants import london_day
+from datashare.domain.instants import london_day, to_optional_day
+from datashare.domain.institutions import (
+    Group,
+    GroupId,
+    Phase,
+    Visibility,
+    date_warnings,
+    visible_institutions,
+)
 from datashare.domain.levels import AccessLevel
-from datashare.domain.people import Person, PersonId, SuggestedRecipient, approvers, suggested_recipients
+from datashare.domain.people import (
+    Permission,
+    Person,
+    PersonId,
+    SuggestedRecipient,
+    approvers,
+    suggested_recipients,
+)
 from datashare.domain.policy import Policy
 from datashare.errors import InvalidValue, Refused
 from datashare.ports import ProgressReport
@@ -104,8 +118,7 @@ class GroupActions:
         if not isinstance(writer, PersonId):
             raise InvalidValue("sender", writer, "a PersonId, since a system cannot be a sender")
         commands = [
-            RequestAccess(urn=urn, level=level, sender=writer, recipients=chosen(urn), terms=terms)
-            for urn in schools
+            RequestAccess(urn=urn, level=level, sender=writer, recipients=chosen(urn), terms=terms) for urn in schools
         ]
         return self._run(command_id, commands, progress)
 
@@ -165,12 +178,9 @@ class GroupActions:
     ) -> Outcomes:
         """Import agreements made before this library, where there is no history yet; no notices (A10)."""
         commands = tuple(checks.require_collection(agreements, "agreements"))
-        today = london_day(self._host.now())
         for command in commands:
             if not isinstance(command, ImportAgreement):
                 raise InvalidValue("agreements", command, "ImportAgreements")
-            if command.agreed_on > today:
-                raise InvalidValue("ImportAgreement.agreed_on", command.agreed_on, "no later than today")
         return self._run(command_id, commands, progress)
 
     def end(
@@ -202,7 +212,8 @@ class GroupActions:
             register_day: The register's day, where the directory of institutions does not tell it.
             progress: As for the other actions.
         """
-        day = register_day or self._host.institutions.register_day()
+        self._require_register_permission()
+        day = to_optional_day(register_day) or self._host.institutions.register_day()
         standing = (agreement for agreement in self._host.store.states(self.group) if agreement.stands)
         commands = [RecordVisibility(urn=agreement.urn, register_day=day) for agreement in standing]
         outcomes = self._run(command_id, commands, progress)
@@ -210,9 +221,14 @@ class GroupActions:
             self._host.store.note_register(self.group, day)
         return outcomes
 
-    def _run(
-        self, command_id: str, commands: Iterable[Command], progress: ProgressReport | None
-    ) -> Outcomes:
+    def _require_register_permission(self) -> None:
+        """Refuse who may not apply a register, since one is noted even where no agreement stands (K2)."""
+        if isinstance(self.actor, PersonId):
+            policy, person = self._host.policy(self.group), self._host.person(self.actor)
+            wanted, day = (Permission.APPLY_REGISTER,), london_day(self._host.now())
+            require_any(person, wanted, who=self.actor, site=self.group, policy=policy, day=day)
+
+    def _run(self, command_id: str, commands: Iterable[Command], progress: ProgressReport | None) -> Outcomes:
         batch = Batch(group=self.group, actor=self.actor, command_id=command_id, commands=commands)
         return run(self._host, batch, preview=self._preview, progress=progress)
 
@@ -328,7 +344,7 @@ class GroupSide(GroupActions):
 
     def facets(self, filters: Filters | None = None) -> Mapping[Facet, tuple[FacetValue, ...]]:
         """Give the values that each filter offers, with counts, given the other filters (B8)."""
-        return facets(self._listings(), filters or Filters())
+        return facets(self._listings(), Filters() if filters is None else filters)
 
     def details(self, urn: int) -> Listing:
         """Give one school's row (B1).
@@ -354,9 +370,7 @@ class GroupSide(GroupActions):
         standing = [one for one in self._host.store.states(self.group) if one.stands]
         seen = self._host.see(view.group, view.policy, (one.urn for one in standing), view.day)
         return tuple(
-            HiddenAgreement(agreement=one, visibility=seen[one.urn])
-            for one in standing
-            if not seen[one.urn].visible
+            HiddenAgreement(agreement=one, visibility=seen[one.urn]) for one in standing if not seen[one.urn].visible
         )
 
     def recipients(self, urns: Iterable[int]) -> tuple[SchoolRecipients, ...]:
@@ -451,7 +465,8 @@ def _for_each(recipients: Chosen, urns: Collection[int]) -> Callable[[int], Reci
     """Give the choice of recipients for each school (Q10)."""
     if not isinstance(recipients, Mapping):
         return lambda _urn: recipients
-    strangers = [urn for urn in recipients if urn not in urns]
+    known = frozenset(urns)
+    strangers = [urn for urn in recipients if urn not in known]
     if strangers:
         raise InvalidValue("recipients", strangers[0], "people of schools that are among those named")
     return lambda urn: Named(recipients.get(urn, ()))

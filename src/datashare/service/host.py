@@ -15,8 +15,8 @@ from datashare.domain.agreements import (
     Reason,
     RefusalCode,
 )
-from datashare.domain.institutions import Group, GroupId, Visibility, visibility
 from datashare.domain.instants import Instant, london_day, to_instant
+from datashare.domain.institutions import Group, GroupId, Visibility, visibility
 from datashare.domain.people import Permission, Person, PersonId, holds
 from datashare.domain.policy import Policy
 from datashare.errors import InvalidValue, NotPermitted, UnknownGroup
@@ -91,9 +91,7 @@ class Host:
         """Tell of each institution whether *group* sees it, with all reasons."""
         wanted = tuple(urns)
         found = self.institutions.institutions(wanted)
-        return {
-            urn: visibility(urn, found.get(urn), group=group, policy=policy, day=day) for urn in wanted
-        }
+        return {urn: visibility(urn, found.get(urn), group=group, policy=policy, day=day) for urn in wanted}
 
 
 @attrs.frozen(kw_only=True, slots=False)

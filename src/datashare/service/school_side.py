@@ -7,11 +7,9 @@ import uuid
 import attrs
 
 from datashare.codec import fingerprint
-from datashare.domain import checks
 from datashare.domain.agreements import (
     Actor,
     Agreement,
-    AgreementId,
     Approve,
     Batch,
     Command,
@@ -22,8 +20,8 @@ from datashare.domain.agreements import (
     RequestId,
     has_lapsed,
 )
-from datashare.domain.institutions import Group, GroupId, Visibility
 from datashare.domain.instants import london_day
+from datashare.domain.institutions import Group, GroupId, Visibility
 from datashare.domain.levels import Capability
 from datashare.domain.people import Permission, holds
 from datashare.domain.policy import Policy
@@ -83,17 +81,13 @@ class SchoolSide:
         linked = found.groups if found else frozenset()
         policies = {group: self._host.policy(group) for group in {*agreements, *linked}}
         allowed = self._groups_shown(policies)
-        return tuple(
-            self._entry(agreements[group], policies[group]) for group in agreements if group in allowed
-        )
+        return tuple(self._entry(agreements[group], policies[group]) for group in agreements if group in allowed)
 
     def _groups_shown(self, policies: dict[GroupId, Policy]) -> set[GroupId]:
         """Find the groups whose requests the actor may see; policies may differ in who may (P2)."""
         person, day = self._host.person(self.actor), london_day(self._host.now())
         permission = Permission.ADMINISTER_DATA_SHARING_REQUEST
-        shown = {
-            group for group, policy in policies.items() if holds(person, permission, policy=policy, day=day)
-        }
+        shown = {group for group, policy in policies.items() if holds(person, permission, policy=policy, day=day)}
         if person is None or person.id.site != self.urn or not shown:
             raise not_permitted(f"{self.actor} does not hold {permission.value} at school {self.urn}")
         return shown
@@ -114,9 +108,7 @@ class SchoolSide:
             history=tuple(self._host.store.history(agreement.id)),
         )
 
-    def approve(
-        self, request: RequestId, *, terms_version: str | None = None, command_id: str | None = None
-    ) -> Done:
+    def approve(self, request: RequestId, *, terms_version: str | None = None, command_id: str | None = None) -> Done:
         """Accept an open request; the level is in force at once (A1, A4-A7).
 
         Pressed twice by the same person, it is recorded once and answered twice.
@@ -153,7 +145,8 @@ class SchoolSide:
     def _answer(self, command: Approve | Decline, command_id: str | None) -> Done:
         if command.urn != self.urn:
             raise InvalidValue("request", str(command.request), f"a request to school {self.urn}")
-        return self._carry_out(command.request.agreement.group, command, command_id or self._derived_id(command))
+        chosen = self._derived_id(command) if command_id is None else command_id
+        return self._carry_out(command.request.agreement.group, command, chosen)
 
     def _derived_id(self, command: Command) -> str:
         return str(uuid.uuid5(_IDS, fingerprint(self.actor, command)[1]))

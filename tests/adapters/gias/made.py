@@ -104,6 +104,4 @@ def only(register: Register) -> BadRow:
 
 def named(cells: Mapping[str, str]) -> dict[str, str]:
     """Turn Python names into columns: ``LA_code`` is ``LA (code)``."""
-    return {
-        column.replace("_code", " (code)").replace("_name", " (name)"): value for column, value in cells.items()
-    }
+    return {column.replace("_code", " (code)").replace("_name", " (name)"): value for column, value in cells.items()}

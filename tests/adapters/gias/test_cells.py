@@ -33,7 +33,12 @@ def test_statuses_beyond_the_published_four_are_unknown(code: str) -> None:
     [
         ("1", "Open", EstablishmentStatus.OPEN, "Open"),
         ("2", "", EstablishmentStatus.CLOSED, "Closed"),
-        ("3.0", "open, but proposed to close", EstablishmentStatus.OPEN_PROPOSED_TO_CLOSE, "open, but proposed to close"),
+        (
+            "3.0",
+            "open, but proposed to close",
+            EstablishmentStatus.OPEN_PROPOSED_TO_CLOSE,
+            "open, but proposed to close",
+        ),
         ("04", "", EstablishmentStatus.PROPOSED_TO_OPEN, "Proposed to open"),
     ],
     ids=["published", "unnamed", "decimal", "padded"],
@@ -156,9 +161,7 @@ def test_days_that_could_be_wrong_are_refused(column: str, text: str) -> None:
         ({"Federations_code": "17483", "Federations_name": "F"}, "federations", (Coded("17483", "F"),)),
     ],
 )
-def test_what_saving_again_changes_is_understood(
-    cells: dict[str, str], attribute: str, expected: object
-) -> None:
+def test_what_saving_again_changes_is_understood(cells: dict[str, str], attribute: str, expected: object) -> None:
     """Lost leading zeros, decimals in whole numbers, words for nothing, and joined values are read."""
     assert expected == getattr(made.school(**cells), attribute)
 

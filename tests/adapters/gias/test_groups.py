@@ -46,7 +46,9 @@ def test_trusts_link_where_the_establishment_file_has_no_codes(code: str, name: 
 
     assert expected == linked(row)
     if name:
-        assert expected == linked(made.without(row, "Group Type (code)") if not code else made.without(row, "Group Type"))
+        assert expected == linked(
+            made.without(row, "Group Type (code)") if not code else made.without(row, "Group Type")
+        )
 
 
 @pytest.mark.rule("V1")
@@ -189,9 +191,7 @@ def test_a_group_link_is_read_whole() -> None:
     (link,) = read_group_links(made.download(made.GROUP_LINK))
 
     assert (
-        GroupLink(
-            urn=100000, uid="5143", name="UNITED LEARNING TRUST", is_trust=True, joined_on=date(2012, 9, 1)
-        )
+        GroupLink(urn=100000, uid="5143", name="UNITED LEARNING TRUST", is_trust=True, joined_on=date(2012, 9, 1))
         == link
     )
 
@@ -239,9 +239,7 @@ def test_a_group_needs_a_name_and_a_status(cells: dict[str, str], column: str) -
     assert column == raised.value.column
 
 
-@pytest.mark.parametrize(
-    ("cells", "column"), [({"URN": "x"}, "URN"), ({"Joined date": "soon"}, "Joined date")]
-)
+@pytest.mark.parametrize(("cells", "column"), [({"URN": "x"}, "URN"), ({"Joined date": "soon"}, "Joined date")])
 def test_bad_cells_of_group_links_are_refused(cells: dict[str, str], column: str) -> None:
     """A link without a URN or with a day that is none makes a bad row."""
     with pytest.raises(BadRow) as raised:
@@ -287,7 +285,8 @@ def test_the_group_file_names_a_group_first_then_the_links_then_the_schools() ->
         made.SCHOOL,
         made.SCHOOL | {"URN": "100001", "Trusts (code)": "4320", "Trusts (name)": "From a link"},
         made.SCHOOL | {"URN": "100002", "Trusts (code)": "2053", "Trusts (name)": "From a school"},
-        made.SCHOOL | {"URN": "100003", "Trusts (code)": "2974", "Trusts (name)": "", "LA (code)": "201", "LA (name)": ""},
+        made.SCHOOL
+        | {"URN": "100003", "Trusts (code)": "2974", "Trusts (name)": "", "LA (code)": "201", "LA (name)": ""},
         made.SCHOOL | {"URN": "100004", "Trusts (code)": "", "LA (code)": "000", "LA (name)": "Does not apply"},
     )
     closed = {"Group Status (code)": "CLOSED", "Group Status": "Closed"}

@@ -25,17 +25,15 @@ from . import made
 DAY = date(2025, 7, 18)
 
 # Group UID and the number of its open schools, for every trust that is complete in the sample.
-TRUSTS = dict(
-    pair.split(":")
-    for pair in """
-    5143:92 4320:62 2053:57 4474:57 3320:55 4076:54 16035:47 2974:38 4100:14 17570:14 17559:13 5622:11 3931:10
-    5188:10 3185:9 16042:9 16078:9 16309:9 16402:8 16520:8 16738:6 3431:5 15776:5 4579:4 16161:4 1064:3 2082:3
-    4048:3 4837:3 16630:3 17337:3 1520:2 1924:2 16110:2 16245:2 16319:2 16817:2 1651:1 2056:1 2750:1 2772:1 2875:1
-    3026:1 3171:1 3210:1 3287:1 3472:1 3476:1 3672:1 3763:1 3945:1 3947:1 4650:1 4674:1 4701:1 4870:1 5126:1 5239:1
-    5288:1 5301:1 5327:1 15899:1 16255:1 16496:1 16544:1 16607:1 16691:1 16770:1 16785:1 16921:1 17086:1 17690:1
-    17841:1 2347:0 2593:0 2600:0 2968:0 3281:0 3338:0 3556:0 3839:0 3867:0 3946:0 3961:0 4250:0 4843:0 4916:0
-    """.split()
-)
+TRUSTS_WITH_COUNTS = """
+5143:92 4320:62 2053:57 4474:57 3320:55 4076:54 16035:47 2974:38 4100:14 17570:14 17559:13 5622:11 3931:10
+5188:10 3185:9 16042:9 16078:9 16309:9 16402:8 16520:8 16738:6 3431:5 15776:5 4579:4 16161:4 1064:3 2082:3
+4048:3 4837:3 16630:3 17337:3 1520:2 1924:2 16110:2 16245:2 16319:2 16817:2 1651:1 2056:1 2750:1 2772:1 2875:1
+3026:1 3171:1 3210:1 3287:1 3472:1 3476:1 3672:1 3763:1 3945:1 3947:1 4650:1 4674:1 4701:1 4870:1 5126:1 5239:1
+5288:1 5301:1 5327:1 15899:1 16255:1 16496:1 16544:1 16607:1 16691:1 16770:1 16785:1 16921:1 17086:1 17690:1
+17841:1 2347:0 2593:0 2600:0 2968:0 3281:0 3338:0 3556:0 3839:0 3867:0 3946:0 3961:0 4250:0 4843:0 4916:0
+"""
+TRUSTS = dict(pair.split(":") for pair in TRUSTS_WITH_COUNTS.split())
 AUTHORITIES = {"201": 9, "420": 1, "805": 43, "857": 27, "870": 73}
 
 
@@ -92,9 +90,7 @@ def test_no_row_of_the_sample_is_bad(register: Register) -> None:
     assert (2311, 2311, 0) == (len(register.institutions), register.rows, register.problem_count)
 
 
-def test_what_is_read_is_what_was_published(
-    register: Register, published: dict[str, dict[str, str]]
-) -> None:
+def test_what_is_read_is_what_was_published(register: Register, published: dict[str, dict[str, str]]) -> None:
     """Each cell of each real row arrives as it was published."""
     for urn, row in published.items():
         found = register.institutions[int(urn)]
@@ -136,9 +132,7 @@ def test_joined_federations_are_taken_apart(register: Register) -> None:
 
 
 @pytest.mark.rule("V1")
-def test_a_foundation_trust_links_its_schools(
-    register: Register, published: dict[str, dict[str, str]]
-) -> None:
+def test_a_foundation_trust_links_its_schools(register: Register, published: dict[str, dict[str, str]]) -> None:
     """A maintained school that a foundation trust supports, flag 1, is linked by the trust's code."""
     assert ("Brent Knoll School", "1") == (
         register.institutions[100760].name,
@@ -162,9 +156,7 @@ def test_oasis_restore_is_linked_by_its_code_though_its_flag_says_no_trust(
 def test_a_closed_school_keeps_its_trust_and_is_hidden(register: Register) -> None:
     """A closed row with a trust code is linked, so that being closed is the only reason that hides it."""
     closed = [
-        found
-        for found in register.institutions.values()
-        if found.trusts and found.status is EstablishmentStatus.CLOSED
+        found for found in register.institutions.values() if found.trusts and found.status is EstablishmentStatus.CLOSED
     ]
 
     assert 100188 in {found.urn for found in closed}
@@ -217,9 +209,7 @@ def test_apostrophes_that_were_saved_as_control_characters_are_repaired(register
 
     for uid in ("3672", "4701"):
         assert register.groups[GroupId.mat(uid)].name == saved_again.groups[GroupId.mat(uid)].name
-    assert {"LADY HAWKINS’ SCHOOL"} == {
-        link.name for link in read_group_links(made.GROUP_LINKS) if link.uid == "3672"
-    }
+    assert {"LADY HAWKINS’ SCHOOL"} == {link.name for link in read_group_links(made.GROUP_LINKS) if link.uid == "3672"}
 
 
 @pytest.mark.rule("V1")
@@ -249,7 +239,9 @@ def test_every_authority_is_a_group_but_none_at_all(register: Register) -> None:
     """LA code 000 means "Does not apply", and is no group."""
     assert "Isles Of Scilly" == register.groups[GroupId.local_authority("420")].name
     assert GroupId.local_authority("000") not in register.groups
-    assert 52 == sum(found.local_authority == Coded("000", "Does not apply") for found in register.institutions.values())
+    assert 52 == sum(
+        found.local_authority == Coded("000", "Does not apply") for found in register.institutions.values()
+    )
 
 
 def test_successors_are_read_from_both_sides_once() -> None:

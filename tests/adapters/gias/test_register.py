@@ -74,7 +74,11 @@ def test_the_caller_may_tell_the_day(tmp_path: Path) -> None:
 @pytest.mark.parametrize("keep", [None, lambda _school: True], ids=["all", "chosen"])
 def test_a_urn_that_comes_twice_is_passed_over_or_refused(keep: None) -> None:
     """The same again is passed over; other data under the same URN is a bad row, and the first is kept."""
-    rows = made.download(made.SCHOOL, made.SCHOOL, made.SCHOOL | {"EstablishmentStatus (code)": "2", "EstablishmentStatus (name)": "Closed"})
+    rows = made.download(
+        made.SCHOOL,
+        made.SCHOOL,
+        made.SCHOOL | {"EstablishmentStatus (code)": "2", "EstablishmentStatus (name)": "Closed"},
+    )
     register = read_register(rows, keep=keep)
     problem = made.only(register)
 

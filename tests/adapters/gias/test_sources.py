@@ -8,6 +8,7 @@ import os
 import struct
 import zipfile
 from pathlib import Path
+from threading import Thread
 from typing import IO, Any, cast
 
 import pytest
@@ -62,7 +63,7 @@ def test_the_encoding_is_settled_by_the_whole_file() -> None:
 def test_letters_cut_by_the_end_of_a_piece_are_whole(cut: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A letter or a control character of two bytes that two pieces share is one, whatever the size of a piece."""
     monkeypatch.setattr(sources, "PIECE", 64 + cut)
-    text = "URN,EstablishmentName,EstablishmentStatus (code)\n100000,\"" + "é\u0092\n" * 40 + "\",1\n"
+    text = 'URN,EstablishmentName,EstablishmentStatus (code)\n100000,"' + "é\u0092\n" * 40 + '",1\n'
 
     (name,) = names(read_register(io.BytesIO(text.encode())))
     assert ("é’\n" * 40).strip() == name
@@ -225,23 +226,25 @@ def test_a_path_that_no_system_has_is_told() -> None:
         read_register("a\0b.csv")
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
-def test_a_pipe_is_read(tmp_path: Path) -> None:
+def test_a_pipe_is_read() -> None:
     """What cannot be read twice is copied first."""
     reading, writing = os.pipe()
     os.write(writing, TEXT.encode())
     os.close(writing)
     with os.fdopen(reading, "rb") as pipe:
         assert [made.school()] == list(read_establishments(pipe))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+def test_a_path_that_leads_to_a_pipe_is_read(tmp_path: Path) -> None:
+    """A shell's `<(unzip -p …)` is a path that can be read only once."""
     path = tmp_path / "pipe"
     os.mkfifo(path)
-    keep_open = os.open(path, os.O_RDWR)
-    os.write(keep_open, TEXT.encode())
-    # A reader of its own end sees the end of the file once no writer is left.
-    file = path.open("rb")
-    os.close(keep_open)
-    with file:
-        assert [made.school()] == list(read_establishments(file))
+    writer = Thread(target=path.write_bytes, args=(TEXT.encode(),))
+    writer.start()
+
+    assert [made.school()] == list(read_establishments(path))
+    writer.join()
 
 
 def test_an_open_file_is_read_from_where_it_stands_and_left_open() -> None:

@@ -54,9 +54,7 @@ def test_all_missing_columns_are_named() -> None:
 
 def test_an_unnamed_first_column_is_passed_over() -> None:
     """A row number that some program put in front does not matter."""
-    file = io.BytesIO(
-        b",URN,EstablishmentName,EstablishmentStatus (code),\n0,100000,A,1,\n1,100001,B,1,\n"
-    )
+    file = io.BytesIO(b",URN,EstablishmentName,EstablishmentStatus (code),\n0,100000,A,1,\n1,100001,B,1,\n")
 
     assert [100000, 100001] == [found.urn for found in read_establishments(file)]
 
@@ -106,12 +104,16 @@ def test_rows_of_another_length_are_refused(row: bytes, fields: int) -> None:
 
     assert [100000, 100002] == list(register.institutions)
     assert (3, "", f"has {fields} fields where 3 are expected") == (problem.line, problem.column, problem.why)
-    assert f"the file handed in, line 3: the row has {fields} fields where 3 are expected." == str(problem)
+    assert str(problem).startswith(f"the file handed in, line 3: the row has {fields} fields where 3 are expected.")
 
 
 def test_a_last_column_that_no_row_has_is_lacking_throughout_or_not_at_all() -> None:
     """Where the first row lacks HasSharedHT all do; a row that has it then is a bad row, and the other way about."""
-    header, short, full = ([*made.GROUP_LINK, "HasSharedHT"], [*made.GROUP_LINK.values()], [*made.GROUP_LINK.values(), "x"])
+    header, short, full = (
+        [*made.GROUP_LINK, "HasSharedHT"],
+        [*made.GROUP_LINK.values()],
+        [*made.GROUP_LINK.values(), "x"],
+    )
     for rows, line in (([header, short, short, full], 4), ([header, full, short, full], 3)):
         problems: list[BadRow] = []
         file = io.BytesIO(made.lines(rows).encode())
@@ -215,9 +217,7 @@ def test_reading_tells_how_far_it_has_come() -> None:
     told: list[ReadingProgress] = []
     read_register(made.ESTABLISHMENTS, groups=made.GROUPS, progress=told.append)
 
-    by_file = {
-        str(path): [one for one in told if one.file == str(path)] for path in (made.GROUPS, made.ESTABLISHMENTS)
-    }
+    by_file = {str(path): [one for one in told if one.file == str(path)] for path in (made.GROUPS, made.ESTABLISHMENTS)}
     assert [[0, 318], [0, 1000, 2000, 2311]] == [[one.rows for one in ones] for ones in by_file.values()]
     assert told == [one for ones in by_file.values() for one in ones]
     for ones in by_file.values():

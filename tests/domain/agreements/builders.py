@@ -1,4 +1,4 @@
-"""Builds what the tests of the agreements need: people, facts, commands, and agreements folded from events."""
+"""Builds what the tests of agreements need: people, facts, commands, and agreements folded from events."""
 
 import copy
 from collections.abc import Iterable, Mapping
@@ -42,6 +42,7 @@ from datashare.domain.agreements import (
     fold,
 )
 from datashare.domain.agreements.transitions import CommandType
+from datashare.domain.instants import Instant, london_day
 from datashare.domain.institutions import (
     EstablishmentStatus,
     Group,
@@ -52,7 +53,6 @@ from datashare.domain.institutions import (
     TrustLink,
     Visibility,
 )
-from datashare.domain.instants import Instant, london_day
 from datashare.domain.levels import AccessLevel
 from datashare.domain.people import BusinessRole, Grant, HeldRole, Permission, Person, PersonId, SchoolSite
 from datashare.domain.policy import Policy

@@ -211,9 +211,7 @@ def test_actor_answers_only_for_their_own_school(kind: CommandType, actor: Perso
     """Somebody of the group or of another school may not answer for this one."""
     people = {**EVERYBODY, actor: person(actor, "head_teacher", permissions=list(Permission))}
 
-    assert [RefusalCode.NOT_PERMITTED] == codes_of(
-        whole(batch(command_of(kind, PENDING), actor=actor), people=people)
-    )
+    assert [RefusalCode.NOT_PERMITTED] == codes_of(whole(batch(command_of(kind, PENDING), actor=actor), people=people))
 
 
 @pytest.mark.rule("P12")
@@ -263,9 +261,7 @@ def test_system_only_records_visibility(kind: CommandType) -> None:
     ],
     ids=["fit", "no-permission", "no-address", "other-group", "school", "left"],
 )
-def test_sender_is_a_current_permitted_user_with_an_address(
-    sender: Person, reasons: tuple[Unsuitable, ...]
-) -> None:
+def test_sender_is_a_current_permitted_user_with_an_address(sender: Person, reasons: tuple[Unsuitable, ...]) -> None:
     """Whoever the request is from must be fit for it, and every reason against is told."""
     command = RequestAccess(urn=URN, level=MIS, sender=sender.id)
 
@@ -300,9 +296,7 @@ def test_level_must_be_requestable(level: AccessLevel) -> None:
 
     assert ([RefusalCode.LEVEL_NOT_REQUESTABLE] if level is DFE else []) == codes_of(refusals)
     assert all("MIS Data, MIS Data & Trust Actions" in str(reason) for reason in refusals)
-    assert () == whole(
-        batch(theirs, actor=CARYS, group=LA), group=COUNCIL, policy=Policy.local_authority()
-    )
+    assert () == whole(batch(theirs, actor=CARYS, group=LA), group=COUNCIL, policy=Policy.local_authority())
 
 
 @pytest.mark.rule("Q8")

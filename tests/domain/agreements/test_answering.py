@@ -107,15 +107,13 @@ def test_acceptance_puts_the_requested_level_in_force() -> None:
     )
     assert expected == event
     assert (
-        InForce(
-            level=MIS, since=AUTUMN, basis=Basis.REQUEST, approved_by=HEAD, request=request, sender=ANA
-        )
+        InForce(level=MIS, since=AUTUMN, basis=Basis.REQUEST, approved_by=HEAD, request=request, sender=ANA)
         == after.in_force
     )
     assert (State.APPROVED, None, frozenset({Tab.APPROVED})) == (after.state, after.request, after.tabs)
-    assert ClosedRequest(
-        id=request, outcome=RequestOutcome.APPROVED, by=HEAD, at=AUTUMN
-    ) == after.closed_request(request)
+    assert ClosedRequest(id=request, outcome=RequestOutcome.APPROVED, by=HEAD, at=AUTUMN) == after.closed_request(
+        request
+    )
 
 
 @pytest.mark.rule("A1", "U2")
@@ -179,7 +177,9 @@ def test_school_cannot_edit_what_it_approved(kind: CommandType) -> None:
 
 @pytest.mark.rule("A3")
 @pytest.mark.parametrize(
-    "kind", [command for command in (RecordApproval, ImportAgreement, Withdraw, Remind)], ids=lambda kind: kind.__name__
+    "kind",
+    [RecordApproval, ImportAgreement, Withdraw, Remind],
+    ids=lambda kind: kind.__name__,
 )
 def test_school_commands_are_answers_only(kind: CommandType) -> None:
     """The one who approves holds no permission that would let them change the agreement otherwise."""
@@ -191,9 +191,7 @@ def test_school_commands_are_answers_only(kind: CommandType) -> None:
 @pytest.mark.rule("A4")
 @pytest.mark.parametrize("outcome", list(RequestOutcome), ids=lambda outcome: outcome.name)
 @pytest.mark.parametrize("kind", [Approve, Decline], ids=["approve", "decline"])
-def test_answer_to_a_closed_request_says_who_decided_it_and_when(
-    outcome: RequestOutcome, kind: CommandType
-) -> None:
+def test_answer_to_a_closed_request_says_who_decided_it_and_when(outcome: RequestOutcome, kind: CommandType) -> None:
     """However the request was closed, the refusal tells by whom and when, in London time."""
     pending = in_state(State.PENDING)
     request = open_request(pending).id
@@ -264,9 +262,7 @@ def test_hidden_school_cannot_accept() -> None:
     ],
     ids=["same", "older", "longer", "none-shown", "none-carried", "no-terms", "non-ascii"],
 )
-def test_answer_names_the_version_that_was_shown(
-    carried: Terms | None, shown: str | None, allowed: bool
-) -> None:
+def test_answer_names_the_version_that_was_shown(carried: Terms | None, shown: str | None, allowed: bool) -> None:
     """Only the version that the request carries is accepted; any other, or none, is a mismatch."""
     agreement = done(new(), ask(terms=carried))
 
@@ -420,7 +416,10 @@ def test_recording_needs_the_policy_and_a_permission_of_its_own(
     policy: Policy, permitted: bool, codes_expected: list[RefusalCode]
 ) -> None:
     """Off by default; where it is on, only holders of its own permission may."""
-    ana = person(ANA, permissions=[Permission.RECORD_APPROVAL] if permitted else [Permission.ADMINISTER_INSTITUTION_DETAILS])
+    ana = person(
+        ANA,
+        permissions=[Permission.RECORD_APPROVAL] if permitted else [Permission.ADMINISTER_INSTITUTION_DETAILS],
+    )
 
     reasons = refusals_as_a_whole(batch(record()), group=TRUST, people={ANA: ana}, policy=policy, day=DAY)
 
@@ -458,9 +457,7 @@ def test_import_is_in_force_from_the_import_with_its_old_day_as_data(group: obje
     assert isinstance(event, AgreementImported)
     assert (DFE, date(2024, 2, 29), TERMS) == (event.level, event.agreed_on, event.terms)
     assert ("Mrs Ó Briain, Head", "Filing cabinet 3") == (event.approver, event.evidence)
-    assert (
-        InForce(level=DFE, since=AUTUMN, basis=Basis.IMPORTED, approved_by=ANA, terms=TERMS) == after.in_force
-    )
+    assert InForce(level=DFE, since=AUTUMN, basis=Basis.IMPORTED, approved_by=ANA, terms=TERMS) == after.in_force
 
 
 @pytest.mark.rule("A10")

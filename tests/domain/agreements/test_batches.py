@@ -88,9 +88,7 @@ def test_commands_of_different_kinds_are_refused() -> None:
 
 
 @pytest.mark.rule("K4")
-@pytest.mark.parametrize(
-    "commands", ["ask", None, [None], ["ask"], [RequestAccess], [[ask()]], [{}], ask()], ids=repr
-)
+@pytest.mark.parametrize("commands", ["ask", None, [None], ["ask"], [RequestAccess], [[ask()]], [{}], ask()], ids=repr)
 def test_what_is_no_collection_of_commands_is_refused(commands: object) -> None:
     """Anything but commands is an invalid value, even what cannot be hashed."""
     with pytest.raises(InvalidValue, match=r"Batch\.commands"):

@@ -141,9 +141,7 @@ def test_coming_back_needs_a_new_request() -> None:
 @pytest.mark.rule("E1", "T5")
 @pytest.mark.parametrize("cause", [EndCause.BY_SCHOOL, EndCause.BY_GROUP, EndCause.ENTERED_IN_ERROR])
 @pytest.mark.parametrize("hidden", [[], [HiddenBecause.CLOSED]], ids=["visible", "hidden"])
-def test_causes_that_rest_on_a_wish_need_nothing_of_the_register(
-    cause: EndCause, hidden: list[HiddenBecause]
-) -> None:
+def test_causes_that_rest_on_a_wish_need_nothing_of_the_register(cause: EndCause, hidden: list[HiddenBecause]) -> None:
     """A wish or a mistake ends the agreement whether or not the school is visible."""
     after = done(in_state(State.APPROVED), end(cause), facts(*hidden, site=None, people={}))
 
@@ -234,9 +232,7 @@ def test_ending_needs_its_own_permission_at_the_group(cause: EndCause) -> None:
     others = [permission for permission in Permission if permission is not Permission.END_AGREEMENT]
     only = person(ANA, permissions=[Permission.END_AGREEMENT])
 
-    assert [RefusalCode.NOT_PERMITTED] == whole(
-        cause, ANA, policy=ADDED, people={ANA: person(ANA, permissions=others)}
-    )
+    assert [RefusalCode.NOT_PERMITTED] == whole(cause, ANA, policy=ADDED, people={ANA: person(ANA, permissions=others)})
     assert [] == whole(cause, ANA, policy=ADDED, people={ANA: only})
 
 

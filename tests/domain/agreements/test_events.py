@@ -17,6 +17,7 @@ from datashare.domain.agreements import (
     Remind,
     ReminderSent,
     RequestAccess,
+    RequestApproved,
     RequestId,
     RequestSent,
     RequestWithdrawn,
@@ -35,6 +36,7 @@ from tests.domain.agreements.builders import (
     AGREEMENT,
     ANA,
     AUTUMN,
+    DEPUTY,
     HEAD,
     NOW,
     answer_to,
@@ -237,6 +239,43 @@ def test_stored_events_about_a_request_that_is_not_open_still_fold(state: State)
         assert attrs.evolve(agreement, version=9, changed_at=AUTUMN) == evolve(agreement, event)
     withdrawn = RequestWithdrawn(**common, request=request)  # type: ignore[arg-type]
     assert state is evolve(agreement, withdrawn).state
+
+
+@pytest.mark.rule("T3", "Q2")
+def test_stored_addition_counts_each_person_once() -> None:
+    """Folding an addition twice, or one that names somebody twice, makes nobody a recipient twice."""
+    agreement = in_state(State.PENDING)
+    added = RecipientsAdded(
+        agreement=AGREEMENT,
+        sequence=2,
+        at=AUTUMN,
+        actor=ANA,
+        command_id="c",
+        request=open_request(agreement).id,
+        recipients=(HEAD, DEPUTY, DEPUTY),
+    )
+
+    assert (HEAD, DEPUTY) == open_request(fold_onto(agreement, [added, added])).recipients
+
+
+@pytest.mark.rule("T3", "A1")
+def test_stored_acceptance_of_an_unknown_request_still_folds() -> None:
+    """An acceptance whose request was never seen puts its level in force, without a sender."""
+    accepted = RequestApproved(
+        agreement=AGREEMENT,
+        sequence=2,
+        at=AUTUMN,
+        actor=HEAD,
+        command_id="c",
+        request=RequestId(AGREEMENT, 1),
+        level=ACTIONS,
+        terms=None,
+    )
+
+    standing = evolve(new(), accepted)
+
+    assert standing.in_force is not None
+    assert (ACTIONS, None) == (standing.level, standing.in_force.sender)
 
 
 @pytest.mark.rule("E6", "T3")

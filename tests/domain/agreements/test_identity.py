@@ -5,6 +5,7 @@ import uuid
 import pytest
 
 from datashare.domain.agreements import (
+    Agreement,
     AgreementId,
     ClosedRequest,
     RequestId,
@@ -53,6 +54,14 @@ def test_agreement_id_survives_as_text(agreement: AgreementId, text: str) -> Non
     """An agreement's id is written as text and read back as the same."""
     assert text == str(agreement)
     assert agreement == AgreementId.parse(text)
+
+
+@pytest.mark.rule("T3")
+def test_agreement_knows_its_group_and_school() -> None:
+    """An agreement is between the group and the school of its id, from the first moment on."""
+    agreement = Agreement(id=AGREEMENT)
+
+    assert (MAT, URN) == (agreement.group, agreement.urn)
 
 
 @pytest.mark.rule("A4")
@@ -126,9 +135,10 @@ def test_event_id_derives_from_agreement_sequence_and_command() -> None:
 
 @pytest.mark.rule("K3")
 def test_event_id_cannot_be_forged_by_a_command_id() -> None:
-    """A command id with a stroke in it is not mistaken for a sequence number."""
+    """No command id is mistaken for a part of the sequence number, nor that for a part of the URN."""
     assert event_id(AGREEMENT, 1, "1/c") != event_id(AGREEMENT, 11, "c")
-    assert event_id(AgreementId(MAT, 1), 1, "1/c") != event_id(AgreementId(MAT, 1), 1, "1/1/c")
+    assert event_id(AGREEMENT, 1, "1c") != event_id(AGREEMENT, 11, "c")
+    assert event_id(AgreementId(MAT, 1), 11, "c") != event_id(AgreementId(MAT, 11), 1, "c")
 
 
 @pytest.mark.rule("K3", "O3")

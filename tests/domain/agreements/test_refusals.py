@@ -93,9 +93,7 @@ def hostile(code: RefusalCode) -> Reason:
         RefusalCode.REQUEST_NOT_OPEN: Reason(
             code=code,
             request=request,
-            closed=ClosedRequest(
-                id=request, outcome=RequestOutcome.ENDED, by=SystemActor(HOSTILE), at=AUTUMN
-            ),
+            closed=ClosedRequest(id=request, outcome=RequestOutcome.ENDED, by=SystemActor(HOSTILE), at=AUTUMN),
         ),
         RefusalCode.CAUSE_NOT_SHOWN: Reason(code=code, detail=str(visibility)),
         RefusalCode.TERMS_VERSION_MISMATCH: Reason(code=code, detail=f"It names version {HOSTILE}."),
@@ -146,7 +144,13 @@ WITH_TERMS = done(new(), ask(terms=TERMS))
             in_state(State.UPGRADING),
             ask(MIS, Named((TEACHER,))),
             WRONG_IN_EVERY_WAY,
-            ["NOT_VISIBLE", "NO_SCHOOL_SITE", "REQUEST_ALREADY_OPEN", "LEVEL_UNCHANGED", "RECIPIENT_NOT_ELIGIBLE"],
+            [
+                "NOT_VISIBLE",
+                "NO_SCHOOL_SITE",
+                "REQUEST_ALREADY_OPEN",
+                "LEVEL_UNCHANGED",
+                "RECIPIENT_NOT_ELIGIBLE",
+            ],
         ),
         (
             in_state(State.APPROVED),

@@ -111,7 +111,11 @@ def test_people_who_were_not_asked_are_not_reminded() -> None:
 @pytest.mark.rule("N3", "P4", "P6")
 @pytest.mark.parametrize(
     "head",
-    [person(HEAD, "teacher"), person(HEAD, "head_teacher", email=""), person(HEAD, "head_teacher", email="x@y")],
+    [
+        person(HEAD, "teacher"),
+        person(HEAD, "head_teacher", email=""),
+        person(HEAD, "head_teacher", email="x@y"),
+    ],
     ids=["other-role", "no-address", "bad-address"],
 )
 def test_reminder_is_refused_if_nobody_is_left(head: Person) -> None:

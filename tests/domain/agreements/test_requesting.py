@@ -215,7 +215,9 @@ def test_two_people_with_one_address_are_two_recipients() -> None:
 
 @pytest.mark.rule("Q10")
 @pytest.mark.parametrize(
-    "recipients", [ALL, HoldersOf({"head_teacher"}), HoldersOf(()), Named(())], ids=["all", "role", "no-role", "no-one"]
+    "recipients",
+    [ALL, HoldersOf({"head_teacher"}), HoldersOf(()), Named(())],
+    ids=["all", "role", "no-role", "no-one"],
 )
 def test_request_to_nobody_eligible_is_refused(recipients: Recipients) -> None:
     """Where nobody who is meant is eligible, the school's request is refused."""
@@ -225,7 +227,9 @@ def test_request_to_nobody_eligible_is_refused(recipients: Recipients) -> None:
 
 
 @pytest.mark.rule("Q10")
-@pytest.mark.parametrize("recipients", [HoldersOf(()), HoldersOf({"teacher"}), Named(())], ids=["none", "teachers", "no-one"])
+@pytest.mark.parametrize(
+    "recipients", [HoldersOf(()), HoldersOf({"teacher"}), Named(())], ids=["none", "teachers", "no-one"]
+)
 def test_choosing_nobody_is_refused_even_where_people_are_eligible(recipients: Recipients) -> None:
     """An empty choice does not turn into everyone."""
     assert (RefusalCode.NO_ELIGIBLE_RECIPIENT,) == codes(new(), ask(recipients=recipients))
@@ -441,7 +445,9 @@ def test_adding_only_new_people_reports_nobody() -> None:
 
 
 @pytest.mark.rule("Q4", "Q2")
-@pytest.mark.parametrize("recipients", [ALL, HoldersOf({"head_teacher"}), Named((HEAD, HEAD))], ids=["all", "role", "named"])
+@pytest.mark.parametrize(
+    "recipients", [ALL, HoldersOf({"head_teacher"}), Named((HEAD, HEAD))], ids=["all", "role", "named"]
+)
 def test_adding_only_people_who_have_it_is_refused(recipients: Recipients) -> None:
     """Where nobody is left to add, it is refused and nobody is sent the request twice."""
     agreement = done(new(), ask())

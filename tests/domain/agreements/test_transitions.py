@@ -177,7 +177,9 @@ def test_approved_state_needs_a_higher_level(command: Command) -> None:
 
 @pytest.mark.rule("T1", "A1", "A2", "N6")
 @pytest.mark.parametrize(
-    ("kind", "level"), [(Approve, ACTIONS), (Decline, MIS), (Withdraw, MIS)], ids=["approve", "decline", "withdraw"]
+    ("kind", "level"),
+    [(Approve, ACTIONS), (Decline, MIS), (Withdraw, MIS)],
+    ids=["approve", "decline", "withdraw"],
 )
 def test_upgrade_ends_higher_or_as_before(kind: CommandType, level: object) -> None:
     """From Upgrading, approving gives the higher level, declining and withdrawing the one before."""

@@ -18,10 +18,11 @@ from datashare.domain.agreements import (
     VisibilityReturned,
     Withdraw,
     decide,
+    evolve,
     has_lapsed,
 )
-from datashare.domain.institutions import HiddenBecause
 from datashare.domain.instants import Instant
+from datashare.domain.institutions import HiddenBecause
 from datashare.domain.policy import Policy
 from tests.domain.agreements.builders import (
     ACTIONS,
@@ -83,9 +84,7 @@ def test_lost_visibility_is_recorded_and_ends_nothing(state: State) -> None:
         event.reasons,
         event.actor,
     )
-    expected = attrs.evolve(
-        agreement, hidden_since=LOST_ON, version=agreement.version + 1, changed_at=event.at
-    )
+    expected = attrs.evolve(agreement, hidden_since=LOST_ON, version=agreement.version + 1, changed_at=event.at)
     assert expected == after
     assert state is after.state
 
@@ -173,9 +172,7 @@ def test_what_was_never_hidden_never_lapses() -> None:
 
 
 @pytest.mark.rule("X2", "E6")
-@pytest.mark.parametrize(
-    ("days", "resumes"), [(0, True), (1, True), (30, True), (31, False), (400, False)], ids=str
-)
+@pytest.mark.parametrize(("days", "resumes"), [(0, True), (1, True), (30, True), (31, False), (400, False)], ids=str)
 def test_return_within_the_window_resumes_and_later_does_not(days: int, resumes: bool) -> None:
     """A return recorded on the thirtieth day resumes access; from the next day on it has lapsed."""
     now = days_after(days) - timedelta(hours=1)
@@ -216,6 +213,7 @@ def test_what_has_lapsed_stays_lapsed_through_another_loss() -> None:
     back = done(again, see(), facts(now=days_after(42)))
 
     assert (True, True, None) == (again.lapsed, back.lapsed, back.hidden_since)
+    assert has_lapsed(again, policy=WINDOW, day=days_after(41).date())
     assert has_lapsed(back, policy=WINDOW, day=LOST_ON)
 
 
@@ -232,7 +230,7 @@ def test_new_request_at_the_same_level_restores_what_has_lapsed() -> None:
 
 @pytest.mark.rule("X2", "L4")
 def test_lapse_does_not_let_the_level_fall() -> None:
-    """What lapsed is still in force at its level, so a lower one is a reduction; a higher one may be asked."""
+    """What lapsed still has its level, so a lower one is a reduction; a higher one may be asked for."""
     assert (RefusalCode.LEVEL_REDUCTION,) == codes(lapsed(), ask(DFE), facts(now=days_after(41)))
     assert ACTIONS is open_request(done(lapsed(), ask(ACTIONS), facts(now=days_after(41)))).level
 
@@ -313,3 +311,32 @@ def test_request_that_waited_too_long_is_in_force_once_accepted() -> None:
     accepted = done(back, answer_to(back), facts(now=days_after(61), actor=HEAD))
 
     assert (True, False) == (back.lapsed, accepted.lapsed)
+
+
+@pytest.mark.rule("X2", "T3")
+def test_stored_return_does_not_undo_an_older_lapse() -> None:
+    """A return that claims to resume, folded onto what had lapsed before, leaves it lapsed."""
+    agreement = lapsed()
+    returned = VisibilityReturned(
+        agreement=agreement.id,
+        sequence=agreement.version + 1,
+        at=days_after(50),
+        actor=NIGHTLY,
+        command_id="c",
+        register_day=LOST_ON,
+        resumes=True,
+    )
+
+    assert evolve(agreement, returned).lapsed
+
+
+@pytest.mark.rule("X2", "A9")
+def test_lapse_of_a_request_does_not_touch_a_later_agreement() -> None:
+    """Where only a request outlived the absence and was withdrawn, a recorded approval grants from the start."""
+    back = done(hidden(State.PENDING), see(), facts(now=days_after(60)))
+    withdrawn = done(back, Withdraw(request=open_request(back).id), facts(now=days_after(60)))
+
+    recorded = done(withdrawn, record(MIS), facts(now=days_after(61)))
+
+    assert (True, False) == (withdrawn.lapsed, recorded.lapsed)
+    assert not has_lapsed(recorded, policy=WINDOW, day=date.max)

@@ -81,8 +81,7 @@ class TrustLinks:
         if not known:
             return trusts
         return tuple(
-            attrs.evolve(link, joined_on=known[link.uid].joined_on) if link.uid in known else link
-            for link in trusts
+            attrs.evolve(link, joined_on=known[link.uid].joined_on) if link.uid in known else link for link in trusts
         )
 
 

@@ -67,9 +67,7 @@ class GroupLink:
     joined_on: date | None = None
 
 
-def read_groups(
-    file: RegisterFile, *, report: Report = refuse, progress: Progress | None = None
-) -> Iterator[Group]:
+def read_groups(file: RegisterFile, *, report: Report = refuse, progress: Progress | None = None) -> Iterator[Group]:
     """Stream the trusts of "All group records", in the order of the file.
 
     Only groups of the types 02, 06, 10 and 11 are given: federations, sponsors, umbrella trusts and groups of

@@ -108,14 +108,10 @@ def read_register(
     if groups is not None:
         known.add_records(read_groups(groups, report=problems, progress=progress))
     linked = [
-        link
-        for file in _each(group_links)
-        for link in read_group_links(file, report=problems, progress=progress)
+        link for file in _each(group_links) for link in read_group_links(file, report=problems, progress=progress)
     ]
     known.add_linked(linked)
-    found, others = successors(
-        read_links(links, report=problems, progress=progress) if links is not None else ()
-    )
+    found, others = successors(read_links(links, report=problems, progress=progress) if links is not None else ())
     with open_table(establishments, ESTABLISHMENTS, problems, progress) as table:
         kept = _kept(table, TrustLinks(linked), known, keep)
         return Register(

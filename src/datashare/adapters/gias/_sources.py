@@ -172,9 +172,7 @@ def _seekable(given: RegisterFile, what: str, file: str, stack: ExitStack) -> IO
 
 def _check_size(file: str, size: int) -> None:
     if size > MOST_BYTES:
-        raise RegisterUnreadable(
-            file, f"it holds more than {MOST_BYTES >> 20} MB. No download of the register does."
-        )
+        raise RegisterUnreadable(file, f"it holds more than {MOST_BYTES >> 20} MB. No download of the register does.")
 
 
 def _pieces(content: IO[bytes]) -> Iterator[bytes]:
@@ -205,14 +203,10 @@ def _only_csv(file: str, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
         if member.filename.lower().endswith(".csv") and not Path(member.filename).name.startswith("._")
     ]
     if not found:
-        raise RegisterUnreadable(
-            file, "it is an archive with no CSV file in it. Save or download the data as CSV."
-        )
+        raise RegisterUnreadable(file, "it is an archive with no CSV file in it. Save or download the data as CSV.")
     if len(found) > 1:
         names = ", ".join(member.filename for member in found[:5])
-        raise RegisterUnreadable(
-            file, f"it holds {len(found)} CSV files ({names}). Unpack it and name one of them."
-        )
+        raise RegisterUnreadable(file, f"it holds {len(found)} CSV files ({names}). Unpack it and name one of them.")
     if found[0].flag_bits & 1 or found[0].compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
         raise RegisterUnreadable(file, "it is encrypted, or packed in an uncommon way. Unpack it first.")
     return found[0]
@@ -244,9 +238,7 @@ class _Survey:
             self._start(piece)
         nul = piece.find(b"\0")
         if nul >= 0:
-            self._refuse(
-                f"{self._place(piece, nul, 0)} is NUL, which no text holds. It is damaged, or no CSV file."
-            )
+            self._refuse(f"{self._place(piece, nul, 0)} is NUL, which no text holds. It is damaged, or no CSV file.")
         if len(piece) == PIECE and b"\n" not in piece and b"\r" not in piece:
             self._refuse(f"it has a line of more than {PIECE >> 20} MB. It is no CSV file of the register.")
         if not piece.isascii() or self._last:
@@ -266,9 +258,7 @@ class _Survey:
         if self._starts.startswith(codecs.BOM_UTF8):
             self._refuse(f"it says that it is UTF-8, but {self._not_utf_8} is not. Download it again.")
         if self._not_cp1252:
-            self._refuse(
-                f"it is neither UTF-8 nor cp1252: {self._not_cp1252} is in neither. Save it as UTF-8."
-            )
+            self._refuse(f"it is neither UTF-8 nor cp1252: {self._not_cp1252} is in neither. Save it as UTF-8.")
         self.in_disguise = False
         return "cp1252"
 

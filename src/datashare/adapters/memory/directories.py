@@ -10,8 +10,8 @@ from datetime import date
 import attrs
 
 from datashare.domain import checks
-from datashare.domain.institutions import Group, GroupId, Institution, SuccessorLink
 from datashare.domain.instants import to_day
+from datashare.domain.institutions import Group, GroupId, Institution, SuccessorLink
 from datashare.domain.people import Person, PersonId, SchoolSite
 
 
@@ -40,9 +40,7 @@ class MemoryInstitutionDirectory:
         register_day: date | None = None,
     ) -> None:
         """Hold these facts; see `replace`."""
-        self.replace(
-            institutions, groups=groups, clusters=clusters, successors=successors, register_day=register_day
-        )
+        self.replace(institutions, groups=groups, clusters=clusters, successors=successors, register_day=register_day)
 
     def replace(
         self,
@@ -134,7 +132,7 @@ class MemoryPeopleDirectory:
         with self._lock:
             for who in ids:
                 self._people.pop(who, None)
-                if isinstance(who.site, int):
+                if isinstance(who.site, int) and who.site in self._by_school:
                     self._by_school[who.site].pop(who, None)
 
     def put_sites(self, *sites: SchoolSite) -> None:
@@ -151,7 +149,7 @@ class MemoryPeopleDirectory:
     def at_schools(self, urns: Collection[int], /) -> Mapping[int, Sequence[Person]]:
         """List the people of each school's site."""
         with self._lock:
-            return {urn: tuple(self._by_school[urn].values()) for urn in urns if urn in self._by_school}
+            return {urn: tuple(self._by_school[urn].values()) for urn in urns if self._by_school.get(urn)}
 
     def people(self, ids: Collection[PersonId], /) -> Mapping[PersonId, Person]:
         """Find people of any site by their ids."""

@@ -10,8 +10,8 @@ from datetime import date
 import attrs
 
 from datashare.domain.agreements import Agreement, AgreementId, Event
-from datashare.domain.institutions import GroupId
 from datashare.domain.instants import Instant, to_day, to_instant
+from datashare.domain.institutions import GroupId
 from datashare.domain.notices import ASKING, Notice
 from datashare.errors import InvalidValue
 from datashare.ports import Change, KeptOutcome, LeasedNotice, Loaded, NoticeStatus, StoredNotice
@@ -50,9 +50,7 @@ class MemoryAgreementStore:
             return Loaded(
                 agreements={one: self._states[one] for one in ids if one in self._states},
                 kept=tuple(
-                    outcome
-                    for group in groups
-                    for outcome in self._kept.get((group, command_id or ""), {}).values()
+                    outcome for group in groups for outcome in self._kept.get((group, command_id or ""), {}).values()
                 ),
             )
 
@@ -64,30 +62,23 @@ class MemoryAgreementStore:
             _check_numbers(change)
         with self._lock:
             losers = frozenset(change.id for change in changes if self._lost(change))
-            for change in changes:
-                if change.id not in losers:
-                    self._save(change)
+            # What can fail comes first, so that no change, and no call, is saved in part.
+            winners = [(change, _waiting(change.notices)) for change in changes if change.id not in losers]
+            for change, notices in winners:
+                self._save(change, notices)
         return losers
 
     def _lost(self, change: Change) -> bool:
         present = self._states.get(change.id)
         return (present.version if present else 0) != change.decided_on
 
-    def _save(self, change: Change) -> None:
+    def _save(self, change: Change, notices: dict[str, _Entry]) -> None:
         self._states[change.id] = change.after
         self._events[change.id] = (*self._events.get(change.id, ()), *change.events)
         self._kept[change.id.group, change.kept.command_id].setdefault(change.id, change.kept)
         if change.closes:
             self._cancel(change)
-        for notice in change.notices:
-            waiting = StoredNotice(
-                id=notice.id,
-                agreement=notice.agreement,
-                notice=notice,
-                status=NoticeStatus.WAITING,
-                due_at=notice.created_at,
-            )
-            self._notices[notice.id] = _Entry(waiting)
+        self._notices.update(notices)
 
     def _cancel(self, change: Change) -> None:
         """Cancel what asks for an answer to the closed request and was not delivered (O7)."""
@@ -148,17 +139,21 @@ class MemoryAgreementStore:
         now, until = to_instant(now, "now"), to_instant(until, "until")
         with self._lock:
             due = sorted(
-                (entry for entry in self._notices.values() if _is_due(entry, now)),
-                key=lambda entry: (entry.stored.due_at, entry.stored.id),
+                (
+                    (entry, notice)
+                    for entry in self._notices.values()
+                    if (notice := entry.stored.notice) and _is_due(entry, now)
+                ),
+                key=lambda found: (found[0].stored.due_at, found[0].stored.id),
             )
-            return [self._leased(entry, until) for entry in due[: max(limit, 0)]]
+            return [self._leased(entry, notice, until) for entry, notice in due[: max(limit, 0)]]
 
-    def _leased(self, entry: _Entry, until: Instant) -> LeasedNotice:
+    def _leased(self, entry: _Entry, notice: Notice, until: Instant) -> LeasedNotice:
         self._leases += 1
         entry.lease, entry.leased_until = f"lease-{self._leases}", until
         attempts = entry.stored.attempts + 1
         entry.stored = attrs.evolve(entry.stored, status=NoticeStatus.LEASED, attempts=attempts)
-        return LeasedNotice(notice=_present(entry), lease=entry.lease, attempts=attempts)
+        return LeasedNotice(notice=notice, lease=entry.lease, attempts=attempts)
 
     def complete(self, notice: str, /, *, lease: str, at: Instant) -> bool:
         """Settle a leased notice as delivered; tell whether the lease was still held."""
@@ -173,7 +168,9 @@ class MemoryAgreementStore:
         """Let a leased notice wait until *due_at*; tell whether the lease was still held."""
         due = to_instant(due_at, "due_at")
         return self._settle(
-            notice, lease, lambda held: attrs.evolve(held, status=NoticeStatus.WAITING, due_at=due, error=error)
+            notice,
+            lease,
+            lambda held: attrs.evolve(held, status=NoticeStatus.WAITING, due_at=due, error=error),
         )
 
     def give_up(self, notice: str, /, *, lease: str, at: Instant, error: str) -> bool:
@@ -221,6 +218,21 @@ class MemoryAgreementStore:
             return len(old)
 
 
+def _waiting(notices: Sequence[Notice]) -> dict[str, _Entry]:
+    return {
+        notice.id: _Entry(
+            StoredNotice(
+                id=notice.id,
+                agreement=notice.agreement,
+                notice=notice,
+                status=NoticeStatus.WAITING,
+                due_at=notice.created_at,
+            )
+        )
+        for notice in notices
+    }
+
+
 def _check_numbers(change: Change) -> None:
     """Refuse a change whose numbers contradict each other; it could only come from a programming error."""
     numbers = [event.sequence for event in change.events]
@@ -238,9 +250,3 @@ def _is_due(entry: _Entry, now: Instant) -> bool:
             return entry.leased_until is not None and entry.leased_until <= now
         case _:
             return False
-
-
-def _present(entry: _Entry) -> Notice:
-    if entry.stored.notice is None:  # only what is settled is purged, and only what is not is leased
-        raise AssertionError(entry.stored.id)
-    return entry.stored.notice

@@ -96,9 +96,7 @@ def _about_request(
     if not isinstance(command, RequestAccess):
         return []
     reasons = _about_level(command.level, policy)
-    answer = sender_eligibility(
-        command.sender, people.get(command.sender), group=batch.group, policy=policy, day=day
-    )
+    answer = sender_eligibility(command.sender, people.get(command.sender), group=batch.group, policy=policy, day=day)
     if not answer.eligible:  # P9
         reasons.append(Reason(code=RefusalCode.SENDER_NOT_ELIGIBLE, people=(answer,)))
     if policy.terms_required and command.terms is None:  # Q8
@@ -110,12 +108,17 @@ def _about_level(level: AccessLevel, policy: Policy) -> list[Reason]:
     if level in policy.requestable_levels:
         return []
     offered = ", ".join(policy.label(one) for one in sorted(policy.requestable_levels))
-    return [Reason(code=RefusalCode.LEVEL_NOT_REQUESTABLE, level=level, level_label=policy.label(level), detail=offered)]
+    return [
+        Reason(
+            code=RefusalCode.LEVEL_NOT_REQUESTABLE,
+            level=level,
+            level_label=policy.label(level),
+            detail=offered,
+        )
+    ]
 
 
-def _not_permitted(
-    batch: Batch, people: Mapping[PersonId, Person], policy: Policy, day: date
-) -> Reason | None:
+def _not_permitted(batch: Batch, people: Mapping[PersonId, Person], policy: Policy, day: date) -> Reason | None:
     for command in batch.commands:
         why = _why_not(batch, command, people, policy, day)
         if why:
@@ -123,9 +126,7 @@ def _not_permitted(
     return None
 
 
-def _why_not(
-    batch: Batch, command: Command, people: Mapping[PersonId, Person], policy: Policy, day: date
-) -> str:
+def _why_not(batch: Batch, command: Command, people: Mapping[PersonId, Person], policy: Policy, day: date) -> str:
     """Tell why the actor may not do *command*, or nothing (P1, P2, P12, A9, E6, E7)."""
     if batch.agreement_of(command).group != batch.group:
         return f"{batch.agreement_of(command)} is not an agreement of {batch.group}"

@@ -8,14 +8,13 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable
 from datetime import date
-from typing import Any
 
 import attrs
 
 from datashare.domain import checks
 from datashare.domain.checks import to_tuple
-from datashare.domain.institutions import GroupId
 from datashare.domain.instants import to_day, to_optional_day
+from datashare.domain.institutions import GroupId
 from datashare.domain.levels import AccessLevel
 from datashare.domain.people import PersonId, require_role_key
 from datashare.errors import InvalidValue

@@ -9,10 +9,10 @@ from __future__ import annotations
 from datetime import date
 from typing import Any, assert_never
 
-from datashare.domain.institutions import HiddenBecause
 from datashare.domain.instants import Instant
+from datashare.domain.institutions import HiddenBecause
 from datashare.domain.levels import AccessLevel
-from datashare.domain.people import PersonId, approvers, recipient_eligibility, same_person
+from datashare.domain.people import PersonId, recipient_eligibility, same_person
 
 from .commands import (
     AddRecipients,
@@ -48,7 +48,7 @@ from .events import (
     VisibilityReturned,
 )
 from .facts import Caution, CautionCode, Decided, Facts
-from .reasons import Reason, RefusalCode, Refusal
+from .reasons import Reason, Refusal, RefusalCode
 from .state import Agreement, OpenRequest, has_lapsed
 from .transitions import TRANSITIONS
 
@@ -59,7 +59,7 @@ def decide(agreement: Agreement, command: Command, facts: Facts) -> Decided | Re
     Returns:
         The events that it causes, or the refusal with all reasons; a refusal changes nothing (T2).
     """
-    reasons = [*_standing_reasons(agreement, command, facts), *_lifecycle_reasons(agreement, command, facts)]
+    reasons = [*_standing_reasons(command, facts), *_lifecycle_reasons(agreement, command, facts)]
     match command:
         case RequestAccess():
             return _request(agreement, command, facts, reasons)
@@ -93,7 +93,7 @@ _NEED_VISIBILITY = (RequestAccess, AddRecipients, Remind, Approve, RecordApprova
 _NEED_SITE = (RequestAccess, AddRecipients, Remind)
 
 
-def _standing_reasons(agreement: Agreement, command: Command, facts: Facts) -> list[Reason]:
+def _standing_reasons(command: Command, facts: Facts) -> list[Reason]:
     reasons = []
     if isinstance(command, _NEED_VISIBILITY) and not facts.visibility.visible:
         reasons.append(Reason(code=RefusalCode.NOT_VISIBLE, visibility=facts.visibility))
@@ -140,42 +140,37 @@ def _not_open(agreement: Agreement, command: NamesRequest) -> Reason:
 
 
 def _level_reasons(agreement: Agreement, level: AccessLevel, facts: Facts) -> list[Reason]:
-    """Q7, L4: a level in force is raised, never reduced; one that has lapsed may be restored (X2)."""
+    """Q7, L4: a level in force is raised, never reduced."""
     current = agreement.level
     if current is None or level > current:
         return []
-    if level < current:
-        return [Reason(code=RefusalCode.LEVEL_REDUCTION, **_worded(current, facts))]
-    if has_lapsed(agreement, policy=facts.policy, day=facts.day):
-        return []
-    return [Reason(code=RefusalCode.LEVEL_UNCHANGED, **_worded(current, facts))]
+    code = RefusalCode.LEVEL_REDUCTION if level < current else RefusalCode.LEVEL_UNCHANGED
+    return [Reason(code=code, **_worded(current, facts))]
 
 
-def _request(
-    agreement: Agreement, command: RequestAccess, facts: Facts, reasons: list[Reason]
-) -> Decided | Refusal:
+def _request(agreement: Agreement, command: RequestAccess, facts: Facts, reasons: list[Reason]) -> Decided | Refusal:
     chosen, against = _chosen(command.recipients, command.urn, facts)
-    reasons += _level_reasons(agreement, command.level, facts)
+    lapsed = has_lapsed(agreement, policy=facts.policy, day=facts.day)
+    if not (lapsed and command.level is agreement.level):  # X2: what has lapsed, a new request restores
+        reasons += _level_reasons(agreement, command.level, facts)
     reasons += against
     events = _written(
         agreement,
         facts,
         RequestSent,
         level=command.level,
-        raises=agreement.level,
+        raises=None if lapsed else agreement.level,
         sender=command.sender,
         recipients=chosen,
         terms=command.terms,
     )
-    nobody = not approvers(facts.people, policy=facts.policy, day=facts.day)
+    nobody = not facts.approvers
     return _unless(reasons, events, [Caution(CautionCode.NO_APPROVER)] if nobody else [])  # P10
 
 
-def _chosen(
-    recipients: Recipients, urn: int, facts: Facts
-) -> tuple[tuple[PersonId, ...], list[Reason]]:
+def _chosen(recipients: Recipients, urn: int, facts: Facts) -> tuple[tuple[PersonId, ...], list[Reason]]:
     """Settle who is meant, each person once (Q5, Q10), or say why not (P11)."""
-    eligible = facts.eligible(urn)
+    eligible = facts.eligible
     match recipients:
         case Everyone():
             chosen = tuple(eligible)
@@ -215,7 +210,7 @@ def _remind(agreement: Agreement, command: Remind, facts: Facts, reasons: list[R
     request = agreement.request
     if request is None or request.id != command.request:
         return Refusal(reasons)
-    eligible = facts.eligible(command.urn)
+    eligible = facts.eligible
     reachable = tuple(who for who in request.recipients if who in eligible)  # N3
     if not reachable:
         reasons.append(Reason(code=RefusalCode.NO_REACHABLE_RECIPIENT))
@@ -325,7 +320,9 @@ def _return(agreement: Agreement, facts: Facts, day: date) -> dict[str, Any]:
     return {"register_day": day, "resumes": not has_lapsed(agreement, policy=facts.policy, day=day)}
 
 
-def _unless(reasons: list[Reason], events: tuple[Event, ...], cautions: list[Caution] | None = None) -> Decided | Refusal:
+def _unless(
+    reasons: list[Reason], events: tuple[Event, ...], cautions: list[Caution] | None = None
+) -> Decided | Refusal:
     return Refusal(reasons) if reasons else Decided(events, tuple(cautions or ()))
 
 
@@ -335,9 +332,7 @@ def _written(
     """Make the event of this *kind*, preceded by the school's return where that was not yet recorded (H1)."""
     events: list[Event] = []
     if returning and agreement.hidden_since is not None:
-        events.append(
-            VisibilityReturned(**_common(agreement, facts, 1), **_return(agreement, facts, facts.day))
-        )
+        events.append(VisibilityReturned(**_common(agreement, facts, 1), **_return(agreement, facts, facts.day)))
     events.append(kind(**_common(agreement, facts, len(events) + 1), **payload))
     return tuple(events)
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import attrs
 
-from datashare.domain.institutions import HiddenBecause
 from datashare.domain.instants import Instant
+from datashare.domain.institutions import HiddenBecause
 from datashare.domain.levels import AccessLevel
 from datashare.domain.people import PersonId
 
@@ -23,7 +23,7 @@ FREE_TEXT = "free_text"
 """The metadata key of fields that hold what people wrote (H4)."""
 
 
-def _free_text() -> Any:
+def _free_text() -> Any:  # noqa: ANN401 - as attrs.field itself
     return attrs.field(default=None, metadata={FREE_TEXT: True})
 
 
@@ -57,7 +57,7 @@ class RequestSent(Recorded):
 
     Attributes:
         level: The level asked for.
-        raises: The level in force at the time, which it would raise; `None` for a first request.
+        raises: The level that it would raise; `None` for a first request, and where the agreement has lapsed (X2).
         sender: Whom it is from.
         recipients: Who was sent it.
         terms: The terms it carries, if any.

@@ -12,9 +12,9 @@ from functools import cached_property
 
 import attrs
 
+from datashare.domain.instants import Instant, london_day, to_instant
 from datashare.domain.institutions import Group, Visibility
-from datashare.domain.instants import Instant, london_day
-from datashare.domain.people import Person, PersonId, SchoolSite, eligible_recipients
+from datashare.domain.people import Person, PersonId, SchoolSite, approvers, eligible_recipients
 from datashare.domain.policy import Policy
 
 from .events import Event
@@ -37,7 +37,7 @@ class Facts:
         others: People of other sites who matter: the actor and the sender.
     """
 
-    now: Instant
+    now: Instant = attrs.field(converter=to_instant)
     actor: Actor
     command_id: str
     group: Group
@@ -58,10 +58,17 @@ class Facts:
             return None
         return self.people.get(who) or self.others.get(who)
 
-    def eligible(self, urn: int) -> dict[PersonId, Person]:
-        """Find the people of the school who can be asked at present, by id."""
+    @cached_property
+    def eligible(self) -> Mapping[PersonId, Person]:
+        """The people of the school who can be asked at present, by id (P4)."""
+        urn = self.visibility.urn
         fit = eligible_recipients(self.people, urn=urn, policy=self.policy, day=self.day)
         return {person.id: person for person in fit}
+
+    @cached_property
+    def approvers(self) -> Mapping[PersonId, Person]:
+        """The people of the school who may answer at present, by id (P2, P3)."""
+        return {person.id: person for person in approvers(self.people, policy=self.policy, day=self.day)}
 
 
 class CautionCode(enum.Enum):

@@ -11,13 +11,13 @@ from typing import Any
 import attrs
 
 from datashare.domain import checks
-from datashare.domain.institutions import GroupId
 from datashare.domain.instants import Instant, to_instant, to_optional_day
+from datashare.domain.institutions import GroupId
 from datashare.domain.people import PersonId
 from datashare.errors import InvalidValue
 
 
-@attrs.frozen
+@attrs.frozen(cache_hash=True)
 class AgreementId:
     """Which agreement: that between one group and one institution.
 
@@ -45,7 +45,10 @@ class AgreementId:
         return f"{self.group}/{self.urn}"
 
 
-@attrs.frozen
+_MOST_EVENTS = 999_999_999
+
+
+@attrs.frozen(cache_hash=True)
 class RequestId:
     """Which request; it finds its agreement, and can be written as text.
 
@@ -62,8 +65,8 @@ class RequestId:
 
     @number.validator
     def _check_number(self, _attribute: attrs.Attribute[Any], value: object) -> None:
-        if type(value) is not int or value < 1:
-            raise InvalidValue("RequestId.number", value, "a whole number from 1")
+        if type(value) is not int or not 1 <= value <= _MOST_EVENTS:
+            raise InvalidValue("RequestId.number", value, f"a whole number from 1 to {_MOST_EVENTS}")
 
     @classmethod
     def parse(cls, text: object) -> RequestId:

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 
 import attrs
 
-from datashare.domain.institutions import Visibility
 from datashare.domain.instants import Instant, instant_words
+from datashare.domain.institutions import Visibility
 from datashare.domain.levels import AccessLevel
 from datashare.domain.people import Eligibility
 

@@ -10,8 +10,8 @@ import attrs
 
 from datashare.domain import checks
 from datashare.domain.checks import to_tuple
+from datashare.domain.instants import Instant, to_instant, to_optional_day, to_optional_instant
 from datashare.domain.institutions import GroupId
-from datashare.domain.instants import Instant, to_instant, to_optional_day
 from datashare.domain.levels import AccessLevel
 from datashare.domain.people import PersonId
 from datashare.errors import InvalidValue
@@ -93,7 +93,7 @@ class OpenRequest:
     asked_at: Instant = attrs.field(converter=to_instant)
     recipients: tuple[PersonId, ...] = attrs.field(converter=to_tuple, validator=_PEOPLE)
     terms: Terms | None = attrs.field(default=None, validator=_TERMS_OR_NONE)
-    reminded_at: Instant | None = attrs.field(default=None, converter=attrs.converters.optional(to_instant))
+    reminded_at: Instant | None = attrs.field(default=None, converter=to_optional_instant)
 
 
 @attrs.frozen(kw_only=True)

@@ -1,0 +1,90 @@
+"""A small trust of four made-up schools, over the adapters in memory: where the guides start."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pendulum
+
+from datashare import (
+    BusinessRole,
+    DataSharing,
+    Group,
+    GroupId,
+    Institution,
+    Permission,
+    Person,
+    PersonId,
+    Phase,
+    SchoolSite,
+)
+from datashare.adapters.memory import MemoryAgreementStore, MemoryInstitutionDirectory, MemoryPeopleDirectory
+from datashare.domain.institutions import EstablishmentStatus, TrustLink
+
+TRUST = GroupId.mat("9901")
+ANA = PersonId(TRUST, "ana")
+HILDA, OAK, ELM, MILL = 900001, 900002, 900003, 900004
+
+
+class StandingClock:
+    """A clock that stands still until it is moved on."""
+
+    def __init__(self, instant: pendulum.DateTime) -> None:
+        self.instant = instant
+
+    def now(self) -> pendulum.DateTime:
+        """Tell the instant at which the clock stands."""
+        return self.instant
+
+    def move_on(self, by: timedelta) -> None:
+        """Let time pass."""
+        self.instant += by
+
+
+def school(
+    urn: int, name: str, *, phase: Phase = Phase.PRIMARY, status: EstablishmentStatus = EstablishmentStatus.OPEN
+) -> Institution:
+    """Make a school of the trust."""
+    return Institution(urn=urn, name=name, phase=phase, status=status, trusts=[TrustLink(TRUST.code)])
+
+
+def head_of(urn: int) -> PersonId:
+    """Name the head teacher of a school."""
+    return PersonId(urn, "head")
+
+
+class SmallTrust:
+    """The host's side: the four ports, and the service over them."""
+
+    def __init__(self) -> None:
+        self.schools = [
+            school(HILDA, "St Hilda’s Primary School"),
+            school(OAK, "Oak Lane School", phase=Phase.SECONDARY),
+            school(ELM, "Elm Grove Primary School"),
+            school(MILL, "Mill Bank School", status=EstablishmentStatus.CLOSED),
+        ]
+        self.groups = [Group(id=TRUST, name="Northern Lights Trust")]
+        self.clock = StandingClock(pendulum.datetime(2026, 5, 4, 8, 30, tz="UTC"))
+        self.store = MemoryAgreementStore()
+        self.register = MemoryInstitutionDirectory(self.schools, groups=self.groups, register_day=date(2026, 5, 1))
+        ana = Person(
+            id=ANA,
+            name="Ana Okafor",
+            email="ana@northern.example",
+            permissions=[Permission.ADMINISTER_INSTITUTION_DETAILS],
+        )
+        heads = [
+            Person(
+                id=head_of(urn),
+                name=f"Head of {urn}",
+                email=f"head@{urn}.example",
+                roles=[BusinessRole.HEAD_TEACHER],
+            )
+            for urn in (HILDA, OAK)
+        ]
+        # Elm Grove has a site, but nobody there who can be asked.
+        sites = [
+            SchoolSite(urn=urn, data_sharing_url=f"https://mis.example/{urn}/data-sharing") for urn in (HILDA, OAK, ELM)
+        ]
+        self.people = MemoryPeopleDirectory([ana, *heads], sites=sites)
+        self.sharing = DataSharing(store=self.store, institutions=self.register, people=self.people, clock=self.clock)

@@ -1,0 +1,461 @@
+"""What holds after any sequence of commands, whatever the facts (rules L4, Q6, T2, T3, P4, X2)."""
+
+import copy
+from collections.abc import Iterable
+from datetime import date, timedelta
+from itertools import pairwise
+from typing import get_args
+
+import attrs
+import pytest
+from hypothesis import event as seen
+from hypothesis import given
+from hypothesis import strategies as st
+
+from datashare.domain.agreements import (
+    ALL,
+    TRANSITIONS,
+    Actor,
+    AddRecipients,
+    Agreement,
+    AgreementEnded,
+    AgreementImported,
+    ApprovalRecorded,
+    Approve,
+    Command,
+    Decided,
+    Decline,
+    EndAgreement,
+    EndCause,
+    Event,
+    Facts,
+    HoldersOf,
+    Named,
+    Recipients,
+    RecipientsAdded,
+    RecordVisibility,
+    Refusal,
+    Remind,
+    ReminderSent,
+    RequestApproved,
+    RequestDeclined,
+    RequestId,
+    RequestSent,
+    RequestWithdrawn,
+    State,
+    Terms,
+    VisibilityLost,
+    VisibilityReturned,
+    Withdraw,
+    decide,
+    evolve,
+    fold,
+)
+from datashare.domain.agreements.transitions import CommandType
+from datashare.domain.instants import Instant
+from datashare.domain.institutions import HiddenBecause
+from datashare.domain.levels import AccessLevel
+from datashare.domain.people import BusinessRole, Person, PersonId
+from datashare.domain.policy import Policy
+from tests.domain.agreements.builders import (
+    AGREEMENT,
+    ANA,
+    AUTUMN,
+    HEAD,
+    NIGHTLY,
+    NOW,
+    SCHOOL,
+    SITE,
+    TERMS,
+    TRUST_STAFF,
+    URN,
+    ask,
+    end,
+    facts,
+    importing,
+    new,
+    record,
+    see,
+)
+
+PEOPLE = sorted(SCHOOL, key=str)
+TICK = timedelta(microseconds=1)
+
+
+@attrs.frozen(kw_only=True)
+class Step:
+    """One thing that somebody tries, and the world in which they try it."""
+
+    kind: CommandType | None
+    choice: int
+    level: AccessLevel
+    recipients: Recipients
+    terms: Terms | None
+    shown: bool
+    cause: EndCause
+    stale: int
+    clock: timedelta
+    actor: Actor
+    hidden: frozenset[HiddenBecause]
+    people: frozenset[PersonId]
+    has_site: bool
+    interval: timedelta
+    distinct: bool
+    register_day: date | None
+
+
+@attrs.frozen(kw_only=True)
+class Tried:
+    """A step that was taken: the facts, the agreement before and after, and the answer."""
+
+    facts: Facts
+    command: Command
+    before: Agreement
+    answer: Decided | Refusal
+    after: Agreement
+
+
+def command_of_step(step: Step, agreement: Agreement) -> Command:
+    """Give the command of *step*; now and then it names another request than the open one."""
+    request = agreement.request.id if agreement.request else RequestId(AGREEMENT, max(agreement.version, 1))
+    if step.stale:
+        request = RequestId(AGREEMENT, step.stale)
+    carried = agreement.request.terms if agreement.request else None
+    shown = carried.version if carried else None
+    commands: tuple[Command, ...] = (
+        ask(step.level, step.recipients, step.terms),
+        AddRecipients(request=request, recipients=step.recipients),
+        Remind(request=request),
+        Approve(request=request, terms_version=shown if step.shown else "0.9"),
+        Decline(request=request, reason="Nö"),
+        Withdraw(request=request),
+        record(step.level),
+        importing(step.level),
+        end(step.cause),
+        see(step.register_day),
+    )
+    allowed = list(TRANSITIONS[agreement.state])
+    kind = step.kind or allowed[step.choice % len(allowed)]
+    return next(command for command in commands if type(command) is kind)
+
+
+def facts_of(step: Step, now: Instant, number: int) -> Facts:
+    """Give the facts of *step*."""
+    return facts(
+        *sorted(step.hidden, key=str),
+        now=now,
+        actor=step.actor,
+        command_id=f"c-{number}",
+        policy=attrs.evolve(Policy.mat(), least_reminder_interval=step.interval, distinct_approver=step.distinct),
+        site=SITE if step.has_site else None,
+        people={who: SCHOOL[who] for who in sorted(step.people, key=str)},
+        others=TRUST_STAFF,
+    )
+
+
+def lived(steps: Iterable[Step]) -> list[Tried]:
+    """Take all *steps*, one after the other, from a day on which the clocks change."""
+    agreement, now, tried = new(), NOW, list[Tried]()
+    for number, step in enumerate(steps):
+        now += step.clock
+        command, given_facts = command_of_step(step, agreement), facts_of(step, now, number)
+        before = copy.deepcopy(agreement)
+        answer = decide(agreement, command, given_facts)
+        assert before == agreement
+        for event in answer.events if isinstance(answer, Decided) else ():
+            agreement = evolve(agreement, event)
+        seen(f"{type(command).__name__} {'done' if isinstance(answer, Decided) else 'refused'}")
+        tried.append(Tried(facts=given_facts, command=command, before=before, answer=answer, after=agreement))
+    return tried
+
+
+def events_in(tried: Iterable[Tried]) -> list[Event]:
+    """Give all that happened, in order."""
+    return [event for one in tried if isinstance(one.answer, Decided) for event in one.answer.events]
+
+
+KINDS: list[CommandType] = sorted(
+    {kind for row in TRANSITIONS.values() for kind in row}, key=lambda kind: kind.__name__
+)
+RECIPIENTS: st.SearchStrategy[Recipients] = st.one_of(
+    st.just(ALL),
+    st.sets(st.sampled_from(list(BusinessRole))).map(HoldersOf),
+    st.lists(st.sampled_from([*PEOPLE, PersonId(URN, "nobody")]), max_size=3).map(Named),
+)
+CLOCKS = st.one_of(
+    st.just(timedelta(0)),
+    st.sampled_from([TICK, -TICK, timedelta(hours=1), timedelta(hours=-1), AUTUMN - NOW]),
+    st.timedeltas(min_value=timedelta(days=-50), max_value=timedelta(days=50)),
+)
+VISIBLE = frozenset[HiddenBecause]()
+EVERYBODY_THERE = frozenset(PEOPLE)
+
+
+def steps(*, awkward: bool) -> st.SearchStrategy[Step]:
+    """Give steps that mostly go through, or such that often do not."""
+    if awkward:
+        hidden = st.frozensets(st.sampled_from(HiddenBecause), max_size=2)
+        people = st.frozensets(st.sampled_from(PEOPLE))
+    else:
+        hidden, people = st.just(VISIBLE), st.just(EVERYBODY_THERE)
+    return st.builds(
+        Step,
+        kind=st.sampled_from(KINDS) if awkward else st.none(),  # none: one that the state allows
+        choice=st.integers(min_value=0, max_value=59),
+        level=st.sampled_from(AccessLevel),
+        recipients=RECIPIENTS if awkward else st.sampled_from([HoldersOf({"head_teacher"}), Named((HEAD,)), ALL]),
+        terms=st.sampled_from([None, TERMS]),
+        shown=st.booleans() if awkward else st.just(True),
+        cause=st.sampled_from(EndCause),
+        stale=st.sampled_from([0, 1, 2, 77]) if awkward else st.just(0),
+        clock=CLOCKS,
+        actor=st.sampled_from([ANA, HEAD, NIGHTLY]),
+        hidden=hidden,
+        people=people,
+        has_site=st.booleans() if awkward else st.just(True),
+        interval=st.sampled_from([timedelta(0), timedelta(hours=24)]) if awkward else st.just(timedelta(0)),
+        distinct=st.booleans(),
+        register_day=st.one_of(st.none(), st.dates(min_value=date(2026, 1, 1), max_value=date(2026, 12, 31))),
+    )
+
+
+SMOOTH, AWKWARD = steps(awkward=False), steps(awkward=True)
+LIVES = st.lists(st.one_of(SMOOTH, SMOOTH, AWKWARD), min_size=6, max_size=20).map(lived)
+
+
+@given(LIVES)
+@pytest.mark.rule("L4")
+def test_level_in_force_never_falls_between_two_ends(tried: list[Tried]) -> None:
+    """Once in force, a level only rises, until an event says that the agreement ended."""
+    level: AccessLevel | None = None
+    agreement = new()
+    for event in events_in(tried):
+        agreement = evolve(agreement, event)
+        if isinstance(event, AgreementEnded):
+            assert None is agreement.level
+        elif level is not None:
+            assert agreement.level is not None
+            assert level <= agreement.level
+        level = agreement.level
+
+
+@given(LIVES)
+@pytest.mark.rule("Q6")
+def test_at_most_one_request_is_open(tried: list[Tried]) -> None:
+    """Between two requests the first is always closed, exactly once, and only what is open is closed."""
+    standing: RequestId | None = None
+    closed = []
+    for event in events_in(tried):
+        match event:
+            case RequestSent():
+                assert None is standing
+                standing = event.request
+            case RequestApproved() | RequestDeclined() | RequestWithdrawn():
+                assert standing == event.request
+                closed.append(event.request)
+                standing = None
+            case AgreementEnded():
+                assert standing == event.request
+                closed += [standing] if standing else []
+                standing = None
+            case RecipientsAdded() | ReminderSent():
+                assert standing == event.request
+            case _:
+                pass
+    assert len(closed) == len(set(closed))
+    last = tried[-1].after if tried else new()
+    assert standing == (last.request.id if last.request else None)
+    assert closed == [one.id for one in last.closed]
+
+
+@given(LIVES)
+@pytest.mark.rule("T3")
+def test_folding_all_events_gives_the_state(tried: list[Tried]) -> None:
+    """Step by step or all at once, from the start or from anywhere, the events give the same agreement."""
+    events = events_in(tried)
+    standing = tried[-1].after if tried else new()
+
+    assert standing == fold(AGREEMENT, events)
+    assert list(range(1, len(events) + 1)) == [event.sequence for event in events]
+    assert len(events) == standing.version
+    half = fold(AGREEMENT, events[: len(events) // 2])
+    for event in events[len(events) // 2 :]:
+        half = evolve(half, event)
+    assert standing == half
+
+
+@given(LIVES)
+@pytest.mark.rule("T3", "K3")
+def test_instants_only_go_on_and_ids_are_unique(tried: list[Tried]) -> None:
+    """Whatever the clock does, an event is never before its predecessor, and never before now."""
+    events = events_in(tried)
+
+    assert all(earlier.at <= later.at for earlier, later in pairwise(events))
+    assert len(events) == len({event.id for event in events})
+    for one in tried:
+        if isinstance(one.answer, Decided):
+            expected = max(one.facts.now, one.before.changed_at or one.facts.now)
+            assert {expected} >= {event.at for event in one.answer.events}
+            assert all(one.facts.actor == event.actor for event in one.answer.events)
+            assert all(one.facts.command_id == event.command_id for event in one.answer.events)
+
+
+@given(LIVES)
+@pytest.mark.rule("T2", "R2")
+def test_refusal_changes_nothing_and_has_sorted_reasons(tried: list[Tried]) -> None:
+    """After a refusal the agreement is as before; its reasons are in order, each code once, in words."""
+    for one in tried:
+        if isinstance(one.answer, Refusal):
+            places = [list(type(reason.code)).index(reason.code) for reason in one.answer.reasons]
+            assert one.before == one.after
+            assert places
+            assert sorted(set(places)) == places
+            assert str(one.answer)
+
+
+@given(LIVES)
+@pytest.mark.rule("T1")
+def test_state_moves_only_as_the_table_says(tried: list[Tried]) -> None:
+    """What goes through is named by the table, and leads where the table says."""
+    for one in tried:
+        if isinstance(one.answer, Decided):
+            assert TRANSITIONS[one.before.state][type(one.command)] is one.after.state
+
+
+@given(LIVES)
+@pytest.mark.rule("T5")
+def test_nothing_is_asked_or_granted_while_hidden(tried: list[Tried]) -> None:
+    """Of a school that is hidden, only answers in the negative, ends and visibility are recorded."""
+    for one in tried:
+        if not one.facts.visibility.visible and isinstance(one.answer, Decided):
+            assert isinstance(one.command, Decline | Withdraw | EndAgreement | RecordVisibility)
+
+
+def is_eligible(who: PersonId, people: dict[PersonId, Person]) -> bool:
+    """Tell in the words of the rule whether *who* is eligible, apart from the code under test."""
+    one = people.get(who)
+    roles = {held.role for held in one.roles} if one else set()
+    return bool(one and one.email and "@" in one.email and roles & {role.value for role in BusinessRole})
+
+
+@given(LIVES)
+@pytest.mark.rule("P4", "N3", "Q2")
+def test_recipients_were_eligible_and_are_asked_once(tried: list[Tried]) -> None:
+    """Whoever an event names as recipient was eligible then; nobody is sent one request twice."""
+    asked: list[PersonId] = []
+    for one in tried:
+        for event in one.answer.events if isinstance(one.answer, Decided) else ():
+            if isinstance(event, RequestSent | RecipientsAdded | ReminderSent):
+                assert event.recipients
+                assert all(is_eligible(who, dict(one.facts.people)) for who in event.recipients)
+            if isinstance(event, RequestSent):
+                asked = list(event.recipients)
+            elif isinstance(event, RecipientsAdded):
+                asked += event.recipients
+            elif isinstance(event, ReminderSent):
+                assert set(event.recipients) <= set(asked)
+            assert len(asked) == len(set(asked))
+
+
+@given(LIVES)
+@pytest.mark.rule("E6", "X2")
+def test_losses_and_returns_alternate(tried: list[Tried]) -> None:
+    """Between two losses there is a return or an end, and no return comes without a loss."""
+    is_hidden = False
+    for event in events_in(tried):
+        if isinstance(event, VisibilityLost):
+            assert not is_hidden
+            assert event.reasons
+            is_hidden = True
+        elif isinstance(event, VisibilityReturned):
+            assert is_hidden
+            is_hidden = False
+        elif isinstance(event, AgreementEnded):
+            is_hidden = False
+        elif isinstance(event, RequestApproved | ApprovalRecorded | AgreementImported):
+            assert not is_hidden
+
+
+@given(LIVES, st.data())
+@pytest.mark.rule("T3")
+def test_real_events_fold_in_any_order(tried: list[Tried], data: st.DataObject) -> None:
+    """Shuffled, repeated and left out, events that happened still fold without an exception."""
+    events = events_in(tried)
+    mixed = data.draw(st.lists(st.sampled_from(events), max_size=40)) if events else []
+
+    standing = fold(AGREEMENT, mixed)
+
+    assert standing.state in State
+    assert (mixed[-1].sequence if mixed else 0) == standing.version
+
+
+REQUESTS = st.integers(min_value=1, max_value=6).map(lambda number: RequestId(AGREEMENT, number))
+LEVELS = st.sampled_from(AccessLevel)
+SOME_PEOPLE = st.lists(st.sampled_from(PEOPLE), max_size=3).map(tuple)
+SOME_TERMS = st.sampled_from([None, TERMS])
+TEXTS = st.sampled_from([None, "", "{Grüße}"])
+DAYS = st.dates()
+COMMON = {
+    "agreement": st.just(AGREEMENT),
+    "sequence": st.integers(min_value=1, max_value=6),
+    "at": st.sampled_from([NOW, AUTUMN, NOW - TICK]),
+    "actor": st.sampled_from([ANA, HEAD, NIGHTLY]),
+    "command_id": st.sampled_from(["c-1", "c-2"]),
+}
+MADE_UP: dict[type[Event], st.SearchStrategy[Event]] = {
+    RequestSent: st.builds(
+        RequestSent,
+        level=LEVELS,
+        raises=st.one_of(st.none(), LEVELS),
+        sender=st.just(ANA),
+        recipients=SOME_PEOPLE,
+        terms=SOME_TERMS,
+        **COMMON,
+    ),
+    RecipientsAdded: st.builds(RecipientsAdded, request=REQUESTS, recipients=SOME_PEOPLE, **COMMON),
+    ReminderSent: st.builds(ReminderSent, request=REQUESTS, recipients=SOME_PEOPLE, **COMMON),
+    RequestApproved: st.builds(RequestApproved, request=REQUESTS, level=LEVELS, terms=SOME_TERMS, **COMMON),
+    RequestDeclined: st.builds(RequestDeclined, request=REQUESTS, reason=TEXTS, **COMMON),
+    RequestWithdrawn: st.builds(RequestWithdrawn, request=REQUESTS, reason=TEXTS, **COMMON),
+    ApprovalRecorded: st.builds(ApprovalRecorded, level=LEVELS, terms=SOME_TERMS, basis=TEXTS, **COMMON),
+    AgreementImported: st.builds(
+        AgreementImported,
+        level=LEVELS,
+        agreed_on=DAYS,
+        terms=SOME_TERMS,
+        approver=TEXTS,
+        evidence=TEXTS,
+        **COMMON,
+    ),
+    AgreementEnded: st.builds(
+        AgreementEnded,
+        cause=st.sampled_from(EndCause),
+        request=st.one_of(st.none(), REQUESTS),
+        note=TEXTS,
+        **COMMON,
+    ),
+    VisibilityLost: st.builds(
+        VisibilityLost,
+        register_day=DAYS,
+        reasons=st.lists(st.sampled_from(HiddenBecause), max_size=2).map(tuple),
+        **COMMON,
+    ),
+    VisibilityReturned: st.builds(VisibilityReturned, register_day=DAYS, resumes=st.booleans(), **COMMON),
+}
+
+
+@pytest.mark.rule("T3")
+def test_every_event_is_made_up_somewhere() -> None:
+    """The strategy below knows each kind of event that there is."""
+    assert set(get_args(Event)) == set(MADE_UP)
+
+
+@given(st.lists(st.one_of(*MADE_UP.values()), max_size=30))
+@pytest.mark.rule("T3")
+def test_made_up_events_fold_in_any_order(events: list[Event]) -> None:
+    """Evolving never refuses, whatever was stored: not even what no decision would have caused."""
+    standing = fold(AGREEMENT, events)
+
+    assert standing.state in State
+    expected = (events[-1].sequence, events[-1].at) if events else (0, None)
+    assert expected == (standing.version, standing.changed_at)

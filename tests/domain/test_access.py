@@ -1,0 +1,634 @@
+"""What an agreement allows at present, and why (rules X)."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import attrs
+import pendulum
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from datashare.domain.access import AccessAnswer, AccessCode, AccessMap, AccessReason
+from datashare.domain.agreements import Agreement, AgreementId, Approve, State
+from datashare.domain.instants import Instant
+from datashare.domain.institutions import (
+    EstablishmentStatus,
+    Group,
+    GroupId,
+    HiddenBecause,
+    Institution,
+    TrustLink,
+)
+from datashare.domain.levels import AccessLevel, Capability
+from datashare.domain.people import Associations, Grant, Period, Permission, Person
+from datashare.domain.policy import Policy
+from datashare.errors import InvalidValue
+from tests import strategies
+from tests.domain import builders as made
+from tests.domain.agreements import builders as agreed
+from tests.domain.builders import AUTHORITY, DAY, NOW, TRUST, URN, group, institution
+
+DFE, MIS, ACTIONS = AccessLevel
+OTHER = 100001
+SEEN = institution()
+CLOSED = institution(status=EstablishmentStatus.CLOSED, close_date=DAY)
+LEFT = institution(trusts=[])
+OF_THE_GROUP = [capability for capability in Capability if capability is not Capability.LOG_IN_TO_SCHOOL]
+
+
+def agreement(level: AccessLevel | None = MIS, *, urn: int = URN, **changes: Any) -> Agreement:
+    """Give an agreement with *level* in force, if any."""
+    state = State.APPROVED if level else State.NO_AGREEMENT
+    return attrs.evolve(made.agreement(urn, state, level=level or MIS), **changes)
+
+
+def access(
+    *agreements: Agreement,
+    schools: Iterable[Institution] = (SEEN,),
+    by: Group | None = None,
+    policy: Policy | None = None,
+    at: Instant = NOW,
+) -> AccessMap:
+    """Give the map of a trust that sees one school, unless told otherwise."""
+    who = by or group()
+    return AccessMap(
+        group=who,
+        policy=policy or Policy.for_kind(who.id.kind),
+        agreements=agreements,
+        institutions={one.urn: one for one in schools},
+        at=at,
+    )
+
+
+def codes(answer: AccessAnswer) -> list[AccessCode]:
+    """Give the codes of an answer's reasons."""
+    return [reason.code for reason in answer.reasons]
+
+
+def allowed(found: AccessMap, urn: int = URN) -> set[Capability]:
+    """Give what the group's staff may do at a school, asked both ways."""
+    asked = {capability for capability in OF_THE_GROUP if found.allows(urn, capability)}
+    assert asked == {capability for capability in OF_THE_GROUP if found.explain(urn, capability).allowed}
+    return asked
+
+
+# What a level grants
+
+
+@pytest.mark.rule("L2", "X1")
+@pytest.mark.parametrize(
+    ("level", "expected"),
+    [
+        (None, set()),
+        (DFE, {Capability.VIEW_DFE_DATA}),
+        (MIS, {Capability.VIEW_DFE_DATA, Capability.VIEW_MIS_DATA}),
+        (
+            ACTIONS,
+            {Capability.VIEW_DFE_DATA, Capability.VIEW_MIS_DATA, Capability.PERFORM_GROUP_ACTIONS},
+        ),
+    ],
+    ids=str,
+)
+def test_a_level_in_force_allows_its_capabilities(level: AccessLevel | None, expected: set[Capability]) -> None:
+    """A level allows what it grants and no more; without an agreement nothing is allowed."""
+    assert expected == allowed(access(agreement(level)))
+
+
+@pytest.mark.rule("X1", "U2")
+def test_an_open_request_allows_nothing_of_its_own() -> None:
+    """While a request is open, the level in force counts, and none counts as none."""
+    assert allowed(access(made.agreement(state=State.PENDING))) == set()
+    upgrading = made.agreement(state=State.UPGRADING, level=DFE)
+    assert {Capability.VIEW_DFE_DATA} == allowed(access(upgrading))
+
+
+@pytest.mark.rule("X1")
+def test_an_agreement_counts_for_its_own_school() -> None:
+    """An agreement with one school allows nothing at the next."""
+    found = access(agreement(), schools=[SEEN, institution(OTHER)])
+
+    assert found.allows(URN, Capability.VIEW_MIS_DATA)
+    assert not found.allows(OTHER, Capability.VIEW_MIS_DATA)
+    assert [AccessCode.NO_AGREEMENT] == codes(found.explain(OTHER, Capability.VIEW_MIS_DATA))
+
+
+@pytest.mark.rule("X1")
+def test_another_groups_agreements_are_refused() -> None:
+    """An agreement of another group would grant what nobody agreed to, so the map is not built."""
+    theirs = made.agreement(state=State.APPROVED, of=AUTHORITY)
+
+    with pytest.raises(InvalidValue, match="agreements must be agreements of mat:5143; got 'la:870/100000'"):
+        access(agreement(urn=OTHER), theirs)
+
+
+@pytest.mark.rule("X1")
+def test_the_answer_says_what_it_rests_on() -> None:
+    """Where it is allowed, the one reason names the level, in the group's own words, and since when."""
+    answer = access(agreement(ACTIONS)).explain(URN, Capability.VIEW_DFE_DATA)
+
+    assert (
+        AccessReason(code=AccessCode.GRANTED, level=ACTIONS, level_label="MIS Data & Trust Actions", since=NOW),
+    ) == answer.reasons
+    assert (AgreementId(TRUST, URN), Capability.VIEW_DFE_DATA) == (answer.agreement, answer.capability)
+    assert (
+        "Areté Learning Trust may view the DfE's data at St Hilda's Primary School (100000). "
+        "MIS Data & Trust Actions is in force since 3 May 2026 at 10:30 (London)."
+    ) == str(answer)
+
+
+# Visibility
+
+
+@pytest.mark.rule("X2")
+@pytest.mark.parametrize(
+    ("school", "because"),
+    [
+        pytest.param(CLOSED, HiddenBecause.CLOSED, id="closed"),
+        pytest.param(LEFT, HiddenBecause.NOT_LINKED, id="left"),
+        pytest.param(
+            institution(trusts=[TrustLink("5143", "", DAY + timedelta(1))]), HiddenBecause.JOINS_LATER, id="later"
+        ),
+    ],
+)
+def test_access_stops_at_once_when_the_school_is_hidden(school: Institution, because: HiddenBecause) -> None:
+    """A school that closed or left grants nothing from that moment, before anybody recorded or ended it."""
+    found = access(agreement(ACTIONS), schools=[school])
+    answer = found.explain(URN, Capability.VIEW_DFE_DATA)
+
+    assert allowed(found) == set()
+    assert [AccessCode.NOT_VISIBLE] == codes(answer)
+    seen = answer.reasons[0].visibility
+    assert seen is not None
+    assert [because] == [reason.because for reason in seen.reasons]
+    assert str(seen) in str(answer)
+
+
+@pytest.mark.rule("X2", "V8")
+def test_a_closed_group_may_do_nothing() -> None:
+    """Every agreement of a closed group grants nothing."""
+    assert allowed(access(agreement(ACTIONS), by=group(is_open=False))) == set()
+
+
+@pytest.mark.rule("X2")
+def test_access_resumes_when_the_school_is_visible_again() -> None:
+    """A school that is linked again within the window grants what it did, with nothing done for it."""
+    hidden = agreement(hidden_since=DAY - timedelta(days=1))
+
+    assert allowed(access(hidden, schools=[LEFT])) == set()
+    assert {Capability.VIEW_DFE_DATA, Capability.VIEW_MIS_DATA} == allowed(access(hidden))
+
+
+@pytest.mark.rule("X2")
+@pytest.mark.parametrize(
+    ("days", "window", "resumes"),
+    [(0, 30, True), (29, 30, True), (30, 30, True), (31, 30, False), (400, 30, False)]
+    + [(0, 0, True), (1, 0, False), (60, 60, True), (61, 60, False)],
+)
+def test_access_lapses_after_the_correction_window(days: int, window: int, resumes: bool) -> None:
+    """Hidden for 30 days it resumes, for 31 it does not; the window is the policy's."""
+    policy = attrs.evolve(Policy.mat(), correction_window=timedelta(days=window))
+    found = access(agreement(hidden_since=DAY - timedelta(days=days)), policy=policy)
+
+    assert resumes == found.allows(URN, Capability.VIEW_MIS_DATA)
+    assert ([AccessCode.GRANTED] if resumes else [AccessCode.LAPSED]) == codes(
+        found.explain(URN, Capability.VIEW_MIS_DATA)
+    )
+
+
+@pytest.mark.rule("X2")
+@pytest.mark.parametrize(
+    ("at", "resumes"),
+    [
+        (pendulum.datetime(2026, 5, 3, 22, 59, 59, 999_999), True),
+        (pendulum.datetime(2026, 5, 3, 23, 0), False),
+    ],
+    ids=str,
+)
+def test_the_window_ends_at_midnight_in_london(at: Instant, resumes: bool) -> None:
+    """In summer the day ends at 23:00 UTC, and with it the last day of the window."""
+    found = access(agreement(hidden_since=DAY - timedelta(days=30)), at=at)
+
+    assert resumes == found.allows(URN, Capability.VIEW_MIS_DATA)
+    assert (DAY if resumes else DAY + timedelta(days=1)) == found.day
+
+
+@pytest.mark.rule("X2")
+def test_what_has_lapsed_stays_lapsed() -> None:
+    """A school recorded as visible again after the window grants nothing, whatever the register says now."""
+    found = access(agreement(ACTIONS, lapsed=True))
+
+    assert allowed(found) == set()
+    assert [AccessCode.LAPSED] == codes(found.explain(URN, Capability.VIEW_DFE_DATA))
+    assert "Send a new request." in str(found.explain(URN, Capability.VIEW_DFE_DATA))
+
+
+@pytest.mark.rule("X2")
+def test_only_a_new_request_restores_what_lapsed() -> None:
+    """Lost, back after the window, asked for and accepted anew: folded from real events at each step."""
+    days = agreed.NOW.add
+    standing = agreed.in_state(State.APPROVED)
+    hidden = agreed.done(
+        standing,
+        agreed.see(date(2026, 3, 29)),
+        agreed.facts(HiddenBecause.NOT_LINKED, actor=agreed.NIGHTLY, command_id="c-2"),
+    )
+    late = days(days=40)
+    returned = agreed.done(
+        hidden, agreed.see(date(2026, 5, 8)), agreed.facts(now=late, actor=agreed.NIGHTLY, command_id="c-3")
+    )
+    asked = agreed.done(returned, agreed.ask(agreed.MIS), agreed.facts(now=late, command_id="c-4"))
+    accepted = agreed.done(
+        asked,
+        Approve(request=agreed.open_request(asked).id),
+        agreed.facts(now=late, actor=agreed.HEAD, command_id="c-5"),
+    )
+    steps = [
+        (standing, agreed.NOW, True),
+        (hidden, agreed.NOW, True),  # as soon as it is visible again
+        (hidden, late, False),
+        (returned, late, False),
+        (asked, late, False),
+        (accepted, late, True),
+    ]
+
+    assert [expected for *_, expected in steps] == [
+        access(one, schools=[agreed.HILDA], by=agreed.TRUST, at=at).allows(agreed.URN, Capability.VIEW_MIS_DATA)
+        for one, at, _ in steps
+    ]
+
+
+# Explaining
+
+
+@pytest.mark.rule("X4")
+def test_every_reason_is_given() -> None:
+    """A level that is too low, a school that is hidden and a lapse are all told together."""
+    hidden_since = DAY - timedelta(days=31)
+    found = access(agreement(DFE, hidden_since=hidden_since), schools=[CLOSED])
+    answer = found.explain(URN, Capability.VIEW_MIS_DATA)
+
+    assert [AccessCode.LEVEL_TOO_LOW, AccessCode.NOT_VISIBLE, AccessCode.LAPSED] == codes(answer)
+    assert (DFE, "DfE Data") == (answer.reasons[0].level, answer.reasons[0].level_label)
+    assert hidden_since == answer.reasons[2].hidden_since
+    assert str(answer).startswith("Areté Learning Trust may not view live data from the MIS at St Hilda's")
+    assert "Ask for a higher level." in str(answer)
+
+
+@pytest.mark.rule("X4")
+def test_no_agreement_and_no_visibility_are_both_told() -> None:
+    """A hidden school without an agreement gives two reasons, and no lapse of what never was."""
+    found = access(agreement(None, lapsed=True), schools=[CLOSED])
+
+    assert [AccessCode.NO_AGREEMENT, AccessCode.NOT_VISIBLE] == codes(found.explain(URN, Capability.VIEW_DFE_DATA))
+
+
+@pytest.mark.parametrize("code", AccessCode)
+def test_every_reason_has_words(code: AccessCode) -> None:
+    """Each reason is worded, and is safe to word without its facts."""
+    words = str(AccessReason(code=code))
+
+    assert words
+    assert "{" not in words
+
+
+def test_a_reason_without_the_groups_words_takes_the_levels_own() -> None:
+    """A level that no policy words is worded as the library does."""
+    reason = AccessReason(code=AccessCode.LEVEL_TOO_LOW, level=ACTIONS)
+
+    assert "MIS Data & Group Actions is in force" in str(reason)
+
+
+@pytest.mark.rule("X4")
+def test_a_school_that_the_register_does_not_know_is_hidden() -> None:
+    """With an agreement, a URN that is gone from the register is told as such, and grants nothing."""
+    found = access(agreement(ACTIONS), schools=[])
+    answer = found.explain(URN, Capability.VIEW_DFE_DATA)
+    seen = answer.reasons[0].visibility
+
+    assert allowed(found) == set()
+    assert [AccessCode.NOT_VISIBLE] == codes(answer)
+    assert seen is not None
+    assert [HiddenBecause.UNKNOWN_URN] == [reason.because for reason in seen.reasons]
+    assert "may not view the DfE's data at URN 100000." in str(answer)
+
+
+@pytest.mark.rule("X4")
+@pytest.mark.parametrize("is_open", [True, False])
+def test_a_urn_beyond_the_map_is_not_linked(is_open: bool) -> None:
+    """Of a URN that is neither linked nor agreed with the map says only that, not that there is none."""
+    found = access(agreement(), by=group(is_open=is_open))
+    answer = found.explain(9_999_999, Capability.VIEW_DFE_DATA)
+    seen = answer.reasons[-1].visibility
+
+    assert allowed(found, 9_999_999) == set()
+    assert [AccessCode.NO_AGREEMENT, AccessCode.NOT_VISIBLE] == codes(answer)
+    assert seen is not None
+    assert [HiddenBecause.NOT_LINKED] == [
+        reason.because for reason in seen.reasons if reason.because is not HiddenBecause.GROUP_CLOSED
+    ]
+    assert is_open == (HiddenBecause.GROUP_CLOSED not in [reason.because for reason in seen.reasons])
+
+
+@pytest.mark.rule("X4")
+@given(data=st.data(), day=st.just(DAY), of=st.sampled_from([TRUST, AUTHORITY]))
+def test_both_questions_always_agree(data: st.DataObject, day: date, of: GroupId) -> None:
+    """For any agreements, institutions, policy, group and instant both answers are the same."""
+    urns = (URN, OTHER)
+    agreements = [
+        data.draw(strategies.agreements(AgreementId(of, urn), day)) for urn in data.draw(st.sets(st.sampled_from(urns)))
+    ]
+    schools = [data.draw(strategies.institutions(urn, day)) for urn in data.draw(st.sets(st.sampled_from(urns)))]
+    noon = datetime(day.year, day.month, day.day, 12)  # noqa: DTZ001 - meant as UTC
+    found = access(
+        *agreements,
+        schools=schools,
+        by=data.draw(strategies.groups(of)),
+        policy=data.draw(strategies.policies(of.kind)),
+        at=data.draw(strategies.instants(noon - timedelta(days=1), noon + timedelta(days=1))),
+    )
+
+    for urn in (*urns, 7):
+        for capability in OF_THE_GROUP:
+            answer = found.explain(urn, capability)
+            assert found.allows(urn, capability) == answer.allowed
+            assert answer.reasons
+            assert (AccessCode.GRANTED in codes(answer)) == answer.allowed
+            assert not answer.allowed or len(answer.reasons) == 1
+
+
+# What is no question
+
+
+@pytest.mark.rule("X3")
+def test_logging_in_is_no_question_of_the_groups_map() -> None:
+    """Even with the highest level in force, logging in can be asked only for a person."""
+    found = access(agreement(ACTIONS))
+
+    for ask in (found.allows, found.explain):
+        with pytest.raises(InvalidValue, match="ask may_log_in for a person instead"):
+            ask(URN, Capability.LOG_IN_TO_SCHOOL)
+
+
+@pytest.mark.parametrize("capability", ["view_mis_data", "VIEW_MIS_DATA", None, 1, MIS, [], {}], ids=repr)
+@pytest.mark.parametrize("urn", [URN, 7])
+def test_what_is_no_capability_is_refused(urn: int, capability: object) -> None:
+    """A capability's text is not the capability, at a school that shares or at any other."""
+    found = access(agreement(ACTIONS))
+
+    for ask in (found.allows, found.explain):
+        with pytest.raises(InvalidValue, match="a member of Capability"):
+            ask(urn, capability)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("urn", ["100000", 100000.0, 1.0, True, None, 0, -1, 10_000_000, [100000], {}], ids=repr)
+def test_what_is_no_urn_is_refused(urn: object) -> None:
+    """Text and numbers that merely equal a URN are refused by both questions, however good the agreement."""
+    found = access(agreement(ACTIONS), agreement(ACTIONS, urn=1), schools=[SEEN, institution(1)])
+
+    assert found.allows(1, Capability.VIEW_MIS_DATA)
+    for ask in (found.allows, found.explain):
+        with pytest.raises(InvalidValue, match="a URN"):
+            ask(urn, Capability.VIEW_MIS_DATA)  # type: ignore[arg-type]
+    with pytest.raises(InvalidValue, match="a URN"):
+        found.explain_log_in(None, urn, [])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("at", [None, "2026-05-03", datetime(2026, 5, 3)], ids=repr)  # noqa: DTZ001 - naive
+def test_a_map_is_of_an_instant(at: object) -> None:
+    """An instant without a time zone could be of two days, so no map is built of it."""
+    with pytest.raises(InvalidValue, match="a datetime with a time zone"):
+        access(agreement(), at=at)  # type: ignore[arg-type]
+
+
+def test_a_map_tells_its_instant_in_utc() -> None:
+    """An instant of any zone is told in UTC, the day in London."""
+    found = access(at=pendulum.datetime(2026, 5, 4, 0, 30, tz="Europe/London"))
+
+    assert pendulum.datetime(2026, 5, 3, 23, 30) == found.at
+    assert found.at.timezone_name == "UTC"
+    assert date(2026, 5, 4) == found.day
+    assert found.group == TRUST
+
+
+def test_a_map_does_not_share_its_callers_containers() -> None:
+    """A map shows what stood at its instant, whatever its caller does to the containers afterwards."""
+    schools = {URN: SEEN}
+    agreements = [agreement()]
+    found = AccessMap(group=group(), policy=Policy.mat(), agreements=agreements, institutions=schools, at=NOW)
+    schools.clear()
+    agreements.clear()
+
+    assert {Capability.VIEW_DFE_DATA, Capability.VIEW_MIS_DATA} == allowed(found)
+
+
+# The cost
+
+
+class CountingGroup(Group):
+    """A group that counts how often anybody looks whether it is open, as each question of visibility does."""
+
+    looks = 0
+
+    def __getattribute__(self, name: str) -> Any:  # noqa: ANN401 - as of `object`
+        if name == "is_open":
+            CountingGroup.looks += 1
+        return super().__getattribute__(name)
+
+
+@pytest.mark.rule("X4")
+def test_asking_does_not_work_visibility_out_again() -> None:
+    """Visibility is worked out once a school when the map is built; a yes-or-no question looks it up."""
+    schools = [institution(urn) for urn in range(URN, URN + 50)]
+    CountingGroup.looks = 0
+    found = access(
+        *(agreement(urn=one.urn) for one in schools),
+        schools=schools,
+        by=CountingGroup(id=TRUST, name="Areté Learning Trust"),
+    )
+    built = CountingGroup.looks
+    for urn in range(URN, URN + 100):
+        for capability in OF_THE_GROUP:
+            found.allows(urn, capability)
+    asked = CountingGroup.looks
+    found.explain(URN, Capability.VIEW_MIS_DATA)
+
+    assert (50, 50, 51) == (built, asked, CountingGroup.looks)
+
+
+# Logging in
+
+LOG_IN = Permission.LOG_IN_ASSOCIATED_INSTITUTIONS
+EVERYWHERE = Associations(everything=True)
+
+
+def user(*permissions: Grant | Permission, to: Associations = EVERYWHERE, period: Period | None = None) -> Person:
+    """Give a user of the trust's site with these permissions and associations."""
+    return attrs.evolve(made.sender(permissions=permissions, period=period or Period()), associations=to)
+
+
+def log_in(person: Person | None, *clusters: str, found: AccessMap | None = None, urn: int = URN) -> AccessAnswer:
+    """Ask whether somebody may log in."""
+    return (found or access(agreement(ACTIONS))).explain_log_in(person, urn, clusters)
+
+
+@pytest.mark.rule("X3")
+@pytest.mark.parametrize(
+    ("to", "clusters", "expected"),
+    [
+        pytest.param(Associations(urns=[URN]), [], True, id="directly"),
+        pytest.param(Associations(urns=[OTHER]), [], False, id="another-school"),
+        pytest.param(Associations(clusters=["Süd"]), ["North", "Süd"], True, id="by-cluster"),
+        pytest.param(Associations(clusters=["Süd"]), ["North"], False, id="another-cluster"),
+        pytest.param(Associations(clusters=["Süd"]), [], False, id="no-cluster"),
+        pytest.param(EVERYWHERE, [], True, id="all"),
+        pytest.param(Associations(), ["North"], False, id="none"),
+        pytest.param(Associations(urns=[URN], clusters=["Süd"]), ["North"], True, id="either"),
+    ],
+)
+def test_logging_in_needs_the_school_among_the_associated(
+    to: Associations,
+    clusters: list[str],
+    expected: bool,
+) -> None:
+    """A school counts where it is named directly, by one of its clusters, or as one of all."""
+    answer = log_in(user(LOG_IN, to=to), *clusters)
+
+    assert expected == answer.allowed
+    assert [AccessCode.GRANTED if expected else AccessCode.NOT_ASSOCIATED] == codes(answer)
+    assert Capability.LOG_IN_TO_SCHOOL is answer.capability
+
+
+@pytest.mark.rule("X3")
+def test_one_text_is_no_collection_of_clusters() -> None:
+    """A cluster's name handed over bare would count each of its letters, so it is refused."""
+    with pytest.raises(InvalidValue, match="a collection"):
+        access(agreement(ACTIONS)).explain_log_in(user(LOG_IN, to=Associations(clusters=["N"])), URN, "North")
+
+
+@pytest.mark.rule("X3")
+@pytest.mark.parametrize("permission", [one for one in Permission if one is not LOG_IN])
+def test_logging_in_needs_its_own_permission(permission: Permission) -> None:
+    """No other permission does, whatever the associations."""
+    answer = log_in(user(permission))
+
+    assert [AccessCode.NO_PERMISSION] == codes(answer)
+    assert "Login to MIS: Associated institutions" in str(answer)
+
+
+@pytest.mark.rule("X3", "P5")
+@pytest.mark.parametrize(
+    ("first", "last", "expected"),
+    [(0, 0, True), (None, 0, True), (0, None, True), (1, None, False), (None, -1, False)],
+)
+def test_logging_in_needs_the_permission_today(first: int | None, last: int | None, expected: bool) -> None:
+    """A permission counts from its first day to its last, both included; so does being a user."""
+    period = Period(None if first is None else DAY + timedelta(first), None if last is None else DAY + timedelta(last))
+
+    assert expected == log_in(user(Grant(LOG_IN, period))).allowed
+    former = log_in(user(LOG_IN, period=period))
+    assert [AccessCode.GRANTED if expected else AccessCode.UNKNOWN_PERSON] == codes(former)
+
+
+@pytest.mark.rule("X3")
+def test_a_permission_may_come_by_role() -> None:
+    """A role of the group's site grants the permission where the policy says so."""
+    policy = attrs.evolve(Policy.mat(), role_permissions={"ict_lead": [LOG_IN]})
+    lead = attrs.evolve(user(), roles=("ict_lead",))
+
+    assert log_in(lead, found=access(agreement(ACTIONS), policy=policy)).allowed
+    assert not log_in(lead).allowed
+
+
+@pytest.mark.rule("X3")
+@pytest.mark.parametrize("site", [AUTHORITY, GroupId.mat("870"), URN], ids=str)
+def test_another_sites_person_cannot_log_in(site: GroupId | int) -> None:
+    """A user of another group or of the school itself is no user of this group."""
+    stranger = attrs.evolve(made.sender(site=site, permissions=[LOG_IN]), associations=EVERYWHERE)
+
+    assert [AccessCode.NOT_A_GROUP_USER] == codes(log_in(stranger))
+
+
+@pytest.mark.rule("X3")
+def test_nobody_cannot_log_in() -> None:
+    """A person whom the site does not know may nothing, and the answer does not break for want of a name."""
+    answer = log_in(None)
+
+    assert [AccessCode.UNKNOWN_PERSON] == codes(answer)
+    assert str(answer).startswith("A person who is not known may not log in to the MIS at St Hilda's")
+
+
+@pytest.mark.rule("X3")
+@pytest.mark.parametrize("level", [None, DFE, MIS])
+def test_logging_in_needs_the_level_too(level: AccessLevel | None) -> None:
+    """Permission and association do not replace the agreement."""
+    answer = log_in(user(LOG_IN), found=access(agreement(level)))
+
+    assert [AccessCode.LEVEL_TOO_LOW if level else AccessCode.NO_AGREEMENT] == codes(answer)
+
+
+@pytest.mark.rule("X3", "X2")
+def test_logging_in_needs_the_school_visible_too() -> None:
+    """A person who may everything else cannot log in to a school that has closed."""
+    answer = log_in(user(LOG_IN), found=access(agreement(ACTIONS), schools=[CLOSED]))
+
+    assert [AccessCode.NOT_VISIBLE] == codes(answer)
+
+
+@pytest.mark.rule("X3", "X4")
+def test_every_reason_against_logging_in_is_told() -> None:
+    """What is against the school and what is against the person stand together, school first."""
+    nobody = attrs.evolve(made.sender(site=AUTHORITY, permissions=[]), name="Carys Ó Briain")
+    answer = log_in(nobody, found=access(agreement(DFE), schools=[CLOSED]))
+
+    assert [
+        AccessCode.LEVEL_TOO_LOW,
+        AccessCode.NOT_VISIBLE,
+        AccessCode.NOT_A_GROUP_USER,
+        AccessCode.NO_PERMISSION,
+        AccessCode.NOT_ASSOCIATED,
+    ] == codes(answer)
+    assert str(answer).startswith("Carys Ó Briain may not log in to the MIS")
+
+
+@pytest.mark.rule("X3", "X4")
+@given(data=st.data())
+def test_logging_in_is_allowed_for_one_reason_only(data: st.DataObject) -> None:
+    """For any person, agreement and school: allowed exactly where group, school and person all allow it."""
+    site = data.draw(st.sampled_from([TRUST, AUTHORITY]))
+    person = data.draw(st.none() | strategies.people(site, "ana", DAY))
+    standing = data.draw(strategies.agreements(AgreementId(TRUST, URN), DAY))
+    school = data.draw(strategies.institutions(URN, DAY))
+    clusters = data.draw(st.sets(st.sampled_from(["North", "Süd"])))
+    found = access(standing, schools=[school])
+    answer = found.explain_log_in(person, URN, clusters)
+
+    by_group = found.allows(URN, Capability.PERFORM_GROUP_ACTIONS)  # granted by the same level as logging in
+    by_person = (
+        person is not None
+        and person.id.site == TRUST
+        and person.is_current(DAY)
+        and any(grant.permission is LOG_IN and grant.period.contains(DAY) for grant in person.permissions)
+        and person.associations.include(URN, clusters)
+    )
+    assert (by_group and by_person) == answer.allowed
+    assert (AccessCode.GRANTED in codes(answer)) == answer.allowed
+
+
+def test_an_institution_mapping_is_read_once() -> None:
+    """Building the map walks over the institutions once, and asking never goes back to them."""
+    reads = list[int]()
+
+    class Counting(dict[int, Institution]):
+        def __getitem__(self, urn: int) -> Institution:
+            reads.append(urn)
+            return super().__getitem__(urn)
+
+    schools: Mapping[int, Institution] = Counting({URN: SEEN})
+    found = AccessMap(group=group(), policy=Policy.mat(), agreements=[agreement()], institutions=schools, at=NOW)
+    reads.clear()
+
+    assert found.allows(URN, Capability.VIEW_MIS_DATA)
+    assert found.explain(URN, Capability.VIEW_MIS_DATA).allowed
+    assert reads == []

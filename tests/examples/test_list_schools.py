@@ -1,0 +1,173 @@
+"""The example that lists a group's schools, run as a reader runs it."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from examples.list_schools import main
+from tests.adapters.gias import made
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "list_schools.py"
+
+
+def listed(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, list[str], str]:
+    """Run the example, and give its exit code, the lines of its output, and its errors."""
+    code = main(arguments)
+    captured = capsys.readouterr()
+    return code, captured.out.splitlines(), captured.err
+
+
+@pytest.mark.rule("V1", "V2")
+@pytest.mark.parametrize(
+    ("group", "last"),
+    [
+        ("5143", "92 schools"),
+        ("4320", "62 schools"),
+        ("2053", "57 schools"),
+        ("2974", "38 schools"),
+        ("mat:17690", "1 school"),
+        ("3946", "0 schools"),
+        ("LA:870", "73 schools"),
+        ("la:420", "1 school"),
+    ],
+)
+def test_the_last_line_is_the_count_alone(capsys: pytest.CaptureFixture[str], group: str, last: str) -> None:
+    """Trusts and authorities of the real rows show their number of schools."""
+    code, lines, errors = listed(capsys, str(made.ESTABLISHMENTS), group)
+
+    assert (0, last, "") == (code, lines[-1], errors)
+
+
+def test_it_runs_as_a_program_into_a_pipe() -> None:
+    """Where no terminal tells its width, each school stands on one line, by folded name."""
+    ran = subprocess.run(
+        [sys.executable, EXAMPLE, made.ESTABLISHMENTS, "5188"],
+        capture_output=True,
+        check=True,
+        encoding="utf-8",
+        env={**os.environ, "PYTHONIOENCODING": "utf-8", "COLUMNS": "40"},
+    )
+    lines = ran.stdout.splitlines()
+
+    assert lines[0].strip() == "FIERTÉ MULTI-ACADEMY TRUST (mat:5188) on 18 July 2025"
+    assert sum(" Tamworth " in line or " Burton-on-Trent " in line or "Academy" in line for line in lines[4:-2]) == 10
+    assert (lines[-1], ran.stderr) == ("10 schools", "")
+
+
+def test_a_terminal_without_the_letters_shows_question_marks() -> None:
+    """Letters that the terminal cannot show do not stop the list."""
+    ran = subprocess.run(
+        [sys.executable, EXAMPLE, made.ESTABLISHMENTS, "5188"],
+        capture_output=True,
+        check=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )
+
+    assert b"FIERT? MULTI-ACADEMY TRUST" in ran.stdout
+    assert ran.stdout.splitlines()[-1] == b"10 schools"
+
+
+def test_remarks_and_hidden_schools_are_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A school that is proposed to close says so, a date that does not fit too; what is hidden is counted."""
+    path = tmp_path / "edubasealldata20250718.csv"
+    proposed = {
+        "EstablishmentStatus (code)": "3",
+        "EstablishmentStatus (name)": "Open, but proposed to close",
+    }
+    closed = {"EstablishmentStatus (code)": "2", "EstablishmentStatus (name)": "Closed"}
+    named = made.SCHOOL | {
+        "EstablishmentName": "[red]St Hilda[/red] :school:",
+        "TypeOfEstablishment (code)": "",
+    }
+    path.write_bytes(
+        made.download(
+            named,
+            made.SCHOOL | proposed | {"URN": "100001", "CloseDate": "01-01-2025"},
+            made.SCHOOL | closed | {"URN": "100002"},
+        ).getvalue()
+    )
+    code, lines, errors = listed(capsys, str(path), "5143")
+
+    assert (code, lines[-1], lines[-2], errors) == (0, "2 schools", "Linked but not listed: 1 closed.", "")
+    assert "[red]St Hilda[/red] :school:" in "\n".join(lines)
+    assert "Open, but proposed to close; its close date has passed" in " ".join("\n".join(lines).split())
+
+
+@pytest.mark.parametrize("pack", ["csv", "gz", "zip"])
+def test_any_download_will_do(capsys: pytest.CaptureFixture[str], tmp_path: Path, pack: str) -> None:
+    """Plain, zipped and gzipped, under any name; without a day in it, today's day counts."""
+    content, path = made.download(made.SCHOOL).getvalue(), tmp_path / f"download.{pack}"
+    if pack == "zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("schools.csv", content)
+    else:
+        path.write_bytes(gzip.compress(content) if pack == "gz" else content)
+
+    assert ((result := listed(capsys, str(path), "5143"))[0], result[1][-1]) == (0, "1 school")
+
+
+def test_rows_that_cannot_be_read_are_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """The first are told one by one, and all are counted; the rest is listed."""
+    path = tmp_path / "schools.csv"
+    bad = [made.SCHOOL | {"URN": f"x{i}"} for i in range(12)]
+    path.write_bytes(made.download(made.SCHOOL, *bad).getvalue())
+    code, lines, errors = listed(capsys, str(path), "5143")
+
+    assert (code, lines[-1], errors.count("Warning: ")) == (0, "1 school", 11)
+    assert 'line 3: column "URN" is not a URN' in errors
+    assert "12 rows of 13 could not be read; the list may lack schools." in errors
+
+
+def test_a_group_that_is_not_in_the_file_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """It is no error of the file: the count is none, and the exit code 1."""
+    for group, words in (("99", "trust 99"), ("LA:999", "local authority 999")):
+        code, lines, errors = listed(capsys, str(made.ESTABLISHMENTS), group)
+        assert (code, lines) == (1, ["0 schools"])
+        assert f"names no {words}. Check the code and the file." in errors
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("schools.csv",),
+        ("schools.csv", "5143", "more"),
+        ("schools.csv", "United Learning"),
+        ("schools.csv", "LA:8"),
+        ("schools.csv", "sponsor:5142"),
+        ("schools.csv", ""),
+        ("nowhere.csv", "5143"),
+        (".", "5143"),
+        (str(made.LINKS), "5143"),
+        (str(made.DATA / "README.md"), "5143"),
+    ],
+    ids=[
+        "none", "one", "three", "name", "short code", "unknown kind", "no group", "no file", "folder", "other download",
+        "no CSV",
+    ],
+)  # fmt: skip
+def test_what_cannot_be_used_is_told(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]) -> None:
+    """Bad arguments and files get clear words, no count and the exit code 2."""
+    code, lines, errors = listed(capsys, *arguments)
+
+    assert (code, lines) == (2, [])
+    assert errors.strip().endswith((".", "LA:870"))
+    assert "Traceback" not in errors
+
+
+def test_a_program_that_cannot_read_its_file_shows_no_traceback() -> None:
+    """Run as a program it leaves with the exit code 2, and tells why."""
+    ran = subprocess.run([sys.executable, EXAMPLE, "nowhere.csv", "5143"], capture_output=True, check=False, text=True)
+
+    assert (
+        ran.returncode,
+        ran.stdout,
+        ran.stderr.strip(),
+    ) == (2, "", "nowhere.csv cannot be read: there is no such file. Check the path.")

@@ -1,0 +1,258 @@
+"""The values that the texts in `tests/golden/v1` were written from; both stay as they are for ever.
+
+A later version of the written form gets a folder of its own beside this one.
+"""
+
+from datetime import date
+
+import pendulum
+
+from datashare.domain.agreements import (
+    ALL,
+    AddRecipients,
+    AgreementEnded,
+    AgreementId,
+    AgreementImported,
+    ApprovalRecorded,
+    Approve,
+    Batch,
+    Command,
+    Decline,
+    EndAgreement,
+    EndCause,
+    Event,
+    HoldersOf,
+    ImportAgreement,
+    Named,
+    RecipientsAdded,
+    RecordApproval,
+    RecordVisibility,
+    Remind,
+    ReminderSent,
+    RequestAccess,
+    RequestApproved,
+    RequestDeclined,
+    RequestId,
+    RequestSent,
+    RequestWithdrawn,
+    SystemActor,
+    Terms,
+    VisibilityLost,
+    VisibilityReturned,
+    Withdraw,
+)
+from datashare.domain.institutions import GroupId, GroupKind, HiddenBecause
+from datashare.domain.levels import AccessLevel
+from datashare.domain.notices import Addressee, Notice, NoticeKind
+from datashare.domain.people import PersonId
+from datashare.domain.policy import Party
+
+MAT = GroupId.mat("5143")
+LA = GroupId.local_authority("087")
+AGREEMENT = AgreementId(MAT, 100000)
+REQUEST = RequestId(AGREEMENT, 7)
+ANA = PersonId(MAT, "ana")
+HEAD = PersonId(100000, "head/1 ü")
+DEPUTY = PersonId(100000, "deputy")
+NIGHTLY = SystemActor("nightly-refresh")
+# A microsecond before the clocks in London go forward.
+AT = pendulum.datetime(2026, 3, 29, 0, 59, 59, 999_999)
+TERMS = Terms(reference="https://council.example/addendum-ß.pdf", version="2.1", review_on=date(2027, 3, 29))
+UNREVIEWED = Terms(reference="terms", version="1")
+
+COMMANDS: dict[str, Command] = {
+    "command_request_access": RequestAccess(
+        urn=100000,
+        level=AccessLevel.MIS_DATA,
+        sender=ANA,
+        recipients=HoldersOf({"head_teacher", "data_manager", "deputy_head_teacher"}),
+        terms=TERMS,
+    ),
+    "command_add_recipients": AddRecipients(request=REQUEST, recipients=Named([HEAD, DEPUTY])),
+    "command_remind": Remind(request=REQUEST),
+    "command_withdraw": Withdraw(request=REQUEST),
+    "command_approve": Approve(request=REQUEST, terms_version="2.1"),
+    "command_decline": Decline(request=REQUEST, reason='Not yet.\n"Later" – 𝄞'),
+    "command_record_approval": RecordApproval(
+        urn=100000, level=AccessLevel.MIS_DATA_AND_GROUP_ACTIONS, basis="Board minute 7", terms=UNREVIEWED
+    ),
+    "command_import_agreement": ImportAgreement(
+        urn=100000,
+        level=AccessLevel.DFE_DATA,
+        agreed_on=date(2024, 2, 29),
+        approver="Mrs Ó Briain",
+        evidence="Cabinet 3",
+    ),
+    "command_end_agreement": EndAgreement(urn=100000, cause=EndCause.SCHOOL_LEFT_GROUP, note="It left."),
+    "command_record_visibility": RecordVisibility(urn=100000, register_day=date(2026, 3, 28)),
+}
+
+
+EVENTS: dict[str, Event] = {
+    "event_request_sent": RequestSent(
+        agreement=AGREEMENT,
+        sequence=7,
+        at=AT,
+        actor=ANA,
+        command_id="2b1f-7",
+        level=AccessLevel.MIS_DATA_AND_GROUP_ACTIONS,
+        raises=AccessLevel.MIS_DATA,
+        sender=ANA,
+        recipients=(HEAD, DEPUTY),
+        terms=TERMS,
+    ),
+    "event_recipients_added": RecipientsAdded(
+        agreement=AGREEMENT,
+        sequence=8,
+        at=AT,
+        actor=ANA,
+        command_id="c-8",
+        request=REQUEST,
+        recipients=(DEPUTY,),
+    ),
+    "event_reminder_sent": ReminderSent(
+        agreement=AGREEMENT,
+        sequence=9,
+        at=AT,
+        actor=ANA,
+        command_id="c-9",
+        request=REQUEST,
+        recipients=(HEAD,),
+    ),
+    "event_request_approved": RequestApproved(
+        agreement=AGREEMENT,
+        sequence=10,
+        at=AT,
+        actor=HEAD,
+        command_id="c-10",
+        request=REQUEST,
+        level=AccessLevel.MIS_DATA_AND_GROUP_ACTIONS,
+        terms=TERMS,
+    ),
+    "event_request_declined": RequestDeclined(
+        agreement=AGREEMENT,
+        sequence=10,
+        at=AT,
+        actor=HEAD,
+        command_id="c-10",
+        request=REQUEST,
+        reason='Not yet.\n"Later" – 𝄞',
+    ),
+    "event_request_withdrawn": RequestWithdrawn(
+        agreement=AGREEMENT,
+        sequence=10,
+        at=AT,
+        actor=ANA,
+        command_id="c-10",
+        request=REQUEST,
+        reason="",
+    ),
+    "event_approval_recorded": ApprovalRecorded(
+        agreement=AGREEMENT,
+        sequence=1,
+        at=AT,
+        actor=ANA,
+        command_id="c-1",
+        level=AccessLevel.MIS_DATA,
+        terms=UNREVIEWED,
+        basis="Board minute 7",
+    ),
+    "event_agreement_imported": AgreementImported(
+        agreement=AgreementId(LA, 42),
+        sequence=1,
+        at=AT,
+        actor=PersonId(LA, "ana"),
+        command_id="c-1",
+        level=AccessLevel.DFE_DATA,
+        agreed_on=date(2024, 2, 29),
+        terms=None,
+        approver="Mrs Ó Briain",
+        evidence=None,
+    ),
+    "event_agreement_ended": AgreementEnded(
+        agreement=AGREEMENT,
+        sequence=11,
+        at=AT,
+        actor=ANA,
+        command_id="c-11",
+        cause=EndCause.ENTERED_IN_ERROR,
+        request=REQUEST,
+        note="Typed into the wrong row.",
+    ),
+    "event_visibility_lost": VisibilityLost(
+        agreement=AGREEMENT,
+        sequence=12,
+        at=AT,
+        actor=NIGHTLY,
+        command_id="c-12",
+        register_day=date(2026, 3, 28),
+        reasons=(HiddenBecause.NOT_LINKED, HiddenBecause.CLOSED),
+    ),
+    "event_visibility_returned": VisibilityReturned(
+        agreement=AGREEMENT,
+        sequence=13,
+        at=AT,
+        actor=NIGHTLY,
+        command_id="c-13",
+        register_day=date(2026, 3, 28),
+        resumes=False,
+    ),
+}
+
+BATCHES: dict[str, Batch] = {
+    "batch": Batch(
+        group=MAT,
+        actor=ANA,
+        command_id="2b1f-7",
+        commands=[
+            RequestAccess(urn=100000, level=AccessLevel.MIS_DATA, sender=ANA, recipients=Named([HEAD])),
+            RequestAccess(urn=100001, level=AccessLevel.MIS_DATA, sender=ANA, recipients=ALL),
+        ],
+    ),
+}
+
+NOTICES: dict[str, Notice] = {
+    "notice": Notice(
+        id="1c9cf1d3-2b1e-5b3c-9f3e-3d2f6f0b1a11",
+        kind=NoticeKind.REQUEST,
+        audience=Party.SCHOOL,
+        agreement=AGREEMENT,
+        sequence=7,
+        request=REQUEST,
+        address="größe@straße.example",
+        people=(
+            Addressee(id=HEAD, name="Hana Žižková", can_approve=True),
+            Addressee(id=DEPUTY, name="Dai ap Rhys"),
+        ),
+        created_at=AT,
+        group_kind=GroupKind.MULTI_ACADEMY_TRUST,
+        group_name="Areté Learning Trust",
+        institution_name="St Hilda’s {CE} Primary",
+        sender_name="Ana Ćosić",
+        sender_address="ana@trust.example",
+        level=AccessLevel.MIS_DATA_AND_GROUP_ACTIONS,
+        level_label="MIS Data & Trust Actions",
+        level_before=AccessLevel.MIS_DATA,
+        level_before_label="MIS Data",
+        link="https://hilda.example/data/sharing",
+        terms=TERMS,
+        reason=None,
+    ),
+    "notice_bare": Notice(
+        id="1c9cf1d3-2b1e-5b3c-9f3e-3d2f6f0b1a12",
+        kind=NoticeKind.ENDED,
+        audience=Party.GROUP,
+        agreement=AgreementId(LA, 42),
+        sequence=3,
+        request=None,
+        address="ana@council.example",
+        people=(Addressee(id=PersonId(LA, "ana"), name="Ana"),),
+        created_at=AT,
+        group_kind=GroupKind.LOCAL_AUTHORITY,
+        group_name="Council",
+        institution_name="URN 42",
+        reason="It closed.",
+    ),
+}
+
+VALUES: dict[str, Batch | Command | Event | Notice] = {**BATCHES, **COMMANDS, **EVENTS, **NOTICES}

@@ -1,0 +1,358 @@
+"""The school's answer through the service: what the store holds, and who is told (rules A1-A8, R3)."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import attrs
+import pytest
+
+from datashare.domain.agreements import (
+    AgreementId,
+    Basis,
+    Event,
+    RefusalCode,
+    RequestApproved,
+    RequestDeclined,
+    RequestId,
+    RequestOutcome,
+    State,
+    Tab,
+)
+from datashare.domain.notices import NoticeKind
+from datashare.domain.people import BusinessRole, PersonId
+from datashare.domain.policy import Party, Policy
+from datashare.errors import DatashareError, InvalidValue, Refused
+from datashare.ports import NoticeStatus
+from datashare.service import Done, SchoolSide
+
+from .world import (
+    ACTIONS,
+    ANA,
+    COUNCIL,
+    HILDA,
+    MIS,
+    NOW,
+    OSCAR,
+    TERMS,
+    TRUST,
+    World,
+    assert_sound,
+    deputy,
+    head,
+    leave_trust,
+    person,
+)
+
+Answer = Callable[[SchoolSide, RequestId], Done]
+ANSWERS: dict[str, Answer] = {
+    "approve": lambda school, request: school.approve(request),
+    "decline": lambda school, request: school.decline(request, reason="Not before the governors meet."),
+}
+
+
+def refusal(call: Callable[[], object]) -> Refused:
+    """Give the refusal that a call raises."""
+    with pytest.raises(Refused) as refused:
+        call()
+    return refused.value
+
+
+@pytest.mark.rule("A1", "T4")
+def test_an_accepted_request_is_in_force_and_moves_to_approved() -> None:
+    """The level, who accepted it, when and on which request are stored at once."""
+    world = World()
+    (request,) = world.asked(HILDA)
+    later = world.clock.forward(hours=3)
+
+    done = world.school().approve(request)
+
+    state = world.state()
+    assert done.after == state
+    assert (State.APPROVED, None) == (state.state, state.request)
+    assert state.in_force is not None
+    assert (MIS, later, Basis.REQUEST, head(), request, ANA) == (
+        state.in_force.level,
+        state.in_force.since,
+        state.in_force.basis,
+        state.in_force.approved_by,
+        state.in_force.request,
+        state.in_force.sender,
+    )
+    assert [HILDA] == [one.urn for one in world.trust().agreements(Tab.APPROVED)]
+    assert () == world.trust().agreements(Tab.PENDING)
+    assert_sound(world)
+
+
+@pytest.mark.rule("A2", "U2")
+@pytest.mark.parametrize("in_force", [False, True], ids=["first", "upgrade"])
+def test_a_declined_request_leaves_the_level_in_force(in_force: bool) -> None:
+    """Declining keeps what was there, with the reason beside the event."""
+    world = World()
+    if in_force:
+        world.approved(HILDA, command_id="first")
+    before = world.state().in_force
+    (request,) = world.asked(HILDA, level=ACTIONS)
+
+    world.school().decline(request, reason="Too much – Siân")
+
+    assert before == world.state().in_force
+    assert (State.APPROVED if in_force else State.NO_AGREEMENT) == world.state().state
+    last = world.events()[-1]
+    assert isinstance(last, RequestDeclined)
+    assert "Too much – Siân" == last.reason
+    assert [RequestOutcome.DECLINED] == [one.outcome for one in world.state().closed if one.id == request]
+
+
+@pytest.mark.rule("A3")
+def test_after_approval_the_school_cannot_edit() -> None:
+    """Neither can it approve or decline again, nor end the agreement with a trust."""
+    world = World()
+    (request,) = world.approved(HILDA)
+    other = deputy()
+    world.people.put(person(other, BusinessRole.HEAD_TEACHER))
+    before = world.snapshot()
+
+    for answer in ANSWERS.values():
+        found = refusal(lambda answer=answer: answer(world.school(actor=other), request))  # type: ignore[misc]
+        assert RefusalCode.REQUEST_NOT_OPEN == found.reasons[0].code
+    assert RefusalCode.NOT_PERMITTED == (
+        refusal(lambda: world.school().end(TRUST, note="We leave.", command_id="c-1")).reasons[0].code
+    )
+    assert before == world.snapshot()
+
+
+@pytest.mark.rule("A4", "R3", "T2")
+@pytest.mark.parametrize("name", ANSWERS)
+def test_an_answer_to_a_closed_request_says_who_decided_and_when(name: str) -> None:
+    """A stale page is told that the group withdrew the request, and changes nothing."""
+    world = World()
+    (stale,) = world.asked(HILDA)
+    at = world.clock.forward(days=1)
+    world.trust().withdraw([stale], command_id="w")
+    world.asked(HILDA, command_id="again")
+    before = world.snapshot()
+
+    found = refusal(lambda: ANSWERS[name](world.school(), stale))
+
+    (reason,) = found.reasons
+    assert (RefusalCode.REQUEST_NOT_OPEN, stale) == (reason.code, reason.request)
+    assert reason.closed is not None
+    assert (RequestOutcome.WITHDRAWN, ANA, at) == (reason.closed.outcome, reason.closed.by, reason.closed.at)
+    assert "mat:5143/ana" in str(found)
+    assert "26 October 2026 at 23:30" not in str(found)
+    assert "25 October 2026 at 23:30 (London)" in str(found)
+    assert before == world.snapshot()
+
+
+@pytest.mark.rule("A4", "R3")
+@pytest.mark.parametrize("name", ANSWERS)
+def test_a_request_that_never_was_is_refused(name: str) -> None:
+    """An invented number is no request."""
+    world = World()
+    world.asked(HILDA)
+    before = world.snapshot()
+
+    found = refusal(lambda: ANSWERS[name](world.school(), RequestId(AgreementId(TRUST, HILDA), 7)))
+
+    assert [RefusalCode.REQUEST_NOT_OPEN] == [reason.code for reason in found.reasons]
+    assert found.reasons[0].closed is None
+    assert before == world.snapshot()
+
+
+@pytest.mark.rule("A4")
+@pytest.mark.parametrize("name", ANSWERS)
+def test_a_request_to_another_school_is_an_error(name: str) -> None:
+    """A school answers requests to itself; another's is a mistake of the caller's."""
+    world = World()
+    (request,) = world.asked(OSCAR)
+
+    with pytest.raises(InvalidValue, match="a request to school 100000"):
+        ANSWERS[name](world.school(HILDA), request)
+
+    assert State.PENDING == world.state(OSCAR).state
+
+
+@pytest.mark.rule("A5", "T5")
+def test_a_school_that_left_cannot_accept_but_can_decline() -> None:
+    """Accepting needs the school to be visible still; declining does not."""
+    world = World()
+    (request,) = world.asked(HILDA)
+    leave_trust(world)
+    before = world.snapshot()
+
+    found = refusal(lambda: world.school().approve(request))
+
+    assert [RefusalCode.NOT_VISIBLE] == [reason.code for reason in found.reasons]
+    assert before == world.snapshot()
+    world.school().decline(request, reason="We have left.")
+    assert State.NO_AGREEMENT == world.state().state
+
+
+@pytest.mark.rule("A6", "T2")
+@pytest.mark.parametrize("version", [None, "2.0", "2.1 "], ids=["none", "older", "with-space"])
+def test_the_answer_names_the_version_of_the_terms(version: str | None) -> None:
+    """Another version than the request's, or none, is refused; the right one is stored with the approval."""
+    world = World()
+    (request,) = world.council().request([HILDA], level=MIS, terms=TERMS, command_id="la").requests
+    before = world.snapshot()
+
+    with pytest.raises(DatashareError) as raised:
+        world.school().approve(request, terms_version=version)
+
+    if isinstance(raised.value, Refused):
+        assert [RefusalCode.TERMS_VERSION_MISMATCH] == [reason.code for reason in raised.value.reasons]
+    assert before == world.snapshot()
+    world.school().approve(request, terms_version=TERMS.version)
+    last = world.events(group=COUNCIL)[-1]
+    assert isinstance(last, RequestApproved)
+    assert TERMS == last.terms
+
+
+@pytest.mark.rule("A6")
+def test_terms_that_were_not_there_cannot_be_accepted() -> None:
+    """Naming a version where the request carries no terms is a mismatch too."""
+    world = World()
+    (request,) = world.asked(HILDA)
+
+    found = refusal(lambda: world.school().approve(request, terms_version="1"))
+
+    assert [RefusalCode.TERMS_VERSION_MISMATCH] == [reason.code for reason in found.reasons]
+    assert State.PENDING == world.state().state
+
+
+@pytest.mark.rule("A7")
+def test_policy_may_demand_that_sender_and_approver_differ() -> None:
+    """The same address at two sites is one person, whatever its case and spaces."""
+    strict = attrs.evolve(Policy.mat(), distinct_approver=True)
+    world = World(policies={TRUST: strict})
+    (request,) = world.asked(HILDA)
+    world.people.put(person(head(), BusinessRole.HEAD_TEACHER, email=" ANA@5143.example "))
+
+    found = refusal(lambda: world.school().approve(request))
+
+    assert [RefusalCode.SAME_PERSON] == [reason.code for reason in found.reasons]
+    assert State.PENDING == world.state().state
+    world.policies.clear()
+    world.school().approve(request)
+    assert State.APPROVED == world.state().state
+
+
+def told_of(world: World, kind: NoticeKind) -> dict[PersonId, tuple[Party, str]]:
+    """Give who is told something, on which side and where."""
+    return {
+        one.id: (stored.notice.audience, stored.notice.address)
+        for stored in world.notices()
+        if stored.notice and stored.notice.kind is kind
+        for one in stored.notice.people
+    }
+
+
+@pytest.mark.rule("A8", "O7")
+@pytest.mark.parametrize(
+    ("name", "kind"), [("approve", NoticeKind.APPROVED), ("decline", NoticeKind.DECLINED)], ids=ANSWERS
+)
+def test_sender_and_other_recipients_are_told_of_the_answer(name: str, kind: NoticeKind) -> None:
+    """At their present address, if still current; whoever answered is not told; unsent requests are cancelled."""
+    world = World()
+    (request,) = world.asked(HILDA)
+    world.people.put(person(deputy(), BusinessRole.DEPUTY_HEAD_TEACHER, email="moved@new.example"))
+    world.people.remove(PersonId(HILDA, "data"))
+
+    ANSWERS[name](world.school(), request)
+
+    assert {
+        ANA: (Party.GROUP, "ana@5143.example"),
+        deputy(): (Party.SCHOOL, "moved@new.example"),
+        PersonId(HILDA, "executive"): (Party.SCHOOL, "executive@100000.example"),
+    } == told_of(world, kind)
+    assert {} == told_of(world, NoticeKind.REQUEST)
+    assert 4 == len(world.notices(status=NoticeStatus.CANCELLED))
+
+
+@pytest.mark.rule("P3", "A8")
+def test_a_holder_who_was_never_asked_may_approve() -> None:
+    """Permission decides, not having been emailed; those who were asked are told."""
+    world = World()
+    (request,) = world.asked(HILDA)
+    late = PersonId(HILDA, "late")
+    world.people.put(person(late, BusinessRole.HEAD_TEACHER))
+
+    world.school(actor=late).approve(request)
+
+    assert late == world.events()[-1].actor
+    assert head() in told_of(world, NoticeKind.APPROVED)
+
+
+@pytest.mark.rule("K4", "A1")
+@pytest.mark.parametrize("name", ANSWERS)
+def test_a_double_click_is_recorded_once(name: str) -> None:
+    """The same person pressing twice gets the same answer twice; the store holds it once."""
+    world = World()
+    (request,) = world.asked(HILDA)
+    first = ANSWERS[name](world.school(), request)
+    before = world.snapshot()
+    world.clock.at += timedelta(seconds=1)
+
+    second = ANSWERS[name](world.school(), request)
+
+    assert before == world.snapshot()
+    assert (False, True) == (first.replayed, second.replayed)
+    assert first.events == second.events == world.events()[1:]
+    assert () == second.notices
+
+
+@pytest.mark.rule("A4", "K4")
+def test_another_answer_of_the_same_person_is_no_double_click() -> None:
+    """Who approved cannot decline afterwards by pressing the other button, and learns that it was they."""
+    world = World()
+    (request,) = world.asked(HILDA)
+    world.school().approve(request)
+    before = world.snapshot()
+
+    found = refusal(lambda: world.school().decline(request, reason="No, after all."))
+
+    assert found.reasons[0].closed is not None
+    assert (head(), NOW) == (found.reasons[0].closed.by, found.reasons[0].closed.at)
+    assert before == world.snapshot()
+
+
+@pytest.mark.rule("K4")
+def test_a_callers_own_command_id_is_kept() -> None:
+    """A command id that is given is used, so that a queue can repeat the answer."""
+    world = World()
+    (request,) = world.asked(HILDA)
+
+    world.school().approve(request, command_id="press-1")
+    again = world.school().approve(request, command_id="press-1")
+
+    assert "press-1" == world.events()[-1].command_id
+    assert again.replayed
+    assert [AgreementId(TRUST, HILDA)] == [one.agreement for one in world.kept("press-1")]
+
+
+@pytest.mark.rule("R3")
+def test_a_collection_of_one_gives_an_outcome_and_one_request_raises() -> None:
+    """The same refusal is an outcome where a collection was given, and an exception where one was named."""
+    world = World()
+    (request,) = world.approved(HILDA)
+
+    (outcome,) = world.trust().withdraw([request], command_id="c-1").not_done
+    found = refusal(lambda: world.school().decline(request, reason="No."))
+
+    assert outcome.reasons == found.reasons
+    assert str(outcome) == str(found)
+    assert State.APPROVED == world.state().state
+
+
+@pytest.mark.rule("T3")
+def test_an_answer_is_never_earlier_than_what_it_follows() -> None:
+    """If a machine's clock is behind, the event takes the instant of the one before."""
+    world = World()
+    (request,) = world.asked(HILDA)
+    world.clock.forward(hours=-2)
+
+    world.school().approve(request)
+
+    last: Event = world.events()[-1]
+    assert NOW == last.at
+    assert_sound(world)

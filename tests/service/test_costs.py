@@ -1,0 +1,171 @@
+"""What an action costs in port calls does not depend on the number of schools (K1, design)."""
+
+import time
+from collections import Counter
+
+import pytest
+
+from datashare.domain.agreements import Tab
+from datashare.service import GroupSide
+
+from .world import ANA, BULK_ACTIONS, HILDA, MIS, TRUST, World, head, large_world
+
+DECIDING = {
+    "institutions.group": 1,
+    "institutions.institutions": 1,
+    "people.at_schools": 1,
+    "people.people": 2,
+    "people.sites": 1,
+    "store.load": 1,
+}
+"""What every decision reads: who acts, the group, the agreements, and four facts about all schools at once."""
+
+SAVING = {"store.append": 1}
+REFRESHING = {"people.people": 1, "store.states": 1, "institutions.register_day": 1}
+NOTING = {"store.note_register": 1}
+
+
+def expected(name: str, *, saving: bool) -> Counter[str]:
+    """Say what a bulk action may cost, exactly."""
+    calls = Counter(DECIDING)
+    if name == "record_visibility":
+        calls.update(REFRESHING)
+    if saving:
+        calls.update(SAVING)
+        calls.update(NOTING if name == "record_visibility" else {})
+    return calls
+
+
+@pytest.mark.rule("K1")
+@pytest.mark.parametrize("count", [1, 7, 700])
+@pytest.mark.parametrize("name", BULK_ACTIONS)
+def test_every_bulk_action_costs_the_same_for_any_number_of_schools(name: str, count: int) -> None:
+    """The same few calls for one school and for seven hundred; a preview saves the append."""
+    world, urns = large_world(count)
+    act = BULK_ACTIONS[name](world, urns)
+    side = world.counted().for_group(TRUST, actor=ANA)
+
+    assert count == len(act(side.preview, "c-1").done)
+    assert expected(name, saving=False) == world.calls
+    world.calls.clear()
+
+    started = time.monotonic()
+    outcomes = act(side, "c-1")
+    seconds = time.monotonic() - started
+
+    assert count == len(outcomes.done)
+    assert expected(name, saving=True) == world.calls
+    assert count == len(world.kept("c-1"))
+    assert seconds < 20  # generous for a loaded machine; it takes a fraction of a second
+
+
+READING = {
+    "browse": {
+        "institutions.group": 1,
+        "institutions.linked": 1,
+        "institutions.clusters": 1,
+        "people.people": 1,
+        "people.sites": 1,
+        "store.states": 1,
+    },
+    "recipients": {
+        "institutions.group": 1,
+        "institutions.institutions": 1,
+        "people.people": 1,
+        "people.at_schools": 1,
+        "people.sites": 1,
+        "store.load": 1,
+    },
+    "no_longer_visible": {
+        "institutions.group": 1,
+        "institutions.institutions": 1,
+        "people.people": 1,
+        "store.states": 1,
+    },
+}
+
+
+def read(side: GroupSide, name: str, urns: tuple[int, ...]) -> int:
+    """Read something about all schools; give how many it tells of."""
+    match name:
+        case "browse":
+            return len(side.browse().items)
+        case "recipients":
+            return len(side.recipients(urns))
+        case _:
+            return len(side.no_longer_visible())
+
+
+@pytest.mark.rule("B1", "P8", "T4")
+@pytest.mark.parametrize("count", [1, 7, 700])
+@pytest.mark.parametrize("name", READING)
+def test_reading_costs_the_same_for_any_number_of_schools(name: str, count: int) -> None:
+    """A table, a page of recipients and the list of hidden schools are each a handful of calls."""
+    world, urns = large_world(count)
+    world.approved(*urns)
+    if name == "no_longer_visible":
+        world.refresh(gone=urns)
+    side = world.counted().for_group(TRUST, actor=ANA)
+
+    assert count == read(side, name, urns)
+
+    assert Counter(READING[name]) == world.calls
+
+
+@pytest.mark.rule("X4")
+@pytest.mark.parametrize("count", [1, 7, 700])
+def test_a_map_of_access_costs_four_calls(count: int) -> None:
+    """Whatever the number of schools; the questions afterwards cost none."""
+    world, urns = large_world(count)
+    world.approved(*urns)
+    sharing = world.counted()
+
+    access = sharing.access(TRUST)
+
+    wanted = {
+        "institutions.group": 1,
+        "institutions.institutions": 1,
+        "institutions.linked": 1,
+        "store.states": 1,
+    }
+    assert Counter(wanted) == world.calls
+    assert count == len([urn for urn in urns if access.allows(urn, next(iter(MIS.capabilities)))])
+    assert Counter(wanted) == world.calls
+
+
+@pytest.mark.rule("K1", "K4")
+def test_a_replay_costs_no_append() -> None:
+    """Nothing to save, nothing saved."""
+    world, urns = large_world(7)
+    act = BULK_ACTIONS["request"](world, urns)
+    side = world.counted().for_group(TRUST, actor=ANA)
+    act(side, "c-1")
+    world.calls.clear()
+
+    again = act(side, "c-1")
+
+    assert all(one.replayed for one in again.done)
+    assert Counter(DECIDING) == world.calls
+
+
+@pytest.mark.rule("K5")
+def test_an_empty_selection_costs_no_call_to_the_store() -> None:
+    """Who acts is read; nothing else is."""
+    world = World()
+    side = world.counted().for_group(TRUST, actor=ANA)
+
+    side.request([], level=MIS, command_id="c-1")
+
+    assert Counter({"institutions.group": 1, "people.people": 1}) == world.calls
+
+
+@pytest.mark.rule("A1")
+def test_an_answer_costs_as_much_as_a_bulk_action() -> None:
+    """One school is a bulk action of one."""
+    world = World()
+    (request,) = world.asked(HILDA)
+
+    world.counted().for_school(HILDA, actor=head()).approve(request)
+
+    assert Counter(DECIDING) + Counter(SAVING) == world.calls
+    assert Tab.APPROVED in world.state().tabs

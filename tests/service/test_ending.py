@@ -1,0 +1,248 @@
+"""Withdrawing and ending through the service (rules N6, E1, E7)."""
+
+import attrs
+import pytest
+
+from datashare.domain.agreements import AgreementEnded, EndCause, RefusalCode, RequestOutcome, State
+from datashare.domain.institutions import EstablishmentStatus
+from datashare.domain.levels import Capability
+from datashare.domain.notices import NoticeKind
+from datashare.domain.people import PersonId
+from datashare.domain.policy import Party
+from datashare.errors import InvalidValue, NotPermitted, Refused
+from datashare.ports import NoticeStatus
+
+from .world import (
+    ACTIONS,
+    ANA,
+    CARYS,
+    COUNCIL,
+    GENEROUS,
+    HILDA,
+    MIS,
+    NO_APPROVER,
+    OSCAR,
+    TERMS,
+    TODAY,
+    TRUST,
+    World,
+    assert_sound,
+    deputy,
+    head,
+    leave_trust,
+)
+
+
+def shared_with_council(world: World) -> None:
+    """Bring the agreement of a school with its authority into force."""
+    (request,) = world.council().request([HILDA], level=MIS, terms=TERMS, command_id="la").requests
+    world.school().approve(request, terms_version=TERMS.version)
+
+
+@pytest.mark.rule("N6")
+def test_a_withdrawn_request_is_closed_and_its_recipients_are_told() -> None:
+    """Unsent messages about it are cancelled; who is no longer there is not told."""
+    world = World()
+    (request,) = world.asked(HILDA)
+    world.people.remove(deputy())
+
+    world.trust().withdraw([request], reason="Sorry – too soon", command_id="c-1")
+
+    assert State.NO_AGREEMENT == world.state().state
+    assert [(request, RequestOutcome.WITHDRAWN, ANA)] == [
+        (one.id, one.outcome, one.by) for one in world.state().closed
+    ]
+    waiting = [one.notice for one in world.notices() if one.notice]
+    assert {NoticeKind.WITHDRAWN} == {one.kind for one in waiting}
+    assert {head(), PersonId(HILDA, "data"), PersonId(HILDA, "executive")} == {
+        one.id for notice in waiting for one in notice.people
+    }
+    assert {"Sorry – too soon"} == {one.reason for one in waiting}
+    assert 4 == len(world.notices(status=NoticeStatus.CANCELLED))
+
+
+@pytest.mark.rule("N6")
+def test_a_stale_page_does_not_withdraw_a_later_request() -> None:
+    """The id names one request: the open one stays open."""
+    world = World()
+    (stale,) = world.asked(HILDA)
+    world.trust().withdraw([stale], command_id="w")
+    (later,) = world.asked(HILDA, command_id="again")
+
+    (outcome,) = world.trust().withdraw([stale], command_id="c-1").not_done
+
+    assert RefusalCode.REQUEST_NOT_OPEN == outcome.code
+    request = world.state().request
+    assert request is not None
+    assert later == request.id
+
+
+@pytest.mark.rule("N6", "T5")
+def test_a_withdrawn_upgrade_leaves_the_level_in_force() -> None:
+    """Also at a school that the group no longer sees."""
+    world = World()
+    world.approved(HILDA)
+    (request,) = world.asked(HILDA, level=ACTIONS, command_id="up")
+    leave_trust(world)
+
+    world.trust().withdraw([request], command_id="c-1")
+
+    assert (State.APPROVED, MIS) == (world.state().state, world.state().level)
+
+
+@pytest.mark.rule("E1")
+def test_ending_closes_the_open_request_and_keeps_the_history() -> None:
+    """Access ends at once, what ended stays in the history, and coming back needs a new request."""
+    world = World(policies={TRUST: GENEROUS})
+    world.approved(HILDA)
+    (request,) = world.asked(HILDA, level=ACTIONS, command_id="up")
+
+    world.trust().end([HILDA], cause=EndCause.BY_GROUP, note="Agreed with the governors.", command_id="c-1")
+
+    assert (State.NO_AGREEMENT, None) == (world.state().state, world.state().level)
+    last = world.events()[-1]
+    assert isinstance(last, AgreementEnded)
+    assert (EndCause.BY_GROUP, request, "Agreed with the governors.", ANA) == (
+        last.cause,
+        last.request,
+        last.note,
+        last.actor,
+    )
+    assert RequestOutcome.ENDED == world.state().closed[-1].outcome
+    assert 4 == len(world.trust().history(HILDA))
+    assert not world.sharing.access(TRUST).allows(HILDA, Capability.VIEW_DFE_DATA)
+    world.asked(HILDA, command_id="anew")
+    assert not world.sharing.access(TRUST).allows(HILDA, Capability.VIEW_DFE_DATA)
+    assert_sound(world)
+
+
+@pytest.mark.rule("E1", "L4")
+def test_after_an_end_a_lower_level_may_be_asked() -> None:
+    """A level is never reduced, but what ended is no level."""
+    world = World(policies={TRUST: GENEROUS})
+    world.approved(HILDA, level=ACTIONS)
+    world.trust().end([HILDA], cause=EndCause.BY_GROUP, note="Start again.", command_id="c-1")
+
+    world.approved(HILDA, level=MIS, command_id="lower")
+
+    assert MIS == world.state().level
+
+
+@pytest.mark.rule("E1", "R2")
+def test_where_nothing_stands_there_is_nothing_to_end() -> None:
+    """A school never asked is refused; the other school's agreement ends."""
+    world = World(policies={TRUST: GENEROUS})
+    world.approved(OSCAR)
+
+    refused, done = world.trust().end([HILDA, OSCAR], cause=EndCause.BY_GROUP, note="Done.", command_id="c-1")
+
+    assert RefusalCode.NOTHING_TO_END == refused.reasons[0].code  # type: ignore[union-attr]
+    assert OSCAR == done.urn
+    assert () == world.events(HILDA)
+    assert State.NO_AGREEMENT == world.state(OSCAR).state
+
+
+@pytest.mark.rule("E7", "T2")
+def test_a_trusts_policy_lets_neither_side_end() -> None:
+    """By default neither the trust nor its school may end an agreement by wish."""
+    world = World()
+    world.approved(HILDA)
+    before = world.snapshot("c-1")
+
+    with pytest.raises(NotPermitted, match="does not let the group end"):
+        world.trust().end([HILDA], cause=EndCause.BY_GROUP, note="Enough.", command_id="c-1")
+    with pytest.raises(NotPermitted):
+        world.school().end(TRUST, note="Enough.", command_id="c-1")
+
+    assert before == world.snapshot("c-1")
+
+
+@pytest.mark.rule("E7")
+def test_an_authoritys_policy_lets_both_sides_end() -> None:
+    """Separate controllers need a way out: the head ends it, and after a new request the authority does."""
+    world = World()
+    shared_with_council(world)
+
+    done = world.school().end(COUNCIL, note="The governors decided.", command_id="c-1")
+
+    assert done.events == world.events(group=COUNCIL)[-1:]
+    assert State.NO_AGREEMENT == world.state(group=COUNCIL).state
+    again = world.council().request([HILDA], level=MIS, terms=TERMS, command_id="la-2").requests[0]
+    world.school().approve(again, terms_version=TERMS.version)
+    world.council(CARYS).end([HILDA], cause=EndCause.BY_GROUP, note="Over.", command_id="c-2")
+    causes = [event.cause for event in world.events(group=COUNCIL) if isinstance(event, AgreementEnded)]
+    assert [EndCause.BY_SCHOOL, EndCause.BY_GROUP] == causes
+    assert_sound(world)
+
+
+@pytest.mark.rule("E7", "R3")
+def test_a_school_with_nothing_to_end_is_told_so() -> None:
+    """The call names one agreement, so it raises."""
+    world = World()
+
+    with pytest.raises(Refused) as refused:
+        world.school().end(COUNCIL, note="Enough.", command_id="c-1")
+
+    assert [RefusalCode.NOTHING_TO_END] == [reason.code for reason in refused.value.reasons]
+    assert () == world.events(group=COUNCIL)
+
+
+@pytest.mark.rule("E7", "P12")
+def test_a_group_cannot_end_in_the_schools_name() -> None:
+    """`BY_SCHOOL` is for the school's own side."""
+    world = World()
+    shared_with_council(world)
+
+    with pytest.raises(NotPermitted, match="another site"):
+        world.council().end([HILDA], cause=EndCause.BY_SCHOOL, note="They said.", command_id="c-1")
+
+    assert State.APPROVED == world.state(group=COUNCIL).state
+
+
+@pytest.mark.rule("E1")
+def test_a_cause_of_the_register_must_be_shown_by_it() -> None:
+    """A school that is open and in the trust did not close and did not leave."""
+    world = World()
+    world.approved(HILDA, OSCAR)
+    world.refresh(attrs.evolve(world.schools[OSCAR], status=EstablishmentStatus.CLOSED, close_date=TODAY))
+
+    refused, done = world.trust().end(
+        [HILDA, OSCAR], cause=EndCause.SCHOOL_CLOSED, note="Register of today.", command_id="c-1"
+    )
+
+    assert RefusalCode.CAUSE_NOT_SHOWN == refused.reasons[0].code  # type: ignore[union-attr]
+    assert OSCAR == done.urn
+    assert [State.APPROVED, State.NO_AGREEMENT] == [world.state(urn).state for urn in (HILDA, OSCAR)]
+
+
+@pytest.mark.rule("E1")
+@pytest.mark.parametrize("note", ["", "  \n "], ids=["empty", "blank"])
+def test_an_end_needs_a_note(note: str) -> None:
+    """An empty note is an error on either side."""
+    world = World()
+    shared_with_council(world)
+
+    with pytest.raises(InvalidValue, match="EndAgreement.note"):
+        world.council().end([HILDA], cause=EndCause.BY_GROUP, note=note, command_id="c-1")
+    with pytest.raises(InvalidValue, match="EndAgreement.note"):
+        world.school().end(COUNCIL, note=note, command_id="c-1")
+
+    assert State.APPROVED == world.state(group=COUNCIL).state
+
+
+@pytest.mark.rule("E1", "A8")
+def test_both_sides_are_told_of_an_end() -> None:
+    """The sender of the agreement and those who could answer are told; whoever ended it is not."""
+    world = World()
+    shared_with_council(world)
+
+    world.school().end(COUNCIL, note="Enough.", command_id="c-1")
+
+    told = {
+        (stored.notice.audience, one.id)
+        for stored in world.notices(COUNCIL)
+        if stored.notice and stored.notice.kind is NoticeKind.ENDED
+        for one in stored.notice.people
+    }
+    assert {(Party.GROUP, CARYS)} == told
+    assert () == world.events(NO_APPROVER)

@@ -1,0 +1,390 @@
+"""Every entry checks who asks, each time; the entries are found by introspection, so none can be forgotten (P, K2)."""
+
+from collections.abc import Callable
+
+import attrs
+import pytest
+
+from datashare.domain.agreements import (
+    Actor,
+    AddRecipients,
+    Approve,
+    Batch,
+    Command,
+    Decline,
+    EndAgreement,
+    EndCause,
+    RecordApproval,
+    RecordVisibility,
+    RefusalCode,
+    Remind,
+    RequestAccess,
+    State,
+    Tab,
+    Withdraw,
+)
+from datashare.domain.levels import Capability
+from datashare.domain.people import BusinessRole, Grant, HeldRole, Period, Permission, PersonId
+from datashare.domain.policy import Policy
+from datashare.errors import NotPermitted
+from datashare.service import DataSharing, GroupActions, GroupSide, SchoolSide
+
+from .world import (
+    ACTIONS,
+    ANA,
+    BEN,
+    BULK_ACTIONS,
+    COUNCIL,
+    EVA,
+    EXPIRED,
+    GENEROUS,
+    HILDA,
+    MIS,
+    NIGHTLY,
+    OSCAR,
+    OTTO,
+    TERMS,
+    TODAY,
+    TRUST,
+    World,
+    deputy,
+    head,
+    large_world,
+    person,
+    public_names,
+)
+
+READING: dict[str, Callable[[GroupSide], object]] = {
+    "browse": lambda side: side.browse(),
+    "agreements": lambda side: side.agreements(Tab.PENDING),
+    "facets": lambda side: side.facets(),
+    "details": lambda side: side.details(HILDA),
+    "why": lambda side: side.why(HILDA),
+    "no_longer_visible": lambda side: side.no_longer_visible(),
+    "recipients": lambda side: side.recipients([HILDA]),
+    "agreement": lambda side: side.agreement(HILDA),
+    "history": lambda side: side.history(HILDA),
+}
+GROUP_STRANGERS: dict[str, Actor] = {
+    "no-permission": BEN,
+    "expired-permission": EVA,
+    "unknown-person": PersonId(TRUST, "nobody"),
+    "other-group": OTTO,
+    "authority-with-same-digits": PersonId(COUNCIL, "carys"),
+    "school": head(HILDA),
+    "system": NIGHTLY,
+}
+
+ANSWERING: dict[str, Callable[[World, SchoolSide], object]] = {
+    "page": lambda _world, side: side.page(),
+    "approve": lambda world, side: side.approve(world.asked(HILDA)[0]),
+    "decline": lambda world, side: side.decline(world.asked(HILDA)[0], reason="No."),
+    "end": lambda _world, side: side.end(COUNCIL, note="We leave.", command_id="c-1"),
+}
+SCHOOL_STRANGERS: dict[str, Actor] = {
+    "no-permission": deputy(HILDA),
+    "executive-head": PersonId(HILDA, "executive"),
+    "expired-role": PersonId(HILDA, "former"),
+    "unknown-person": PersonId(HILDA, "nobody"),
+    "other-school": head(OSCAR),
+    "group": ANA,
+    "system": NIGHTLY,
+}
+
+
+@pytest.mark.rule("P12", "K2")
+def test_no_entry_is_forgotten() -> None:
+    """Every public method of both sides and of the service is in one of the tables of these tests."""
+    assert {*READING, *BULK_ACTIONS, "preview"} == public_names(GroupSide)
+    assert set(BULK_ACTIONS) == public_names(GroupActions)
+    assert set(ANSWERING) == public_names(SchoolSide)
+    assert {"for_group", "for_school", "run", "preview", "access", "may_log_in", "explain_log_in"} == public_names(
+        DataSharing
+    )
+
+
+@pytest.mark.rule("P12")
+@pytest.mark.parametrize("name", READING)
+@pytest.mark.parametrize("actor", GROUP_STRANGERS.values(), ids=GROUP_STRANGERS)
+def test_strangers_read_nothing_of_a_group(actor: Actor, name: str) -> None:
+    """Tabs, recipients, details and history are for holders of the permission at the group's own site."""
+    world = World()
+    world.approved(HILDA)
+
+    with pytest.raises(NotPermitted) as refused:
+        READING[name](world.trust(actor))
+
+    assert [RefusalCode.NOT_PERMITTED] == [reason.code for reason in refused.value.reasons]
+    assert str(actor) in str(refused.value)
+    READING[name](world.trust())
+
+
+@pytest.mark.rule("P1", "P12", "K2", "T2")
+@pytest.mark.parametrize("previewing", [False, True], ids=["action", "preview"])
+@pytest.mark.parametrize("name", BULK_ACTIONS)
+@pytest.mark.parametrize("actor", GROUP_STRANGERS.values(), ids=GROUP_STRANGERS)
+def test_strangers_do_nothing_for_a_group(actor: Actor, name: str, previewing: bool) -> None:
+    """Each action and each preview is refused as a whole, and the store stays as it was."""
+    if name == "record_visibility" and actor == NIGHTLY:
+        return  # a named system may record what the register shows; tested below
+    world, urns = large_world(2)
+    act = BULK_ACTIONS[name](world, urns)
+    side = world.trust(actor)
+    before = world.snapshot("c-1")
+
+    with pytest.raises(NotPermitted) as refused:
+        act(side.preview if previewing else side, "c-1")
+
+    assert [RefusalCode.NOT_PERMITTED] == [reason.code for reason in refused.value.reasons]
+    assert before == world.snapshot("c-1")
+
+
+NEEDED = {
+    "request": Permission.ADMINISTER_INSTITUTION_DETAILS,
+    "add_recipients": Permission.ADMINISTER_INSTITUTION_DETAILS,
+    "remind": Permission.ADMINISTER_INSTITUTION_DETAILS,
+    "withdraw": Permission.ADMINISTER_INSTITUTION_DETAILS,
+    "record_approval": Permission.RECORD_APPROVAL,
+    "import_agreements": Permission.IMPORT_AGREEMENTS,
+    "end": Permission.END_AGREEMENT,
+    "record_visibility": Permission.APPLY_REGISTER,
+}
+
+
+@pytest.mark.rule("P1", "A9", "A10", "E7")
+@pytest.mark.parametrize("name", BULK_ACTIONS)
+def test_each_action_needs_its_own_permission_alone(name: str) -> None:
+    """The one permission suffices; all of the others together do not."""
+    world, urns = large_world(2)
+    act = BULK_ACTIONS[name](world, urns)
+    needed = NEEDED[name]
+    others = [one for one in Permission if one is not needed]
+    world.people.put(person(BEN, permissions=others))
+    before = world.snapshot("c-1")
+    with pytest.raises(NotPermitted):
+        act(world.trust(BEN), "c-1")
+    assert before == world.snapshot("c-1")
+
+    world.people.put(person(BEN, permissions=[needed]))
+    outcomes = act(world.trust(BEN), "c-1")
+
+    assert len(urns) == len(outcomes.done)
+    assert {BEN} == {event.actor for one in outcomes.done for event in one.events}
+    assert before != world.snapshot("c-1")
+
+
+@pytest.mark.rule("P12")
+def test_policy_may_widen_who_reads() -> None:
+    """A policy can let holders of another permission read; that lets them do nothing else."""
+    wider = attrs.evolve(Policy.mat(), readers={Permission.LOG_IN_ASSOCIATED_INSTITUTIONS})
+    world = World(policies={TRUST: wider})
+    world.people.put(person(BEN, permissions=[Permission.LOG_IN_ASSOCIATED_INSTITUTIONS]))
+
+    assert HILDA in {one.urn for one in world.trust(BEN).browse().items}
+    with pytest.raises(NotPermitted):
+        world.trust(BEN).request([HILDA], level=MIS, sender=ANA, command_id="c-1")
+    assert () == world.events()
+
+
+@pytest.mark.rule("P5", "P12")
+@pytest.mark.parametrize(
+    ("period", "allowed"),
+    [
+        pytest.param(Period(first=TODAY), True, id="from-today"),
+        pytest.param(Period(last=TODAY), True, id="until-today"),
+        pytest.param(Period(first=TODAY.replace(day=26)), False, id="from-tomorrow"),
+        pytest.param(EXPIRED, False, id="until-yesterday"),
+    ],
+)
+def test_a_permission_counts_on_its_first_and_last_day_in_london(period: Period, allowed: bool) -> None:
+    """The day is London's: at half past eleven at night in UTC it is tomorrow already."""
+    world = World()
+    grant = Grant(Permission.ADMINISTER_INSTITUTION_DETAILS, period)
+    world.people.put(person(BEN, permissions=[grant]))
+
+    if allowed:
+        world.trust(BEN).request([HILDA], level=MIS, command_id="c-1")
+        assert 1 == world.state().version
+        return
+    with pytest.raises(NotPermitted):
+        world.trust(BEN).request([HILDA], level=MIS, command_id="c-1")
+    assert 0 == world.state().version
+
+
+@pytest.mark.rule("P12")
+def test_permissions_are_read_again_each_time() -> None:
+    """A side that was made while its user was permitted is worth nothing afterwards."""
+    world = World()
+    trust, school = world.trust(), world.school()
+    (request,) = world.asked(HILDA)
+    trust.browse()
+    school.page()
+
+    world.people.put(person(ANA))
+    world.people.remove(head())
+
+    for forbidden in (trust.browse, school.page, lambda: school.approve(request)):
+        with pytest.raises(NotPermitted):
+            forbidden()
+    assert State.PENDING == world.state().state
+
+
+@pytest.mark.rule("P2", "P12", "K2", "T2")
+@pytest.mark.parametrize("name", ANSWERING)
+@pytest.mark.parametrize("actor", SCHOOL_STRANGERS.values(), ids=SCHOOL_STRANGERS)
+def test_strangers_neither_see_nor_answer_for_a_school(actor: Actor, name: str) -> None:
+    """A recipient without the permission, other schools' heads, the group and systems are refused alike."""
+    world = World()
+    world.council().request([HILDA], level=MIS, terms=TERMS, command_id="la")
+    world.asked(HILDA, command_id="ask")  # the entries below repeat it and get the same request
+    before = world.snapshot("c-1")
+
+    with pytest.raises(NotPermitted) as refused:
+        ANSWERING[name](world, world.school(actor=actor))
+
+    assert [RefusalCode.NOT_PERMITTED] == [reason.code for reason in refused.value.reasons]
+    assert before == world.snapshot("c-1")
+
+
+@pytest.mark.rule("P2")
+def test_a_direct_grant_lets_somebody_else_at_the_school_answer() -> None:
+    """The permission decides, not the role: a teacher who holds it may answer."""
+    world = World()
+    (request,) = world.asked(HILDA)
+    teacher = PersonId(HILDA, "teacher")
+    world.people.put(person(teacher, "teacher", permissions=[Permission.ADMINISTER_DATA_SHARING_REQUEST]))
+
+    world.school(actor=teacher).approve(request)
+
+    assert teacher == world.events()[-1].actor
+    assert MIS == world.state().level
+
+
+@pytest.mark.rule("P2")
+def test_policy_says_which_roles_may_answer() -> None:
+    """Where a policy gives the permission to deputies, a deputy may answer that group and no other."""
+    by_deputies = attrs.evolve(
+        Policy.mat(),
+        role_permissions={BusinessRole.DEPUTY_HEAD_TEACHER: {Permission.ADMINISTER_DATA_SHARING_REQUEST}},
+    )
+    world = World(policies={TRUST: by_deputies})
+    (request,) = world.asked(HILDA)
+    asked = world.council().request([HILDA], level=MIS, terms=TERMS, command_id="la")
+
+    with pytest.raises(NotPermitted):
+        world.school().approve(request)
+    with pytest.raises(NotPermitted):
+        world.school(actor=deputy()).approve(asked.requests[0], terms_version=TERMS.version)
+    world.school(actor=deputy()).approve(request)
+
+    assert (State.APPROVED, State.PENDING) == (world.state().state, world.state(group=COUNCIL).state)
+
+
+@pytest.mark.rule("P5")
+def test_an_expired_role_is_none_at_the_service_either() -> None:
+    """A head whose role ended yesterday cannot answer although they were sent the request."""
+    world = World()
+    (request,) = world.asked(HILDA)
+    world.people.put(person(head(), HeldRole(BusinessRole.HEAD_TEACHER, EXPIRED)))
+
+    with pytest.raises(NotPermitted):
+        world.school().approve(request)
+
+    assert State.PENDING == world.state().state
+
+
+@pytest.mark.rule("E6", "K2")
+def test_a_named_system_may_record_what_the_register_shows() -> None:
+    """A nightly refresh needs no person; it may do nothing else."""
+    world = World()
+    world.approved(HILDA)
+    world.refresh(gone=[HILDA])
+
+    outcomes = world.trust(NIGHTLY).record_visibility(command_id="c-1")
+
+    assert [NIGHTLY] == [event.actor for one in outcomes.done for event in one.events]
+    assert TODAY == world.state().hidden_since
+
+
+@pytest.mark.rule("E6", "K2", "T2")
+@pytest.mark.parametrize("actor", [BEN, EVA, OTTO, head()], ids=lambda who: who.id)
+def test_a_register_is_not_noted_for_strangers_even_where_no_agreement_stands(actor: PersonId) -> None:
+    """Without any agreement there is no school to refuse, and still nobody else can note a register."""
+    world = World()
+
+    with pytest.raises(NotPermitted):
+        world.trust(actor).record_visibility(command_id="c-1", register_day=TODAY)
+
+    assert world.store.last_register(TRUST) is None
+
+
+@pytest.mark.rule("X1", "X4", "P12")
+def test_questions_of_access_need_no_permission() -> None:
+    """They name no actor at all."""
+    world = World()
+    world.approved(HILDA)
+
+    access = world.sharing.access(TRUST)
+
+    assert access.allows(HILDA, Capability.VIEW_MIS_DATA)
+    assert not world.sharing.may_log_in(BEN, HILDA)
+
+
+@pytest.mark.rule("P12", "K2", "T2")
+def test_a_request_of_another_group_cannot_be_named() -> None:
+    """Named by another group, a request is out of bounds; the whole action is refused."""
+    world = World()
+    theirs = world.council().request([HILDA], level=MIS, terms=TERMS, command_id="la").requests[0]
+    (ours,) = world.asked(OSCAR)
+    before = world.snapshot("c-1")
+
+    for act in (world.trust().withdraw, world.trust().remind):
+        with pytest.raises(NotPermitted, match="not an agreement of"):
+            act([ours, theirs], command_id="c-1")
+
+    assert before == world.snapshot("c-1")
+
+
+QUEUED: dict[str, Callable[[World], Command]] = {
+    "request": lambda _world: RequestAccess(urn=OSCAR, level=MIS, sender=ANA),
+    "add": lambda world: AddRecipients(request=world.asked(HILDA)[0]),
+    "remind": lambda world: Remind(request=world.asked(HILDA)[0]),
+    "withdraw": lambda world: Withdraw(request=world.asked(HILDA)[0]),
+    "approve": lambda world: Approve(request=world.asked(HILDA)[0]),
+    "decline": lambda world: Decline(request=world.asked(HILDA)[0], reason="No."),
+    "record": lambda _world: RecordApproval(urn=OSCAR, level=MIS, basis="Minute 7"),
+    "end": lambda _world: EndAgreement(urn=HILDA, cause=EndCause.ENTERED_IN_ERROR, note="Oops."),
+    "end-by-school": lambda _world: EndAgreement(urn=HILDA, cause=EndCause.BY_SCHOOL, note="Oops."),
+    "visibility": lambda _world: RecordVisibility(urn=HILDA),
+}
+
+
+@pytest.mark.rule("P12", "K2", "T2")
+@pytest.mark.parametrize("name", QUEUED)
+def test_a_batch_from_a_queue_is_checked_like_any_other(name: str) -> None:
+    """Neither `run` nor `preview` lets anybody in who could not act for the side that the command is of."""
+    world = World(policies={TRUST: GENEROUS})
+    world.asked(HILDA)
+    command = QUEUED[name](world)
+    before = world.snapshot("c-1")
+
+    for actor in (BEN, EVA, OTTO, deputy(), head(OSCAR)):
+        batch = Batch(group=TRUST, actor=actor, command_id="c-1", commands=[command])
+        for entry in (world.sharing.run, world.sharing.preview):
+            with pytest.raises(NotPermitted):
+                entry(batch)
+
+    assert before == world.snapshot("c-1")
+
+
+@pytest.mark.rule("A1", "P12")
+def test_the_group_cannot_answer_its_own_request_through_a_queue() -> None:
+    """A user of the group who holds every permission there still cannot accept for the school."""
+    world = World()
+    (request,) = world.asked(HILDA, level=ACTIONS)
+    batch = Batch(group=TRUST, actor=ANA, command_id="c-1", commands=[Approve(request=request)])
+
+    with pytest.raises(NotPermitted, match="another site"):
+        world.sharing.run(batch)
+
+    assert State.PENDING == world.state().state

@@ -1,0 +1,128 @@
+"""A preview tells exactly what the action does, and does nothing (K3)."""
+
+import pytest
+
+from datashare.domain.agreements import Batch, RequestAccess
+from datashare.service import Done, GroupActions
+
+from .world import (
+    ANA,
+    BULK_ACTIONS,
+    HILDA,
+    MIS,
+    NO_APPROVER,
+    NOBODY,
+    OSCAR,
+    SITELESS,
+    TRUST,
+    UNKNOWN,
+    World,
+    large_world,
+    public_names,
+)
+
+
+def test_the_table_of_actions_is_whole() -> None:
+    """Every public method of the group's actions is in the table that these tests go by."""
+    assert set(BULK_ACTIONS) == public_names(GroupActions)
+
+
+@pytest.mark.rule("K3", "T2")
+@pytest.mark.parametrize("name", BULK_ACTIONS)
+def test_a_preview_equals_the_action_and_does_nothing(name: str) -> None:
+    """Outcomes, events, their ids, notices and their ids are equal; the preview leaves the store as it was."""
+    world, urns = large_world(3)
+    act = BULK_ACTIONS[name](world, urns)
+    before = world.snapshot("c-1", "prepare")
+
+    previewed = act(world.trust().preview, "c-1")
+
+    assert before == world.snapshot("c-1", "prepare")
+    done = act(world.trust(), "c-1")
+    assert previewed == done
+    assert len(urns) == len(done.done)
+    assert not any(one.replayed for one in done.done)
+    assert [event.id for one in done.done for event in one.events] == [
+        event.id for one in previewed.done for event in one.events
+    ]
+    stored = {urn: world.events(urn)[-len(one.events) :] for urn, one in zip(urns, done.done, strict=True)}
+    assert stored == {one.urn: one.events for one in previewed.done}
+    waiting = {one.id: one.notice for one in world.notices(status=None)}
+    assert {notice.id: waiting[notice.id] for notice in previewed.notices} == {
+        notice.id: notice for notice in previewed.notices
+    }
+    assert [one.after for one in previewed.done] == [world.state(urn) for urn in urns]
+
+
+@pytest.mark.rule("K3", "K4")
+def test_a_preview_uses_up_no_command_id() -> None:
+    """The id of a preview can be used for anything afterwards, and by another preview."""
+    world = World()
+    act = BULK_ACTIONS["request"](world, [HILDA])
+    first = act(world.trust().preview, "c-1")
+    second = act(world.trust().preview, "c-1")
+    assert first == second
+    assert () == world.kept("c-1")
+
+    other = world.trust().request([OSCAR], level=MIS, command_id="c-1")
+
+    assert [OSCAR] == [one.urn for one in other.done]
+    assert () == world.events(HILDA)
+
+
+@pytest.mark.rule("K3", "K1")
+def test_a_preview_foretells_refusals_and_warnings() -> None:
+    """Schools that would be refused are shown as refused for the reasons that the action then gives."""
+    world = World()
+    urns = [HILDA, SITELESS, NOBODY, UNKNOWN, NO_APPROVER]
+
+    previewed = world.trust().preview.request(urns, level=MIS, command_id="c-1")
+
+    assert (2, 3) == (len(previewed.done), len(previewed.not_done))
+    assert [] == list(world.store.states(TRUST))
+    assert previewed == world.trust().request(urns, level=MIS, command_id="c-1")
+
+
+@pytest.mark.rule("K3", "K4")
+def test_a_preview_of_what_was_done_shows_the_replay() -> None:
+    """After the action, a preview under its id tells that it would be answered, and not done again."""
+    world = World()
+    world.asked(HILDA, command_id="c-1")
+
+    (outcome,) = world.trust().preview.request([HILDA], level=MIS, command_id="c-1")
+
+    assert isinstance(outcome, Done)
+    assert outcome.replayed
+    assert world.events() == outcome.events
+
+
+@pytest.mark.rule("K3")
+def test_where_facts_moved_the_actions_own_outcomes_count() -> None:
+    """A preview binds nobody: what changed in between decides."""
+    world = World()
+    previewed = world.trust().preview.request([HILDA], level=MIS, command_id="c-1")
+    world.asked(HILDA, command_id="other")
+
+    outcomes = world.trust().request([HILDA], level=MIS, command_id="c-1")
+
+    assert (1, 0) == (len(previewed.done), len(outcomes.done))
+    assert 1 == world.state().version
+
+
+@pytest.mark.rule("K3")
+def test_a_batch_can_be_previewed_and_run() -> None:
+    """What comes through a queue is previewed and carried out as the group's own call is."""
+    world = World()
+    batch = Batch(
+        group=TRUST,
+        actor=ANA,
+        command_id="c-1",
+        commands=[RequestAccess(urn=HILDA, level=MIS, sender=ANA)],
+    )
+
+    previewed = world.sharing.preview(batch)
+
+    assert () == world.events()
+    assert previewed == world.trust().preview.request([HILDA], level=MIS, command_id="c-1")
+    assert previewed == world.sharing.run(batch)
+    assert previewed.done[0].events == world.events()

@@ -1,0 +1,311 @@
+"""Several writers at once: losers are decided again on fresh facts, and each thing is done once (R2, A4, K4)."""
+
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+import pytest
+
+from datashare.domain.agreements import Batch, RefusalCode, RequestAccess, RequestSent, State
+from datashare.domain.people import BusinessRole, PersonId
+from datashare.errors import Refused
+from datashare.ports import Progress, Stage
+from datashare.service import Done, NotDone
+
+from .world import (
+    ACTIONS,
+    ANA,
+    HILDA,
+    MIS,
+    NOW,
+    OSCAR,
+    TRUST,
+    InterleavingStore,
+    World,
+    assert_sound,
+    deputy,
+    head,
+    person,
+)
+
+THREADS = 8
+Answer = TypeVar("Answer")
+
+
+def at_once(*tasks: Callable[[], Answer]) -> list[Answer | Refused]:
+    """Run tasks on threads of their own, all let go at the same moment; give what they answer or raise."""
+    gate = threading.Barrier(len(tasks))
+    answers: list[Answer | Refused | None] = [None] * len(tasks)
+
+    def run(place: int, task: Callable[[], Answer]) -> None:
+        gate.wait(timeout=30)
+        try:
+            answers[place] = task()
+        except Refused as refused:
+            answers[place] = refused
+
+    threads = [threading.Thread(target=run, args=(place, task)) for place, task in enumerate(tasks)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+    assert not any(thread.is_alive() for thread in threads)
+    return [answer for answer in answers if answer is not None]
+
+
+def reminding(world: World, urn: int = HILDA) -> Callable[[], object]:
+    """Give another writer, who reminds under a fresh command id each time."""
+
+    def remind() -> object:
+        request = world.state(urn).request
+        assert request is not None
+        return world.trust().remind([request.id], command_id=f"other-{world.state(urn).version}")
+
+    return remind
+
+
+@pytest.mark.rule("K1", "A4")
+@pytest.mark.parametrize("others", [1, 2, 3])
+def test_a_loser_is_decided_again_on_fresh_facts(others: int) -> None:
+    """A school that another writer changed up to three times in between is done on what stands then."""
+    world = World()
+    here, there = world.asked(HILDA, OSCAR)
+    store = InterleavingStore(world.store, *[reminding(world)] * others)
+
+    outcomes = world.over(store).for_group(TRUST, actor=ANA).withdraw([here, there], command_id="c-1")
+
+    assert [HILDA, OSCAR] == [one.urn for one in outcomes.done]
+    assert [1 + others + 1, 2] == [world.state(urn).version for urn in (HILDA, OSCAR)]
+    assert outcomes.done[0].events == world.events()[-1:]
+    assert world.state() == outcomes.done[0].after
+    assert_sound(world)
+
+
+@pytest.mark.rule("R2", "K1")
+def test_a_school_that_others_keep_changing_ends_in_a_conflict() -> None:
+    """After the first decision and three more the school is given up; the others are done."""
+    world = World()
+    here, there = world.asked(HILDA, OSCAR)
+    store = InterleavingStore(world.store, *[reminding(world)] * 9)
+
+    outcomes = world.over(store).for_group(TRUST, actor=ANA).withdraw([here, there], command_id="c-1")
+
+    conflict, done = outcomes
+    assert isinstance(conflict, NotDone)
+    assert (RefusalCode.CONFLICT, HILDA, here) == (conflict.code, conflict.urn, conflict.request)
+    assert isinstance(done, Done)
+    assert 9 - 4 == len(store.writers)
+    assert 1 + 4 == world.state(HILDA).version
+    assert (State.PENDING, State.NO_AGREEMENT) == (world.state(HILDA).state, world.state(OSCAR).state)
+    assert [OSCAR] == [one.agreement.urn for one in world.kept("c-1")]
+
+
+@pytest.mark.rule("K4", "R2")
+def test_a_conflict_is_decided_again_under_the_same_id() -> None:
+    """A conflict keeps nothing, so the repetition does it."""
+    world = World()
+    here, there = world.asked(HILDA, OSCAR)
+    store = InterleavingStore(world.store, *[reminding(world)] * 4)
+    busy = world.over(store).for_group(TRUST, actor=ANA)
+    assert 1 == len(busy.withdraw([here, there], command_id="c-1").not_done)
+
+    again = busy.withdraw([here, there], command_id="c-1")
+
+    assert [(HILDA, False), (OSCAR, True)] == [(one.urn, one.replayed) for one in again.done]
+    assert State.NO_AGREEMENT == world.state(HILDA).state
+
+
+@pytest.mark.rule("A4", "R2")
+def test_a_loser_is_refused_where_the_fresh_facts_forbid_it() -> None:
+    """Withdrawing what a head approves in between is refused with who approved it and when, not as a conflict."""
+    world = World()
+    (request,) = world.asked(HILDA)
+    store = InterleavingStore(world.store, lambda: world.school().approve(request))
+
+    (outcome,) = world.over(store).for_group(TRUST, actor=ANA).withdraw([request], command_id="c-1")
+
+    assert isinstance(outcome, NotDone)
+    (reason,) = outcome.reasons
+    assert RefusalCode.REQUEST_NOT_OPEN == reason.code
+    assert reason.closed is not None
+    assert (head(), NOW) == (reason.closed.by, reason.closed.at)
+    assert State.APPROVED == world.state().state
+
+
+@pytest.mark.rule("T3")
+def test_a_later_round_reads_the_clock_and_the_people_anew() -> None:
+    """A school decided again is decided with the instant and the people of that moment."""
+    world = World()
+    newcomer = PersonId(HILDA, "new")
+
+    def another_writer() -> None:
+        (other,) = world.asked(HILDA, command_id="other")
+        world.trust().withdraw([other], command_id="other-w")
+        world.people.put(person(newcomer, BusinessRole.HEAD_TEACHER))
+        world.clock.forward(minutes=5)
+
+    store = InterleavingStore(world.store, another_writer)
+
+    world.over(store).for_group(TRUST, actor=ANA).request([HILDA], level=MIS, command_id="c-1")
+
+    last = world.events()[-1]
+    assert isinstance(last, RequestSent)
+    assert (3, NOW.add(minutes=5)) == (last.sequence, last.at)
+    assert newcomer in last.recipients
+
+
+@pytest.mark.rule("K4")
+def test_the_same_command_in_between_is_answered_as_a_replay() -> None:
+    """Who loses to the same command id finds what it did, and does nothing more."""
+    world = World()
+    store = InterleavingStore(world.store, lambda: world.asked(HILDA, command_id="c-1"))
+
+    (outcome,) = world.over(store).for_group(TRUST, actor=ANA).request([HILDA], level=MIS, command_id="c-1")
+
+    assert isinstance(outcome, Done)
+    assert outcome.replayed
+    assert 1 == world.state().version
+    assert len(world.notices()) == 4
+
+
+@pytest.mark.rule("K4", "R1", "T2")
+def test_a_different_command_with_the_id_in_between_refuses_the_whole() -> None:
+    """Where nothing of the action was saved yet, the used id refuses all of it."""
+    world = World()
+
+    def another_writer() -> None:
+        world.trust().request([HILDA], level=ACTIONS, command_id="c-1")
+
+    store = InterleavingStore(world.store, another_writer)
+
+    with pytest.raises(Refused) as refused:
+        world.over(store).for_group(TRUST, actor=ANA).request([HILDA], level=MIS, command_id="c-1")
+
+    assert [RefusalCode.COMMAND_ID_REUSED] == [reason.code for reason in refused.value.reasons]
+    assert 1 == world.state().version
+
+
+@pytest.mark.rule("K4", "K1")
+def test_a_different_command_with_the_id_in_between_hides_nothing_that_was_saved() -> None:
+    """Where other schools were saved already they are told as done; only the loser is refused."""
+    world = World()
+
+    def another_writer() -> None:
+        world.trust().request([HILDA], level=ACTIONS, command_id="c-1")
+
+    store = InterleavingStore(world.store, another_writer)
+
+    outcomes = world.over(store).for_group(TRUST, actor=ANA).request([HILDA, OSCAR], level=MIS, command_id="c-1")
+
+    assert [OSCAR] == [one.urn for one in outcomes.done]
+    assert [(HILDA, RefusalCode.COMMAND_ID_REUSED)] == [(one.urn, one.code) for one in outcomes.not_done]
+    assert State.PENDING == world.state(OSCAR).state
+    assert 1 == world.state(HILDA).version
+
+
+@pytest.mark.rule("K6")
+def test_each_round_tells_its_own_progress() -> None:
+    """Losers are shown as decided again, and never as saved before they are."""
+    world = World()
+    here, there = world.asked(HILDA, OSCAR)
+    store = InterleavingStore(world.store, reminding(world))
+    told: list[Progress] = []
+
+    world.over(store).for_group(TRUST, actor=ANA).withdraw([here, there], command_id="c-1", progress=told.append)
+
+    assert [
+        (Stage.DECIDED, 1, 2),
+        (Stage.DECIDED, 2, 2),
+        (Stage.SAVED, 1, 2),
+        (Stage.DECIDED, 1, 1),
+        (Stage.SAVED, 1, 1),
+    ] == [(one.stage, one.done, one.total) for one in told]
+
+
+@pytest.mark.rule("A4", "P3")
+def test_of_many_heads_who_approve_at_once_one_wins() -> None:
+    """Eight heads press at the same moment: it is approved once, and the others learn who did it and when."""
+    world = World()
+    heads = [PersonId(HILDA, f"head-{number}") for number in range(THREADS)]
+    world.people.put(*(person(who, BusinessRole.HEAD_TEACHER) for who in heads))
+    (request,) = world.asked(HILDA)
+
+    answers = at_once(*[lambda who=who: world.school(actor=who).approve(request) for who in heads])  # type: ignore[misc]
+
+    approvals = world.events()[1:]
+    assert 1 == len(approvals)
+    winner = approvals[0].actor
+    assert [approvals] == [one.events for one in answers if isinstance(one, Done)]
+    refusals = [one for one in answers if isinstance(one, Refused)]
+    assert THREADS - 1 == len(refusals)
+    for refusal in refusals:
+        (reason,) = refusal.reasons
+        assert RefusalCode.REQUEST_NOT_OPEN == reason.code
+        assert reason.closed is not None
+        assert (winner, NOW) == (reason.closed.by, reason.closed.at)
+        assert str(winner) in str(refusal)
+    assert_sound(world)
+
+
+@pytest.mark.rule("K4")
+def test_the_same_command_id_on_many_threads_is_done_once() -> None:
+    """Eight threads send the same command: one request at each school, one notice for each address."""
+    world = World()
+
+    answers = at_once(
+        *[lambda: world.trust().request([HILDA, OSCAR], level=MIS, command_id="c-1")] * THREADS
+    )
+
+    assert THREADS == len(answers)
+    outcomes = [outcome for answer in answers if not isinstance(answer, Refused) for outcome in answer.done]
+    assert 2 * THREADS == len(outcomes)
+    assert 2 == len([one for one in outcomes if not one.replayed])
+    assert [1, 1] == [world.state(urn).version for urn in (HILDA, OSCAR)]
+    assert 5 == len(world.notices())
+    assert {event.id for urn in (HILDA, OSCAR) for event in world.events(urn)} == {
+        event.id for one in outcomes for event in one.events
+    }
+
+
+@pytest.mark.rule("Q6")
+def test_of_many_requests_at_once_one_is_open() -> None:
+    """Eight different commands ask one school at the same moment: one request is open, the others are refused."""
+    world = World()
+
+    answers = at_once(
+        *[
+            lambda number=number: world.trust().request([HILDA], level=MIS, command_id=f"c-{number}")  # type: ignore[misc]
+            for number in range(THREADS)
+        ]
+    )
+
+    outcomes = [outcome for answer in answers if not isinstance(answer, Refused) for outcome in answer]
+    assert 1 == len([one for one in outcomes if isinstance(one, Done)])
+    assert {RefusalCode.REQUEST_ALREADY_OPEN} == {one.code for one in outcomes if isinstance(one, NotDone)}
+    assert 1 == world.state().version
+    assert {deputy(), head()} <= set(getattr(world.events()[0], "recipients", ()))
+
+
+@pytest.mark.rule("K4", "K1")
+def test_a_loser_is_not_mistaken_for_another_command_than_the_schools_saved_before() -> None:
+    """An action may ask for two levels; the school saved first does not make the loser's a different command."""
+    world = World()
+    batch = Batch(
+        group=TRUST,
+        actor=ANA,
+        command_id="c-1",
+        commands=[
+            RequestAccess(urn=HILDA, level=MIS, sender=ANA),
+            RequestAccess(urn=OSCAR, level=ACTIONS, sender=ANA),
+        ],
+    )
+
+    def another_writer() -> None:
+        (request,) = world.asked(OSCAR, command_id="other")
+        world.trust().withdraw([request], command_id="other-w")
+
+    outcomes = world.over(InterleavingStore(world.store, another_writer)).run(batch)
+
+    assert [HILDA, OSCAR] == [one.urn for one in outcomes.done]
+    assert [1, 3] == [world.state(urn).version for urn in (HILDA, OSCAR)]
+    assert [True, True] == [one.replayed for one in world.sharing.run(batch).done]

@@ -1,0 +1,174 @@
+"""Approvals settled centrally, and agreements from before this library (rules A9, A10)."""
+
+from datetime import date
+
+import attrs
+import pytest
+
+from datashare.domain.agreements import (
+    AgreementImported,
+    ApprovalRecorded,
+    Basis,
+    Batch,
+    RefusalCode,
+    State,
+)
+from datashare.domain.institutions import EstablishmentStatus
+from datashare.domain.notices import NoticeKind
+from datashare.domain.policy import Policy
+from datashare.errors import InvalidValue, NotPermitted, Refused
+
+from .world import (
+    ACTIONS,
+    ANA,
+    CARYS,
+    CLOSED,
+    COUNCIL,
+    DFE,
+    GENEROUS,
+    HILDA,
+    MAINTAINED,
+    MIS,
+    NOW,
+    OSCAR,
+    SITELESS,
+    TERMS,
+    TODAY,
+    TRUST,
+    World,
+    assert_sound,
+    head,
+    imported,
+)
+
+BASIS = "Board minute 7 of 28 March 2026 – “central”"
+
+
+@pytest.mark.rule("A9")
+def test_a_central_approval_is_in_force_with_its_basis() -> None:
+    """It needs no request; those who could have answered are told."""
+    world = World(policies={TRUST: GENEROUS})
+
+    world.trust().record_approval([HILDA, SITELESS], level=MIS, basis=BASIS, terms=TERMS, command_id="c-1")
+
+    for urn in (HILDA, SITELESS):
+        (event,) = world.events(urn)
+        assert isinstance(event, ApprovalRecorded)
+        assert (BASIS, TERMS, ANA) == (event.basis, event.terms, event.actor)
+        in_force = world.state(urn).in_force
+        assert in_force is not None
+        assert (MIS, Basis.RECORDED, NOW) == (in_force.level, in_force.basis, in_force.since)
+    told = [
+        (stored.notice.kind, one.id)
+        for stored in world.notices()
+        if stored.notice
+        for one in stored.notice.people
+    ]
+    assert {(NoticeKind.APPROVAL_RECORDED, head(urn)) for urn in (HILDA, SITELESS)} == set(told)
+    assert_sound(world)
+
+
+@pytest.mark.rule("A9", "T2")
+def test_central_approval_is_off_by_default() -> None:
+    """Without the policy the whole action is refused, even for a holder of the permission."""
+    world = World()
+    before = world.snapshot("c-1")
+
+    with pytest.raises(NotPermitted, match="records no approvals centrally"):
+        world.trust().record_approval([HILDA], level=MIS, basis=BASIS, command_id="c-1")
+
+    assert before == world.snapshot("c-1")
+
+
+@pytest.mark.rule("A9")
+def test_an_authority_never_records_approvals() -> None:
+    """It cannot even be put into an authority's policy."""
+    world = World()
+
+    with pytest.raises(NotPermitted):
+        world.council().record_approval([MAINTAINED], level=MIS, basis=BASIS, command_id="c-1")
+    with pytest.raises(InvalidValue, match="central_approval"):
+        attrs.evolve(Policy.local_authority(), central_approval=True)
+
+    assert () == world.events(MAINTAINED, COUNCIL)
+
+
+@pytest.mark.rule("A9", "Q7", "T5")
+def test_recording_obeys_levels_and_visibility() -> None:
+    """Not again the same, not lower, not while a request is open, not where the group does not see the school."""
+    world = World(policies={TRUST: GENEROUS})
+    world.approved(HILDA, level=MIS)
+    world.asked(OSCAR, command_id="o")
+
+    again = world.trust().record_approval([HILDA, OSCAR, CLOSED], level=MIS, basis=BASIS, command_id="c-1")
+
+    assert [RefusalCode.LEVEL_UNCHANGED, RefusalCode.REQUEST_ALREADY_OPEN, RefusalCode.NOT_VISIBLE] == [
+        one.code for one in again.not_done
+    ]
+    with pytest.raises(Refused, match="cannot be requested"):
+        world.trust().record_approval([SITELESS], level=DFE, basis=BASIS, command_id="c-1")
+    world.trust().record_approval([HILDA], level=ACTIONS, basis=BASIS, command_id="c-2")
+    (lower,) = world.trust().record_approval([HILDA], level=MIS, basis=BASIS, command_id="c-3").not_done
+    assert RefusalCode.LEVEL_REDUCTION == lower.code
+    assert (ACTIONS, 3) == (world.state().level, world.state().version)
+
+
+@pytest.mark.rule("A10")
+def test_an_import_is_in_force_from_now_with_the_original_day_as_data() -> None:
+    """Level, day, approver, evidence and terms are kept; nobody is told; trusts and authorities alike."""
+    world = World()
+    older = attrs.evolve(imported(level=ACTIONS), terms=TERMS)
+
+    world.trust().import_agreements([older, imported(OSCAR)], command_id="c-1")
+    world.council(CARYS).import_agreements([imported(MAINTAINED, DFE)], command_id="c-1")
+
+    (event,) = world.events()
+    assert isinstance(event, AgreementImported)
+    assert (date(2024, 2, 29), "Mrs Ó Briain, Head", "Cabinet 3", TERMS) == (
+        event.agreed_on,
+        event.approver,
+        event.evidence,
+        event.terms,
+    )
+    in_force = world.state().in_force
+    assert in_force is not None
+    assert (ACTIONS, Basis.IMPORTED, NOW) == (in_force.level, in_force.basis, in_force.since)
+    assert [MIS, DFE] == [world.state(OSCAR).level, world.state(MAINTAINED, COUNCIL).level]
+    assert () == world.notices(status=None) + world.notices(COUNCIL, status=None)
+    assert_sound(world)
+
+
+@pytest.mark.rule("A10")
+def test_only_what_has_no_history_is_imported() -> None:
+    """A declined request of last week is history enough; a hidden school is refused for that."""
+    world = World()
+    (request,) = world.asked(HILDA)
+    world.school().decline(request, reason="No.")
+    before = world.snapshot()
+
+    outcomes = world.trust().import_agreements([imported(HILDA), imported(CLOSED)], command_id="c-1")
+
+    assert [RefusalCode.HISTORY_EXISTS, RefusalCode.NOT_VISIBLE] == [one.code for one in outcomes.not_done]
+    assert before == world.snapshot()
+    assert EstablishmentStatus.CLOSED is world.schools[CLOSED].status
+
+
+@pytest.mark.rule("A10", "T2")
+def test_an_agreement_from_a_day_to_come_is_not_imported() -> None:
+    """Neither by the group's own call nor through a queue; today is allowed, by London's day."""
+    world = World()
+    ahead = imported(agreed_on=date(2026, 10, 26))
+    batch = Batch(group=TRUST, actor=ANA, command_id="c-1", commands=[ahead])
+    before = world.snapshot("c-1")
+
+    for call in (
+        lambda: world.trust().import_agreements([ahead], command_id="c-1"),
+        lambda: world.trust().preview.import_agreements([ahead], command_id="c-1"),
+        lambda: world.sharing.run(batch),
+    ):
+        with pytest.raises(InvalidValue, match="no later than today"):
+            call()
+
+    assert before == world.snapshot("c-1")
+    world.trust().import_agreements([imported(agreed_on=TODAY)], command_id="c-1")
+    assert State.APPROVED == world.state().state

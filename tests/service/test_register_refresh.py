@@ -1,0 +1,254 @@
+"""A refresh of the register, end to end: access stops at once, nothing ends by itself (rules E6, X2)."""
+
+from datetime import date, timedelta
+
+import attrs
+import pytest
+
+from datashare.domain.access import AccessCode
+from datashare.domain.agreements import (
+    RefusalCode,
+    State,
+    VisibilityLost,
+    VisibilityReturned,
+)
+from datashare.domain.institutions import EstablishmentStatus, HiddenBecause
+from datashare.domain.levels import Capability
+from datashare.domain.policy import Policy
+from datashare.service import Done
+
+from .world import (
+    ANA,
+    CLOSED,
+    COUNCIL,
+    HILDA,
+    MIS,
+    NIGHTLY,
+    NO_APPROVER,
+    OSCAR,
+    TERMS,
+    TODAY,
+    TRUST,
+    World,
+    assert_sound,
+    join_trust,
+    leave_trust,
+)
+
+
+def allowed(world: World, urn: int = HILDA) -> bool:
+    """Ask whether the trust may view live data of a school."""
+    return world.sharing.access(TRUST).allows(urn, Capability.VIEW_MIS_DATA)
+
+
+@pytest.mark.rule("X2", "E6")
+def test_access_stops_before_anybody_has_recorded_anything() -> None:
+    """The moment the register shows the school elsewhere access is gone, with nothing written."""
+    world = World()
+    world.approved(HILDA)
+    assert allowed(world)
+    before = world.snapshot()
+
+    leave_trust(world)
+
+    assert not allowed(world)
+    answer = world.sharing.access(TRUST).explain(HILDA, Capability.VIEW_MIS_DATA)
+    assert [AccessCode.NOT_VISIBLE] == [reason.code for reason in answer.reasons]
+    assert before == world.snapshot()
+
+
+@pytest.mark.rule("E6")
+def test_a_refresh_records_what_stopped_being_visible_and_ends_nothing() -> None:
+    """Each agreement that stands is recorded once, with the register's day and every reason; nobody is told."""
+    world = World()
+    world.approved(HILDA, OSCAR)
+    (declined,) = world.asked(NO_APPROVER, command_id="d")
+    world.trust().withdraw([declined], command_id="w")
+    notices = world.notices(status=None)
+    day = date(2026, 10, 24)
+    world.refresh(
+        attrs.evolve(world.schools[HILDA], trusts=(), status=EstablishmentStatus.CLOSED),
+        gone=[NO_APPROVER],
+        day=day,
+    )
+
+    outcomes = world.trust(NIGHTLY).record_visibility(command_id="c-1")
+
+    assert [(HILDA, 1), (OSCAR, 0)] == [(one.urn, len(one.events)) for one in outcomes.done]
+    last = world.events()[-1]
+    assert isinstance(last, VisibilityLost)
+    assert (day, (HiddenBecause.NOT_LINKED, HiddenBecause.CLOSED)) == (last.register_day, last.reasons)
+    assert (State.APPROVED, MIS, day) == (world.state().state, world.state().level, world.state().hidden_since)
+    assert day == world.store.last_register(TRUST)
+    assert notices == world.notices(status=None)
+    assert_sound(world)
+
+
+@pytest.mark.rule("E6", "K4")
+def test_the_same_refresh_again_records_nothing_more() -> None:
+    """Neither under the same command id nor under another."""
+    world = World()
+    world.approved(HILDA)
+    leave_trust(world)
+    world.trust().record_visibility(command_id="c-1")
+    before = world.snapshot()
+
+    (replay,) = world.trust().record_visibility(command_id="c-1")
+    (nothing,) = world.trust().record_visibility(command_id="c-2")
+
+    assert isinstance(replay, Done)
+    assert isinstance(nothing, Done)
+    assert (True, False, ()) == (replay.replayed, nothing.replayed, nothing.events)
+    assert before == world.snapshot()
+
+
+@pytest.mark.rule("X2", "E6")
+@pytest.mark.parametrize(
+    ("days", "resumes"),
+    [pytest.param(30, True, id="within-the-window"), pytest.param(31, False, id="after-it")],
+)
+@pytest.mark.parametrize("recorded", [False, True], ids=["return-not-recorded", "return-recorded"])
+def test_access_resumes_within_the_correction_window_only(days: int, resumes: bool, recorded: bool) -> None:
+    """Thirty days after the register first hid the school it resumes; a day later it does not."""
+    world = World()
+    world.approved(HILDA)
+    leave_trust(world)
+    world.trust().record_visibility(command_id="lost")
+    world.clock.forward(days=days, hours=12)
+    join_trust(world, day=TODAY + timedelta(days=days))
+    if recorded:
+        world.trust().record_visibility(command_id="back")
+        last = world.events()[-1]
+        assert isinstance(last, VisibilityReturned)
+        assert (TODAY + timedelta(days=days), resumes) == (last.register_day, last.resumes)
+
+    assert resumes == allowed(world)
+    codes = {r.code for r in world.sharing.access(TRUST).explain(HILDA, Capability.VIEW_MIS_DATA).reasons}
+    assert ({AccessCode.GRANTED} if resumes else {AccessCode.LAPSED}) == codes
+    assert_sound(world)
+
+
+@pytest.mark.rule("X2")
+def test_what_lapsed_is_restored_by_a_new_request_only() -> None:
+    """The same level may be asked again, and grants again from its acceptance."""
+    world = World()
+    world.approved(HILDA)
+    leave_trust(world)
+    world.trust().record_visibility(command_id="lost")
+    world.clock.forward(days=60)
+    join_trust(world, day=TODAY + timedelta(days=59))
+    world.trust().record_visibility(command_id="back")
+    assert not allowed(world)
+
+    (request,) = world.asked(HILDA, command_id="again")
+    assert not allowed(world)
+    world.school().approve(request)
+
+    assert allowed(world)
+    assert (False, None) == (world.state().lapsed, world.state().hidden_since)
+    assert_sound(world)
+
+
+@pytest.mark.rule("X2")
+def test_the_correction_window_is_policy() -> None:
+    """With a window of no days, a school that comes back on the next day has lapsed."""
+    world = World(policies={TRUST: attrs.evolve(Policy.mat(), correction_window=timedelta(0))})
+    world.approved(HILDA)
+    leave_trust(world)
+    world.trust().record_visibility(command_id="lost")
+    join_trust(world)
+    assert allowed(world)
+
+    world.clock.forward(days=1, hours=12)
+
+    assert not allowed(world)
+
+
+@pytest.mark.rule("E6")
+def test_an_open_request_is_recorded_as_hidden_too() -> None:
+    """A request that waits is an agreement that stands; it cannot be reminded while hidden."""
+    world = World()
+    (request,) = world.asked(HILDA)
+    leave_trust(world)
+
+    world.trust().record_visibility(command_id="c-1")
+
+    assert (State.PENDING, TODAY) == (world.state().state, world.state().hidden_since)
+    (refused,) = world.trust().remind([request], command_id="c-2").not_done
+    assert RefusalCode.NOT_VISIBLE == refused.code
+    join_trust(world)
+    world.trust().record_visibility(command_id="c-3")
+    assert world.state().hidden_since is None
+    assert 1 == len(world.trust().remind([request], command_id="c-4").done)
+
+
+@pytest.mark.rule("E6")
+def test_the_caller_may_name_the_registers_day() -> None:
+    """Where the directory does not tell it; the caller's counts before the directory's."""
+    world = World(register_day=None)
+    world.approved(HILDA)
+    leave_trust(world, day=date(2026, 10, 20))
+
+    world.trust().record_visibility(command_id="c-1", register_day=date(2026, 10, 22))
+
+    assert date(2026, 10, 22) == world.state().hidden_since
+    assert date(2026, 10, 22) == world.store.last_register(TRUST)
+
+
+@pytest.mark.rule("E6")
+def test_without_any_register_day_the_present_day_is_recorded() -> None:
+    """Then no register is noted, since none is known."""
+    world = World(register_day=None)
+    world.approved(HILDA)
+    world.institutions.replace(
+        [attrs.evolve(one, trusts=()) for one in world.schools.values()], groups=world.groups
+    )
+
+    world.trust().record_visibility(command_id="c-1")
+
+    assert TODAY == world.state().hidden_since
+    assert world.store.last_register(TRUST) is None
+
+
+@pytest.mark.rule("E6", "K3")
+def test_a_preview_of_a_refresh_notes_no_register() -> None:
+    """It tells what would be recorded, and notes neither events nor the register's day."""
+    world = World()
+    world.approved(HILDA)
+    leave_trust(world)
+
+    (foretold,) = world.trust().preview.record_visibility(command_id="c-1").done
+
+    assert [VisibilityLost] == [type(event) for event in foretold.events]
+    assert world.store.last_register(TRUST) is None
+    assert 2 == world.state().version
+
+
+@pytest.mark.rule("E6")
+def test_a_register_is_noted_where_no_agreement_stands() -> None:
+    """The day counts for the group, whether or not there was anything to record."""
+    world = World()
+
+    assert 0 == len(world.trust().record_visibility(command_id="c-1"))
+
+    assert TODAY == world.store.last_register(TRUST)
+    assert world.store.last_register(COUNCIL) is None
+
+
+@pytest.mark.rule("E6", "X2")
+def test_two_groups_record_one_school_each_for_itself() -> None:
+    """Leaving the trust hides the school from the trust, not from its authority."""
+    world = World()
+    world.approved(HILDA)
+    (request,) = world.council().request([HILDA], level=MIS, terms=TERMS, command_id="la").requests
+    world.school().approve(request, terms_version=TERMS.version)
+    leave_trust(world)
+
+    world.trust().record_visibility(command_id="c-1")
+    world.council().record_visibility(command_id="c-1")
+
+    assert (TODAY, None) == (world.state().hidden_since, world.state(group=COUNCIL).hidden_since)
+    assert not allowed(world)
+    assert world.sharing.access(COUNCIL).allows(HILDA, Capability.VIEW_MIS_DATA)
+    assert () == world.events(CLOSED)
+    assert {ANA} == {event.actor for event in world.events() if isinstance(event, VisibilityLost)}

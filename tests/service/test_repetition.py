@@ -1,0 +1,333 @@
+"""A command id: what was done is answered again and never done twice (K4)."""
+
+from collections.abc import Callable
+
+import pytest
+
+from datashare.domain.agreements import AgreementId, EndCause, RefusalCode, RequestId, State
+from datashare.domain.people import BusinessRole, Permission, PersonId, SchoolSite
+from datashare.errors import NotPermitted, Refused, StoreUnavailable
+from datashare.service import Done, NotDone, Outcomes
+
+from .world import (
+    ACTIONS,
+    ANA,
+    BEN,
+    BULK_ACTIONS,
+    COUNCIL,
+    HILDA,
+    MAINTAINED,
+    MIS,
+    NOBODY,
+    OSCAR,
+    OTHER_TRUST,
+    TERMS,
+    TRUST,
+    FailingStore,
+    World,
+    assert_sound,
+    deputy,
+    head,
+    large_world,
+    person,
+)
+
+
+@pytest.mark.rule("K4")
+@pytest.mark.parametrize("name", BULK_ACTIONS)
+def test_a_repeated_action_is_answered_and_not_done_again(name: str) -> None:
+    """Every bulk action, repeated later, gives its first events marked as a replay, and changes nothing."""
+    world, urns = large_world(3)
+    act = BULK_ACTIONS[name](world, urns)
+    first = act(world.trust(), "c-1")
+    before = world.snapshot("c-1")
+    world.clock.forward(hours=1)
+
+    again = act(world.trust(), "c-1")
+
+    assert before == world.snapshot("c-1")
+    assert [one.events for one in first.done] == [one.events for one in again.done]
+    assert [one.request for one in first.done] == [one.request for one in again.done]
+    assert [(True, ())] * len(urns) == [(one.replayed, one.notices) for one in again.done]
+    assert len(urns) == len(world.kept("c-1"))
+
+
+@pytest.mark.rule("K4")
+def test_a_replay_shows_the_agreement_as_it_stands_now() -> None:
+    """The events are those of then, the agreement is that of now."""
+    world = World()
+    (request,) = world.asked(HILDA, command_id="c-1")
+    world.school().approve(request)
+
+    (again,) = world.trust().request([HILDA], level=MIS, command_id="c-1")
+
+    assert isinstance(again, Done)
+    assert world.state() == again.after
+    assert world.events()[:1] == again.events
+    assert request == again.request
+
+
+@pytest.mark.rule("K4")
+def test_a_replay_keeps_its_warnings() -> None:
+    """What deserved a look at the first time is told again."""
+    world = World()
+    world.trust().request([HILDA], level=MIS, recipients={HILDA: [head()]}, command_id="ask")
+    request = RequestId(AgreementId(TRUST, HILDA), 1)
+    chosen = {HILDA: [head(), deputy()]}
+    first = world.trust().add_recipients([request], recipients=chosen, command_id="c-1")
+
+    again = world.trust().add_recipients([request], recipients=chosen, command_id="c-1")
+
+    assert [c for one in first.done for c in one.cautions] == [c for one in again.done for c in one.cautions]
+    assert 1 == len(again.done[0].cautions)
+    assert 2 == world.state().version
+
+
+@pytest.mark.rule("K4", "T2")
+def test_a_refusal_keeps_nothing_and_is_decided_again() -> None:
+    """A school that was refused is decided anew under the same id once it can be asked."""
+    world = World()
+    (refused,) = world.trust().request([NOBODY], level=MIS, command_id="c-1")
+    assert isinstance(refused, NotDone)
+    assert () == world.kept("c-1")
+    world.people.put(person(head(NOBODY), BusinessRole.HEAD_TEACHER))
+
+    (done,) = world.trust().request([NOBODY], level=MIS, command_id="c-1")
+
+    assert isinstance(done, Done)
+    assert not done.replayed
+    assert done.events == world.events(NOBODY)
+
+
+@pytest.mark.rule("K4", "K1")
+def test_repetition_goes_school_by_school() -> None:
+    """Of a repeated action, what was done is answered and only what was refused is decided again."""
+    world = World()
+    first = world.trust().request([HILDA, NOBODY, OSCAR], level=MIS, command_id="c-1")
+    assert [HILDA, OSCAR] == [one.urn for one in first.done]
+    world.people.put(person(head(NOBODY), BusinessRole.HEAD_TEACHER))
+
+    again = world.trust().request([HILDA, NOBODY, OSCAR], level=MIS, command_id="c-1")
+
+    assert [(HILDA, True), (NOBODY, False), (OSCAR, True)] == [(one.urn, one.replayed) for one in again.done]
+    assert [1, 1, 1] == [world.state(urn).version for urn in (HILDA, NOBODY, OSCAR)]
+    assert [HILDA, OSCAR, NOBODY] == [one.agreement.urn for one in world.kept("c-1")]
+
+
+@pytest.mark.rule("K4")
+def test_a_part_of_the_schools_can_be_repeated() -> None:
+    """The same command about fewer or more schools is the same command: each school is done once."""
+    world = World()
+    world.trust().request([HILDA], level=MIS, command_id="c-1")
+
+    more = world.trust().request([OSCAR, HILDA], level=MIS, command_id="c-1")
+    fewer = world.trust().request([OSCAR], level=MIS, command_id="c-1")
+
+    assert [(OSCAR, False), (HILDA, True)] == [(one.urn, one.replayed) for one in more.done]
+    assert [(OSCAR, True)] == [(one.urn, one.replayed) for one in fewer.done]
+    assert [1, 1] == [world.state(urn).version for urn in (HILDA, OSCAR)]
+
+
+Again = Callable[[World], Outcomes]
+
+
+def _upgrade(world: World) -> Outcomes:
+    return world.trust().request([HILDA], level=ACTIONS, command_id="c-1")
+
+
+def _elsewhere(world: World) -> Outcomes:
+    return world.trust().request([OSCAR], level=ACTIONS, command_id="c-1")
+
+
+def _with_terms(world: World) -> Outcomes:
+    return world.trust().request([HILDA], level=MIS, terms=TERMS, command_id="c-1")
+
+
+def _to_others(world: World) -> Outcomes:
+    return world.trust().request([HILDA], level=MIS, recipients={HILDA: [deputy()]}, command_id="c-1")
+
+
+def _by_somebody_else(world: World) -> Outcomes:
+    world.people.put(person(BEN, permissions=tuple(Permission)))
+    return world.trust(BEN).request([HILDA], level=MIS, sender=ANA, command_id="c-1")
+
+
+def _from_somebody_else(world: World) -> Outcomes:
+    world.people.put(person(BEN, permissions=tuple(Permission)))
+    return world.trust().request([HILDA], level=MIS, sender=BEN, command_id="c-1")
+
+
+def _another_action(world: World) -> Outcomes:
+    return world.trust().remind([RequestId(AgreementId(TRUST, HILDA), 1)], command_id="c-1")
+
+
+def _another_action_elsewhere(world: World) -> Outcomes:
+    return world.trust().end([OSCAR], cause=EndCause.ENTERED_IN_ERROR, note="Oops.", command_id="c-1")
+
+
+def _in_a_preview(world: World) -> Outcomes:
+    return world.trust().preview.request([HILDA], level=ACTIONS, command_id="c-1")
+
+
+@pytest.mark.rule("K4", "R1", "T2")
+@pytest.mark.parametrize(
+    "again",
+    [
+        _upgrade,
+        _elsewhere,
+        _with_terms,
+        _to_others,
+        _by_somebody_else,
+        _from_somebody_else,
+        _another_action,
+        _another_action_elsewhere,
+        _in_a_preview,
+    ],
+    ids=lambda again: again.__name__,
+)
+def test_the_same_id_for_a_different_command_is_refused(again: Again) -> None:
+    """Another level, other terms, people, actor, sender or action under a used id changes nothing at all."""
+    world = World()
+    world.trust().request([HILDA], level=MIS, command_id="c-1")
+    before = world.snapshot("c-1")
+
+    with pytest.raises(Refused) as refused:
+        again(world)
+
+    assert [RefusalCode.COMMAND_ID_REUSED] == [reason.code for reason in refused.value.reasons]
+    assert before == world.snapshot("c-1")
+
+
+@pytest.mark.rule("K4")
+def test_an_id_used_by_one_school_is_used_for_the_other() -> None:
+    """Two heads cannot answer different requests of one group under the same id."""
+    world = World()
+    here, there = world.asked(HILDA, OSCAR)
+    world.school(HILDA).approve(here, command_id="c-1")
+
+    with pytest.raises(Refused) as refused:
+        world.school(OSCAR).approve(there, command_id="c-1")
+
+    assert [RefusalCode.COMMAND_ID_REUSED] == [reason.code for reason in refused.value.reasons]
+    assert State.PENDING == world.state(OSCAR).state
+
+
+@pytest.mark.rule("K4")
+def test_the_same_id_cannot_withdraw_a_later_request_of_the_school() -> None:
+    """A withdrawal under a used id, of another request of the same school, is a different command."""
+    world = World()
+    (first,) = world.asked(HILDA)
+    world.trust().withdraw([first], command_id="c-1")
+    (second,) = world.asked(HILDA, command_id="ask-again")
+
+    with pytest.raises(Refused) as refused:
+        world.trust().withdraw([second], command_id="c-1")
+
+    assert [RefusalCode.COMMAND_ID_REUSED] == [reason.code for reason in refused.value.reasons]
+    assert State.PENDING == world.state().state
+
+
+@pytest.mark.rule("K4", "K1")
+def test_a_stale_request_beside_an_open_one_does_not_disturb_the_repetition() -> None:
+    """Two requests of one school in one action: the open one is done and replayed, the stale one refused."""
+    world = World()
+    (stale,) = world.asked(HILDA)
+    world.trust().withdraw([stale], command_id="w")
+    (still_open,) = world.asked(HILDA, command_id="ask-again")
+    first = world.trust().withdraw([stale, still_open], command_id="c-1")
+
+    again = world.trust().withdraw([stale, still_open], command_id="c-1")
+
+    assert [type(one) for one in first] == [NotDone, Done] == [type(one) for one in again]
+    assert first[1].request == again[1].request == still_open
+    assert [True] == [one.replayed for one in again.done]
+    assert 4 == world.state().version
+
+
+@pytest.mark.rule("K4")
+def test_command_ids_of_two_groups_have_nothing_to_do_with_each_other() -> None:
+    """A command id is unique within a group: another group's use of it is no repetition."""
+    world = World()
+    world.trust().request([HILDA], level=MIS, command_id="c-1")
+
+    (done,) = world.council().request([HILDA], level=MIS, terms=TERMS, command_id="c-1").done
+
+    assert not done.replayed
+    assert State.PENDING == world.state(HILDA, COUNCIL).state
+    assert () == world.kept("c-1", OTHER_TRUST)
+
+
+@pytest.mark.rule("K4", "K2")
+def test_the_permission_is_checked_at_each_repetition() -> None:
+    """Who has lost the permission is not even answered what they did."""
+    world = World()
+    world.trust().request([HILDA], level=MIS, command_id="c-1")
+    before = world.snapshot("c-1")
+    world.people.put(person(ANA))
+
+    with pytest.raises(NotPermitted):
+        world.trust().request([HILDA], level=MIS, command_id="c-1")
+
+    assert before == world.snapshot("c-1")
+
+
+@pytest.mark.rule("K4")
+def test_what_a_failed_store_did_not_save_is_done_by_the_repetition() -> None:
+    """After an error of the store nothing is there, and the same command id does it."""
+    world = World()
+    broken = world.over(FailingStore(world.store, "append"))
+    before = world.snapshot("c-1")
+    with pytest.raises(StoreUnavailable):
+        broken.for_group(TRUST, actor=ANA).request([HILDA, OSCAR], level=MIS, command_id="c-1")
+    assert before == world.snapshot("c-1")
+
+    outcomes = world.trust().request([HILDA, OSCAR], level=MIS, command_id="c-1")
+
+    assert [False, False] == [one.replayed for one in outcomes.done]
+    assert [1, 1] == [world.state(urn).version for urn in (HILDA, OSCAR)]
+    assert_sound(world)
+
+
+@pytest.mark.rule("K4")
+def test_reading_fails_with_the_store() -> None:
+    """An error of the store while loading leaves as it is."""
+    world = World()
+    broken = world.over(FailingStore(world.store, "load"))
+
+    with pytest.raises(StoreUnavailable):
+        broken.for_group(TRUST, actor=ANA).request([HILDA], level=MIS, command_id="c-1")
+
+    assert () == world.events()
+
+
+@pytest.mark.rule("K4")
+def test_a_visibility_that_had_not_changed_keeps_nothing() -> None:
+    """A refresh that finds nothing new is done without events, and its repetition decides again."""
+    world = World()
+    world.approved(HILDA)
+    before = world.snapshot("c-1")
+
+    (first,) = world.trust().record_visibility(command_id="c-1").done
+
+    assert () == first.events
+    assert () == world.kept("c-1")
+    assert before.histories == world.snapshot("c-1").histories
+    world.refresh(gone=[HILDA])
+    (second,) = world.trust().record_visibility(command_id="c-1").done
+    assert (False, 1) == (second.replayed, len(second.events))
+
+
+@pytest.mark.rule("K4")
+def test_a_school_named_anew_is_asked_under_the_same_id() -> None:
+    """A school that got its site in between is asked by the repetition, with its own people."""
+    world = World()
+    first = world.trust().request([100002], level=MIS, command_id="c-1")
+    assert [RefusalCode.NO_SCHOOL_SITE] == [one.code for one in first.not_done]
+    world.people.put_sites(SchoolSite(urn=100002, data_sharing_url="https://castle.example/data"))
+
+    world.trust().request([100002], level=MIS, command_id="c-1")
+
+    request = world.state(100002).request
+    assert request is not None
+    assert (PersonId(100002, "head"),) == request.recipients
+    assert () == world.events(MAINTAINED, COUNCIL)

@@ -1,0 +1,597 @@
+"""The written form of commands, events and notices: canonical, versioned, and closed to anything else."""
+
+import enum
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from datetime import date
+from pathlib import Path
+from typing import get_args
+
+import attrs
+import pendulum
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from datashare.codec import (
+    VERSION,
+    converter,
+    decode_batch,
+    decode_command,
+    decode_event,
+    decode_notice,
+    encode,
+    fingerprint,
+)
+from datashare.domain.agreements import (
+    ALL,
+    Actor,
+    AddRecipients,
+    Approve,
+    Batch,
+    Command,
+    Decline,
+    EndCause,
+    Event,
+    HoldersOf,
+    ImportAgreement,
+    Named,
+    Recipients,
+    RecordVisibility,
+    Remind,
+    RequestAccess,
+    RequestId,
+    SystemActor,
+    Withdraw,
+)
+from datashare.domain.institutions import GroupId, GroupKind, HiddenBecause
+from datashare.domain.levels import AccessLevel
+from datashare.domain.notices import Notice, NoticeKind
+from datashare.domain.people import PersonId
+from datashare.domain.policy import Party
+from datashare.errors import InvalidValue
+from tests import strategies
+from tests.golden.values import (
+    AGREEMENT,
+    ANA,
+    BATCHES,
+    COMMANDS,
+    DEPUTY,
+    EVENTS,
+    HEAD,
+    MAT,
+    NOTICES,
+    REQUEST,
+    TERMS,
+    VALUES,
+)
+
+PROJECT = Path(__file__).parents[1]
+GOLDEN = Path(__file__).parent / "golden" / "v1"
+
+Value = Batch | Command | Event | Notice
+Decoder = Callable[[str], Value]
+
+DECODERS: Mapping[str, Decoder] = {
+    "batch": decode_batch,
+    "command": decode_command,
+    "event": decode_event,
+    "notice": decode_notice,
+}
+
+
+def decoder_of(name: str) -> Decoder:
+    """Give the function that reads a golden file."""
+    return DECODERS[name.partition("_")[0]]
+
+
+def canonical(written: object) -> str:
+    """Write JSON as the codec does."""
+    return json.dumps(written, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def asking(
+    recipients: Recipients = ALL, *, urn: int = 100000, level: AccessLevel = AccessLevel.MIS_DATA
+) -> RequestAccess:
+    """Give a request."""
+    return RequestAccess(urn=urn, level=level, sender=ANA, recipients=recipients, terms=TERMS)
+
+
+# Round trips
+
+
+@given(strategies.commands())
+def test_a_command_survives_being_written(command: Command) -> None:
+    """A command of any kind is read back equal, and of the same class."""
+    found = decode_command(encode(command))
+
+    assert command == found
+    assert type(command) is type(found)
+
+
+@given(strategies.events())
+def test_an_event_survives_being_written(event: Event) -> None:
+    """An event of any kind is read back equal, to the microsecond and the character."""
+    found = decode_event(encode(event))
+
+    assert event == found
+    assert type(event) is type(found)
+    assert event.at.isoformat() == found.at.isoformat()
+
+
+@given(strategies.batches())
+def test_a_batch_survives_being_written(batch: Batch) -> None:
+    """An action can be carried through a queue."""
+    assert batch == decode_batch(encode(batch))
+
+
+@given(strategies.notices())
+def test_a_notice_survives_being_written(notice: Notice) -> None:
+    """A notice is read back equal."""
+    assert notice == decode_notice(encode(notice))
+
+
+def test_an_empty_batch_survives_being_written() -> None:
+    """An action about no school can be carried too."""
+    batch = Batch(group=MAT, actor=ANA, command_id="c", commands=[])
+
+    assert batch == decode_batch(encode(batch))
+
+
+# The canonical text
+
+
+@given(st.one_of(strategies.commands(), strategies.events(), strategies.batches(), strategies.notices()))
+def test_the_text_is_canonical_json(value: Value) -> None:
+    """Keys are sorted, nothing stands between them, and every character is written as itself."""
+    text = encode(value)
+
+    assert canonical(json.loads(text)) == text
+    assert {"v": VERSION, "value": json.loads(text)["value"]} == json.loads(text)
+    assert text.encode().decode() == text
+
+
+def test_sets_are_written_sorted() -> None:
+    """The roles of a command are written in one order, whatever order they were given in."""
+    roles = ["head_teacher", "data_manager", "governor", "deputy_head_teacher", "executive_head_teacher"]
+    texts = {encode(asking(HoldersOf(frozenset(order)))) for order in (roles, roles[::-1], roles[2:] + roles[:2])}
+
+    assert len(texts) == 1
+    assert json.loads(texts.pop())["value"]["recipients"]["roles"] == sorted(roles)
+
+
+def test_equal_instants_of_different_zones_are_written_alike() -> None:
+    """An instant is written in UTC whatever its zone was, the hour that occurs twice in autumn included."""
+    here = EVENTS["event_reminder_sent"]
+    first = pendulum.datetime(2026, 10, 25, 0, 30, 0, 1)
+    there = attrs.evolve(here, at=first.in_timezone("Europe/London"))
+
+    assert there.at.hour == 1
+    assert encode(attrs.evolve(here, at=first)) == encode(there)
+    assert '"at":"2026-10-25T00:30:00.000001Z"' in encode(there)
+    assert first == decode_event(encode(there)).at
+
+
+def test_instants_always_have_six_decimals() -> None:
+    """A whole second is written as long as any other instant, so that the order of texts is that of time."""
+    whole = attrs.evolve(EVENTS["event_reminder_sent"], at=pendulum.datetime(2026, 5, 3, 9, 30))
+
+    assert '"at":"2026-05-03T09:30:00.000000Z"' in encode(whole)
+
+
+@pytest.mark.parametrize("value", [None, "text", 7, object(), HEAD, AGREEMENT, ALL, [], {"v": 1}])
+def test_nothing_else_can_be_written(value: object) -> None:
+    """What is no batch, command, event or notice is refused."""
+    with pytest.raises(InvalidValue, match="a Batch, command, event or Notice"):
+        encode(value)  # type: ignore[arg-type]
+
+
+# The golden files
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_a_stored_text_is_read_for_ever(name: str) -> None:
+    """What version 1 wrote is read as the value that it was written from, and is written the same again."""
+    text = (GOLDEN / f"{name}.json").read_text(encoding="utf-8").removesuffix("\n")
+
+    assert VALUES[name] == decoder_of(name)(text)
+    assert text == encode(VALUES[name])
+
+
+def test_every_kind_has_a_stored_text() -> None:
+    """No type of command or event, and no file, is left out of the golden files."""
+    assert set(get_args(Command)) == {type(value) for value in COMMANDS.values()}
+    assert set(get_args(Event)) == {type(value) for value in EVENTS.values()}
+    assert set(VALUES) == {path.stem for path in GOLDEN.iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (AccessLevel, "dfe_data mis_data mis_data_and_group_actions"),
+        (
+            EndCause,
+            "school_closed school_left_group group_closed succeeded by_school by_group entered_in_error",
+        ),
+        (
+            HiddenBecause,
+            (
+                "group_closed unknown_urn not_linked joins_later closed due_to_open unknown_status "
+                "proposed_to_close type_left_out"
+            ),
+        ),
+        (NoticeKind, "request reminder approved declined withdrawn approval_recorded ended"),
+        (Party, "group school"),
+        (GroupKind, "mat la"),
+    ],
+    ids=lambda value: value.__name__ if isinstance(value, type) else "",
+)
+def test_words_that_were_stored_are_never_renamed(kind: type[enum.Enum], words: str) -> None:
+    """Stored texts hold the values of enumerations: more may come, none may go."""
+    assert set(words.split()) <= {member.value for member in kind}
+
+
+# Hostile text
+
+TEXT = encode(COMMANDS["command_request_access"])
+BATCH_TEXT = encode(BATCHES["batch"])
+EVENT_TEXT = encode(EVENTS["event_request_declined"])
+LOST_TEXT = encode(EVENTS["event_visibility_lost"])
+NOTICE_TEXT = encode(NOTICES["notice"])
+
+
+def changed(text: str, old: str, new: str) -> str:
+    """Give *text* with one thing changed, which must be there."""
+    assert old in text
+    return text.replace(old, new)
+
+
+NOT_COMMANDS = {
+    "empty": "",
+    "not-json": "approve, please",
+    "cut-short": TEXT[:-1],
+    "followed-by-more": TEXT + "{}",
+    "null": "null",
+    "number": "7",
+    "array": "[1]",
+    "no-value": '{"v":1}',
+    "no-version": '{"value":{}}',
+    "version-of-tomorrow": changed(TEXT, '"v":1', '"v":2'),
+    "version-0": changed(TEXT, '"v":1', '"v":0'),
+    "version-as-text": changed(TEXT, '"v":1', '"v":"1"'),
+    "version-true": changed(TEXT, '"v":1', '"v":true'),
+    "version-1.0": changed(TEXT, '"v":1', '"v":1.0'),
+    "version-nan": changed(TEXT, '"v":1', '"v":NaN'),
+    "more-beside-the-value": TEXT[:-1] + ',"more":1}',
+    "value-null": '{"v":1,"value":null}',
+    "value-text": '{"v":1,"value":"remind"}',
+    "value-array": '{"v":1,"value":[]}',
+    "value-number": '{"v":1,"value":1}',
+    "value-empty": '{"v":1,"value":{}}',
+    "kind-unknown": changed(TEXT, '"request_access"', '"drop_everything"'),
+    "kind-of-an-event": changed(TEXT, '"request_access"', '"request_sent"'),
+    "kind-null": changed(TEXT, '"request_access"', "null"),
+    "kind-array": changed(TEXT, '"request_access"', "[]"),
+    "kind-of-another-command": changed(TEXT, '"request_access"', '"remind"'),
+    "recipients-of-no-kind": changed(TEXT, '"holders_of"', '"somebody"'),
+    "extra-key": changed(TEXT, '"urn":100000', '"urn":100000,"x":1'),
+    "extra-key-within": changed(TEXT, '"version":"2.1"', '"version":"2.1","x":1'),
+    "missing-key": changed(TEXT, '"level":"mis_data",', ""),
+    "urn-text": changed(TEXT, '"urn":100000', '"urn":"100000"'),
+    "urn-float": changed(TEXT, '"urn":100000', '"urn":100000.0'),
+    "urn-true": changed(TEXT, '"urn":100000', '"urn":true'),
+    "urn-negative": changed(TEXT, '"urn":100000', '"urn":-1'),
+    "urn-huge": changed(TEXT, '"urn":100000', f'"urn":{"9" * 400}'),
+    "urn-beyond-conversion": changed(TEXT, '"urn":100000', f'"urn":{"9" * 5000}'),
+    "urn-exponent": changed(TEXT, '"urn":100000', '"urn":1e999'),
+    "urn-nan": changed(TEXT, '"urn":100000', '"urn":NaN'),
+    "urn-infinite": changed(TEXT, '"urn":100000', '"urn":-Infinity'),
+    "urn-null": changed(TEXT, '"urn":100000', '"urn":null'),
+    "level-unknown": changed(TEXT, '"mis_data"', '"all_of_it"'),
+    "level-by-name": changed(TEXT, '"mis_data"', '"MIS_DATA"'),
+    "level-array": changed(TEXT, '"mis_data"', '["mis_data"]'),
+    "level-number": changed(TEXT, '"mis_data"', "2"),
+    "sender-without-site": changed(TEXT, '"mat:5143/ana"', '"ana"'),
+    "sender-number": changed(TEXT, '"mat:5143/ana"', "7"),
+    "sender-a-system": changed(TEXT, '"mat:5143/ana"', '"system:nightly"'),
+    "sender-lone-surrogate": changed(TEXT, '"mat:5143/ana"', '"mat:5143/\\ud800"'),
+    "sender-with-nul": changed(TEXT, '"mat:5143/ana"', '"mat:5143/a\\u0000"'),
+    "roles-text": changed(TEXT, '["data_manager","deputy_head_teacher","head_teacher"]', '"data_manager"'),
+    "roles-empty-text": changed(TEXT, '["data_manager","deputy_head_teacher","head_teacher"]', '""'),
+    "roles-object": changed(TEXT, '["data_manager","deputy_head_teacher","head_teacher"]', '{"data_manager":1}'),
+    "roles-of-numbers": changed(TEXT, '"data_manager","deputy_head_teacher"', "1,2"),
+    "roles-nested": changed(TEXT, '"data_manager"', '["data_manager"]'),
+    "terms-text": changed(TEXT, '{"reference"', '"x","y":{"reference"'),
+    "terms-array": canonical({"v": 1, "value": {**json.loads(TEXT)["value"], "terms": []}}),
+    "day-with-time": changed(TEXT, '"2027-03-29"', '"2027-03-29T00:00:00Z"'),
+    "day-number": changed(TEXT, '"2027-03-29"', "20270329"),
+    "day-that-never-was": changed(TEXT, '"2027-03-29"', '"2027-02-29"'),
+    "deep-array": "[" * 100_000,
+    "deep-object": '{"v":1,"value":' + '{"a":' * 50_000 + "1" + "}" * 50_001,
+    "deep-but-closed": '{"v":1,"value":' + "[" * 900 + "]" * 900 + "}",
+    "an-event": EVENT_TEXT,
+    "a-notice": NOTICE_TEXT,
+    "a-batch": BATCH_TEXT,
+}
+
+
+@pytest.mark.parametrize("text", NOT_COMMANDS.values(), ids=NOT_COMMANDS)
+def test_hostile_text_is_no_command(text: str) -> None:
+    """Whatever is no written command is refused as an invalid value, and nothing else is raised."""
+    with pytest.raises(InvalidValue, match="The command text must be what encode wrote for kind 'command'"):
+        decode_command(text)
+
+
+NOT_EVENTS = {
+    "naive-instant": changed(EVENT_TEXT, ".999999Z", ".999999"),
+    "instant-a-day": changed(EVENT_TEXT, "2026-03-29T00:59:59.999999Z", "2026-03-29"),
+    "instant-number": changed(EVENT_TEXT, '"2026-03-29T00:59:59.999999Z"', "1774745999"),
+    "instant-null": changed(EVENT_TEXT, '"2026-03-29T00:59:59.999999Z"', "null"),
+    "instant-before-time": changed(EVENT_TEXT, "2026-03-29T00:59:59.999999Z", "0001-01-01T00:00:00+14:00"),
+    "sequence-true": changed(EVENT_TEXT, '"sequence":10', '"sequence":true'),
+    "sequence-float": changed(EVENT_TEXT, '"sequence":10', '"sequence":10.0'),
+    "reason-number": changed(EVENT_TEXT, '"Not yet.\\n\\"Later\\" – 𝄞"', "7"),
+    "reason-nan": changed(EVENT_TEXT, '"Not yet.\\n\\"Later\\" – 𝄞"', "NaN"),
+    "reason-lone-surrogate": changed(EVENT_TEXT, "Later", "\\udc00"),
+    "reason-raw-surrogate": changed(EVENT_TEXT, "Later", "\ud83d"),
+    "actor-number": changed(EVENT_TEXT, '"urn:100000/head/1 ü"', "7"),
+    "actor-null": changed(EVENT_TEXT, '"urn:100000/head/1 ü"', "null"),
+    "actor-nameless-system": changed(EVENT_TEXT, '"urn:100000/head/1 ü"', '"system:"'),
+    "agreement-of-no-group": changed(EVENT_TEXT, '"agreement":"mat:5143/100000"', '"agreement":"5143/100000"'),
+    "request-0": changed(EVENT_TEXT, "100000/7", "100000/0"),
+    "reasons-unknown": changed(LOST_TEXT, '"closed"', '"on_holiday"'),
+    "reasons-text": changed(LOST_TEXT, '["not_linked","closed"]', '"closed"'),
+    "a-command": TEXT,
+}
+
+
+@pytest.mark.parametrize("text", NOT_EVENTS.values(), ids=NOT_EVENTS)
+def test_hostile_text_is_no_event(text: str) -> None:
+    """Whatever is no written event is refused: an instant without a zone, a float, half a character."""
+    with pytest.raises(InvalidValue, match="The event text must be"):
+        decode_event(text)
+
+
+NOT_BATCHES = {
+    "commands-text": changed(BATCH_TEXT, '"commands":[', '"commands":"","x":['),
+    "commands-empty-text": canonical({"v": 1, "value": {**json.loads(BATCH_TEXT)["value"], "commands": ""}}),
+    "commands-object": canonical({"v": 1, "value": {**json.loads(BATCH_TEXT)["value"], "commands": {}}}),
+    "two-about-one-school": changed(BATCH_TEXT, "100001", "100000"),
+    "command-id-with-space": changed(BATCH_TEXT, "2b1f-7", "2b1f 7"),
+    "command-id-number": changed(BATCH_TEXT, '"2b1f-7"', "7"),
+    "group-by-name": changed(BATCH_TEXT, '"group":"mat:5143"', '"group":"Areté"'),
+}
+
+
+@pytest.mark.parametrize("text", NOT_BATCHES.values(), ids=NOT_BATCHES)
+def test_hostile_text_is_no_batch(text: str) -> None:
+    """An action that could not have been made cannot be read either."""
+    with pytest.raises(InvalidValue, match="The batch text must be"):
+        decode_batch(text)
+
+
+NOT_NOTICES = {
+    "can-approve-1": changed(NOTICE_TEXT, '"can_approve":true', '"can_approve":1'),
+    "can-approve-text": changed(NOTICE_TEXT, '"can_approve":true', '"can_approve":"yes"'),
+    "people-object": changed(NOTICE_TEXT, '"people":[', '"people":{},"x":['),
+    "name-surrogate": changed(NOTICE_TEXT, "Dai ap Rhys", "\\ud800"),
+    "naive-instant": changed(NOTICE_TEXT, ".999999Z", ".999999"),
+}
+
+
+@pytest.mark.parametrize("text", NOT_NOTICES.values(), ids=NOT_NOTICES)
+def test_hostile_text_is_no_notice(text: str) -> None:
+    """A notice is read as strictly as the rest."""
+    with pytest.raises(InvalidValue, match="The notice text must be"):
+        decode_notice(text)
+
+
+@pytest.mark.parametrize("decode", DECODERS.values(), ids=DECODERS)
+@pytest.mark.parametrize("value", [None, 7, b"{}", bytearray(b"{}"), TEXT.encode(), ["{}"], {"v": 1}], ids=repr)
+def test_what_is_no_text_is_refused(decode: Decoder, value: object) -> None:
+    """Bytes, nothing and ready-made objects are no text, even where JSON could be read from them."""
+    with pytest.raises(InvalidValue, match="must be what encode wrote"):
+        decode(value)  # type: ignore[arg-type]
+
+
+def test_the_error_says_where_the_text_is_wrong() -> None:
+    """The message names the path to the fault, and shows a long text in short."""
+    text = changed(BATCH_TEXT, '"urn":100001', '"urn":"x"')
+
+    with pytest.raises(InvalidValue, match=r"expected int @ \$\.commands\[1\]\.urn") as caught:
+        decode_batch(text)
+    assert text == caught.value.value
+    assert text not in str(caught.value)
+
+
+JSON = st.recursive(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(),
+        st.floats(),
+        st.text(st.characters()),
+        st.sampled_from(["mat:5143/100000", "system:x", "2026-05-03", "remind", "1e9", "", "\ud800"]),
+    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def places(written: object) -> list[tuple[object, ...]]:
+    """Give the path to everything inside a piece of JSON."""
+    inner: list[tuple[object, object]] = []
+    if isinstance(written, dict):
+        inner = list(written.items())
+    elif isinstance(written, list):
+        inner = list(enumerate(written))
+    return [(key, *rest) for key, one in inner for rest in [(), *places(one)]]
+
+
+def put(written: object, path: tuple[object, ...], value: object) -> object:
+    """Give a piece of JSON with another value at a path."""
+    if not path:
+        return value
+    if isinstance(written, dict):
+        return {**written, path[0]: put(written[path[0]], path[1:], value)}
+    assert isinstance(written, list)
+    return [put(one, path[1:], value) if place == path[0] else one for place, one in enumerate(written)]
+
+
+@given(name=st.sampled_from(sorted(VALUES)), data=st.data(), value=JSON)
+def test_no_change_of_a_text_raises_anything_but_invalid_value(name: str, data: st.DataObject, value: object) -> None:
+    """A text with any part replaced by anything is refused, or read as a value that can be written."""
+    written = json.loads(encode(VALUES[name]))
+    path = data.draw(st.sampled_from(places(written)))
+    decode = decoder_of(name)
+
+    try:
+        found = decode(json.dumps(put(written, path, value)))
+    except InvalidValue:
+        return
+    assert found == decode(encode(found))
+
+
+@given(st.text(), st.sampled_from(sorted(DECODERS)))
+@example('{"v":1,"value":{"kind":"remind","request":null}}', "command")
+def test_no_text_raises_anything_but_invalid_value(text: str, kind: str) -> None:
+    """Any text at all is refused as an invalid value."""
+    with pytest.raises(InvalidValue):
+        DECODERS[kind](text)
+
+
+@pytest.mark.parametrize("text", [7, None, "nightly", "urn:1/system:x"])
+def test_a_system_is_written_with_its_mark(text: object) -> None:
+    """A system's name is read only from text that says it is one."""
+    assert SystemActor("nightly") == converter().structure("system:nightly", SystemActor)
+    with pytest.raises(InvalidValue, match="system:nightly"):
+        converter().structure(text, SystemActor)
+
+
+# Fingerprints
+
+IMPORTED = COMMANDS["command_import_agreement"]
+TRUST_B = GroupId.mat("1")
+
+DIFFERENT: dict[str, tuple[Actor, Command]] = {
+    "as-it-was": (ANA, asking()),
+    "another-person": (PersonId(MAT, "ben"), asking()),
+    "same-id-at-another-site": (PersonId(TRUST_B, "ana"), asking()),
+    "a-system-of-that-name": (SystemActor("mat:5143/ana"), asking()),
+    "another-level": (ANA, asking(level=AccessLevel.DFE_DATA)),
+    "another-sender": (ANA, attrs.evolve(asking(), sender=PersonId(MAT, "ben"))),
+    "no-terms": (ANA, attrs.evolve(asking(), terms=None)),
+    "another-version": (ANA, attrs.evolve(asking(), terms=attrs.evolve(TERMS, version="2.2"))),
+    "another-review": (ANA, attrs.evolve(asking(), terms=attrs.evolve(TERMS, review_on=None))),
+    "holders": (ANA, asking(HoldersOf({"head_teacher"}))),
+    "other-holders": (ANA, asking(HoldersOf({"data_manager"}))),
+    "named": (ANA, asking(Named([HEAD]))),
+    "add-everybody": (ANA, AddRecipients(request=REQUEST)),
+    "add-named": (ANA, AddRecipients(request=REQUEST, recipients=Named([HEAD]))),
+    "remind": (ANA, Remind(request=REQUEST)),
+    "withdraw": (ANA, Withdraw(request=REQUEST)),
+    "withdraw-because": (ANA, Withdraw(request=REQUEST, reason="Wrong level.")),
+    "approve": (ANA, Approve(request=REQUEST)),
+    "approve-version": (ANA, Approve(request=REQUEST, terms_version="2")),
+    "decline": (ANA, Decline(request=REQUEST, reason="Wrong level.")),
+    "import": (ANA, IMPORTED),
+    "visibility": (ANA, RecordVisibility(urn=100000)),
+    "visibility-of-a-day": (ANA, RecordVisibility(urn=100000, register_day=date(2026, 5, 3))),
+}
+
+
+@pytest.mark.rule("K4")
+def test_fingerprints_tell_different_actions_apart() -> None:
+    """Another actor, level, sender, choice of people, version or kind is another command."""
+    prints = {name: fingerprint(actor, command) for name, (actor, command) in DIFFERENT.items()}
+
+    assert len(DIFFERENT) == len({shared for shared, _ in prints.values()})
+    assert len(DIFFERENT) == len({own for _, own in prints.values()})
+
+
+@pytest.mark.rule("K4")
+def test_one_action_about_two_schools_has_one_shared_fingerprint() -> None:
+    """What a command says to every school is told apart from what it says to this one."""
+    here, there = fingerprint(ANA, asking()), fingerprint(ANA, asking(urn=100001))
+
+    assert here[0] == there[0]
+    assert here[1] != there[1]
+
+
+@pytest.mark.rule("K4")
+def test_one_action_about_two_requests_has_one_shared_fingerprint() -> None:
+    """The request that is named is this school's own part."""
+    here = fingerprint(ANA, Remind(request=REQUEST))
+    there = fingerprint(ANA, Remind(request=RequestId(AGREEMENT, 8)))
+
+    assert here[0] == there[0]
+    assert here[1] != there[1]
+
+
+@pytest.mark.rule("K4")
+def test_people_named_per_school_are_that_schools_own_part() -> None:
+    """People differ from school to school within one action, so they count for the school alone."""
+    here, there = fingerprint(ANA, asking(Named([HEAD]))), fingerprint(ANA, asking(Named([DEPUTY])))
+
+    assert here[0] == there[0]
+    assert here[1] != there[1]
+
+
+@pytest.mark.rule("K4")
+def test_imports_differ_from_school_to_school() -> None:
+    """Each imported agreement has its own level, day and evidence within one action."""
+    assert isinstance(IMPORTED, ImportAgreement)
+    here = fingerprint(ANA, IMPORTED)
+    there = fingerprint(ANA, attrs.evolve(IMPORTED, evidence="Cabinet 4"))
+
+    assert here[0] == there[0]
+    assert here[1] != there[1]
+
+
+@pytest.mark.rule("K4")
+@given(strategies.commands(), strategies.commands())
+def test_fingerprints_follow_equality(one: Command, other: Command) -> None:
+    """Equal commands have equal digests, read back from text or not; different ones do not."""
+    assert fingerprint(ANA, one) == fingerprint(ANA, decode_command(encode(one)))
+    assert (one == other) == (fingerprint(ANA, one)[1] == fingerprint(ANA, other)[1])
+
+
+SCRIPT = """
+import sys
+from datashare.codec import encode, fingerprint
+from tests.golden.values import ANA, COMMANDS, VALUES
+for value in VALUES.values():
+    sys.stdout.buffer.write(encode(value).encode() + b"\\n")
+for command in COMMANDS.values():
+    print(*fingerprint(ANA, command), flush=True)
+"""
+
+
+def test_texts_and_fingerprints_are_equal_in_every_process() -> None:
+    """Neither depends on the seed of Python's hashes, so that any process recognises a repeated command."""
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", SCRIPT],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            cwd=PROJECT,
+            check=True,
+            capture_output=True,
+        ).stdout
+        for seed in ("0", "1", "4242")
+    }
+
+    here = [encode(value) for value in VALUES.values()]
+    here += [" ".join(fingerprint(ANA, command)) for command in COMMANDS.values()]
+    assert ["\n".join(here) + "\n"] == [text.decode().replace("\r\n", "\n") for text in found]
+
+
+@pytest.mark.rule("K4")
+def test_a_fingerprint_is_the_same_in_every_version() -> None:
+    """Digests are kept with outcomes, so that a repetition is recognised after an upgrade too."""
+    assert fingerprint(ANA, COMMANDS["command_request_access"]) == (
+        "333ae11dd2562c7064790494461f8290d0b915af1df66d07aa4413e99452b278",
+        "d9cb4f307ce75606c73c9cd51f3b85e10ff7da64c6d492ac9fd9743a22ed1b60",
+    )

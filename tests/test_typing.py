@@ -1,0 +1,66 @@
+"""What type checkers see of the public API; mypy proves these statements, running them only keeps them honest."""
+
+from typing import assert_type
+
+import pendulum
+
+from datashare import (
+    AccessLevel,
+    AccessMap,
+    Capability,
+    DataSharing,
+    Done,
+    GroupId,
+    GroupSide,
+    Listing,
+    NotDone,
+    Outcomes,
+    Page,
+    PersonId,
+    SchoolSide,
+    SystemClock,
+    Tab,
+)
+from datashare.adapters.memory import MemoryAgreementStore, MemoryInstitutionDirectory, MemoryPeopleDirectory
+from datashare.domain.institutions import Group
+from datashare.ports import AgreementStore, Clock, InstitutionDirectory, PeopleDirectory
+from datashare.service import GroupActions
+
+TRUST = GroupId.mat("5143")
+ANA = PersonId(TRUST, "ana")
+
+
+def test_each_adapter_conforms_to_its_port() -> None:
+    """The adapters that ship can stand where their ports are asked for."""
+    store: AgreementStore = MemoryAgreementStore()
+    institutions: InstitutionDirectory = MemoryInstitutionDirectory([], groups=[Group(id=TRUST, name="Trust")])
+    people: PeopleDirectory = MemoryPeopleDirectory()
+    clock: Clock = SystemClock()
+
+    assert_type(clock.now(), pendulum.DateTime)
+    sharing = DataSharing(store=store, institutions=institutions, people=people, clock=clock)
+    assert_type(sharing.access(TRUST), AccessMap)
+    assert_type(sharing.access(TRUST).allows(100000, Capability.VIEW_MIS_DATA), bool)
+
+
+def test_the_service_answers_with_precise_types() -> None:
+    """What a host calls has the types that its documentation names."""
+    sharing = DataSharing(
+        store=MemoryAgreementStore(),
+        institutions=MemoryInstitutionDirectory([], groups=[]),
+        people=MemoryPeopleDirectory(),
+    )
+
+    trust = assert_type(sharing.for_group(TRUST, actor=ANA), GroupSide)
+    assert_type(sharing.for_school(100000, actor=ANA), SchoolSide)
+    assert_type(trust.preview, GroupActions)
+
+
+def _never_run(trust: GroupSide, school: SchoolSide) -> None:
+    """Only type checkers read this: calls whose answers need a register and people."""
+    outcomes = assert_type(trust.request([1], level=AccessLevel.MIS_DATA, command_id="x"), Outcomes)
+    assert_type(outcomes[0], Done | NotDone)
+    assert_type(outcomes.done, tuple[Done, ...])
+    assert_type(trust.browse(), Page[Listing])
+    assert_type(trust.agreements(Tab.PENDING), tuple[Listing, ...])
+    assert_type(school.approve(outcomes.requests[0]), Done)
