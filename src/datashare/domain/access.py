@@ -214,8 +214,8 @@ class AccessMap:
         Cost: two look-ups, whatever the number of schools.
 
         Raises:
-            InvalidValue: The URN is none; or the capability is none, or is logging in, which only a person can be
-                asked about (X3).
+            InvalidValue: The URN is no whole number; or the capability is none, or is logging in, which only a
+                person can be asked about (X3).
         """
         try:
             if urn in self._granted[capability] and type(urn) is int:  # 100000.0 would be found too
@@ -230,7 +230,7 @@ class AccessMap:
         """Give the same answer with every reason (X4).
 
         Raises:
-            InvalidValue: As `allows`, or the URN is none.
+            InvalidValue: As `allows`, or the URN is out of range.
         """
         self._refuse(capability)
         checks.require_urn(urn)

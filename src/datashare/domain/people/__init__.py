@@ -1,0 +1,61 @@
+"""Pure: people, their roles and permissions, and who may be asked (rules P)."""
+
+from __future__ import annotations
+
+from .eligibility import (
+    Eligibility,
+    SuggestedRecipient,
+    Unsuitable,
+    approvers,
+    eligible_recipients,
+    holds,
+    permissions_of,
+    recipient_eligibility,
+    same_person,
+    sender_eligibility,
+    suggested_recipients,
+)
+from .persons import (
+    ALWAYS,
+    NO_ASSOCIATIONS,
+    Associations,
+    BusinessRole,
+    Grant,
+    HeldRole,
+    Period,
+    Permission,
+    Person,
+    PersonId,
+    SchoolSite,
+    address_key,
+    require_role_key,
+    usable_address,
+)
+
+__all__ = [
+    "ALWAYS",
+    "Associations",
+    "BusinessRole",
+    "Eligibility",
+    "Grant",
+    "HeldRole",
+    "NO_ASSOCIATIONS",
+    "Period",
+    "Permission",
+    "Person",
+    "PersonId",
+    "SchoolSite",
+    "SuggestedRecipient",
+    "Unsuitable",
+    "address_key",
+    "approvers",
+    "eligible_recipients",
+    "holds",
+    "permissions_of",
+    "recipient_eligibility",
+    "require_role_key",
+    "same_person",
+    "sender_eligibility",
+    "suggested_recipients",
+    "usable_address",
+]

@@ -1,0 +1,302 @@
+"""Refusals through the service: which, in which order, and that they change nothing (rules R1, R2, T2)."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import attrs
+import pytest
+
+from datashare.domain.agreements import Batch, EndCause, RefusalCode, RequestAccess, Terms
+from datashare.domain.people import BusinessRole, PersonId
+from datashare.domain.policy import Policy
+from datashare.errors import NotPermitted, Refused
+from datashare.service import NotDone, Outcomes
+
+from .world import (
+    ACTIONS,
+    ANA,
+    BEN,
+    CLOSED,
+    COUNCIL,
+    DFE,
+    GENEROUS,
+    HILDA,
+    MIS,
+    NOBODY,
+    NOW,
+    OSCAR,
+    SITELESS,
+    TERMS,
+    TODAY,
+    TRUST,
+    UNKNOWN,
+    World,
+    deputy,
+    head,
+    imported,
+    leave_trust,
+    person,
+)
+
+
+def close_trust(world: World) -> None:
+    """Load a register in which the trust is closed."""
+    group = next(one for one in world.groups if one.id == TRUST)
+    world.refresh(groups=[attrs.evolve(group, is_open=False, closed_on=TODAY)])
+
+
+def ask(world: World, **changed: object) -> Outcomes:
+    """Ask in the council's name, for everything that is right unless something is changed."""
+    given: dict[str, object] = {"level": MIS, "terms": TERMS, "command_id": "c-1", **changed}
+    return world.council().request([HILDA], **given)  # type: ignore[arg-type]
+
+
+def _not_permitted(world: World) -> object:
+    return world.trust(BEN).request([HILDA], level=DFE, command_id="c-1")
+
+
+def _sender(world: World) -> object:
+    return ask(world, sender=BEN, terms=None)
+
+
+def _level(world: World) -> object:
+    return world.trust().request([HILDA, OSCAR], level=DFE, command_id="c-1")
+
+
+def _terms(world: World) -> object:
+    return ask(world, terms=None)
+
+
+def _reused(world: World) -> object:
+    ask(world)
+    return ask(world, level=DFE)
+
+
+def _closed(world: World) -> object:
+    close_trust(world)
+    return world.trust().request([HILDA], level=MIS, command_id="c-1")
+
+
+@pytest.mark.rule("R1", "T2")
+@pytest.mark.parametrize(
+    ("cause", "expected"),
+    [
+        pytest.param(_not_permitted, [RefusalCode.NOT_PERMITTED], id="not-permitted"),
+        pytest.param(_sender, [RefusalCode.SENDER_NOT_ELIGIBLE, RefusalCode.TERMS_REQUIRED], id="sender"),
+        pytest.param(_level, [RefusalCode.LEVEL_NOT_REQUESTABLE], id="level"),
+        pytest.param(_terms, [RefusalCode.TERMS_REQUIRED], id="terms"),
+        pytest.param(_reused, [RefusalCode.COMMAND_ID_REUSED], id="command-id"),
+        pytest.param(_closed, [RefusalCode.GROUP_CLOSED], id="group-closed"),
+    ],
+)
+def test_what_refuses_the_whole_action(cause: Callable[[World], object], expected: list[RefusalCode]) -> None:
+    """The exception holds every reason in order, says what to do, and the store is as it was."""
+    world = World()
+    ask(world)
+    before = world.snapshot("c-1")
+
+    with pytest.raises(Refused) as refused:
+        cause(world)
+
+    assert expected == [reason.code for reason in refused.value.reasons]
+    assert isinstance(refused.value, NotPermitted) == (expected[0] is RefusalCode.NOT_PERMITTED)
+    for reason in refused.value.reasons:
+        assert str(reason) in str(refused.value)
+    assert before == world.snapshot("c-1")
+
+
+@pytest.mark.rule("R1", "K2")
+def test_who_lacks_the_permission_learns_nothing_else() -> None:
+    """Of a closed group, a wrong level and a bad sender, a stranger hears nothing."""
+    world = World()
+    close_trust(world)
+
+    with pytest.raises(NotPermitted) as refused:
+        world.trust(BEN).request([HILDA], level=DFE, sender=deputy(), command_id="c-1")
+
+    assert [RefusalCode.NOT_PERMITTED] == [reason.code for reason in refused.value.reasons]
+
+
+@pytest.mark.rule("R1")
+def test_all_reasons_against_the_whole_action_are_told_once() -> None:
+    """Two hundred schools with the same fault give one reason, not two hundred."""
+    world = World()
+    close_trust(world)
+
+    with pytest.raises(Refused) as refused:
+        world.trust().request(range(100000, 100200), level=DFE, sender=BEN, command_id="c-1")
+
+    assert [
+        RefusalCode.SENDER_NOT_ELIGIBLE,
+        RefusalCode.LEVEL_NOT_REQUESTABLE,
+        RefusalCode.GROUP_CLOSED,
+    ] == [reason.code for reason in refused.value.reasons]
+
+
+def _hidden_without_site_open_request(world: World) -> Outcomes:
+    world.asked(HILDA)
+    leave_trust(world)
+    world.people.remove_site(HILDA)
+    return world.trust().request([HILDA], level=MIS, recipients={HILDA: [BEN]}, command_id="c-1")
+
+
+def _same_level_and_nobody(world: World) -> Outcomes:
+    world.approved(HILDA)
+    world.people.remove(*(PersonId(HILDA, one) for one in ("head", "deputy", "executive", "data")))
+    return world.trust().request([HILDA], level=MIS, command_id="c-1")
+
+
+def _lower_level_and_unfit(world: World) -> Outcomes:
+    world.approved(HILDA, level=ACTIONS)
+    return world.trust().request(
+        [HILDA], level=MIS, recipients={HILDA: [PersonId(HILDA, "teacher")]}, command_id="c-1"
+    )
+
+
+def _nobody_reachable_and_too_soon(world: World) -> Outcomes:
+    world.policies[TRUST] = attrs.evolve(Policy.mat(), least_reminder_interval=timedelta(hours=24))
+    (request,) = world.asked(OSCAR)
+    world.people.remove(head(OSCAR))
+    return world.trust().remind([request], command_id="c-1")
+
+
+def _nothing_to_end(world: World) -> Outcomes:
+    return world.trust().end([HILDA], cause=EndCause.ENTERED_IN_ERROR, note="Oops.", command_id="c-1")
+
+
+def _hidden_with_history(world: World) -> Outcomes:
+    (request,) = world.asked(HILDA)
+    world.trust().withdraw([request], command_id="w")
+    leave_trust(world)
+    return world.trust().import_agreements([imported(HILDA)], command_id="c-1")
+
+
+@pytest.mark.rule("R2", "T2", "K1")
+@pytest.mark.parametrize(
+    ("cause", "expected"),
+    [
+        pytest.param(
+            _hidden_without_site_open_request,
+            [
+                RefusalCode.NOT_VISIBLE,
+                RefusalCode.NO_SCHOOL_SITE,
+                RefusalCode.REQUEST_ALREADY_OPEN,
+                RefusalCode.RECIPIENT_NOT_ELIGIBLE,
+            ],
+            id="hidden",
+        ),
+        pytest.param(
+            _same_level_and_nobody,
+            [RefusalCode.LEVEL_UNCHANGED, RefusalCode.NO_ELIGIBLE_RECIPIENT],
+            id="unchanged",
+        ),
+        pytest.param(
+            _lower_level_and_unfit,
+            [RefusalCode.LEVEL_REDUCTION, RefusalCode.RECIPIENT_NOT_ELIGIBLE],
+            id="reduction",
+        ),
+        pytest.param(
+            _nobody_reachable_and_too_soon,
+            [RefusalCode.NO_REACHABLE_RECIPIENT, RefusalCode.REMINDER_TOO_SOON],
+            id="reminder",
+        ),
+        pytest.param(_nothing_to_end, [RefusalCode.NOTHING_TO_END], id="end"),
+        pytest.param(
+            _hidden_with_history, [RefusalCode.NOT_VISIBLE, RefusalCode.HISTORY_EXISTS], id="import"
+        ),
+    ],
+)
+def test_a_school_is_refused_with_all_reasons_in_order(
+    cause: Callable[[World], Outcomes], expected: list[RefusalCode]
+) -> None:
+    """The primary reason comes first, the outcome words all of them, and a repetition changes nothing either."""
+    world = World(policies={TRUST: GENEROUS})
+
+    (outcome,) = cause(world)
+
+    assert isinstance(outcome, NotDone)
+    assert expected == [reason.code for reason in outcome.reasons]
+    assert expected[0] is outcome.code
+    assert all(str(reason) in str(outcome) for reason in outcome.reasons)
+    assert () == world.kept("c-1")
+    assert not [event for group in world.groups for event in _of_command(world, group.id)]
+
+
+def _of_command(world: World, group: object) -> list[object]:
+    found = world.store.group_history(group)  # type: ignore[arg-type]
+    return [event for event in found if event.command_id == "c-1"]
+
+
+@pytest.mark.rule("T2")
+def test_a_refusal_of_every_school_leaves_the_whole_store_as_it_was() -> None:
+    """States, histories, notices, registers and kept outcomes are equal before and after."""
+    world = World()
+    world.approved(HILDA)
+    world.asked(OSCAR, command_id="o")
+    before = world.snapshot("c-1")
+
+    outcomes = world.trust().request(
+        [HILDA, OSCAR, SITELESS, CLOSED, NOBODY, UNKNOWN], level=MIS, command_id="c-1"
+    )
+
+    assert 6 == len(outcomes.not_done)
+    assert () == outcomes.notices == outcomes.requests
+    assert before == world.snapshot("c-1")
+
+
+@pytest.mark.rule("N4")
+@pytest.mark.parametrize(
+    ("after", "allowed"),
+    [
+        pytest.param(timedelta(hours=24) - timedelta(microseconds=1), False, id="a-microsecond-early"),
+        pytest.param(timedelta(hours=24), True, id="on-time"),
+    ],
+)
+def test_a_reminder_too_soon_says_from_when(after: timedelta, allowed: bool) -> None:
+    """The interval is counted in elapsed time, over the night on which the clocks go back."""
+    world = World(policies={TRUST: attrs.evolve(Policy.mat(), least_reminder_interval=timedelta(hours=24))})
+    (request,) = world.asked(OSCAR)
+    world.clock.at = NOW + after
+
+    (outcome,) = world.trust().remind([request], command_id="c-1")
+
+    assert allowed == (2 == world.state(OSCAR).version)
+    if isinstance(outcome, NotDone):
+        assert [(RefusalCode.REMINDER_TOO_SOON, NOW + timedelta(hours=24))] == [
+            (reason.code, reason.from_instant) for reason in outcome.reasons
+        ]
+        assert "25 October 2026 at 23:30 (London)" in str(outcome)
+
+
+@pytest.mark.rule("N2", "N3")
+def test_reminders_go_to_recipients_who_are_still_eligible() -> None:
+    """Who has left is skipped and reported; who joined is not reminded."""
+    world = World()
+    (request,) = world.asked(HILDA)
+    world.people.remove(deputy())
+    world.people.put(person(PersonId(HILDA, "new"), BusinessRole.HEAD_TEACHER))
+
+    (done,) = world.trust().remind([request], command_id="c-1").done
+
+    assert [(deputy(),)] == [caution.people for caution in done.cautions]
+    event = world.events()[-1]
+    assert {PersonId(HILDA, "data"), PersonId(HILDA, "executive"), head()} == set(getattr(event, "recipients", ()))
+    assert 4 + 3 == len(world.notices())
+
+
+@pytest.mark.rule("R1", "K1")
+def test_one_commands_fault_against_the_whole_refuses_all_of_a_batch() -> None:
+    """A batch in which one school would be asked without terms asks nobody."""
+    world = World()
+    carys = PersonId(COUNCIL, "carys")
+    commands = [
+        RequestAccess(urn=HILDA, level=MIS, sender=carys, terms=Terms(reference="https://a.example", version="1")),
+        RequestAccess(urn=NOBODY, level=MIS, sender=carys),
+    ]
+
+    with pytest.raises(Refused) as refused:
+        world.sharing.run(Batch(group=COUNCIL, actor=carys, command_id="c-1", commands=commands))
+
+    assert [RefusalCode.TERMS_REQUIRED] == [reason.code for reason in refused.value.reasons]
+    assert () == world.events(group=COUNCIL)
+    assert ANA not in {event.actor for event in world.store.group_history(COUNCIL)}
