@@ -53,7 +53,7 @@ def test_the_service_answers_with_precise_types() -> None:
 
     trust = assert_type(sharing.for_group(TRUST, actor=ANA), GroupSide)
     assert_type(sharing.for_school(100000, actor=ANA), SchoolSide)
-    assert_type(trust.preview, GroupActions)
+    assert_type(trust.preview, GroupActions[Outcomes])
 
 
 def _never_run(trust: GroupSide, school: SchoolSide) -> None:

@@ -30,7 +30,17 @@ if TYPE_CHECKING:
         Terms,
     )
     from datashare.domain.browsing import Column, Filters, Listing, Page
-    from datashare.domain.institutions import Group, GroupId, GroupKind, Institution, Phase, Visibility
+    from datashare.domain.institutions import (
+        Coded,
+        EstablishmentStatus,
+        Group,
+        GroupId,
+        GroupKind,
+        Institution,
+        Phase,
+        TrustLink,
+        Visibility,
+    )
     from datashare.domain.levels import AccessLevel, Capability
     from datashare.domain.notices import Notice
     from datashare.domain.people import (
@@ -59,11 +69,13 @@ else:
         "Batch": "datashare.domain.agreements",
         "BusinessRole": "datashare.domain.people",
         "Capability": "datashare.domain.levels",
+        "Coded": "datashare.domain.institutions",
         "Column": "datashare.domain.browsing",
         "DataSharing": "datashare.service",
         "DatashareError": "datashare.errors",
         "Done": "datashare.service",
         "EndCause": "datashare.domain.agreements",
+        "EstablishmentStatus": "datashare.domain.institutions",
         "Filters": "datashare.domain.browsing",
         "Grant": "datashare.domain.people",
         "Group": "datashare.domain.institutions",
@@ -100,6 +112,7 @@ else:
         "SystemClock": "datashare.clock",
         "Tab": "datashare.domain.agreements",
         "Terms": "datashare.domain.agreements",
+        "TrustLink": "datashare.domain.institutions",
         "Visibility": "datashare.domain.institutions",
     }
 
@@ -126,11 +139,13 @@ __all__ = [
     "Batch",
     "BusinessRole",
     "Capability",
+    "Coded",
     "Column",
     "DataSharing",
     "DatashareError",
     "Done",
     "EndCause",
+    "EstablishmentStatus",
     "Filters",
     "Grant",
     "Group",
@@ -167,5 +182,6 @@ __all__ = [
     "SystemClock",
     "Tab",
     "Terms",
+    "TrustLink",
     "Visibility",
 ]

@@ -138,6 +138,9 @@ def fingerprint(actor: Actor, command: Command) -> tuple[str, str]:
         The digest of what the command says to every school, and of all that it says to this one.
     """
     whole = converter().unstructure(command, Command)
+    if isinstance(getattr(command, "recipients", None), Named):
+        # The same people make the same command, in whatever order a set gives them.
+        whole["recipients"]["people"].sort()
     shared = {name: value for name, value in whole.items() if name not in {"urn", "request"}}
     if isinstance(command, ImportAgreement):
         shared = {"kind": whole["kind"]}

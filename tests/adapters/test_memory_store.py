@@ -4,6 +4,7 @@ The sections carry the numbers of *Implementers must* in `datashare.ports.Agreem
 a call, and number 12, what goes wrong below, say nothing about a store that has nothing below it.
 """
 
+import sys
 import threading
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
@@ -40,7 +41,7 @@ from datashare.domain.agreements import (
 from datashare.domain.agreements.transitions import CommandType
 from datashare.domain.instants import Instant
 from datashare.domain.institutions import GroupId
-from datashare.domain.notices import NoticeKind, notices_for
+from datashare.domain.notices import ASKING, NoticeKind, notices_for
 from datashare.domain.people import BusinessRole, PersonId
 from datashare.errors import InvalidValue
 from datashare.ports import AgreementStore, Change, KeptOutcome, LeasedNotice, NoticeStatus
@@ -169,10 +170,15 @@ def at_once(calls: Iterable[Callable[[], object]]) -> None:
             raised.append(exc)
 
     threads = [threading.Thread(target=make, args=(call,)) for call in made]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=60)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # so that threads get in each other's way
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(timeout=60)
+    finally:
+        sys.setswitchinterval(interval)
     assert raised == []
 
 
@@ -228,6 +234,9 @@ def test_nothing_is_saved_where_one_change_cannot_be(store: MemoryAgreementStore
     "wrong",
     [
         pytest.param(lambda one: attrs.evolve(one, events=()), id="no-event"),
+        pytest.param(
+            lambda one: attrs.evolve(one, events=(), after=attrs.evolve(one.after, version=0)), id="nothing-at-all"
+        ),
         pytest.param(lambda one: attrs.evolve(one, decided_on=1), id="gap"),
         pytest.param(lambda one: attrs.evolve(one, after=attrs.evolve(one.after, version=2)), id="ahead"),
         pytest.param(lambda one: attrs.evolve(one, events=one.events * 2), id="twice"),
@@ -570,13 +579,19 @@ def test_a_limit_below_one_leases_nothing(store: MemoryAgreementStore, limit: in
     assert {WAITING} == {stored.status for stored in store.notices(MAT)}
 
 
-def test_workers_at_once_share_the_notices_out(store: MemoryAgreementStore) -> None:
+def test_workers_at_once_share_the_notices_out() -> None:
     """Eight workers that lease at the same moment never get the same notice."""
-    save(store, *(asked(urn) for urn in range(URN, URN + 20)))
-    found = list[LeasedNotice]()
-    at_once([lambda: found.extend(lease(store, limit=10))] * 8)
+    changes = [asked(urn) for urn in range(URN, URN + 20)]
+    for _ in range(20):
+        store, found = MemoryAgreementStore(), list[LeasedNotice]()
+        save(store, *changes)
+        at_once([partial(_take, store, found)] * 8)
 
-    assert 40 == len(found) == len({one.notice.id for one in found}) == len({one.lease for one in found})
+        assert 40 == len(found) == len({one.notice.id for one in found}) == len({one.lease for one in found})
+
+
+def _take(store: AgreementStore, found: list[LeasedNotice]) -> None:
+    found.extend(lease(store, limit=10))
 
 
 def test_what_is_settled_is_not_leased_again(store: MemoryAgreementStore) -> None:
@@ -765,6 +780,25 @@ def test_one_that_was_being_sent_is_cancelled_too(store: MemoryAgreementStore, s
 
 
 @pytest.mark.rule("O7")
+def test_what_tells_rather_than_asks_is_not_cancelled(store: MemoryAgreementStore) -> None:
+    """Of the closed request's own notices only requests and reminders are cancelled."""
+    one = change(new(), ask(recipients=BOTH))
+    telling = tuple(
+        attrs.evolve(one.notices[0], id=f"{kind.value}-notice", kind=kind) for kind in NoticeKind if kind not in ASKING
+    )
+    save(store, attrs.evolve(one, notices=(*one.notices, *telling)))
+    save(store, attrs.evolve(change(one.after, withdraw_of(one), facts(command_id="c-2")), notices=()))
+
+    assert {notice.id for notice in telling} == {stored.id for stored in store.notices(MAT, status=WAITING)}
+    assert {notice.id for notice in one.notices} == {stored.id for stored in store.notices(MAT, status=CANCELLED)}
+
+
+def withdraw_of(one: Change) -> Withdraw:
+    """Give the command that withdraws the request which a change opened."""
+    return Withdraw(request=open_request(one.after).id)
+
+
+@pytest.mark.rule("O7")
 def test_an_earlier_requests_notices_are_left_alone(store: MemoryAgreementStore) -> None:
     """Closing the upgrade cancels nothing that tells of the first request's answer."""
     standing = do(store, ask(recipients=BOTH))
@@ -899,7 +933,7 @@ def test_a_purged_notice_cannot_be_requeued(store: MemoryAgreementStore) -> None
 def test_the_newest_register_is_kept(store: MemoryAgreementStore) -> None:
     """The last register applied to a group is the newest, in whatever order they were noted."""
     assert store.last_register(MAT) is None
-    for day in (date(2026, 5, 2), date(2026, 5, 3), date(2026, 4, 30), date(2026, 5, 3)):
+    for day in (date(2026, 5, 2), date(2026, 5, 3), date(2026, 4, 30)):
         store.note_register(MAT, day)
 
     assert date(2026, 5, 3) == store.last_register(MAT)

@@ -441,7 +441,11 @@ def test_whoever_is_suggested_is_eligible(people: list[Person]) -> None:
 
 
 @pytest.mark.rule("P6")
-@pytest.mark.parametrize("email", ["\0", "head@hilda.example\0", "\ud800@hilda.example", "@" * 20_000], ids=["nul", "nul-after", "half", "long"])
+@pytest.mark.parametrize(
+    "email",
+    ["\0", "head@hilda.example\0", "\ud800@hilda.example", "@" * 20_000],
+    ids=["nul", "nul-after", "half", "long"],
+)
 def test_a_broken_address_from_a_host_is_no_address_and_no_error(email: str) -> None:
     """Whatever text a host has in the field, the person can be read, and is without address."""
     found = Person(id=PersonId(100000, "1"), name="Head", email=email)

@@ -6,6 +6,7 @@ import pytest
 
 from datashare.domain.access import AccessCode
 from datashare.domain.instants import london_day
+from datashare.domain.institutions import HiddenBecause
 from datashare.domain.levels import AccessLevel, Capability
 from datashare.domain.people import Associations, Grant, Permission, Person, PersonId
 from datashare.errors import InvalidValue, UnknownGroup
@@ -75,6 +76,9 @@ def test_allows_and_explain_always_agree() -> None:
     assert [AccessCode.LEVEL_TOO_LOW, AccessCode.NOT_VISIBLE] == [
         r.code for r in access.explain(OSCAR, Capability.PERFORM_GROUP_ACTIONS).reasons
     ]
+    seen = access.explain(OSCAR, Capability.PERFORM_GROUP_ACTIONS).reasons[1].visibility
+    assert seen is not None
+    assert [HiddenBecause.NOT_LINKED] == [reason.because for reason in seen.reasons]
     assert [AccessCode.NO_AGREEMENT, AccessCode.NOT_VISIBLE] == [
         r.code for r in access.explain(CLOSED, Capability.VIEW_DFE_DATA).reasons
     ]

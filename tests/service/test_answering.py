@@ -356,3 +356,20 @@ def test_an_answer_is_never_earlier_than_what_it_follows() -> None:
     last: Event = world.events()[-1]
     assert NOW == last.at
     assert_sound(world)
+
+
+@pytest.mark.rule("T5", "A5", "A11")
+def test_a_school_can_still_decline_a_group_that_has_gone_from_the_register() -> None:
+    """Such a group counts as closed: the page is shown, accepting is refused, declining is not."""
+    world = World()
+    (request,) = world.asked(HILDA)
+    world.institutions.replace(world.schools.values(), groups=[one for one in world.groups if one.id != TRUST])
+
+    (entry,) = world.school().page()
+    found = refusal(lambda: world.school().approve(request))
+
+    assert (False, "mat:5143") == (entry.visibility.visible, entry.group.name)
+    assert [RefusalCode.NOT_VISIBLE] == [reason.code for reason in found.reasons]
+    assert State.PENDING == world.state().state
+    world.school().decline(request, reason="They are gone.")
+    assert State.NO_AGREEMENT == world.state().state

@@ -8,7 +8,7 @@ import attrs
 import pendulum
 import pytest
 
-from datashare.domain.agreements import AgreementId, EndCause, RefusalCode, RequestId, Tab
+from datashare.domain.agreements import AgreementId, EndCause, RefusalCode, RequestAccess, RequestId, Tab
 from datashare.domain.people import PersonId
 from datashare.domain.policy import Policy
 from datashare.errors import InvalidValue, NotPermitted, Refused, UnknownGroup
@@ -34,6 +34,8 @@ from .world import (
 
 REQUEST = RequestId(AgreementId(TRUST, HILDA), 1)
 THEIRS = RequestId(AgreementId(COUNCIL, HILDA), 1)
+
+ANOTHER_COMMAND = RequestAccess(urn=OSCAR, level=MIS, sender=ANA)
 
 Bad = dict[str, Any]
 
@@ -95,7 +97,10 @@ GROUP_CALLS: dict[str, tuple[Bad, dict[str, list[Any]]]] = {
     ),
     "import_agreements": (
         IMPORTING,
-        {"agreements": ["x", 7, None, [None], [HILDA], imported(OSCAR)], "command_id": NO_COMMAND_IDS},
+        {
+            "agreements": ["x", 7, None, [None], [HILDA], imported(OSCAR), [ANOTHER_COMMAND]],
+            "command_id": NO_COMMAND_IDS,
+        },
     ),
     "end": (
         ENDING,
@@ -182,7 +187,7 @@ def prepared() -> World:
 
 def test_the_tables_of_bad_input_are_whole() -> None:
     """Every public method is in them, with every argument that it takes but the callback."""
-    assert {*GROUP_CALLS, "preview"} == public_names(GroupSide)
+    assert {*GROUP_CALLS, "preview", "queued"} == public_names(GroupSide)
     assert set(SCHOOL_CALLS) == public_names(SchoolSide)
     for kind, calls in ((GroupSide, GROUP_CALLS), (SchoolSide, SCHOOL_CALLS)):
         for method, (_, bad) in calls.items():
@@ -194,9 +199,7 @@ def test_the_tables_of_bad_input_are_whole() -> None:
 @pytest.mark.rule("T2")
 @pytest.mark.parametrize(("method", "arguments"), cases(GROUP_CALLS))
 @pytest.mark.parametrize("previewing", [False, True], ids=["action", "preview"])
-def test_bad_input_to_a_group_is_an_error_and_changes_nothing(
-    method: str, arguments: Bad, previewing: bool
-) -> None:
+def test_bad_input_to_a_group_is_an_error_and_changes_nothing(method: str, arguments: Bad, previewing: bool) -> None:
     """The error is an InvalidValue that names what is wrong and what would be right."""
     if previewing and method not in BULK_ACTIONS:
         return  # only actions can be previewed
@@ -255,13 +258,13 @@ def test_bad_input_to_the_service_is_an_error(method: str, arguments: tuple[Any,
 
 
 @pytest.mark.parametrize("actor", ["mat:5143/ana", None, TRUST, HILDA])
-def test_an_actor_is_a_person_or_a_named_system(actor: Any) -> None:
+def test_an_actor_is_a_person_or_a_named_system(actor: object) -> None:
     """A text is no actor, on either side."""
     world = World()
 
     for call in (
-        lambda: world.sharing.for_group(TRUST, actor=actor),
-        lambda: world.sharing.for_school(HILDA, actor=actor),
+        lambda: world.sharing.for_group(TRUST, actor=actor),  # type: ignore[arg-type]
+        lambda: world.sharing.for_school(HILDA, actor=actor),  # type: ignore[arg-type]
     ):
         with pytest.raises(InvalidValue, match="actor must be"):
             call()
@@ -285,11 +288,11 @@ EVERY_ENTRY: dict[str, Call] = {
 @pytest.mark.rule("T2")
 @pytest.mark.parametrize("now", [datetime(2026, 10, 25, 1, 30), date(2026, 10, 25), "now"], ids=type)  # noqa: DTZ001
 @pytest.mark.parametrize("name", EVERY_ENTRY)
-def test_a_naive_clock_is_an_error(name: str, now: Any) -> None:
+def test_a_naive_clock_is_an_error(name: str, now: object) -> None:
     """An instant without a time zone could mean two; nothing is decided on it."""
     world = prepared()
     before = world.snapshot("c-1")
-    world.clock.at = now
+    world.clock.at = now  # type: ignore[assignment]
 
     with pytest.raises(InvalidValue, match=r"Clock\.now\(\)"):
         EVERY_ENTRY[name](world)
@@ -300,7 +303,7 @@ def test_a_naive_clock_is_an_error(name: str, now: Any) -> None:
 @pytest.mark.rule("T2")
 @pytest.mark.parametrize("policy", [Policy.local_authority(), "mat", {}], ids=["other-kind", "text", "mapping"])
 @pytest.mark.parametrize("name", EVERY_ENTRY)
-def test_a_policy_of_the_wrong_kind_is_an_error(name: str, policy: Any) -> None:
+def test_a_policy_of_the_wrong_kind_is_an_error(name: str, policy: object) -> None:
     """An authority's policy is none for a trust; the host's mistake is named."""
     world = prepared()
     before = world.snapshot("c-1")
@@ -309,7 +312,7 @@ def test_a_policy_of_the_wrong_kind_is_an_error(name: str, policy: Any) -> None:
         institutions=world.institutions,
         people=world.people,
         clock=world.clock,
-        policies=lambda _group: policy,
+        policies=lambda _group: policy,  # type: ignore[arg-type,return-value]
     )
     world.sharing = sharing
 
@@ -340,9 +343,7 @@ def test_a_person_of_another_school_is_refused_and_named() -> None:
     """The school is refused; nothing else is told of that person."""
     world = World()
 
-    (outcome,) = world.trust().request(
-        [HILDA], level=MIS, recipients={HILDA: [head(OSCAR)]}, command_id="c-1"
-    ).not_done
+    (outcome,) = world.trust().request([HILDA], level=MIS, recipients={HILDA: [head(OSCAR)]}, command_id="c-1").not_done
 
     assert RefusalCode.RECIPIENT_NOT_ELIGIBLE == outcome.code
     assert "urn:100001/head belongs to another site" in str(outcome)
@@ -386,6 +387,18 @@ def test_a_huge_choice_of_people_is_looked_up_quickly() -> None:
 
     assert len(chosen) == len(outcomes.not_done)
     assert () == world.notices(status=None)
+
+
+@pytest.mark.rule("E6", "T2")
+def test_a_bad_register_day_is_an_error_where_no_agreement_stands() -> None:
+    """It is looked at before anything else, also by a preview that has nothing to decide."""
+    world = World()
+
+    for side in (world.trust(), world.trust().preview):
+        with pytest.raises(InvalidValue, match="a date without a time"):
+            side.record_visibility(command_id="c-1", register_day=datetime(2026, 10, 25))  # noqa: DTZ001
+
+    assert world.store.last_register(TRUST) is None
 
 
 @pytest.mark.rule("K5")

@@ -49,9 +49,7 @@ def test_a_withdrawn_request_is_closed_and_its_recipients_are_told() -> None:
     world.trust().withdraw([request], reason="Sorry – too soon", command_id="c-1")
 
     assert State.NO_AGREEMENT == world.state().state
-    assert [(request, RequestOutcome.WITHDRAWN, ANA)] == [
-        (one.id, one.outcome, one.by) for one in world.state().closed
-    ]
+    assert [(request, RequestOutcome.WITHDRAWN, ANA)] == [(one.id, one.outcome, one.by) for one in world.state().closed]
     waiting = [one.notice for one in world.notices() if one.notice]
     assert {NoticeKind.WITHDRAWN} == {one.kind for one in waiting}
     assert {head(), PersonId(HILDA, "data"), PersonId(HILDA, "executive")} == {
@@ -222,9 +220,9 @@ def test_an_end_needs_a_note(note: str) -> None:
     world = World()
     shared_with_council(world)
 
-    with pytest.raises(InvalidValue, match="EndAgreement.note"):
+    with pytest.raises(InvalidValue, match=r"EndAgreement\.note"):
         world.council().end([HILDA], cause=EndCause.BY_GROUP, note=note, command_id="c-1")
-    with pytest.raises(InvalidValue, match="EndAgreement.note"):
+    with pytest.raises(InvalidValue, match=r"EndAgreement\.note"):
         world.school().end(COUNCIL, note=note, command_id="c-1")
 
     assert State.APPROVED == world.state(group=COUNCIL).state

@@ -126,3 +126,17 @@ def test_a_batch_can_be_previewed_and_run() -> None:
     assert previewed == world.trust().preview.request([HILDA], level=MIS, command_id="c-1")
     assert previewed == world.sharing.run(batch)
     assert previewed.done[0].events == world.events()
+
+
+@pytest.mark.rule("K3", "K4")
+def test_a_queued_action_is_the_same_action() -> None:
+    """As a value it does nothing; run later it does what the call would have done, once."""
+    world = World()
+
+    batch = world.trust().queued.request([HILDA, OSCAR], level=MIS, command_id="c-1")
+
+    assert () == world.events()
+    previewed = world.trust().preview.request([HILDA, OSCAR], level=MIS, command_id="c-1")
+    assert previewed == world.sharing.run(batch)
+    assert all(one.replayed for one in world.trust().request([HILDA, OSCAR], level=MIS, command_id="c-1").done)
+    assert [1, 1] == [world.state(urn).version for urn in (HILDA, OSCAR)]

@@ -230,7 +230,7 @@ def test_of_many_heads_who_approve_at_once_one_wins() -> None:
     world.people.put(*(person(who, BusinessRole.HEAD_TEACHER) for who in heads))
     (request,) = world.asked(HILDA)
 
-    answers = at_once(*[lambda who=who: world.school(actor=who).approve(request) for who in heads])  # type: ignore[misc]
+    answers = at_once(*[lambda who=who: world.school(actor=who).approve(request) for who in heads])
 
     approvals = world.events()[1:]
     assert 1 == len(approvals)
@@ -252,9 +252,7 @@ def test_the_same_command_id_on_many_threads_is_done_once() -> None:
     """Eight threads send the same command: one request at each school, one notice for each address."""
     world = World()
 
-    answers = at_once(
-        *[lambda: world.trust().request([HILDA, OSCAR], level=MIS, command_id="c-1")] * THREADS
-    )
+    answers = at_once(*[lambda: world.trust().request([HILDA, OSCAR], level=MIS, command_id="c-1")] * THREADS)
 
     assert THREADS == len(answers)
     outcomes = [outcome for answer in answers if not isinstance(answer, Refused) for outcome in answer.done]
@@ -274,7 +272,7 @@ def test_of_many_requests_at_once_one_is_open() -> None:
 
     answers = at_once(
         *[
-            lambda number=number: world.trust().request([HILDA], level=MIS, command_id=f"c-{number}")  # type: ignore[misc]
+            lambda number=number: world.trust().request([HILDA], level=MIS, command_id=f"c-{number}")
             for number in range(THREADS)
         ]
     )

@@ -1,5 +1,6 @@
 """Approvals settled centrally, and agreements from before this library (rules A9, A10)."""
 
+from collections.abc import Callable
 from datetime import date
 
 import attrs
@@ -58,12 +59,7 @@ def test_a_central_approval_is_in_force_with_its_basis() -> None:
         in_force = world.state(urn).in_force
         assert in_force is not None
         assert (MIS, Basis.RECORDED, NOW) == (in_force.level, in_force.basis, in_force.since)
-    told = [
-        (stored.notice.kind, one.id)
-        for stored in world.notices()
-        if stored.notice
-        for one in stored.notice.people
-    ]
+    told = [(stored.notice.kind, one.id) for stored in world.notices() if stored.notice for one in stored.notice.people]
     assert {(NoticeKind.APPROVAL_RECORDED, head(urn)) for urn in (HILDA, SITELESS)} == set(told)
     assert_sound(world)
 
@@ -161,11 +157,12 @@ def test_an_agreement_from_a_day_to_come_is_not_imported() -> None:
     batch = Batch(group=TRUST, actor=ANA, command_id="c-1", commands=[ahead])
     before = world.snapshot("c-1")
 
-    for call in (
+    calls: tuple[Callable[[], object], ...] = (
         lambda: world.trust().import_agreements([ahead], command_id="c-1"),
         lambda: world.trust().preview.import_agreements([ahead], command_id="c-1"),
         lambda: world.sharing.run(batch),
-    ):
+    )
+    for call in calls:
         with pytest.raises(InvalidValue, match="no later than today"):
             call()
 

@@ -148,9 +148,7 @@ def _same_level_and_nobody(world: World) -> Outcomes:
 
 def _lower_level_and_unfit(world: World) -> Outcomes:
     world.approved(HILDA, level=ACTIONS)
-    return world.trust().request(
-        [HILDA], level=MIS, recipients={HILDA: [PersonId(HILDA, "teacher")]}, command_id="c-1"
-    )
+    return world.trust().request([HILDA], level=MIS, recipients={HILDA: [PersonId(HILDA, "teacher")]}, command_id="c-1")
 
 
 def _nobody_reachable_and_too_soon(world: World) -> Outcomes:
@@ -201,9 +199,7 @@ def _hidden_with_history(world: World) -> Outcomes:
             id="reminder",
         ),
         pytest.param(_nothing_to_end, [RefusalCode.NOTHING_TO_END], id="end"),
-        pytest.param(
-            _hidden_with_history, [RefusalCode.NOT_VISIBLE, RefusalCode.HISTORY_EXISTS], id="import"
-        ),
+        pytest.param(_hidden_with_history, [RefusalCode.NOT_VISIBLE, RefusalCode.HISTORY_EXISTS], id="import"),
     ],
 )
 def test_a_school_is_refused_with_all_reasons_in_order(
@@ -235,12 +231,11 @@ def test_a_refusal_of_every_school_leaves_the_whole_store_as_it_was() -> None:
     world.asked(OSCAR, command_id="o")
     before = world.snapshot("c-1")
 
-    outcomes = world.trust().request(
-        [HILDA, OSCAR, SITELESS, CLOSED, NOBODY, UNKNOWN], level=MIS, command_id="c-1"
-    )
+    outcomes = world.trust().request([HILDA, OSCAR, SITELESS, CLOSED, NOBODY, UNKNOWN], level=MIS, command_id="c-1")
 
     assert 6 == len(outcomes.not_done)
-    assert () == outcomes.notices == outcomes.requests
+    assert () == outcomes.notices
+    assert () == outcomes.requests
     assert before == world.snapshot("c-1")
 
 

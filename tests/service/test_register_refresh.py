@@ -75,6 +75,7 @@ def test_a_refresh_records_what_stopped_being_visible_and_ends_nothing() -> None
     outcomes = world.trust(NIGHTLY).record_visibility(command_id="c-1")
 
     assert [(HILDA, 1), (OSCAR, 0)] == [(one.urn, len(one.events)) for one in outcomes.done]
+    assert () == outcomes.not_done
     last = world.events()[-1]
     assert isinstance(last, VisibilityLost)
     assert (day, (HiddenBecause.NOT_LINKED, HiddenBecause.CLOSED)) == (last.register_day, last.reasons)
@@ -200,9 +201,7 @@ def test_without_any_register_day_the_present_day_is_recorded() -> None:
     """Then no register is noted, since none is known."""
     world = World(register_day=None)
     world.approved(HILDA)
-    world.institutions.replace(
-        [attrs.evolve(one, trusts=()) for one in world.schools.values()], groups=world.groups
-    )
+    world.institutions.replace([attrs.evolve(one, trusts=()) for one in world.schools.values()], groups=world.groups)
 
     world.trust().record_visibility(command_id="c-1")
 
@@ -225,14 +224,13 @@ def test_a_preview_of_a_refresh_notes_no_register() -> None:
 
 
 @pytest.mark.rule("E6")
-def test_a_register_is_noted_where_no_agreement_stands() -> None:
-    """The day counts for the group, whether or not there was anything to record."""
+def test_a_register_that_was_applied_to_nothing_is_not_noted() -> None:
+    """Where no agreement stands there is nothing to apply it to."""
     world = World()
 
     assert 0 == len(world.trust().record_visibility(command_id="c-1"))
 
-    assert TODAY == world.store.last_register(TRUST)
-    assert world.store.last_register(COUNCIL) is None
+    assert world.store.last_register(TRUST) is None
 
 
 @pytest.mark.rule("E6", "X2")

@@ -148,9 +148,7 @@ def test_nobody_left_to_add_is_refused() -> None:
     (request,) = world.asked(HILDA)
     before = world.snapshot("c-2")
 
-    (outcome,) = world.trust().add_recipients(
-        [request], recipients={HILDA: [head(), deputy()]}, command_id="c-2"
-    )
+    (outcome,) = world.trust().add_recipients([request], recipients={HILDA: [head(), deputy()]}, command_id="c-2")
 
     assert [RefusalCode.ALREADY_ASKED] == codes(outcome)
     assert before == world.snapshot("c-2")
@@ -283,9 +281,7 @@ def test_a_school_without_a_choice_of_people_has_nobody_to_ask() -> None:
     """Where people are chosen for each URN, a school that is left out is refused and not asked at large."""
     world = World()
 
-    outcomes = world.trust().request(
-        [HILDA, OSCAR], level=MIS, recipients={HILDA: [head()]}, command_id="c-1"
-    )
+    outcomes = world.trust().request([HILDA, OSCAR], level=MIS, recipients={HILDA: [head()]}, command_id="c-1")
 
     assert [OSCAR] == [one.urn for one in outcomes.not_done]
     assert [RefusalCode.NO_ELIGIBLE_RECIPIENT] == codes(outcomes[1])
@@ -422,3 +418,20 @@ def test_messages_about_an_upgrade_say_what_it_adds() -> None:
         assert (MIS, ACTIONS) == (notice.level_before, notice.level)
         assert AccessLevel.MIS_DATA_AND_GROUP_ACTIONS.adds_to(MIS) == notice.adds
         assert "MIS Data & Trust Actions" == notice.level_label
+
+
+@pytest.mark.rule("K1")
+def test_outcomes_are_a_sequence_that_can_be_compared() -> None:
+    """They can be indexed, sliced, counted, compared, hashed and shown."""
+    world = World()
+
+    outcomes = world.trust().preview.request([HILDA, SITELESS], level=MIS, command_id="c-1")
+    same = world.trust().preview.request([HILDA, SITELESS], level=MIS, command_id="c-1")
+    other = world.trust().preview.request([HILDA], level=MIS, command_id="c-1")
+
+    assert (outcomes[0], outcomes[1]) == outcomes[0:2] == tuple(outcomes)
+    assert (outcomes, hash(outcomes)) == (same, hash(same))
+    assert other != outcomes
+    assert outcomes != tuple(outcomes)
+    assert repr(outcomes).startswith("Outcomes([Done(")
+    assert (1, 1, 4) == (len(outcomes.done), len(outcomes.not_done), len(outcomes.notices))

@@ -30,6 +30,7 @@ from datashare.domain.agreements import (
     Terms,
     fold,
 )
+from datashare.domain.instants import Instant
 from datashare.domain.institutions import (
     Coded,
     EstablishmentStatus,
@@ -40,7 +41,6 @@ from datashare.domain.institutions import (
     SuccessorLink,
     TrustLink,
 )
-from datashare.domain.instants import Instant
 from datashare.domain.levels import AccessLevel
 from datashare.domain.people import (
     Associations,
@@ -525,9 +525,7 @@ class World:
         self.schools = {urn: one for urn, one in self.schools.items() if urn not in gone}
         changed = {one.id: one for one in groups}
         self.groups = tuple(changed.get(one.id, one) for one in self.groups)
-        self.institutions.replace(
-            self.schools.values(), groups=self.groups, clusters=CLUSTERS, register_day=day
-        )
+        self.institutions.replace(self.schools.values(), groups=self.groups, clusters=CLUSTERS, register_day=day)
 
 
 def assert_sound(world: World) -> None:
@@ -573,7 +571,7 @@ class Act(Protocol):
     """An action on behalf of whoever the side is for, under a command id."""
 
     def __call__(
-        self, side: GroupActions, command_id: str, progress: ProgressReport | None = None, /
+        self, side: GroupActions[Outcomes], command_id: str, progress: ProgressReport | None = None, /
     ) -> Outcomes: ...
 
 
@@ -613,9 +611,7 @@ def _record_approval(_world: World, urns: Sequence[int]) -> Act:
     )
 
 
-def imported(
-    urn: int = HILDA, level: AccessLevel = MIS, agreed_on: date = date(2024, 2, 29)
-) -> ImportAgreement:
+def imported(urn: int = HILDA, level: AccessLevel = MIS, agreed_on: date = date(2024, 2, 29)) -> ImportAgreement:
     """Say what is to be imported."""
     return ImportAgreement(
         urn=urn, level=level, agreed_on=agreed_on, approver="Mrs Ó Briain, Head", evidence="Cabinet 3"
@@ -640,9 +636,7 @@ def _end(world: World, urns: Sequence[int]) -> Act:
 def _record_visibility(world: World, urns: Sequence[int]) -> Act:
     world.approved(*urns, command_id="prepare")
     world.refresh(*(attrs.evolve(world.schools[urn], trusts=()) for urn in urns))
-    return lambda side, command_id, progress=None: side.record_visibility(
-        command_id=command_id, progress=progress
-    )
+    return lambda side, command_id, progress=None: side.record_visibility(command_id=command_id, progress=progress)
 
 
 BULK_ACTIONS: Mapping[str, Callable[[World, Sequence[int]], Act]] = {

@@ -48,6 +48,7 @@ class Listing:
         has_school_site: Whether the school has an MIS site; one without is listed, and cannot be asked (V11).
         clusters: The names of the group's clusters that it is in, by folded name (B6).
         warnings: Dates of the register that do not fit its status (V4).
+        lapsed: Whether the level in force grants nothing, since the school was hidden for too long (X2).
     """
 
     institution: Institution = attrs.field(validator=checks.is_a(Institution, "an Institution"))
@@ -57,6 +58,7 @@ class Listing:
     warnings: tuple[DateWarning, ...] = attrs.field(
         default=(), converter=to_tuple, validator=checks.each(checks.member(DateWarning))
     )
+    lapsed: bool = attrs.field(default=False, validator=checks.is_a(bool, "True or False"))
 
     @agreement.validator
     def _check_agreement(self, _attribute: attrs.Attribute[Any], value: Agreement) -> None:

@@ -165,7 +165,7 @@ def _for_event(before: Agreement, event: Event, facts: Facts) -> list[Notice]:
             topic = _Topic(
                 kind=NoticeKind.APPROVAL_RECORDED,
                 level=event.level,
-                level_before=before.level,
+                level_before=_level_before(before, facts),
                 terms=event.terms,
                 reason=event.basis,
             )

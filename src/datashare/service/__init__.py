@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .group_side import Chosen, GroupActions, GroupSide, HiddenAgreement, SchoolRecipients
+from .group_actions import Chosen, GroupActions
+from .group_side import GroupSide, HiddenAgreement, SchoolRecipients
 from .outcomes import Done, NotDone, Outcome, Outcomes
 from .school_side import SchoolSide, SharingWithGroup
 from .sharing import DataSharing, usual_policy

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import assert_never
 
 import attrs
 
@@ -17,6 +18,7 @@ from datashare.domain.agreements import (
     Facts,
     ImportAgreement,
     Reason,
+    RecordVisibility,
     Refusal,
     RefusalCode,
     RequestAccess,
@@ -26,9 +28,11 @@ from datashare.domain.agreements import (
     evolve,
     refusals_as_a_whole,
     request_of,
+    side_of,
 )
 from datashare.domain.notices import notices_for
 from datashare.domain.people import PersonId
+from datashare.domain.policy import Party
 from datashare.errors import InvalidValue, NotPermitted, Refused
 from datashare.ports import Change, KeptOutcome, Progress, ProgressReport, Stage
 
@@ -39,11 +43,25 @@ ROUNDS = 4
 """A school is decided once, and again at most three times when others changed it in between (design: ports)."""
 
 
-def run(host: Host, batch: Batch, *, preview: bool = False, progress: ProgressReport | None = None) -> Outcomes:
+def run(
+    host: Host,
+    batch: Batch,
+    *,
+    kind: type[Command] | None = None,
+    preview: bool = False,
+    progress: ProgressReport | None = None,
+) -> Outcomes:
     """Carry *batch* out; as a preview, tell what it would do and do nothing (K1-K6).
 
     Cost: a constant number of port calls, whatever the number of schools; the same again for each round in which
     a school lost a race.
+
+    Args:
+        host: The host's ports.
+        batch: The action.
+        kind: What was asked of an empty selection, so that it too needs the permission (K2, K5).
+        preview: Whether to do nothing.
+        progress: Called as schools are decided, then when they are saved (K6).
 
     Raises:
         Refused: The action is refused as a whole, before anything happened (R1, K2).
@@ -51,32 +69,44 @@ def run(host: Host, batch: Batch, *, preview: bool = False, progress: ProgressRe
         UnknownGroup: The register does not know the group.
         StoreError: The store could not do its work.
     """
-    scope = _admit(host, batch)
-    action = _Action(host, batch, preview, progress or (lambda _progress: None), _Asked.of(batch))
-    outcomes: dict[Command, Outcome] = {}
-    waiting = batch.commands
+    scope = _admit(host, batch, kind)
+    asked = _asked(batch)
+    action = _Action(host, batch, preview, progress or (lambda _progress: None), asked)
+    outcomes: dict[_Target, Outcome] = {}
+    waiting = list(asked.values())
     for number in range(ROUNDS):
         if not waiting:
             break
         fresh = attrs.evolve(scope, now=host.now()) if number else scope
         some_done = any(isinstance(outcome, Done) for outcome in outcomes.values())
         outcomes |= action.round(fresh, waiting, some_done=some_done)
-        waiting = tuple(command for command in waiting if _lost(outcomes[command]))
-    return Outcomes(outcomes[command] for command in batch.commands)
+        waiting = [one for one in waiting if _lost(outcomes[one.target])]
+    if not preview:
+        _note_register(host, batch)
+    return Outcomes(outcomes[target] for target in asked)
 
 
 def _lost(outcome: Outcome) -> bool:
     return isinstance(outcome, NotDone) and outcome.code is RefusalCode.CONFLICT
 
 
-def _admit(host: Host, batch: Batch) -> Scope:
+def _note_register(host: Host, batch: Batch) -> None:
+    """Note which register was applied to the group (E6)."""
+    days = [c.register_day for c in batch.commands if isinstance(c, RecordVisibility) and c.register_day]
+    if days:
+        host.store.note_register(batch.group, max(days))
+
+
+def _admit(host: Host, batch: Batch, kind: type[Command] | None) -> Scope:
     """Read who acts and refuse the whole action where the rules say so (R1)."""
-    group, policy, now = host.group(batch.group), host.policy(batch.group), host.now()
+    from_school = any(side_of(command) is Party.SCHOOL for command in batch.commands)
+    group = host.group_or_gone(batch.group) if from_school else host.group(batch.group)
+    policy, now = host.policy(batch.group), host.now()
     named = {command.sender for command in batch.commands if isinstance(command, RequestAccess)}
     who = named | ({batch.actor} if isinstance(batch.actor, PersonId) else set())
     people = host.people.people(who)
     scope = Scope(now=now, actor=batch.actor, command_id=batch.command_id, group=group, policy=policy, people=people)
-    reasons = refusals_as_a_whole(batch, group=group, people=people, policy=policy, day=scope.day)
+    reasons = refusals_as_a_whole(batch, group=group, people=people, policy=policy, day=scope.day, kind=kind)
     if reasons:
         raise (NotPermitted if reasons[0].code is RefusalCode.NOT_PERMITTED else Refused)(reasons)
     for command in batch.commands:
@@ -85,31 +115,30 @@ def _admit(host: Host, batch: Batch) -> Scope:
     return scope
 
 
+_Target = tuple[AgreementId, RequestId | None]
+"""What a command is about: an agreement, and the request that it names, if it names one."""
+
+
 @attrs.frozen
 class _Asked:
-    """What the whole action asks: which schools, which requests, and the digests of its commands."""
+    """One command of the action, with its target and its digests."""
 
-    prints: Mapping[Command, tuple[str, str]]
-    own: Mapping[tuple[AgreementId, RequestId | None], str]
+    command: Command
+    target: _Target
+    shared_digest: str
+    own_digest: str
 
-    @classmethod
-    def of(cls, batch: Batch) -> _Asked:
-        prints = {command: fingerprint(batch.actor, command) for command in batch.commands}
-        targets = {command: (batch.agreement_of(command), request_of(command)) for command in batch.commands}
-        return cls(prints, {targets[command]: digest for command, (_, digest) in prints.items()})
+    @property
+    def agreement(self) -> AgreementId:
+        return self.target[0]
 
-    def differs_from(self, kept: Iterable[KeptOutcome]) -> bool:
-        """Tell whether the command id was used for something else in the group (K4)."""
-        shared = {digest for digest, _ in self.prints.values()}
-        agreements = {agreement for agreement, _ in self.own}
-        return any(self._differs(one, shared, agreements) for one in kept)
 
-    def _differs(self, kept: KeptOutcome, shared: set[str], agreements: set[AgreementId]) -> bool:
-        target = (kept.agreement, kept.request)
-        if target in self.own:
-            return self.own[target] != kept.own_digest
-        # A school keeps one outcome under a command id, so another request of it cannot be meant.
-        return kept.agreement in agreements or kept.shared_digest not in shared
+def _asked(batch: Batch) -> dict[_Target, _Asked]:
+    found = {}
+    for command in batch.commands:
+        target = batch.agreement_of(command), request_of(command)
+        found[target] = _Asked(command, target, *fingerprint(batch.actor, command))
+    return found
 
 
 @attrs.frozen
@@ -120,53 +149,63 @@ class _Action:
     batch: Batch
     preview: bool
     report: ProgressReport
-    asked: _Asked
+    asked: Mapping[_Target, _Asked]
 
-    def round(self, scope: Scope, commands: tuple[Command, ...], *, some_done: bool) -> dict[Command, Outcome]:
-        """Decide *commands* on fresh facts and save what they do."""
-        wanted = {command: self.batch.agreement_of(command) for command in commands}
-        loaded = self.host.store.load(set(wanted.values()), command_id=self.batch.command_id)
-        agreements = present(loaded.agreements, wanted.values())
+    def round(self, scope: Scope, waiting: Sequence[_Asked], *, some_done: bool) -> dict[_Target, Outcome]:
+        """Decide what is waiting on fresh facts, and save what it does."""
+        ids = {one.agreement for one in waiting}
+        loaded = self.host.store.load(ids, command_id=self.batch.command_id)
+        agreements = present(loaded.agreements, ids)
         facts = self.host.gather(scope, agreements.values())
-        if self.asked.differs_from(loaded.kept):
-            return self._reused(commands, some_done=some_done)
+        if self._used_otherwise(loaded.kept):
+            return self._reused(waiting, some_done=some_done)
         kept = {(one.agreement, one.request): one for one in loaded.kept}
-        outcomes: dict[Command, Outcome] = {}
-        changes: dict[Command, Change] = {}
-        for done, command in enumerate(commands, start=1):
-            agreement = agreements[wanted[command]]
-            repeated = kept.get((agreement.id, request_of(command)))
-            if repeated:
-                outcomes[command] = _replay(repeated, agreement)
+        outcomes: dict[_Target, Outcome] = {}
+        changes: list[Change] = []
+        for done, one in enumerate(waiting, start=1):
+            agreement = agreements[one.agreement]
+            if repeated := kept.get(one.target):
+                outcomes[one.target] = _replay(repeated, agreement)
             else:
-                outcome = _decided(agreement, command, facts[agreement.urn])
-                outcomes[command] = outcome
+                outcome = _decided(agreement, one.command, facts[agreement.urn])
+                outcomes[one.target] = outcome
                 if isinstance(outcome, Done) and outcome.events:
-                    changes[command] = _change(agreement, outcome, command, self.asked.prints[command])
-            self.report(Progress(stage=Stage.DECIDED, done=done, total=len(commands)))
+                    changes.append(_change(agreement, outcome, one))
+            self.report(Progress(stage=Stage.DECIDED, done=done, total=len(waiting)))
         return self._saved(outcomes, changes)
 
-    def _reused(self, commands: tuple[Command, ...], *, some_done: bool) -> dict[Command, Outcome]:
+    def _used_otherwise(self, kept: Iterable[KeptOutcome]) -> bool:
+        """Tell whether the command id was used for something else in the group (K4)."""
+        shared = {one.shared_digest for one in self.asked.values()}
+        agreements = {one.agreement for one in self.asked.values()}
+        return any(self._differs(one, shared, agreements) for one in kept)
+
+    def _differs(self, kept: KeptOutcome, shared: set[str], agreements: set[AgreementId]) -> bool:
+        asked = self.asked.get((kept.agreement, kept.request))
+        if asked:
+            return asked.own_digest != kept.own_digest
+        # A school keeps one outcome under a command id, so another request of it cannot be meant.
+        return kept.agreement in agreements or kept.shared_digest not in shared
+
+    def _reused(self, waiting: Iterable[_Asked], *, some_done: bool) -> dict[_Target, Outcome]:
         """Refuse the whole action (R1); but what it did before another one used its id is not hidden."""
         reused = Reason(code=RefusalCode.COMMAND_ID_REUSED)
         if not some_done:
             raise Refused([reused])
-        return {command: self._not_done(command, reused) for command in commands}
+        return {one.target: _not_done(one.target, reused) for one in waiting}
 
-    def _not_done(self, command: Command, reason: Reason) -> NotDone:
-        agreement = self.batch.agreement_of(command)
-        return NotDone(agreement=agreement, request=request_of(command), reasons=(reason,))
-
-    def _saved(self, outcomes: dict[Command, Outcome], changes: dict[Command, Change]) -> dict[Command, Outcome]:
+    def _saved(self, outcomes: dict[_Target, Outcome], changes: Sequence[Change]) -> dict[_Target, Outcome]:
         if self.preview or not changes:
             return outcomes
-        losers = self.host.store.append(tuple(changes.values()))
+        losers = self.host.store.append(changes)
         self.report(Progress(stage=Stage.SAVED, done=len(changes) - len(losers), total=len(outcomes)))
         conflict = Reason(code=RefusalCode.CONFLICT)
-        lost = {
-            command: self._not_done(command, conflict) for command, change in changes.items() if change.id in losers
-        }
-        return {**outcomes, **lost}
+        targets = ((change.id, change.kept.request) for change in changes if change.id in losers)
+        return {**outcomes, **{target: _not_done(target, conflict) for target in targets}}
+
+
+def _not_done(target: _Target, reason: Reason) -> NotDone:
+    return NotDone(agreement=target[0], request=target[1], reasons=(reason,))
 
 
 def _replay(kept: KeptOutcome, agreement: Agreement) -> Done:
@@ -199,13 +238,15 @@ def _decided(agreement: Agreement, command: Command, facts: Facts) -> Outcome:
                 cautions=cautions,
                 after=after,
             )
+        case _:
+            assert_never(answer)
 
 
 def _request_in(events: tuple[Event, ...]) -> RequestId | None:
     return next((event.request for event in events if isinstance(event, RequestSent)), None)
 
 
-def _change(before: Agreement, done: Done, command: Command, prints: tuple[str, str]) -> Change:
+def _change(before: Agreement, done: Done, asked: _Asked) -> Change:
     closed = before.request.id if before.request and done.after.request is None else None
     return Change(
         decided_on=before.version,
@@ -215,9 +256,9 @@ def _change(before: Agreement, done: Done, command: Command, prints: tuple[str, 
         kept=KeptOutcome(
             agreement=before.id,
             command_id=done.events[0].command_id,
-            request=request_of(command),
-            shared_digest=prints[0],
-            own_digest=prints[1],
+            request=asked.target[1],
+            shared_digest=asked.shared_digest,
+            own_digest=asked.own_digest,
             events=done.events,
             cautions=done.cautions,
         ),

@@ -1,236 +1,38 @@
-"""What a group's user can do: browse, ask, remind, withdraw, record, import and end; and see what it would do."""
+"""What a group's user sees: the schools, the agreements, whom to ask, and why not."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 
 import attrs
 
 from datashare.domain import checks
 from datashare.domain.agreements import (
-    ALL,
     Actor,
-    AddRecipients,
     Agreement,
     AgreementId,
     Batch,
     Command,
-    EndAgreement,
-    EndCause,
     Event,
-    ImportAgreement,
-    Named,
     Reason,
-    Recipients,
-    RecordApproval,
-    RecordVisibility,
     RefusalCode,
-    Remind,
-    RequestAccess,
-    RequestId,
     Tab,
-    Terms,
-    Withdraw,
+    has_lapsed,
 )
-from datashare.domain.browsing import (
-    Column,
-    Facet,
-    FacetValue,
-    Filters,
-    Listing,
-    Page,
-    browse,
-    facets,
-    paged,
-)
-from datashare.domain.instants import london_day, to_optional_day
-from datashare.domain.institutions import (
-    Group,
-    GroupId,
-    Phase,
-    Visibility,
-    date_warnings,
-    visible_institutions,
-)
+from datashare.domain.browsing import Column, Facet, FacetValue, Filters, Listing, Page, browse, facets, paged
+from datashare.domain.instants import london_day
+from datashare.domain.institutions import Group, GroupId, Phase, Visibility, date_warnings, visible_institutions
 from datashare.domain.levels import AccessLevel
-from datashare.domain.people import (
-    Permission,
-    Person,
-    PersonId,
-    SuggestedRecipient,
-    approvers,
-    suggested_recipients,
-)
+from datashare.domain.people import Person, PersonId, SuggestedRecipient, approvers, suggested_recipients
 from datashare.domain.policy import Policy
-from datashare.errors import InvalidValue, Refused
+from datashare.errors import Refused
 from datashare.ports import ProgressReport
 
 from .acting import run
+from .group_actions import GroupActions, distinct_urns
 from .host import Host, require_any
 from .outcomes import Outcomes
-
-Chosen = Recipients | Mapping[int, Collection[PersonId]]
-"""Whom to ask: `ALL`, the holders of roles, or people for each URN (Q10)."""
-
-
-@attrs.frozen
-class GroupActions:
-    """The actions of a group's user; as previews they tell what they would do, and do nothing (K3).
-
-    Every action takes a command id of the caller's: repeated with the same id, what was done is answered and
-    not done again (K4). Draw one, such as a UUID, when the page opens that offers the action.
-
-    Every action raises `NotPermitted` or `Refused` where it is refused as a whole (R1), `InvalidValue` for values
-    that cannot be right, `UnknownGroup` and `StoreError`; what is refused for one school is that school's outcome.
-    """
-
-    _host: Host = attrs.field(repr=False)
-    group: GroupId
-    actor: Actor
-    _preview: bool
-
-    def request(
-        self,
-        urns: Iterable[int],
-        *,
-        level: AccessLevel,
-        command_id: str,
-        sender: PersonId | None = None,
-        recipients: Chosen = ALL,
-        terms: Terms | None = None,
-        progress: ProgressReport | None = None,
-    ) -> Outcomes:
-        """Ask schools for a level: the first time, or to raise the level in force (rules Q, U1).
-
-        Args:
-            urns: The schools; one named twice is asked once (K5).
-            level: The level asked for.
-            command_id: The caller's id for this action.
-            sender: Whom the request is from; the actor, unless somebody else is named (P9).
-            recipients: Whom it is sent to (Q10).
-            terms: The terms it carries; an LA's request needs them (Q8).
-            progress: Called as schools are decided, then when they are saved (K6).
-        """
-        schools = _urns(urns)
-        chosen = _for_each(recipients, schools)
-        writer = self.actor if sender is None else sender
-        if not isinstance(writer, PersonId):
-            raise InvalidValue("sender", writer, "a PersonId, since a system cannot be a sender")
-        commands = [
-            RequestAccess(urn=urn, level=level, sender=writer, recipients=chosen(urn), terms=terms) for urn in schools
-        ]
-        return self._run(command_id, commands, progress)
-
-    def add_recipients(
-        self,
-        requests: Iterable[RequestId],
-        *,
-        recipients: Chosen,
-        command_id: str,
-        progress: ProgressReport | None = None,
-    ) -> Outcomes:
-        """Send open requests to more people; who has one already is skipped and reported (Q4)."""
-        named = _requests(requests)
-        chosen = _for_each(recipients, [request.urn for request in named])
-        commands = [AddRecipients(request=request, recipients=chosen(request.urn)) for request in named]
-        return self._run(command_id, commands, progress)
-
-    def remind(
-        self, requests: Iterable[RequestId], *, command_id: str, progress: ProgressReport | None = None
-    ) -> Outcomes:
-        """Remind the recipients of open requests who can still be reached (N2-N5)."""
-        commands = [Remind(request=request) for request in _requests(requests)]
-        return self._run(command_id, commands, progress)
-
-    def withdraw(
-        self,
-        requests: Iterable[RequestId],
-        *,
-        command_id: str,
-        reason: str = "",
-        progress: ProgressReport | None = None,
-    ) -> Outcomes:
-        """Take open requests back; their recipients are told (N6)."""
-        commands = [Withdraw(request=request, reason=reason) for request in _requests(requests)]
-        return self._run(command_id, commands, progress)
-
-    def record_approval(
-        self,
-        urns: Iterable[int],
-        *,
-        level: AccessLevel,
-        basis: str,
-        command_id: str,
-        terms: Terms | None = None,
-        progress: ProgressReport | None = None,
-    ) -> Outcomes:
-        """Record approvals that a trust has settled centrally, with their basis (A9)."""
-        commands = [RecordApproval(urn=urn, level=level, basis=basis, terms=terms) for urn in _urns(urns)]
-        return self._run(command_id, commands, progress)
-
-    def import_agreements(
-        self,
-        agreements: Iterable[ImportAgreement],
-        *,
-        command_id: str,
-        progress: ProgressReport | None = None,
-    ) -> Outcomes:
-        """Import agreements made before this library, where there is no history yet; no notices (A10)."""
-        commands = tuple(checks.require_collection(agreements, "agreements"))
-        for command in commands:
-            if not isinstance(command, ImportAgreement):
-                raise InvalidValue("agreements", command, "ImportAgreements")
-        return self._run(command_id, commands, progress)
-
-    def end(
-        self,
-        urns: Iterable[int],
-        *,
-        cause: EndCause,
-        note: str,
-        command_id: str,
-        progress: ProgressReport | None = None,
-    ) -> Outcomes:
-        """End agreements, closing their open requests too (E1, E7)."""
-        commands = [EndAgreement(urn=urn, cause=cause, note=note) for urn in _urns(urns)]
-        return self._run(command_id, commands, progress)
-
-    def record_visibility(
-        self,
-        *,
-        command_id: str,
-        register_day: date | None = None,
-        progress: ProgressReport | None = None,
-    ) -> Outcomes:
-        """Record, after a refresh of the register, which schools stopped or resumed being visible (E6).
-
-        It ends nothing. A named system may do it.
-
-        Args:
-            command_id: The caller's id for this refresh.
-            register_day: The register's day, where the directory of institutions does not tell it.
-            progress: As for the other actions.
-        """
-        self._require_register_permission()
-        day = to_optional_day(register_day) or self._host.institutions.register_day()
-        standing = (agreement for agreement in self._host.store.states(self.group) if agreement.stands)
-        commands = [RecordVisibility(urn=agreement.urn, register_day=day) for agreement in standing]
-        outcomes = self._run(command_id, commands, progress)
-        if day and not self._preview:
-            self._host.store.note_register(self.group, day)
-        return outcomes
-
-    def _require_register_permission(self) -> None:
-        """Refuse who may not apply a register, since one is noted even where no agreement stands (K2)."""
-        if isinstance(self.actor, PersonId):
-            policy, person = self._host.policy(self.group), self._host.person(self.actor)
-            wanted, day = (Permission.APPLY_REGISTER,), london_day(self._host.now())
-            require_any(person, wanted, who=self.actor, site=self.group, policy=policy, day=day)
-
-    def _run(self, command_id: str, commands: Iterable[Command], progress: ProgressReport | None) -> Outcomes:
-        batch = Batch(group=self.group, actor=self.actor, command_id=command_id, commands=commands)
-        return run(self._host, batch, preview=self._preview, progress=progress)
 
 
 @attrs.frozen(kw_only=True)
@@ -278,16 +80,21 @@ class _View:
 
 
 @attrs.frozen
-class GroupSide(GroupActions):
+class GroupSide(GroupActions[Outcomes]):
     """A group's side, on behalf of one of its users.
 
     Reading needs the permission that the group's policy names (P12); each call reads it, and the register, anew.
     """
 
     @property
-    def preview(self) -> GroupActions:
+    def preview(self) -> GroupActions[Outcomes]:
         """The same actions, telling exactly what they would do, and doing nothing (K3)."""
-        return GroupActions(self._host, self.group, self.actor, True)
+        return GroupActions(self._host, self.group, self.actor, _previewed(self._host))
+
+    @property
+    def queued(self) -> GroupActions[Batch]:
+        """The same actions as values, to be carried through a queue and given to `DataSharing.run`."""
+        return GroupActions(self._host, self.group, self.actor, lambda batch, _kind, _progress: batch)
 
     def browse(
         self,
@@ -378,7 +185,7 @@ class GroupSide(GroupActions):
 
         Cost: a constant number of port calls, whatever the number of schools.
         """
-        view, wanted = self._view(), _urns(urns)
+        view, wanted = self._view(), distinct_urns(urns)
         seen = self._host.see(view.group, view.policy, wanted, view.day)
         visible = [urn for urn in wanted if seen[urn].visible]
         loaded = self._host.store.load([AgreementId(self.group, urn) for urn in visible]).agreements
@@ -423,6 +230,7 @@ class GroupSide(GroupActions):
         sites = self._host.people.sites([one.urn for one in seen])
         agreements = {one.urn: one for one in self._host.store.states(self.group)}
         clusters = self._host.institutions.clusters(self.group)
+        lapsed = {urn for urn, one in agreements.items() if has_lapsed(one, policy=view.policy, day=view.day)}
         return tuple(
             Listing(
                 institution=one,
@@ -430,9 +238,23 @@ class GroupSide(GroupActions):
                 has_school_site=one.urn in sites,
                 agreement=agreements.get(one.urn) or Agreement(id=AgreementId(self.group, one.urn)),
                 warnings=date_warnings(one, view.day),
+                lapsed=one.urn in lapsed,
             )
             for one in seen
         )
+
+
+def for_user(host: Host, group: GroupId, actor: Actor) -> GroupSide:
+    """Give the side of *group* on which *actor* acts and reads."""
+
+    def carried_out(batch: Batch, kind: type[Command], progress: ProgressReport | None) -> Outcomes:
+        return run(host, batch, kind=kind, progress=progress)
+
+    return GroupSide(host, group, actor, carried_out)
+
+
+def _previewed(host: Host) -> Callable[[Batch, type[Command], ProgressReport | None], Outcomes]:
+    return lambda batch, kind, progress: run(host, batch, kind=kind, preview=True, progress=progress)
 
 
 def _offered(
@@ -445,28 +267,3 @@ def _offered(
         people=suggested_recipients(known, urn=seen.urn, asked=asked, policy=policy, day=seen.day),
         somebody_can_approve=bool(approvers(known, policy=policy, day=seen.day)),
     )
-
-
-def _urns(urns: Iterable[int]) -> tuple[int, ...]:
-    """Give each URN once, in the order in which they were named (K5)."""
-    found = checks.require_collection(urns, "urns")
-    return tuple(dict.fromkeys(checks.require_urn(urn) for urn in found))
-
-
-def _requests(requests: Iterable[RequestId]) -> tuple[RequestId, ...]:
-    found = checks.require_collection(requests, "requests")
-    for request in found:
-        if not isinstance(request, RequestId):
-            raise InvalidValue("requests", request, "RequestIds; RequestId.parse reads one from text")
-    return tuple(dict.fromkeys(found))
-
-
-def _for_each(recipients: Chosen, urns: Collection[int]) -> Callable[[int], Recipients]:
-    """Give the choice of recipients for each school (Q10)."""
-    if not isinstance(recipients, Mapping):
-        return lambda _urn: recipients
-    known = frozenset(urns)
-    strangers = [urn for urn in recipients if urn not in known]
-    if strangers:
-        raise InvalidValue("recipients", strangers[0], "people of schools that are among those named")
-    return lambda urn: Named(recipients.get(urn, ()))

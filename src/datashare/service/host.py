@@ -48,6 +48,10 @@ class Host:
             raise UnknownGroup(group)
         return found
 
+    def group_or_gone(self, group: GroupId) -> Group:
+        """Tell what the register holds of *group*; one that has gone from it counts as closed (T5, A11)."""
+        return self.institutions.group(group) or Group(id=group, name=str(group), is_open=False)
+
     def policy(self, group: GroupId) -> Policy:
         """Tell the policy of *group*.
 
@@ -145,7 +149,9 @@ def require_any(
     Raises:
         NotPermitted: They may not.
     """
-    if not isinstance(who, PersonId) or who.site != site:
+    if not isinstance(who, PersonId):
+        raise not_permitted(f"{who} is a system, and only a person may do this")
+    if who.site != site:
         raise not_permitted(f"{who} acts for another site")
     wanted = tuple(permissions)
     if not any(holds(person, one, policy=policy, day=day) for one in wanted):

@@ -43,6 +43,7 @@ class SharingWithGroup:
         visibility: Whether the group sees the school at present, and if not, why.
         agreement: The agreement: the open request, the level in force, the terms.
         level_label: The level in force in the words of the group's policy; empty without one.
+        lapsed: Whether that level grants nothing, since the school was hidden for too long (X2).
         allows: What the level in force allows; nothing while the group does not see the school (X2).
         requested_label: The level of the open request; empty without one.
         would_add: What the open request would allow beyond that (U3).
@@ -53,6 +54,7 @@ class SharingWithGroup:
     visibility: Visibility
     agreement: Agreement
     level_label: str
+    lapsed: bool
     allows: tuple[Capability, ...]
     requested_label: str
     would_add: tuple[Capability, ...]
@@ -93,18 +95,19 @@ class SchoolSide:
         return shown
 
     def _entry(self, agreement: Agreement, policy: Policy) -> SharingWithGroup:
-        group, day = self._host.group(agreement.group), london_day(self._host.now())
+        group, day = self._host.group_or_gone(agreement.group), london_day(self._host.now())
         seen = self._host.see(group, policy, [self.urn], day)[self.urn]
         level, request = agreement.level, agreement.request
-        grants = level is not None and seen.visible and not has_lapsed(agreement, policy=policy, day=day)
+        lapsed = has_lapsed(agreement, policy=policy, day=day)
         return SharingWithGroup(
             group=group,
             visibility=seen,
             agreement=agreement,
             level_label=policy.label(level) if level else "",
-            allows=level.adds_to(None) if level and grants else (),
+            lapsed=lapsed,
+            allows=level.adds_to(None) if level and seen.visible and not lapsed else (),
             requested_label=policy.label(request.level) if request else "",
-            would_add=request.level.adds_to(level) if request else (),
+            would_add=request.level.adds_to(None if lapsed else level) if request else (),
             history=tuple(self._host.store.history(agreement.id)),
         )
 

@@ -15,7 +15,7 @@ from datashare.errors import InvalidValue
 from datashare.ports import AgreementStore, Clock, InstitutionDirectory, PeopleDirectory, ProgressReport
 
 from .acting import run
-from .group_side import GroupSide
+from .group_side import GroupSide, for_user
 from .host import Host
 from .outcomes import Outcomes
 from .school_side import SchoolSide
@@ -62,7 +62,7 @@ class DataSharing:
             InvalidValue: The group or the actor is none.
         """
         _require_group(group)
-        return GroupSide(self._host, group, _require_actor(actor), False)
+        return for_user(self._host, group, _require_actor(actor))
 
     def for_school(self, urn: int, *, actor: Actor) -> SchoolSide:
         """Read and answer for a school, on behalf of one of its users.
@@ -101,6 +101,7 @@ class DataSharing:
             UnknownGroup: The register does not know the group.
         """
         _require_group(group)
+        now = self._host.now()
         agreements = self._host.store.states(group)
         linked = {one.urn: one for one in self._host.institutions.linked(group)}
         strangers = {one.urn for one in agreements} - linked.keys()
@@ -109,7 +110,7 @@ class DataSharing:
             policy=self._host.policy(group),
             agreements=agreements,
             institutions={**linked, **self._host.institutions.institutions(strangers)},
-            at=self._host.now(),
+            at=now,
         )
 
     def may_log_in(self, person: PersonId, urn: int) -> bool:

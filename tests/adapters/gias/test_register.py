@@ -27,7 +27,6 @@ def write(path: Path) -> Path:
     return path
 
 
-@pytest.mark.rule("E3")
 @pytest.mark.parametrize(
     ("name", "day"),
     [
@@ -49,7 +48,6 @@ def test_the_day_is_that_of_the_file_name(tmp_path: Path, name: str, day: date |
     assert day == read_register(write(folder / name)).day
 
 
-@pytest.mark.rule("E3")
 def test_the_day_of_an_archive_may_be_that_of_its_member(tmp_path: Path) -> None:
     """The download of the whole register is an archive whose own name tells no day."""
     path = tmp_path / "extract.zip"
@@ -59,7 +57,6 @@ def test_the_day_of_an_archive_may_be_that_of_its_member(tmp_path: Path) -> None
     assert date(2025, 7, 18) == read_register(path).day
 
 
-@pytest.mark.rule("E3")
 def test_the_caller_may_tell_the_day(tmp_path: Path) -> None:
     """What the caller says counts before the name of the file; an instant is no day."""
     path = write(tmp_path / "edubasealldata20250718.csv")

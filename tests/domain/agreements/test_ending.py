@@ -246,7 +246,7 @@ def test_ending_needs_its_own_permission_at_the_school_itself() -> None:
     assert [RefusalCode.NOT_PERMITTED] == whole(EndCause.BY_SCHOOL, elsewhere, group=LA, people=people)
 
 
-@pytest.mark.rule("E1", "E2")
+@pytest.mark.rule("E1")
 @pytest.mark.parametrize("cause", EndCause)
 def test_no_system_ends_anything(cause: EndCause) -> None:
     """Only a person ends an agreement, whatever the cause and the policy."""

@@ -188,7 +188,6 @@ def test_request_is_numbered_by_the_event_that_opened_it() -> None:
     assert RequestId(AGREEMENT, 3) == event.request
 
 
-@pytest.mark.rule("H4")
 def test_free_text_can_be_erased_and_all_else_cannot() -> None:
     """What people wrote is marked, and may be absent; no other field of an event is."""
     marked = {
@@ -214,7 +213,7 @@ def without_text(event: Event) -> Event:
     return attrs.evolve(event, **gone)
 
 
-@pytest.mark.rule("H4", "T3")
+@pytest.mark.rule("T3")
 def test_erased_events_fold_to_the_same_state() -> None:
     """With every free text erased, the agreement is the same."""
     events = a_long_life()

@@ -256,7 +256,7 @@ def test_return_that_nobody_recorded_lets_the_lapsed_level_be_asked_for() -> Non
     assert isinstance(only_event(agreement, ask(MIS), facts(now=days_after(31))), RequestSent)
 
 
-@pytest.mark.rule("E6", "H1")
+@pytest.mark.rule("E6")
 @pytest.mark.parametrize(("days", "resumes"), [(5, True), (50, False)])
 def test_return_is_recorded_before_an_approval(days: int, resumes: bool) -> None:
     """A school that accepts while recorded as hidden is first recorded as back, then as approved."""
@@ -275,7 +275,7 @@ def test_return_is_recorded_before_an_approval(days: int, resumes: bool) -> None
     assert (None, False, ACTIONS) == (after.hidden_since, after.lapsed, after.level)
 
 
-@pytest.mark.rule("E6", "H1")
+@pytest.mark.rule("E6")
 def test_return_is_recorded_before_a_recorded_approval() -> None:
     """A recorded approval too follows the return that it presupposes."""
     returned, recorded = events_of(hidden(State.APPROVED), record(ACTIONS), facts(now=days_after(3)))

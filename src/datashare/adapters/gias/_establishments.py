@@ -108,7 +108,7 @@ def read_establishments(
         group_links: What `read_group_links` gives. Where the file has trust codes these supply only the day
             on which an institution joined (V7); where it has none they link it instead (V1).
         report: Told of each bad row; by default it raises it.
-        progress: Told how far the reading has come, every thousand rows.
+        progress: Told how far the reading has come, at the start, every thousand rows, and at the end.
 
     Raises:
         RegisterError: The file cannot be used; raised when the first institution is asked for.

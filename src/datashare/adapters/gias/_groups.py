@@ -79,7 +79,7 @@ def read_groups(file: RegisterFile, *, report: Report = refuse, progress: Progre
     Args:
         file: The download, plain, zipped or gzipped.
         report: Told of each bad row; by default it raises it.
-        progress: Told how far the reading has come, every thousand rows.
+        progress: Told how far the reading has come, at the start, every thousand rows, and at the end.
 
     Raises:
         RegisterError: The file cannot be used; raised when the first group is asked for.
@@ -121,7 +121,7 @@ def read_group_links(
     Args:
         file: The download, plain, zipped or gzipped.
         report: Told of each bad row; by default it raises it.
-        progress: Told how far the reading has come, every thousand rows.
+        progress: Told how far the reading has come, at the start, every thousand rows, and at the end.
 
     Raises:
         RegisterError: The file cannot be used; raised when the first link is asked for.

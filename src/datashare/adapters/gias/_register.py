@@ -89,7 +89,7 @@ def read_register(
         day: The register's day in Europe/London; by default that in the name of *establishments*, such as
             ``edubasealldata20250718.csv``.
         strict: Whether the first bad row is raised, instead of all being left out and reported.
-        progress: Told how far the reading of each file has come, every thousand rows.
+        progress: Told how far the reading of each file has come, at the start, every thousand rows, and at the end.
         keep: Tells of each institution whether to keep it, for memory's sake; of equal ones it says the same.
 
     Returns:

@@ -49,7 +49,7 @@ def read_links(
     Args:
         file: The download, plain, zipped or gzipped.
         report: Told of each bad row; by default it raises it.
-        progress: Told how far the reading has come, every thousand rows.
+        progress: Told how far the reading has come, at the start, every thousand rows, and at the end.
 
     Raises:
         RegisterError: The file cannot be used; raised when the first link is asked for.

@@ -132,7 +132,7 @@ class MemoryPeopleDirectory:
         with self._lock:
             for who in ids:
                 self._people.pop(who, None)
-                if isinstance(who.site, int) and who.site in self._by_school:
+                if isinstance(who.site, int):
                     self._by_school[who.site].pop(who, None)
 
     def put_sites(self, *sites: SchoolSite) -> None:

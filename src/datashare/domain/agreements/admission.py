@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import date
 from types import MappingProxyType
 
-from datashare.domain.institutions import Group
+from datashare.domain.institutions import Group, GroupId
 from datashare.domain.levels import AccessLevel
 from datashare.domain.people import Permission, Person, PersonId, holds, sender_eligibility
 from datashare.domain.policy import Party, Policy
@@ -29,7 +29,7 @@ from .commands import (
     RequestAccess,
     Withdraw,
 )
-from .identity import SystemActor
+from .identity import Actor, SystemActor
 from .reasons import Reason, RefusalCode, in_order
 
 PERMISSIONS: Mapping[type[Command], Permission] = MappingProxyType(
@@ -60,7 +60,13 @@ def side_of(command: Command) -> Party:
 
 
 def refusals_as_a_whole(
-    batch: Batch, *, group: Group, people: Mapping[PersonId, Person], policy: Policy, day: date
+    batch: Batch,
+    *,
+    group: Group,
+    people: Mapping[PersonId, Person],
+    policy: Policy,
+    day: date,
+    kind: type[Command] | None = None,
 ) -> tuple[Reason, ...]:
     """Give every reason to refuse the whole action, the primary one first (R1); none means go on.
 
@@ -72,8 +78,9 @@ def refusals_as_a_whole(
         people: The actor and the senders, as their sites know them now (P12).
         policy: The group's choices.
         day: The present day, in Europe/London.
+        kind: What was asked of an empty selection, so that it too needs the permission (K2, K5).
     """
-    forbidden = _not_permitted(batch, people, policy, day)
+    forbidden = _not_permitted(batch, kind, people, policy, day)
     if forbidden:
         return (forbidden,)
     reasons = [] if group.is_open else [_group_closed(batch)]
@@ -118,27 +125,42 @@ def _about_level(level: AccessLevel, policy: Policy) -> list[Reason]:
     ]
 
 
-def _not_permitted(batch: Batch, people: Mapping[PersonId, Person], policy: Policy, day: date) -> Reason | None:
+def _not_permitted(
+    batch: Batch, kind: type[Command] | None, people: Mapping[PersonId, Person], policy: Policy, day: date
+) -> Reason | None:
+    """Find the first reason why the actor may not do this (P1, P2, P12, A9, E6, E7)."""
+    person = people.get(batch.actor) if isinstance(batch.actor, PersonId) else None
+    why = (
+        []
+        if batch.commands or kind is None
+        else [_lacking(batch.actor, person, kind, home=batch.group, policy=policy, day=day)]
+    )
     for command in batch.commands:
-        why = _why_not(batch, command, people, policy, day)
-        if why:
-            return Reason(code=RefusalCode.NOT_PERMITTED, detail=f": {why}")
-    return None
+        home = command.urn if side_of(command) is Party.SCHOOL else batch.group
+        why.append(
+            _elsewhere(batch, command)
+            or _lacking(batch.actor, person, type(command), home=home, policy=policy, day=day)
+            or _against_policy(command, policy)
+        )
+    return next((Reason(code=RefusalCode.NOT_PERMITTED, detail=f": {one}") for one in why if one), None)
 
 
-def _why_not(batch: Batch, command: Command, people: Mapping[PersonId, Person], policy: Policy, day: date) -> str:
-    """Tell why the actor may not do *command*, or nothing (P1, P2, P12, A9, E6, E7)."""
-    if batch.agreement_of(command).group != batch.group:
-        return f"{batch.agreement_of(command)} is not an agreement of {batch.group}"
-    if isinstance(batch.actor, SystemActor):
-        return "" if isinstance(command, RecordVisibility) else "only a person may do this"
-    home = command.urn if side_of(command) is Party.SCHOOL else batch.group
-    if batch.actor.site != home:
-        return f"{batch.actor} acts for another site"
-    permission = PERMISSIONS[type(command)]
-    if not holds(people.get(batch.actor), permission, policy=policy, day=day):
-        return f"{batch.actor} does not hold {permission.value}"
-    return _against_policy(command, policy)
+def _elsewhere(batch: Batch, command: Command) -> str:
+    agreement = batch.agreement_of(command)
+    return "" if agreement.group == batch.group else f"{agreement} is not an agreement of {batch.group}"
+
+
+def _lacking(
+    actor: Actor, person: Person | None, kind: type[Command], *, home: GroupId | int, policy: Policy, day: date
+) -> str:
+    if isinstance(actor, SystemActor):
+        return "" if kind is RecordVisibility else f"{actor} is a system, and only a person may do this"
+    if actor.site != home:
+        return f"{actor} acts for another site"
+    permission = PERMISSIONS[kind]
+    if not holds(person, permission, policy=policy, day=day):
+        return f"{actor} does not hold {permission.value}"
+    return ""
 
 
 _WISHES = {EndCause.BY_SCHOOL: Party.SCHOOL, EndCause.BY_GROUP: Party.GROUP}

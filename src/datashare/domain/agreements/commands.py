@@ -290,18 +290,17 @@ def require_command_id(value: object) -> str:
 
 def _to_commands(value: Iterable[Command]) -> tuple[Command, ...]:
     """Keep each command once (K5), and refuse a mixture, or two that differ about one school."""
-    given = checks.require_collection(value, "Batch.commands")
-    for command in given:
+    first: Command | None = None
+    found: dict[tuple[int, RequestId | None], Command] = {}
+    for command in checks.require_collection(value, "Batch.commands"):
         if not isinstance(command, Command):
             raise InvalidValue("Batch.commands", command, "commands such as RequestAccess(...)")
-    found = tuple(dict.fromkeys(given))
-    targets: dict[tuple[int, RequestId | None], Command] = {}
-    for command in found:
-        if type(command) is not type(found[0]):
-            raise InvalidValue("Batch.commands", command, f"commands of one kind, {type(found[0]).__name__}")
-        if targets.setdefault((command.urn, request_of(command)), command) is not command:
+        first = first or command
+        if type(command) is not type(first):
+            raise InvalidValue("Batch.commands", command, f"commands of one kind, {type(first).__name__}")
+        if found.setdefault((command.urn, request_of(command)), command) != command:
             raise InvalidValue("Batch.commands", command, "at most one command about each school")
-    return found
+    return tuple(found.values())
 
 
 @attrs.frozen(kw_only=True)

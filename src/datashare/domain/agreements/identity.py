@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import enum
+import hashlib
 import re
-import uuid
 from datetime import date
 from typing import Any
 
@@ -150,15 +150,16 @@ class ClosedRequest:
     at: Instant = attrs.field(converter=to_instant)
 
 
-_EVENTS = uuid.UUID("5b0f4f3e-51a5-4d5c-9b60-5d3b6a0d3a52")
-
-
 def event_id(agreement: AgreementId, sequence: int, command_id: str) -> str:
     """Derive an event's id, so that a preview and the action that follows agree (K3)."""
-    return str(uuid.uuid5(_EVENTS, f"{agreement}/{sequence}/{command_id}"))
+    return _derived(str(agreement), str(sequence), command_id)
 
 
 def notice_id(event: str, people: tuple[PersonId, ...]) -> str:
-    """Derive a notice's id from its event and the people it names, never from an address (K3, O3)."""
-    # No id of a person holds a line break, so no two lists of people are written alike.
-    return str(uuid.uuid5(_EVENTS, "\n".join((event, *map(str, people)))))
+    """Derive a notice's id from its event's and the people it names, never from an address (K3, O3)."""
+    return _derived(event, *map(str, people))
+
+
+def _derived(*parts: str) -> str:
+    # No part can hold a line break, so different parts never make the same text.
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]

@@ -51,7 +51,11 @@ class RefusalCode(enum.Enum):
 _ORDER = {code: place for place, code in enumerate(RefusalCode)}
 
 WHOLE = frozenset(code for code in RefusalCode if _ORDER[code] <= _ORDER[RefusalCode.GROUP_CLOSED])
-"""The codes that refuse an action as a whole (R1)."""
+"""The codes that refuse an action as a whole (R1).
+
+`RefusalCode.COMMAND_ID_REUSED` is a single school's outcome only where another command took the id while this one
+was under way and had already changed other schools.
+"""
 
 _WORDS = {
     RefusalCode.NOT_PERMITTED: "This person may not do this here{detail}. Ask somebody who holds the permission.",

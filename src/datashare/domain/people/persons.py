@@ -207,6 +207,7 @@ class Person:
         permissions: Permissions granted directly, with periods; a bare `Permission` means always.
         period: When they are a user of the site.
         associations: For a group's user, the schools they may log in to (X3).
+        address: The address that a message can go to, trimmed; `None` where there is none (P6).
     """
 
     id: PersonId = attrs.field(validator=checks.is_a(PersonId, "a PersonId"))
@@ -218,10 +219,10 @@ class Person:
     associations: Associations = attrs.field(
         default=NO_ASSOCIATIONS, validator=checks.is_a(Associations, "Associations")
     )
+    address: str | None = attrs.field(init=False, repr=False, eq=False)
 
-    @property
-    def address(self) -> str | None:
-        """The address that a message can go to, trimmed; `None` where there is none (P6)."""
+    @address.default
+    def _usable_email(self) -> str | None:
         return usable_address(self.email)
 
     def is_current(self, day: date) -> bool:
@@ -238,7 +239,7 @@ _DOMAIN = r"(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+[^\W\d_](?:[\w-]{0,61}[^\W_])?"
 _ADDRESS = re.compile(rf"(?!\.)(?!.*\.\.)(?!.*\.@){_LOCAL}@{_DOMAIN}")
 
 
-def usable_address(text: str | None) -> str | None:
+def usable_address(text: object) -> str | None:
     """Give the address in *text*, trimmed, or `None` where it is blank or malformed (P6).
 
     Letters outside ASCII are allowed; white space, control and invisible characters within are not.
@@ -246,7 +247,7 @@ def usable_address(text: str | None) -> str | None:
     >>> usable_address(" head@hilda.example "), usable_address("head at hilda")
     ('head@hilda.example', None)
     """
-    trimmed = (text or "").strip()
+    trimmed = text.strip() if isinstance(text, str) else ""
     if len(trimmed) > 254 or not trimmed.isprintable() or not _ADDRESS.fullmatch(trimmed):
         return None
     return trimmed

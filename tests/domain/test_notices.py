@@ -1,0 +1,722 @@
+"""Who is told of what, for every event, and under which id (rules O, and those that name a message)."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, timedelta
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from datashare.domain.agreements import (
+    ALL,
+    AddRecipients,
+    Agreement,
+    AgreementEnded,
+    Approve,
+    Command,
+    Decline,
+    EndCause,
+    Event,
+    Facts,
+    Named,
+    RecipientsAdded,
+    Remind,
+    ReminderSent,
+    RequestApproved,
+    RequestDeclined,
+    RequestId,
+    RequestSent,
+    RequestWithdrawn,
+    State,
+    Withdraw,
+    evolve,
+)
+from datashare.domain.institutions import GroupKind, HiddenBecause
+from datashare.domain.levels import AccessLevel, Capability
+from datashare.domain.notices import ASKING, Addressee, Notice, NoticeKind, notices_for
+from datashare.domain.people import BusinessRole, Grant, Period, Permission, Person, PersonId, address_key
+from datashare.domain.policy import Party, Policy
+from tests import strategies
+from tests.domain.agreements.builders import (
+    ACTIONS,
+    AGREEMENT,
+    ANA,
+    BEN,
+    CARYS,
+    COUNCIL,
+    COUNCIL_STAFF,
+    DATA_MANAGER,
+    DEPUTY,
+    ELIGIBLE,
+    EXECUTIVE,
+    HEAD,
+    LA,
+    MAT,
+    MIS,
+    MUTE_HEAD,
+    NIGHTLY,
+    NOW,
+    SCHOOL,
+    TEACHER,
+    TERMS,
+    TRUST,
+    TRUST_STAFF,
+    URN,
+    answer_to,
+    ask,
+    by_id,
+    done,
+    end,
+    events_of,
+    facts,
+    importing,
+    in_state,
+    new,
+    open_request,
+    person,
+    record,
+    replacing,
+    see,
+    without,
+)
+
+DAY = date(2026, 3, 29)
+ASKED = Named((HEAD, DEPUTY, EXECUTIVE))
+
+
+def told(before: Agreement, command: Command, given_facts: Facts | None = None) -> tuple[Notice, ...]:
+    """Give the notices of *command*, which must be allowed."""
+    known = given_facts or facts()
+    return notices_for(before, events_of(before, command, known), known)
+
+
+def pending(level: AccessLevel = MIS) -> Agreement:
+    """Give an open request from Ana to the head, the deputy and the executive head, on terms."""
+    return done(new(), ask(level, recipients=ASKED, terms=TERMS))
+
+
+def upgrading() -> Agreement:
+    """Give an open request to raise MIS Data, sent to the same three."""
+    return done(in_state(State.APPROVED), ask(ACTIONS, recipients=ASKED), facts(command_id="c-2"))
+
+
+def withdraw(agreement: Agreement, reason: str = "") -> Withdraw:
+    """Give the command that withdraws the open request."""
+    return Withdraw(request=open_request(agreement).id, reason=reason)
+
+
+def approve(agreement: Agreement) -> Approve:
+    """Give the command that accepts the open request on its terms."""
+    return answer_to(agreement, TERMS.version if open_request(agreement).terms else None)
+
+
+def decline(agreement: Agreement) -> Decline:
+    """Give the command that declines the open request."""
+    return Decline(request=open_request(agreement).id, reason="Not before the governors have met – sorry.")
+
+
+def by_head(people: Mapping[PersonId, Person] = SCHOOL, others: Mapping[PersonId, Person] | None = None) -> Facts:
+    """Give the facts where the head acts."""
+    return facts(actor=HEAD, command_id="c-9", people=people, others=others)
+
+
+def whom(notices: Iterable[Notice], audience: Party | None = None) -> list[PersonId]:
+    """Give whom notices name, of one side or of both."""
+    return [one.id for notice in notices if audience in {None, notice.audience} for one in notice.people]
+
+
+def kinds(notices: Iterable[Notice]) -> set[NoticeKind]:
+    """Give the kinds of notices."""
+    return {notice.kind for notice in notices}
+
+
+def gone(who: PersonId) -> Person:
+    """Give somebody who is no longer a user of their site, but still has role and address."""
+    return attrs.evolve(person(who, BusinessRole.HEAD_TEACHER), period=Period(None, DAY - timedelta(days=1)))
+
+
+# Asking
+
+
+@pytest.mark.rule("Q1", "U3")
+def test_a_request_tells_each_who_was_chosen() -> None:
+    """One notice for each chosen person says who asks whom for what, from when, and what it adds."""
+    head, deputy = told(new(), ask(ACTIONS, recipients=Named((HEAD, DEPUTY)), terms=TERMS))
+
+    assert (
+        Notice(
+            id=head.id,
+            kind=NoticeKind.REQUEST,
+            audience=Party.SCHOOL,
+            agreement=AGREEMENT,
+            sequence=1,
+            request=RequestId(AGREEMENT, 1),
+            address="head@site.example",
+            people=(Addressee(id=HEAD, name="Siân head", can_approve=True),),
+            created_at=NOW,
+            group_kind=GroupKind.MULTI_ACADEMY_TRUST,
+            group_name="Zoë Köhler Academy Trust",
+            institution_name="St Hilda’s {CE} Primary",
+            sender_name="Siân ana",
+            sender_address="ana@site.example",
+            level=ACTIONS,
+            level_label="MIS Data & Trust Actions",
+            level_before=None,
+            level_before_label="",
+            link="https://hilda.example/data/sharing",
+            terms=TERMS,
+            reason=None,
+        )
+        == head
+    )
+    assert (Addressee(id=DEPUTY, name="Siân deputy", can_approve=False),) == deputy.people
+    assert tuple(one for one in Capability if one in ACTIONS.capabilities) == head.adds
+
+
+def test_everybody_eligible_is_told_and_nobody_else() -> None:
+    """A request to all goes to the eligible people with an address, and to no one at the group."""
+    assert sorted(map(str, ELIGIBLE)) == sorted(map(str, whom(told(new(), ask(recipients=ALL)))))
+
+
+@pytest.mark.rule("P7")
+def test_two_people_with_one_address_get_one_notice_that_names_both() -> None:
+    """Addresses compare trimmed and case-folded; the first spelling is used, and both are named."""
+    people = replacing(
+        SCHOOL,
+        person(HEAD, BusinessRole.HEAD_TEACHER, email=" Office@Straße.example "),
+        person(DEPUTY, BusinessRole.DEPUTY_HEAD_TEACHER, email="office@STRASSE.example"),
+    )
+    shared, own = told(new(), ask(recipients=ASKED), facts(people=people))
+
+    assert shared.address == "Office@Straße.example"
+    assert (
+        Addressee(id=HEAD, name="Siân head", can_approve=True),
+        Addressee(id=DEPUTY, name="Siân deputy", can_approve=False),
+    ) == shared.people
+    assert [EXECUTIVE] == whom([own])
+
+
+@pytest.mark.rule("Q5")
+def test_the_address_is_settled_when_the_request_is_sent() -> None:
+    """A later change of address leaves the notice as it is; who joins later gets none."""
+    known = facts(people=dict(SCHOOL))
+    (notice,) = told(new(), ask(recipients=Named((HEAD,))), known)
+    joined = person(PersonId(URN, "new"), BusinessRole.HEAD_TEACHER)
+    people = replacing(SCHOOL, person(HEAD, BusinessRole.HEAD_TEACHER, email="moved@site.example"), joined)
+    standing = done(new(), ask(recipients=Named((HEAD,))), known)
+    (reminder,) = told(standing, Remind(request=open_request(standing).id), facts(people=people))
+
+    assert notice.address == "head@site.example"
+    assert ("moved@site.example", [HEAD]) == (reminder.address, whom([reminder]))
+
+
+@pytest.mark.rule("Q4")
+def test_only_those_added_are_told_of_the_request() -> None:
+    """Whoever has the request already gets it no second time; the others get it as it was sent."""
+    standing = pending()
+    (added,) = told(
+        standing,
+        AddRecipients(request=open_request(standing).id, recipients=Named((HEAD, DATA_MANAGER))),
+        facts(actor=BEN, command_id="c-2"),
+    )
+
+    assert [DATA_MANAGER] == whom([added])
+    assert (NoticeKind.REQUEST, MIS, TERMS, 2) == (added.kind, added.level, added.terms, added.sequence)
+    assert "Siân ana" == added.sender_name
+    assert open_request(standing).id == added.request
+
+
+@pytest.mark.rule("N2", "N3")
+def test_a_reminder_reaches_those_who_still_can_be_asked() -> None:
+    """Recipients who left, lost their role or lost their address are not reminded."""
+    standing = pending()
+    remind = Remind(request=open_request(standing).id)
+    people = replacing(SCHOOL, gone(HEAD), person(EXECUTIVE, BusinessRole.EXECUTIVE_HEAD_TEACHER, email="x"))
+    found = told(standing, remind, facts(people=people, command_id="c-2"))
+
+    assert [HEAD, DEPUTY, EXECUTIVE] == whom(told(standing, remind, facts(command_id="c-2")))
+    assert [DEPUTY] == whom(found)
+    assert {NoticeKind.REMINDER} == kinds(found)
+    assert (MIS, TERMS) == (found[0].level, found[0].terms)
+
+
+@pytest.mark.rule("N5", "U3")
+def test_what_asks_for_an_upgrade_names_both_levels() -> None:
+    """Request, addition and reminder alike tell the level in force, the one asked for, and what it adds."""
+    asked = told(in_state(State.APPROVED), ask(ACTIONS, recipients=ASKED))
+    standing = upgrading()
+    request = open_request(standing).id
+    added = told(standing, AddRecipients(request=request, recipients=Named((DATA_MANAGER,))))
+    reminded = told(standing, Remind(request=request))
+
+    for notice in (*asked, *added, *reminded):
+        assert (MIS, "MIS Data") == (notice.level_before, notice.level_before_label)
+        assert (ACTIONS, "MIS Data & Trust Actions") == (notice.level, notice.level_label)
+        assert (Capability.PERFORM_GROUP_ACTIONS, Capability.LOG_IN_TO_SCHOOL) == notice.adds
+    assert [3, 1, 3] == [len(found) for found in (asked, added, reminded)]
+
+
+@pytest.mark.rule("N5", "U3", "X2")
+def test_what_lapsed_is_no_level_before() -> None:
+    """A level that lapsed allows nothing, so what restores it adds all that it allows."""
+    lapsed = attrs.evolve(in_state(State.APPROVED), lapsed=True)
+    asked = attrs.evolve(upgrading(), lapsed=True)
+    found = [
+        *told(lapsed, ask(MIS, recipients=ASKED)),
+        *told(asked, Remind(request=open_request(asked).id)),
+        *told(asked, withdraw(asked)),
+        *told(asked, approve(asked), by_head()),
+        *told(lapsed, record(ACTIONS)),
+    ]
+
+    assert {(None, "")} == {(notice.level_before, notice.level_before_label) for notice in found}
+    assert all(notice.adds == notice.level.adds_to(None) for notice in found if notice.level)
+    assert len(found) == 3 + 3 + 3 + 3 + 1
+
+
+def test_a_first_request_has_no_level_before() -> None:
+    """Where nothing is in force, nothing is named as being in force."""
+    standing = pending()
+
+    for notice in (*told(new(), ask()), *told(standing, Remind(request=open_request(standing).id))):
+        assert (None, "") == (notice.level_before, notice.level_before_label)
+
+
+# Withdrawing and answering
+
+
+@pytest.mark.rule("N6")
+def test_withdrawing_tells_the_recipients_who_are_still_current() -> None:
+    """Whoever was sent the request and is still a user with an address is told why, and nobody at the group."""
+    people = replacing(SCHOOL, gone(DEPUTY), person(EXECUTIVE, email="head@other.example"))
+    found = told(pending(), withdraw(pending(), "Wrong level."), facts(actor=BEN, people=people))
+
+    assert [HEAD, EXECUTIVE] == whom(found)  # losing the role is no reason not to be told
+    assert {(NoticeKind.WITHDRAWN, Party.SCHOOL, "Wrong level.")} == {
+        (notice.kind, notice.audience, notice.reason) for notice in found
+    }
+    assert {(MIS, TERMS, "Siân ana")} == {(n.level, n.terms, n.sender_name) for n in found}
+
+
+def test_no_reason_is_told_where_none_was_given() -> None:
+    """An empty reason is none."""
+    assert {None} == {notice.reason for notice in told(pending(), withdraw(pending()))}
+
+
+@pytest.mark.rule("A8")
+@pytest.mark.parametrize(
+    ("answer", "kind", "reason"),
+    [
+        (approve, NoticeKind.APPROVED, None),
+        (decline, NoticeKind.DECLINED, "Not before the governors have met – sorry."),
+    ],
+    ids=["approved", "declined"],
+)
+def test_an_answer_is_told_to_the_sender_and_the_other_recipients(
+    answer: Callable[[Agreement], Command], kind: NoticeKind, reason: str | None
+) -> None:
+    """Both sides learn of the answer and its level; the one who answered is not told."""
+    standing = upgrading()
+    found = told(standing, answer(standing), by_head())
+
+    assert [ANA] == whom(found, Party.GROUP)
+    assert [DEPUTY, EXECUTIVE] == whom(found, Party.SCHOOL)
+    assert {kind} == kinds(found)
+    assert {reason} == {notice.reason for notice in found}
+    assert {(MIS, ACTIONS)} == {(notice.level_before, notice.level) for notice in found}
+    assert {open_request(standing).id} == {notice.request for notice in found}
+
+
+@pytest.mark.rule("A8")
+def test_an_answer_to_an_upgrade_is_told_to_its_own_sender() -> None:
+    """Whoever sent the first request, long since answered, is not told of the answer to another's."""
+    command = attrs.evolve(ask(ACTIONS, recipients=ASKED), sender=BEN)
+    standing = done(in_state(State.APPROVED), command, facts(command_id="c-2"))
+
+    assert standing.in_force is not None
+    assert (ANA, BEN) == (standing.in_force.sender, open_request(standing).sender)
+    assert [BEN] == whom(told(standing, approve(standing), by_head()), Party.GROUP)
+
+
+@pytest.mark.rule("A8", "P3")
+def test_an_answerer_who_was_never_asked_leaves_all_recipients_told() -> None:
+    """A holder of the permission who was no recipient may answer, and every recipient is told."""
+    people = replacing(SCHOOL, person(TEACHER, permissions=[Permission.ADMINISTER_DATA_SHARING_REQUEST]))
+    found = told(pending(), approve(pending()), facts(actor=TEACHER, people=people))
+
+    assert [ANA, HEAD, DEPUTY, EXECUTIVE] == whom(found)
+
+
+@pytest.mark.rule("A8")
+def test_an_answer_goes_to_present_addresses_of_current_users() -> None:
+    """Who moved is told at the new address; who left, or has no address now, is not told."""
+    standing = pending()
+    known = by_head(
+        people=replacing(SCHOOL, person(DEPUTY, email="new@site.example"), person(EXECUTIVE, email="not an address")),
+        others=by_id(person(ANA, email="ana@new.example")),
+    )
+    found = told(standing, decline(standing), known)
+    left = told(standing, decline(standing), by_head(others=by_id(gone(ANA)), people=without(SCHOOL, DEPUTY)))
+
+    assert ["ana@new.example", "new@site.example"] == [notice.address for notice in found]
+    assert [EXECUTIVE] == whom(left)
+
+
+@pytest.mark.rule("A8", "P7")
+def test_an_answerer_who_shares_an_address_is_not_named() -> None:
+    """The other person at that address is told; the notice does not name the one who answered."""
+    shared = "office@hilda.example"
+    people = replacing(
+        SCHOOL,
+        person(HEAD, BusinessRole.HEAD_TEACHER, email=shared),
+        person(DEPUTY, BusinessRole.DEPUTY_HEAD_TEACHER, email=shared),
+    )
+    found = told(pending(), approve(pending()), by_head(people=people))
+
+    assert [[DEPUTY]] == [whom([notice]) for notice in found if notice.address == shared]
+
+
+def test_an_answer_after_the_schools_return_is_told_once() -> None:
+    """The return recorded before an answer calls for no message; the answer's own event does."""
+    lost = done(pending(), see(DAY), facts(HiddenBecause.CLOSED, actor=NIGHTLY, command_id="c-2"))
+    found = told(lost, approve(lost), by_head())
+
+    assert {(NoticeKind.APPROVED, 4)} == {(notice.kind, notice.sequence) for notice in found}
+
+
+# What nobody asked for
+
+
+@pytest.mark.rule("A9")
+def test_a_recorded_approval_is_told_to_those_who_could_have_answered() -> None:
+    """Holders of the permission by role or by grant are told, asked or not; nobody else is."""
+    people = replacing(
+        SCHOOL,
+        person(TEACHER, permissions=[Permission.ADMINISTER_DATA_SHARING_REQUEST]),
+        person(
+            DATA_MANAGER,
+            BusinessRole.DATA_MANAGER,
+            permissions=[Grant(Permission.ADMINISTER_DATA_SHARING_REQUEST, Period(None, DAY - timedelta(days=1)))],
+        ),
+    )
+    found = told(in_state(State.APPROVED), record(ACTIONS), facts(people=people))
+
+    assert [HEAD, TEACHER] == whom(found)
+    assert MUTE_HEAD in people  # a Head Teacher without an address
+    assert {(NoticeKind.APPROVAL_RECORDED, Party.SCHOOL)} == {(n.kind, n.audience) for n in found}
+    assert {("Board minute 7 of 28 March 2026", MIS, ACTIONS)} == {
+        (notice.reason, notice.level_before, notice.level) for notice in found
+    }
+    assert {None} == {notice.request for notice in found}
+    assert all(one.can_approve for notice in found for one in notice.people)
+
+
+@pytest.mark.rule("A10")
+def test_an_import_tells_nobody() -> None:
+    """Agreements made before are imported without a message."""
+    assert told(new(), importing()) == ()
+
+
+@pytest.mark.rule("E6")
+def test_what_the_register_shows_tells_nobody() -> None:
+    """Lost and returned visibility are recorded without a message."""
+    standing = in_state(State.UPGRADING)
+    hidden = facts(HiddenBecause.CLOSED, actor=NIGHTLY, command_id="c-2")
+    lost = done(standing, see(DAY), hidden)
+
+    assert told(standing, see(DAY), hidden) == ()
+    assert lost.hidden_since == DAY
+    assert told(lost, see(DAY), facts(actor=NIGHTLY, command_id="c-3")) == ()
+
+
+@pytest.mark.rule("E1")
+def test_an_end_is_told_to_both_sides() -> None:
+    """The senders, those asked and those who can answer are told why, each once; the actor is not."""
+    approved = done(new(), attrs.evolve(ask(recipients=Named((DEPUTY,))), sender=ANA))
+    approved = done(approved, approve(approved), facts(actor=HEAD, command_id="c-2"))
+    both = done(approved, attrs.evolve(ask(ACTIONS, recipients=ASKED), sender=BEN), facts(command_id="c-3"))
+    found = told(both, end(), facts(actor=NIGHTLY, command_id="c-4"))
+
+    assert [BEN, ANA] == whom(found, Party.GROUP)
+    assert [HEAD, DEPUTY, EXECUTIVE] == whom(found, Party.SCHOOL)
+    assert {(NoticeKind.ENDED, end().note, MIS, open_request(both).id)} == {
+        (notice.kind, notice.reason, notice.level, notice.request) for notice in found
+    }
+    assert [BEN] == whom(told(both, end(), facts(actor=ANA, command_id="c-4")), Party.GROUP)
+
+
+@pytest.mark.rule("E1")
+def test_an_end_by_the_school_is_told_to_its_others() -> None:
+    """Whoever ends it at the school is not told; the group and the colleagues are."""
+    standing = in_state(State.UPGRADING)
+    found = told(standing, end(EndCause.BY_SCHOOL), by_head())
+
+    assert [ANA] == whom(found)
+
+
+@pytest.mark.rule("E1")
+def test_the_end_of_an_imported_agreement_is_told_to_those_who_can_answer() -> None:
+    """Where nobody sent or was sent anything, the holders of the permission are told."""
+    assert [HEAD] == whom(told(done(new(), importing()), end(), facts(command_id="c-2")))
+
+
+# What every notice says
+
+
+@pytest.mark.rule("Q8")
+def test_the_terms_go_with_the_request() -> None:
+    """Request, reminder and answer carry the reference to the terms and their version, or none."""
+    standing = pending()
+    remind = Remind(request=open_request(standing).id)
+    found = [
+        *told(new(), ask(recipients=ASKED, terms=TERMS)),
+        *told(standing, remind),
+        *told(standing, approve(standing), by_head()),
+    ]
+
+    assert {TERMS} == {notice.terms for notice in found}
+    assert {None} == {notice.terms for notice in told(new(), ask())}
+
+
+@pytest.mark.rule("L3")
+@pytest.mark.parametrize(
+    ("labels", "level", "before"),
+    [
+        pytest.param(Policy.mat().labels, "MIS Data & Trust Actions", "MIS Data", id="usual"),
+        pytest.param({MIS: "Stufe 2", ACTIONS: "Stufe 3 {§}"}, "Stufe 3 {§}", "Stufe 2", id="own"),
+        pytest.param({}, "MIS Data & Group Actions", "MIS Data", id="none"),
+    ],
+)
+def test_levels_are_in_the_words_of_the_groups_policy(
+    labels: Mapping[AccessLevel, str], level: str, before: str
+) -> None:
+    """Every notice words its levels as the group's policy does."""
+    standing = upgrading()
+    policy = attrs.evolve(Policy.mat(), labels=labels)
+    found = told(standing, Remind(request=open_request(standing).id), facts(policy=policy))
+
+    assert {(level, before)} == {(notice.level_label, notice.level_before_label) for notice in found}
+
+
+@pytest.mark.rule("L3")
+def test_an_authoritys_notices_use_its_own_words() -> None:
+    """For a local authority both levels are worded as it does, and its kind and name are told."""
+    known = facts(group=COUNCIL, actor=CARYS, others=COUNCIL_STAFF)
+    command = attrs.evolve(ask(ACTIONS, recipients=Named((HEAD,)), terms=TERMS), sender=CARYS)
+    (notice,) = told(new(LA), command, known)
+
+    assert notice.level_label == "MIS Data & Local Authority Actions"
+    assert (GroupKind.LOCAL_AUTHORITY, "Llanfair {Borough}") == (notice.group_kind, notice.group_name)
+
+
+def test_only_the_schools_side_gets_the_link() -> None:
+    """The link leads to the school's own page, so it is of no use to the group."""
+    standing = pending()
+    found = told(standing, decline(standing), by_head())
+
+    assert {
+        (Party.GROUP, None),
+        (Party.SCHOOL, "https://hilda.example/data/sharing"),
+    } == {(notice.audience, notice.link) for notice in found}
+
+
+def test_a_school_without_a_site_or_a_name_is_told_of_all_the_same() -> None:
+    """Where the school lost its site there is no link, and one gone from the register is named by its URN."""
+    known = facts(site=None)
+    known = attrs.evolve(known, visibility=attrs.evolve(known.visibility, institution=None))
+    found = told(pending(), withdraw(pending()), known)
+
+    assert {(None, "URN 100000")} == {(notice.link, notice.institution_name) for notice in found}
+    assert len(found) == 3
+
+
+def test_a_sender_who_is_gone_leaves_no_name() -> None:
+    """Where the directory no longer knows the sender, the notice has neither name nor reply address."""
+    found = told(pending(), withdraw(pending()), facts(others={}))
+
+    assert {("", None)} == {(notice.sender_name, notice.sender_address) for notice in found}
+
+
+def test_the_kinds_that_ask_are_requests_and_reminders() -> None:
+    """Only what asks for an answer is cancelled by one."""
+    standing = pending()
+    asking = [*told(new(), ask()), *told(standing, Remind(request=open_request(standing).id))]
+    telling = [*told(standing, withdraw(standing)), *told(standing, approve(standing), by_head())]
+
+    assert kinds(asking) == ASKING
+    assert not kinds(telling) & ASKING
+
+
+STRAY: tuple[Event, ...] = (
+    RecipientsAdded(
+        agreement=AGREEMENT,
+        sequence=9,
+        at=NOW,
+        actor=ANA,
+        command_id="c-1",
+        request=RequestId(AGREEMENT, 1),
+        recipients=(HEAD,),
+    ),
+    ReminderSent(
+        agreement=AGREEMENT,
+        sequence=9,
+        at=NOW,
+        actor=ANA,
+        command_id="c-1",
+        request=RequestId(AGREEMENT, 1),
+        recipients=(HEAD,),
+    ),
+    RequestApproved(
+        agreement=AGREEMENT,
+        sequence=9,
+        at=NOW,
+        actor=HEAD,
+        command_id="c-1",
+        request=RequestId(AGREEMENT, 1),
+        level=MIS,
+        terms=None,
+    ),
+    RequestDeclined(
+        agreement=AGREEMENT,
+        sequence=9,
+        at=NOW,
+        actor=HEAD,
+        command_id="c-1",
+        request=RequestId(AGREEMENT, 1),
+    ),
+    RequestWithdrawn(
+        agreement=AGREEMENT,
+        sequence=9,
+        at=NOW,
+        actor=ANA,
+        command_id="c-1",
+        request=RequestId(AGREEMENT, 1),
+    ),
+)
+
+
+@pytest.mark.parametrize("event", STRAY, ids=lambda event: type(event).__name__)
+def test_an_event_without_its_request_is_no_error(event: Event) -> None:
+    """An event about a request that is not there tells whom it names itself, without level or sender."""
+    found = notices_for(new(), [event], facts())
+    named = getattr(event, "recipients", ())
+
+    assert list(named) == whom(found)
+    assert all((None, "", None, ()) == (n.level, n.sender_name, n.terms, n.adds) for n in found)
+
+
+# Ids
+
+
+@pytest.mark.rule("K3")
+def test_equal_facts_give_equal_notices_ids_included() -> None:
+    """Deciding twice on the same facts gives the same notices, so that a preview tells the truth."""
+    standing = pending()
+
+    assert told(standing, approve(standing), by_head()) == told(standing, approve(standing), by_head())
+
+
+@pytest.mark.rule("K3")
+def test_ids_derive_from_event_command_and_people_alone() -> None:
+    """Another command id, event or person gives other ids; other names, addresses and wording do not."""
+    command = ask(recipients=Named((HEAD, DEPUTY)))
+    ids = [notice.id for notice in told(new(), command)]
+    renamed = replacing(
+        SCHOOL,
+        attrs.evolve(SCHOOL[HEAD], name="Someone Else", email="someone@else.example"),
+        attrs.evolve(SCHOOL[DEPUTY], name="Another", email="another@else.example"),
+    )
+    worded = attrs.evolve(TRUST, name="Renamed Trust")
+    standing = done(new(), command)
+    reminder = told(standing, Remind(request=open_request(standing).id))
+
+    assert ids == [notice.id for notice in told(new(), command, facts(people=renamed, group=worded))]
+    assert not set(ids) & {notice.id for notice in told(new(), command, facts(command_id="c-2"))}
+    assert not set(ids) & {notice.id for notice in reminder}
+    assert not set(ids) & {
+        notice.id for notice in told(new(LA), attrs.evolve(command, terms=TERMS), facts(group=COUNCIL))
+    }
+    assert len(set(ids)) == 2
+
+
+@pytest.mark.rule("K3")
+def test_an_id_names_all_who_share_the_notice() -> None:
+    """A notice to two people is another than one to the first of them."""
+    shared = replacing(
+        SCHOOL,
+        *(person(who, BusinessRole.HEAD_TEACHER, email="office@hilda.example") for who in (HEAD, DEPUTY)),
+    )
+    (both,) = told(new(), ask(recipients=Named((HEAD, DEPUTY))), facts(people=shared))
+    (one,) = told(new(), ask(recipients=Named((HEAD,))), facts(people=shared))
+
+    assert both.id != one.id
+
+
+@pytest.mark.rule("K3")
+def test_ids_hold_neither_names_nor_addresses() -> None:
+    """An id is nothing but hexadecimal digits, in which nothing can be read, and needs no cleaning anywhere."""
+    found = told(new(), ask(recipients=ALL))
+
+    assert all(re.fullmatch("[0-9a-f-]{32,64}", notice.id) for notice in found)
+    assert len({notice.id for notice in found}) == len(found) == len(ELIGIBLE)
+
+
+# Any school at all
+
+
+@st.composite
+def schools(draw: st.DrawFn) -> dict[PersonId, Person]:
+    """Give people of the usual school, many of whom share an address."""
+    names = draw(st.sets(st.sampled_from(["head", "deputy", "executive", "datamanager", "other"])))
+    return by_id(*(draw(strategies.people(URN, name, DAY)) for name in sorted(names)))
+
+
+EVENTS: tuple[Event, ...] = (
+    RequestSent(
+        agreement=AGREEMENT,
+        sequence=1,
+        at=NOW,
+        actor=ANA,
+        command_id="c-1",
+        level=MIS,
+        raises=None,
+        sender=ANA,
+        recipients=(HEAD, DEPUTY, EXECUTIVE, DATA_MANAGER),
+        terms=None,
+    ),
+    *STRAY,
+    AgreementEnded(
+        agreement=AGREEMENT,
+        sequence=9,
+        at=NOW,
+        actor=HEAD,
+        command_id="c-1",
+        cause=EndCause.BY_SCHOOL,
+        request=None,
+    ),
+)
+
+
+@pytest.mark.rule("P7")
+@given(people=schools(), event=st.sampled_from(EVENTS), actor=st.sampled_from([HEAD, DEPUTY, ANA]))
+def test_every_address_gets_at_most_one_notice_of_an_event(
+    people: dict[PersonId, Person], event: Event, actor: PersonId
+) -> None:
+    """Whoever the people are: one notice an address, each person once, all current, never the actor."""
+    before = evolve(new(), EVENTS[0])
+    known = facts(people=people, actor=actor)
+    found = notices_for(before, [event], known)
+    named = whom(found)
+
+    assert len({(notice.audience, address_key(notice.address)) for notice in found}) == len(found)
+    assert len(set(named)) == len(named)
+    assert len({notice.id for notice in found}) == len(found)
+    assert actor not in named
+    everybody = {**people, **TRUST_STAFF}
+    for notice in found:
+        for one in notice.people:
+            assert everybody[one.id].is_current(DAY)
+            assert address_key(notice.address) == address_key(everybody[one.id].address or "")
+            assert (one.id.site == MAT) == (notice.audience is Party.GROUP)

@@ -1,0 +1,405 @@
+"""Random actions of random people at random instants, and what holds whatever they do."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from datashare.domain.agreements import (
+    ALL,
+    Actor,
+    Agreement,
+    AgreementEnded,
+    AgreementId,
+    AgreementImported,
+    ApprovalRecorded,
+    EndCause,
+    Event,
+    HoldersOf,
+    Recipients,
+    RecipientsAdded,
+    ReminderSent,
+    RequestApproved,
+    RequestDeclined,
+    RequestId,
+    RequestSent,
+    RequestWithdrawn,
+    Tab,
+)
+from datashare.domain.institutions import EstablishmentStatus, GroupId, TrustLink
+from datashare.domain.levels import AccessLevel, Capability
+from datashare.domain.people import BusinessRole, PersonId
+from datashare.errors import DatashareError, Refused
+from datashare.service import Done, GroupActions, Outcome, Outcomes, SchoolSide
+
+from .world import (
+    ANA,
+    BEN,
+    CARYS,
+    CLOSED,
+    COUNCIL,
+    GENEROUS,
+    HILDA,
+    MAINTAINED,
+    NIGHTLY,
+    NO_APPROVER,
+    OSCAR,
+    OTTO,
+    SITELESS,
+    TERMS,
+    TODAY,
+    TRUST,
+    UNKNOWN,
+    Snapshot,
+    World,
+    assert_sound,
+    deputy,
+    head,
+    imported,
+    person,
+)
+
+URNS = (HILDA, OSCAR, SITELESS, CLOSED, NO_APPROVER, MAINTAINED, UNKNOWN)
+MOVING = (HILDA, OSCAR, CLOSED, NO_APPROVER)
+OPEN = {EstablishmentStatus.OPEN, EstablishmentStatus.OPEN_PROPOSED_TO_CLOSE}
+ELIGIBLE_ROLES = {"executive_head_teacher", "head_teacher", "deputy_head_teacher", "data_manager"}
+
+selections = st.lists(st.sampled_from(URNS), max_size=4)
+levels = st.sampled_from(AccessLevel)
+groups = st.sampled_from([TRUST, TRUST, COUNCIL])
+actors = st.sampled_from([ANA, ANA, ANA, CARYS, CARYS, BEN, OTTO, NIGHTLY, head(HILDA)])
+answering = st.sampled_from([head(HILDA), head(OSCAR), deputy(HILDA), head(MAINTAINED), ANA])
+choices = st.sampled_from([ALL, HoldersOf({BusinessRole.HEAD_TEACHER}), HoldersOf({BusinessRole.DATA_MANAGER})])
+command_ids = st.sampled_from([f"c-{number}" for number in range(40)])
+stretches = st.sampled_from(
+    [timedelta(microseconds=1), timedelta(hours=1), timedelta(days=1), timedelta(days=31), timedelta(minutes=-5)]
+)
+
+Act = Callable[[GroupActions[Outcomes]], Outcomes]
+
+
+class Answer:
+    """What a call answered or raised, so that two calls can be compared."""
+
+    def __init__(self, call: Callable[[], Outcomes]) -> None:
+        self.outcomes: Outcomes | None = None
+        self.error: tuple[type, Any] | None = None
+        try:
+            self.outcomes = call()
+        except Refused as refused:
+            self.error = (type(refused), refused.reasons)
+        except DatashareError as error:
+            self.error = (type(error), str(error))
+
+    def __eq__(self, other: object) -> bool:
+        assert isinstance(other, Answer)
+        return (self.outcomes, self.error) == (other.outcomes, other.error)
+
+    def __hash__(self) -> int:
+        return hash((self.outcomes, self.error))
+
+    def __repr__(self) -> str:
+        return f"Answer({self.outcomes!r}, {self.error!r})"
+
+
+class Sharing(RuleBasedStateMachine):
+    """The service over the ports in memory, used by anybody in any order."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.world = World(policies={TRUST: GENEROUS})
+        self.past: list[tuple[GroupId, Actor, str, Act, tuple[Done, ...]]] = []
+        self.histories: dict[AgreementId, tuple[Event, ...]] = {}
+        self.day = TODAY
+
+    # -- what people do ------------------------------------------------------------------------------------------
+
+    @rule(
+        group=groups, actor=actors, urns=selections, level=levels, chosen=choices, terms=st.booleans(), one=command_ids
+    )
+    def request(
+        self,
+        *,
+        group: GroupId,
+        actor: PersonId,
+        urns: list[int],
+        level: AccessLevel,
+        chosen: Recipients,
+        terms: bool,
+        one: str,
+    ) -> None:
+        carried = TERMS if terms or group == COUNCIL else None
+        sender = CARYS if group == COUNCIL else ANA
+        self.act(
+            group,
+            actor,
+            one,
+            lambda side: side.request(
+                urns, level=level, sender=sender, recipients=chosen, terms=carried, command_id=one
+            ),
+        )
+
+    @rule(actor=actors, one=command_ids, chosen=choices, data=st.data())
+    def add(self, actor: PersonId, one: str, chosen: Recipients, data: st.DataObject) -> None:
+        named = self.requests(data)
+        self.act(TRUST, actor, one, lambda side: side.add_recipients(named, recipients=chosen, command_id=one))
+
+    @rule(actor=actors, one=command_ids, data=st.data())
+    def remind(self, actor: PersonId, one: str, data: st.DataObject) -> None:
+        named = self.requests(data)
+        self.act(TRUST, actor, one, lambda side: side.remind(named, command_id=one))
+
+    @rule(actor=actors, one=command_ids, data=st.data())
+    def withdraw(self, actor: PersonId, one: str, data: st.DataObject) -> None:
+        named = self.requests(data)
+        self.act(TRUST, actor, one, lambda side: side.withdraw(named, command_id=one))
+
+    @rule(actor=actors, urns=selections, level=levels, one=command_ids)
+    def record(self, actor: PersonId, urns: list[int], level: AccessLevel, one: str) -> None:
+        self.act(
+            TRUST,
+            actor,
+            one,
+            lambda side: side.record_approval(urns, level=level, basis="Minute 7", command_id=one),
+        )
+
+    @rule(group=groups, actor=actors, urns=selections, level=levels, one=command_ids)
+    def bring_in(self, group: GroupId, actor: PersonId, urns: list[int], level: AccessLevel, one: str) -> None:
+        agreements = [imported(urn, level) for urn in urns]
+        self.act(group, actor, one, lambda side: side.import_agreements(agreements, command_id=one))
+
+    @rule(group=groups, actor=actors, urns=selections, cause=st.sampled_from(EndCause), one=command_ids)
+    def end(self, group: GroupId, actor: PersonId, urns: list[int], cause: EndCause, one: str) -> None:
+        self.act(group, actor, one, lambda side: side.end(urns, cause=cause, note="Over.", command_id=one))
+
+    @rule(group=groups, actor=actors, one=command_ids)
+    def record_visibility(self, group: GroupId, actor: PersonId, one: str) -> None:
+        self.act(group, actor, one, lambda side: side.record_visibility(command_id=one), repeatable=False)
+
+    @precondition(lambda self: any(one.request for one in self.standing()))
+    @rule(actor=answering, approving=st.booleans(), data=st.data())
+    def answer(self, actor: PersonId, approving: bool, data: st.DataObject) -> None:
+        asked = [one.request for one in self.standing() if one.request]
+        request = data.draw(st.sampled_from(asked))
+        version = request.terms.version if request.terms else None
+        school = self.world.sharing.for_school(request.id.urn, actor=actor)
+
+        def press(side: SchoolSide) -> Outcomes:
+            if approving:
+                return Outcomes([side.approve(request.id, terms_version=version)])
+            return Outcomes([side.decline(request.id, reason="No.")])
+
+        before = self.snapshot()
+        first = Answer(lambda: press(school))
+        between = self.snapshot()
+        again = Answer(lambda: press(school))
+        assert (before == between) == (first.error is not None)
+        assert between == self.snapshot()
+        assert first.error == again.error
+        self.new_events_are_fit()
+
+    @precondition(lambda self: self.past)
+    @rule(data=st.data())
+    def repeat_later(self, data: st.DataObject) -> None:
+        group, actor, one, act, done = data.draw(st.sampled_from(self.past))
+        before = {outcome.agreement: self.under(outcome.agreement, one) for outcome in done}
+        answer = Answer(lambda: act(self.world.sharing.for_group(group, actor=actor)))
+        assert before == {key: self.under(key, one) for key in before}
+        if answer.outcomes is not None:
+            told = {(outcome.agreement, outcome.events) for outcome in answer.outcomes.done if outcome.replayed}
+            assert {(outcome.agreement, outcome.events) for outcome in done} <= told
+        self.new_events_are_fit()
+
+    # -- what happens around them --------------------------------------------------------------------------------
+
+    @rule(by=stretches)
+    def pass_time(self, by: timedelta) -> None:
+        self.world.clock.at += by
+
+    @rule(
+        urn=st.sampled_from(MOVING),
+        linked=st.booleans(),
+        status=st.sampled_from([EstablishmentStatus.OPEN, *EstablishmentStatus]),
+    )
+    def refresh(self, urn: int, linked: bool, status: EstablishmentStatus) -> None:
+        self.day += timedelta(days=1)
+        trusts = (TrustLink(TRUST.code),) if linked else ()
+        changed = attrs.evolve(self.world.schools[urn], trusts=trusts, status=status)
+        self.world.refresh(changed, day=self.day)
+
+    @rule(who=st.sampled_from([head(HILDA), deputy(HILDA), head(OSCAR)]), mode=st.integers(0, 3))
+    def change_people(self, who: PersonId, mode: int) -> None:
+        role = BusinessRole.HEAD_TEACHER if who.id == "head" else BusinessRole.DEPUTY_HEAD_TEACHER
+        match mode:
+            case 0:
+                self.world.people.remove(who)
+            case 1:
+                self.world.people.put(person(who, role, email=None))
+            case 2:
+                self.world.people.put(person(who, "teacher"))
+            case _:
+                self.world.people.put(person(who, role))
+
+    # -- how each action is tried --------------------------------------------------------------------------------
+
+    def act(self, group: GroupId, actor: Actor, command_id: str, act: Act, *, repeatable: bool = True) -> None:
+        """Preview, do and repeat an action: the preview equals its effect, the repetition changes nothing."""
+        side = self.world.sharing.for_group(group, actor=actor)
+        before = self.snapshot(command_id)
+        foretold = Answer(lambda: act(side.preview))
+        assert before == self.snapshot(command_id)
+        answer = Answer(lambda: act(side))
+        assert foretold == answer
+        after = self.snapshot(command_id)
+        changed = [one for one in (answer.outcomes or ()) if self.changes(one)]
+        assert (before.histories != after.histories) == bool(changed)
+        again = Answer(lambda: act(side))
+        assert after == self.snapshot(command_id)
+        assert answer.error == again.error
+        for first, second in zip(answer.outcomes or (), again.outcomes or (), strict=True):
+            if isinstance(first, Done) and isinstance(second, Done):
+                assert first.events == second.events
+        self.new_events_are_fit()
+        if answer.outcomes is not None and repeatable:
+            done = tuple(one for one in answer.outcomes.done if one.events)
+            self.past.append((group, actor, command_id, act, done))
+
+    @staticmethod
+    def changes(outcome: Outcome) -> bool:
+        return isinstance(outcome, Done) and bool(outcome.events) and not outcome.replayed
+
+    def snapshot(self, *command_ids: str) -> Snapshot:
+        return self.world.snapshot(*command_ids)
+
+    def standing(self) -> list[Agreement]:
+        return [one for group in (TRUST, COUNCIL) for one in self.world.store.states(group)]
+
+    def under(self, key: AgreementId, command_id: str) -> list[Event]:
+        return [event for event in self.world.store.history(key) if event.command_id == command_id]
+
+    def requests(self, data: st.DataObject) -> list[RequestId]:
+        """Draw open requests, closed ones and ones that never were."""
+        known = [RequestId(AgreementId(TRUST, HILDA), 1), RequestId(AgreementId(COUNCIL, HILDA), 1)]
+        for one in self.world.store.states(TRUST):
+            known += [closed.id for closed in one.closed] + ([one.request.id] * 3 if one.request else [])
+        return data.draw(st.lists(st.sampled_from(known), max_size=3))
+
+    def new_events_are_fit(self) -> None:
+        """Check what was newly asked against the people of this very moment, and that nothing old was touched."""
+        for state in self.standing():
+            events = tuple(self.world.store.history(state.id))
+            old = self.histories.get(state.id, ())
+            assert old == events[: len(old)]
+            for event in events[len(old) :]:
+                if isinstance(event, RequestSent | RecipientsAdded | ReminderSent):
+                    self.recipients_are_eligible(state.urn, event.recipients)
+            self.histories[state.id] = events
+
+    def recipients_are_eligible(self, urn: int, recipients: tuple[PersonId, ...]) -> None:
+        known = self.world.people.people(recipients)
+        assert recipients
+        assert len(set(recipients)) == len(recipients)
+        for who in recipients:
+            assert urn == who.site
+            assert known[who].address
+            assert ELIGIBLE_ROLES & known[who].current_roles(self.world.clock.at.in_timezone("Europe/London").date())
+
+    # -- what always holds ---------------------------------------------------------------------------------------
+
+    @invariant()
+    def states_are_the_folds_of_their_events(self) -> None:
+        assert_sound(self.world)
+
+    @invariant()
+    def levels_rise_between_ends_and_one_request_is_open(self) -> None:
+        for state in self.standing():
+            level, asked = 0, None
+            for event in self.world.store.history(state.id):
+                match event:
+                    case RequestSent():
+                        assert asked is None
+                        asked = event.request
+                    case RequestApproved() | ApprovalRecorded() | AgreementImported():
+                        assert level <= event.level.rank
+                        level = event.level.rank
+                    case AgreementEnded():
+                        level, asked = 0, None
+                    case _:
+                        pass
+                if isinstance(event, RequestApproved | RequestDeclined | RequestWithdrawn):
+                    assert asked == event.request
+                    asked = None
+            assert (level or None, asked) == (
+                state.level.rank if state.level else None,
+                state.request.id if state.request else None,
+            )
+
+    @invariant()
+    def whats_listed_is_linked_and_open(self) -> None:
+        rows = self.world.trust().browse().items
+        for row in rows:
+            register = self.world.schools[row.urn]
+            assert register.status in OPEN
+            assert TRUST.code in {link.uid for link in register.trusts}
+        in_tabs = {one.urn for tab in Tab for one in self.world.trust().agreements(tab)}
+        hidden = {one.agreement.urn for one in self.world.trust().no_longer_visible()}
+        assert {row.urn for row in rows} == in_tabs
+        assert not in_tabs & hidden
+        assert {one.urn for one in self.world.store.states(TRUST) if one.stands} <= in_tabs | hidden
+
+    @invariant()
+    def access_needs_level_and_visibility_and_explains_itself(self) -> None:
+        access = self.world.sharing.access(TRUST)
+        listed = {row.urn for row in self.world.trust().browse().items}
+        for urn in URNS:
+            for capability in Capability:
+                if capability is Capability.LOG_IN_TO_SCHOOL:
+                    continue
+                allowed = access.allows(urn, capability)
+                assert allowed == access.explain(urn, capability).allowed
+                level = self.world.state(urn).level
+                if allowed:
+                    assert urn in listed
+                    assert level is not None
+                    assert capability in level.capabilities
+
+
+TestSharing = pytest.mark.rule("K3", "K4", "L4", "Q6", "P4", "T2", "T3", "T4", "V1", "V2", "X2", "X4")(Sharing.TestCase)
+TestSharing.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+
+
+@pytest.mark.rule("K3", "K4", "T3")
+def test_a_fixed_walk_through_the_machine_reaches_every_kind_of_event() -> None:
+    """The machine's own checks hold on a walk that is known to do every thing, so that they are not idle."""
+    machine = Sharing()
+    machine.begin()
+    world = machine.world
+    steps: list[Act] = [
+        lambda side: side.request([HILDA, OSCAR], level=AccessLevel.MIS_DATA, command_id="w-1"),
+        lambda side: side.remind([RequestId(AgreementId(TRUST, HILDA), 1)], command_id="w-2"),
+        lambda side: side.withdraw([RequestId(AgreementId(TRUST, OSCAR), 1)], command_id="w-3"),
+        lambda side: side.record_approval([OSCAR], level=AccessLevel.MIS_DATA, basis="Minute 7", command_id="w-4"),
+        lambda side: side.end([OSCAR], cause=EndCause.BY_GROUP, note="Over.", command_id="w-5"),
+        lambda side: side.import_agreements([imported(NO_APPROVER)], command_id="w-6"),
+    ]
+    for number, step in enumerate(steps, start=1):
+        machine.act(TRUST, ANA, f"w-{number}", step)
+    world.school().approve(RequestId(AgreementId(TRUST, HILDA), 1))
+    machine.refresh(HILDA, False, EstablishmentStatus.OPEN)
+    machine.record_visibility(TRUST, ANA, "w-7")
+    machine.refresh(HILDA, True, EstablishmentStatus.OPEN)
+    machine.record_visibility(TRUST, ANA, "w-8")
+
+    for check in (
+        machine.states_are_the_folds_of_their_events,
+        machine.levels_rise_between_ends_and_one_request_is_open,
+        machine.whats_listed_is_linked_and_open,
+        machine.access_needs_level_and_visibility_and_explains_itself,
+    ):
+        check()
+    assert 9 == len({type(event) for event in world.store.group_history(TRUST)})
