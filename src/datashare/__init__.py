@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         Tab,
         Terms,
     )
-    from datashare.domain.browsing import Column, Filters, Listing, Page
+    from datashare.domain.browsing import Column, Filters, Listing
     from datashare.domain.institutions import (
         Coded,
         EstablishmentStatus,
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     )
     from datashare.domain.levels import AccessLevel, Capability
     from datashare.domain.notices import Notice
+    from datashare.domain.paging import Page
     from datashare.domain.people import (
         Associations,
         BusinessRole,
@@ -93,7 +94,7 @@ else:
         "NotPermitted": "datashare.errors",
         "Notice": "datashare.domain.notices",
         "Outcomes": "datashare.service",
-        "Page": "datashare.domain.browsing",
+        "Page": "datashare.domain.paging",
         "Party": "datashare.domain.policy",
         "Period": "datashare.domain.people",
         "Permission": "datashare.domain.people",

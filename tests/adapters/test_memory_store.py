@@ -752,8 +752,8 @@ def test_closing_a_request_cancels_what_asks_for_its_answer(store: MemoryAgreeme
 
 
 @pytest.mark.rule("O7")
-def test_what_was_settled_before_is_not_cancelled(store: MemoryAgreementStore) -> None:
-    """A given-up notice of the request stays given up, and a purged one stays purged."""
+def test_what_was_given_up_is_cancelled_and_what_was_delivered_is_not(store: MemoryAgreementStore) -> None:
+    """A given-up notice of the request can no longer be queued again; a delivered and purged one stays as it is."""
     standing = do(store, ask(recipients=BOTH))
     one, other = lease(store)
     store.give_up(one.notice.id, lease=one.lease, at=NOW, error="550")
@@ -762,7 +762,8 @@ def test_what_was_settled_before_is_not_cancelled(store: MemoryAgreementStore) -
     do(store, Withdraw(request=open_request(standing).id), facts(command_id="c-2"))
 
     now = {stored.id: stored.status for stored in store.notices(MAT)}
-    assert (now[one.notice.id], now[other.notice.id]) == (GIVEN_UP, DELIVERED)
+    assert (CANCELLED, DELIVERED) == (now[one.notice.id], now[other.notice.id])
+    assert 0 == store.requeue([one.notice.id], due_at=NOW)
 
 
 @pytest.mark.rule("O7")

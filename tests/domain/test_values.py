@@ -19,7 +19,10 @@ from datashare.domain.agreements import (
     SystemActor,
     Terms,
 )
-from datashare.domain.browsing import Filters, Listing, Page
+from datashare.domain.browsing import (
+    Filters,
+    Listing,
+)
 from datashare.domain.checks import LONGEST_KEY, LONGEST_TEXT, require_collection, require_urn
 from datashare.domain.instants import (
     Instant,
@@ -44,6 +47,7 @@ from datashare.domain.institutions import (
     visibility,
 )
 from datashare.domain.levels import AccessLevel
+from datashare.domain.paging import Page
 from datashare.domain.people import (
     Associations,
     Grant,

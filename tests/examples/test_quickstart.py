@@ -28,8 +28,8 @@ def told() -> str:
     [
         "Read 2,311 institutions as they were on 2025-07-18.",
         "Search “kirk” among primaries: ['Kirkbymoorside Community Primary School']",
-        "Stokesley School (121669) is hidden from ARETÉ LEARNING TRUST: "
-        "the register does not link it with the group (it is in no trust); it closed on 31 March 2015.",
+        "Stokesley School (121669) is hidden from ARETÉ LEARNING TRUST: the register does not link it",
+        "(it is in no trust); it closed on 31 March 2015.",
         "it is due to open on 1 September 2025.",
         "(it is in trust 16309 THE GOLDEN THREAD ALLIANCE).",
         "URN 999999 is hidden from ARETÉ LEARNING TRUST: the register has no such URN.",
@@ -45,7 +45,7 @@ def told() -> str:
         "Adds: log in to the MIS",
         "MIS Data & Trust Actions is in force, and a level is never reduced.",
         "ARETÉ LEARNING TRUST may view live data from the MIS at Stokesley School (141930).",
-        "ARETÉ LEARNING TRUST may not view live data from the MIS at Richmond School (145090). No agreement is in force.",
+        "ARETÉ LEARNING TRUST may not view live data from the MIS at Richmond School (145090). No",
         "Ana Okafor may not log in to the MIS at Stokesley School (141930).",
         "Ana Okafor may log in to the MIS at Ryedale School (148377).",
     ],

@@ -3,6 +3,7 @@
 import pytest
 
 from datashare.domain.agreements import Batch, RequestAccess
+from datashare.errors import InvalidValue
 from datashare.ports import Progress, Stage
 
 from .world import (
@@ -130,3 +131,15 @@ def test_a_batch_reports_progress_too() -> None:
 
     assert [(Stage.DECIDED, 1, 1), (Stage.SAVED, 1, 1)] == told(seen)
     assert 1 == world.state().version
+
+
+@pytest.mark.rule("K6")
+def test_a_progress_report_that_cannot_be_called_is_refused_before_anything_happens() -> None:
+    """The mistake is told at once, and not in the middle of the work."""
+    world = World()
+    before = world.snapshot("c-1")
+
+    with pytest.raises(InvalidValue, match="progress must be something to call with a Progress"):
+        world.trust().request([HILDA], level=MIS, command_id="c-1", progress="often")  # type: ignore[arg-type]
+
+    assert before == world.snapshot("c-1")

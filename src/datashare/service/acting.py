@@ -69,6 +69,8 @@ def run(
         UnknownGroup: The register does not know the group.
         StoreError: The store could not do its work.
     """
+    if progress is not None and not callable(progress):
+        raise InvalidValue("progress", progress, "something to call with a Progress")
     scope = _admit(host, batch, kind)
     asked = _asked(batch)
     action = _Action(host, batch, preview, progress or (lambda _progress: None), asked)

@@ -28,14 +28,14 @@ from datashare.domain.agreements import (
     Terms,
     Withdraw,
 )
-from datashare.domain.instants import to_optional_day
+from datashare.domain.instants import london_day, to_optional_day
 from datashare.domain.institutions import GroupId
 from datashare.domain.levels import AccessLevel
-from datashare.domain.people import PersonId
+from datashare.domain.people import Permission, PersonId
 from datashare.errors import InvalidValue
 from datashare.ports import ProgressReport
 
-from .host import Host
+from .host import Host, require_any
 
 Chosen = Recipients | Mapping[int, Collection[PersonId]]
 """Whom to ask: `ALL`, the holders of roles, or people for each URN (Q10)."""
@@ -185,10 +185,17 @@ class GroupActions(Generic[_Answer]):
             register_day: The register's day, where the directory of institutions does not tell it.
             progress: As for the other actions.
         """
+        self._require_register_permission()  # P12: which schools stand is not for everybody, not even as a batch
         day = to_optional_day(register_day) or self._host.institutions.register_day()
         standing = (agreement for agreement in self._host.store.states(self.group) if agreement.stands)
         commands = [RecordVisibility(urn=agreement.urn, register_day=day) for agreement in standing]
         return self._done(RecordVisibility, command_id, commands, progress)
+
+    def _require_register_permission(self) -> None:
+        if isinstance(self.actor, PersonId):
+            policy, person = self._host.policy(self.group), self._host.person(self.actor)
+            wanted, day = (Permission.APPLY_REGISTER,), london_day(self._host.now())
+            require_any(person, wanted, who=self.actor, site=self.group, policy=policy, day=day)
 
     def _done(
         self,

@@ -20,10 +20,11 @@ from datashare.domain.agreements import (
     Tab,
     has_lapsed,
 )
-from datashare.domain.browsing import Column, Facet, FacetValue, Filters, Listing, Page, browse, facets, paged
+from datashare.domain.browsing import Column, Facet, FacetValue, Filters, Listing, browse, facets
 from datashare.domain.instants import london_day
 from datashare.domain.institutions import Group, GroupId, Phase, Visibility, date_warnings, visible_institutions
 from datashare.domain.levels import AccessLevel
+from datashare.domain.paging import Page, paged
 from datashare.domain.people import Person, PersonId, SuggestedRecipient, approvers, suggested_recipients
 from datashare.domain.policy import Policy
 from datashare.errors import Refused

@@ -9,7 +9,7 @@ from datetime import date
 
 import attrs
 
-from datashare.domain.agreements import Agreement, AgreementId, Event
+from datashare.domain.agreements import Agreement, AgreementId, Event, RequestId
 from datashare.domain.instants import Instant, to_day, to_instant
 from datashare.domain.institutions import GroupId
 from datashare.domain.notices import ASKING, Notice
@@ -38,6 +38,7 @@ class MemoryAgreementStore:
         self._events: dict[AgreementId, tuple[Event, ...]] = {}
         self._kept: dict[tuple[GroupId, str], dict[AgreementId, KeptOutcome]] = defaultdict(dict)
         self._notices: dict[str, _Entry] = {}
+        self._asking: dict[RequestId, list[_Entry]] = defaultdict(list)
         self._registers: dict[GroupId, date] = {}
         self._leases = 0
 
@@ -77,16 +78,16 @@ class MemoryAgreementStore:
         self._events[change.id] = (*self._events.get(change.id, ()), *change.events)
         self._kept[change.id.group, change.kept.command_id].setdefault(change.id, change.kept)
         if change.closes:
-            self._cancel(change)
+            self._cancel(change.closes, change.events[-1].at)
         self._notices.update(notices)
+        for notice in change.notices:
+            if notice.request and notice.kind in ASKING:
+                self._asking[notice.request].append(notices[notice.id])
 
-    def _cancel(self, change: Change) -> None:
-        """Cancel what asks for an answer to the closed request and was not delivered (O7)."""
-        for entry in self._notices.values():
-            notice, status = entry.stored.notice, entry.stored.status
-            is_waiting = status in {NoticeStatus.WAITING, NoticeStatus.LEASED}
-            if notice and is_waiting and notice.request == change.closes and notice.kind in ASKING:
-                at = change.events[-1].at
+    def _cancel(self, closed: RequestId, at: Instant) -> None:
+        """Cancel what asks for an answer to the closed request and was not delivered, given up or not (O7)."""
+        for entry in self._asking.pop(closed, ()):
+            if entry.stored.status is not NoticeStatus.DELIVERED:
                 entry.stored = attrs.evolve(entry.stored, status=NoticeStatus.CANCELLED, settled_at=at)
                 entry.lease = entry.leased_until = None
 
