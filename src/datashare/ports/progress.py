@@ -13,6 +13,7 @@ class Stage(enum.Enum):
 
     DECIDED = "decided"
     SAVED = "saved"
+    DELIVERED = "delivered"
 
 
 @attrs.frozen(kw_only=True)
@@ -21,7 +22,7 @@ class Progress:
 
     Attributes:
         stage: What has been done to that many.
-        done: How many schools.
+        done: How many schools; of a delivery, how many notices.
         total: Of how many.
     """
 

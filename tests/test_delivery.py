@@ -1,0 +1,999 @@
+"""Stored notices are drained to a notifier: at least once each, and one never holds up the others."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import attrs
+import pendulum
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from datashare.adapters.memory import MemoryAgreementStore
+from datashare.codec import encode
+from datashare.delivery import LONGEST_ERROR, DeliveryReport, RetrySchedule, deliver, purge
+from datashare.domain.agreements import AgreementId, RefusalCode, State
+from datashare.domain.instants import Instant
+from datashare.domain.notices import Notice, NoticeKind
+from datashare.errors import DatashareError, InvalidValue, StoreUnavailable
+from datashare.ports import (
+    AgreementStore,
+    Change,
+    Clock,
+    Delivered,
+    LeasedNotice,
+    NeverDeliverable,
+    NoticeStatus,
+    Notifier,
+    Progress,
+    Stage,
+    StoredNotice,
+    TryAgain,
+)
+from tests.service.world import (
+    COUNCIL,
+    HILDA,
+    MIS,
+    NOW,
+    OSCAR,
+    TERMS,
+    TRUST,
+    FailingStore,
+    StoreOver,
+    World,
+    large_world,
+)
+
+SECOND, MINUTE, HOUR, DAY = (timedelta(**{unit: 1}) for unit in ("seconds", "minutes", "hours", "days"))
+MICROSECOND = timedelta(microseconds=1)
+WAITING, LEASED, DELIVERED, GIVEN_UP, CANCELLED = NoticeStatus
+
+
+class ScriptedNotifier:
+    """A notifier that notes what it sends, then answers as a script says; safe to use from many threads."""
+
+    def __init__(self, script: Callable[[Notice], Any] = lambda _notice: Delivered()) -> None:
+        self.script = script
+        self.sent: list[Notice] = []
+
+    def send(self, notice: Notice, /) -> Any:  # noqa: ANN401 - the script may break the promise
+        """Note the notice, and answer as the script says."""
+        self.sent.append(notice)
+        return self.script(notice)
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of what was sent, in order."""
+        return [notice.id for notice in self.sent]
+
+
+class WatchedStore(StoreOver):
+    """A store that notes how many notices were to be leased together, and how many were."""
+
+    def __init__(self, inner: AgreementStore) -> None:
+        super().__init__(inner)
+        self.leases: list[tuple[int, int]] = []
+
+    def lease(self, *, now: Instant, until: Instant, limit: int) -> Sequence[LeasedNotice]:
+        found = super().lease(now=now, until=until, limit=limit)
+        self.leases.append((limit, len(found)))
+        return found
+
+
+class SlowLeasing(StoreOver):
+    """A store that takes some seconds to lease."""
+
+    def __init__(self, world: World, seconds: int) -> None:
+        super().__init__(world.store)
+        self.world = world
+        self.seconds = seconds
+
+    def before(self, call: str) -> None:
+        """Let time pass, if this is a lease."""
+        self.world.clock.forward(seconds=self.seconds if call == "lease" else 0)
+
+
+class Killed(BaseException):
+    """What ends a worker at once, as a signal does."""
+
+
+def half() -> float:
+    """Give the middle of every span."""
+    return 0.5
+
+
+def run(world: World, notifier: Notifier, store: AgreementStore | None = None, **options: Any) -> DeliveryReport:
+    """Deliver what is due in a world, by its clock, each wait being half of the longest one."""
+    return deliver(store or world.store, notifier, **{"clock": world.clock, "random": half, **options})
+
+
+def due(world: World) -> list[str]:
+    """List the ids of what waits, in the order in which it is due, of all groups."""
+    waiting = [*world.notices(TRUST), *world.notices(COUNCIL)]
+    return [one.id for one in sorted(waiting, key=lambda one: (one.due_at, one.id))]
+
+
+def fates(world: World) -> Counter[NoticeStatus]:
+    """Count the notices of the trust by what has become of them."""
+    return Counter(one.status for one in world.notices(TRUST, status=None))
+
+
+def only(world: World, status: NoticeStatus | None = None) -> StoredNotice:
+    """Give the one notice of the trust, of that status if one is named."""
+    (found,) = world.notices(TRUST, status=status)
+    return found
+
+
+def to_head(notice: Notice) -> bool:
+    """Say whether a notice goes to the head of St Hilda's."""
+    return notice.address == f"head@{HILDA}.example"
+
+
+@pytest.fixture
+def hilda() -> World:
+    """Give a world in which St Hilda's was asked: four notices wait."""
+    world = World()
+    world.asked(HILDA)
+    return world
+
+
+@pytest.fixture
+def oscar() -> World:
+    """Give a world in which the Óscar Romero Academy was asked: one notice waits."""
+    world = World()
+    world.asked(OSCAR)
+    return world
+
+
+# What is sent, and in which order
+
+
+@pytest.mark.rule("O3")
+def test_what_is_due_is_sent_and_recorded_as_delivered(hilda: World) -> None:
+    """Each notice is sent once, as it was stored, and settled with the instant."""
+    stored, notifier = hilda.notices(), ScriptedNotifier()
+
+    assert DeliveryReport(delivered=4) == run(hilda, notifier)
+    assert [one.notice for one in stored] == notifier.sent
+    assert [(DELIVERED, NOW, 1, None)] * 4 == [
+        (one.status, one.settled_at, one.attempts, one.error) for one in hilda.notices(status=None)
+    ]
+
+
+def test_a_run_without_work_reports_nothing() -> None:
+    """With nothing due the report is empty, by the machine's own clock too."""
+    notifier = ScriptedNotifier()
+
+    assert DeliveryReport() == deliver(MemoryAgreementStore(), notifier)
+    assert (0, []) == (DeliveryReport().taken_up, notifier.sent)
+
+
+@pytest.mark.rule("O3")
+def test_the_longest_due_is_sent_first_of_all_groups(hilda: World) -> None:
+    """The order is that of the due instants, then of the ids, whatever the group."""
+    hilda.clock.forward(microseconds=1)
+    hilda.council().request([HILDA], level=MIS, terms=TERMS, command_id="la")
+    hilda.clock.forward(microseconds=1)
+    hilda.asked(OSCAR, command_id="later")
+    expected, notifier = due(hilda), ScriptedNotifier()
+
+    assert DeliveryReport(delivered=9) == run(hilda, notifier, batch=3)
+    assert expected == notifier.ids
+
+
+def test_what_is_not_yet_due_waits(oscar: World) -> None:
+    """A notice is sent from its instant on, not a microsecond earlier."""
+    oscar.clock.at = NOW - MICROSECOND
+
+    assert DeliveryReport() == run(oscar, ScriptedNotifier())
+    oscar.clock.at = NOW
+    assert DeliveryReport(delivered=1) == run(oscar, ScriptedNotifier())
+
+
+@pytest.mark.parametrize(("limit", "batch"), [(1, 20), (2, 1), (3, 2), (4, 4)])
+def test_a_limit_bounds_the_run(hilda: World, limit: int, batch: int) -> None:
+    """So many notices are taken up, and the others wait untouched."""
+    expected, notifier, store = due(hilda), ScriptedNotifier(), WatchedStore(hilda.store)
+
+    assert DeliveryReport(delivered=limit) == run(hilda, notifier, store, limit=limit, batch=batch)
+    assert expected[:limit] == notifier.ids
+    assert [0] * (4 - limit) == [one.attempts for one in hilda.notices()]
+    assert all(0 < asked <= batch for asked, _ in store.leases)
+
+
+def test_what_comes_in_during_a_run_is_left_to_the_next(oscar: World) -> None:
+    """A run ends though each notice that it sends calls forth another."""
+
+    def answer(_notice: Notice) -> Delivered:
+        oscar.clock.forward(seconds=1)
+        (request,) = (one.request.id for one in oscar.store.states(TRUST) if one.request)
+        oscar.trust().remind([request], command_id=f"remind-{len(oscar.events(OSCAR))}")
+        return Delivered()
+
+    assert DeliveryReport(delivered=1) == run(oscar, ScriptedNotifier(answer))
+    assert DeliveryReport(delivered=1) == run(oscar, ScriptedNotifier(answer))
+    assert {DELIVERED: 2, WAITING: 1} == fates(oscar)
+
+
+# Trying again
+
+
+@pytest.mark.rule("O3")
+def test_waits_double_up_to_the_longest_and_then_the_notice_is_given_up(oscar: World) -> None:
+    """With chance in the middle each wait is half of its longest one; the last attempt gives up, visibly."""
+    schedule = RetrySchedule(first=MINUTE, longest=5 * MINUTE, attempts=6)
+    notifier = ScriptedNotifier(lambda _notice: TryAgain("451 später"))
+    waits: list[timedelta] = []
+    for _ in range(5):
+        assert DeliveryReport(retried=1) == run(oscar, notifier, schedule=schedule)
+        waiting = only(oscar, WAITING)
+        waits.append(waiting.due_at - oscar.clock.at)
+        assert ("451 später", None) == (waiting.error, waiting.settled_at)
+        oscar.clock.at = waiting.due_at - MICROSECOND
+        assert DeliveryReport() == run(oscar, notifier, schedule=schedule)
+        oscar.clock.at = waiting.due_at
+
+    assert [30 * SECOND, 60 * SECOND, 120 * SECOND, 150 * SECOND, 150 * SECOND] == waits
+    assert DeliveryReport(given_up=1) == run(oscar, notifier, schedule=schedule)
+    stored = only(oscar)
+    assert (GIVEN_UP, 6, "451 später", oscar.clock.at) == (
+        stored.status,
+        stored.attempts,
+        stored.error,
+        stored.settled_at,
+    )
+    assert [stored.id] * 6 == notifier.ids
+
+
+@pytest.mark.rule("O3")
+@pytest.mark.parametrize(
+    ("attempt", "chance", "expected"),
+    [
+        (1, 0, timedelta(0)),
+        (1, 1, MINUTE),
+        (1, 0.25, 15 * SECOND),
+        (2, 1, 2 * MINUTE),
+        (10, 1, 512 * MINUTE),
+        (10, 0.5, 256 * MINUTE),
+        (11, 1, 12 * HOUR),
+        (24, 0.5, 6 * HOUR),
+        (1_000_000, 1, 12 * HOUR),
+    ],
+)
+def test_the_waits_of_the_usual_schedule(attempt: int, chance: float, expected: timedelta) -> None:
+    """A minute at most after the first attempt, doubled after each, half a day at most."""
+    assert expected == RetrySchedule().wait(attempt, chance)
+
+
+def test_the_usual_schedule_outlasts_a_long_weekend() -> None:
+    """On average a mail server may be down for three and a half days before anything is given up."""
+    schedule = RetrySchedule()
+    average = sum((schedule.wait(attempt, 0.5) for attempt in range(1, schedule.attempts)), timedelta(0))
+
+    assert timedelta(days=3, hours=12) < average < timedelta(days=4)
+
+
+SPANS = st.timedeltas(min_value=MICROSECOND, max_value=366 * DAY)
+
+
+def test_the_smallest_wait_grows_to_the_largest() -> None:
+    """Doubling reaches the longest wait from wherever it starts, and stays there."""
+    schedule = RetrySchedule(first=MICROSECOND, longest=366 * DAY)
+
+    assert [2**44 * MICROSECOND, 366 * DAY, 366 * DAY] == [schedule.longest_wait(number) for number in (45, 46, 100)]
+
+
+@pytest.mark.rule("O3")
+@given(
+    spans=st.tuples(SPANS, SPANS).map(sorted), attempt=st.integers(1, 10_000), chances=st.tuples(*[st.floats(0, 1)] * 2)
+)
+def test_jitter_stays_in_its_bounds(spans: list[timedelta], attempt: int, chances: tuple[float, float]) -> None:
+    """Every wait lies between nothing and the longest one, which doubles up to its bound; more chance, more wait."""
+    schedule = RetrySchedule(first=spans[0], longest=spans[1])
+    less, more = sorted(chances)
+    longest = schedule.longest_wait(attempt)
+
+    assert timedelta(0) == schedule.wait(attempt, 0)
+    assert schedule.wait(attempt, less) <= schedule.wait(attempt, more) <= schedule.wait(attempt, 1) == longest
+    assert min(2 * longest, schedule.longest) == schedule.longest_wait(attempt + 1)
+
+
+def test_jitter_is_drawn_for_each_notice(hilda: World) -> None:
+    """By default chance is the machine's own, and notices that failed together do not come back together."""
+    schedule = RetrySchedule(first=365 * DAY, longest=366 * DAY)
+    report = deliver(hilda.store, ScriptedNotifier(lambda _: TryAgain("")), clock=hilda.clock, schedule=schedule)
+    waits = {one.due_at - NOW for one in hilda.notices()}
+
+    assert DeliveryReport(retried=4) == report
+    assert len(waits) == 4
+    assert all(timedelta(0) < wait <= 365 * DAY for wait in waits)
+
+
+@pytest.mark.rule("O3")
+@pytest.mark.parametrize("back", [timedelta(0), HOUR], ids=["clock-stands", "clock-goes-back"])
+def test_what_was_retried_is_not_sent_again_in_the_same_run(hilda: World, back: timedelta) -> None:
+    """Though the wait is nothing, each notice is sent once in a run; the next run may send it again."""
+
+    def answer(_notice: Notice) -> TryAgain:
+        hilda.clock.at -= back
+        return TryAgain("421 busy")
+
+    notifier, expected = ScriptedNotifier(answer), due(hilda)
+
+    assert DeliveryReport(retried=4) == run(hilda, notifier, random=lambda: 0)
+    assert expected == notifier.ids
+    assert [NOW + MICROSECOND] * 4 == [one.due_at for one in hilda.notices()]
+    hilda.clock.at = NOW + MICROSECOND
+    assert DeliveryReport(retried=4) == run(hilda, notifier, random=lambda: 0)
+
+
+@pytest.mark.parametrize("chance", [-0.1, 1.1, float("nan"), "0.5", None])
+def test_a_chance_that_is_none_is_refused(oscar: World, chance: Any) -> None:  # noqa: ANN401 - anything but right
+    """A random that answers anything but a number from 0 to 1 is an error, and the notice goes again later."""
+    with pytest.raises(InvalidValue, match="chance must be a number from 0 to 1"):
+        run(oscar, ScriptedNotifier(lambda _: TryAgain("x")), random=lambda: chance)
+    oscar.clock.forward(minutes=5)
+    assert DeliveryReport(delivered=1) == run(oscar, ScriptedNotifier())
+
+
+# Giving up, and one that never holds up the others
+
+
+@pytest.mark.rule("O3")
+def test_what_can_never_be_delivered_is_given_up_at_once(hilda: World) -> None:
+    """One bad address is given up with its error; the others are delivered."""
+    notifier = ScriptedNotifier(lambda one: NeverDeliverable("550 no such user") if to_head(one) else Delivered())
+
+    assert DeliveryReport(delivered=3, given_up=1) == run(hilda, notifier)
+    (stored,) = hilda.notices(status=GIVEN_UP)
+    assert (1, "550 no such user", NOW) == (stored.attempts, stored.error, stored.settled_at)
+    assert len(notifier.sent) == 4
+
+
+@pytest.mark.rule("O3")
+def test_what_was_given_up_is_listed_and_can_be_requeued(hilda: World) -> None:
+    """Who looks after it sees what was given up, queues it again, and it is delivered under the same id."""
+    run(hilda, ScriptedNotifier(lambda one: NeverDeliverable("550") if to_head(one) else Delivered()))
+    listed = hilda.store.notices(TRUST, status=GIVEN_UP)
+    hilda.clock.forward(hours=1)
+    notifier = ScriptedNotifier()
+
+    assert DeliveryReport() == run(hilda, notifier)
+    assert 1 == hilda.store.requeue([one.id for one in listed], due_at=hilda.clock.at)
+    assert DeliveryReport(delivered=1) == run(hilda, notifier)
+    assert [one.id for one in listed] == notifier.ids
+    assert {DELIVERED: 4} == fates(hilda)
+
+
+class Hostile(Exception):
+    """An error that cannot even be shown."""
+
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+@pytest.mark.rule("O3")
+@pytest.mark.parametrize(
+    ("raised", "said"),
+    [
+        (OSError(111, "connection refused"), "ConnectionRefusedError: [Errno 111] connection refused"),
+        (ValueError(), "ValueError:"),
+        (StoreUnavailable("It is the notifier's own."), "StoreUnavailable: The agreement store cannot be reached"),
+        (Hostile(), "Hostile:"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+def test_a_notifier_that_raises_is_tried_again(hilda: World, raised: Exception, said: str) -> None:
+    """An error of the notifier loses nothing, is kept with the notice, and does not stop the rest."""
+
+    def answer(notice: Notice) -> Delivered:
+        if to_head(notice):
+            raise raised
+        return Delivered()
+
+    assert DeliveryReport(delivered=3, retried=1) == run(hilda, ScriptedNotifier(answer))
+    (stored,) = hilda.notices()
+    assert stored.error is not None
+    assert stored.error.startswith(said)
+    assert (NOW + 30 * SECOND, 1) == (stored.due_at, stored.attempts)
+
+
+@pytest.mark.rule("O3")
+def test_a_notifier_that_always_raises_is_given_up(oscar: World) -> None:
+    """The limit of attempts holds for errors too."""
+    report = run(oscar, ScriptedNotifier(lambda _: 1 / 0), schedule=RetrySchedule(attempts=1))
+
+    assert DeliveryReport(given_up=1) == report
+    assert "ZeroDivisionError: division by zero" == only(oscar, GIVEN_UP).error
+
+
+@pytest.mark.parametrize("answer", [None, True, "ok", Delivered, TryAgain], ids=repr)
+def test_an_answer_that_is_none_is_an_error(hilda: World, answer: object) -> None:
+    """A notifier that answers something else is a programming error; nothing is recorded, and nothing lost."""
+    with pytest.raises(DatashareError, match="Delivered, TryAgain or NeverDeliverable"):
+        run(hilda, ScriptedNotifier(lambda _notice: answer))
+
+    assert {LEASED: 1, WAITING: 3} == fates(hilda)
+    hilda.clock.forward(minutes=5)
+    assert DeliveryReport(delivered=4) == run(hilda, ScriptedNotifier())
+
+
+@pytest.mark.parametrize("kind", [TryAgain, NeverDeliverable])
+@pytest.mark.parametrize(
+    ("why", "kept"),
+    [
+        ("", "No reason was given."),
+        (" \r\n\0", "No reason was given."),
+        ("550-one\r\n550 two\t\0three", "550-one 550 two three"),
+        ("half of a pair: \ud800", "half of a pair: ?"),
+        ("ß𝄞" * 250, "ß𝄞" * 250),
+        ("x" * 501, "x" * 499 + "…"),
+    ],
+    ids=ascii,
+)
+def test_errors_are_kept_short_and_storable(oscar: World, kind: Callable[[Any], object], why: str, kept: str) -> None:
+    """What the other side said is kept as one line of characters that every store can keep."""
+    run(oscar, ScriptedNotifier(lambda _notice: kind(why)))
+
+    assert kept == only(oscar).error
+    assert len(kept) <= LONGEST_ERROR
+
+
+# Crashes, and the end of leases
+
+
+@pytest.mark.rule("O3")
+@pytest.mark.parametrize("signal", [Killed, KeyboardInterrupt, SystemExit])
+def test_a_killed_worker_leaves_what_it_leased_to_the_lease(hilda: World, signal: type[BaseException]) -> None:
+    """What ends the worker passes; others send the rest at once, and what it held when the lease has ended."""
+
+    def answer(notice: Notice) -> Delivered:
+        if notice.id == expected[1]:
+            raise signal
+        return Delivered()
+
+    expected = due(hilda)
+    with pytest.raises(signal):
+        run(hilda, ScriptedNotifier(answer), batch=2)
+
+    notifier = ScriptedNotifier()
+    assert {DELIVERED: 1, LEASED: 2, WAITING: 1} == fates(hilda)
+    hilda.clock.forward(microseconds=5 * 60 * 10**6 - 1)
+    assert DeliveryReport(delivered=1) == run(hilda, notifier)
+    hilda.clock.forward(microseconds=1)
+    assert DeliveryReport(delivered=2) == run(hilda, notifier)
+    assert [expected[3], expected[1], expected[2]] == notifier.ids
+
+
+@pytest.mark.rule("O3")
+def test_a_crash_between_sending_and_recording_sends_again_under_the_same_id(oscar: World) -> None:
+    """Delivery is at least once: the message goes again when the lease has ended, recognisable by its id."""
+    notifier = ScriptedNotifier()
+    with pytest.raises(StoreUnavailable):
+        run(oscar, notifier, FailingStore(oscar.store, "complete"))
+
+    assert LEASED is only(oscar).status
+    assert DeliveryReport() == run(oscar, notifier)
+    oscar.clock.forward(minutes=5)
+    assert DeliveryReport(delivered=1) == run(oscar, notifier)
+    first, second = notifier.sent
+    assert first == second
+    assert (DELIVERED, 2) == (only(oscar).status, only(oscar).attempts)
+
+
+@pytest.mark.rule("O3")
+@pytest.mark.parametrize("call", ["lease", "complete", "retry", "give_up"])
+def test_a_store_that_fails_loses_nothing(hilda: World, call: str) -> None:
+    """Its error passes through at each call; once it works again, every notice comes to its end."""
+    answers = {"complete": Delivered(), "retry": TryAgain("x"), "give_up": NeverDeliverable("x")}
+    notifier = ScriptedNotifier(lambda _notice: answers.get(call))
+    before = due(hilda)
+    with pytest.raises(StoreUnavailable):
+        run(hilda, notifier, FailingStore(hilda.store, call))
+
+    assert before[: len(notifier.sent)] == notifier.ids
+    assert (call != "lease") == len(notifier.sent)
+    hilda.clock.forward(minutes=5)
+    again = ScriptedNotifier()
+    assert DeliveryReport(delivered=4) == run(hilda, again)
+    assert before == again.ids
+
+
+@pytest.mark.rule("O3")
+def test_one_that_kills_its_workers_holds_up_nobody_and_is_given_up(hilda: World) -> None:
+    """The others are delivered by the next runs; it is given up, visibly, without being sent for ever."""
+
+    def answer(notice: Notice) -> Delivered:
+        if notice.id == expected[1]:
+            raise Killed
+        return Delivered()
+
+    expected, notifier = due(hilda), ScriptedNotifier(answer)
+    schedule = RetrySchedule(attempts=3)
+    for _ in range(3):
+        with pytest.raises(Killed):
+            run(hilda, notifier, schedule=schedule)
+        run(hilda, notifier, schedule=schedule)
+        hilda.clock.forward(minutes=5)
+
+    assert {DELIVERED: 3, LEASED: 1} == fates(hilda)
+    assert Counter({expected[1]: 3, **dict.fromkeys([expected[0], *expected[2:]], 1)}) == Counter(notifier.ids)
+    assert DeliveryReport(given_up=1) == run(hilda, notifier, schedule=schedule)
+    (stored,) = hilda.notices(status=GIVEN_UP)
+    assert "Attempts ran out: it was taken up 3 times, the last time without an answer." == stored.error
+    assert Counter(notifier.ids)[expected[1]] == 3
+
+
+def takes(world: World, seconds: int, answer: object = None) -> Callable[[Notice], object]:
+    """Script a notifier that takes so many seconds for each notice."""
+
+    def send(_notice: Notice) -> object:
+        world.clock.forward(seconds=seconds)
+        return answer or Delivered()
+
+    return send
+
+
+@pytest.mark.rule("O3")
+def test_no_more_is_leased_than_can_be_sent_in_half_of_a_lease() -> None:
+    """The first notice goes alone; then the pace decides, and the batch is the most."""
+    world, urns = large_world(15)
+    world.asked(*urns)
+    store = WatchedStore(world.store)
+
+    assert DeliveryReport(delivered=30) == run(world, ScriptedNotifier(takes(world, 10)), store, lease_for=MINUTE * 2)
+    assert [(1, 1), (6, 6), (6, 6), (6, 6), (6, 6), (6, 5), (6, 0)] == store.leases
+
+
+@pytest.mark.parametrize(("seconds", "together"), [(0, 20), (1, 20), (7, 20), (8, 18), (75, 2), (76, 1), (299, 1)])
+def test_a_slow_notifier_leases_fewer_together(seconds: int, together: int) -> None:
+    """The usual lease of five minutes holds twenty notices of seven seconds, or one of more than 75."""
+    world, urns = large_world(12)
+    world.asked(*urns)
+    store = WatchedStore(world.store)
+
+    assert DeliveryReport(delivered=24) == run(world, ScriptedNotifier(takes(world, seconds)), store)
+    assert [(1, 1), (together, together)] == store.leases[:2]
+
+
+def test_the_slowest_sending_decides_until_the_run_ends() -> None:
+    """After one slow sending the run stays careful, however quick the others are."""
+    world, urns = large_world(4)
+    world.asked(*urns)
+    seconds, store = iter([30, *[1] * 7]), WatchedStore(world.store)
+
+    def answer(_notice: Notice) -> Delivered:
+        world.clock.forward(seconds=next(seconds))
+        return Delivered()
+
+    assert DeliveryReport(delivered=8) == run(world, ScriptedNotifier(answer), store, lease_for=MINUTE * 2)
+    assert [(1, 1), (2, 2), (2, 2), (2, 2), (2, 1), (2, 0)] == store.leases
+
+
+@pytest.mark.rule("O3")
+def test_nothing_is_begun_that_another_worker_may_be_sending(hilda: World) -> None:
+    """When a lease runs out in the middle of a batch, the rest is left; a second worker sends it, once."""
+    expected, second = due(hilda), ScriptedNotifier()
+
+    def answer(notice: Notice) -> Delivered:
+        hilda.clock.forward(seconds=10 if notice.id == expected[0] else 55)
+        if notice.id == expected[1]:
+            assert DeliveryReport() == run(hilda, second)
+        return Delivered()
+
+    first = ScriptedNotifier(answer)
+    assert DeliveryReport(delivered=2, unsent=2) == run(hilda, first, lease_for=MINUTE)
+    assert 4 == DeliveryReport(delivered=2, unsent=2).taken_up
+    assert expected[:2] == first.ids
+    hilda.clock.forward(seconds=5)
+    assert DeliveryReport(delivered=2) == run(hilda, second)
+    assert expected[2:] == second.ids
+    assert {1, 2} == {one.attempts for one in hilda.notices(status=DELIVERED)}
+
+
+def test_what_was_leased_too_late_is_not_begun(hilda: World) -> None:
+    """Leases that have ended before the store answers are of no use; the next run has better luck."""
+    notifier = ScriptedNotifier()
+
+    assert DeliveryReport(unsent=4) == run(hilda, notifier, SlowLeasing(hilda, 60), lease_for=MINUTE)
+    assert [] == notifier.sent
+    hilda.clock.forward(minutes=1)
+    assert DeliveryReport(delivered=4) == run(hilda, notifier, SlowLeasing(hilda, 59), lease_for=MINUTE)
+
+
+@pytest.mark.rule("O3")
+@pytest.mark.parametrize("answer", [Delivered(), TryAgain("x"), NeverDeliverable("x")], ids=repr)
+def test_a_lease_that_another_took_over_is_lost(oscar: World, answer: object) -> None:
+    """Who sends for longer than the lease finds it taken over; that is counted, and changes nothing."""
+    other = ScriptedNotifier()
+
+    def send(_notice: Notice) -> object:
+        oscar.clock.forward(minutes=5)
+        assert DeliveryReport(delivered=1) == run(oscar, other)
+        return answer
+
+    first = ScriptedNotifier(send)
+    assert DeliveryReport(lost=1) == run(oscar, first)
+    assert first.ids == other.ids
+    assert (DELIVERED, None) == (only(oscar).status, only(oscar).error)
+
+
+def test_a_lease_that_nobody_took_over_still_counts(hilda: World) -> None:
+    """A late answer is recorded if nobody else has begun; slower than its lease, each notice still goes once."""
+    notifier, expected = ScriptedNotifier(takes(hilda, 3_600)), due(hilda)
+
+    assert DeliveryReport(delivered=4) == run(hilda, notifier)
+    assert DeliveryReport() == run(hilda, notifier)
+    assert expected == notifier.ids
+
+
+@pytest.mark.parametrize(("answer", "status"), [(Delivered(), DELIVERED), (NeverDeliverable("x"), GIVEN_UP)], ids=repr)
+def test_a_notice_is_settled_when_the_answer_came(oscar: World, answer: object, status: NoticeStatus) -> None:
+    """The instant is that after the sending, not before it."""
+    run(oscar, ScriptedNotifier(takes(oscar, 7, answer)))
+
+    assert NOW + 7 * SECOND == only(oscar, status).settled_at
+
+
+def test_a_wait_begins_when_the_answer_came(oscar: World) -> None:
+    """A slow failure does not shorten the wait."""
+    run(oscar, ScriptedNotifier(takes(oscar, 45, TryAgain("x"))))
+
+    assert NOW + 75 * SECOND == only(oscar, WAITING).due_at
+
+
+@pytest.mark.rule("O7")
+@pytest.mark.parametrize("answer", [Delivered(), TryAgain("x"), NeverDeliverable("x")], ids=repr)
+def test_what_was_cancelled_while_being_sent_stays_cancelled(hilda: World, answer: object) -> None:
+    """A request withdrawn between lease and settling cancels its notices; who was sending counts them as lost."""
+    (request,) = (one.request.id for one in hilda.store.states(TRUST) if one.request)
+
+    def send(_notice: Notice) -> object:
+        if hilda.state().request:
+            hilda.clock.forward(seconds=1)
+            hilda.trust().withdraw([request], command_id="withdraw")
+        return answer
+
+    notifier = ScriptedNotifier(send)
+    assert DeliveryReport(lost=1) == run(hilda, notifier)
+    assert len(notifier.sent) == 1
+    asking = [one for one in hilda.notices(status=None) if one.notice and one.notice.kind is NoticeKind.REQUEST]
+    assert [(CANCELLED, None)] * 4 == [(one.status, one.error) for one in asking]
+
+
+@pytest.mark.rule("O3")
+@pytest.mark.parametrize("workers", [2, 8])
+def test_workers_side_by_side_share_the_work(workers: int) -> None:
+    """Threads that deliver at the same time send every notice exactly once, all together."""
+    world, urns = large_world(60)
+    world.asked(*urns)
+    expected, barrier = due(world), threading.Barrier(workers)
+    begun = threading.Barrier(workers)
+    first = threading.local()
+
+    def answer(_notice: Notice) -> Delivered:
+        if not getattr(first, "done", False):
+            first.done = True
+            begun.wait(timeout=30)  # so that none of them has done everything before another begins
+        return Delivered()
+
+    notifier = ScriptedNotifier(answer)
+
+    def work(_number: int) -> DeliveryReport:
+        barrier.wait(timeout=30)
+        return run(world, notifier, batch=3)
+
+    with ThreadPoolExecutor(workers) as threads:
+        reports = list(threads.map(work, range(workers)))
+
+    assert 120 == len(expected) == sum(report.delivered for report in reports)
+    assert {0} == {report.taken_up - report.delivered for report in reports}
+    assert all(report.delivered for report in reports)
+    assert sorted(expected) == sorted(notifier.ids)
+
+
+ANSWERS: dict[str, Callable[[], object]] = {
+    "delivered": Delivered,
+    "try again": lambda: TryAgain("later"),
+    "never": lambda: NeverDeliverable("no"),
+}
+SCRIPTS = st.lists(st.sampled_from([*ANSWERS, "raises", "killed", "not recorded"]), max_size=40)
+
+
+@pytest.mark.rule("O3")
+@given(script=SCRIPTS, batch=st.integers(1, 5), attempts=st.integers(1, 4))
+def test_whatever_happens_nothing_is_lost_or_sent_too_often(script: list[str], batch: int, attempts: int) -> None:
+    """Under any mixture of answers, errors and crashes each notice ends delivered or given up, and in bounds."""
+    world, steps = World(), iter(script)
+    world.asked(HILDA)
+    world.asked(OSCAR, command_id="oscar")
+    ids, handed_over = due(world), set[str]()
+    failing = FailingStore(world.store)
+
+    def answer(notice: Notice) -> object:
+        step = next(steps, "delivered")
+        if step == "killed":
+            raise Killed
+        if step == "raises":
+            raise OSError
+        failing.failing = frozenset({"complete"} if step == "not recorded" else ())
+        if step in {"delivered", "not recorded"}:
+            handed_over.add(notice.id)
+        return ANSWERS.get(step, Delivered)()
+
+    notifier = ScriptedNotifier(answer)
+    schedule = RetrySchedule(first=MINUTE, longest=MINUTE, attempts=attempts)
+    for _ in range(len(script) + 10 * attempts):
+        try:
+            run(world, notifier, failing, batch=batch, schedule=schedule)
+        except (Killed, StoreUnavailable):
+            world.clock.forward(seconds=1)
+        world.clock.forward(minutes=5)
+
+    stored = {one.id: one for one in world.notices(status=None)}
+    assert set(ids) == set(stored)
+    assert {one.status for one in stored.values()} <= {DELIVERED, GIVEN_UP}
+    assert {one.id for one in stored.values() if one.status is DELIVERED} <= handed_over
+    assert all(count <= attempts for count in Counter(notifier.ids).values())
+    assert all(one.error for one in stored.values() if one.status is GIVEN_UP)
+
+
+# What is saved is delivered, and the state never depends on it
+
+
+@pytest.mark.rule("O2")
+def test_what_is_saved_is_delivered_and_what_is_not_is_not(hilda: World) -> None:
+    """A change whose saving fails leaves nothing to send; one that was saved has its notices sent."""
+    broken = hilda.over(FailingStore(hilda.store, "append"))
+    with pytest.raises(StoreUnavailable):
+        broken.for_group(TRUST, actor=hilda.trust().actor).request([OSCAR], level=MIS, command_id="broken")
+    notifier = ScriptedNotifier()
+
+    assert DeliveryReport(delivered=4) == run(hilda, notifier)
+    assert {HILDA} == {one.agreement.urn for one in notifier.sent}
+    hilda.asked(OSCAR, command_id="again")
+    assert DeliveryReport(delivered=1) == run(hilda, notifier)
+    assert OSCAR == notifier.sent[-1].agreement.urn
+
+
+class BreakingStore(StoreOver):
+    """A store to which changes are handed that cannot be saved together, after others that can."""
+
+    def append(self, changes: Sequence[Change], /) -> frozenset[AgreementId]:
+        """Hand the last change over twice."""
+        return super().append([*changes, changes[-1]])
+
+
+@pytest.mark.rule("O2")
+def test_what_was_rolled_back_sends_nothing() -> None:
+    """Where saving breaks off in the middle, no notice of the whole call is delivered, and none of a loser."""
+    world = World()
+    breaking = world.over(BreakingStore(world.store)).for_group(TRUST, actor=world.trust().actor)
+    with pytest.raises(InvalidValue):
+        breaking.request([HILDA, OSCAR], level=MIS, command_id="broken")
+
+    assert DeliveryReport() == run(world, ScriptedNotifier())
+    assert () == world.events(HILDA) == world.events(OSCAR)
+
+
+@pytest.mark.rule("O4")
+def test_a_request_is_pending_and_answered_while_the_mail_server_is_down(hilda: World) -> None:
+    """Nothing that becomes of a notice changes an agreement; the answer is given, and told when the mail works."""
+    (request,) = (one.request.id for one in hilda.store.states(TRUST) if one.request)
+    asked = hilda.state()
+    down = ScriptedNotifier(lambda _notice: TryAgain("421 down"))
+    for _ in range(3):
+        assert DeliveryReport(retried=4) == run(hilda, down)
+        hilda.clock.forward(hours=1)
+        assert (asked, State.PENDING) == (hilda.state(), hilda.state().state)
+
+    hilda.school().approve(request)
+    run(hilda, down)
+    assert State.APPROVED is hilda.state().state
+    told = hilda.notices()
+    assert {NoticeKind.APPROVED} == {one.notice.kind for one in told if one.notice}
+
+    hilda.clock.forward(hours=1)
+    up = ScriptedNotifier()
+    assert DeliveryReport(delivered=len(told)) == run(hilda, up)
+    assert {one.id for one in told} == set(up.ids)
+
+
+@pytest.mark.rule("O4")
+@pytest.mark.parametrize("answer", [Delivered(), TryAgain("x"), NeverDeliverable("x")], ids=repr)
+def test_delivery_changes_no_agreement_and_no_history(hilda: World, answer: object) -> None:
+    """Delivered, retried or given up: states, events and refusals are as they were."""
+    before = hilda.snapshot("ask")
+    run(hilda, ScriptedNotifier(lambda _notice: answer))
+    after = hilda.snapshot("ask")
+    again = hilda.trust().request([HILDA], level=MIS, command_id="twice")
+
+    assert before == attrs.evolve(after, notices=before.notices)
+    assert [RefusalCode.REQUEST_ALREADY_OPEN] == [one.code for one in again.not_done]
+
+
+# Progress
+
+
+@pytest.mark.rule("K6")
+def test_progress_tells_what_was_delivered_after_it_was_recorded(hilda: World) -> None:
+    """After each notice: how many were delivered, of how many taken up; one that was not is not shown as done."""
+    seen: list[tuple[Stage, int, int]] = []
+
+    def report(progress: Progress) -> None:
+        seen.append((progress.stage, progress.done, progress.total))
+        assert progress.done == fates(hilda)[DELIVERED]
+
+    answers = iter([Delivered(), TryAgain("x"), NeverDeliverable("x"), Delivered()])
+    run(hilda, ScriptedNotifier(lambda _notice: next(answers)), batch=2, progress=report)
+
+    assert [(Stage.DELIVERED, *counts) for counts in [(1, 1), (1, 3), (1, 3), (2, 4)]] == seen
+
+
+@pytest.mark.rule("K6")
+def test_an_exception_from_the_callback_ends_the_run_and_loses_nothing(hilda: World) -> None:
+    """What was sent is recorded, nothing more is sent, and the rest goes later."""
+
+    def stop(progress: Progress) -> None:
+        if progress.done == 2:
+            raise Killed
+
+    notifier, expected = ScriptedNotifier(), due(hilda)
+    with pytest.raises(Killed):
+        run(hilda, notifier, progress=stop)
+
+    assert {DELIVERED: 2, LEASED: 2} == fates(hilda)
+    hilda.clock.forward(minutes=5)
+    assert DeliveryReport(delivered=2) == run(hilda, notifier)
+    assert expected == notifier.ids
+
+
+# What is handed in
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"limit": 0}, "limit must be a whole number from 1"),
+        ({"limit": True}, "limit must be a whole number from 1"),
+        ({"batch": 0}, "batch must be a whole number from 1"),
+        ({"batch": 2.0}, "batch must be a whole number from 1"),
+        ({"batch": None}, "batch must be a whole number from 1"),
+        ({"lease_for": 300}, "lease_for must be a timedelta"),
+        ({"lease_for": SECOND - MICROSECOND}, "lease_for must be a timedelta"),
+        ({"lease_for": DAY + MICROSECOND}, "lease_for must be a timedelta"),
+        ({"progress": 3}, "progress must be something to call"),
+    ],
+    ids=repr,
+)
+def test_what_makes_no_sense_is_refused_before_anything_happens(
+    oscar: World, options: dict[str, Any], said: str
+) -> None:
+    """A bad argument is an error, and nothing is leased."""
+    with pytest.raises(InvalidValue, match=said):
+        run(oscar, ScriptedNotifier(), **options)
+    assert (WAITING, 0) == (only(oscar).status, only(oscar).attempts)
+
+
+@attrs.frozen
+class BrokenClock:
+    """A clock that answers what it was given."""
+
+    answer: Any
+
+    def now(self) -> Any:  # noqa: ANN401 - the test's business
+        """Answer it."""
+        return self.answer
+
+
+@pytest.mark.parametrize("at", [None, pendulum.naive(2026, 5, 3)], ids=repr)
+def test_a_clock_without_a_zone_is_refused(oscar: World, at: object) -> None:
+    """A clock must tell an aware instant."""
+    clock: Clock = BrokenClock(at)
+    for call in (
+        lambda: deliver(oscar.store, ScriptedNotifier(), clock=clock),
+        lambda: purge(oscar.store, keep_for=DAY, clock=clock),
+    ):
+        with pytest.raises(InvalidValue, match=r"Clock.now\(\) must be a datetime with a time zone"):
+            call()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"first": timedelta(0)},
+        {"first": 60},
+        {"first": DAY, "longest": DAY - MICROSECOND},
+        {"longest": 366 * DAY + MICROSECOND},
+        {"attempts": 0},
+        {"attempts": True},
+        {"attempts": 1.5},
+    ],
+    ids=repr,
+)
+def test_a_schedule_that_is_none_is_refused(options: dict[str, Any]) -> None:
+    """Spans are positive and in order, and there is at least one attempt."""
+    with pytest.raises(InvalidValue, match=r"RetrySchedule\."):
+        RetrySchedule(**options)
+
+
+@pytest.mark.parametrize("attempt", [0, -1, 1.0])
+def test_attempts_are_counted_from_one(attempt: Any) -> None:  # noqa: ANN401 - anything but right
+    """There is no wait after an attempt that was not made."""
+    with pytest.raises(InvalidValue, match="attempt must be a whole number from 1"):
+        RetrySchedule().wait(attempt, 0.5)
+
+
+# Purging
+
+
+def personal(stored: Iterable[StoredNotice]) -> list[bool]:
+    """Tell of each notice whether it still holds a name, an address, or an error that may quote one."""
+    return [one.notice is not None or one.error is not None for one in stored]
+
+
+@pytest.mark.rule("O6")
+def test_names_and_addresses_are_purged_after_they_were_kept(hilda: World) -> None:
+    """Of delivered, given-up and cancelled notices, once they are older; what waits keeps its own."""
+    answers = iter([Delivered(), NeverDeliverable("550 head@hilda.example"), TryAgain("x"), TryAgain("x")])
+    run(hilda, ScriptedNotifier(lambda _notice: next(answers)))
+    (request,) = (one.request.id for one in hilda.store.states(TRUST) if one.request)
+    hilda.trust().withdraw([request], command_id="withdraw")
+    hilda.clock.forward(days=30)
+    before = hilda.notices(status=None)
+
+    assert 0 == purge(hilda.store, keep_for=30 * DAY, clock=hilda.clock)
+    assert before == hilda.notices(status=None)
+    hilda.clock.forward(microseconds=1)
+    assert 4 == purge(hilda.store, keep_for=30 * DAY, clock=hilda.clock)
+    assert 0 == purge(hilda.store, keep_for=30 * DAY, clock=hilda.clock)
+
+    after = {one.id: one for one in hilda.notices(status=None)}
+    settled = [after[one.id] for one in before if one.settled_at]
+    assert {DELIVERED: 1, CANCELLED: 3} == Counter(one.status for one in settled)
+    assert {False} == set(personal(settled))
+    assert [attrs.evolve(one, notice=None, error=None) for one in before if one.settled_at] == settled
+    assert [one for one in before if not one.settled_at] == list(hilda.notices(status=WAITING))
+
+
+@pytest.mark.rule("O6")
+def test_a_given_up_notice_is_purged_and_then_not_requeued(oscar: World) -> None:
+    """Without an address there is nothing to send; that it was given up stays to be seen."""
+    run(oscar, ScriptedNotifier(lambda _notice: NeverDeliverable("550 head@oscar.example")))
+    oscar.clock.forward(microseconds=1)
+
+    assert 1 == purge(oscar.store, keep_for=timedelta(0), clock=oscar.clock)
+    stored = only(oscar, GIVEN_UP)
+    assert [False] == personal([stored])
+    assert 0 == oscar.store.requeue([stored.id], due_at=oscar.clock.at)
+
+
+@pytest.mark.rule("O6")
+def test_the_history_keeps_ids_and_nothing_else(hilda: World) -> None:
+    """The audit record is the same before and after, and names people by their ids alone."""
+    before = hilda.events()
+    run(hilda, ScriptedNotifier())
+    hilda.clock.forward(days=400)
+    purge(hilda.store, keep_for=365 * DAY, clock=hilda.clock)
+    written = "".join(encode(event) for event in hilda.events())
+
+    assert before == hilda.events()
+    assert f"{HILDA}/head" in written
+    assert "@" not in written
+    assert "Siân" not in written
+
+
+def test_purging_goes_by_the_machines_clock_if_none_is_named() -> None:
+    """Without a clock the machine's own is read."""
+    assert 0 == purge(MemoryAgreementStore(), keep_for=DAY)
+
+
+@pytest.mark.parametrize("keep_for", [30, None, -MICROSECOND, 36_525 * DAY + MICROSECOND], ids=repr)
+def test_a_span_that_is_none_is_not_purged_by(oscar: World, keep_for: Any) -> None:  # noqa: ANN401 - not a timedelta
+    """How long notices are kept is a timedelta that lies in the past."""
+    with pytest.raises(InvalidValue, match="keep_for must be a timedelta"):
+        purge(oscar.store, keep_for=keep_for, clock=oscar.clock)
