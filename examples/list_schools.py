@@ -6,9 +6,9 @@ ESTABLISHMENTS.csv is "Establishment fields CSV" of https://get-information-scho
 as it is, zipped or gzipped. The group is a trust's UID, such as 5143, or a local authority's code after LA:,
 such as LA:870.
 
-The list goes to standard output, and its last line is the count alone: "92 schools". Rows that could not be
-read are told on standard error. The exit code is 0; 1 where the file names no such group, whose count is
-"0 schools"; 2 for bad arguments and for files that cannot be read, without a count.
+The list goes to standard output, and its last line is the count alone, always in the form "92 schools". Rows that
+could not be read are told on standard error. The exit code is 0; 1 where the file names no such group, whose count
+is "0 schools"; 2 for bad arguments and for files that cannot be read, without a count.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def _remarks(school: Institution, answer: Visibility) -> Iterator[str]:
 
 
 def _tell_count(number: int, out: Console) -> None:
-    out.print(_counted(number, "school"))
+    out.print(f"{number} schools")  # always in this form, for programs that read it
 
 
 def _counted(number: int, what: str) -> str:

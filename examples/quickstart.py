@@ -6,6 +6,8 @@ message leaves this machine: each is shown instead.
 
 from __future__ import annotations
 
+import io
+import sys
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
@@ -37,6 +39,7 @@ from datashare import (
 )
 from datashare.adapters.gias import read_register
 from datashare.adapters.memory import MemoryAgreementStore, MemoryInstitutionDirectory, MemoryPeopleDirectory
+from datashare.domain.notices import ASKING
 
 DATA = Path(__file__).parent / "data"
 TRUST = GroupId.mat("5622")  # Areté Learning Trust
@@ -63,6 +66,8 @@ class TableClock:
 
 def main() -> None:
     """Tell the whole story."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without É shows ?, and the story goes on
     clock = TableClock(pendulum.datetime(2025, 7, 21, 8, 30, tz="UTC"))
     people = MemoryPeopleDirectory([ana()])
     sharing = DataSharing(store=MemoryAgreementStore(), institutions=register(), people=people, clock=clock)
@@ -146,7 +151,8 @@ def browse(trust: GroupSide) -> None:
         table.add_row(str(school.urn), school.name, school.phase.label, school.town, ", ".join(row.clusters))
     console.print(table)
     found = trust.browse(search="kirk", phase={Phase.PRIMARY})
-    console.print(f"Search “kirk” among primaries: {[row.institution.name for row in found.items]}")
+    names = ", ".join(row.institution.name for row in found.items)
+    console.print(f"Search “kirk” among primaries: {names}")
 
 
 def explain_the_missing(trust: GroupSide) -> None:
@@ -259,7 +265,8 @@ def show(*notices: Notice) -> None:
             lines.append(f"Level: {notice.level_label}")
         if notice.level_before:
             lines.append(f"In force at present: {notice.level_before_label}")
-        lines += [f"Adds: {capability.label}" for capability in notice.adds]
+        if notice.kind in ASKING:
+            lines += [f"Adds: {capability.label}" for capability in notice.adds]
         if notice.reason:
             lines.append(f"Reason: {notice.reason}")
         if notice.link:

@@ -44,7 +44,7 @@ SAMPLES: tuple[DatashareError, ...] = (
     DatashareError("Something went wrong. Tell somebody."),
     InvalidValue("Person.name", "", "text of 1 to 10000 characters"),
     Refused(REASONS),
-    NotPermitted([Reason(code=RefusalCode.NOT_PERMITTED, detail=": mat:5143/ben acts for another site")]),
+    NotPermitted([Reason(code=RefusalCode.NOT_PERMITTED, detail="mat:5143/ben is of another site. Ask them.")]),
     UnknownGroup(GroupId.mat("5143")),
     StoreError("Disk quota exceeded."),
     StoreUnavailable("The database is locked."),

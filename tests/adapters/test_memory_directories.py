@@ -4,7 +4,7 @@ The sections carry the numbers of *Implementers must* in `datashare.ports.direct
 """
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from typing import Any
 
@@ -133,14 +133,74 @@ def test_a_registers_day_is_a_day(day: object) -> None:
     assert {URN: OPEN} == found.institutions([URN])
 
 
-def test_the_last_of_two_rows_with_one_urn_counts() -> None:
-    """A URN that is given twice is one institution, and is linked as its last row says."""
-    moved = institution(trusts=[TrustLink("870")])
-    found = MemoryInstitutionDirectory(iter([OPEN, moved]), groups=iter([]), successors=iter([]))
+def test_equal_rows_with_one_urn_are_one() -> None:
+    """A URN or a group that is given twice alike is one institution or one group."""
+    found = MemoryInstitutionDirectory(
+        iter([OPEN, institution()]), groups=iter([group(), group()]), successors=iter([])
+    )
 
-    assert {URN: moved} == found.institutions([URN])
-    assert list(found.linked(TRUST)) == []
-    assert [moved] == list(found.linked(OTHER_TRUST))
+    assert {URN: OPEN} == found.institutions([URN])
+    assert [OPEN] == list(found.linked(TRUST))
+    assert group() == found.group(TRUST)
+
+
+def test_two_institutions_or_groups_under_one_id_are_refused() -> None:
+    """Which of two that differ is meant cannot be told; the register that was there before stays."""
+    found = register()
+    moved = institution(trusts=[TrustLink("870")])
+
+    with pytest.raises(InvalidValue, match="institutions must be given once for each URN, or always alike; got 100000"):
+        found.replace([OPEN, moved], groups=[])
+    with pytest.raises(InvalidValue, match="groups must be given once for each id, or always alike; got 'mat:5143'"):
+        found.replace([], groups=[group(), group(is_open=False)])
+    assert {URN: OPEN} == found.institutions([URN])
+    assert group() == found.group(TRUST)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *[(name, value) for name in ("institutions", "groups", "successors") for value in ([1], ["x"], "x", 5, None)],
+        ("clusters", [1]),
+        ("clusters", "x"),
+        ("clusters", {"mat:5143": {}}),
+        ("clusters", {TRUST: None}),
+        ("clusters", {TRUST: ["North"]}),
+        ("clusters", {TRUST: {"North": "abc"}}),
+        ("clusters", {TRUST: {"North": ["100000"]}}),
+        ("clusters", {TRUST: {"North": 100000}}),
+        ("clusters", {TRUST: {"North": None}}),
+        ("clusters", {TRUST: {"": [URN]}}),
+        ("clusters", {TRUST: {7: [URN]}}),
+    ],
+    ids=repr,
+)
+def test_what_a_register_cannot_hold_is_refused(name: str, value: object) -> None:
+    """What is no institution, no group, no link and no cluster is told, and the register that was there stays."""
+    found = register()
+    facts: dict[str, Any] = {"institutions": [ALONE], "groups": [], name: value}
+
+    with pytest.raises(InvalidValue, match="must be"):
+        found.replace(**facts)
+    with pytest.raises(InvalidValue, match="must be"):
+        MemoryInstitutionDirectory(**facts)
+    assert {URN: OPEN, 100004: ALONE} == found.institutions([URN, 100004])
+
+
+@pytest.mark.parametrize("call", ["institutions", "successors"])
+@pytest.mark.parametrize("urns", ["100000", ["100000"], 100000, None, [True]], ids=repr)
+def test_a_register_is_asked_by_urns(call: str, urns: object) -> None:
+    """A question with what is no URN has no answer."""
+    with pytest.raises(InvalidValue, match="urns must be"):
+        getattr(register(), call)(urns)
+
+
+@pytest.mark.parametrize("call", ["group", "linked", "clusters"])
+@pytest.mark.parametrize("of", ["mat:5143", None, [], group()], ids=repr)
+def test_a_register_is_asked_by_group_ids(call: str, of: object) -> None:
+    """A question about what is no group has no answer."""
+    with pytest.raises(InvalidValue, match="group must be a GroupId"):
+        getattr(register(), call)(of)
 
 
 # Institutions: 3. one state of the register
@@ -389,3 +449,35 @@ def test_a_group_keeps_what_the_register_says_of_it() -> None:
 
     assert closed == register(groups=[closed]).group(TRUST)
     assert READING.code == AUTHORITY.code
+
+
+@pytest.mark.parametrize("made", [{"people": ["x"]}, {"people": "x"}, {"people": None}, {"sites": ["x"]}, {"sites": 5}])
+def test_a_directory_of_people_holds_people_and_sites_alone(made: dict[str, Any]) -> None:
+    """Whatever else it is made of is refused."""
+    with pytest.raises(InvalidValue, match="must be a collection of"):
+        MemoryPeopleDirectory(**made)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        pytest.param(lambda found: found.put(person("new"), "x"), id="put"),
+        pytest.param(lambda found: found.remove(HANA.id, "x"), id="remove"),
+        pytest.param(
+            lambda found: found.put_sites(SchoolSite(urn=7, data_sharing_url="https://x.example"), 5), id="site"
+        ),
+        pytest.param(lambda found: found.at_schools("100000"), id="at_schools"),
+        pytest.param(lambda found: found.at_schools([None]), id="at_schools-of-none"),
+        pytest.param(lambda found: found.sites(5), id="sites"),
+        pytest.param(lambda found: found.people(["x"]), id="people"),
+        pytest.param(lambda found: found.people(None), id="people-of-none"),
+    ],
+)
+def test_what_is_no_person_and_no_school_is_refused(call: Callable[[Any], object]) -> None:
+    """It is told, and nothing of the call is done."""
+    found = directory()
+
+    with pytest.raises(InvalidValue, match="must be"):
+        call(found)
+    assert {HANA, DAI, GONE} == set(found.at_schools([URN])[URN])
+    assert found.sites([7]) == {}

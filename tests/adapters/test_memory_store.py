@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 import attrs
 import pendulum
@@ -44,7 +44,17 @@ from datashare.domain.institutions import GroupId
 from datashare.domain.notices import ASKING, NoticeKind, notices_for
 from datashare.domain.people import BusinessRole, PersonId
 from datashare.errors import InvalidValue
-from datashare.ports import AgreementStore, Change, KeptOutcome, LeasedNotice, NoticeStatus
+from datashare.ports import (
+    AgreementStore,
+    Change,
+    KeptOutcome,
+    LeasedNotice,
+    Loaded,
+    NeverDeliverable,
+    NoticeStatus,
+    StoredNotice,
+    TryAgain,
+)
 from tests.domain.agreements.builders import (
     ACTIONS,
     AGREEMENT,
@@ -221,12 +231,12 @@ def test_nothing_of_a_loser_is_saved(store: MemoryAgreementStore) -> None:
 
 
 def test_nothing_is_saved_where_one_change_cannot_be(store: MemoryAgreementStore) -> None:
-    """A notice that is none, in the last of several changes, leaves nothing of the whole call behind."""
-    broken: Any = (*asked(OTHER_URN).notices, object())
+    """What is no change, after one that is, leaves nothing of the whole call behind."""
+    broken: Any = object()
     before = everything(store)
 
-    with pytest.raises(AttributeError):
-        store.append([asked(), attrs.evolve(asked(OTHER_URN), notices=broken)])
+    with pytest.raises(InvalidValue, match="The changes to save must be a collection of Changes"):
+        store.append([asked(), broken])
     assert before == everything(store)
 
 
@@ -949,3 +959,135 @@ def test_only_a_day_can_be_noted(store: MemoryAgreementStore, day: object) -> No
     with pytest.raises(InvalidValue):
         store.note_register(MAT, day)  # type: ignore[arg-type]
     assert date(2026, 5, 3) == store.last_register(MAT)
+
+
+# What makes no sense
+
+NONSENSE: dict[str, Callable[[Any], object]] = {
+    "load": lambda store: store.load([5]),
+    "load-text": lambda store: store.load("mat:5143/100000"),
+    "load-none": lambda store: store.load(None),
+    "load-command": lambda store: store.load([AGREEMENT], command_id=5),
+    "append": lambda store: store.append([5]),
+    "append-none": lambda store: store.append(None),
+    "states": lambda store: store.states("x"),
+    "states_at": lambda store: store.states_at("x"),
+    "history": lambda store: store.history("x"),
+    "group_history": lambda store: store.group_history("x"),
+    "last_register": lambda store: store.last_register("x"),
+    "note_register": lambda store: store.note_register("x", date(2026, 5, 3)),
+    "notices": lambda store: store.notices("x"),
+    "notices-status": lambda store: store.notices(MAT, status="x"),
+    "lease-limit": lambda store: store.lease(now=NOW, until=NOW + MINUTE, limit="x"),
+    "lease-half": lambda store: store.lease(now=NOW, until=NOW + MINUTE, limit=1.5),
+    "lease-yes": lambda store: store.lease(now=NOW, until=NOW + MINUTE, limit=True),
+    "lease-no-time": lambda store: store.lease(now=NOW, until=NOW, limit=1),
+    "lease-backwards": lambda store: store.lease(now=NOW, until=NOW - MICROSECOND, limit=1),
+    "complete": lambda store: store.complete(5, lease="l", at=NOW),
+    "complete-lease": lambda store: store.complete("n", lease=None, at=NOW),
+    "retry": lambda store: store.retry(5, lease="l", due_at=NOW, error=""),
+    "retry-error": lambda store: store.retry("n", lease="l", due_at=NOW, error=None),
+    "give_up": lambda store: store.give_up(None, lease="l", at=NOW, error=""),
+    "give_up-error": lambda store: store.give_up("n", lease="l", at=NOW, error=OSError()),
+    "requeue": lambda store: store.requeue([5], due_at=NOW),
+    "requeue-text": lambda store: store.requeue("n", due_at=NOW),
+}
+
+
+@pytest.mark.parametrize("call", NONSENSE.values(), ids=NONSENSE)
+def test_nonsense_is_refused_and_changes_nothing(store: MemoryAgreementStore, call: Callable[[Any], object]) -> None:
+    """Whatever is none of what a call takes is told with words that say what would be, and nothing happens."""
+    save(store, asked())
+    before = everything(store)
+
+    with pytest.raises(InvalidValue, match="must be"):
+        call(store)
+    assert before == everything(store)
+
+
+def test_reading_a_group_costs_the_size_of_the_group() -> None:
+    """However much other groups and schools have, a question looks at what it is about alone."""
+
+    class Looked(dict[Any, Any]):
+        looked = 0
+
+        def __getitem__(self, key: object) -> object:
+            Looked.looked += 1
+            return super().__getitem__(key)
+
+        def values(self) -> NoReturn:
+            raise AssertionError("everything was walked")
+
+        __iter__ = keys = items = values
+
+    store = MemoryAgreementStore()
+    save(store, asked(), asked(OTHER_URN), asked(group=LA), *(asked(urn, LA) for urn in range(1, 50)))
+    store._states, store._events, store._notices = Looked(store._states), Looked(store._events), Looked(store._notices)
+
+    assert [URN, OTHER_URN] == [one.urn for one in store.states(MAT)]
+    assert [LA, MAT] == [one.group for one in store.states_at(URN)]
+    assert 4 == Looked.looked
+    assert 2 == len(list(store.group_history(MAT)))
+    assert 4 == len(store.notices(MAT)) == len(store.notices(MAT, status=WAITING))
+    assert 6 == Looked.looked
+
+
+# Values of the port
+
+LEASED_NOTICE = LeasedNotice(notice=asked().notices[0], lease="1", attempts=1)
+STORED = StoredNotice(id="n", agreement=AGREEMENT, notice=None, status=WAITING, due_at=NOW)
+LOADED = Loaded(agreements={AGREEMENT: asked().after}, kept=())
+evolved: Callable[..., object] = attrs.evolve  # with what the type checker would not let pass
+
+WRONG: list[tuple[object, str, list[object]]] = [
+    (asked(), "decided_on", [-1, "0", None, True]),
+    (asked(), "after", [None, "x", asked(OTHER_URN).after]),
+    (asked(), "events", [None, "x", [], [5], asked(OTHER_URN).events]),
+    (asked(), "notices", [None, [5], asked(OTHER_URN).notices]),
+    (asked(), "kept", [None, asked(OTHER_URN).kept]),
+    (asked(), "closes", ["x", RequestId(OTHER, 1)]),
+    (asked().kept, "agreement", [None, "mat:5143/100000", OTHER]),
+    (asked().kept, "command_id", [None, "", "a b"]),
+    (asked().kept, "request", ["x", RequestId(OTHER, 1)]),
+    (asked().kept, "shared_digest", [None, ""]),
+    (asked().kept, "own_digest", [None, 5]),
+    (asked().kept, "events", [None, [], [5]]),
+    (asked().kept, "cautions", [None, ["x"]]),
+    (LOADED, "agreements", [None, [], {"x": asked().after}, {AGREEMENT: "x"}, {OTHER: asked().after}]),
+    (LOADED, "kept", [None, [5]]),
+    (STORED, "id", [None, "", 5]),
+    (STORED, "agreement", [None, "x"]),
+    (STORED, "notice", ["x", 5]),
+    (STORED, "status", ["waiting", None]),
+    (STORED, "due_at", [None, datetime(2026, 5, 3)]),  # noqa: DTZ001 - naive
+    (STORED, "attempts", [-1, "1", True]),
+    (STORED, "error", [5, OSError()]),
+    (STORED, "settled_at", ["x", datetime(2026, 5, 3)]),  # noqa: DTZ001 - naive
+    (LEASED_NOTICE, "notice", [None, "x"]),
+    (LEASED_NOTICE, "lease", [None, "", 5]),
+    (LEASED_NOTICE, "attempts", [0, "1", None]),
+    (TryAgain("x"), "why", [None, 5, b"x"]),
+    (NeverDeliverable("x"), "why", [None, OSError()]),
+]
+
+
+@pytest.mark.parametrize(
+    ("good", "name", "values"), WRONG, ids=[f"{type(good).__name__}.{name}" for good, name, _ in WRONG]
+)
+def test_values_of_the_ports_are_valid_from_construction(good: object, name: str, values: list[object]) -> None:
+    """None of them can be made with what a field may not hold."""
+    for value in values:
+        with pytest.raises(InvalidValue, match="must be"):
+            evolved(good, **{name: value})
+
+
+def test_values_of_the_ports_are_told_instants_in_utc() -> None:
+    """An instant of another zone is the same instant, and what the other side said may be any text."""
+    summer = pendulum.datetime(2026, 7, 1, 9, tz="Europe/London")
+    stored = StoredNotice(
+        id="n", agreement=AGREEMENT, notice=None, status=DELIVERED, due_at=summer, settled_at=summer, error=""
+    )
+
+    assert ("UTC", "UTC", 8) == (stored.due_at.timezone_name, stored.due_at.tzname(), stored.due_at.hour)
+    assert summer == stored.settled_at
+    assert "\0" == TryAgain("\0").why

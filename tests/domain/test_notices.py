@@ -720,3 +720,16 @@ def test_every_address_gets_at_most_one_notice_of_an_event(
             assert everybody[one.id].is_current(DAY)
             assert address_key(notice.address) == address_key(everybody[one.id].address or "")
             assert (one.id.site == MAT) == (notice.audience is Party.GROUP)
+
+
+@pytest.mark.rule("P7", "A8")
+def test_one_address_on_both_sides_gets_one_notice() -> None:
+    """Somebody who works for the trust and at the school, with one address, is told once, by both names."""
+    shared = replacing(SCHOOL, person(DEPUTY, "deputy_head_teacher", email=" ANA@site.example"))
+
+    notices = told(pending(), approve(pending()), by_head(shared))
+
+    (both,) = (notice for notice in notices if ANA in whom([notice]))
+    assert [ANA, DEPUTY] == whom([both])
+    assert Party.GROUP is both.audience
+    assert len(notices) == len({notice.address.strip().casefold() for notice in notices})

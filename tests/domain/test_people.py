@@ -293,7 +293,7 @@ def test_a_sender_is_a_user_of_the_group_with_permission_and_address() -> None:
     answer = sender_eligibility(ana.id, ana, group=TRUST, policy=MAT, day=DAY)
 
     assert answer.eligible
-    assert "mat:5143/ana is eligible" == str(answer)
+    assert f"{ana.name} (mat:5143/ana) is eligible" == str(answer)
 
 
 @pytest.mark.rule("P9")
@@ -334,16 +334,16 @@ def test_an_unknown_sender_is_told_apart() -> None:
     [
         (person(site=100001), (Unsuitable.OTHER_SITE,), "urn:100001/hana belongs to another site"),
         (person(site=TRUST), (Unsuitable.OTHER_SITE,), "mat:5143/hana belongs to another site"),
-        (person(roles=[]), (Unsuitable.NO_ELIGIBLE_ROLE,), "urn:100000/hana holds no eligible role"),
+        (person(roles=[]), (Unsuitable.NO_ELIGIBLE_ROLE,), "Hana Žižková (urn:100000/hana) holds no eligible role"),
         (
             person(email="hana"),
             (Unsuitable.NO_ADDRESS,),
-            "urn:100000/hana has no email address that can be used",
+            "Hana Žižková (urn:100000/hana) has no email address that can be used",
         ),
         (
             person(period=Period(TOMORROW)),
             (Unsuitable.NOT_CURRENT,),
-            "urn:100000/hana is not a current user",
+            "Hana Žižková (urn:100000/hana) is not a current user",
         ),
         (
             person(site=100001, roles=[], email=None, period=Period(None, YESTERDAY)),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import attrs
@@ -37,14 +38,19 @@ from datashare.domain.instants import (
 )
 from datashare.domain.institutions import (
     Coded,
+    DateWarning,
     EstablishmentStatus,
     Group,
     GroupId,
     GroupKind,
+    HiddenBecause,
+    HiddenReason,
     Institution,
     SuccessorLink,
     TrustLink,
+    Visibility,
     visibility,
+    visible_institutions,
 )
 from datashare.domain.levels import AccessLevel
 from datashare.domain.paging import Page
@@ -107,6 +113,8 @@ GOOD: dict[type, attrs.AttrsInstance] = {
         TrustLink("5143", "Areté", DAY),
         institution(),
         SuccessorLink(predecessor=100000, successor=100001, kind="Successor", day=DAY),
+        HiddenReason(HiddenBecause.CLOSED, DAY),
+        Visibility(group=TRUST, urn=URN, institution=institution(), day=DAY, reasons=()),
         PersonId(URN, "hana"),
         Period(DAY, DAY),
         HeldRole("head_teacher"),
@@ -175,11 +183,21 @@ WRONG: list[tuple[type, str, Sequence[object]]] = [
     (SuccessorLink, "successor", A_URN),
     (SuccessorLink, "kind", A_TEXT),
     (SuccessorLink, "day", A_DAY),
+    (HiddenReason, "because", AN_ENUM),
+    (HiddenReason, "day", A_DAY),
+    (HiddenReason, "detail", [None, 7, b"x"]),
+    (Visibility, "group", ["mat:5143", None]),
+    (Visibility, "group_name", [None, 7]),
+    (Visibility, "urn", [*A_URN, 100001]),
+    (Visibility, "institution", ["100000", 100000, institution(100001)]),
+    (Visibility, "day", [*A_DAY, None]),
+    (Visibility, "reasons", [*A_COLLECTION, ["closed"], [HiddenBecause.CLOSED]]),
+    (Visibility, "warnings", [*A_COLLECTION, ["x"], [DateWarning]]),
     (PersonId, "site", [*A_URN, "mat:5143", GroupKind.LOCAL_AUTHORITY]),
     (PersonId, "id", A_KEY),
     (Period, "first", [*A_DAY, DAY + timedelta(days=1)]),
     (Period, "last", [*A_DAY, DAY - timedelta(days=1)]),
-    (HeldRole, "role", ["Head Teacher", "", "HEAD_TEACHER", "héad", "1st", None, 7, "head_teacher\n"]),
+    (HeldRole, "role", ["Head Teacher", "", "HEAD_TEACHER", "héad", "head teacher", None, 7, "head_teacher\n"]),
     (HeldRole, "period", [None, DAY, (DAY, DAY)]),
     (Grant, "permission", ["data_sharing.end_agreement", None, True]),
     (Grant, "period", [None, DAY]),
@@ -583,3 +601,51 @@ def test_a_collection_can_be_walked_twice() -> None:
 
     assert things is require_collection(things, "things")
     assert (1, 2) == require_collection(iter(things), "things")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("group", "x"),
+        ("group", TRUST),
+        ("group", None),
+        ("policy", None),
+        ("policy", "mat"),
+        ("institution", "x"),
+        ("institution", URN),
+        ("institution", institution(100001)),
+        ("day", None),
+        ("urn", "100000"),
+    ],
+    ids=repr,
+)
+def test_visibility_is_asked_with_what_it_takes(name: str, value: object) -> None:
+    """What is no group, no policy, no day and not the institution asked about has no visibility."""
+    asked: dict[str, Any] = {
+        "urn": URN,
+        "institution": institution(),
+        "group": group(),
+        "policy": Policy.mat(),
+        "day": DAY,
+        name: value,
+    }
+
+    with pytest.raises(InvalidValue, match=f"{name} must be"):
+        visibility(**asked)
+
+
+@pytest.mark.parametrize("given_", [["x"], "x", None, 5, [None], [URN]], ids=repr)
+def test_only_institutions_are_listed(given_: object) -> None:
+    """What is no collection of institutions is refused."""
+    with pytest.raises(InvalidValue, match="institutions must be Institutions"):
+        visible_institutions(given_, group=group(), policy=Policy.mat(), day=DAY)  # type: ignore[arg-type]
+
+
+def test_a_reason_that_quotes_long_names_is_cut() -> None:
+    """Names of the longest kind in one reason make no text that is too long to be kept."""
+    long = "x" * LONGEST_TEXT
+    school = institution(trusts=[TrustLink("870", long), TrustLink("871", long)], establishment_type=Coded("34", long))
+    policy = attrs.evolve(Policy.mat(), establishment_types=frozenset({"01"}))
+    seen = visibility(URN, school, group=group(), policy=policy, day=DAY)
+
+    assert [LONGEST_TEXT, LONGEST_TEXT] == [len(reason.detail) for reason in seen.reasons]

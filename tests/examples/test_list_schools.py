@@ -32,10 +32,10 @@ def listed(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, li
         ("4320", "62 schools"),
         ("2053", "57 schools"),
         ("2974", "38 schools"),
-        ("mat:17690", "1 school"),
+        ("mat:17690", "1 schools"),
         ("3946", "0 schools"),
         ("LA:870", "73 schools"),
-        ("la:420", "1 school"),
+        ("la:420", "1 schools"),
     ],
 )
 def test_the_last_line_is_the_count_alone(capsys: pytest.CaptureFixture[str], group: str, last: str) -> None:
@@ -110,7 +110,7 @@ def test_any_download_will_do(capsys: pytest.CaptureFixture[str], tmp_path: Path
     else:
         path.write_bytes(gzip.compress(content) if pack == "gz" else content)
 
-    assert ((result := listed(capsys, str(path), "5143"))[0], result[1][-1]) == (0, "1 school")
+    assert ((result := listed(capsys, str(path), "5143"))[0], result[1][-1]) == (0, "1 schools")
 
 
 def test_rows_that_cannot_be_read_are_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_rows_that_cannot_be_read_are_told(capsys: pytest.CaptureFixture[str], t
     path.write_bytes(made.download(made.SCHOOL, *bad).getvalue())
     code, lines, errors = listed(capsys, str(path), "5143")
 
-    assert (code, lines[-1], errors.count("Warning: ")) == (0, "1 school", 11)
+    assert (code, lines[-1], errors.count("Warning: ")) == (0, "1 schools", 11)
     assert 'line 3: column "URN" is not a URN' in errors
     assert "12 rows of 13 could not be read; the list may lack schools." in errors
 

@@ -442,3 +442,44 @@ def test_good_values_of_the_same_arguments_are_taken() -> None:
             continue  # there is nothing to end with the council; see test_ending
         getattr(world.school(), method)(**good)
         assert_sound(world)
+
+
+class Halfway:
+    """A store, directory and clock that has hardly any of their methods, or a thing that cannot be called."""
+
+    now = "now"
+
+    def load(self) -> None:
+        """Load nothing."""
+
+
+@pytest.mark.parametrize("port", ["store", "institutions", "people", "clock"])
+@pytest.mark.parametrize("given_", [None, "x", {}, Halfway()], ids=["none", "text", "mapping", "halfway"])
+def test_a_port_without_its_methods_is_refused(port: str, given_: object) -> None:
+    """The service cannot be made with it, and the error names the methods that are not there."""
+    world = World()
+    ports: Bad = {"store": world.store, "institutions": world.institutions, "people": world.people, port: given_}
+    if port == "clock" and given_ is None:
+        assert isinstance(DataSharing(**ports), DataSharing)  # the machine's clock
+        return
+
+    with pytest.raises(InvalidValue, match=rf"{port} must be an object with all methods of \w+; it lacks .*\w+"):
+        DataSharing(**ports)
+
+
+def test_a_class_is_no_port() -> None:
+    """A class has the methods of its instances, but cannot be asked."""
+    world = World()
+    store: Any = type(world.store)
+
+    with pytest.raises(InvalidValue, match="it is a class"):
+        DataSharing(store=store, institutions=world.institutions, people=world.people)
+
+
+@pytest.mark.parametrize("policies", [{}, None, Policy.mat(), "mat"], ids=["mapping", "none", "policy", "text"])
+def test_policies_are_a_function(policies: object) -> None:
+    """What cannot be asked for a group's policy is refused."""
+    world = World()
+
+    with pytest.raises(InvalidValue, match="policies must be a function from a GroupId to its Policy"):
+        DataSharing(store=world.store, institutions=world.institutions, people=world.people, policies=policies)  # type: ignore[arg-type]

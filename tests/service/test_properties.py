@@ -31,6 +31,7 @@ from datashare.domain.agreements import (
     RequestWithdrawn,
     Tab,
 )
+from datashare.domain.instants import london_day
 from datashare.domain.institutions import EstablishmentStatus, GroupId, TrustLink
 from datashare.domain.levels import AccessLevel, Capability
 from datashare.domain.people import BusinessRole, PersonId
@@ -227,7 +228,8 @@ class Sharing(RuleBasedStateMachine):
         status=st.sampled_from([EstablishmentStatus.OPEN, *EstablishmentStatus]),
     )
     def refresh(self, urn: int, linked: bool, status: EstablishmentStatus) -> None:
-        self.day += timedelta(days=1)
+        self.world.clock.forward(days=1)
+        self.day = max(self.day, london_day(self.world.clock.at))
         trusts = (TrustLink(TRUST.code),) if linked else ()
         changed = attrs.evolve(self.world.schools[urn], trusts=trusts, status=status)
         self.world.refresh(changed, day=self.day)

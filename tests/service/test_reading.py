@@ -1,16 +1,19 @@
 """What a group and a school read through the service (rules T4, N1, B, V, P8, Q2, Q3, A11)."""
 
+from collections.abc import Collection, Mapping, Sequence
+
 import attrs
 import pytest
 
+from datashare.adapters.memory import MemoryPeopleDirectory
 from datashare.domain.agreements import Named, RefusalCode, RequestApproved, RequestSent, State, Tab
 from datashare.domain.browsing import Column, Facet, Filters
 from datashare.domain.institutions import DateWarning, EstablishmentStatus, GroupId, HiddenBecause, Phase
 from datashare.domain.levels import Capability
-from datashare.domain.people import BusinessRole, HeldRole, Permission, PersonId
+from datashare.domain.people import BusinessRole, HeldRole, Permission, Person, PersonId, SchoolSite
 from datashare.domain.policy import Policy
 from datashare.errors import NotPermitted, Refused, UnknownGroup
-from datashare.service import DataSharing, SharingWithGroup
+from datashare.service import DataSharing, NotDone, SharingWithGroup
 
 from .world import (
     ACTIONS,
@@ -465,3 +468,30 @@ def test_an_unknown_group_is_an_error_of_its_own() -> None:
     with pytest.raises(UnknownGroup):
         side.record_visibility(command_id="c-1", register_day=TODAY)
     assert world.store.last_register(NOWHERE) is None
+
+
+class Muddled(MemoryPeopleDirectory):
+    """A directory that names another school's people too."""
+
+    def at_schools(self, urns: Collection[int], /) -> Mapping[int, Sequence[Person]]:
+        """List everybody at every school."""
+        everybody = tuple(one for people in super().at_schools([HILDA, OSCAR]).values() for one in people)
+        return dict.fromkeys(urns, everybody)
+
+
+@pytest.mark.rule("P4", "P10", "P11")
+def test_people_of_another_school_are_never_taken_for_the_schools_own() -> None:
+    """Whoever else a directory names, nobody of another school is offered, asked, or counted as one who can approve."""
+    world = World()
+    known = world.people.at_schools([HILDA, OSCAR])
+    world.people = Muddled([*known[HILDA], *known[OSCAR], *world.people.people([ANA]).values()])
+    world.people.put_sites(SchoolSite(urn=OSCAR, data_sharing_url="https://oscar.example/"))
+    world.people.remove(*(one.id for one in known[OSCAR]))
+    side = world.over(world.store).for_group(TRUST, actor=ANA)
+
+    (offered,) = side.recipients([OSCAR])
+    outcome = side.request([OSCAR], level=MIS, command_id="c-1")[0]
+
+    assert ((), False) == (offered.people, offered.somebody_can_approve)
+    assert isinstance(outcome, NotDone)
+    assert RefusalCode.NO_ELIGIBLE_RECIPIENT is outcome.code

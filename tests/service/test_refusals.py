@@ -56,7 +56,7 @@ def _not_permitted(world: World) -> object:
 
 
 def _sender(world: World) -> object:
-    return ask(world, sender=BEN, terms=None)
+    return ask(world, sender=BEN, terms=None, command_id="c-2")
 
 
 def _level(world: World) -> object:
@@ -64,7 +64,7 @@ def _level(world: World) -> object:
 
 
 def _terms(world: World) -> object:
-    return ask(world, terms=None)
+    return ask(world, terms=None, command_id="c-2")
 
 
 def _reused(world: World) -> object:

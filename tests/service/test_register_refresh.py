@@ -15,9 +15,11 @@ from datashare.domain.agreements import (
 from datashare.domain.institutions import EstablishmentStatus, HiddenBecause
 from datashare.domain.levels import Capability
 from datashare.domain.policy import Policy
+from datashare.errors import InvalidValue, Refused
 from datashare.service import Done
 
 from .world import (
+    ACTIONS,
     ANA,
     CLOSED,
     COUNCIL,
@@ -250,3 +252,36 @@ def test_two_groups_record_one_school_each_for_itself() -> None:
     assert world.sharing.access(COUNCIL).allows(HILDA, Capability.VIEW_MIS_DATA)
     assert () == world.events(CLOSED)
     assert {ANA} == {event.actor for event in world.events() if isinstance(event, VisibilityLost)}
+
+
+@pytest.mark.rule("E6", "T2")
+def test_a_register_of_a_day_to_come_is_refused() -> None:
+    """A slip in a file name would put the correction window off for ever."""
+    world = World()
+    world.approved(HILDA)
+    leave_trust(world)
+    before = world.snapshot("c-1")
+
+    with pytest.raises(InvalidValue, match="register_day must be no later than today"):
+        world.trust().record_visibility(command_id="c-1", register_day=TODAY + timedelta(days=1))
+
+    assert before == world.snapshot("c-1")
+    assert world.store.last_register(TRUST) is None
+
+
+@pytest.mark.rule("T4", "T5", "X2", "V8")
+def test_a_group_that_has_gone_from_the_register_can_still_look_and_take_back() -> None:
+    """It sees nothing and asks for nothing, but what stands can be listed, withdrawn and explained."""
+    world = World()
+    world.approved(HILDA)
+    (request,) = world.asked(OSCAR, command_id="c-2")
+    world.institutions.replace(world.schools.values(), groups=[], register_day=TODAY)
+
+    assert () == world.trust().browse().items
+    assert {HILDA, OSCAR} == {one.agreement.urn for one in world.trust().no_longer_visible()}
+    assert not world.sharing.access(TRUST).allows(HILDA, Capability.VIEW_MIS_DATA)
+    assert "the group closed" in str(world.sharing.access(TRUST).explain(HILDA, Capability.VIEW_MIS_DATA))
+    with pytest.raises(Refused, match="The group is closed"):
+        world.trust().request([HILDA], level=ACTIONS, command_id="c-3")
+    assert world.trust().withdraw([request], command_id="c-4").done
+    assert State.NO_AGREEMENT is world.state(OSCAR).state

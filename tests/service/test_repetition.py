@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import attrs
 import pytest
 
 from datashare.domain.agreements import AgreementId, EndCause, RefusalCode, RequestId, State
@@ -31,6 +32,8 @@ from .world import (
     large_world,
     person,
 )
+
+CLEO = PersonId(TRUST, "cleo")
 
 
 @pytest.mark.rule("K4")
@@ -331,3 +334,45 @@ def test_a_school_named_anew_is_asked_under_the_same_id() -> None:
     assert request is not None
     assert (PersonId(100002, "head"),) == request.recipients
     assert () == world.events(MAINTAINED, COUNCIL)
+
+
+def _close(world: World) -> None:
+    group = next(one for one in world.groups if one.id == TRUST)
+    world.refresh(groups=[attrs.evolve(group, is_open=False)])
+
+
+def _sender_leaves(world: World) -> None:
+    world.people.remove(CLEO)
+
+
+@pytest.mark.rule("K4", "R1")
+@pytest.mark.parametrize("moved", [_close, _sender_leaves], ids=["group-closed", "sender-gone"])
+def test_what_was_done_is_answered_whatever_has_moved_since(moved: Callable[[World], None]) -> None:
+    """A client that repeats after a time-out is told what was done, even where it could not be done any more."""
+    world = World()
+    world.people.put(person(CLEO, permissions=[Permission.ADMINISTER_INSTITUTION_DETAILS]))
+    first = world.trust().request([HILDA, OSCAR], level=MIS, sender=CLEO, command_id="c-1")
+    moved(world)
+    before = world.snapshot("c-1")
+
+    again = world.trust().request([HILDA, OSCAR], level=MIS, sender=CLEO, command_id="c-1")
+
+    assert [one.events for one in first.done] == [one.events for one in again.done]
+    assert [True, True] == [one.replayed for one in again.done]
+    assert before == world.snapshot("c-1")
+
+
+@pytest.mark.rule("K4", "R1", "T2")
+@pytest.mark.parametrize("moved", [_close, _sender_leaves], ids=["group-closed", "sender-gone"])
+def test_what_was_not_done_yet_is_decided_on_the_facts_of_now(moved: Callable[[World], None]) -> None:
+    """A repetition that asks more schools than before is refused as a whole where it could not be done any more."""
+    world = World()
+    world.people.put(person(CLEO, permissions=[Permission.ADMINISTER_INSTITUTION_DETAILS]))
+    world.trust().request([HILDA], level=MIS, sender=CLEO, command_id="c-1")
+    moved(world)
+    before = world.snapshot("c-1")
+
+    with pytest.raises(Refused):
+        world.trust().request([HILDA, OSCAR], level=MIS, sender=CLEO, command_id="c-1")
+
+    assert before == world.snapshot("c-1")

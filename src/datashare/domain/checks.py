@@ -6,7 +6,7 @@ Each check is an attrs validator or converter that raises `InvalidValue` with wo
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, TypeVar
 
 import attrs
@@ -14,6 +14,7 @@ import attrs
 from datashare.errors import InvalidValue
 
 _E = TypeVar("_E", bound=enum.Enum)
+_T = TypeVar("_T")
 Check = Callable[[Any, "attrs.Attribute[Any]", Any], None]
 
 LEAST_URN, MOST_URN = 1, 9_999_999
@@ -106,10 +107,19 @@ def text_or_empty(instance: object, attribute: attrs.Attribute[Any], value: obje
 
 def key(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
     """Check that a field's value is a short text such as a host's id: printable, no outer spaces."""
-    name = _name(instance, attribute)
-    found = require_text(value, name, most=LONGEST_KEY)
+    require_key(value, _name(instance, attribute))
+
+
+def require_key(value: object, what: str) -> str:
+    """Return *value* if it is a short text such as a host's id: printable, no outer spaces.
+
+    Raises:
+        InvalidValue: It is something else.
+    """
+    found = require_text(value, what, most=LONGEST_KEY)
     if not found.isprintable() or found != found.strip():
-        raise InvalidValue(name, value, f"printable text of 1 to {LONGEST_KEY} characters, without outer spaces")
+        raise InvalidValue(what, value, f"printable text of 1 to {LONGEST_KEY} characters, without outer spaces")
+    return found
 
 
 def each(check: Check) -> Check:
@@ -145,3 +155,81 @@ def to_frozenset(value: Iterable[Any]) -> frozenset[Any]:
         return frozenset(found)
     except TypeError as exc:
         raise InvalidValue("Several values", value, "a collection of plain values") from exc
+
+
+def optional_text(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    """Check that a field's value is text, possibly empty, or None."""
+    if value is not None:
+        require_text(value, _name(instance, attribute), blank=True)
+
+
+def whole(least: int) -> Check:
+    """Check that a field's value is a whole number from *least*."""
+
+    def check(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+        if type(value) is not int or value < least:
+            raise InvalidValue(_name(instance, attribute), value, f"a whole number from {least}")
+
+    return check
+
+
+def all_are(kind: type | tuple[type, ...], expected: str) -> Check:
+    """Check that all values of a field's collection are instances of *kind*, each worded as *expected*."""
+
+    def check(instance: object, attribute: attrs.Attribute[Any], value: Iterable[object]) -> None:
+        for one in value:
+            if not isinstance(one, kind):
+                raise InvalidValue(_name(instance, attribute), one, expected)
+
+    return check
+
+
+def require_a(value: object, kind: type[_T], what: str, expected: str) -> _T:
+    """Return *value* if it is an instance of *kind*, worded as *expected*.
+
+    Raises:
+        InvalidValue: It is something else.
+    """
+    if not isinstance(value, kind):
+        raise InvalidValue(what, value, expected)
+    return value
+
+
+def walk(values: object, kind: type[_T], what: str, expected: str) -> Iterator[_T]:
+    """Give the things in *values* one by one, as long as they are instances of *kind*.
+
+    Raises:
+        InvalidValue: It is no collection, or one of them is something else.
+    """
+    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+        raise InvalidValue(what, values, expected)
+    for one in values:
+        yield require_a(one, kind, what, expected)
+
+
+def require_all(values: object, kind: type[_T], what: str, expected: str) -> tuple[_T, ...]:
+    """Return the things in *values*, walked once, if all of them are instances of *kind*.
+
+    Raises:
+        InvalidValue: It is no collection, or one of them is something else.
+    """
+    return tuple(walk(values, kind, what, expected))
+
+
+def require_callable(value: object, what: str, expected: str) -> None:
+    """Refuse what cannot be called.
+
+    Raises:
+        InvalidValue: It cannot.
+    """
+    if not callable(value):
+        raise InvalidValue(what, value, expected)
+
+
+def require_urns(values: object, what: str) -> tuple[int, ...]:
+    """Return the URNs in *values*, walked once.
+
+    Raises:
+        InvalidValue: It is no collection, or one of them is no URN.
+    """
+    return tuple(require_urn(one, what) for one in require_collection(values, what))

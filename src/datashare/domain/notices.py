@@ -235,9 +235,13 @@ def _closing(before: Agreement, reason: str | None, facts: Facts) -> _Topic:
 def _to_both(before: Agreement, event: Event, topic: _Topic, school: Iterable[PersonId], facts: Facts) -> list[Notice]:
     """A8: the sender and the school's people are told; the one who acted is not."""
     senders = _reachable(_senders(before) if isinstance(event, AgreementEnded) else _senders(before)[:1], facts)
+    told = {address_key(sender.address or "") for sender in senders}
+    people = _reachable(school, facts)
+    sharing = [person for person in people if address_key(person.address or "") in told]  # P7: across the sides too
+    others = [person for person in people if address_key(person.address or "") not in told]
     return [
-        *_addressed(event, topic, Party.GROUP, senders, facts),
-        *_addressed(event, topic, Party.SCHOOL, _reachable(school, facts), facts),
+        *_addressed(event, topic, Party.GROUP, [*senders, *sharing], facts),
+        *_addressed(event, topic, Party.SCHOOL, others, facts),
     ]
 
 

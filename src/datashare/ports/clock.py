@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from datashare.domain.instants import Instant
 
 
+@runtime_checkable
 class Clock(Protocol):
     """Tells the present instant.
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from datashare.domain.institutions import Group, GroupId, Institution, SuccessorLink
 from datashare.domain.people import Person, PersonId, SchoolSite
 
 
+@runtime_checkable
 class InstitutionDirectory(Protocol):
     """What the register says about groups and institutions.
 
@@ -46,6 +47,7 @@ class InstitutionDirectory(Protocol):
         ...
 
 
+@runtime_checkable
 class PeopleDirectory(Protocol):
     """What the sites know about their people at present.
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import attrs
 
+from datashare.domain import checks
 from datashare.domain.notices import Notice
 
 
@@ -22,7 +23,7 @@ class TryAgain:
         why: What the other side said.
     """
 
-    why: str
+    why: str = attrs.field(validator=checks.is_a(str, "text"))
 
 
 @attrs.frozen
@@ -33,12 +34,13 @@ class NeverDeliverable:
         why: What the other side said.
     """
 
-    why: str
+    why: str = attrs.field(validator=checks.is_a(str, "text"))
 
 
 SendResult = Delivered | TryAgain | NeverDeliverable
 
 
+@runtime_checkable
 class Notifier(Protocol):
     """Sends one notice.
 

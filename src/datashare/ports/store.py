@@ -5,14 +5,21 @@ from __future__ import annotations
 import enum
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
-from typing import Protocol
+from typing import Any, Protocol, get_args, runtime_checkable
 
 import attrs
 
-from datashare.domain.agreements import Agreement, AgreementId, Caution, Event, RequestId
-from datashare.domain.instants import Instant
+from datashare.domain import checks
+from datashare.domain.agreements import Agreement, AgreementId, Caution, Event, RequestId, require_command_id
+from datashare.domain.checks import to_tuple
+from datashare.domain.instants import Instant, to_instant, to_optional_instant
 from datashare.domain.institutions import GroupId
 from datashare.domain.notices import Notice
+from datashare.errors import InvalidValue
+
+_AN_AGREEMENT = checks.is_a(AgreementId, "an AgreementId")
+_A_REQUEST_OR_NONE = checks.is_a((RequestId, type(None)), "a RequestId or None")
+_EVENTS = checks.all_are(get_args(Event), "events such as RequestSent(...)")
 
 
 @attrs.frozen(kw_only=True)
@@ -29,13 +36,19 @@ class KeptOutcome:
         cautions: What deserved a look.
     """
 
-    agreement: AgreementId
-    command_id: str
-    request: RequestId | None
-    shared_digest: str
-    own_digest: str
-    events: tuple[Event, ...]
-    cautions: tuple[Caution, ...]
+    agreement: AgreementId = attrs.field(validator=_AN_AGREEMENT)
+    command_id: str = attrs.field(converter=require_command_id)
+    request: RequestId | None = attrs.field(validator=_A_REQUEST_OR_NONE)
+    shared_digest: str = attrs.field(validator=checks.text)
+    own_digest: str = attrs.field(validator=checks.text)
+    events: tuple[Event, ...] = attrs.field(converter=to_tuple, validator=_EVENTS)
+    cautions: tuple[Caution, ...] = attrs.field(converter=to_tuple, validator=checks.all_are(Caution, "Cautions"))
+
+    def __attrs_post_init__(self) -> None:
+        if not self.events or any(event.agreement != self.agreement for event in self.events):
+            raise InvalidValue("KeptOutcome.events", self.events, f"one or more events of {self.agreement}")
+        if self.request and self.request.agreement != self.agreement:
+            raise InvalidValue("KeptOutcome.request", self.request, f"a request of {self.agreement}")
 
 
 @attrs.frozen(kw_only=True)
@@ -51,12 +64,21 @@ class Change:
         closes: The request whose undelivered request and reminder notices are cancelled (O7).
     """
 
-    decided_on: int
-    after: Agreement
-    events: tuple[Event, ...]
-    notices: tuple[Notice, ...]
-    kept: KeptOutcome
-    closes: RequestId | None
+    decided_on: int = attrs.field(validator=checks.whole(0))
+    after: Agreement = attrs.field(validator=checks.is_a(Agreement, "an Agreement"))
+    events: tuple[Event, ...] = attrs.field(converter=to_tuple, validator=_EVENTS)
+    notices: tuple[Notice, ...] = attrs.field(converter=to_tuple, validator=checks.all_are(Notice, "Notices"))
+    kept: KeptOutcome = attrs.field(validator=checks.is_a(KeptOutcome, "a KeptOutcome"))
+    closes: RequestId | None = attrs.field(validator=_A_REQUEST_OR_NONE)
+
+    def __attrs_post_init__(self) -> None:
+        numbers = [event.sequence for event in self.events]
+        of_others = {self.kept.agreement, *(one.agreement for one in (*self.events, *self.notices))} - {self.id}
+        if self.closes and self.closes.agreement != self.id:
+            of_others.add(self.closes.agreement)
+        expected = list(range(self.decided_on + 1, self.after.version + 1))
+        if not numbers or numbers != expected or of_others:
+            raise InvalidValue("A change's events", numbers, f"those numbered {expected} of one agreement")
 
     @property
     def id(self) -> AgreementId:
@@ -73,8 +95,17 @@ class Loaded:
         kept: Every outcome kept in the group under the command id that was asked for.
     """
 
-    agreements: Mapping[AgreementId, Agreement]
-    kept: tuple[KeptOutcome, ...]
+    agreements: Mapping[AgreementId, Agreement] = attrs.field()
+    kept: tuple[KeptOutcome, ...] = attrs.field(
+        converter=to_tuple, validator=checks.all_are(KeptOutcome, "KeptOutcomes")
+    )
+
+    @agreements.validator
+    def _check_agreements(self, _attribute: attrs.Attribute[Any], value: object) -> None:
+        if not isinstance(value, Mapping) or not all(
+            isinstance(key, AgreementId) and isinstance(one, Agreement) and key == one.id for key, one in value.items()
+        ):
+            raise InvalidValue("Loaded.agreements", value, "a mapping from AgreementIds to their Agreements")
 
 
 class NoticeStatus(enum.Enum):
@@ -102,14 +133,14 @@ class StoredNotice:
         settled_at: When it was delivered, given up or cancelled, in UTC.
     """
 
-    id: str
-    agreement: AgreementId
-    notice: Notice | None
-    status: NoticeStatus
-    due_at: Instant
-    attempts: int = 0
-    error: str | None = None
-    settled_at: Instant | None = None
+    id: str = attrs.field(validator=checks.key)
+    agreement: AgreementId = attrs.field(validator=_AN_AGREEMENT)
+    notice: Notice | None = attrs.field(validator=checks.is_a((Notice, type(None)), "a Notice or None"))
+    status: NoticeStatus = attrs.field(validator=checks.member(NoticeStatus))
+    due_at: Instant = attrs.field(converter=to_instant)
+    attempts: int = attrs.field(default=0, validator=checks.whole(0))
+    error: str | None = attrs.field(default=None, validator=checks.optional_text)
+    settled_at: Instant | None = attrs.field(default=None, converter=to_optional_instant)
 
 
 @attrs.frozen(kw_only=True)
@@ -122,11 +153,12 @@ class LeasedNotice:
         attempts: How often it was leased, this time included.
     """
 
-    notice: Notice
-    lease: str
-    attempts: int
+    notice: Notice = attrs.field(validator=checks.is_a(Notice, "a Notice"))
+    lease: str = attrs.field(validator=checks.key)
+    attempts: int = attrs.field(validator=checks.whole(1))
 
 
+@runtime_checkable
 class AgreementStore(Protocol):
     """Keeps agreements: events as the truth, the state they fold to, notices, and outcomes of commands.
 
@@ -192,8 +224,11 @@ class AgreementStore(Protocol):
 
         Args:
             now: The present instant, in UTC.
-            until: When the leases end, in UTC.
+            until: When the leases end, in UTC; after *now*.
             limit: The most notices to lease.
+
+        Raises:
+            InvalidValue: An instant has no time zone, *until* is not after *now*, or *limit* is no whole number.
         """
         ...
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from typing import assert_never
 
 import attrs
@@ -26,6 +27,8 @@ from datashare.domain.agreements import (
     RequestSent,
     decide,
     evolve,
+    in_order,
+    not_permitted,
     refusals_as_a_whole,
     request_of,
     side_of,
@@ -100,7 +103,7 @@ def _note_register(host: Host, batch: Batch) -> None:
 
 
 def _admit(host: Host, batch: Batch, kind: type[Command] | None) -> Scope:
-    """Read who acts and refuse the whole action where the rules say so (R1)."""
+    """Read who acts, and refuse who may not, before anything else is looked at (K2)."""
     from_school = any(side_of(command) is Party.SCHOOL for command in batch.commands)
     group = host.group_or_gone(batch.group) if from_school else host.group(batch.group)
     policy, now = host.policy(batch.group), host.now()
@@ -108,13 +111,20 @@ def _admit(host: Host, batch: Batch, kind: type[Command] | None) -> Scope:
     who = named | ({batch.actor} if isinstance(batch.actor, PersonId) else set())
     people = host.people.people(who)
     scope = Scope(now=now, actor=batch.actor, command_id=batch.command_id, group=group, policy=policy, people=people)
-    reasons = refusals_as_a_whole(batch, group=group, people=people, policy=policy, day=scope.day, kind=kind)
-    if reasons:
-        raise (NotPermitted if reasons[0].code is RefusalCode.NOT_PERMITTED else Refused)(reasons)
-    for command in batch.commands:
-        if isinstance(command, ImportAgreement) and command.agreed_on > scope.day:
-            raise InvalidValue("ImportAgreement.agreed_on", command.agreed_on, "no later than today")
+    forbidden = not_permitted(batch, people=people, policy=policy, day=scope.day, kind=kind)
+    if forbidden:
+        raise NotPermitted([forbidden])
+    _refuse_days_to_come(batch, scope.day)
     return scope
+
+
+def _refuse_days_to_come(batch: Batch, today: date) -> None:
+    for command in batch.commands:
+        if isinstance(command, ImportAgreement) and command.agreed_on > today:
+            what = f"ImportAgreement.agreed_on of school {command.urn}"
+            raise InvalidValue(what, command.agreed_on, "no later than today")
+        if isinstance(command, RecordVisibility) and command.register_day and command.register_day > today:
+            raise InvalidValue("register_day", command.register_day, "no later than today")
 
 
 _Target = tuple[AgreementId, RequestId | None]
@@ -159,9 +169,13 @@ class _Action:
         loaded = self.host.store.load(ids, command_id=self.batch.command_id)
         agreements = present(loaded.agreements, ids)
         facts = self.host.gather(scope, agreements.values())
-        if self._used_otherwise(loaded.kept):
-            return self._reused(waiting, some_done=some_done)
         kept = {(one.agreement, one.request): one for one in loaded.kept}
+        used = self._used_otherwise(loaded.kept)
+        if used or any(one.target not in kept for one in waiting):
+            self._refuse_as_a_whole(scope, used=used, some_done=some_done)
+        if used:  # R1: but what the action did before another one took its id is not hidden
+            reused = Reason(code=RefusalCode.COMMAND_ID_REUSED)
+            return {one.target: _not_done(one.target, reused) for one in waiting}
         outcomes: dict[_Target, Outcome] = {}
         changes: list[Change] = []
         for done, one in enumerate(waiting, start=1):
@@ -176,6 +190,18 @@ class _Action:
             self.report(Progress(stage=Stage.DECIDED, done=done, total=len(waiting)))
         return self._saved(outcomes, changes)
 
+    def _refuse_as_a_whole(self, scope: Scope, *, used: bool, some_done: bool) -> None:
+        """Refuse the whole action where the rules say so (R1), unless a part of it has been done already.
+
+        What was done under the command id is answered on repetition, whatever has moved since (K4).
+        """
+        found = refusals_as_a_whole(
+            self.batch, group=scope.group, people=scope.people, policy=scope.policy, day=scope.day
+        )
+        reasons = (*found, Reason(code=RefusalCode.COMMAND_ID_REUSED)) if used else found
+        if reasons and not some_done:
+            raise Refused(in_order(reasons))
+
     def _used_otherwise(self, kept: Iterable[KeptOutcome]) -> bool:
         """Tell whether the command id was used for something else in the group (K4)."""
         shared = {one.shared_digest for one in self.asked.values()}
@@ -188,13 +214,6 @@ class _Action:
             return asked.own_digest != kept.own_digest
         # A school keeps one outcome under a command id, so another request of it cannot be meant.
         return kept.agreement in agreements or kept.shared_digest not in shared
-
-    def _reused(self, waiting: Iterable[_Asked], *, some_done: bool) -> dict[_Target, Outcome]:
-        """Refuse the whole action (R1); but what it did before another one used its id is not hidden."""
-        reused = Reason(code=RefusalCode.COMMAND_ID_REUSED)
-        if not some_done:
-            raise Refused([reused])
-        return {one.target: _not_done(one.target, reused) for one in waiting}
 
     def _saved(self, outcomes: dict[_Target, Outcome], changes: Sequence[Change]) -> dict[_Target, Outcome]:
         if self.preview or not changes:

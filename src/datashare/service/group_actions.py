@@ -90,9 +90,10 @@ class GroupActions(Generic[_Answer]):
         writer = self.actor if sender is None else sender
         if not isinstance(writer, PersonId):
             raise InvalidValue("sender", writer, "a PersonId, since a system cannot be a sender")
-        commands = [
-            RequestAccess(urn=urn, level=level, sender=writer, recipients=chosen(urn), terms=terms) for urn in schools
-        ]
+        commands = _commands(
+            schools,
+            lambda urn: RequestAccess(urn=urn, level=level, sender=writer, recipients=chosen(urn), terms=terms),
+        )
         return self._done(RequestAccess, command_id, commands, progress)
 
     def add_recipients(
@@ -139,7 +140,9 @@ class GroupActions(Generic[_Answer]):
         progress: ProgressReport | None = None,
     ) -> _Answer:
         """Record approvals that a trust has settled centrally, with their basis (A9)."""
-        commands = [RecordApproval(urn=urn, level=level, basis=basis, terms=terms) for urn in distinct_urns(urns)]
+        commands = _commands(
+            distinct_urns(urns), lambda urn: RecordApproval(urn=urn, level=level, basis=basis, terms=terms)
+        )
         return self._done(RecordApproval, command_id, commands, progress)
 
     def import_agreements(
@@ -166,7 +169,7 @@ class GroupActions(Generic[_Answer]):
         progress: ProgressReport | None = None,
     ) -> _Answer:
         """End agreements, closing their open requests too (E1, E7)."""
-        commands = [EndAgreement(urn=urn, cause=cause, note=note) for urn in distinct_urns(urns)]
+        commands = _commands(distinct_urns(urns), lambda urn: EndAgreement(urn=urn, cause=cause, note=note))
         return self._done(EndAgreement, command_id, commands, progress)
 
     def record_visibility(
@@ -212,6 +215,13 @@ def distinct_urns(urns: Iterable[int]) -> tuple[int, ...]:
     """Give each URN once, in the order in which they were named (K5)."""
     found = checks.require_collection(urns, "urns")
     return tuple(dict.fromkeys(checks.require_urn(urn) for urn in found))
+
+
+def _commands(urns: Collection[int], make: Callable[[int], Command]) -> list[Command]:
+    """Make a command for each school; what cannot be right is told even where no school was selected."""
+    if not urns:
+        make(checks.LEAST_URN)
+    return [make(urn) for urn in urns]
 
 
 def _requests(requests: Iterable[RequestId]) -> tuple[RequestId, ...]:

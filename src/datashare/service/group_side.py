@@ -32,7 +32,7 @@ from datashare.ports import ProgressReport
 
 from .acting import run
 from .group_actions import GroupActions, distinct_urns
-from .host import Host, require_any
+from .host import Host, of_site, require_any
 from .outcomes import Outcomes
 
 
@@ -132,6 +132,17 @@ class GroupSide(GroupActions[Outcomes]):
         Returns:
             The page, with the total of all that match.
         """
+        several = {
+            "phase": phase,
+            "cluster": cluster,
+            "establishment_type": establishment_type,
+            "ofsted_rating": ofsted_rating,
+            "local_authority": local_authority,
+            "tab": tab,
+            "level": level,
+        }
+        for name, values in several.items():
+            checks.require_collection(values, name)
         wanted = Filters(
             search=search,
             phase=phase,
@@ -261,7 +272,7 @@ def _previewed(host: Host) -> Callable[[Batch, type[Command], ProgressReport | N
 def _offered(
     seen: Visibility, *, has_site: bool, people: Iterable[Person], asked: frozenset[PersonId], policy: Policy
 ) -> SchoolRecipients:
-    known = {person.id: person for person in people}
+    known = of_site(seen.urn, people)
     return SchoolRecipients(
         visibility=seen,
         has_school_site=has_site,

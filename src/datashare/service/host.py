@@ -38,15 +38,15 @@ class Host:
         return to_instant(self.clock.now(), "Clock.now()")
 
     def group(self, group: GroupId) -> Group:
-        """Tell what the register holds of *group*.
+        """Tell what the register holds of *group*; one that has agreements but has gone from it is closed (T4, T5).
 
         Raises:
-            UnknownGroup: It holds nothing.
+            UnknownGroup: Neither the register nor the store holds anything of it.
         """
         found = self.institutions.group(group)
-        if found is None:
+        if found is None and not self.store.states(group):
             raise UnknownGroup(group)
-        return found
+        return found or self.group_or_gone(group)
 
     def group_or_gone(self, group: GroupId) -> Group:
         """Tell what the register holds of *group*; one that has gone from it counts as closed (T5, A11)."""
@@ -85,7 +85,7 @@ class Host:
                     urn, institutions.get(urn), group=scope.group, policy=scope.policy, day=scope.day
                 ),
                 site=sites.get(urn),
-                people={person.id: person for person in people.get(urn, ())},
+                people=of_site(urn, people.get(urn, ())),
                 others=others,
             )
             for urn in urns
@@ -124,6 +124,11 @@ class Scope:
         return london_day(self.now)
 
 
+def of_site(urn: int, people: Iterable[Person]) -> dict[PersonId, Person]:
+    """Keep the people who are of the school's own site, by id, whoever else a directory names."""
+    return {person.id: person for person in people if person.id.site == urn}
+
+
 def _senders(agreements: Iterable[Agreement]) -> set[PersonId]:
     """Find whom the requests were from, since they may have to be told (A8)."""
     found = set()
@@ -150,18 +155,18 @@ def require_any(
         NotPermitted: They may not.
     """
     if not isinstance(who, PersonId):
-        raise not_permitted(f"{who} is a system, and only a person may do this")
+        raise forbidden(f"{who} is a system, and only a person may do this. Let a person do it.")
     if who.site != site:
-        raise not_permitted(f"{who} acts for another site")
+        raise forbidden(f"{who} is of another site. Act for the site that they are of.")
     wanted = tuple(permissions)
     if not any(holds(person, one, policy=policy, day=day) for one in wanted):
         names = " or ".join(one.value for one in wanted)
-        raise not_permitted(f"{who} does not hold {names}")
+        raise forbidden(f"{who} does not hold {names}. Ask somebody who does.")
 
 
-def not_permitted(why: str) -> NotPermitted:
+def forbidden(why: str) -> NotPermitted:
     """Make the error for somebody who may not."""
-    return NotPermitted([Reason(code=RefusalCode.NOT_PERMITTED, detail=f": {why}")])
+    return NotPermitted([Reason(code=RefusalCode.NOT_PERMITTED, detail=why)])
 
 
 def present(agreements: Mapping[AgreementId, Agreement], wanted: Iterable[AgreementId]) -> dict[AgreementId, Agreement]:

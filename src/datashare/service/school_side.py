@@ -28,7 +28,7 @@ from datashare.domain.policy import Policy
 from datashare.errors import InvalidValue, Refused
 
 from .acting import run
-from .host import Host, not_permitted
+from .host import Host, forbidden
 from .outcomes import Done, NotDone
 
 _IDS = uuid.UUID("0f7b53a4-6d1e-4f63-9d0e-5a3a8a6ff0d1")
@@ -91,7 +91,9 @@ class SchoolSide:
         permission = Permission.ADMINISTER_DATA_SHARING_REQUEST
         shown = {group for group, policy in policies.items() if holds(person, permission, policy=policy, day=day)}
         if person is None or person.id.site != self.urn or not shown:
-            raise not_permitted(f"{self.actor} does not hold {permission.value} at school {self.urn}")
+            raise forbidden(
+                f"{self.actor} does not hold {permission.value} at school {self.urn}. Ask somebody who does."
+            )
         return shown
 
     def _entry(self, agreement: Agreement, policy: Policy) -> SharingWithGroup:

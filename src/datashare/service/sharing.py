@@ -46,12 +46,21 @@ class DataSharing:
             people: Knows the people of every site.
             clock: Tells the instant; the machine's clock, unless another is given.
             policies: Tells each group's choices; the usual ones of its kind, unless others are given.
+
+        Raises:
+            InvalidValue: A port lacks methods that it must have, or *policies* cannot be called.
         """
+        _require_port(store, AgreementStore, "store")
+        _require_port(institutions, InstitutionDirectory, "institutions")
+        _require_port(people, PeopleDirectory, "people")
+        if clock is not None:
+            _require_port(clock, Clock, "clock")
+        checks.require_callable(policies, "policies", "a function from a GroupId to its Policy")
         self._host = Host(
             store=store,
             institutions=institutions,
             people=people,
-            clock=clock or SystemClock(),
+            clock=SystemClock() if clock is None else clock,
             policies=policies,
         )
 
@@ -141,6 +150,15 @@ class DataSharing:
         clusters = self._host.institutions.clusters(group)
         mine = [name for name, urns in clusters.items() if urn in urns]
         return found.explain_log_in(self._host.person(person), urn, mine)
+
+
+def _require_port(given: object, port: type, name: str) -> None:
+    methods = [one for one in vars(port) if not one.startswith("_")]
+    lacking = [one for one in methods if not callable(getattr(given, one, None))]
+    # A class has the methods too, but nothing to call them on.
+    if lacking or isinstance(given, type):
+        why = f"it lacks {', '.join(lacking)}" if lacking else "it is a class"
+        raise InvalidValue(name, given, f"an object with all methods of {port.__name__}; {why}")
 
 
 def _require_group(group: object) -> None:

@@ -120,7 +120,9 @@ def test_days_that_could_be_wrong_are_refused(column: str, text: str) -> None:
         ({"URN": " 100000"}, "urn", 100000),
         ({"URN": "20114"}, "urn", 20114),
         ({"URN": "0100000"}, "urn", 100000),
-        ({"LA_code": "1"}, "local_authority", Coded("001", "Reading")),
+        ({"LA_code": "0"}, "local_authority", Coded("000", "Reading")),
+        ({"LA_code": "00.0"}, "local_authority", Coded("000", "Reading")),
+        ({"LA_code": "000"}, "local_authority", Coded("000", "Reading")),
         ({"LA_code": "870.0"}, "local_authority", Coded("870", "Reading")),
         ({"LA_code": "", "LA_name": "Reading"}, "local_authority", None),
         ({"TypeOfEstablishment_code": "2"}, "establishment_type", Coded("02", "Voluntary aided school")),
@@ -241,3 +243,13 @@ def test_equal_cells_share_one_value() -> None:
     assert one.trusts is other.trusts
     assert one.open_date is other.open_date
     assert one.town is other.town
+
+
+@pytest.mark.rule("V6")
+@pytest.mark.parametrize("text", ["1", "87", "087", "87.0", "0087", " 87 "])
+def test_an_authoritys_code_that_lost_a_digit_is_refused(text: str) -> None:
+    """No published code but 000 begins with a zero, so that a short one is no code that lost its zeros."""
+    problem = made.bad(LA_code=text)
+
+    assert ("LA (code)", text.strip()) == (problem.column, problem.value)
+    assert "is not a code of 3 digits, and none but 000 begins with 0" == problem.why

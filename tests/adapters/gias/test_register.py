@@ -7,12 +7,23 @@ import io
 import pickle
 import tracemalloc
 import zipfile
+from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from datashare.adapters.gias import EstablishmentLink, Register, read_links, read_register, successors
+from datashare.adapters.gias import (
+    EstablishmentLink,
+    Register,
+    read_establishments,
+    read_group_links,
+    read_groups,
+    read_links,
+    read_register,
+    successors,
+)
 from datashare.domain.institutions import Institution, SuccessorLink
 from datashare.errors import BadRow, InvalidValue, MissingColumns
 
@@ -229,3 +240,48 @@ def test_links_that_say_nothing_of_succession_are_counted() -> None:
             "New": 1,
         },
     ) == successors([row(1, 2, kind) for kind in kinds])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("progress", 7),
+        ("keep", 7),
+        ("keep", "all"),
+        ("strict", "no"),
+        ("strict", None),
+        ("group_links", [1]),
+        ("day", "2025-07-18"),
+    ],
+    ids=repr,
+)
+def test_what_an_argument_may_not_be_is_told(name: str, value: object) -> None:
+    """What is no function, no file, no day and neither True nor False is refused before anything is read."""
+    file = made.download(made.SCHOOL)
+    arguments: dict[str, Any] = {name: value}
+
+    with pytest.raises(InvalidValue, match=f"{name} must be"):
+        read_register(file, **arguments)
+    assert 0 == file.tell()
+
+
+@pytest.mark.parametrize("read", [read_establishments, read_groups, read_group_links, read_links])
+@pytest.mark.parametrize("name", ["report", "progress"])
+def test_a_stream_refuses_what_cannot_be_called(read: Callable[..., Iterator[object]], name: str) -> None:
+    """It is told when the first value is asked for."""
+    with pytest.raises(InvalidValue, match=f"{name} must be a function"):
+        next(read(made.download(made.SCHOOL), **{name: 5}))
+
+
+@pytest.mark.parametrize("links", [[1], "x", None, 5, [None]], ids=repr)
+def test_establishments_take_group_links_alone(links: object) -> None:
+    """Whatever read_group_links does not give is refused."""
+    with pytest.raises(InvalidValue, match="group_links must be GroupLinks"):
+        next(read_establishments(made.download(made.SCHOOL), group_links=links))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("links", [[1], "x", None, 5], ids=repr)
+def test_successors_are_picked_from_links_alone(links: object) -> None:
+    """Whatever read_links does not give is refused."""
+    with pytest.raises(InvalidValue, match="links must be EstablishmentLinks"):
+        successors(links)  # type: ignore[arg-type]

@@ -153,7 +153,42 @@ def test_a_field_that_never_ends_is_told() -> None:
     register = read_register(io.BytesIO(head + rows))
 
     assert "that begins in line 2 is not well-formed CSV (field larger than field limit" in str(register.problems[0])
-    assert register.rows == len(register.institutions) + register.problem_count
+    problem = made.only(register)
+    assert 20_000 == register.rows
+    assert problem.why.endswith(f" and took {20_000 - len(register.institutions)} lines, as an unclosed quote does")
+    assert problem.line == 1 + 20_000 - len(register.institutions)
+
+
+@pytest.mark.parametrize(
+    ("rows", "kept", "line", "why"),
+    [
+        (
+            b'100000,"A,1\n100001,"B",1\n',
+            [100002],
+            3,
+            (
+                "that begins in line 2 is not well-formed CSV (',' expected after '\"') and took 2 lines,"
+                " as an unclosed quote does"
+            ),
+        ),
+        (
+            b'100000,"A,1\n100001,B,1\n\n"\n',
+            [100002],
+            5,
+            "has 2 fields where 3 are expected and took 4 lines, as an unclosed quote does",
+        ),
+    ],
+    ids=["broken", "closed later"],
+)
+def test_every_line_that_a_quote_swallowed_is_counted(rows: bytes, kept: list[int], line: int, why: str) -> None:
+    """One row is bad, and says how many lines it took; none of them is missing from the number of rows."""
+    header = b"URN,EstablishmentName,EstablishmentStatus (code)\n"
+    register = read_register(io.BytesIO(header + rows + b"100002,C,1\n"))
+    problem = made.only(register)
+
+    assert kept == list(register.institutions)
+    assert (line, why) == (problem.line, problem.why)
+    assert rows.count(b"\n") + 1 == register.rows
 
 
 def test_a_header_that_never_ends_is_refused() -> None:

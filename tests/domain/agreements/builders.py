@@ -25,6 +25,7 @@ from datashare.domain.agreements import (
     ImportAgreement,
     Named,
     OpenRequest,
+    Reason,
     Recipients,
     RecordApproval,
     RecordVisibility,
@@ -40,6 +41,8 @@ from datashare.domain.agreements import (
     decide,
     evolve,
     fold,
+    not_permitted,
+    refusals_as_a_whole,
 )
 from datashare.domain.agreements.transitions import CommandType
 from datashare.domain.instants import Instant, london_day
@@ -185,7 +188,7 @@ def open_request(agreement: Agreement) -> OpenRequest:
     return agreement.request
 
 
-def end(cause: EndCause = EndCause.ENTERED_IN_ERROR) -> EndAgreement:
+def end(cause: EndCause = EndCause.BY_GROUP) -> EndAgreement:
     """Give the command that ends for *cause*."""
     return EndAgreement(urn=URN, cause=cause, note="Ended – see the governors’ minutes.")
 
@@ -343,3 +346,13 @@ def without(people: Mapping[PersonId, Person], *gone: PersonId) -> dict[PersonId
 def replacing(people: Mapping[PersonId, Person], *others: Person) -> dict[PersonId, Person]:
     """Give *people* with these instead of who they were, or besides."""
     return {**people, **by_id(*others)}
+
+
+def whole(
+    action: Batch, *, group: Group, people: Mapping[PersonId, Person], policy: Policy, day: date
+) -> tuple[Reason, ...]:
+    """Give every reason to refuse *action* as a whole; who may not do it learns nothing else, as in the service."""
+    forbidden = not_permitted(action, people=people, policy=policy, day=day)
+    return (
+        (forbidden,) if forbidden else refusals_as_a_whole(action, group=group, people=people, policy=policy, day=day)
+    )

@@ -23,8 +23,9 @@ from datashare.domain.agreements import (
     RequestAccess,
     RequestId,
     State,
+    SystemActor,
     Withdraw,
-    refusals_as_a_whole,
+    not_permitted,
     side_of,
 )
 from datashare.domain.agreements.transitions import CommandType
@@ -59,6 +60,9 @@ from tests.domain.agreements.builders import (
     person,
     see,
 )
+from tests.domain.agreements.builders import (
+    whole as refused_whole,
+)
 
 DAY = date(2026, 10, 25)
 LENIENT = attrs.evolve(Policy.mat(), central_approval=True, enders=Party)
@@ -76,7 +80,7 @@ def whole(
     day: date = DAY,
 ) -> tuple[Reason, ...]:
     """Give every reason to refuse *action* as a whole."""
-    return refusals_as_a_whole(action, group=group, people=people, policy=policy, day=day)
+    return refused_whole(action, group=group, people=people, policy=policy, day=day)
 
 
 def codes_of(reasons: tuple[Reason, ...]) -> list[RefusalCode]:
@@ -147,8 +151,8 @@ def test_whoever_lacks_the_permission_learns_nothing_else() -> None:
 
     assert RefusalCode.NOT_PERMITTED is reason.code
     assert (
-        "This person may not do this here: mat:5143/ben does not hold "
-        "institution.administer_institution_details. Ask somebody who holds the permission."
+        "Not permitted here. mat:5143/ben does not hold "
+        "institution.administer_institution_details. Ask somebody who does."
     ) == str(reason)
 
 
@@ -201,7 +205,7 @@ def test_actor_acts_only_for_their_own_group(kind: CommandType, actor: PersonId)
     (reason,) = whole(batch(command_of(kind, PENDING), actor=actor), people=people)
 
     assert RefusalCode.NOT_PERMITTED is reason.code
-    assert f"{actor} acts for another site" in str(reason)
+    assert f"{actor} is of another site" in str(reason)
 
 
 @pytest.mark.rule("P12")
@@ -346,8 +350,21 @@ def test_all_reasons_are_told_once_the_primary_one_first() -> None:
 @pytest.mark.rule("K5")
 @pytest.mark.parametrize("is_open", [True, False])
 def test_empty_selection_is_not_refused(is_open: bool) -> None:
-    """An action about no school has nothing that could be refused."""
-    assert () == whole(batch(actor=BEN), group=attrs.evolve(TRUST, is_open=is_open))
+    """An action about no school has nothing that could be refused, for somebody who may act at all."""
+    assert () == whole(batch(actor=ANA), group=attrs.evolve(TRUST, is_open=is_open))
+
+
+@pytest.mark.rule("K2", "K5")
+@pytest.mark.parametrize("actor", [BEN, HEAD, SystemActor("nightly")], ids=str)
+@pytest.mark.parametrize("kind", [None, Remind], ids=["queued", "remind"])
+def test_empty_selection_needs_the_permission_too(actor: Actor, kind: CommandType | None) -> None:
+    """Who may do nothing here learns nothing, not even that there is nothing to do; a system may refresh."""
+    people = {ANA: EVERYBODY[ANA], BEN: EVERYBODY[BEN]}
+
+    reason = not_permitted(batch(actor=actor), people=people, policy=LENIENT, day=DAY, kind=kind)
+
+    may = isinstance(actor, SystemActor) and kind is None
+    assert may is (reason is None)
 
 
 @pytest.mark.rule("P12", "E7")

@@ -27,7 +27,6 @@ from datashare.domain.agreements import (
     Tab,
     Terms,
     Withdraw,
-    refusals_as_a_whole,
 )
 from datashare.domain.agreements.transitions import CommandType
 from datashare.domain.institutions import GroupKind, HiddenBecause
@@ -74,6 +73,9 @@ from tests.domain.agreements.builders import (
     refused,
     replacing,
 )
+from tests.domain.agreements.builders import (
+    whole as refused_whole,
+)
 
 STRICT = attrs.evolve(Policy.mat(), distinct_approver=True)
 DAY = date(2026, 3, 29)
@@ -83,7 +85,7 @@ BY_HEAD = facts(actor=HEAD, command_id="c-2")
 def may(command: Command, actor: PersonId, people: dict[PersonId, Person] = EVERYBODY) -> bool:
     """Tell whether *actor* is let through to the school with *command*."""
     action = batch(command, actor=actor)
-    return () == refusals_as_a_whole(action, group=TRUST, people=people, policy=Policy.mat(), day=DAY)
+    return () == refused_whole(action, group=TRUST, people=people, policy=Policy.mat(), day=DAY)
 
 
 @pytest.mark.rule("A1", "T3")
@@ -210,7 +212,9 @@ def test_answer_to_a_closed_request_says_who_decided_it_and_when(outcome: Reques
     (reason,) = refusal.reasons
     assert RefusalCode.REQUEST_NOT_OPEN is reason.code
     assert ClosedRequest(id=request, outcome=outcome, by=HEAD, at=AUTUMN) == reason.closed
-    assert f"{outcome.value} by {HEAD} on 25 October 2026 at 01:30 (London)" in str(refusal)
+    name = BY_HEAD.people[HEAD].name
+    assert name == reason.closed_by
+    assert f"{outcome.value} by {name} ({HEAD}) on 25 October 2026 at 01:30 (London)" in str(refusal)
 
 
 @pytest.mark.rule("A4")
@@ -329,13 +333,16 @@ def test_one_id_within_one_site_is_one_person_whatever_the_address() -> None:
 
 @pytest.mark.rule("A7")
 def test_policy_decides_whether_sender_and_approver_must_differ() -> None:
-    """By default one person may be both, and a sender who is gone stands in nobody's way."""
+    """By default one person may be both; where they must differ, a sender who is gone cannot be told apart."""
     shared = replacing(SCHOOL, person(HEAD, "head_teacher", email="ana@site.example"))
     agreement = in_state(State.PENDING)
 
     assert done(agreement, answer_to(agreement), facts(actor=HEAD, people=shared)).stands
     gone = facts(actor=HEAD, people=shared, others={}, policy=STRICT)
-    assert done(agreement, answer_to(agreement), gone).stands
+    refusal = refused(agreement, answer_to(agreement), gone)
+    assert RefusalCode.SAME_PERSON is refusal.code
+    assert "The sender is no longer known" in str(refusal)
+    assert done(agreement, answer_to(agreement), facts(actor=HEAD, others={})).stands
 
 
 @pytest.mark.rule("P3", "P2")
@@ -421,7 +428,7 @@ def test_recording_needs_the_policy_and_a_permission_of_its_own(
         permissions=[Permission.RECORD_APPROVAL] if permitted else [Permission.ADMINISTER_INSTITUTION_DETAILS],
     )
 
-    reasons = refusals_as_a_whole(batch(record()), group=TRUST, people={ANA: ana}, policy=policy, day=DAY)
+    reasons = refused_whole(batch(record()), group=TRUST, people={ANA: ana}, policy=policy, day=DAY)
 
     assert codes_expected == [reason.code for reason in reasons]
 
@@ -440,7 +447,7 @@ def test_recorded_level_must_be_one_that_the_group_asks_for() -> None:
     """A level that cannot be requested cannot be recorded either."""
     central = attrs.evolve(Policy.mat(), central_approval=True)
 
-    reasons = refusals_as_a_whole(batch(record(DFE)), group=TRUST, people=EVERYBODY, policy=central, day=DAY)
+    reasons = refused_whole(batch(record(DFE)), group=TRUST, people=EVERYBODY, policy=central, day=DAY)
 
     assert [(RefusalCode.LEVEL_NOT_REQUESTABLE, DFE)] == [(reason.code, reason.level) for reason in reasons]
 

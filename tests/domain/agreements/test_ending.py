@@ -8,13 +8,13 @@ import pytest
 from datashare.domain.agreements import (
     AgreementEnded,
     ClosedRequest,
+    Command,
     EndAgreement,
     EndCause,
     RefusalCode,
     RequestOutcome,
     State,
     SystemActor,
-    refusals_as_a_whole,
     side_of,
 )
 from datashare.domain.institutions import GroupId, HiddenBecause
@@ -41,11 +41,16 @@ from tests.domain.agreements.builders import (
     done,
     end,
     facts,
+    importing,
     in_state,
     new,
     only_event,
     person,
+    record,
     refused,
+)
+from tests.domain.agreements.builders import (
+    whole as refused_whole,
 )
 
 STANDING = [State.PENDING, State.APPROVED, State.UPGRADING]
@@ -68,7 +73,7 @@ def whole(
     people: dict[PersonId, Person] = EVERYBODY,
 ) -> list[RefusalCode]:
     """Give the codes that refuse ending for *cause* as a whole."""
-    reasons = refusals_as_a_whole(
+    reasons = refused_whole(
         batch(end(cause), actor=actor, group=group),
         group=TRUST if group is MAT else COUNCIL,
         people=people,
@@ -139,13 +144,40 @@ def test_coming_back_needs_a_new_request() -> None:
 
 
 @pytest.mark.rule("E1", "T5")
-@pytest.mark.parametrize("cause", [EndCause.BY_SCHOOL, EndCause.BY_GROUP, EndCause.ENTERED_IN_ERROR])
+@pytest.mark.parametrize("cause", [EndCause.BY_SCHOOL, EndCause.BY_GROUP])
 @pytest.mark.parametrize("hidden", [[], [HiddenBecause.CLOSED]], ids=["visible", "hidden"])
 def test_causes_that_rest_on_a_wish_need_nothing_of_the_register(cause: EndCause, hidden: list[HiddenBecause]) -> None:
     """A wish or a mistake ends the agreement whether or not the school is visible."""
     after = done(in_state(State.APPROVED), end(cause), facts(*hidden, site=None, people={}))
 
     assert State.NO_AGREEMENT is after.state
+
+
+@pytest.mark.rule("E1", "E7", "L4")
+def test_what_a_school_accepted_was_not_entered_in_error() -> None:
+    """A trust may not end by its own wish, nor by calling the school's own yes a mistake."""
+    refusal = refused(in_state(State.APPROVED), end(EndCause.ENTERED_IN_ERROR))
+
+    assert RefusalCode.CAUSE_NOT_SHOWN is refusal.code
+    assert "The school accepted this level itself" in str(refusal)
+
+
+@pytest.mark.rule("E1", "E7")
+@pytest.mark.parametrize("entered", [record(), importing()], ids=["recorded", "imported"])
+def test_what_the_group_entered_can_be_its_error(entered: Command) -> None:
+    """A level that was recorded or imported by mistake is ended, and so is a request that never should have been."""
+    central = facts(policy=attrs.evolve(Policy.mat(), central_approval=True))
+
+    assert State.NO_AGREEMENT is done(done(new(), entered, central), end(EndCause.ENTERED_IN_ERROR)).state
+    assert State.NO_AGREEMENT is done(in_state(State.PENDING), end(EndCause.ENTERED_IN_ERROR)).state
+
+
+@pytest.mark.rule("E1", "E7")
+def test_a_group_that_may_end_may_call_it_an_error() -> None:
+    """Where policy lets the group end at all, the cause is its own to name."""
+    lenient = facts(policy=attrs.evolve(Policy.mat(), enders=[Party.GROUP]))
+
+    assert State.NO_AGREEMENT is done(in_state(State.APPROVED), end(EndCause.ENTERED_IN_ERROR), lenient).state
 
 
 @pytest.mark.rule("E1")

@@ -360,9 +360,13 @@ def test_recipients_were_eligible_and_are_asked_once(tried: list[Tried]) -> None
 @given(LIVES)
 @pytest.mark.rule("E6", "X2")
 def test_losses_and_returns_alternate(tried: list[Tried]) -> None:
-    """Between two losses there is a return or an end, and no return comes without a loss."""
-    is_hidden = False
+    """Between two losses there is a return or an end, and no return comes without a loss.
+
+    Where nothing stands any more, nothing is hidden.
+    """
+    is_hidden, standing = False, new()
     for event in events_in(tried):
+        standing = evolve(standing, event)
         if isinstance(event, VisibilityLost):
             assert not is_hidden
             assert event.reasons
@@ -370,10 +374,10 @@ def test_losses_and_returns_alternate(tried: list[Tried]) -> None:
         elif isinstance(event, VisibilityReturned):
             assert is_hidden
             is_hidden = False
-        elif isinstance(event, AgreementEnded):
-            is_hidden = False
         elif isinstance(event, RequestApproved | ApprovalRecorded | AgreementImported):
             assert not is_hidden
+        is_hidden = is_hidden and standing.stands
+        assert is_hidden is (standing.hidden_since is not None)
 
 
 @given(LIVES, st.data())

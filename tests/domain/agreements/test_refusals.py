@@ -76,7 +76,7 @@ ORDER = [
 
 NEXT_STEPS = (
     "Ask", "Choose", "Add", "Draw", "Load", "Try", "Wait", "Withdraw", "Look", "Leave", "Send",
-    "Reload", "Somebody else at the school must.", "Check", "One can be sent from",
+    "Reload", "Somebody else must accept.", "If it is open", "Check", "One can be sent from",
 )  # fmt: skip
 
 
@@ -88,7 +88,7 @@ def hostile(code: RefusalCode) -> Reason:
         reasons=(HiddenReason(HiddenBecause.NOT_LINKED, None, HOSTILE),),
     )
     facts_of: dict[RefusalCode, Reason] = {
-        RefusalCode.NOT_PERMITTED: Reason(code=code, detail=f": {WHOSE} acts for another site"),
+        RefusalCode.NOT_PERMITTED: Reason(code=code, detail=f"{WHOSE} is of another site. Ask them."),
         RefusalCode.NOT_VISIBLE: Reason(code=code, visibility=visibility),
         RefusalCode.REQUEST_NOT_OPEN: Reason(
             code=code,

@@ -262,7 +262,7 @@ def test_stale_page_does_not_withdraw_a_later_request() -> None:
     refusal = refused(again, Withdraw(request=stale))
 
     assert RefusalCode.REQUEST_NOT_OPEN is refusal.code
-    assert f"Request {stale} was declined by {HEAD}" in str(refusal)
+    assert f"Request {stale} was declined by {facts().people[HEAD].name} ({HEAD})" in str(refusal)
     assert RequestId(AGREEMENT, 3) == open_request(again).id
 
 
@@ -287,4 +287,4 @@ def test_answered_request_cannot_be_reminded_of() -> None:
     refusal = refused(answered, Remind(request=open_request(agreement).id))
 
     assert (RefusalCode.REQUEST_NOT_OPEN,) == tuple(reason.code for reason in refusal.reasons)
-    assert f"was approved by {HEAD} on 29 March 2026 at 00:59 (London)" in str(refusal)
+    assert f"was approved by {facts().people[HEAD].name} ({HEAD}) on 29 March 2026 at 00:59 (London)" in str(refusal)

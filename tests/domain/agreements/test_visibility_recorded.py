@@ -26,6 +26,7 @@ from datashare.domain.institutions import HiddenBecause
 from datashare.domain.policy import Policy
 from tests.domain.agreements.builders import (
     ACTIONS,
+    ANA,
     DFE,
     HEAD,
     MIS,
@@ -186,15 +187,17 @@ def test_return_within_the_window_resumes_and_later_does_not(days: int, resumes:
 
 
 @pytest.mark.rule("X2", "E6")
-@pytest.mark.parametrize(("days", "resumes"), [(30, True), (31, False)])
-def test_return_counts_from_register_day_to_register_day(days: int, resumes: bool) -> None:
-    """The register's day says when the school was back, however late it is recorded."""
-    register_day = LOST_ON + timedelta(days=days)
+@pytest.mark.parametrize("days", [0, 30, 31])
+def test_recording_a_return_late_changes_no_answer(days: int) -> None:
+    """What had lapsed on the day of the recording stays lapsed, whatever day the register bears."""
+    register_day, late = LOST_ON + timedelta(days=days), facts(now=days_after(90))
+    agreement = hidden(State.APPROVED)
 
-    event = only_event(hidden(State.APPROVED), see(register_day), facts(now=days_after(90)))
+    event = only_event(agreement, see(register_day), late)
 
     assert isinstance(event, VisibilityReturned)
-    assert (register_day, resumes) == (event.register_day, event.resumes)
+    assert (register_day, False) == (event.register_day, event.resumes)
+    assert has_lapsed(agreement, policy=WINDOW, day=late.day)
 
 
 @pytest.mark.rule("X2")
@@ -310,7 +313,8 @@ def test_request_that_waited_too_long_is_in_force_once_accepted() -> None:
 
     accepted = done(back, answer_to(back), facts(now=days_after(61), actor=HEAD))
 
-    assert (True, False) == (back.lapsed, accepted.lapsed)
+    assert not accepted.lapsed
+    assert not has_lapsed(accepted, policy=WINDOW, day=date.max)
 
 
 @pytest.mark.rule("X2", "T3")
@@ -338,5 +342,32 @@ def test_lapse_of_a_request_does_not_touch_a_later_agreement() -> None:
 
     recorded = done(withdrawn, record(MIS), facts(now=days_after(61)))
 
-    assert (True, False) == (withdrawn.lapsed, recorded.lapsed)
+    assert (False, None) == (withdrawn.lapsed, withdrawn.hidden_since)
+    assert not recorded.lapsed
     assert not has_lapsed(recorded, policy=WINDOW, day=date.max)
+
+
+@pytest.mark.rule("X2", "U3")
+def test_a_request_after_a_lapse_raises_nothing() -> None:
+    """What has lapsed allows nothing, so the new request adds all that its level allows."""
+    given = facts(now=days_after(41))
+
+    fresh, raised = (only_event(before, ask(ACTIONS), given) for before in (lapsed(), in_state(State.APPROVED)))
+
+    assert isinstance(fresh, RequestSent)
+    assert isinstance(raised, RequestSent)
+    assert (None, MIS) == (fresh.raises, raised.raises)
+
+
+@pytest.mark.rule("E6", "X2")
+@pytest.mark.parametrize("close", ["withdraw", "decline"])
+def test_where_nothing_stands_any_more_nothing_is_hidden(close: str) -> None:
+    """A request that is closed while the school is hidden leaves no trace that would count against a later one."""
+    pending = hidden(State.PENDING)
+    request = open_request(pending).id
+    command = Withdraw(request=request) if close == "withdraw" else Decline(request=request, reason="No.")
+
+    after = done(pending, command, facts(CLOSED, actor=HEAD if close == "decline" else ANA))
+
+    assert (State.NO_AGREEMENT, None, False) == (after.state, after.hidden_since, after.lapsed)
+    assert not has_lapsed(after, policy=WINDOW, day=date.max)

@@ -60,8 +60,11 @@ def words(column: str) -> Callable[[str], str]:
     return read
 
 
-def code(column: str, *, width: int = 1, most: int) -> Callable[[str], str]:
-    """Read a code that is a whole number, with the leading zeros that it should have; empty for none."""
+def code(column: str, *, width: int = 1, most: int, padded: bool = True) -> Callable[[str], str]:
+    """Read a code that is a whole number, with the leading zeros that it should have; empty for none.
+
+    Where it is not *padded*, no code but that of all zeros begins with one, and a short one lacks digits.
+    """
 
     def read(text: str) -> str:
         if width <= len(text) <= most and text.isdigit() and text.isascii() and text[0] != "0":
@@ -73,14 +76,17 @@ def code(column: str, *, width: int = 1, most: int) -> Callable[[str], str]:
         digits = found[1].lstrip("0") if found else text
         if not found or len(digits) > most:
             raise BadCell(column, text, f"is not a whole number of up to {most} digits")
+        if not padded and 0 < len(digits) < width:
+            raise BadCell(column, text, f"is not a code of {width} digits, and none but {'0' * width} begins with 0")
         return digits.zfill(width)
 
     return read
 
 
-def coded(column: str, *, width: int = 1, most: int) -> Callable[[tuple[str, str]], Coded | None]:
+def coded(column: str, *, width: int = 1, most: int, padded: bool = True) -> Callable[[tuple[str, str]], Coded | None]:
     """Read a code and the name beside it, as ``LA (code)`` and ``LA (name)``; a name alone says nothing."""
-    read_code, read_name = code(f"{column} (code)", width=width, most=most), words(f"{column} (name)")
+    read_code = code(f"{column} (code)", width=width, most=most, padded=padded)
+    read_name = words(f"{column} (name)")
 
     def read(texts: tuple[str, str]) -> Coded | None:
         found = read_code(texts[0])

@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 
+from datashare.domain import checks
 from datashare.domain.institutions import Coded, EstablishmentStatus, Institution, Phase, TrustLink
 
 from ._cells import BadCell, Memo, age, code, coded, day, joined, urn, words
@@ -66,7 +67,7 @@ class TrustLinks:
 
     def __init__(self, links: Iterable[GroupLink]) -> None:
         self._by_urn: dict[int, dict[str, TrustLink]] = {}
-        for link in links:
+        for link in checks.walk(links, GroupLink, "group_links", "GroupLinks, as read_group_links gives them"):
             if link.is_trust:
                 known = self._by_urn.setdefault(link.urn, {})
                 known[link.uid] = _longer(known.get(link.uid), TrustLink(link.uid, link.name, link.joined_on))
@@ -111,7 +112,8 @@ def read_establishments(
         progress: Told how far the reading has come, at the start, every thousand rows, and at the end.
 
     Raises:
-        RegisterError: The file cannot be used; raised when the first institution is asked for.
+        InvalidValue: An argument is none of what it may be; raised when the first institution is asked for.
+        RegisterError: The file cannot be used; likewise.
     """
     with open_table(file, ESTABLISHMENTS, report, progress) as table:
         yield from institutions(table, TrustLinks(group_links))
@@ -142,7 +144,7 @@ class _Reader:
         self._phase = Memo(_phase)
         self._type = Memo(coded("TypeOfEstablishment", width=2, most=3))
         self._type_group = Memo(coded("EstablishmentTypeGroup", most=3))
-        self._local_authority = Memo(coded("LA", width=3, most=3))
+        self._local_authority = Memo(coded("LA", width=3, most=3, padded=False))
         self._number = Memo(code("EstablishmentNumber", width=4, most=4))
         self._trusts, self._federations = Memo(_trusts), Memo(_federations)
         self._street = words("Street")

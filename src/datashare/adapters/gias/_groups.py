@@ -82,7 +82,8 @@ def read_groups(file: RegisterFile, *, report: Report = refuse, progress: Progre
         progress: Told how far the reading has come, at the start, every thousand rows, and at the end.
 
     Raises:
-        RegisterError: The file cannot be used; raised when the first group is asked for.
+        InvalidValue: An argument is none of what it may be; raised when the first group is asked for.
+        RegisterError: The file cannot be used; likewise.
     """
     seen: dict[GroupId, Group] = {}
     with open_table(file, GROUPS, report, progress) as table:
@@ -124,7 +125,8 @@ def read_group_links(
         progress: Told how far the reading has come, at the start, every thousand rows, and at the end.
 
     Raises:
-        RegisterError: The file cannot be used; raised when the first link is asked for.
+        InvalidValue: An argument is none of what it may be; raised when the first link is asked for.
+        RegisterError: The file cannot be used; likewise.
     """
     read_urn, read_uid, read_name = urn("URN"), Memo(uid), Memo(_read_name)
     read_type, read_status = Memo(_is_trust), Memo(_is_open)

@@ -19,7 +19,7 @@ from ._establishments import ESTABLISHMENTS, TrustLinks, institutions
 from ._groups import GroupLink, read_group_links, read_groups
 from ._sources import RegisterFile
 from ._successors import read_links, successors
-from ._tables import TWICE, Progress, Table, open_table
+from ._tables import TWICE, Progress, Table, open_table, require_progress
 
 PROBLEMS_KEPT = 1_000
 
@@ -36,9 +36,11 @@ class Register:
         groups: Every trust and local authority that the files name, its institutions kept or not.
         successors: What succeeded what, by predecessor and successor.
         day: The register's day, from the caller or the name of the establishment file, else `None`.
-        rows: How many rows the establishment file has, bad ones included.
+        rows: How many rows the establishment file has, bad ones included. Where an unclosed quote swallows the
+            lines that follow, each of those lines counts.
         problems: The rows that could not be read, of all files; the first thousand.
-        problem_count: How many there were.
+        problem_count: How many bad rows there were. One that swallowed lines is one, and says how many it took, so
+            that *rows* can be more than the institutions and the bad rows together.
         other_links: The kinds of "Establishment links" that say nothing of succession, with their numbers.
     """
 
@@ -102,7 +104,11 @@ def read_register(
         BadRow: A row cannot be right, and *strict* was asked for.
     """
     if day is not None:
-        to_day(day)
+        to_day(day, "day")
+    if keep is not None:
+        checks.require_callable(keep, "keep", "a function that takes an Institution, or None")
+    checks.require_a(strict, bool, "strict", "True or False")
+    require_progress(progress)
     problems = _Problems(strict=strict)
     known = _Groups()
     if groups is not None:

@@ -8,6 +8,7 @@ from datetime import date
 
 import attrs
 
+from datashare.domain import checks
 from datashare.domain.institutions import SuccessorLink
 
 from ._cells import BadCell, day, urn, words
@@ -52,7 +53,8 @@ def read_links(
         progress: Told how far the reading has come, at the start, every thousand rows, and at the end.
 
     Raises:
-        RegisterError: The file cannot be used; raised when the first link is asked for.
+        InvalidValue: An argument is none of what it may be; raised when the first link is asked for.
+        RegisterError: The file cannot be used; likewise.
     """
     with open_table(file, LINKS, report, progress) as table:
         for row in table.rows():
@@ -91,10 +93,13 @@ def successors(links: Iterable[EstablishmentLink]) -> tuple[tuple[SuccessorLink,
 
     Returns:
         The links by predecessor and successor, and how many rows there were of each other kind.
+
+    Raises:
+        InvalidValue: One of them is no link.
     """
     found: dict[tuple[int, int], tuple[str, date | None]] = {}
     others: Counter[str] = Counter()
-    for link in links:
+    for link in checks.walk(links, EstablishmentLink, "links", "EstablishmentLinks, as read_links gives them"):
         if link.kind.startswith(_SUCCESSOR):
             pair, kind = (link.urn, link.link_urn), link.kind
         elif link.kind.startswith(_PREDECESSOR):

@@ -12,6 +12,7 @@ from typing import NoReturn
 
 import attrs
 
+from datashare.domain import checks
 from datashare.errors import BadRow, MissingColumns, RegisterUnreadable
 
 from ._cells import BadCell
@@ -76,13 +77,14 @@ class Table:
     Attributes:
         file: What messages call it.
         day: The day in the file's name, if any.
-        rows_read: The data rows so far, bad ones included.
+        rows_read: The data rows so far, bad ones included; of a row that a quote spoilt, each line.
     """
 
     def __init__(self, text: Text, layout: Layout, report: Report, progress: Progress | None) -> None:
         self.file = text.file
         self.day = _day_in(text.names)
         self.rows_read = 0
+        self._lines_taken = 1
         self._text = text
         self._report = report
         self._progress = progress
@@ -109,7 +111,7 @@ class Table:
         for row in self._read():
             width = width or self._width(row)
             if len(row) != width:
-                self.bad(BadCell("", "", f"has {len(row)} fields where {width} are expected"))
+                self._swallowed(f"has {len(row)} fields where {width} are expected")
                 continue
             if padded:
                 row.append("")
@@ -124,6 +126,7 @@ class Table:
             before = self._reader.line_num
             try:
                 for row in self._reader:
+                    self._lines_taken = self._reader.line_num - before
                     before = self._reader.line_num
                     if not any(row):
                         continue
@@ -133,9 +136,16 @@ class Table:
                     yield row
             except csv.Error as exc:
                 self.rows_read += 1
-                self.bad(BadCell("", "", f"that begins in line {before + 1} is not well-formed CSV ({exc})"))
+                self._lines_taken = self._reader.line_num - before
+                self._swallowed(f"that begins in line {before + 1} is not well-formed CSV ({exc})")
             else:
                 return
+
+    def _swallowed(self, why: str) -> None:
+        """Report a row whose quotes cannot be trusted, and count every line that it took with it."""
+        self.rows_read += self._lines_taken - 1
+        took = f" and took {self._lines_taken} lines, as an unclosed quote does" if self._lines_taken > 1 else ""
+        self.bad(BadCell("", "", why + took))
 
     def _width(self, first: list[str]) -> int:
         """Settle by the first row how long rows are: as the header, or all without its last column."""
@@ -177,6 +187,16 @@ class Table:
             )
 
 
+def require_progress(progress: object) -> None:
+    """Refuse what progress cannot be told to.
+
+    Raises:
+        InvalidValue: It cannot be called, and is not None.
+    """
+    if progress is not None:
+        checks.require_callable(progress, "progress", "a function that takes a ReadingProgress, or None")
+
+
 @contextmanager
 def open_table(
     given: RegisterFile, layout: Layout, report: Report = refuse, progress: Progress | None = None
@@ -184,10 +204,12 @@ def open_table(
     """Open a download as a table.
 
     Raises:
-        InvalidValue: It is neither a path nor a file opened in binary mode.
+        InvalidValue: It is neither a path nor a file opened in binary mode, or *report* or *progress* cannot be called.
         RegisterUnreadable: It is missing, damaged, empty, or not text in a known encoding.
         MissingColumns: Columns that are needed are not there.
     """
+    checks.require_callable(report, "report", "a function that takes a BadRow")
+    require_progress(progress)
     with open_text(given, layout.argument) as text:
         yield Table(text, layout, report, progress)
 

@@ -6,6 +6,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
+from typing import Any
 
 import attrs
 
@@ -13,6 +14,7 @@ from datashare.domain import checks
 from datashare.domain.instants import to_day
 from datashare.domain.institutions import Group, GroupId, Institution, SuccessorLink
 from datashare.domain.people import Person, PersonId, SchoolSite
+from datashare.errors import InvalidValue
 
 
 @attrs.frozen(kw_only=True)
@@ -59,52 +61,86 @@ class MemoryInstitutionDirectory:
             clusters: Each group's own sets of schools: their URNs, by name.
             successors: The register's links between predecessors and successors.
             register_day: The day of the register, in Europe/London.
+
+        Raises:
+            InvalidValue: One of them is none of what it should be, or two that differ share a URN or an id; then
+                the register that was there before stays.
         """
-        by_urn = {one.urn: one for one in institutions}
+        by_urn: dict[int, Institution] = {}
+        for one in checks.require_all(institutions, Institution, "institutions", "a collection of Institutions"):
+            if by_urn.setdefault(one.urn, one) != one:
+                raise InvalidValue("institutions", one.urn, "given once for each URN, or always alike")
+        by_id: dict[GroupId, Group] = {}
+        for known in checks.require_all(groups, Group, "groups", "a collection of Groups"):
+            if by_id.setdefault(known.id, known) != known:
+                raise InvalidValue("groups", str(known.id), "given once for each id, or always alike")
         linked: dict[GroupId, list[Institution]] = defaultdict(list)
         for institution in by_urn.values():
             for group in institution.groups:
                 linked[group].append(institution)
         by_predecessor: dict[int, list[SuccessorLink]] = defaultdict(list)
-        for link in successors:
+        for link in checks.require_all(successors, SuccessorLink, "successors", "a collection of SuccessorLinks"):
             by_predecessor[link.predecessor].append(link)
         self._register = _Register(
             institutions=by_urn,
             linked={group: tuple(found) for group, found in linked.items()},
-            groups={group.id: group for group in groups},
-            clusters={
-                group: {name: frozenset(urns) for name, urns in named.items()}
-                for group, named in (clusters or {}).items()
-            },
+            groups=by_id,
+            clusters={} if clusters is None else _clusters(clusters),
             successors={urn: tuple(found) for urn, found in by_predecessor.items()},
             day=None if register_day is None else to_day(register_day, "register_day"),
         )
 
     def group(self, group: GroupId, /) -> Group | None:
         """Tell what the register holds under this identity, if anything."""
+        _require_group(group)
         return self._register.groups.get(group)
 
     def linked(self, group: GroupId, /) -> Sequence[Institution]:
         """List the institutions linked with *group*, whatever their status or joining day."""
+        _require_group(group)
         return self._register.linked.get(group, ())
 
     def institutions(self, urns: Collection[int], /) -> Mapping[int, Institution]:
         """Find institutions by URN."""
         held = self._register.institutions
-        return {urn: held[urn] for urn in urns if urn in held}
+        return {urn: held[urn] for urn in checks.require_urns(urns, "urns") if urn in held}
 
     def clusters(self, group: GroupId, /) -> Mapping[str, frozenset[int]]:
         """Give the group's own sets of schools: the URNs of each, by name (B6)."""
+        _require_group(group)
         return dict(self._register.clusters.get(group, {}))
 
     def successors(self, urns: Collection[int], /) -> Sequence[SuccessorLink]:
         """List the links whose predecessor is one of *urns* (E5)."""
         held = self._register.successors
-        return [link for urn in dict.fromkeys(urns) for link in held.get(urn, ())]
+        return [link for urn in dict.fromkeys(checks.require_urns(urns, "urns")) for link in held.get(urn, ())]
 
     def register_day(self) -> date | None:
         """Tell the day of the register, in Europe/London, where it is known."""
         return self._register.day
+
+
+def _clusters(given: object) -> dict[GroupId, dict[str, frozenset[int]]]:
+    found: dict[GroupId, dict[str, frozenset[int]]] = {}
+    for group, named in _pairs(given, "clusters"):
+        _require_group(group, "clusters")
+        found[group] = {
+            checks.require_key(name, f"The name of a cluster of {group}"): frozenset(
+                checks.require_urns(urns, f"The URNs of cluster {name!r} of {group}")
+            )
+            for name, urns in _pairs(named, f"The clusters of {group}")
+        }
+    return found
+
+
+def _pairs(given: object, what: str) -> Iterable[tuple[Any, Any]]:
+    if not isinstance(given, Mapping):
+        raise InvalidValue(what, given, "a mapping, such as {GroupId.mat('5143'): {'North': [100000]}}")
+    return given.items()
+
+
+def _require_group(group: object, what: str = "group") -> None:
+    checks.require_a(group, GroupId, what, "a GroupId, such as GroupId.mat('5143')")
 
 
 class MemoryPeopleDirectory:
@@ -116,11 +152,12 @@ class MemoryPeopleDirectory:
         self._people: dict[PersonId, Person] = {}
         self._by_school: dict[int, dict[PersonId, Person]] = defaultdict(dict)
         self._sites: dict[int, SchoolSite] = {}
-        self.put(*people)
-        self.put_sites(*sites)
+        self.put(*checks.require_all(people, Person, "people", "a collection of Persons"))
+        self.put_sites(*checks.require_all(sites, SchoolSite, "sites", "a collection of SchoolSites"))
 
     def put(self, *people: Person) -> None:
         """Add people, or put them in the place of those with the same ids."""
+        checks.require_all(people, Person, "people", "Persons")
         with self._lock:
             for person in people:
                 self._people[person.id] = person
@@ -129,6 +166,7 @@ class MemoryPeopleDirectory:
 
     def remove(self, *ids: PersonId) -> None:
         """Forget people; who is not known is passed over."""
+        checks.require_all(ids, PersonId, "ids", "PersonIds")
         with self._lock:
             for who in ids:
                 self._people.pop(who, None)
@@ -137,6 +175,7 @@ class MemoryPeopleDirectory:
 
     def put_sites(self, *sites: SchoolSite) -> None:
         """Add school sites, or put them in the place of those with the same URNs."""
+        checks.require_all(sites, SchoolSite, "sites", "SchoolSites")
         with self._lock:
             self._sites.update((site.urn, site) for site in sites)
 
@@ -148,15 +187,18 @@ class MemoryPeopleDirectory:
 
     def at_schools(self, urns: Collection[int], /) -> Mapping[int, Sequence[Person]]:
         """List the people of each school's site."""
+        wanted = checks.require_urns(urns, "urns")
         with self._lock:
-            return {urn: tuple(self._by_school[urn].values()) for urn in urns if self._by_school.get(urn)}
+            return {urn: tuple(self._by_school[urn].values()) for urn in wanted if self._by_school.get(urn)}
 
     def people(self, ids: Collection[PersonId], /) -> Mapping[PersonId, Person]:
         """Find people of any site by their ids."""
+        wanted = checks.require_all(ids, PersonId, "ids", "a collection of PersonIds")
         with self._lock:
-            return {who: self._people[who] for who in ids if who in self._people}
+            return {who: self._people[who] for who in wanted if who in self._people}
 
     def sites(self, urns: Collection[int], /) -> Mapping[int, SchoolSite]:
         """Find the MIS sites of schools."""
+        wanted = checks.require_urns(urns, "urns")
         with self._lock:
-            return {urn: self._sites[urn] for urn in urns if urn in self._sites}
+            return {urn: self._sites[urn] for urn in wanted if urn in self._sites}

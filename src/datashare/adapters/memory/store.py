@@ -9,7 +9,8 @@ from datetime import date
 
 import attrs
 
-from datashare.domain.agreements import Agreement, AgreementId, Event, RequestId
+from datashare.domain import checks
+from datashare.domain.agreements import Agreement, AgreementId, Event, RequestId, require_command_id
 from datashare.domain.instants import Instant, to_day, to_instant
 from datashare.domain.institutions import GroupId
 from datashare.domain.notices import ASKING, Notice
@@ -35,21 +36,27 @@ class MemoryAgreementStore:
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._states: dict[AgreementId, Agreement] = {}
+        self._of_group: dict[GroupId, list[AgreementId]] = defaultdict(list)
+        self._of_school: dict[int, list[AgreementId]] = defaultdict(list)
         self._events: dict[AgreementId, tuple[Event, ...]] = {}
         self._kept: dict[tuple[GroupId, str], dict[AgreementId, KeptOutcome]] = defaultdict(dict)
         self._notices: dict[str, _Entry] = {}
+        self._notices_of: dict[GroupId, dict[str, _Entry]] = defaultdict(dict)
         self._asking: dict[RequestId, list[_Entry]] = defaultdict(list)
         self._registers: dict[GroupId, date] = {}
         self._leases = 0
 
     def load(self, ids: Collection[AgreementId], /, *, command_id: str | None = None) -> Loaded:
         """Load agreements of one group, with the outcomes kept in it under *command_id*."""
-        groups = {one.group for one in ids}
+        wanted = checks.require_all(ids, AgreementId, "The agreements to load", "a collection of AgreementIds")
+        if command_id is not None:
+            require_command_id(command_id)
+        groups = {one.group for one in wanted}
         if len(groups) > 1:
             raise InvalidValue("The agreements to load", ids, "agreements of one group")
         with self._lock:
             return Loaded(
-                agreements={one: self._states[one] for one in ids if one in self._states},
+                agreements={one: self._states[one] for one in wanted if one in self._states},
                 kept=tuple(
                     outcome for group in groups for outcome in self._kept.get((group, command_id or ""), {}).values()
                 ),
@@ -57,14 +64,13 @@ class MemoryAgreementStore:
 
     def append(self, changes: Sequence[Change], /) -> frozenset[AgreementId]:
         """Save *changes*, at most one for each agreement; answer the agreements that lost a race."""
-        if len({change.id for change in changes}) < len(changes):
-            raise InvalidValue("The changes to save", len(changes), "at most one for each agreement")
-        for change in changes:
-            _check_numbers(change)
+        given = checks.require_all(changes, Change, "The changes to save", "a collection of Changes")
+        if len({change.id for change in given}) < len(given):
+            raise InvalidValue("The changes to save", len(given), "at most one for each agreement")
         with self._lock:
-            losers = frozenset(change.id for change in changes if self._lost(change))
+            losers = frozenset(change.id for change in given if self._lost(change))
             # What can fail comes first, so that no change, and no call, is saved in part.
-            winners = [(change, _waiting(change.notices)) for change in changes if change.id not in losers]
+            winners = [(change, _waiting(change.notices)) for change in given if change.id not in losers]
             for change, notices in winners:
                 self._save(change, notices)
         return losers
@@ -74,12 +80,16 @@ class MemoryAgreementStore:
         return (present.version if present else 0) != change.decided_on
 
     def _save(self, change: Change, notices: dict[str, _Entry]) -> None:
+        if change.id not in self._states:
+            self._of_group[change.id.group].append(change.id)
+            self._of_school[change.id.urn].append(change.id)
         self._states[change.id] = change.after
         self._events[change.id] = (*self._events.get(change.id, ()), *change.events)
         self._kept[change.id.group, change.kept.command_id].setdefault(change.id, change.kept)
         if change.closes:
             self._cancel(change.closes, change.events[-1].at)
         self._notices.update(notices)
+        self._notices_of[change.id.group].update(notices)
         for notice in change.notices:
             if notice.request and notice.kind in ASKING:
                 self._asking[notice.request].append(notices[notice.id])
@@ -93,51 +103,61 @@ class MemoryAgreementStore:
 
     def states(self, group: GroupId, /) -> Sequence[Agreement]:
         """List every agreement of *group* that has a history, in the order of URNs."""
+        _require_group(group)
         with self._lock:
-            found = [state for state in self._states.values() if state.group == group]
+            found = [self._states[one] for one in self._of_group.get(group, ())]
         return sorted(found, key=lambda state: state.urn)
 
     def states_at(self, urn: int, /) -> Sequence[Agreement]:
         """List every agreement of institution *urn* that has a history, in the order of the groups' text."""
+        checks.require_urn(urn)
         with self._lock:
-            found = [state for state in self._states.values() if state.urn == urn]
+            found = [self._states[one] for one in self._of_school.get(urn, ())]
         return sorted(found, key=lambda state: str(state.group))
 
     def history(self, agreement: AgreementId, /) -> Iterator[Event]:
         """Stream the events of one agreement, in the order of their sequence."""
+        checks.require_a(agreement, AgreementId, "agreement", "an AgreementId")
         with self._lock:
             return iter(self._events.get(agreement, ()))
 
     def group_history(self, group: GroupId, /) -> Iterator[Event]:
         """Stream the events of a group by instant, then URN, then sequence (H2)."""
+        _require_group(group)
         with self._lock:
-            found = [event for key, events in self._events.items() if key.group == group for event in events]
+            found = [event for one in self._of_group.get(group, ()) for event in self._events[one]]
         return iter(sorted(found, key=lambda event: (event.at, event.agreement.urn, event.sequence)))
 
     def last_register(self, group: GroupId, /) -> date | None:
         """Tell the day of the newest register that was applied to *group*, if any was."""
+        _require_group(group)
         with self._lock:
             return self._registers.get(group)
 
     def note_register(self, group: GroupId, day: date, /) -> None:
         """Note that the register of *day* was applied to *group*; an older day changes nothing."""
+        _require_group(group)
         to_day(day)
         with self._lock:
             self._registers[group] = max(day, self._registers.get(group, day))
 
     def notices(self, group: GroupId, /, *, status: NoticeStatus | None = None) -> Sequence[StoredNotice]:
         """List the notices of *group*, by due instant, then id; of one status, if one is named (O3)."""
+        _require_group(group)
+        if status is not None:
+            checks.require_member(status, NoticeStatus, "status")
         with self._lock:
-            found = [
-                entry.stored
-                for entry in self._notices.values()
-                if entry.stored.agreement.group == group and status in {None, entry.stored.status}
-            ]
+            entries = self._notices_of.get(group, {}).values()
+            found = [entry.stored for entry in entries if status in {None, entry.stored.status}]
         return sorted(found, key=lambda stored: (stored.due_at, stored.id))
 
     def lease(self, *, now: Instant, until: Instant, limit: int) -> Sequence[LeasedNotice]:
         """Lease up to *limit* notices that are due and not leased, the longest due first (O3)."""
         now, until = to_instant(now, "now"), to_instant(until, "until")
+        if until <= now:
+            raise InvalidValue("until", until, f"after now, {now}, so that there is time to send")
+        if type(limit) is not int:
+            raise InvalidValue("limit", limit, "a whole number")
         with self._lock:
             due = sorted(
                 (
@@ -168,6 +188,7 @@ class MemoryAgreementStore:
     def retry(self, notice: str, /, *, lease: str, due_at: Instant, error: str) -> bool:
         """Let a leased notice wait until *due_at*; tell whether the lease was still held."""
         due = to_instant(due_at, "due_at")
+        checks.require_text(error, "error", blank=True)
         return self._settle(
             notice,
             lease,
@@ -177,6 +198,7 @@ class MemoryAgreementStore:
     def give_up(self, notice: str, /, *, lease: str, at: Instant, error: str) -> bool:
         """Settle a leased notice as given up; tell whether the lease was still held."""
         settled = to_instant(at, "at")
+        checks.require_text(error, "error", blank=True)
         return self._settle(
             notice,
             lease,
@@ -184,6 +206,8 @@ class MemoryAgreementStore:
         )
 
     def _settle(self, notice: str, lease: str, settle: Callable[[StoredNotice], StoredNotice]) -> bool:
+        checks.require_text(notice, "notice", blank=True)
+        checks.require_text(lease, "lease", blank=True)
         with self._lock:
             entry = self._notices.get(notice)
             if entry is None or entry.lease is None or entry.lease != lease:
@@ -195,8 +219,9 @@ class MemoryAgreementStore:
     def requeue(self, notices: Collection[str], /, *, due_at: Instant) -> int:
         """Let given-up notices that were not purged wait again, with no attempts; tell how many (O3)."""
         due_at = to_instant(due_at, "due_at")
+        wanted = checks.require_all(notices, str, "notices", "a collection of the ids of notices")
         with self._lock:
-            entries = [self._notices[one] for one in dict.fromkeys(notices) if one in self._notices]
+            entries = [self._notices[one] for one in dict.fromkeys(wanted) if one in self._notices]
             given_up = [e for e in entries if e.stored.status is NoticeStatus.GIVEN_UP and e.stored.notice]
             for entry in given_up:
                 entry.stored = attrs.evolve(
@@ -234,13 +259,8 @@ def _waiting(notices: Sequence[Notice]) -> dict[str, _Entry]:
     }
 
 
-def _check_numbers(change: Change) -> None:
-    """Refuse a change whose numbers contradict each other; it could only come from a programming error."""
-    numbers = [event.sequence for event in change.events]
-    ids = {change.id, change.kept.agreement, *(event.agreement for event in change.events)}
-    expected = list(range(change.decided_on + 1, change.after.version + 1))
-    if not numbers or numbers != expected or len(ids) > 1:
-        raise InvalidValue("A change's events", numbers, f"those numbered {expected} of one agreement")
+def _require_group(group: object) -> None:
+    checks.require_a(group, GroupId, "group", "a GroupId, such as GroupId.mat('5143')")
 
 
 def _is_due(entry: _Entry, now: Instant) -> bool:

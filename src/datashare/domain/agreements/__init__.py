@@ -5,7 +5,7 @@ It touches nothing but the standard library and attrs.
 
 from __future__ import annotations
 
-from .admission import PERMISSIONS, refusals_as_a_whole, side_of
+from .admission import PERMISSIONS, not_permitted, refusals_as_a_whole, side_of
 from .commands import (
     ALL,
     AddRecipients,
@@ -127,6 +127,7 @@ __all__ = [
     "fold",
     "has_lapsed",
     "in_order",
+    "not_permitted",
     "notice_id",
     "refusals_as_a_whole",
     "request_of",

@@ -59,30 +59,59 @@ def side_of(command: Command) -> Party:
     return Party.SCHOOL if isinstance(command, _BY_SCHOOL) else Party.GROUP
 
 
-def refusals_as_a_whole(
+def not_permitted(
     batch: Batch,
     *,
-    group: Group,
     people: Mapping[PersonId, Person],
     policy: Policy,
     day: date,
     kind: type[Command] | None = None,
-) -> tuple[Reason, ...]:
-    """Give every reason to refuse the whole action, the primary one first (R1); none means go on.
-
-    Who lacks the permission learns nothing else (K2).
+) -> Reason | None:
+    """Tell why the actor may not do this, or nothing; it is asked each time, also of a repetition (K2, K4, P12).
 
     Args:
         batch: The action.
-        group: The group, as the register knows it.
-        people: The actor and the senders, as their sites know them now (P12).
+        people: The actor, as their site knows them now.
         policy: The group's choices.
         day: The present day, in Europe/London.
-        kind: What was asked of an empty selection, so that it too needs the permission (K2, K5).
+        kind: What was asked of an empty selection; not known where it came through a queue (K5).
     """
-    forbidden = _not_permitted(batch, kind, people, policy, day)
-    if forbidden:
-        return (forbidden,)
+    person = people.get(batch.actor) if isinstance(batch.actor, PersonId) else None
+    if not batch.commands:
+        why = [_lacking_any(batch, person, kind, policy, day)]
+    else:
+        why = [
+            _elsewhere(batch, command)
+            or _lacking(batch.actor, person, type(command), home=_home(batch, command), policy=policy, day=day)
+            or _against_policy(command, policy)
+            for command in batch.commands
+        ]
+    return next((Reason(code=RefusalCode.NOT_PERMITTED, detail=one) for one in why if one), None)
+
+
+def _home(batch: Batch, command: Command) -> GroupId | int:
+    return command.urn if side_of(command) is Party.SCHOOL else batch.group
+
+
+def _lacking_any(batch: Batch, person: Person | None, kind: type[Command] | None, policy: Policy, day: date) -> str:
+    """An empty selection needs the permission too; of an unknown kind, some permission of a group's user."""
+    kinds = [kind] if kind else [one for one in PERMISSIONS if one not in _BY_SCHOOL]
+    why = [_lacking(batch.actor, person, one, home=batch.group, policy=policy, day=day) for one in kinds]
+    return why[0] if all(why) else ""
+
+
+def refusals_as_a_whole(
+    batch: Batch, *, group: Group, people: Mapping[PersonId, Person], policy: Policy, day: date
+) -> tuple[Reason, ...]:
+    """Give every other reason to refuse the whole action, the primary one first (R1); none means go on.
+
+    Args:
+        batch: The action, which is permitted.
+        group: The group, as the register knows it.
+        people: The senders, as the group's site knows them now (P12).
+        policy: The group's choices.
+        day: The present day, in Europe/London.
+    """
     reasons = [] if group.is_open else [_group_closed(batch)]
     for command in batch.commands:
         reasons += _about_request(command, batch, people, policy, day)
@@ -125,41 +154,27 @@ def _about_level(level: AccessLevel, policy: Policy) -> list[Reason]:
     ]
 
 
-def _not_permitted(
-    batch: Batch, kind: type[Command] | None, people: Mapping[PersonId, Person], policy: Policy, day: date
-) -> Reason | None:
-    """Find the first reason why the actor may not do this (P1, P2, P12, A9, E6, E7)."""
-    person = people.get(batch.actor) if isinstance(batch.actor, PersonId) else None
-    why = (
-        []
-        if batch.commands or kind is None
-        else [_lacking(batch.actor, person, kind, home=batch.group, policy=policy, day=day)]
-    )
-    for command in batch.commands:
-        home = command.urn if side_of(command) is Party.SCHOOL else batch.group
-        why.append(
-            _elsewhere(batch, command)
-            or _lacking(batch.actor, person, type(command), home=home, policy=policy, day=day)
-            or _against_policy(command, policy)
-        )
-    return next((Reason(code=RefusalCode.NOT_PERMITTED, detail=f": {one}") for one in why if one), None)
-
-
 def _elsewhere(batch: Batch, command: Command) -> str:
     agreement = batch.agreement_of(command)
-    return "" if agreement.group == batch.group else f"{agreement} is not an agreement of {batch.group}"
+    if agreement.group == batch.group:
+        return ""
+    return f"{agreement} is not an agreement of {batch.group}. Act for the group that it belongs to."
 
 
 def _lacking(
     actor: Actor, person: Person | None, kind: type[Command], *, home: GroupId | int, policy: Policy, day: date
 ) -> str:
     if isinstance(actor, SystemActor):
-        return "" if kind is RecordVisibility else f"{actor} is a system, and only a person may do this"
+        return (
+            ""
+            if kind is RecordVisibility
+            else f"{actor} is a system, and only a person may do this. Let a person do it."
+        )
     if actor.site != home:
-        return f"{actor} acts for another site"
+        return f"{actor} is of another site. Act for the site that they are of."
     permission = PERMISSIONS[kind]
     if not holds(person, permission, policy=policy, day=day):
-        return f"{actor} does not hold {permission.value}"
+        return f"{actor} does not hold {permission.value}. Ask somebody who does."
     return ""
 
 
@@ -168,9 +183,9 @@ _WISHES = {EndCause.BY_SCHOOL: Party.SCHOOL, EndCause.BY_GROUP: Party.GROUP}
 
 def _against_policy(command: Command, policy: Policy) -> str:
     if isinstance(command, RecordApproval) and not policy.central_approval:
-        return "the group's policy records no approvals centrally"
+        return "the group's policy records no approvals centrally. Send a request."
     if isinstance(command, EndAgreement):
         wished_by = _WISHES.get(command.cause)
         if wished_by and wished_by not in policy.enders:
-            return f"the group's policy does not let the {wished_by.value} end an agreement"
+            return f"the group's policy does not let the {wished_by.value} end an agreement. Speak to the other side."
     return ""

@@ -13,6 +13,7 @@ from datashare.domain.instants import Instant
 from datashare.domain.institutions import HiddenBecause
 from datashare.domain.levels import AccessLevel
 from datashare.domain.people import PersonId, recipient_eligibility, same_person
+from datashare.domain.policy import Party
 
 from .commands import (
     AddRecipients,
@@ -49,7 +50,7 @@ from .events import (
 )
 from .facts import Caution, CautionCode, Decided, Facts
 from .reasons import Reason, Refusal, RefusalCode
-from .state import Agreement, OpenRequest, has_lapsed
+from .state import Agreement, Basis, OpenRequest, has_lapsed
 from .transitions import TRANSITIONS
 
 
@@ -108,7 +109,7 @@ def _lifecycle_reasons(agreement: Agreement, command: Command, facts: Facts) -> 
     match command:
         case AddRecipients() | Remind() | Approve() | Decline() | Withdraw():
             is_open = named and agreement.request is not None and agreement.request.id == command.request
-            return [] if is_open else [_not_open(agreement, command)]
+            return [] if is_open else [_not_open(agreement, command, facts)]
         case EndAgreement() | RecordVisibility():
             return [] if named else [Reason(code=RefusalCode.NOTHING_TO_END)]
         case RequestAccess() | RecordApproval() | ImportAgreement():
@@ -129,12 +130,14 @@ def _worded(level: AccessLevel, facts: Facts) -> dict[str, Any]:
     return {"level": level, "level_label": facts.policy.label(level)}
 
 
-def _not_open(agreement: Agreement, command: NamesRequest) -> Reason:
+def _not_open(agreement: Agreement, command: NamesRequest, facts: Facts) -> Reason:
     closed = agreement.closed_request(command.request)
+    who = facts.person(closed.by) if closed else None
     return Reason(
         code=RefusalCode.REQUEST_NOT_OPEN,
         request=command.request,
         closed=closed,
+        closed_by=who.name if who else "",
         detail=f"There is no request {command.request}.",
     )
 
@@ -239,8 +242,7 @@ def _approve(agreement: Agreement, command: Approve, facts: Facts, reasons: list
     shown = request.terms.version if request.terms else None
     if command.terms_version != shown:  # A6
         reasons.append(Reason(code=RefusalCode.TERMS_VERSION_MISMATCH, detail=_versions(shown, command)))
-    if facts.policy.distinct_approver and same_person(facts.person(request.sender), facts.person(facts.actor)):
-        reasons.append(Reason(code=RefusalCode.SAME_PERSON))  # A7
+    reasons += _same_person(request, facts)
     events = _written(
         agreement,
         facts,
@@ -251,6 +253,20 @@ def _approve(agreement: Agreement, command: Approve, facts: Facts, reasons: list
         terms=request.terms,
     )
     return _unless(reasons, events)
+
+
+def _same_person(request: OpenRequest, facts: Facts) -> list[Reason]:
+    """A7: where policy demands two people, a sender who cannot be compared any more counts as the same."""
+    if not facts.policy.distinct_approver:
+        return []
+    sender = facts.person(request.sender)
+    if sender is None:
+        detail = "The sender is no longer known, so nobody can be told apart from them."
+        return [
+            Reason(code=RefusalCode.SAME_PERSON, detail=f"{detail} The group can withdraw the request and ask again.")
+        ]
+    same = same_person(sender, facts.person(facts.actor))
+    return [Reason(code=RefusalCode.SAME_PERSON)] if same else []
 
 
 def _versions(right: str | None, command: Approve) -> str:
@@ -300,10 +316,20 @@ _SHOWN_BY = {
 def _end(agreement: Agreement, command: EndAgreement, facts: Facts, reasons: list[Reason]) -> Decided | Refusal:
     needed = _SHOWN_BY.get(command.cause)
     if needed and needed.isdisjoint(reason.because for reason in facts.visibility.reasons):
-        reasons.append(Reason(code=RefusalCode.CAUSE_NOT_SHOWN, detail=str(facts.visibility)))
+        detail = f"The register does not show this cause: {facts.visibility}"
+        reasons.append(Reason(code=RefusalCode.CAUSE_NOT_SHOWN, detail=detail))
+    if command.cause is EndCause.ENTERED_IN_ERROR and not _may_be_an_error(agreement, facts):
+        detail = "The school accepted this level itself, so the group did not enter it in error."
+        reasons.append(Reason(code=RefusalCode.CAUSE_NOT_SHOWN, detail=detail))
     request = agreement.request.id if agreement.request else None
     events = _written(agreement, facts, AgreementEnded, cause=command.cause, request=request, note=command.note)
     return _unless(reasons, events)
+
+
+def _may_be_an_error(agreement: Agreement, facts: Facts) -> bool:
+    """E7: where the group may not end by its own wish, only what it entered itself can be its error."""
+    in_force = agreement.in_force
+    return in_force is None or in_force.basis is not Basis.REQUEST or Party.GROUP in facts.policy.enders
 
 
 def _visibility_recorded(agreement: Agreement, command: RecordVisibility, facts: Facts) -> tuple[Event, ...]:
@@ -317,7 +343,8 @@ def _visibility_recorded(agreement: Agreement, command: RecordVisibility, facts:
 
 
 def _return(agreement: Agreement, facts: Facts, day: date) -> dict[str, Any]:
-    return {"register_day": day, "resumes": not has_lapsed(agreement, policy=facts.policy, day=day)}
+    # X2: the window is counted to the present day, as everywhere, so that recording changes no answer.
+    return {"register_day": day, "resumes": not has_lapsed(agreement, policy=facts.policy, day=facts.day)}
 
 
 def _unless(

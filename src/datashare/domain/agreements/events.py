@@ -11,20 +11,40 @@ from typing import Any
 
 import attrs
 
-from datashare.domain.instants import Instant
+from datashare.domain import checks
+from datashare.domain.checks import to_tuple
+from datashare.domain.instants import Instant, to_day, to_instant
 from datashare.domain.institutions import HiddenBecause
 from datashare.domain.levels import AccessLevel
 from datashare.domain.people import PersonId
+from datashare.errors import InvalidValue
 
-from .commands import EndCause
-from .identity import Actor, AgreementId, RequestId, Terms, event_id
+from .commands import EndCause, require_command_id
+from .identity import AN_ACTOR, Actor, AgreementId, RequestId, Terms, event_id
 
 FREE_TEXT = "free_text"
 """The metadata key of fields that hold what people wrote (H4)."""
 
 
 def _free_text() -> Any:  # noqa: ANN401 - as attrs.field itself
-    return attrs.field(default=None, metadata={FREE_TEXT: True})
+    return attrs.field(default=None, validator=checks.optional_text, metadata={FREE_TEXT: True})
+
+
+def _own_request(event: Recorded, attribute: attrs.Attribute[Any], value: object) -> None:
+    if not isinstance(value, RequestId) or value.agreement != event.agreement:
+        name = f"{type(event).__name__}.{attribute.name}"
+        raise InvalidValue(name, value, f"a RequestId of the event's own agreement, {event.agreement}")
+
+
+def _own_request_or_none(event: Recorded, attribute: attrs.Attribute[Any], value: object) -> None:
+    if value is not None:
+        _own_request(event, attribute, value)
+
+
+_A_LEVEL = checks.member(AccessLevel)
+_A_LEVEL_OR_NONE = checks.is_a((AccessLevel, type(None)), f"{checks.member_words(AccessLevel)} or None")
+_TERMS_OR_NONE = checks.is_a((Terms, type(None)), "Terms or None")
+_PEOPLE = checks.all_are(PersonId, "PersonIds")
 
 
 @attrs.frozen(kw_only=True)
@@ -39,11 +59,11 @@ class Recorded:
         command_id: Under which command.
     """
 
-    agreement: AgreementId
-    sequence: int
-    at: Instant
-    actor: Actor
-    command_id: str
+    agreement: AgreementId = attrs.field(validator=checks.is_a(AgreementId, "an AgreementId"))
+    sequence: int = attrs.field(validator=checks.whole(1))
+    at: Instant = attrs.field(converter=to_instant)
+    actor: Actor = attrs.field(validator=AN_ACTOR)
+    command_id: str = attrs.field(converter=require_command_id)
 
     @property
     def id(self) -> str:
@@ -63,11 +83,11 @@ class RequestSent(Recorded):
         terms: The terms it carries, if any.
     """
 
-    level: AccessLevel
-    raises: AccessLevel | None
-    sender: PersonId
-    recipients: tuple[PersonId, ...]
-    terms: Terms | None
+    level: AccessLevel = attrs.field(validator=_A_LEVEL)
+    raises: AccessLevel | None = attrs.field(validator=_A_LEVEL_OR_NONE)
+    sender: PersonId = attrs.field(validator=checks.is_a(PersonId, "a PersonId"))
+    recipients: tuple[PersonId, ...] = attrs.field(converter=to_tuple, validator=_PEOPLE)
+    terms: Terms | None = attrs.field(validator=_TERMS_OR_NONE)
 
     @property
     def request(self) -> RequestId:
@@ -84,8 +104,8 @@ class RecipientsAdded(Recorded):
         recipients: Who was added.
     """
 
-    request: RequestId
-    recipients: tuple[PersonId, ...]
+    request: RequestId = attrs.field(validator=_own_request)
+    recipients: tuple[PersonId, ...] = attrs.field(converter=to_tuple, validator=_PEOPLE)
 
 
 @attrs.frozen(kw_only=True)
@@ -97,8 +117,8 @@ class ReminderSent(Recorded):
         recipients: Who was reminded.
     """
 
-    request: RequestId
-    recipients: tuple[PersonId, ...]
+    request: RequestId = attrs.field(validator=_own_request)
+    recipients: tuple[PersonId, ...] = attrs.field(converter=to_tuple, validator=_PEOPLE)
 
 
 @attrs.frozen(kw_only=True)
@@ -111,9 +131,9 @@ class RequestApproved(Recorded):
         terms: The terms accepted, if any.
     """
 
-    request: RequestId
-    level: AccessLevel
-    terms: Terms | None
+    request: RequestId = attrs.field(validator=_own_request)
+    level: AccessLevel = attrs.field(validator=_A_LEVEL)
+    terms: Terms | None = attrs.field(validator=_TERMS_OR_NONE)
 
 
 @attrs.frozen(kw_only=True)
@@ -125,7 +145,7 @@ class RequestDeclined(Recorded):
         reason: Why.
     """
 
-    request: RequestId
+    request: RequestId = attrs.field(validator=_own_request)
     reason: str | None = _free_text()
 
 
@@ -138,7 +158,7 @@ class RequestWithdrawn(Recorded):
         reason: Why.
     """
 
-    request: RequestId
+    request: RequestId = attrs.field(validator=_own_request)
     reason: str | None = _free_text()
 
 
@@ -152,8 +172,8 @@ class ApprovalRecorded(Recorded):
         basis: What it rests on.
     """
 
-    level: AccessLevel
-    terms: Terms | None
+    level: AccessLevel = attrs.field(validator=_A_LEVEL)
+    terms: Terms | None = attrs.field(validator=_TERMS_OR_NONE)
     basis: str | None = _free_text()
 
 
@@ -169,9 +189,9 @@ class AgreementImported(Recorded):
         evidence: Where the original can be found.
     """
 
-    level: AccessLevel
-    agreed_on: date
-    terms: Terms | None
+    level: AccessLevel = attrs.field(validator=_A_LEVEL)
+    agreed_on: date = attrs.field(converter=to_day)
+    terms: Terms | None = attrs.field(validator=_TERMS_OR_NONE)
     approver: str | None = _free_text()
     evidence: str | None = _free_text()
 
@@ -186,8 +206,8 @@ class AgreementEnded(Recorded):
         note: Why, in words.
     """
 
-    cause: EndCause
-    request: RequestId | None
+    cause: EndCause = attrs.field(validator=checks.member(EndCause))
+    request: RequestId | None = attrs.field(validator=_own_request_or_none)
     note: str | None = _free_text()
 
 
@@ -200,8 +220,10 @@ class VisibilityLost(Recorded):
         reasons: Every reason that hides it.
     """
 
-    register_day: date
-    reasons: tuple[HiddenBecause, ...]
+    register_day: date = attrs.field(converter=to_day)
+    reasons: tuple[HiddenBecause, ...] = attrs.field(
+        converter=to_tuple, validator=checks.all_are(HiddenBecause, checks.member_words(HiddenBecause))
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -213,8 +235,8 @@ class VisibilityReturned(Recorded):
         resumes: Whether access resumes: within the correction window it does, later it has lapsed.
     """
 
-    register_day: date
-    resumes: bool
+    register_day: date = attrs.field(converter=to_day)
+    resumes: bool = attrs.field(validator=checks.is_a(bool, "True or False"))
 
 
 Event = (

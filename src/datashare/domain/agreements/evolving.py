@@ -30,7 +30,9 @@ from .state import Agreement, Basis, InForce, OpenRequest
 
 def evolve(agreement: Agreement, event: Event) -> Agreement:
     """Give the agreement as it stands after *event*."""
-    return attrs.evolve(_changed(agreement, event), version=event.sequence, changed_at=event.at)
+    changed = attrs.evolve(_changed(agreement, event), version=event.sequence, changed_at=event.at)
+    # E6: visibility is recorded for what stands; what comes later begins afresh.
+    return changed if changed.stands else attrs.evolve(changed, hidden_since=None, lapsed=False)
 
 
 def fold(agreement: AgreementId, events: Iterable[Event]) -> Agreement:
@@ -60,7 +62,7 @@ def _changed(agreement: Agreement, event: Event) -> Agreement:
             return attrs.evolve(agreement, in_force=_entered(event), lapsed=False)
         case AgreementEnded():
             closed = _close(agreement, event.request, RequestOutcome.ENDED, event)
-            return attrs.evolve(closed, in_force=None, hidden_since=None, lapsed=False)
+            return attrs.evolve(closed, in_force=None)
         case VisibilityLost():
             return attrs.evolve(agreement, hidden_since=agreement.hidden_since or event.register_day)
         case VisibilityReturned():

@@ -130,7 +130,7 @@ class RequestOutcome(enum.Enum):
     APPROVED = "approved"
     DECLINED = "declined"
     WITHDRAWN = "withdrawn"
-    ENDED = "closed because the agreement ended"
+    ENDED = "ended with its agreement"
 
 
 @attrs.frozen(kw_only=True)

@@ -58,23 +58,23 @@ was under way and had already changed other schools.
 """
 
 _WORDS = {
-    RefusalCode.NOT_PERMITTED: "This person may not do this here{detail}. Ask somebody who holds the permission.",
+    RefusalCode.NOT_PERMITTED: "Not permitted here. {detail}",
     RefusalCode.SENDER_NOT_ELIGIBLE: "The sender cannot send requests: {people}. Choose another sender.",
     RefusalCode.LEVEL_NOT_REQUESTABLE: "{level} cannot be requested by this group. Choose one of: {detail}.",
     RefusalCode.TERMS_REQUIRED: "This request needs a reference to its terms document. Add the terms.",
     RefusalCode.COMMAND_ID_REUSED: "This command id was used for a different command. Draw a new id.",
-    RefusalCode.GROUP_CLOSED: "The group is closed in the register and can ask for nothing. Load a newer register.",
+    RefusalCode.GROUP_CLOSED: "The group is closed in the register. If it is open, have the register corrected.",
     RefusalCode.NOT_VISIBLE: "{detail} Try again once the register shows it to the group.",
     RefusalCode.NO_SCHOOL_SITE: "The school has no MIS site, so nobody there can answer. Wait until it has one.",
     RefusalCode.REQUEST_ALREADY_OPEN: "Request {request} for {level} is still open. Withdraw it first.",
     RefusalCode.REQUEST_NOT_OPEN: "{detail} Look at the agreement as it stands now.",
     RefusalCode.NOTHING_TO_END: "There is no agreement and no open request to end. Leave this school out.",
-    RefusalCode.CAUSE_NOT_SHOWN: "The register does not show this cause: {detail} Choose another cause.",
+    RefusalCode.CAUSE_NOT_SHOWN: "{detail} Choose another cause.",
     RefusalCode.HISTORY_EXISTS: "This agreement has a history here, so it cannot be imported. Send a request.",
     RefusalCode.LEVEL_UNCHANGED: "{level} is in force already. Ask for a higher level, or for nothing.",
     RefusalCode.LEVEL_REDUCTION: "{level} is in force, and a level is never reduced. Ask for a higher level.",
     RefusalCode.TERMS_VERSION_MISMATCH: "{detail} Reload the page and answer again.",
-    RefusalCode.SAME_PERSON: "The sender cannot accept their own request. Somebody else at the school must.",
+    RefusalCode.SAME_PERSON: "Sender and approver must be different. {detail} Somebody else must accept.",
     RefusalCode.RECIPIENT_NOT_ELIGIBLE: "Some people cannot be asked: {people}. Leave them out, or mend this.",
     RefusalCode.NO_ELIGIBLE_RECIPIENT: "Nobody chosen at the school can be asked. Check roles and addresses there.",
     RefusalCode.ALREADY_ASKED: "Everybody chosen has been sent this request already. Send a reminder instead.",
@@ -95,6 +95,7 @@ class Reason:
         level_label: That level in the words of the group's policy (L3).
         request: The request that it speaks of.
         closed: Who closed that request and when (A4).
+        closed_by: That person's name, where they are known.
         people: The people that it speaks of, and what is against each (P11).
         visibility: Why the school is hidden (Q9).
         from_instant: When it will be allowed, in UTC (N4).
@@ -106,24 +107,28 @@ class Reason:
     level_label: str = ""
     request: RequestId | None = None
     closed: ClosedRequest | None = None
+    closed_by: str = ""
     people: tuple[Eligibility, ...] = ()
     visibility: Visibility | None = None
     from_instant: Instant | None = None
 
     def __str__(self) -> str:
-        return _WORDS[self.code].format(
-            detail=self._detail(),
+        detail = self._detail()
+        words = _WORDS[self.code].format(
+            detail=detail,
             level=self.level_label or (self.level.label if self.level else "This level"),
             request=self.request,
             people="; ".join(map(str, self.people)),
         )
+        return words if detail else words.replace("  ", " ").strip()
 
     def _detail(self) -> str:
         if self.visibility:
             return str(self.visibility)
         if self.closed:
             when = instant_words(self.closed.at)
-            return f"Request {self.request} was {self.closed.outcome.value} by {self.closed.by} on {when}."
+            who = f"{self.closed_by} ({self.closed.by})" if self.closed_by else self.closed.by
+            return f"Request {self.request} was {self.closed.outcome.value} by {who} on {when}."
         if self.from_instant:
             return instant_words(self.from_instant)
         return self.detail

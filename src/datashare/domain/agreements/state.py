@@ -189,8 +189,10 @@ def has_lapsed(agreement: Agreement, *, policy: Policy, day: date) -> bool:
     """Tell whether the school was hidden for longer than the correction window (X2).
 
     What has lapsed grants nothing, even when the school is visible again, until a new request is accepted.
-    Counted from the register day on which it was recorded as hidden, both days in Europe/London.
+    Counted from the register day on which it was recorded as hidden to *day*, both in Europe/London.
     """
+    if agreement.in_force is None:
+        return False
     if agreement.lapsed or agreement.hidden_since is None:
         return agreement.lapsed
     return day - agreement.hidden_since > policy.correction_window

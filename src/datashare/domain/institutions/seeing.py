@@ -6,14 +6,18 @@ It touches nothing but the standard library and attrs.
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 from datetime import date
-from typing import TYPE_CHECKING, assert_never
+from functools import cache
+from typing import TYPE_CHECKING, Any, assert_never
 
 import attrs
 
 from datashare.domain import checks
+from datashare.domain.checks import to_tuple
 from datashare.domain.folding import folded
-from datashare.domain.instants import day_words, to_day
+from datashare.domain.instants import day_words, to_day, to_optional_day
+from datashare.errors import InvalidValue
 
 from .register import EstablishmentStatus, Group, GroupId, GroupKind, Institution, TrustLink
 
@@ -45,9 +49,9 @@ class HiddenReason:
         detail: The register's own words that it rests on, where they say more.
     """
 
-    because: HiddenBecause
-    day: date | None = None
-    detail: str = ""
+    because: HiddenBecause = attrs.field(validator=checks.member(HiddenBecause))
+    day: date | None = attrs.field(default=None, converter=to_optional_day)
+    detail: str = attrs.field(default="", validator=checks.text_or_empty)
 
     def __str__(self) -> str:
         on = f" on {day_words(self.day)}" if self.day else ""
@@ -90,13 +94,22 @@ class Visibility:
         warnings: Dates that do not fit the status.
     """
 
-    group: GroupId
-    group_name: str = ""
-    urn: int
-    institution: Institution | None
-    day: date
-    reasons: tuple[HiddenReason, ...]
-    warnings: tuple[DateWarning, ...] = ()
+    group: GroupId = attrs.field(validator=checks.is_a(GroupId, "a GroupId"))
+    group_name: str = attrs.field(default="", validator=checks.text_or_empty)
+    urn: int = attrs.field(validator=checks.urn)
+    institution: Institution | None = attrs.field()
+    day: date = attrs.field(converter=to_day)
+    reasons: tuple[HiddenReason, ...] = attrs.field(
+        converter=to_tuple, validator=checks.all_are(HiddenReason, "HiddenReasons")
+    )
+    warnings: tuple[DateWarning, ...] = attrs.field(
+        default=(), converter=to_tuple, validator=checks.all_are(DateWarning, "DateWarnings")
+    )
+
+    @institution.validator
+    def _check_institution(self, _attribute: attrs.Attribute[Any], value: object) -> None:
+        if value is not None and (not isinstance(value, Institution) or value.urn != self.urn):
+            raise InvalidValue("Visibility.institution", value, f"the Institution with URN {self.urn}, or None")
 
     @property
     def visible(self) -> bool:
@@ -124,6 +137,16 @@ def link_with(institution: Institution, group: GroupId) -> TrustLink | None:
     return TrustLink(la.code, la.name) if la and la.code == group.code else None
 
 
+_AN_INSTITUTION = "institution", "an Institution or None"
+
+
+@cache
+def _policy() -> type[Policy]:
+    from datashare.domain.policy import Policy  # noqa: PLC0415 - it needs this package itself
+
+    return Policy
+
+
 def visibility(urn: int, institution: Institution | None, *, group: Group, policy: Policy, day: date) -> Visibility:
     """Tell whether *group* sees the institution on *day*, with all reasons (V1-V10).
 
@@ -135,10 +158,14 @@ def visibility(urn: int, institution: Institution | None, *, group: Group, polic
         day: A day in Europe/London.
 
     Raises:
-        InvalidValue: The URN or the day is none.
+        InvalidValue: One of them is none of what it should be, or the institution has another URN.
     """
     checks.require_urn(urn)
-    to_day(day)
+    to_day(day, "day")
+    checks.require_a(group, Group, "group", "a Group")
+    checks.require_a(policy, _policy(), "policy", "a Policy, such as Policy.mat()")
+    if institution is not None and checks.require_a(institution, Institution, *_AN_INSTITUTION).urn != urn:
+        raise InvalidValue("institution", institution.urn, f"the one with the URN asked about, {urn}")
     reasons = [] if group.is_open else [HiddenReason(HiddenBecause.GROUP_CLOSED, group.closed_on)]
     if institution is None:
         reasons.append(HiddenReason(HiddenBecause.UNKNOWN_URN))
@@ -160,7 +187,9 @@ def visibility(urn: int, institution: Institution | None, *, group: Group, polic
 def _link_reasons(institution: Institution, group: GroupId, day: date) -> list[HiddenReason]:
     link = link_with(institution, group)
     if link is None:
-        return [HiddenReason(HiddenBecause.NOT_LINKED, None, _linked_elsewhere(institution, group))]
+        return [
+            HiddenReason(HiddenBecause.NOT_LINKED, None, _linked_elsewhere(institution, group)[: checks.LONGEST_TEXT])
+        ]
     if link.joined_on and link.joined_on > day:  # V7
         return [HiddenReason(HiddenBecause.JOINS_LATER, link.joined_on)]
     return []
@@ -199,7 +228,7 @@ def _type_reasons(institution: Institution, policy: Policy) -> list[HiddenReason
     if kept is None or (found and found.code in kept):
         return []
     detail = f"{found.code} {found.name}".rstrip() if found else "none given"
-    return [HiddenReason(HiddenBecause.TYPE_LEFT_OUT, None, detail)]
+    return [HiddenReason(HiddenBecause.TYPE_LEFT_OUT, None, detail[: checks.LONGEST_TEXT])]
 
 
 def date_warnings(institution: Institution, day: date) -> tuple[DateWarning, ...]:
@@ -217,11 +246,15 @@ def date_warnings(institution: Institution, day: date) -> tuple[DateWarning, ...
 
 
 def visible_institutions(
-    institutions: tuple[Institution, ...], *, group: Group, policy: Policy, day: date
+    institutions: Iterable[Institution], *, group: Group, policy: Policy, day: date
 ) -> tuple[Institution, ...]:
     """List what *group* sees on *day*, by folded name, then URN (V10).
 
     Cost: one pass and one sort; the order of *institutions* does not matter.
+
+    Raises:
+        InvalidValue: One of them is none of what it should be.
     """
-    seen = (i for i in institutions if visibility(i.urn, i, group=group, policy=policy, day=day).visible)
+    given = checks.require_all(institutions, Institution, "institutions", "Institutions")
+    seen = (i for i in given if visibility(i.urn, i, group=group, policy=policy, day=day).visible)
     return tuple(sorted(seen, key=lambda i: (folded(i.name), i.urn)))

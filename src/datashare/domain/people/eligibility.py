@@ -52,10 +52,12 @@ class Eligibility:
     Attributes:
         person: Whom it speaks of.
         reasons: Every reason against; none means eligible.
+        name: Their name, where their own site knows them.
     """
 
     person: PersonId
     reasons: tuple[Unsuitable, ...] = ()
+    name: str = ""
 
     @property
     def eligible(self) -> bool:
@@ -63,7 +65,8 @@ class Eligibility:
         return not self.reasons
 
     def __str__(self) -> str:
-        return f"{self.person} {' and '.join(r.value for r in self.reasons) or 'is eligible'}"
+        who = f"{self.name} ({self.person})" if self.name else self.person
+        return f"{who} {' and '.join(r.value for r in self.reasons) or 'is eligible'}"
 
 
 def recipient_eligibility(
@@ -89,7 +92,7 @@ def recipient_eligibility(
         reasons.append(Unsuitable.NO_ELIGIBLE_ROLE)
     if person.address is None:
         reasons.append(Unsuitable.NO_ADDRESS)
-    return Eligibility(wanted, tuple(reasons))
+    return Eligibility(wanted, tuple(reasons), person.name if wanted.site == urn else "")
 
 
 def sender_eligibility(
@@ -107,7 +110,7 @@ def sender_eligibility(
         reasons.append(Unsuitable.NO_PERMISSION)
     if person.address is None:
         reasons.append(Unsuitable.NO_ADDRESS)
-    return Eligibility(wanted, tuple(reasons))
+    return Eligibility(wanted, tuple(reasons), person.name if wanted.site == group else "")
 
 
 def eligible_recipients(

@@ -122,7 +122,8 @@ class Period:
 
 ALWAYS = Period()
 
-_ROLE_KEY = re.compile(r"[a-z][a-z0-9_]{0,99}", re.ASCII)
+# A host's own keys pass as they are (P4: an unmapped role is no error); capitals and spaces make a display label.
+_ROLE_KEY = re.compile(r"[a-z0-9][a-z0-9_.:/-]{0,99}", re.ASCII)
 _A_PERIOD = checks.is_a(Period, "a Period")
 
 
