@@ -235,7 +235,6 @@ def test_a_pipe_is_read() -> None:
         assert [made.school()] == list(read_establishments(pipe))
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
 def test_a_path_that_leads_to_a_pipe_is_read(tmp_path: Path) -> None:
     """A shell's `<(unzip -p …)` is a path that can be read only once."""
     path = tmp_path / "pipe"
