@@ -1,6 +1,5 @@
 """What an action costs in port calls does not depend on the number of schools (K1, design)."""
 
-import time
 from collections import Counter
 
 import pytest
@@ -49,14 +48,11 @@ def test_every_bulk_action_costs_the_same_for_any_number_of_schools(name: str, c
     assert expected(name, saving=False) == world.calls
     world.calls.clear()
 
-    started = time.monotonic()
     outcomes = act(side, "c-1")
-    seconds = time.monotonic() - started
 
     assert count == len(outcomes.done)
     assert expected(name, saving=True) == world.calls
     assert count == len(world.kept("c-1"))
-    assert seconds < 20  # generous for a loaded machine; it takes a fraction of a second
 
 
 READING = {
