@@ -9,6 +9,7 @@ from typing import assert_never
 import attrs
 
 from datashare.codec import fingerprint
+from datashare.domain import checks
 from datashare.domain.agreements import (
     Agreement,
     AgreementId,
@@ -72,8 +73,8 @@ def run(
         UnknownGroup: The register does not know the group.
         StoreError: The store could not do its work.
     """
-    if progress is not None and not callable(progress):
-        raise InvalidValue("progress", progress, "something to call with a Progress")
+    if progress is not None:
+        checks.require_callable(progress, "progress", "something to call with a Progress")
     scope = _admit(host, batch, kind)
     asked = _asked(batch)
     action = _Action(host, batch, preview, progress or (lambda _progress: None), asked)

@@ -225,11 +225,10 @@ def _commands(urns: Collection[int], make: Callable[[int], Command]) -> list[Com
 
 
 def _requests(requests: Iterable[RequestId]) -> tuple[RequestId, ...]:
+    """Give each request once, in the order in which they were named (K5)."""
     found = checks.require_collection(requests, "requests")
-    for request in found:
-        if not isinstance(request, RequestId):
-            raise InvalidValue("requests", request, "RequestIds; RequestId.parse reads one from text")
-    return tuple(dict.fromkeys(found))
+    words = "RequestIds; RequestId.parse reads one from text"
+    return tuple(dict.fromkeys(checks.require_a(one, RequestId, "requests", words) for one in found))
 
 
 def _for_each(recipients: Chosen, urns: Collection[int]) -> Callable[[int], Recipients]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
+from typing import Any
 
 import attrs
 
@@ -32,7 +33,7 @@ from datashare.ports import ProgressReport
 
 from .acting import run
 from .group_actions import GroupActions, distinct_urns
-from .host import Host, of_site, require_any
+from .host import Host, of_site, present, require_any
 from .outcomes import Outcomes
 
 
@@ -90,7 +91,7 @@ class GroupSide(GroupActions[Outcomes]):
     @property
     def preview(self) -> GroupActions[Outcomes]:
         """The same actions, telling exactly what they would do, and doing nothing (K3)."""
-        return GroupActions(self._host, self.group, self.actor, _previewed(self._host))
+        return GroupActions(self._host, self.group, self.actor, _through(self._host, preview=True))
 
     @property
     def queued(self) -> GroupActions[Batch]:
@@ -132,7 +133,7 @@ class GroupSide(GroupActions[Outcomes]):
         Returns:
             The page, with the total of all that match.
         """
-        several = {
+        several: dict[str, Iterable[Any]] = {
             "phase": phase,
             "cluster": cluster,
             "establishment_type": establishment_type,
@@ -143,16 +144,7 @@ class GroupSide(GroupActions[Outcomes]):
         }
         for name, values in several.items():
             checks.require_collection(values, name)
-        wanted = Filters(
-            search=search,
-            phase=phase,
-            cluster=cluster,
-            establishment_type=establishment_type,
-            ofsted_rating=ofsted_rating,
-            local_authority=local_authority,
-            tab=tab,
-            level=level,
-        )
+        wanted = Filters(search=search, **several)
         found = browse(self._listings(), wanted, sort=sort, descending=descending)
         return paged(found, offset=offset, limit=limit)
 
@@ -219,7 +211,7 @@ class GroupSide(GroupActions[Outcomes]):
         """Give the agreement with one institution as it stands, visible or not."""
         self._view()
         key = AgreementId(self.group, urn)
-        return self._host.store.load([key]).agreements.get(key) or Agreement(id=key)
+        return present(self._host.store.load([key]).agreements, [key])[key]
 
     def history(self, urn: int) -> tuple[Event, ...]:
         """Give what has happened to the agreement with one institution, in order (H2)."""
@@ -258,15 +250,11 @@ class GroupSide(GroupActions[Outcomes]):
 
 def for_user(host: Host, group: GroupId, actor: Actor) -> GroupSide:
     """Give the side of *group* on which *actor* acts and reads."""
-
-    def carried_out(batch: Batch, kind: type[Command], progress: ProgressReport | None) -> Outcomes:
-        return run(host, batch, kind=kind, progress=progress)
-
-    return GroupSide(host, group, actor, carried_out)
+    return GroupSide(host, group, actor, _through(host, preview=False))
 
 
-def _previewed(host: Host) -> Callable[[Batch, type[Command], ProgressReport | None], Outcomes]:
-    return lambda batch, kind, progress: run(host, batch, kind=kind, preview=True, progress=progress)
+def _through(host: Host, *, preview: bool) -> Callable[[Batch, type[Command], ProgressReport | None], Outcomes]:
+    return lambda batch, kind, progress: run(host, batch, kind=kind, preview=preview, progress=progress)
 
 
 def _offered(

@@ -14,10 +14,11 @@ from datashare.domain.agreements import (
     Facts,
     Reason,
     RefusalCode,
+    why_not,
 )
 from datashare.domain.instants import Instant, london_day, to_instant
 from datashare.domain.institutions import Group, GroupId, Visibility, visibility
-from datashare.domain.people import Permission, Person, PersonId, holds
+from datashare.domain.people import Permission, Person, PersonId
 from datashare.domain.policy import Policy
 from datashare.errors import InvalidValue, NotPermitted, UnknownGroup
 from datashare.ports import AgreementStore, Clock, InstitutionDirectory, PeopleDirectory
@@ -46,11 +47,11 @@ class Host:
         found = self.institutions.group(group)
         if found is None and not self.store.states(group):
             raise UnknownGroup(group)
-        return found or self.group_or_gone(group)
+        return found or _gone(group)
 
     def group_or_gone(self, group: GroupId) -> Group:
         """Tell what the register holds of *group*; one that has gone from it counts as closed (T5, A11)."""
-        return self.institutions.group(group) or Group(id=group, name=str(group), is_open=False)
+        return self.institutions.group(group) or _gone(group)
 
     def policy(self, group: GroupId) -> Policy:
         """Tell the policy of *group*.
@@ -124,6 +125,10 @@ class Scope:
         return london_day(self.now)
 
 
+def _gone(group: GroupId) -> Group:
+    return Group(id=group, name=str(group), is_open=False)
+
+
 def of_site(urn: int, people: Iterable[Person]) -> dict[PersonId, Person]:
     """Keep the people who are of the school's own site, by id, whoever else a directory names."""
     return {person.id: person for person in people if person.id.site == urn}
@@ -154,14 +159,9 @@ def require_any(
     Raises:
         NotPermitted: They may not.
     """
-    if not isinstance(who, PersonId):
-        raise forbidden(f"{who} is a system, and only a person may do this. Let a person do it.")
-    if who.site != site:
-        raise forbidden(f"{who} is of another site. Act for the site that they are of.")
-    wanted = tuple(permissions)
-    if not any(holds(person, one, policy=policy, day=day) for one in wanted):
-        names = " or ".join(one.value for one in wanted)
-        raise forbidden(f"{who} does not hold {names}. Ask somebody who does.")
+    why = why_not(who, person, permissions, home=site, policy=policy, day=day)
+    if why:
+        raise forbidden(why)
 
 
 def forbidden(why: str) -> NotPermitted:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import date
 
 import attrs
 
@@ -82,12 +83,13 @@ class SchoolSide:
         found = self._host.institutions.institutions([self.urn]).get(self.urn)
         linked = found.groups if found else frozenset()
         policies = {group: self._host.policy(group) for group in {*agreements, *linked}}
-        allowed = self._groups_shown(policies)
-        return tuple(self._entry(agreements[group], policies[group]) for group in agreements if group in allowed)
+        day = london_day(self._host.now())
+        allowed = self._groups_shown(policies, day)
+        return tuple(self._entry(agreements[group], policies[group], day) for group in agreements if group in allowed)
 
-    def _groups_shown(self, policies: dict[GroupId, Policy]) -> set[GroupId]:
+    def _groups_shown(self, policies: dict[GroupId, Policy], day: date) -> set[GroupId]:
         """Find the groups whose requests the actor may see; policies may differ in who may (P2)."""
-        person, day = self._host.person(self.actor), london_day(self._host.now())
+        person = self._host.person(self.actor)
         permission = Permission.ADMINISTER_DATA_SHARING_REQUEST
         shown = {group for group, policy in policies.items() if holds(person, permission, policy=policy, day=day)}
         if person is None or person.id.site != self.urn or not shown:
@@ -96,8 +98,8 @@ class SchoolSide:
             )
         return shown
 
-    def _entry(self, agreement: Agreement, policy: Policy) -> SharingWithGroup:
-        group, day = self._host.group_or_gone(agreement.group), london_day(self._host.now())
+    def _entry(self, agreement: Agreement, policy: Policy, day: date) -> SharingWithGroup:
+        group = self._host.group_or_gone(agreement.group)
         seen = self._host.see(group, policy, [self.urn], day)[self.urn]
         level, request = agreement.level, agreement.request
         lapsed = has_lapsed(agreement, policy=policy, day=day)

@@ -162,8 +162,7 @@ def _require_port(given: object, port: type, name: str) -> None:
 
 
 def _require_group(group: object) -> None:
-    if not isinstance(group, GroupId):
-        raise InvalidValue("group", group, "a GroupId, such as GroupId.mat('5143')")
+    checks.require_a(group, GroupId, "group", "a GroupId, such as GroupId.mat('5143')")
 
 
 def _group_of(person: object) -> GroupId:
@@ -179,8 +178,5 @@ def _require_actor(actor: Actor) -> Actor:
     return found
 
 
-def _require_batch(batch: Batch) -> Batch:
-    found: object = batch
-    if not isinstance(found, Batch):
-        raise InvalidValue("batch", batch, "a Batch")
-    return found
+def _require_batch(batch: object) -> Batch:
+    return checks.require_a(batch, Batch, "batch", "a Batch")

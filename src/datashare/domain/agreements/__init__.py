@@ -5,7 +5,7 @@ It touches nothing but the standard library and attrs.
 
 from __future__ import annotations
 
-from .admission import PERMISSIONS, not_permitted, refusals_as_a_whole, side_of
+from .admission import PERMISSIONS, not_permitted, refusals_as_a_whole, side_of, why_not
 from .commands import (
     ALL,
     AddRecipients,
@@ -133,4 +133,5 @@ __all__ = [
     "request_of",
     "require_command_id",
     "side_of",
+    "why_not",
 ]

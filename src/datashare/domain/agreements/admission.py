@@ -5,7 +5,7 @@ It touches nothing but the standard library.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from types import MappingProxyType
 
@@ -112,18 +112,13 @@ def refusals_as_a_whole(
         policy: The group's choices.
         day: The present day, in Europe/London.
     """
-    reasons = [] if group.is_open else [_group_closed(batch)]
+    closed = not group.is_open and not all(isinstance(one, _CLOSED_GROUP_MAY) for one in batch.commands)
+    reasons = [Reason(code=RefusalCode.GROUP_CLOSED)] if closed else []
     for command in batch.commands:
         reasons += _about_request(command, batch, people, policy, day)
         if isinstance(command, RecordApproval):
             reasons += _about_level(command.level, policy)
-    return in_order(dict.fromkeys(reason for reason in reasons if reason))
-
-
-def _group_closed(batch: Batch) -> Reason | None:
-    if all(isinstance(command, _CLOSED_GROUP_MAY) for command in batch.commands):
-        return None
-    return Reason(code=RefusalCode.GROUP_CLOSED)
+    return in_order(dict.fromkeys(reasons))
 
 
 def _about_request(
@@ -164,18 +159,38 @@ def _elsewhere(batch: Batch, command: Command) -> str:
 def _lacking(
     actor: Actor, person: Person | None, kind: type[Command], *, home: GroupId | int, policy: Policy, day: date
 ) -> str:
+    if isinstance(actor, SystemActor) and kind is RecordVisibility:
+        return ""
+    return why_not(actor, person, (PERMISSIONS[kind],), home=home, policy=policy, day=day)
+
+
+def why_not(
+    actor: Actor,
+    person: Person | None,
+    permissions: Iterable[Permission],
+    *,
+    home: GroupId | int,
+    policy: Policy,
+    day: date,
+) -> str:
+    """Tell why *actor* may not do what takes one of these permissions, with what to do; or nothing (P12).
+
+    Args:
+        actor: Who would do it.
+        person: What their site knows of them now, if anything.
+        permissions: Permissions of which one suffices.
+        home: The site at which it is done; an actor acts only for their own.
+        policy: The group's choices.
+        day: The present day, in Europe/London.
+    """
     if isinstance(actor, SystemActor):
-        return (
-            ""
-            if kind is RecordVisibility
-            else f"{actor} is a system, and only a person may do this. Let a person do it."
-        )
+        return f"{actor} is a system, and only a person may do this. Let a person do it."
     if actor.site != home:
         return f"{actor} is of another site. Act for the site that they are of."
-    permission = PERMISSIONS[kind]
-    if not holds(person, permission, policy=policy, day=day):
-        return f"{actor} does not hold {permission.value}. Ask somebody who does."
-    return ""
+    wanted = tuple(permissions)
+    if any(holds(person, one, policy=policy, day=day) for one in wanted):
+        return ""
+    return f"{actor} does not hold {' or '.join(one.value for one in wanted)}. Ask somebody who does."
 
 
 _WISHES = {EndCause.BY_SCHOOL: Party.SCHOOL, EndCause.BY_GROUP: Party.GROUP}

@@ -55,9 +55,7 @@ class Named:
         people: Who they are; each is asked once.
     """
 
-    people: tuple[PersonId, ...] = attrs.field(
-        converter=to_tuple, validator=checks.each(checks.is_a(PersonId, "PersonIds"))
-    )
+    people: tuple[PersonId, ...] = attrs.field(converter=to_tuple, validator=checks.all_are(PersonId, "PersonIds"))
 
 
 Recipients = Everyone | HoldersOf | Named

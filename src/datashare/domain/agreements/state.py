@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -14,7 +14,6 @@ from datashare.domain.instants import Instant, to_instant, to_optional_day, to_o
 from datashare.domain.institutions import GroupId
 from datashare.domain.levels import AccessLevel
 from datashare.domain.people import PersonId
-from datashare.errors import InvalidValue
 
 from .identity import AN_ACTOR, Actor, AgreementId, ClosedRequest, RequestId, Terms
 
@@ -68,7 +67,7 @@ class Basis(enum.Enum):
 
 _A_LEVEL = checks.member(AccessLevel)
 _TERMS_OR_NONE = checks.is_a((Terms, type(None)), "Terms or None")
-_PEOPLE = checks.each(checks.is_a(PersonId, "PersonIds"))
+_PEOPLE = checks.all_are(PersonId, "PersonIds")
 
 
 @attrs.frozen(kw_only=True)
@@ -135,18 +134,13 @@ class Agreement:
     """
 
     id: AgreementId = attrs.field(validator=checks.is_a(AgreementId, "an AgreementId"))
-    version: int = attrs.field(default=0)
+    version: int = attrs.field(default=0, validator=checks.whole(0))
     in_force: InForce | None = None
     request: OpenRequest | None = None
     closed: tuple[ClosedRequest, ...] = ()
     hidden_since: date | None = attrs.field(default=None, converter=to_optional_day)
     lapsed: bool = False
     changed_at: Instant | None = None
-
-    @version.validator
-    def _check_version(self, _attribute: attrs.Attribute[Any], value: object) -> None:
-        if type(value) is not int or value < 0:
-            raise InvalidValue("Agreement.version", value, "a whole number from 0")
 
     @property
     def group(self) -> GroupId:

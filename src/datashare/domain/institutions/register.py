@@ -227,10 +227,10 @@ class Institution:
     local_authority: Coded | None = attrs.field(default=None)
     establishment_number: str = attrs.field(default="", validator=checks.text_or_empty)
     trusts: tuple[TrustLink, ...] = attrs.field(
-        default=(), converter=to_tuple, validator=checks.each(checks.is_a(TrustLink, "TrustLinks"))
+        default=(), converter=to_tuple, validator=checks.all_are(TrustLink, "TrustLinks")
     )
     federations: tuple[Coded, ...] = attrs.field(
-        default=(), converter=to_tuple, validator=checks.each(checks.is_a(Coded, "Codeds"))
+        default=(), converter=to_tuple, validator=checks.all_are(Coded, "Codeds")
     )
     street: str = attrs.field(default="", validator=checks.text_or_empty)
     town: str = attrs.field(default="", validator=checks.text_or_empty)
