@@ -363,7 +363,7 @@ def test_what_was_given_up_is_listed_and_can_be_requeued(hilda: World) -> None:
     notifier = ScriptedNotifier()
 
     assert DeliveryReport() == run(hilda, notifier)
-    assert 1 == hilda.store.requeue([one.id for one in listed], due_at=hilda.clock.at)
+    assert 1 == hilda.store.requeue(TRUST, [one.id for one in listed], due_at=hilda.clock.at)
     assert DeliveryReport(delivered=1) == run(hilda, notifier)
     assert [one.id for one in listed] == notifier.ids
     assert {DELIVERED: 4} == fates(hilda)
@@ -969,7 +969,7 @@ def test_a_given_up_notice_is_purged_and_then_not_requeued(oscar: World) -> None
     assert 1 == purge(oscar.store, keep_for=timedelta(0), clock=oscar.clock)
     stored = only(oscar, GIVEN_UP)
     assert [False] == personal([stored])
-    assert 0 == oscar.store.requeue([stored.id], due_at=oscar.clock.at)
+    assert 0 == oscar.store.requeue(TRUST, [stored.id], due_at=oscar.clock.at)
 
 
 @pytest.mark.rule("O6")

@@ -284,7 +284,7 @@ class _Run:
         answer: object = self.send(one.notice)
         match answer:
             case Delivered():
-                held = self.store.complete(one.notice.id, lease=one.lease, at=self.now())
+                held = self.store.complete(one, at=self.now())
                 return "delivered" if held else "lost"
             case TryAgain(why) if one.attempts < self.schedule.attempts:
                 return self.retried(one, why)
@@ -303,11 +303,11 @@ class _Run:
         wait = self.schedule.wait(one.attempts, self.random())
         # At least a moment after the run began, so that the run does not take it up again.
         due_at = self.now() + max(wait, _MICROSECOND)
-        held = self.store.retry(one.notice.id, lease=one.lease, due_at=due_at, error=_shortened(why))
+        held = self.store.retry(one, due_at=due_at, error=_shortened(why))
         return "retried" if held else "lost"
 
     def given_up(self, one: LeasedNotice, why: str) -> str:
-        held = self.store.give_up(one.notice.id, lease=one.lease, at=self.now(), error=_shortened(why))
+        held = self.store.give_up(one, at=self.now(), error=_shortened(why))
         return "given_up" if held else "lost"
 
 

@@ -141,6 +141,9 @@ def asked(urn: int = URN, group: GroupId = MAT, *, now: Instant = NOW, command_i
     return change(Agreement(id=AgreementId(group, urn)), command, known)
 
 
+LEASED_NOTICE = LeasedNotice(notice=asked().notices[0], lease="1", attempts=1)
+
+
 def save(store: AgreementStore, *changes: Change) -> None:
     """Save what must not lose."""
     assert frozenset() == store.append(changes)
@@ -530,7 +533,7 @@ def test_no_later_call_changes_an_answer(store: MemoryAgreementStore) -> None:
     shown, history = repr(answers), store.history(AGREEMENT)
     do(store, answer_to(standing), facts(actor=HEAD, command_id="c-2"))
     leased = store.lease(now=NOW, until=NOW + MINUTE, limit=9)
-    store.complete(leased[0].notice.id, lease=leased[0].lease, at=NOW)
+    store.complete(leased[0], at=NOW)
 
     assert shown == repr(answers)
     assert [event.sequence for event in history] == [1]
@@ -608,8 +611,8 @@ def test_what_is_settled_is_not_leased_again(store: MemoryAgreementStore) -> Non
     """A delivered or given-up notice stays so, whenever the leases end."""
     save(store, asked())
     one, other = lease(store)
-    assert store.complete(one.notice.id, lease=one.lease, at=NOW)
-    assert store.give_up(other.notice.id, lease=other.lease, at=NOW, error="550 no such user")
+    assert store.complete(one, at=NOW)
+    assert store.give_up(other, at=NOW, error="550 no such user")
 
     assert lease(store, NOW + timedelta(days=9)) == []
 
@@ -621,11 +624,11 @@ def test_a_notice_is_settled_as_delivered(store: MemoryAgreementStore) -> None:
     """The holder of the lease settles it, once, with the instant and without the earlier error."""
     save(store, asked())
     one, _ = lease(store)
-    assert store.retry(one.notice.id, lease=one.lease, due_at=NOW, error="451 later")
+    assert store.retry(one, due_at=NOW, error="451 later")
     again = next(found for found in lease(store) if found.notice.id == one.notice.id)
 
-    assert store.complete(one.notice.id, lease=again.lease, at=NOW + MICROSECOND)
-    assert not store.complete(one.notice.id, lease=again.lease, at=NOW + MINUTE)
+    assert store.complete(again, at=NOW + MICROSECOND)
+    assert not store.complete(again, at=NOW + MINUTE)
     (stored,) = store.notices(MAT, status=DELIVERED)
     assert (one.notice.id, one.notice, 2) == (stored.id, stored.notice, stored.attempts)
     assert (stored.settled_at, stored.error) == (NOW + MICROSECOND, None)
@@ -636,8 +639,8 @@ def test_a_notice_waits_to_be_tried_again(store: MemoryAgreementStore) -> None:
     save(store, asked())
     one, other = lease(store)
     later = NOW + 90 * MINUTE
-    assert store.retry(one.notice.id, lease=one.lease, due_at=later, error="451 später 𝄞")
-    store.complete(other.notice.id, lease=other.lease, at=NOW)
+    assert store.retry(one, due_at=later, error="451 später 𝄞")
+    store.complete(other, at=NOW)
 
     (stored,) = store.notices(MAT, status=WAITING)
     assert (later, "451 später 𝄞", 1, None) == (
@@ -654,17 +657,17 @@ def test_a_notice_is_given_up_visibly(store: MemoryAgreementStore) -> None:
     """A given-up notice is listed with its error and instant."""
     save(store, asked())
     one, _ = lease(store)
-    assert store.give_up(one.notice.id, lease=one.lease, at=NOW + MINUTE, error="550 unknown")
+    assert store.give_up(one, at=NOW + MINUTE, error="550 unknown")
 
     (stored,) = store.notices(MAT, status=GIVEN_UP)
     assert (one.notice.id, "550 unknown", NOW + MINUTE) == (stored.id, stored.error, stored.settled_at)
 
 
-Settle = Callable[[AgreementStore, str, str], bool]
+Settle = Callable[[AgreementStore, LeasedNotice], bool]
 SETTLINGS: dict[str, Settle] = {
-    "complete": lambda store, notice, name: store.complete(notice, lease=name, at=NOW),
-    "retry": lambda store, notice, name: store.retry(notice, lease=name, due_at=NOW, error="x"),
-    "give_up": lambda store, notice, name: store.give_up(notice, lease=name, at=NOW, error="x"),
+    "complete": lambda store, leased: store.complete(leased, at=NOW),
+    "retry": lambda store, leased: store.retry(leased, due_at=NOW, error="x"),
+    "give_up": lambda store, leased: store.give_up(leased, at=NOW, error="x"),
 }
 
 
@@ -672,20 +675,19 @@ SETTLINGS: dict[str, Settle] = {
 def test_only_the_holder_of_the_present_lease_settles(store: MemoryAgreementStore, settle: Settle) -> None:
     """A wrong name, another notice's lease, an unknown notice and a lease taken over change nothing."""
     save(store, asked())
-    waiting = store.notices(MAT)[0].id
-    assert not settle(store, waiting, "")
-    assert not settle(store, waiting, "lease-1")
+    waiting = LeasedNotice(notice=asked().notices[0], lease="lease-1", attempts=1)
+    assert not settle(store, waiting)
     one, other = lease(store)
     again = {found.notice.id: found for found in lease(store, NOW + 5 * MINUTE)}
     before = everything(store)
 
-    assert not settle(store, one.notice.id, "no such lease")
-    assert not settle(store, one.notice.id, again[other.notice.id].lease)
-    assert not settle(store, one.notice.id, one.lease)
-    assert not settle(store, "no such notice", one.lease)
+    assert not settle(store, attrs.evolve(one, lease="no such lease"))
+    assert not settle(store, attrs.evolve(one, lease=again[other.notice.id].lease))
+    assert not settle(store, one)
+    assert not settle(store, attrs.evolve(one, notice=attrs.evolve(one.notice, id="no such notice")))
     assert before == everything(store)
-    assert settle(store, one.notice.id, again[one.notice.id].lease)
-    assert not settle(store, one.notice.id, again[one.notice.id].lease)
+    assert settle(store, again[one.notice.id])
+    assert not settle(store, again[one.notice.id])
 
 
 @pytest.mark.parametrize("settle", SETTLINGS.values(), ids=SETTLINGS)
@@ -695,7 +697,7 @@ def test_a_lease_that_ended_is_held_until_another_worker_takes_it(store: MemoryA
     one, _ = lease(store)
     assert [one.notice.id] != [found.notice.id for found in lease(store, NOW + 4 * MINUTE)]
 
-    assert settle(store, one.notice.id, one.lease)
+    assert settle(store, one)
 
 
 @pytest.mark.parametrize(
@@ -703,10 +705,10 @@ def test_a_lease_that_ended_is_held_until_another_worker_takes_it(store: MemoryA
     [
         pytest.param(lambda s, at: s.lease(now=at, until=NOW, limit=1), id="lease-now"),
         pytest.param(lambda s, at: s.lease(now=NOW, until=at, limit=1), id="lease-until"),
-        pytest.param(lambda s, at: s.complete("n", lease="l", at=at), id="complete"),
-        pytest.param(lambda s, at: s.retry("n", lease="l", due_at=at, error=""), id="retry"),
-        pytest.param(lambda s, at: s.give_up("n", lease="l", at=at, error=""), id="give_up"),
-        pytest.param(lambda s, at: s.requeue(["n"], due_at=at), id="requeue"),
+        pytest.param(lambda s, at: s.complete(LEASED_NOTICE, at=at), id="complete"),
+        pytest.param(lambda s, at: s.retry(LEASED_NOTICE, due_at=at, error=""), id="retry"),
+        pytest.param(lambda s, at: s.give_up(LEASED_NOTICE, at=at, error=""), id="give_up"),
+        pytest.param(lambda s, at: s.requeue(MAT, ["n"], due_at=at), id="requeue"),
         pytest.param(lambda s, at: s.purge(settled_before=at), id="purge"),
     ],
 )
@@ -742,7 +744,7 @@ def test_closing_a_request_cancels_what_asks_for_its_answer(store: MemoryAgreeme
     standing = do(store, ask(recipients=BOTH))
     request = open_request(standing).id
     (delivered,) = (one for one in lease(store) if one.notice.address.startswith("head@site"))
-    assert store.complete(delivered.notice.id, lease=delivered.lease, at=NOW)
+    assert store.complete(delivered, at=NOW)
     do(store, Remind(request=request), facts(command_id="c-2", now=NOW + MICROSECOND))
     own = {stored.id for stored in store.notices(MAT) if stored.agreement == AGREEMENT}
     others = [stored for group in (MAT, LA) for stored in store.notices(group) if stored.id not in own]
@@ -766,14 +768,14 @@ def test_what_was_given_up_is_cancelled_and_what_was_delivered_is_not(store: Mem
     """A given-up notice of the request can no longer be queued again; a delivered and purged one stays as it is."""
     standing = do(store, ask(recipients=BOTH))
     one, other = lease(store)
-    store.give_up(one.notice.id, lease=one.lease, at=NOW, error="550")
-    store.complete(other.notice.id, lease=other.lease, at=NOW - MINUTE)
+    store.give_up(one, at=NOW, error="550")
+    store.complete(other, at=NOW - MINUTE)
     assert store.purge(settled_before=NOW) == 1
     do(store, Withdraw(request=open_request(standing).id), facts(command_id="c-2"))
 
     now = {stored.id: stored.status for stored in store.notices(MAT)}
     assert (CANCELLED, DELIVERED) == (now[one.notice.id], now[other.notice.id])
-    assert 0 == store.requeue([one.notice.id], due_at=NOW)
+    assert 0 == store.requeue(MAT, [one.notice.id], due_at=NOW)
 
 
 @pytest.mark.rule("O7")
@@ -784,7 +786,7 @@ def test_one_that_was_being_sent_is_cancelled_too(store: MemoryAgreementStore, s
     one, _ = lease(store)
     do(store, Withdraw(request=open_request(standing).id), facts(command_id="c-2"))
 
-    assert not settle(store, one.notice.id, one.lease)
+    assert not settle(store, one)
     stored = next(found for found in store.notices(MAT) if found.id == one.notice.id)
     assert CANCELLED is stored.status
     assert {NoticeKind.WITHDRAWN} == {found.notice.kind for found in lease(store, NOW + timedelta(days=1))}
@@ -851,7 +853,7 @@ def given_up(store: AgreementStore) -> list[str]:
     """Give up both notices of a request."""
     save(store, asked())
     for one in lease(store):
-        assert store.give_up(one.notice.id, lease=one.lease, at=NOW, error="550 head@hilda.example unknown")
+        assert store.give_up(one, at=NOW, error="550 head@hilda.example unknown")
     return [stored.id for stored in store.notices(MAT)]
 
 
@@ -860,16 +862,24 @@ def test_given_up_notices_wait_again(store: MemoryAgreementStore) -> None:
     one, other = given_up(store)
     later = NOW + timedelta(days=2)
 
-    assert store.requeue([one, one, "no such notice"], due_at=later) == 1
+    assert store.requeue(MAT, [one, one, "no such notice"], due_at=later) == 1
     assert [one] == [stored.id for stored in store.notices(MAT, status=WAITING)]
     assert [other] == [stored.id for stored in store.notices(MAT, status=GIVEN_UP)]
     assert lease(store, later - MICROSECOND) == []
     assert [(one, 1)] == [(found.notice.id, found.attempts) for found in lease(store, later)]
 
 
+def test_a_group_requeues_its_own_notices_only(store: MemoryAgreementStore) -> None:
+    """The id of another group's notice is no id at all."""
+    ids = given_up(store)
+
+    assert 0 == store.requeue(LA, ids, due_at=NOW)
+    assert {GIVEN_UP} == {stored.status for stored in store.notices(MAT)}
+
+
 def test_a_requeued_notice_is_not_purged(store: MemoryAgreementStore) -> None:
     """What waits again is no longer settled."""
-    store.requeue(given_up(store), due_at=NOW)
+    store.requeue(MAT, given_up(store), due_at=NOW)
 
     assert {None} == {stored.settled_at for stored in store.notices(MAT)}
     assert store.purge(settled_before=NOW + timedelta(days=900)) == 0
@@ -879,14 +889,14 @@ def test_only_given_up_notices_are_requeued(store: MemoryAgreementStore) -> None
     """Waiting, leased, delivered and cancelled notices stay as they are."""
     standing = do(store, ask(recipients=BOTH))
     one, _ = lease(store)
-    store.complete(one.notice.id, lease=one.lease, at=NOW)
+    store.complete(one, at=NOW)
     save(store, asked(OTHER_URN))
     do(store, Withdraw(request=open_request(standing).id), facts(command_id="c-2"))
     lease(store, limit=1)
     before = store.notices(MAT)
 
     assert {WAITING, LEASED, DELIVERED, CANCELLED} == {stored.status for stored in before}
-    assert store.requeue([stored.id for stored in before], due_at=NOW) == 0
+    assert store.requeue(MAT, [stored.id for stored in before], due_at=NOW) == 0
     assert before == store.notices(MAT)
 
 
@@ -918,8 +928,8 @@ def test_delivered_and_cancelled_notices_are_purged(store: MemoryAgreementStore)
     """All three ways in which a notice is settled end in its purge."""
     standing = do(store, ask(recipients=BOTH))
     one, other = lease(store)
-    store.complete(one.notice.id, lease=one.lease, at=NOW)
-    store.retry(other.notice.id, lease=other.lease, due_at=NOW, error="451 deputy@site.example is busy")
+    store.complete(one, at=NOW)
+    store.retry(other, due_at=NOW, error="451 deputy@site.example is busy")
     do(store, Withdraw(request=open_request(standing).id), facts(command_id="c-2"))
 
     assert store.purge(settled_before=NOW + MINUTE) == 2
@@ -933,7 +943,7 @@ def test_a_purged_notice_cannot_be_requeued(store: MemoryAgreementStore) -> None
     ids = given_up(store)
     store.purge(settled_before=NOW + MINUTE)
 
-    assert store.requeue(ids, due_at=NOW) == 0
+    assert store.requeue(MAT, ids, due_at=NOW) == 0
     assert {GIVEN_UP} == {stored.status for stored in store.notices(MAT)}
     assert lease(store, NOW + timedelta(days=1)) == []
 
@@ -983,14 +993,14 @@ NONSENSE: dict[str, Callable[[Any], object]] = {
     "lease-yes": lambda store: store.lease(now=NOW, until=NOW + MINUTE, limit=True),
     "lease-no-time": lambda store: store.lease(now=NOW, until=NOW, limit=1),
     "lease-backwards": lambda store: store.lease(now=NOW, until=NOW - MICROSECOND, limit=1),
-    "complete": lambda store: store.complete(5, lease="l", at=NOW),
-    "complete-lease": lambda store: store.complete("n", lease=None, at=NOW),
-    "retry": lambda store: store.retry(5, lease="l", due_at=NOW, error=""),
-    "retry-error": lambda store: store.retry("n", lease="l", due_at=NOW, error=None),
-    "give_up": lambda store: store.give_up(None, lease="l", at=NOW, error=""),
-    "give_up-error": lambda store: store.give_up("n", lease="l", at=NOW, error=OSError()),
-    "requeue": lambda store: store.requeue([5], due_at=NOW),
-    "requeue-text": lambda store: store.requeue("n", due_at=NOW),
+    "complete": lambda store: store.complete(5, at=NOW),
+    "retry": lambda store: store.retry(5, due_at=NOW, error=""),
+    "retry-error": lambda store: store.retry(LEASED_NOTICE, due_at=NOW, error=None),
+    "give_up": lambda store: store.give_up(None, at=NOW, error=""),
+    "give_up-error": lambda store: store.give_up(LEASED_NOTICE, at=NOW, error=OSError()),
+    "requeue": lambda store: store.requeue(MAT, [5], due_at=NOW),
+    "requeue-text": lambda store: store.requeue(MAT, "n", due_at=NOW),
+    "requeue-group": lambda store: store.requeue("x", [], due_at=NOW),
 }
 
 
@@ -1034,7 +1044,6 @@ def test_reading_a_group_costs_the_size_of_the_group() -> None:
 
 # Values of the port
 
-LEASED_NOTICE = LeasedNotice(notice=asked().notices[0], lease="1", attempts=1)
 STORED = StoredNotice(id="n", agreement=AGREEMENT, notice=None, status=WAITING, due_at=NOW)
 LOADED = Loaded(agreements={AGREEMENT: asked().after}, kept=())
 evolved: Callable[..., object] = attrs.evolve  # with what the type checker would not let pass

@@ -284,21 +284,21 @@ class StoreOver:
         self.before("lease")
         return self.inner.lease(now=now, until=until, limit=limit)
 
-    def complete(self, notice: str, /, *, lease: str, at: Instant) -> bool:
+    def complete(self, leased: LeasedNotice, /, *, at: Instant) -> bool:
         self.before("complete")
-        return self.inner.complete(notice, lease=lease, at=at)
+        return self.inner.complete(leased, at=at)
 
-    def retry(self, notice: str, /, *, lease: str, due_at: Instant, error: str) -> bool:
+    def retry(self, leased: LeasedNotice, /, *, due_at: Instant, error: str) -> bool:
         self.before("retry")
-        return self.inner.retry(notice, lease=lease, due_at=due_at, error=error)
+        return self.inner.retry(leased, due_at=due_at, error=error)
 
-    def give_up(self, notice: str, /, *, lease: str, at: Instant, error: str) -> bool:
+    def give_up(self, leased: LeasedNotice, /, *, at: Instant, error: str) -> bool:
         self.before("give_up")
-        return self.inner.give_up(notice, lease=lease, at=at, error=error)
+        return self.inner.give_up(leased, at=at, error=error)
 
-    def requeue(self, notices: Collection[str], /, *, due_at: Instant) -> int:
+    def requeue(self, group: GroupId, notices: Collection[str], /, *, due_at: Instant) -> int:
         self.before("requeue")
-        return self.inner.requeue(notices, due_at=due_at)
+        return self.inner.requeue(group, notices, due_at=due_at)
 
     def purge(self, *, settled_before: Instant) -> int:
         self.before("purge")

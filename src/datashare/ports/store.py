@@ -145,11 +145,11 @@ class StoredNotice:
 
 @attrs.frozen(kw_only=True)
 class LeasedNotice:
-    """A notice that one worker may send until the lease ends.
+    """A notice that one worker may send until the lease ends, and then settles by showing it.
 
     Attributes:
         notice: What to send.
-        lease: The lease's name, to be shown when the notice is settled.
+        lease: The lease's name; no later lease of the same notice has the same.
         attempts: How often it was leased, this time included.
     """
 
@@ -232,20 +232,20 @@ class AgreementStore(Protocol):
         """
         ...
 
-    def complete(self, notice: str, /, *, lease: str, at: Instant) -> bool:
+    def complete(self, leased: LeasedNotice, /, *, at: Instant) -> bool:
         """Settle a leased notice as delivered; tell whether the lease was still held."""
         ...
 
-    def retry(self, notice: str, /, *, lease: str, due_at: Instant, error: str) -> bool:
+    def retry(self, leased: LeasedNotice, /, *, due_at: Instant, error: str) -> bool:
         """Let a leased notice wait until *due_at*; tell whether the lease was still held."""
         ...
 
-    def give_up(self, notice: str, /, *, lease: str, at: Instant, error: str) -> bool:
+    def give_up(self, leased: LeasedNotice, /, *, at: Instant, error: str) -> bool:
         """Settle a leased notice as given up; tell whether the lease was still held."""
         ...
 
-    def requeue(self, notices: Collection[str], /, *, due_at: Instant) -> int:
-        """Let given-up notices that were not purged wait again, with no attempts; tell how many (O3)."""
+    def requeue(self, group: GroupId, notices: Collection[str], /, *, due_at: Instant) -> int:
+        """Let given-up notices of *group* that were not purged wait again, with no attempts; tell how many (O3)."""
         ...
 
     def purge(self, *, settled_before: Instant) -> int:

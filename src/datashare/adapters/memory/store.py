@@ -176,52 +176,50 @@ class MemoryAgreementStore:
         entry.stored = attrs.evolve(entry.stored, status=NoticeStatus.LEASED, attempts=attempts)
         return LeasedNotice(notice=notice, lease=entry.lease, attempts=attempts)
 
-    def complete(self, notice: str, /, *, lease: str, at: Instant) -> bool:
+    def complete(self, leased: LeasedNotice, /, *, at: Instant) -> bool:
         """Settle a leased notice as delivered; tell whether the lease was still held."""
         settled = to_instant(at, "at")
         return self._settle(
-            notice,
-            lease,
+            leased,
             lambda held: attrs.evolve(held, status=NoticeStatus.DELIVERED, settled_at=settled, error=None),
         )
 
-    def retry(self, notice: str, /, *, lease: str, due_at: Instant, error: str) -> bool:
+    def retry(self, leased: LeasedNotice, /, *, due_at: Instant, error: str) -> bool:
         """Let a leased notice wait until *due_at*; tell whether the lease was still held."""
         due = to_instant(due_at, "due_at")
         checks.require_text(error, "error", blank=True)
         return self._settle(
-            notice,
-            lease,
+            leased,
             lambda held: attrs.evolve(held, status=NoticeStatus.WAITING, due_at=due, error=error),
         )
 
-    def give_up(self, notice: str, /, *, lease: str, at: Instant, error: str) -> bool:
+    def give_up(self, leased: LeasedNotice, /, *, at: Instant, error: str) -> bool:
         """Settle a leased notice as given up; tell whether the lease was still held."""
         settled = to_instant(at, "at")
         checks.require_text(error, "error", blank=True)
         return self._settle(
-            notice,
-            lease,
+            leased,
             lambda held: attrs.evolve(held, status=NoticeStatus.GIVEN_UP, settled_at=settled, error=error),
         )
 
-    def _settle(self, notice: str, lease: str, settle: Callable[[StoredNotice], StoredNotice]) -> bool:
-        checks.require_text(notice, "notice", blank=True)
-        checks.require_text(lease, "lease", blank=True)
+    def _settle(self, leased: LeasedNotice, settle: Callable[[StoredNotice], StoredNotice]) -> bool:
+        checks.require_a(leased, LeasedNotice, "leased", "a LeasedNotice, as lease() answers")
         with self._lock:
-            entry = self._notices.get(notice)
-            if entry is None or entry.lease is None or entry.lease != lease:
+            entry = self._notices.get(leased.notice.id)
+            if entry is None or entry.lease is None or entry.lease != leased.lease:
                 return False
             entry.stored = settle(entry.stored)
             entry.lease = entry.leased_until = None
             return True
 
-    def requeue(self, notices: Collection[str], /, *, due_at: Instant) -> int:
-        """Let given-up notices that were not purged wait again, with no attempts; tell how many (O3)."""
+    def requeue(self, group: GroupId, notices: Collection[str], /, *, due_at: Instant) -> int:
+        """Let given-up notices of *group* that were not purged wait again, with no attempts; tell how many (O3)."""
+        _require_group(group)
         due_at = to_instant(due_at, "due_at")
         wanted = checks.require_all(notices, str, "notices", "a collection of the ids of notices")
         with self._lock:
-            entries = [self._notices[one] for one in dict.fromkeys(wanted) if one in self._notices]
+            own = self._notices_of.get(group, {})
+            entries = [own[one] for one in dict.fromkeys(wanted) if one in own]
             given_up = [e for e in entries if e.stored.status is NoticeStatus.GIVEN_UP and e.stored.notice]
             for entry in given_up:
                 entry.stored = attrs.evolve(
