@@ -185,7 +185,7 @@ def test_instants_always_have_six_decimals() -> None:
 @pytest.mark.parametrize("value", [None, "text", 7, object(), HEAD, AGREEMENT, ALL, [], {"v": 1}])
 def test_nothing_else_can_be_written(value: object) -> None:
     """What is no batch, command, event or notice is refused."""
-    with pytest.raises(InvalidValue, match="a Batch, command, event or Notice"):
+    with pytest.raises(InvalidValue, match="an Agreement, Batch, command, event or Notice"):
         encode(value)  # type: ignore[arg-type]
 
 

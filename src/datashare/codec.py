@@ -1,4 +1,4 @@
-"""Commands, events and notices as JSON text, versioned, so that they can be carried and kept.
+"""Commands, events, agreements and notices as JSON text, versioned, so that they can be carried and kept.
 
 Instants are ISO 8601 in UTC with six decimals, days ISO 8601, identities their text, enumerations their values.
 What is written by one version of this library is read by every later one.
@@ -9,19 +9,24 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from functools import cache
 from types import GenericAlias
 from typing import Any, TypeVar, get_args, get_origin
 
+import attrs
 import cattrs
 from cattrs.strategies import configure_tagged_union
 
+from datashare.domain import checks
 from datashare.domain.agreements import (
+    FREE_TEXT,
     Actor,
+    Agreement,
     AgreementId,
     Batch,
+    Caution,
     Command,
     Event,
     ImportAgreement,
@@ -30,6 +35,7 @@ from datashare.domain.agreements import (
     RequestId,
     SystemActor,
 )
+from datashare.domain.history import sealed
 from datashare.domain.instants import Instant, instant_text, parse_instant, to_instant
 from datashare.domain.institutions import GroupId
 from datashare.domain.notices import Notice
@@ -37,13 +43,19 @@ from datashare.domain.people import PersonId
 from datashare.errors import InvalidValue
 
 __all__ = [
+    "EventRecord",
     "VERSION",
+    "decode_agreement",
     "decode_batch",
+    "decode_cautions",
     "decode_command",
     "decode_event",
     "decode_notice",
     "encode",
+    "encode_cautions",
     "fingerprint",
+    "read_event",
+    "record_event",
 ]
 
 VERSION = 1
@@ -52,16 +64,26 @@ VERSION = 1
 _T = TypeVar("_T")
 
 
-def encode(value: Batch | Command | Event | Notice) -> str:
+def encode(value: Agreement | Batch | Command | Event | Notice) -> str:
     """Write a value as canonical JSON text: keys sorted, no spaces, equal values giving equal text.
 
     Raises:
         InvalidValue: It is none of these kinds.
     """
-    for kind in (Batch, Command, Event, Notice):
+    for kind in (Agreement, Batch, Command, Event, Notice):
         if isinstance(value, kind):
-            return _canonical({"v": VERSION, "value": converter().unstructure(value, kind)})
-    raise InvalidValue("The value to encode", value, "a Batch, command, event or Notice")
+            return _written(converter().unstructure(value, kind))
+    raise InvalidValue("The value to encode", value, "an Agreement, Batch, command, event or Notice")
+
+
+def decode_agreement(text: str) -> Agreement:
+    """Read what `encode` wrote of an `Agreement`.
+
+    Raises:
+        InvalidValue: It is no such text.
+    """
+    found: Agreement = _decode(text, Agreement, "agreement")
+    return found
 
 
 def decode_batch(text: str) -> Batch:
@@ -104,24 +126,134 @@ def decode_notice(text: str) -> Notice:
     return found
 
 
+def encode_cautions(cautions: Iterable[Caution]) -> str:
+    """Write the cautions of an outcome, in their order, as canonical JSON text.
+
+    Raises:
+        InvalidValue: They are no cautions.
+    """
+    given = checks.require_all(cautions, Caution, "The cautions to encode", "a collection of Cautions")
+    return _written(converter().unstructure(given, tuple[Caution, ...]))
+
+
+def decode_cautions(text: str) -> tuple[Caution, ...]:
+    """Read what `encode_cautions` wrote.
+
+    Raises:
+        InvalidValue: It is no such text.
+    """
+    found: tuple[Caution, ...] = _decode(text, tuple[Caution, ...], "cautions")
+    return found
+
+
+@attrs.frozen(kw_only=True)
+class EventRecord:
+    """An event as a store keeps it: what is chained and kept for ever, and what can be erased (H3, H4).
+
+    Attributes:
+        text: The event as canonical JSON text; in the place of what people wrote stands its seal.
+        erasable: What people wrote with its salt, as JSON text; `None` where nobody wrote anything, or it was erased.
+    """
+
+    text: str
+    erasable: str | None
+
+
+def record_event(event: Event, *, salt: str) -> EventRecord:
+    """Write an event down as a store keeps it.
+
+    Args:
+        event: The event.
+        salt: Random text that nobody can guess, a new one for each event, such as ``secrets.token_hex(16)``.
+
+    Raises:
+        InvalidValue: It is no event.
+    """
+    if not isinstance(event, Event):
+        raise InvalidValue("The event to record", event, "an event such as RequestSent(...)")
+    fields = {name: getattr(event, name) for name in _FREE_TEXTS[type(event)]}
+    written = {name: text for name, text in fields.items() if text is not None}
+    if not written:
+        return EventRecord(text=encode(event), erasable=None)
+    seals = {name: {_SEAL: sealed(salt, name, text)} for name, text in written.items()}
+    return EventRecord(
+        text=_written({**converter().unstructure(event, Event), **seals}),
+        erasable=_canonical({"salt": salt, "texts": written}),
+    )
+
+
+def read_event(record: EventRecord) -> Event:
+    """Read an event from what `record_event` wrote; what was erased is `None`.
+
+    Raises:
+        InvalidValue: It is no such record.
+    """
+    checks.require_a(record, EventRecord, "The record", "an EventRecord")
+    value = _value_in(record.text, "event")
+    if not isinstance(value, dict):
+        raise InvalidValue("The event text", record.text, _expected("event"))
+    texts = {} if record.erasable is None else _texts_in(record.erasable)
+    unsealed = {name: texts.get(name) if _is_seal(found) else found for name, found in value.items()}
+    event: Event = _structured(unsealed, Event, record.text, "event")
+    return event
+
+
+def _is_seal(value: object) -> bool:
+    return isinstance(value, dict) and value.keys() == {_SEAL}
+
+
+def _texts_in(erasable: str) -> dict[str, object]:
+    try:
+        texts: object = json.loads(erasable)["texts"]
+    except (ValueError, RecursionError, KeyError, TypeError) as exc:
+        raise InvalidValue("The erasable text", erasable, _expected("event")) from exc
+    if not isinstance(texts, dict):
+        raise InvalidValue("The erasable text", erasable, _expected("event"))
+    return texts
+
+
+_SEAL = "sha256"
+
+
+_FREE_TEXTS: Mapping[type, tuple[str, ...]] = {
+    kind: tuple(field.name for field in attrs.fields(kind) if field.metadata.get(FREE_TEXT)) for kind in get_args(Event)
+}
+
+
+def _written(value: object) -> str:
+    return _canonical({"v": VERSION, "value": value})
+
+
 def _decode(text: str, kind: Any, name: str) -> Any:
-    expected = f"what encode wrote for kind '{name}', in version {VERSION}"
+    return _structured(_value_in(text, name), kind, text, name)
+
+
+def _expected(name: str) -> str:
+    return f"what encode wrote for kind '{name}', in version {VERSION}"
+
+
+def _value_in(text: str, name: str) -> Any:
+    """Take the value out of the written form, whatever it is."""
     given: object = text
     if not isinstance(given, str):  # json would read bytes too
-        raise InvalidValue(f"The {name} text", text, expected)
+        raise InvalidValue(f"The {name} text", text, _expected(name))
     try:
         written = json.loads(given)
     except (ValueError, RecursionError) as exc:
-        raise InvalidValue(f"The {name} text", text, expected) from exc
+        raise InvalidValue(f"The {name} text", text, _expected(name)) from exc
     if not _is_of_this_version(written):
-        raise InvalidValue(f"The {name} text", text, expected)
+        raise InvalidValue(f"The {name} text", text, _expected(name))
+    return written["value"]
+
+
+def _structured(value: Any, kind: Any, text: str, name: str) -> Any:
     try:
-        return converter().structure(written["value"], kind)
+        return converter().structure(value, kind)
     except cattrs.BaseValidationError as exc:
         why = "; ".join(cattrs.transform_error(exc))
-        raise InvalidValue(f"The {name} text", text, f"{expected} ({why})") from exc
+        raise InvalidValue(f"The {name} text", text, f"{_expected(name)} ({why})") from exc
     except (KeyError, TypeError, ValueError, AttributeError) as exc:
-        raise InvalidValue(f"The {name} text", text, expected) from exc
+        raise InvalidValue(f"The {name} text", text, _expected(name)) from exc
 
 
 def _is_of_this_version(written: object) -> bool:
