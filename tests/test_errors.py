@@ -136,8 +136,8 @@ def test_every_exception_is_public_and_sampled() -> None:
         pytest.param(
             StoreUnavailable("The database is locked."),
             (
-                "The agreement store cannot be reached, or is locked, full or read-only; nothing was saved. "
-                "The database is locked. Try again later, with the same command id."
+                "The agreement store cannot be reached, or is locked, full or read-only. "
+                "The database is locked. Try again later with the same command id, so that nothing is done twice."
             ),
             id="store-unavailable",
         ),

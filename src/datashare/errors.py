@@ -122,6 +122,8 @@ class UnknownGroup(DatashareError):
 class StoreError(DatashareError):
     """The agreement store could not do its work; nothing of the call was saved.
 
+    Only where the connection broke while saving may all of it have been; to repeat with the same command id is safe.
+
     Attributes:
         why: What the store said, as a sentence; possibly empty.
     """
@@ -140,8 +142,8 @@ class StoreError(DatashareError):
 class StoreUnavailable(StoreError):
     """The store cannot be reached, or is locked, full or read-only; try again later."""
 
-    _happened = "The agreement store cannot be reached, or is locked, full or read-only; nothing was saved."
-    _to_do = "Try again later, with the same command id."
+    _happened = "The agreement store cannot be reached, or is locked, full or read-only."
+    _to_do = "Try again later with the same command id, so that nothing is done twice."
 
 
 class SchemaMismatch(StoreError):

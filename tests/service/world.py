@@ -244,6 +244,11 @@ class StoreOver:
     def before(self, call: str) -> None:
         """Do what is to happen before a call."""
 
+    @property
+    def joined(self) -> bool:
+        """Whether the inner store is."""
+        return self.inner.joined
+
     def load(self, ids: Collection[AgreementId], /, *, command_id: str | None = None) -> Loaded:
         self.before("load")
         return self.inner.load(ids, command_id=command_id)

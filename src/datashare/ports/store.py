@@ -39,8 +39,8 @@ class KeptOutcome:
     agreement: AgreementId = attrs.field(validator=_AN_AGREEMENT)
     command_id: str = attrs.field(converter=require_command_id)
     request: RequestId | None = attrs.field(validator=_A_REQUEST_OR_NONE)
-    shared_digest: str = attrs.field(validator=checks.text)
-    own_digest: str = attrs.field(validator=checks.text)
+    shared_digest: str = attrs.field(validator=checks.key)
+    own_digest: str = attrs.field(validator=checks.key)
     events: tuple[Event, ...] = attrs.field(converter=to_tuple, validator=_EVENTS)
     cautions: tuple[Caution, ...] = attrs.field(converter=to_tuple, validator=checks.all_are(Caution, "Cautions"))
 
@@ -177,7 +177,16 @@ class AgreementStore(Protocol):
     10. Lease a notice to one worker at a time, and again only when the lease has ended.
     11. Settle a notice only for the holder of its present lease.
     12. Raise only `datashare.errors.StoreError` for what goes wrong below.
+    13. Never commit, roll back or repeat a transaction of the host's, where it is joined to one.
     """
+
+    @property
+    def joined(self) -> bool:
+        """Whether it writes within a transaction of the host's, so that what it answers holds when the host commits.
+
+        Then a lost race is a `CONFLICT` at once: to decide again is for the host, with a new transaction.
+        """
+        ...
 
     def load(self, ids: Collection[AgreementId], /, *, command_id: str | None = None) -> Loaded:
         """Load agreements of one group, with the outcomes kept in it under *command_id*, if one is named."""
@@ -187,7 +196,9 @@ class AgreementStore(Protocol):
         """Save *changes*, at most one for each agreement; answer the agreements that lost a race.
 
         Raises:
-            StoreError: The store could not do its work; then nothing of the call was saved.
+            StoreError: The store could not do its work; then nothing of the call was saved. Only where the connection
+                broke while saving may all of it have been; a repetition under the same command id answers what was.
+            TransactionLost: The store is joined to a transaction of the host's, which has to be rolled back.
         """
         ...
 

@@ -44,7 +44,10 @@ from .host import Host, Scope, present
 from .outcomes import Done, NotDone, Outcome, Outcomes
 
 ROUNDS = 4
-"""A school is decided once, and again at most three times when others changed it in between (design: ports)."""
+"""A school is decided once, and again at most three times when others changed it in between.
+
+Within a transaction of the host's it is decided once: what others have saved may not show there.
+"""
 
 
 def run(
@@ -80,7 +83,7 @@ def run(
     action = _Action(host, batch, preview, progress or (lambda _progress: None), asked)
     outcomes: dict[_Target, Outcome] = {}
     waiting = list(asked.values())
-    for number in range(ROUNDS):
+    for number in range(1 if host.store.joined else ROUNDS):
         if not waiting:
             break
         fresh = attrs.evolve(scope, now=host.now()) if number else scope

@@ -13,6 +13,7 @@ from datashare.domain.people import PersonId
 from datashare.domain.policy import Policy
 from datashare.errors import InvalidValue
 from datashare.ports import AgreementStore, Clock, InstitutionDirectory, PeopleDirectory, ProgressReport
+from datashare.ports.arguments import require_group
 
 from .acting import run
 from .group_side import GroupSide, for_user
@@ -70,7 +71,7 @@ class DataSharing:
         Raises:
             InvalidValue: The group or the actor is none.
         """
-        _require_group(group)
+        require_group(group)
         return for_user(self._host, group, _require_actor(actor))
 
     def for_school(self, urn: int, *, actor: Actor) -> SchoolSide:
@@ -109,7 +110,7 @@ class DataSharing:
         Raises:
             UnknownGroup: The register does not know the group.
         """
-        _require_group(group)
+        require_group(group)
         now = self._host.now()
         agreements = self._host.store.states(group)
         linked = {one.urn: one for one in self._host.institutions.linked(group)}
@@ -153,16 +154,16 @@ class DataSharing:
 
 
 def _require_port(given: object, port: type, name: str) -> None:
-    methods = [one for one in vars(port) if not one.startswith("_")]
-    lacking = [one for one in methods if not callable(getattr(given, one, None))]
+    members = {name: member for name, member in vars(port).items() if not name.startswith("_")}
+    lacking = [name for name, member in members.items() if not _has(given, name, member)]
     # A class has the methods too, but nothing to call them on.
     if lacking or isinstance(given, type):
         why = f"it lacks {', '.join(lacking)}" if lacking else "it is a class"
         raise InvalidValue(name, given, f"an object with all methods of {port.__name__}; {why}")
 
 
-def _require_group(group: object) -> None:
-    checks.require_a(group, GroupId, "group", "a GroupId, such as GroupId.mat('5143')")
+def _has(given: object, name: str, member: object) -> bool:
+    return hasattr(given, name) if isinstance(member, property) else callable(getattr(given, name, None))
 
 
 def _group_of(person: object) -> GroupId:

@@ -10,12 +10,11 @@ from datetime import date
 import attrs
 
 from datashare.domain import checks
-from datashare.domain.agreements import Agreement, AgreementId, Event, RequestId, require_command_id
-from datashare.domain.instants import Instant, to_day, to_instant
+from datashare.domain.agreements import Agreement, AgreementId, Event, RequestId
+from datashare.domain.instants import Instant, to_instant
 from datashare.domain.institutions import GroupId
 from datashare.domain.notices import ASKING, Notice
-from datashare.errors import InvalidValue
-from datashare.ports import Change, KeptOutcome, LeasedNotice, Loaded, NoticeStatus, StoredNotice
+from datashare.ports import Change, KeptOutcome, LeasedNotice, Loaded, NoticeStatus, StoredNotice, arguments
 
 
 @attrs.define
@@ -46,14 +45,15 @@ class MemoryAgreementStore:
         self._registers: dict[GroupId, date] = {}
         self._leases = 0
 
+    @property
+    def joined(self) -> bool:
+        """Whether it writes within a transaction of the host's: never, since there is none."""
+        return False
+
     def load(self, ids: Collection[AgreementId], /, *, command_id: str | None = None) -> Loaded:
         """Load agreements of one group, with the outcomes kept in it under *command_id*."""
-        wanted = checks.require_all(ids, AgreementId, "The agreements to load", "a collection of AgreementIds")
-        if command_id is not None:
-            require_command_id(command_id)
+        wanted = arguments.require_ids(ids, command_id)
         groups = {one.group for one in wanted}
-        if len(groups) > 1:
-            raise InvalidValue("The agreements to load", ids, "agreements of one group")
         with self._lock:
             return Loaded(
                 agreements={one: self._states[one] for one in wanted if one in self._states},
@@ -64,9 +64,7 @@ class MemoryAgreementStore:
 
     def append(self, changes: Sequence[Change], /) -> frozenset[AgreementId]:
         """Save *changes*, at most one for each agreement; answer the agreements that lost a race."""
-        given = checks.require_all(changes, Change, "The changes to save", "a collection of Changes")
-        if len({change.id for change in given}) < len(given):
-            raise InvalidValue("The changes to save", len(given), "at most one for each agreement")
+        given = arguments.require_changes(changes)
         with self._lock:
             losers = frozenset(change.id for change in given if self._lost(change))
             # What can fail comes first, so that no change, and no call, is saved in part.
@@ -103,7 +101,7 @@ class MemoryAgreementStore:
 
     def states(self, group: GroupId, /) -> Sequence[Agreement]:
         """List every agreement of *group* that has a history, in the order of URNs."""
-        _require_group(group)
+        arguments.require_group(group)
         with self._lock:
             found = [self._states[one] for one in self._of_group.get(group, ())]
         return sorted(found, key=lambda state: state.urn)
@@ -117,35 +115,33 @@ class MemoryAgreementStore:
 
     def history(self, agreement: AgreementId, /) -> Iterator[Event]:
         """Stream the events of one agreement, in the order of their sequence."""
-        checks.require_a(agreement, AgreementId, "agreement", "an AgreementId")
+        arguments.require_agreement(agreement)
         with self._lock:
             return iter(self._events.get(agreement, ()))
 
     def group_history(self, group: GroupId, /) -> Iterator[Event]:
         """Stream the events of a group by instant, then URN, then sequence (H2)."""
-        _require_group(group)
+        arguments.require_group(group)
         with self._lock:
             found = [event for one in self._of_group.get(group, ()) for event in self._events[one]]
         return iter(sorted(found, key=lambda event: (event.at, event.agreement.urn, event.sequence)))
 
     def last_register(self, group: GroupId, /) -> date | None:
         """Tell the day of the newest register that was applied to *group*, if any was."""
-        _require_group(group)
+        arguments.require_group(group)
         with self._lock:
             return self._registers.get(group)
 
     def note_register(self, group: GroupId, day: date, /) -> None:
         """Note that the register of *day* was applied to *group*; an older day changes nothing."""
-        _require_group(group)
-        to_day(day)
+        arguments.require_register(group, day)
         with self._lock:
             self._registers[group] = max(day, self._registers.get(group, day))
 
     def notices(self, group: GroupId, /, *, status: NoticeStatus | None = None) -> Sequence[StoredNotice]:
         """List the notices of *group*, by due instant, then id; of one status, if one is named (O3)."""
-        _require_group(group)
-        if status is not None:
-            checks.require_member(status, NoticeStatus, "status")
+        arguments.require_group(group)
+        arguments.require_status(status)
         with self._lock:
             entries = self._notices_of.get(group, {}).values()
             found = [entry.stored for entry in entries if status in {None, entry.stored.status}]
@@ -153,11 +149,7 @@ class MemoryAgreementStore:
 
     def lease(self, *, now: Instant, until: Instant, limit: int) -> Sequence[LeasedNotice]:
         """Lease up to *limit* notices that are due and not leased, the longest due first (O3)."""
-        now, until = to_instant(now, "now"), to_instant(until, "until")
-        if until <= now:
-            raise InvalidValue("until", until, f"after now, {now}, so that there is time to send")
-        if type(limit) is not int:
-            raise InvalidValue("limit", limit, "a whole number")
+        now, until, limit = arguments.require_lease(now, until, limit)
         with self._lock:
             due = sorted(
                 (
@@ -167,7 +159,7 @@ class MemoryAgreementStore:
                 ),
                 key=lambda found: (found[0].stored.due_at, found[0].stored.id),
             )
-            return [self._leased(entry, notice, until) for entry, notice in due[: max(limit, 0)]]
+            return [self._leased(entry, notice, until) for entry, notice in due[:limit]]
 
     def _leased(self, entry: _Entry, notice: Notice, until: Instant) -> LeasedNotice:
         self._leases += 1
@@ -187,7 +179,7 @@ class MemoryAgreementStore:
     def retry(self, leased: LeasedNotice, /, *, due_at: Instant, error: str) -> bool:
         """Let a leased notice wait until *due_at*; tell whether the lease was still held."""
         due = to_instant(due_at, "due_at")
-        checks.require_text(error, "error", blank=True)
+        arguments.require_error(error)
         return self._settle(
             leased,
             lambda held: attrs.evolve(held, status=NoticeStatus.WAITING, due_at=due, error=error),
@@ -196,14 +188,14 @@ class MemoryAgreementStore:
     def give_up(self, leased: LeasedNotice, /, *, at: Instant, error: str) -> bool:
         """Settle a leased notice as given up; tell whether the lease was still held."""
         settled = to_instant(at, "at")
-        checks.require_text(error, "error", blank=True)
+        arguments.require_error(error)
         return self._settle(
             leased,
             lambda held: attrs.evolve(held, status=NoticeStatus.GIVEN_UP, settled_at=settled, error=error),
         )
 
     def _settle(self, leased: LeasedNotice, settle: Callable[[StoredNotice], StoredNotice]) -> bool:
-        checks.require_a(leased, LeasedNotice, "leased", "a LeasedNotice, as lease() answers")
+        arguments.require_leased(leased)
         with self._lock:
             entry = self._notices.get(leased.notice.id)
             if entry is None or entry.lease is None or entry.lease != leased.lease:
@@ -214,12 +206,12 @@ class MemoryAgreementStore:
 
     def requeue(self, group: GroupId, notices: Collection[str], /, *, due_at: Instant) -> int:
         """Let given-up notices of *group* that were not purged wait again, with no attempts; tell how many (O3)."""
-        _require_group(group)
+        arguments.require_group(group)
         due_at = to_instant(due_at, "due_at")
-        wanted = checks.require_all(notices, str, "notices", "a collection of the ids of notices")
+        wanted = arguments.require_notices(notices)
         with self._lock:
             own = self._notices_of.get(group, {})
-            entries = [own[one] for one in dict.fromkeys(wanted) if one in own]
+            entries = [own[one] for one in wanted if one in own]
             given_up = [e for e in entries if e.stored.status is NoticeStatus.GIVEN_UP and e.stored.notice]
             for entry in given_up:
                 entry.stored = attrs.evolve(
@@ -255,10 +247,6 @@ def _waiting(notices: Sequence[Notice]) -> dict[str, _Entry]:
         )
         for notice in notices
     }
-
-
-def _require_group(group: object) -> None:
-    checks.require_a(group, GroupId, "group", "a GroupId, such as GroupId.mat('5143')")
 
 
 def _is_due(entry: _Entry, now: Instant) -> bool:

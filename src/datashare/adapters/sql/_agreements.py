@@ -1,0 +1,170 @@
+"""What is done to agreements on a connection: each function is a constant number of round trips."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    cast,
+    false,
+    null,
+    or_,
+    select,
+    union_all,
+    update,
+)
+
+from datashare.domain.agreements import AgreementId
+from datashare.domain.instants import instant_text
+from datashare.domain.institutions import GroupId
+from datashare.ports import Loaded, NoticeStatus
+
+from ._bulk import Present, write
+from ._rows import Key, Prepared, agreement_in, key_of, outcomes_in
+from ._tables import agreements, events, notices, outcomes
+
+_T = TypeVar("_T")
+
+MOST_KEYS = 20_000
+"""So many agreements one statement names; SQLite takes 32,766 parameters, PostgreSQL 65,535."""
+
+
+STATE = (agreements.c.group_id, agreements.c.urn, agreements.c.state.label("text"))
+"""What `agreement_in` reads."""
+
+
+def load(connection: Connection, group: GroupId, ids: Sequence[AgreementId], command_id: str | None) -> Loaded:
+    """Load agreements of one group, with the outcomes kept in it under a command id."""
+    rows: list[Row[Any]] = []
+    for number, part in enumerate(_chunks(ids)):
+        statement = _states_of(part)
+        # One statement sees one state of the database: an agreement and what a command did to it.
+        both = union_all(statement, _kept(group, command_id)) if command_id and not number else statement
+        rows += connection.execute(both)
+    found = [agreement_in(row) for row in rows if row.sequence is None]
+    kept = sorted((row for row in rows if row.sequence is not None), key=lambda row: (row.urn, row.sequence))
+    return Loaded(
+        agreements={one.id: one for one in found},
+        kept=outcomes_in(group, command_id, kept) if command_id else (),
+    )
+
+
+def _states_of(ids: Collection[AgreementId]) -> Select[Any]:
+    """Select agreements, with the columns of `_kept` for the union of the two."""
+    return select(
+        *STATE,
+        *(null().label(name) for name in ("erasable", "shared_digest", "own_digest", "cautions")),
+        *(cast(null(), Integer).label(name) for name in ("sequence", "request")),
+    ).where(_any_of([key_of(one) for one in ids]))
+
+
+def _kept(group: GroupId, command_id: str) -> Select[Any]:
+    """Select the events of a command's outcomes in a group, each with its outcome."""
+    caused = and_(
+        events.c.group_id == outcomes.c.group_id,
+        events.c.urn == outcomes.c.urn,
+        events.c.sequence.between(outcomes.c.first_sequence, outcomes.c.last_sequence),
+    )
+    return (
+        select(
+            outcomes.c.group_id,
+            outcomes.c.urn,
+            events.c.text,
+            events.c.erasable,
+            outcomes.c.shared_digest,
+            outcomes.c.own_digest,
+            outcomes.c.cautions,
+            events.c.sequence,
+            outcomes.c.request,
+        )
+        .join_from(outcomes, events, caused)
+        .where(outcomes.c.group_id == str(group), outcomes.c.command_id == command_id)
+    )
+
+
+def _any_of(keys: Collection[Key]) -> ColumnElement[bool]:
+    """Pick the agreements with one of these keys."""
+    by_group: dict[str, list[int]] = {}
+    for group, urn in keys:
+        by_group.setdefault(group, []).append(urn)
+    return or_(
+        false(), *(and_(agreements.c.group_id == group, agreements.c.urn.in_(urns)) for group, urns in by_group.items())
+    )
+
+
+def append(connection: Connection, changes: Sequence[Prepared]) -> frozenset[AgreementId]:
+    """Write changes, given in the order of their keys; answer the agreements that lost a race."""
+    write(connection, agreements, [one.claim() for one in changes if not one.change.decided_on], present=Present.STAYS)
+    standing = _locked(connection, [one.key for one in changes])
+    winners = [one for one in changes if standing.get(one.key, _NONE)[0] == one.change.decided_on]
+    written = [one.chained_to(standing[one.key][1]) for one in winners]
+    write(connection, agreements, [state for state, _ in written], present=Present.IS_REPLACED)
+    write(connection, events, [row for _, rows in written for row in rows])
+    write(connection, outcomes, [one.outcome for one in winners], present=Present.STAYS)
+    _cancel(connection, winners)
+    write(connection, notices, [row for one in winners for row in one.notices])
+    return frozenset(one.change.id for one in changes) - {one.change.id for one in winners}
+
+
+_NONE = (-1, "")
+
+
+def _locked(connection: Connection, keys: Sequence[Key]) -> dict[Key, tuple[int, str]]:
+    """Lock agreements, in the order of their keys so that no two writers wait for each other; tell where they are."""
+    found: dict[Key, tuple[int, str]] = {}
+    for part in _chunks(keys):
+        statement = (
+            select(agreements.c.group_id, agreements.c.urn, agreements.c.version, agreements.c.head)
+            .where(_any_of(part))
+            .order_by(agreements.c.group_id, agreements.c.urn)
+            .with_for_update()
+        )
+        found |= {(row.group_id, row.urn): (row.version, row.head) for row in connection.execute(statement)}
+    return found
+
+
+_CANCEL = (
+    update(notices)
+    .where(
+        notices.c.group_id == bindparam("of_group"),
+        notices.c.urn == bindparam("of_urn"),
+        notices.c.request == bindparam("of_request"),
+        notices.c.asks,
+        notices.c.status != NoticeStatus.DELIVERED.value,
+    )
+    .values(
+        status=NoticeStatus.CANCELLED.value,
+        is_open=False,
+        settled_at=bindparam("cancelled_at"),
+        lease=None,
+        leased_until=None,
+    )
+)
+
+
+def _cancel(connection: Connection, changes: Sequence[Prepared]) -> None:
+    """Cancel what asks for an answer to closed requests and was not delivered, given up or not (O7)."""
+    closed = [
+        {
+            "of_group": one.key[0],
+            "of_urn": one.key[1],
+            "of_request": one.change.closes.number,
+            "cancelled_at": instant_text(one.change.events[-1].at),
+        }
+        for one in changes
+        if one.change.closes
+    ]
+    if closed:
+        connection.execute(_CANCEL, closed)
+
+
+def _chunks(values: Sequence[_T]) -> Iterator[Sequence[_T]]:
+    return (values[start : start + MOST_KEYS] for start in range(0, len(values), MOST_KEYS))

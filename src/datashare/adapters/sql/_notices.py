@@ -1,0 +1,118 @@
+"""What is done to notices on a connection: leasing, settling, queueing again, purging (rules O)."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Select, Update, bindparam, or_, select, update
+
+from datashare.domain.instants import Instant, instant_text
+from datashare.domain.institutions import GroupId
+from datashare.ports import LeasedNotice, NoticeStatus, StoredNotice
+
+from ._rows import notice_in, stored_notice_in
+from ._tables import notices
+
+MOST_IDS = 10_000
+"""So many notices one statement names."""
+
+
+def listed(connection: Connection, group: GroupId, status: NoticeStatus | None) -> list[StoredNotice]:
+    """List the notices of a group, by due instant, then id."""
+    statement = select(notices).where(notices.c.group_id == str(group)).order_by(notices.c.due_at, notices.c.id)
+    if status is not None:
+        statement = statement.where(notices.c.status == status.value)
+    return [stored_notice_in(row) for row in connection.execute(statement)]
+
+
+def lease(connection: Connection, *, now: Instant, until: Instant, limit: int) -> list[LeasedNotice]:
+    """Lease notices that are due, the longest due first; those that another worker is leasing are passed over."""
+    rows = connection.execute(_due(instant_text(now), limit)).all()
+    if not rows:
+        return []
+    ends = instant_text(until)
+    names = [secrets.token_hex(16) for _ in rows]
+    connection.execute(
+        _LEASE,
+        [
+            {"of_group": row.group_id, "of_urn": row.urn, "of_id": row.id, "name": name, "ends": ends}
+            for row, name in zip(rows, names, strict=True)
+        ],
+    )
+    return [
+        LeasedNotice(notice=notice_in(row), lease=name, attempts=row.attempts + 1)
+        for row, name in zip(rows, names, strict=True)
+    ]
+
+
+def _due(now: str, limit: int) -> Select[Any]:
+    return (
+        select(notices.c.group_id, notices.c.urn, notices.c.id, notices.c.text, notices.c.attempts)
+        .where(
+            notices.c.is_open,
+            notices.c.due_at <= now,
+            or_(notices.c.leased_until.is_(None), notices.c.leased_until <= now),
+        )
+        .order_by(notices.c.due_at, notices.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+
+
+_LEASE = (
+    update(notices)
+    .where(
+        notices.c.group_id == bindparam("of_group"),
+        notices.c.urn == bindparam("of_urn"),
+        notices.c.id == bindparam("of_id"),
+    )
+    .values(
+        status=NoticeStatus.LEASED.value,
+        lease=bindparam("name"),
+        leased_until=bindparam("ends"),
+        attempts=notices.c.attempts + 1,
+    )
+)
+
+
+def settle(connection: Connection, leased: LeasedNotice, **values: object) -> bool:
+    """Change a notice, if this lease of it is the present one; tell whether it was."""
+    agreement = leased.notice.agreement
+    held = update(notices).where(
+        notices.c.group_id == str(agreement.group),
+        notices.c.urn == agreement.urn,
+        notices.c.id == leased.notice.id,
+        notices.c.lease == leased.lease,
+    )
+    return _changed(connection, held.values(lease=None, leased_until=None, **values)) == 1
+
+
+def requeue(connection: Connection, group: GroupId, ids: Sequence[str], due_at: Instant) -> int:
+    """Let given-up notices that were not purged wait again; tell how many."""
+    waiting = {
+        "status": NoticeStatus.WAITING.value,
+        "is_open": True,
+        "due_at": instant_text(due_at),
+        "attempts": 0,
+        "settled_at": None,
+    }
+    given_up = update(notices).where(
+        notices.c.group_id == str(group),
+        notices.c.status == NoticeStatus.GIVEN_UP.value,
+        notices.c.text.is_not(None),
+    )
+    parts = (ids[start : start + MOST_IDS] for start in range(0, len(ids), MOST_IDS))
+    return sum(_changed(connection, given_up.where(notices.c.id.in_(part)).values(**waiting)) for part in parts)
+
+
+def purge(connection: Connection, settled_before: Instant) -> int:
+    """Erase names and addresses of notices settled before an instant; tell of how many."""
+    old = update(notices).where(notices.c.settled_at < instant_text(settled_before), notices.c.text.is_not(None))
+    # What the other side said may quote an address.
+    return _changed(connection, old.values(text=None, error=None))
+
+
+def _changed(connection: Connection, statement: Update) -> int:
+    return connection.execute(statement).rowcount

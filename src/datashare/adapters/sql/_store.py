@@ -1,0 +1,170 @@
+"""Agreements in a relational database, as a `datashare.ports.AgreementStore`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from datetime import date
+from functools import partial
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, Select, select, update
+
+from datashare.domain import checks
+from datashare.domain.agreements import Agreement, AgreementId, Event
+from datashare.domain.instants import Instant, instant_text, to_instant
+from datashare.domain.institutions import GroupId
+from datashare.errors import InvalidValue
+from datashare.ports import Change, LeasedNotice, Loaded, NoticeStatus, StoredNotice, arguments
+
+from . import _agreements, _notices
+from ._bulk import Present, write
+from ._rows import agreement_in, event_in, key_of, prepared
+from ._tables import agreements, events, registers
+from ._transactions import transactions
+
+_T = TypeVar("_T")
+
+
+class SqlAgreementStore:
+    """Agreements in SQLite, PostgreSQL or MariaDB, as a `datashare.ports.AgreementStore`.
+
+    Bound to an `sqlalchemy.Engine`, every call is a transaction of its own, and the store may be shared by threads.
+    Bound to a `sqlalchemy.Connection`, it works within the host's transaction: it never commits, rolls back or
+    repeats; what it answers holds when the host commits; `TransactionLost` says that the host has to roll back and
+    begin anew. Such a store is made for each transaction, and cannot deliver, since delivery commits as it goes.
+
+    The isolation level is READ COMMITTED; on SQLite transactions begin with ``BEGIN IMMEDIATE``. On an engine the
+    store sees to both; on a connection the host does.
+
+    Cost: each call is a constant number of round trips, whatever the number of agreements up to 20,000; `append` eight.
+    """
+
+    def __init__(self, bind: Engine | Connection) -> None:
+        """Bind the store to a database; nothing is asked of it yet.
+
+        Args:
+            bind: An engine, or a connection whose transaction is the host's.
+
+        Raises:
+            InvalidValue: It is neither.
+        """
+        self._transactions = transactions(bind)
+
+    @property
+    def joined(self) -> bool:
+        """Whether it writes within a transaction of the host's."""
+        return self._transactions.joined
+
+    def load(self, ids: Collection[AgreementId], /, *, command_id: str | None = None) -> Loaded:
+        """Load agreements of one group, with the outcomes kept in it under *command_id*."""
+        wanted = arguments.require_ids(ids, command_id)
+        if not wanted:
+            return Loaded(agreements={}, kept=())
+        group = wanted[0].group
+        return self._transactions.read(lambda it: _agreements.load(it, group, wanted, command_id))
+
+    def append(self, changes: Sequence[Change], /) -> frozenset[AgreementId]:
+        """Save *changes*, at most one for each agreement; answer the agreements that lost a race."""
+        given = sorted(map(prepared, arguments.require_changes(changes)), key=lambda one: one.key)
+        if not given:
+            return frozenset()
+        return self._transactions.write(lambda it: _agreements.append(it, given))
+
+    def states(self, group: GroupId, /) -> Sequence[Agreement]:
+        """List every agreement of *group* that has a history, in the order of URNs."""
+        of_group = agreements.c.group_id == str(arguments.require_group(group))
+        return self._states(select(*_agreements.STATE).where(of_group).order_by(agreements.c.urn))
+
+    def states_at(self, urn: int, /) -> Sequence[Agreement]:
+        """List every agreement of institution *urn* that has a history, in the order of the groups' text."""
+        of_school = agreements.c.urn == checks.require_urn(urn)
+        return self._states(select(*_agreements.STATE).where(of_school).order_by(agreements.c.group_id))
+
+    def _states(self, statement: Select[Any]) -> Sequence[Agreement]:
+        return self._transactions.read(lambda it: [agreement_in(row) for row in it.execute(statement)])
+
+    def history(self, agreement: AgreementId, /) -> Iterator[Event]:
+        """Stream the events of one agreement, in the order of their sequence."""
+        group, urn = key_of(arguments.require_agreement(agreement))
+        statement = select(events).where(events.c.group_id == group, events.c.urn == urn).order_by(events.c.sequence)
+        return self._transactions.stream(statement, event_in)
+
+    def group_history(self, group: GroupId, /) -> Iterator[Event]:
+        """Stream the events of a group by instant, then URN, then sequence (H2).
+
+        On an engine a connection is held until the last event was taken or the iterator is let go.
+        """
+        of_group = events.c.group_id == str(arguments.require_group(group))
+        statement = select(events).where(of_group).order_by(events.c.at, events.c.urn, events.c.sequence)
+        return self._transactions.stream(statement, event_in)
+
+    def last_register(self, group: GroupId, /) -> date | None:
+        """Tell the day of the newest register that was applied to *group*, if any was."""
+        statement = select(registers.c.day).where(registers.c.group_id == str(arguments.require_group(group)))
+        found = self._transactions.read(lambda it: it.scalar(statement))
+        return None if found is None else date.fromisoformat(found)
+
+    def note_register(self, group: GroupId, day: date, /) -> None:
+        """Note that the register of *day* was applied to *group*; an older day changes nothing."""
+        group, day = arguments.require_register(group, day)
+        row = {"group_id": str(group), "day": day.isoformat()}
+        older = registers.c.group_id == str(group), registers.c.day < day.isoformat()
+
+        def note(connection: Connection) -> None:
+            write(connection, registers, [row], present=Present.STAYS)
+            connection.execute(update(registers).where(*older).values(row))
+
+        self._transactions.write(note)
+
+    def notices(self, group: GroupId, /, *, status: NoticeStatus | None = None) -> Sequence[StoredNotice]:
+        """List the notices of *group*, by due instant, then id; of one status, if one is named (O3)."""
+        group, status = arguments.require_group(group), arguments.require_status(status)
+        return self._transactions.read(lambda it: _notices.listed(it, group, status))
+
+    def lease(self, *, now: Instant, until: Instant, limit: int) -> Sequence[LeasedNotice]:
+        """Lease up to *limit* notices that are due and not leased, the longest due first (O3).
+
+        On PostgreSQL and MariaDB what another worker is leasing is passed over, so that any number work side by side;
+        on SQLite one writes at a time.
+        """
+        now, until, limit = arguments.require_lease(now, until, limit)
+        return self._deliver(partial(_notices.lease, now=now, until=until, limit=limit))
+
+    def complete(self, leased: LeasedNotice, /, *, at: Instant) -> bool:
+        """Settle a leased notice as delivered; tell whether the lease was still held."""
+        return self._settle(leased, NoticeStatus.DELIVERED, settled_at=instant_text(to_instant(at, "at")), error=None)
+
+    def retry(self, leased: LeasedNotice, /, *, due_at: Instant, error: str) -> bool:
+        """Let a leased notice wait until *due_at*; tell whether the lease was still held."""
+        due, said = instant_text(to_instant(due_at, "due_at")), arguments.require_error(error)
+        return self._settle(leased, NoticeStatus.WAITING, due_at=due, error=said)
+
+    def give_up(self, leased: LeasedNotice, /, *, at: Instant, error: str) -> bool:
+        """Settle a leased notice as given up; tell whether the lease was still held."""
+        settled, said = instant_text(to_instant(at, "at")), arguments.require_error(error)
+        return self._settle(leased, NoticeStatus.GIVEN_UP, settled_at=settled, error=said)
+
+    def _settle(self, leased: LeasedNotice, status: NoticeStatus, **values: object) -> bool:
+        arguments.require_leased(leased)
+        values |= {"status": status.value, "is_open": status is NoticeStatus.WAITING}
+        return self._deliver(lambda it: _notices.settle(it, leased, **values))
+
+    def _deliver(self, work: Callable[[Connection], _T]) -> _T:
+        """Do what has to hold at once, whatever becomes of a transaction of the host's (O3)."""
+        if self.joined:
+            raise InvalidValue("The store", self, "bound to an Engine, since delivery commits what it did as it goes")
+        return self._transactions.write(work)
+
+    def requeue(self, group: GroupId, notices: Collection[str], /, *, due_at: Instant) -> int:
+        """Let given-up notices of *group* that were not purged wait again, with no attempts; tell how many (O3)."""
+        group, ids = arguments.require_group(group), arguments.require_notices(notices)
+        due_at = to_instant(due_at, "due_at")
+        return self._transactions.write(lambda it: _notices.requeue(it, group, ids, due_at))
+
+    def purge(self, *, settled_before: Instant) -> int:
+        """Erase names and addresses of notices settled before an instant; tell of how many (O6).
+
+        Cost: one walk over all notices; call it once a day, not once a minute.
+        """
+        before = to_instant(settled_before, "settled_before")
+        return self._transactions.write(lambda it: _notices.purge(it, before))

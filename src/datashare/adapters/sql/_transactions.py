@@ -1,0 +1,150 @@
+"""How the store reaches its database: a transaction of its own for each call, or the host's."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol, TypeVar
+
+from sqlalchemy import Connection, Engine, Row, Select, exc
+
+from datashare.errors import InvalidValue
+
+from ._errors import is_lost, mapped
+from ._tables import require_schema
+
+_T = TypeVar("_T")
+
+ATTEMPTS = 5
+"""So often a transaction of the store's own is begun that loses to another one, as by a deadlock."""
+
+PAGE = 500
+"""So many rows are held at once where rows are streamed."""
+
+
+class Transactions(Protocol):
+    """Where the store's statements run."""
+
+    joined: bool
+
+    def read(self, work: Callable[[Connection], _T]) -> _T:
+        """Do what only reads."""
+
+    def write(self, work: Callable[[Connection], _T]) -> _T:
+        """Do what writes: all of it, or nothing."""
+
+    def stream(self, statement: Select[Any], value: Callable[[Row[Any]], _T]) -> Iterator[_T]:
+        """Give the values of the rows that are there at present, a page at a time."""
+
+
+def transactions(bind: Engine | Connection) -> Transactions:
+    """Choose how to reach the database.
+
+    Raises:
+        InvalidValue: *bind* is neither an engine nor a connection.
+    """
+    if isinstance(bind, Engine):
+        return OwnTransactions(bind)
+    if isinstance(bind, Connection):
+        return HostsTransaction(bind)
+    raise InvalidValue("bind", bind, "an Engine or a Connection of SQLAlchemy")
+
+
+class OwnTransactions:
+    """A transaction for each call, begun and ended here; begun anew where it lost to another one."""
+
+    joined = False
+
+    def __init__(self, engine: Engine) -> None:
+        self._is_sqlite = engine.dialect.name == "sqlite"
+        # SQLite knows no such level; its transactions are serial.
+        self._engine = engine if self._is_sqlite else engine.execution_options(isolation_level="READ COMMITTED")
+        self._schema_is_right = False
+
+    def read(self, work: Callable[[Connection], _T]) -> _T:
+        """Do what only reads."""
+        with mapped(), self._engine.connect() as connection:
+            self._require_schema(connection)
+            return work(connection)
+
+    def write(self, work: Callable[[Connection], _T]) -> _T:
+        """Do what writes: all of it, or nothing."""
+        with mapped():
+            for attempt in itertools.count(1):
+                try:
+                    return self._write_once(work)
+                except exc.DBAPIError as error:
+                    if attempt == ATTEMPTS or not is_lost(error):
+                        raise
+        raise AssertionError  # count() never ends
+
+    def _write_once(self, work: Callable[[Connection], _T]) -> _T:
+        with self._engine.connect() as connection, connection.begin():
+            if self._is_sqlite:
+                _begin_immediate(connection)
+            self._require_schema(connection)
+            return work(connection)
+
+    def stream(self, statement: Select[Any], value: Callable[[Row[Any]], _T]) -> Iterator[_T]:
+        """Give the values of the rows that are there at present, a page at a time."""
+        with mapped():
+            connection = self._engine.connect()
+            try:
+                self._require_schema(connection)
+                rows = connection.execution_options(yield_per=PAGE).execute(statement)
+            except BaseException:
+                connection.close()
+                raise
+        return _until_closed(connection, iter(rows), value)
+
+    def _require_schema(self, connection: Connection) -> None:
+        if not self._schema_is_right:
+            require_schema(connection)
+            self._schema_is_right = True
+
+
+def _begin_immediate(connection: Connection) -> None:
+    """Take SQLite's only write lock now, so that waiting for it is all that can happen later."""
+    driver: Any = connection.connection.driver_connection
+    if not driver.in_transaction:  # the host's engine may have begun
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _until_closed(connection: Connection, rows: Iterator[Row[Any]], value: Callable[[Row[Any]], _T]) -> Iterator[_T]:
+    with connection, mapped():
+        for row in rows:
+            yield value(row)
+
+
+class HostsTransaction:
+    """The host's own transaction: never committed, rolled back or begun anew here."""
+
+    joined = True
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._schema_is_right = False
+
+    def read(self, work: Callable[[Connection], _T]) -> _T:
+        """Do what only reads."""
+        with mapped(joined=True):
+            if not self._schema_is_right:
+                _require_transaction(self._connection)
+                require_schema(self._connection)
+                self._schema_is_right = True
+            return work(self._connection)
+
+    write = read
+
+    def stream(self, statement: Select[Any], value: Callable[[Row[Any]], _T]) -> Iterator[_T]:
+        """Give the values of the rows that are there at present; all are read at once, as the connection is shared."""
+        return map(value, self.read(lambda connection: connection.execute(statement).all()))
+
+
+def _require_transaction(connection: Connection) -> None:
+    """Refuse a connection that commits each statement by itself, on which nothing could be saved as a whole."""
+    if connection.dialect.name == "sqlite":
+        return  # there it is the driver's usual way of beginning, see _begin_immediate
+    driver = connection.connection.dbapi_connection
+    if driver is not None and connection.dialect.detect_autocommit_setting(driver):
+        raise InvalidValue("The connection", connection, "one with transactions; it commits each statement by itself")

@@ -1,0 +1,130 @@
+"""What a store checks of its arguments, so that every store refuses the same things in the same words."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import date
+
+from datashare.domain import checks
+from datashare.domain.agreements import AgreementId, require_command_id
+from datashare.domain.instants import Instant, to_day, to_instant
+from datashare.domain.institutions import GroupId
+from datashare.errors import InvalidValue
+
+from .store import Change, LeasedNotice, NoticeStatus
+
+__all__ = [
+    "require_agreement",
+    "require_changes",
+    "require_error",
+    "require_group",
+    "require_ids",
+    "require_lease",
+    "require_leased",
+    "require_notices",
+    "require_register",
+    "require_status",
+]
+
+
+def require_ids(ids: Collection[AgreementId], command_id: str | None) -> tuple[AgreementId, ...]:
+    """Return the agreements to load, each once, if they are of one group.
+
+    Raises:
+        InvalidValue: They are not, or the command id is none.
+    """
+    wanted = checks.require_all(ids, AgreementId, "The agreements to load", "a collection of AgreementIds")
+    if command_id is not None:
+        require_command_id(command_id)
+    if len({one.group for one in wanted}) > 1:
+        raise InvalidValue("The agreements to load", ids, "agreements of one group")
+    return tuple(dict.fromkeys(wanted))
+
+
+def require_changes(changes: Sequence[Change]) -> tuple[Change, ...]:
+    """Return the changes to save, if there is at most one for each agreement.
+
+    Raises:
+        InvalidValue: There are more, or they are no changes.
+    """
+    given = checks.require_all(changes, Change, "The changes to save", "a collection of Changes")
+    if len({change.id for change in given}) < len(given):
+        raise InvalidValue("The changes to save", len(given), "at most one for each agreement")
+    return given
+
+
+def require_group(group: object) -> GroupId:
+    """Return *group* if it is one.
+
+    Raises:
+        InvalidValue: It is something else.
+    """
+    return checks.require_a(group, GroupId, "group", "a GroupId, such as GroupId.mat('5143')")
+
+
+def require_agreement(agreement: object) -> AgreementId:
+    """Return *agreement* if it names one.
+
+    Raises:
+        InvalidValue: It is something else.
+    """
+    return checks.require_a(agreement, AgreementId, "agreement", "an AgreementId")
+
+
+def require_register(group: object, day: date) -> tuple[GroupId, date]:
+    """Return a group and the day of a register that was applied to it.
+
+    Raises:
+        InvalidValue: They are something else.
+    """
+    return require_group(group), to_day(day)
+
+
+def require_status(status: NoticeStatus | None) -> NoticeStatus | None:
+    """Return *status* if it is one, or nothing.
+
+    Raises:
+        InvalidValue: It is something else.
+    """
+    return None if status is None else checks.require_member(status, NoticeStatus, "status")
+
+
+def require_lease(now: Instant, until: Instant, limit: int) -> tuple[Instant, Instant, int]:
+    """Return when leases begin and end, in UTC, and how many there may be; never fewer than none.
+
+    Raises:
+        InvalidValue: An instant has no time zone, *until* is not after *now*, or *limit* is no whole number.
+    """
+    now, until = to_instant(now, "now"), to_instant(until, "until")
+    if until <= now:
+        raise InvalidValue("until", until, f"after now, {now}, so that there is time to send")
+    if type(limit) is not int:
+        raise InvalidValue("limit", limit, "a whole number")
+    return now, until, max(limit, 0)
+
+
+def require_leased(leased: object) -> LeasedNotice:
+    """Return *leased* if it is what `AgreementStore.lease` answers.
+
+    Raises:
+        InvalidValue: It is something else.
+    """
+    return checks.require_a(leased, LeasedNotice, "leased", "a LeasedNotice, as lease() answers")
+
+
+def require_error(error: object) -> str:
+    """Return what the other side said, if it is text, possibly empty.
+
+    Raises:
+        InvalidValue: It is something else, or too long to keep.
+    """
+    return checks.require_text(error, "error", blank=True)
+
+
+def require_notices(notices: Collection[str]) -> tuple[str, ...]:
+    """Return the ids of notices, each once.
+
+    Raises:
+        InvalidValue: They are something else.
+    """
+    return tuple(dict.fromkeys(checks.require_all(notices, str, "notices", "a collection of the ids of notices")))
