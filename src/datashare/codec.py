@@ -11,7 +11,9 @@ import json
 import re
 from collections.abc import Callable
 from datetime import date
-from functools import cache
+from enum import Enum
+from functools import cache, lru_cache
+from operator import attrgetter
 from types import GenericAlias
 from typing import Any, TypeVar, get_args, get_origin
 
@@ -58,10 +60,18 @@ def encode(value: Batch | Command | Event | Notice) -> str:
     Raises:
         InvalidValue: It is none of these kinds.
     """
-    for kind in (Batch, Command, Event, Notice):
-        if isinstance(value, kind):
-            return _canonical({"v": VERSION, "value": converter().unstructure(value, kind)})
-    raise InvalidValue("The value to encode", value, "a Batch, command, event or Notice")
+    given: type = type(value)
+    write = _writer(given)
+    if write is None:
+        raise InvalidValue("The value to encode", value, "a Batch, command, event or Notice")
+    return _canonical({"v": VERSION, "value": write(value)})
+
+
+@cache
+def _writer(given: type) -> Callable[[Any], Any] | None:
+    """Find what writes values of one class, once for each class."""
+    kinds: tuple[Any, ...] = (Batch, Command, Event, Notice)
+    return next((converter().get_unstructure_hook(kind) for kind in kinds if issubclass(given, kind)), None)
 
 
 def decode_batch(text: str) -> Batch:
@@ -153,8 +163,8 @@ def _digest(value: object) -> str:
     return hashlib.sha256(_canonical(value).encode()).hexdigest()
 
 
-def _canonical(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+# Made once, since json.dumps would make an encoder for each value; what the converter writes holds no circle.
+_canonical = json.JSONEncoder(ensure_ascii=False, check_circular=False, sort_keys=True, separators=(",", ":")).encode
 
 
 @cache
@@ -172,6 +182,7 @@ def converter() -> cattrs.Converter:
     _as_text(made, Instant, _instant_text, parse_instant)
     _as_text(made, date, date.isoformat, _day)
     made.register_unstructure_hook_factory(_is_set, _sorted_set)
+    made.register_unstructure_hook(Enum, attrgetter("_value_"))  # .value asks a property written in Python
     for union in (Recipients, Command, Event):
         configure_tagged_union(union, made, tag_generator=_tag, tag_name="kind")
     return made
@@ -207,7 +218,11 @@ def _from_array(made: cattrs.Converter, kind: Any) -> Callable[[object, object],
 
 def _instant_text(instant: Instant) -> str:
     # Whoever made the event may have handed in an instant of another time zone.
-    return instant_text(to_instant(instant))
+    return _utc_text(to_instant(instant))
+
+
+# The values of one action share their instant. Only UTC is kept: elsewhere two instants are equal as clocks go back.
+_utc_text = lru_cache(maxsize=64)(instant_text)
 
 
 def _tag(kind: type) -> str:
