@@ -27,12 +27,12 @@ def to_instant(value: object, what: str = "An instant") -> Instant:
         InvalidValue: It is no datetime, or has no time zone and could mean several instants, or lies outside
             the years that a datetime can hold in UTC.
     """
+    if type(value) is Instant and value.tzinfo is pendulum.UTC:
+        return value
     if not isinstance(value, datetime):
         raise InvalidValue(what, value, "a datetime with a time zone")
     if value.utcoffset() is None:
         raise InvalidValue(what, value, "a datetime with a time zone, such as pendulum.now('UTC')")
-    if type(value) is Instant and value.tzinfo is pendulum.UTC:
-        return value
     try:
         there = value.astimezone(UTC)
     except OverflowError as exc:

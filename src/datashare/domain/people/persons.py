@@ -9,6 +9,7 @@ import enum
 import re
 from collections.abc import Iterable
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 import attrs
@@ -94,8 +95,12 @@ class PersonId:
         """A key to sort by: group sites and school sites together, as text."""
         return str(self.site), self.id
 
-    def __str__(self) -> str:
+    @cached_property
+    def _text(self) -> str:
         return f"{self.site}/{self.id}" if isinstance(self.site, GroupId) else f"urn:{self.site}/{self.id}"
+
+    def __str__(self) -> str:
+        return self._text
 
 
 @attrs.frozen
