@@ -71,7 +71,8 @@ def require_urn(value: object, what: str = "urn") -> int:
 
 def urn(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
     """Check that a field's value is a URN."""
-    require_urn(value, _name(instance, attribute))
+    if type(value) is not int or not LEAST_URN <= value <= MOST_URN:
+        require_urn(value, _name(instance, attribute))  # the name is made where it is needed
 
 
 def require_text(value: object, what: str, *, most: int = LONGEST_TEXT, blank: bool = False) -> str:
@@ -97,12 +98,19 @@ def _encodable(value: str) -> bool:
 
 def text(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
     """Check that a field's value is text that is not blank."""
-    require_text(value, _name(instance, attribute))
+    if not _is_plain(value):
+        require_text(value, _name(instance, attribute))
 
 
 def text_or_empty(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
     """Check that a field's value is text, possibly empty."""
-    require_text(value, _name(instance, attribute), blank=True)
+    if not _is_plain(value):
+        require_text(value, _name(instance, attribute), blank=True)
+
+
+def _is_plain(value: object) -> bool:
+    """Tell at once of most text that there is nothing against it."""
+    return type(value) is str and len(value) <= LONGEST_TEXT and value.isalnum() and value.isascii()
 
 
 def key(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
@@ -234,4 +242,4 @@ def require_urns(values: object, what: str) -> tuple[int, ...]:
     Raises:
         InvalidValue: It is no collection, or one of them is no URN.
     """
-    return tuple(require_urn(one, what) for one in require_collection(values, what))
+    return tuple([require_urn(one, what) for one in require_collection(values, what)])

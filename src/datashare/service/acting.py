@@ -8,7 +8,7 @@ from typing import assert_never
 
 import attrs
 
-from datashare.codec import fingerprint
+from datashare.codec import fingerprints
 from datashare.domain import checks
 from datashare.domain.agreements import (
     Agreement,
@@ -148,9 +148,9 @@ class _Asked:
 
 def _asked(batch: Batch) -> dict[_Target, _Asked]:
     found = {}
-    for command in batch.commands:
+    for command, digests in zip(batch.commands, fingerprints(batch.actor, batch.commands), strict=True):
         target = batch.agreement_of(command), request_of(command)
-        found[target] = _Asked(command, target, *fingerprint(batch.actor, command))
+        found[target] = _Asked(command, target, *digests)
     return found
 
 

@@ -21,7 +21,7 @@ from .events import Event
 from .identity import Actor
 
 
-@attrs.frozen(kw_only=True, slots=False)
+@attrs.frozen(kw_only=True)
 class Facts:
     """All that a decision about one school rests on, gathered before it is made.
 

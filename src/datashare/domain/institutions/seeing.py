@@ -231,10 +231,13 @@ def _type_reasons(institution: Institution, policy: Policy) -> list[HiddenReason
     return [HiddenReason(HiddenBecause.TYPE_LEFT_OUT, None, detail[: checks.LONGEST_TEXT])]
 
 
+_OPEN = (EstablishmentStatus.OPEN, EstablishmentStatus.OPEN_PROPOSED_TO_CLOSE)
+
+
 def date_warnings(institution: Institution, day: date) -> tuple[DateWarning, ...]:
     """Find the dates that do not fit the institution's status on *day*; they change nothing (V4)."""
     opens, closes, status = institution.open_date, institution.close_date, institution.status
-    is_open = status in {EstablishmentStatus.OPEN, EstablishmentStatus.OPEN_PROPOSED_TO_CLOSE}
+    is_open = status in _OPEN
     found = []
     if status is EstablishmentStatus.PROPOSED_TO_OPEN and opens and opens <= day:
         found.append(DateWarning.OPEN_DATE_PASSED)

@@ -237,7 +237,7 @@ class Person:
 
     def current_roles(self, day: date) -> frozenset[str]:
         """Tell the roles that they hold on *day* (P5)."""
-        return frozenset(held.role for held in self.roles if held.period.contains(day))
+        return frozenset([held.role for held in self.roles if held.period.contains(day)])
 
 
 _LOCAL = r"[^\s@\"(),:;<>\[\]\\]{1,64}"
