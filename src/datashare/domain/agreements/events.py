@@ -66,7 +66,7 @@ class Recorded:
     actor: Actor = attrs.field(validator=AN_ACTOR)
     command_id: str = attrs.field(converter=require_command_id)
 
-    @property
+    @cached_property
     def id(self) -> str:
         """The event's own id, derived from agreement, sequence and command id (K3)."""
         return event_id(self.agreement, self.sequence, self.command_id)
