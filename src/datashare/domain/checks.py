@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Collection, Iterable, Iterator
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 import attrs
 
@@ -98,7 +98,7 @@ def _encodable(value: str) -> bool:
 
 def text(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
     """Check that a field's value is text that is not blank."""
-    if not _is_plain(value):
+    if not (_is_plain(value) and value.strip()):
         require_text(value, _name(instance, attribute))
 
 
@@ -108,14 +108,15 @@ def text_or_empty(instance: object, attribute: attrs.Attribute[Any], value: obje
         require_text(value, _name(instance, attribute), blank=True)
 
 
-def _is_plain(value: object) -> bool:
-    """Tell at once of most text that there is nothing against it."""
-    return type(value) is str and len(value) <= LONGEST_TEXT and value.isalnum() and value.isascii()
+def _is_plain(value: object, most: int = LONGEST_TEXT) -> TypeGuard[str]:
+    """Tell at once of most text that nothing speaks against it, unless it is blank."""
+    return type(value) is str and len(value) <= most and value.isascii() and value.isprintable()
 
 
 def key(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
     """Check that a field's value is a short text such as a host's id: printable, no outer spaces."""
-    require_key(value, _name(instance, attribute))
+    if not (_is_plain(value, LONGEST_KEY) and value == value.strip() != ""):
+        require_key(value, _name(instance, attribute))
 
 
 def require_key(value: object, what: str) -> str:

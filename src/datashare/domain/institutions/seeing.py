@@ -131,7 +131,7 @@ def link_with(institution: Institution, group: GroupId) -> TrustLink | None:
     with one trust, the one that counts for longest is given (V7).
     """
     if group.kind is GroupKind.MULTI_ACADEMY_TRUST:
-        links = (link for link in institution.trusts if link.uid == group.code)
+        links = [link for link in institution.trusts if link.uid == group.code]
         return min(links, key=lambda link: link.joined_on or date.min, default=None)
     la = institution.local_authority
     return TrustLink(la.code, la.name) if la and la.code == group.code else None

@@ -100,6 +100,10 @@ def _against_asking(wanted: PersonId, person: Person | None, urn: int, policy: P
     return reasons
 
 
+def _in_order(people: list[Person]) -> tuple[Person, ...]:
+    return tuple(sorted(people, key=lambda person: person.id.order) if len(people) > 1 else people)
+
+
 def sender_eligibility(
     wanted: PersonId, person: Person | None, *, group: GroupId, policy: Policy, day: date
 ) -> Eligibility:
@@ -122,15 +126,13 @@ def eligible_recipients(
     people: Mapping[PersonId, Person], *, urn: int, policy: Policy, day: date
 ) -> tuple[Person, ...]:
     """List the people of school *urn* who can be asked, each once, in the order of their ids (P4, P7)."""
-    fit = [person for who, person in people.items() if not _against_asking(who, person, urn, policy, day)]
-    return tuple(sorted(fit, key=lambda person: person.id.order))
+    return _in_order([person for who, person in people.items() if not _against_asking(who, person, urn, policy, day)])
 
 
 def approvers(people: Mapping[PersonId, Person], *, policy: Policy, day: date) -> tuple[Person, ...]:
     """List the people of a school who may answer a request, whether or not they were sent it (P2, P3)."""
     permission = Permission.ADMINISTER_DATA_SHARING_REQUEST
-    fit = [person for person in people.values() if holds(person, permission, policy=policy, day=day)]
-    return tuple(sorted(fit, key=lambda person: person.id.order))
+    return _in_order([person for person in people.values() if holds(person, permission, policy=policy, day=day)])
 
 
 @attrs.frozen(kw_only=True)
