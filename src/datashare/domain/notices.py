@@ -263,10 +263,10 @@ def _addressed(event: Event, topic: _Topic, audience: Party, people: list[Person
         by_address.setdefault(address_key(person.address or ""), []).append(person)
     if not by_address:
         return []
-    shared = _shared(event, topic, audience, facts)
+    shared, event_id = _shared(event, topic, audience, facts), event.id
     return [
         Notice(
-            id=notice_id(event.id, tuple([person.id for person in sharing])),
+            id=notice_id(event_id, tuple([person.id for person in sharing])),
             address=sharing[0].address or "",
             people=tuple([_addressee(person, facts) for person in sharing]),
             **shared,

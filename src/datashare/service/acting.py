@@ -86,11 +86,12 @@ def run(
             break
         fresh = attrs.evolve(scope, now=host.now()) if number else scope
         some_done = any(isinstance(outcome, Done) for outcome in outcomes.values())
-        outcomes |= action.round(fresh, waiting, some_done=some_done)
-        waiting = [target for target in waiting if _lost(outcomes[target])]
+        found = action.round(fresh, waiting, some_done=some_done)
+        outcomes |= found
+        waiting = [target for target, outcome in found.items() if _lost(outcome)]
     if not preview:
         _note_register(host, batch)
-    return Outcomes(outcomes[target] for target in asked)
+    return Outcomes(outcomes.values())  # in the order in which the schools were named
 
 
 def _lost(outcome: Outcome) -> bool:

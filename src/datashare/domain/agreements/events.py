@@ -7,7 +7,6 @@ a store keeps them beside the event so that they can be erased (H4), and then th
 from __future__ import annotations
 
 from datetime import date
-from functools import cached_property
 from typing import Any
 
 import attrs
@@ -66,7 +65,7 @@ class Recorded:
     actor: Actor = attrs.field(validator=AN_ACTOR)
     command_id: str = attrs.field(converter=require_command_id)
 
-    @cached_property
+    @property
     def id(self) -> str:
         """The event's own id, derived from agreement, sequence and command id (K3)."""
         return event_id(self.agreement, self.sequence, self.command_id)
@@ -90,7 +89,7 @@ class RequestSent(Recorded):
     recipients: tuple[PersonId, ...] = attrs.field(converter=to_tuple, validator=_PEOPLE)
     terms: Terms | None = attrs.field(validator=_TERMS_OR_NONE)
 
-    @cached_property
+    @property
     def request(self) -> RequestId:
         """The request that this event opened."""
         return RequestId(self.agreement, self.sequence)

@@ -59,7 +59,7 @@ class Facts:
             return None
         return self.people.get(who) or self.others.get(who)
 
-    @cached_property
+    @property
     def eligible(self) -> Mapping[PersonId, Person]:
         """The people of the school who can be asked at present, by id (P4)."""
         urn = self.visibility.urn

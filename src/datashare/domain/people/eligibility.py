@@ -23,15 +23,17 @@ if TYPE_CHECKING:
 
 def permissions_of(person: Person, *, policy: Policy, day: date) -> frozenset[Permission]:
     """Tell what *person* may do on *day*: by current roles and by direct grants (P2, P5)."""
-    if not person.is_current(day):
-        return frozenset()
-    direct = [grant.permission for grant in person.permissions if grant.period.contains(day)]
-    return frozenset(direct).union(*[policy.role_permissions.get(role, ()) for role in person.current_roles(day)])
+    return frozenset(one for one in Permission if holds(person, one, policy=policy, day=day))
 
 
 def holds(person: Person | None, permission: Permission, *, policy: Policy, day: date) -> bool:
     """Tell whether *person* is known, current, and holds *permission* on *day*."""
-    return person is not None and permission in permissions_of(person, policy=policy, day=day)
+    if person is None or not person.is_current(day):
+        return False
+    for grant in person.permissions:
+        if grant.permission is permission and grant.period.contains(day):
+            return True
+    return person.holds_any(policy.roles_with(permission), day)
 
 
 class Unsuitable(enum.Enum):
@@ -93,7 +95,7 @@ def _against_asking(wanted: PersonId, person: Person | None, urn: int, policy: P
         return [*reasons, Unsuitable.UNKNOWN_PERSON]
     if not person.is_current(day):
         reasons.append(Unsuitable.NOT_CURRENT)
-    if policy.eligible_roles.isdisjoint(person.current_roles(day)):
+    if not person.holds_any(policy.eligible_roles, day):
         reasons.append(Unsuitable.NO_ELIGIBLE_ROLE)
     if person.address is None:
         reasons.append(Unsuitable.NO_ADDRESS)
