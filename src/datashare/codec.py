@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
-from functools import cache
+from enum import Enum
+from functools import cache, lru_cache
+from operator import attrgetter
 from types import GenericAlias
 from typing import Any, TypeVar, get_args, get_origin
 
@@ -54,6 +56,7 @@ __all__ = [
     "encode",
     "encode_cautions",
     "fingerprint",
+    "fingerprints",
     "read_event",
     "record_event",
 ]
@@ -70,10 +73,18 @@ def encode(value: Agreement | Batch | Command | Event | Notice) -> str:
     Raises:
         InvalidValue: It is none of these kinds.
     """
-    for kind in (Agreement, Batch, Command, Event, Notice):
-        if isinstance(value, kind):
-            return _written(converter().unstructure(value, kind))
-    raise InvalidValue("The value to encode", value, "an Agreement, Batch, command, event or Notice")
+    given: type = type(value)
+    write = _writer(given)
+    if write is None:
+        raise InvalidValue("The value to encode", value, "an Agreement, Batch, command, event or Notice")
+    return _written(write(value))
+
+
+@cache
+def _writer(given: type) -> Callable[[Any], Any] | None:
+    """Find what writes values of one class, once for each class."""
+    kinds: tuple[Any, ...] = (Agreement, Batch, Command, Event, Notice)
+    return next((converter().get_unstructure_hook(kind) for kind in kinds if issubclass(given, kind)), None)
 
 
 def decode_agreement(text: str) -> Agreement:
@@ -269,24 +280,45 @@ def fingerprint(actor: Actor, command: Command) -> tuple[str, str]:
     Returns:
         The digest of what the command says to every school, and of all that it says to this one.
     """
-    whole = converter().unstructure(command, Command)
-    if isinstance(getattr(command, "recipients", None), Named):
-        # The same people make the same command, in whatever order a set gives them.
-        whole["recipients"]["people"].sort()
-    shared = {name: value for name, value in whole.items() if name not in {"urn", "request"}}
+    return next(fingerprints(actor, (command,)))
+
+
+def fingerprints(actor: Actor, commands: Iterable[Command]) -> Iterator[tuple[str, str]]:
+    """Digest many commands of one action, each as `fingerprint` does.
+
+    Cost: what they say to every school is digested once, where it does not change from one to the next.
+    """
+    write, who = converter().get_unstructure_hook(Command), str(actor)
+    last, shared_digest = None, ""
+    for command in commands:
+        whole = write(command)
+        if isinstance(getattr(command, "recipients", None), Named):
+            # The same people make the same command, in whatever order a set gives them.
+            whole["recipients"]["people"].sort()
+        shared = _shared(command, whole)
+        if shared != last:
+            last, shared_digest = shared, _digest([who, shared])
+        yield shared_digest, _digest([who, whole])
+
+
+def _shared(command: Command, whole: dict[str, Any]) -> dict[str, Any]:
     if isinstance(command, ImportAgreement):
-        shared = {"kind": whole["kind"]}
-    elif isinstance(getattr(command, "recipients", None), Named):
+        return {"kind": whole["kind"]}
+    shared = {name: value for name, value in whole.items() if name not in _OF_ONE_SCHOOL}
+    if isinstance(getattr(command, "recipients", None), Named):
         shared["recipients"] = "named"
-    return _digest([str(actor), shared]), _digest([str(actor), whole])
+    return shared
+
+
+_OF_ONE_SCHOOL = frozenset({"urn", "request"})
 
 
 def _digest(value: object) -> str:
     return hashlib.sha256(_canonical(value).encode()).hexdigest()
 
 
-def _canonical(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+# Made once, since json.dumps would make an encoder for each value; what the converter writes holds no circle.
+_canonical = json.JSONEncoder(ensure_ascii=False, check_circular=False, sort_keys=True, separators=(",", ":")).encode
 
 
 @cache
@@ -304,6 +336,7 @@ def converter() -> cattrs.Converter:
     _as_text(made, Instant, _instant_text, parse_instant)
     _as_text(made, date, date.isoformat, _day)
     made.register_unstructure_hook_factory(_is_set, _sorted_set)
+    made.register_unstructure_hook(Enum, attrgetter("_value_"))  # .value asks a property written in Python
     for union in (Recipients, Command, Event):
         configure_tagged_union(union, made, tag_generator=_tag, tag_name="kind")
     return made
@@ -339,7 +372,11 @@ def _from_array(made: cattrs.Converter, kind: Any) -> Callable[[object, object],
 
 def _instant_text(instant: Instant) -> str:
     # Whoever made the event may have handed in an instant of another time zone.
-    return instant_text(to_instant(instant))
+    return _utc_text(to_instant(instant))
+
+
+# The values of one action share their instant. Only UTC is kept: elsewhere two instants are equal as clocks go back.
+_utc_text = lru_cache(maxsize=64)(instant_text)
 
 
 def _tag(kind: type) -> str:

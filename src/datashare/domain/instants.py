@@ -6,7 +6,7 @@ An instant is a `pendulum.DateTime` in UTC, to the microsecond. A day is a `date
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from functools import cache
+from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
 import pendulum
@@ -27,12 +27,12 @@ def to_instant(value: object, what: str = "An instant") -> Instant:
         InvalidValue: It is no datetime, or has no time zone and could mean several instants, or lies outside
             the years that a datetime can hold in UTC.
     """
+    if type(value) is Instant and value.tzinfo is pendulum.UTC:
+        return value
     if not isinstance(value, datetime):
         raise InvalidValue(what, value, "a datetime with a time zone")
     if value.utcoffset() is None:
         raise InvalidValue(what, value, "a datetime with a time zone, such as pendulum.now('UTC')")
-    if type(value) is Instant and value.tzinfo is pendulum.UTC:
-        return value
     try:
         there = value.astimezone(UTC)
     except OverflowError as exc:
@@ -95,7 +95,12 @@ def _london() -> ZoneInfo:
 
 def london_day(instant: Instant) -> date:
     """Tell the day that *instant* falls on in Europe/London."""
-    there = instant.astimezone(_london())
+    return _day_in_london(to_instant(instant))
+
+
+@lru_cache(maxsize=64)  # asked again and again of the same instant, that of an action
+def _day_in_london(utc: Instant) -> date:
+    there = utc.astimezone(_london())
     return date(there.year, there.month, there.day)
 
 

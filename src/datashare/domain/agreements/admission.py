@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date
+from functools import cache, partial
 from types import MappingProxyType
 
 from datashare.domain.institutions import Group, GroupId
@@ -28,6 +29,7 @@ from .commands import (
     Remind,
     RequestAccess,
     Withdraw,
+    request_of,
 )
 from .identity import Actor, SystemActor
 from .reasons import Reason, RefusalCode, in_order
@@ -80,10 +82,10 @@ def not_permitted(
     if not batch.commands:
         why = [_lacking_any(batch, person, kind, policy, day)]
     else:
+        asked = type(batch.commands[0])  # a batch is of one kind
+        lacking = cache(partial(_lacking, batch.actor, person, asked, policy=policy, day=day))
         why = [
-            _elsewhere(batch, command)
-            or _lacking(batch.actor, person, type(command), home=_home(batch, command), policy=policy, day=day)
-            or _against_policy(command, policy)
+            _elsewhere(batch, command) or lacking(home=_home(batch, command)) or _against_policy(command, policy)
             for command in batch.commands
         ]
     return next((Reason(code=RefusalCode.NOT_PERMITTED, detail=one) for one in why if one), None)
@@ -114,25 +116,16 @@ def refusals_as_a_whole(
     """
     closed = not group.is_open and not all(isinstance(one, _CLOSED_GROUP_MAY) for one in batch.commands)
     reasons = [Reason(code=RefusalCode.GROUP_CLOSED)] if closed else []
-    for command in batch.commands:
-        reasons += _about_request(command, batch, people, policy, day)
-        if isinstance(command, RecordApproval):
-            reasons += _about_level(command.level, policy)
-    return in_order(dict.fromkeys(reasons))
-
-
-def _about_request(
-    command: Command, batch: Batch, people: Mapping[PersonId, Person], policy: Policy, day: date
-) -> list[Reason]:
-    if not isinstance(command, RequestAccess):
-        return []
-    reasons = _about_level(command.level, policy)
-    answer = sender_eligibility(command.sender, people.get(command.sender), group=batch.group, policy=policy, day=day)
-    if not answer.eligible:  # P9
-        reasons.append(Reason(code=RefusalCode.SENDER_NOT_ELIGIBLE, people=(answer,)))
-    if policy.terms_required and command.terms is None:  # Q8
+    for level in dict.fromkeys(one.level for one in batch.commands if isinstance(one, (RequestAccess, RecordApproval))):
+        reasons += _about_level(level, policy)
+    requests = [one for one in batch.commands if isinstance(one, RequestAccess)]
+    for sender in dict.fromkeys(request.sender for request in requests):
+        answer = sender_eligibility(sender, people.get(sender), group=batch.group, policy=policy, day=day)
+        if not answer.eligible:  # P9
+            reasons.append(Reason(code=RefusalCode.SENDER_NOT_ELIGIBLE, people=(answer,)))
+    if policy.terms_required and any(request.terms is None for request in requests):  # Q8
         reasons.append(Reason(code=RefusalCode.TERMS_REQUIRED))
-    return reasons
+    return in_order(reasons)
 
 
 def _about_level(level: AccessLevel, policy: Policy) -> list[Reason]:
@@ -150,10 +143,10 @@ def _about_level(level: AccessLevel, policy: Policy) -> list[Reason]:
 
 
 def _elsewhere(batch: Batch, command: Command) -> str:
-    agreement = batch.agreement_of(command)
-    if agreement.group == batch.group:
+    request = request_of(command)
+    if request is None or request.agreement.group == batch.group:
         return ""
-    return f"{agreement} is not an agreement of {batch.group}. Act for the group that it belongs to."
+    return f"{request.agreement} is not an agreement of {batch.group}. Act for the group that it belongs to."
 
 
 def _lacking(

@@ -6,6 +6,7 @@ import enum
 import hashlib
 import re
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 import attrs
@@ -41,8 +42,12 @@ class AgreementId:
             raise InvalidValue("An agreement's identity", text, "text such as 'mat:5143/100000'")
         return cls(GroupId.parse(group), int(urn))
 
-    def __str__(self) -> str:
+    @cached_property
+    def _text(self) -> str:
         return f"{self.group}/{self.urn}"
+
+    def __str__(self) -> str:
+        return self._text
 
 
 _MOST_EVENTS = 999_999_999

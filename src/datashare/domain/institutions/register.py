@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 import re
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 import attrs
@@ -87,8 +88,12 @@ class GroupId:
             raise InvalidValue("A group's identity", text, "text such as 'mat:5143' or 'la:870'")
         return cls(GroupKind(kind), code)
 
-    def __str__(self) -> str:
+    @cached_property
+    def _text(self) -> str:
         return f"{self.kind.value}:{self.code}"
+
+    def __str__(self) -> str:
+        return self._text
 
 
 @attrs.frozen(kw_only=True)
