@@ -1,4 +1,4 @@
-"""What tests of a host need: contracts for its adapters, fakes for its pages, and values to draw from.
+"""What tests of a host need: contracts for its adapters, fakes to hand in, and values to draw from.
 
 Nothing of this is for a running site: it comes with `datashare[testing]`. `datashare.testing.strategies` and
 `datashare.testing.comparison` need Hypothesis; the rest needs pytest alone.
@@ -6,8 +6,44 @@ Nothing of this is for a running site: it comes with `datashare[testing]`. `data
 
 from __future__ import annotations
 
-from .contracts import AgreementStoreContract
+from .contracts import (
+    AgreementStoreContract,
+    ClockContract,
+    CountRoundTrips,
+    InstitutionDirectoryContract,
+    NotifierContract,
+    PeopleDirectoryContract,
+    ReceivedMessage,
+    ReceivedMessages,
+    RegisterFacts,
+)
+from .fakes import (
+    CountingStore,
+    FailingNotifier,
+    FailingStore,
+    InterleavingStore,
+    RecordingNotifier,
+    StandingClock,
+    WrappedStore,
+)
+from .threads import at_once
 
 __all__ = [
     "AgreementStoreContract",
+    "ClockContract",
+    "CountRoundTrips",
+    "CountingStore",
+    "FailingNotifier",
+    "FailingStore",
+    "InstitutionDirectoryContract",
+    "InterleavingStore",
+    "NotifierContract",
+    "PeopleDirectoryContract",
+    "ReceivedMessage",
+    "ReceivedMessages",
+    "RecordingNotifier",
+    "RegisterFacts",
+    "StandingClock",
+    "WrappedStore",
+    "at_once",
 ]

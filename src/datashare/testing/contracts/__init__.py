@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from ._clock import ClockContract
 from ._contract import Contract, hold_to_contracts, refuse_skips
+from ._institutions import InstitutionDirectoryContract, RegisterFacts
+from ._notifier import NotifierContract, ReceivedMessage, ReceivedMessages
+from ._people import PeopleDirectoryContract
 from ._store import AgreementStoreContract
 from ._store_suite import CountRoundTrips
 
 __all__ = [
     "AgreementStoreContract",
+    "ClockContract",
     "Contract",
     "CountRoundTrips",
+    "InstitutionDirectoryContract",
+    "NotifierContract",
+    "PeopleDirectoryContract",
+    "ReceivedMessage",
+    "ReceivedMessages",
+    "RegisterFacts",
     "hold_to_contracts",
     "refuse_skips",
 ]
