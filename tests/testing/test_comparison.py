@@ -28,7 +28,7 @@ class Forgetful(WrappedStore):
     def append(self, changes: Sequence[Change], /) -> frozenset[AgreementId]:
         standing = {one.id: one.version for change in changes for one in self.inner.states(change.id.group)}
         losers = frozenset(one.id for one in changes if standing.get(one.id, 0) != one.decided_on)
-        return losers if losers else self.inner.append(changes)
+        return losers or self.inner.append(changes)
 
 
 class Mixing(WrappedStore):
@@ -49,7 +49,7 @@ class Generous(WrappedStore):
     """Leases again what is still leased."""
 
     def lease(self, *, now: Instant, until: Instant, limit: int) -> Sequence[LeasedNotice]:
-        return self.inner.lease(now=now, until=now + timedelta(microseconds=1), limit=limit)
+        return self.inner.lease(now=now, until=min(until, now + timedelta(microseconds=1)), limit=limit)
 
 
 class Lenient(WrappedStore):
@@ -94,7 +94,7 @@ class Hoarding(WrappedStore):
     """Never purges."""
 
     def purge(self, *, settled_before: Instant) -> int:
-        return 0 if settled_before else 1
+        return self.inner.purge(settled_before=settled_before - timedelta(days=99))
 
 
 BROKEN: list[Any] = [Forgetful, Mixing, Unordered, Generous, Lenient, Backwards, CaseBlind, Grasping, Hoarding]

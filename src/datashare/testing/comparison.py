@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from datashare.adapters.memory import MemoryAgreementStore
-from datashare.domain.agreements import Agreement, AgreementId, Command
+from datashare.domain.agreements import Agreement, AgreementId, Command, RequestAccess
 from datashare.domain.institutions import GroupId, HiddenBecause
 from datashare.ports import AgreementStore, Change, LeasedNotice, NoticeStatus
 from datashare.testing.changes import COMMANDS, COUNCIL, NOW, OTHER_URN, TWIN, URN, command_of, possible_change
@@ -22,7 +22,7 @@ URNS = (URN, OTHER_URN)
 COMMAND_IDS = ("c-1", "C-1", "c-2", "c-3")
 IDS = [AgreementId(group, urn) for group in GROUPS for urn in URNS]
 
-_minutes = st.integers(-1, 20).map(lambda number: timedelta(minutes=number))
+_minutes = st.integers(-1, 9).map(lambda number: timedelta(minutes=number))
 _groups = st.sampled_from(GROUPS)
 _texts = st.sampled_from(["", "451 später 𝄞", "line\r\nbreak"])
 
@@ -81,10 +81,10 @@ class StoreComparison(RuleBasedStateMachine):
         """Let go of the store."""
         self.close_store(self.store)
 
-    @rule(by=_minutes)
-    def time_passes(self, by: timedelta) -> None:
-        """Move on; now and then a clock goes back."""
-        self.now += by
+    @rule(ids=st.lists(st.sampled_from(IDS), min_size=2, unique=True), command_id=st.sampled_from(COMMAND_IDS))
+    def request(self, ids: list[AgreementId], command_id: str) -> None:
+        """Save requests, so that there are notices to lease."""
+        self.append(ids, RequestAccess, command_id, ())
 
     @rule(
         ids=st.lists(st.sampled_from(IDS), unique=True, max_size=4),
@@ -111,9 +111,10 @@ class StoreComparison(RuleBasedStateMachine):
             [self._change(self.stale.get(one, self._standing(one)), kind, command_id, ()) for one in ids],
         )
 
-    @rule(limit=st.integers(0, 5), minutes=st.integers(1, 9))
-    def lease(self, limit: int, minutes: int) -> None:
-        """Lease what is due."""
+    @rule(by=_minutes, limit=st.integers(0, 9), minutes=st.integers(1, 9))
+    def lease(self, by: timedelta, limit: int, minutes: int) -> None:
+        """Let time pass, now and then backwards, and lease what is due."""
+        self.now += by
         until = self.now + timedelta(minutes=minutes)
         ours = self.store.lease(now=self.now, until=until, limit=limit)
         theirs = self.model.lease(now=self.now, until=until, limit=limit)

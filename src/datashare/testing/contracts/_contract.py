@@ -74,11 +74,14 @@ def hold_to_contracts(items: Iterable[pytest.Item]) -> None:
     """Check the suites that were collected, and mark the tests that they expect to fail.
 
     Raises:
-        TypeError: A suite was weakened after its class was made.
+        pytest.UsageError: A suite was weakened after its class was made.
     """
     for item in items:
         if suite := _contract_of(item):
-            suite.require_whole()
+            try:
+                suite.require_whole()
+            except TypeError as exc:
+                raise pytest.UsageError(str(exc)) from exc
             reason = suite.xfails.get(item.name) or suite.xfails.get(item.name.partition("[")[0])
             if reason:
                 item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
