@@ -9,6 +9,7 @@ from sybil.parsers.rest import PythonCodeBlockParser as RestCodeBlockParser
 from sybil.sybil import SybilCollection
 
 collect_ignore = ["docs/_build"]
+pytest_plugins = ["pytester"]
 
 MYST = [MystCodeBlockParser(), MystSkipParser()]
 DOCSTRINGS = [DocTestParser(), RestCodeBlockParser(), SkipParser()]

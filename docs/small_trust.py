@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 
 import pendulum
 
@@ -20,25 +20,11 @@ from datashare import (
 )
 from datashare.adapters.memory import MemoryAgreementStore, MemoryInstitutionDirectory, MemoryPeopleDirectory
 from datashare.domain.institutions import EstablishmentStatus, TrustLink
+from datashare.testing import StandingClock
 
 TRUST = GroupId.mat("9901")
 ANA = PersonId(TRUST, "ana")
 HILDA, OAK, ELM, MILL = 900001, 900002, 900003, 900004
-
-
-class StandingClock:
-    """A clock that stands still until it is moved on."""
-
-    def __init__(self, instant: pendulum.DateTime) -> None:
-        self.instant = instant
-
-    def now(self) -> pendulum.DateTime:
-        """Tell the instant at which the clock stands."""
-        return self.instant
-
-    def move_on(self, by: timedelta) -> None:
-        """Let time pass."""
-        self.instant += by
 
 
 def school(

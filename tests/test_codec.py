@@ -53,7 +53,7 @@ from datashare.domain.notices import Notice, NoticeKind
 from datashare.domain.people import PersonId
 from datashare.domain.policy import Party
 from datashare.errors import InvalidValue
-from tests import strategies
+from datashare.testing import strategies
 from tests.golden.values import (
     AGREEMENT,
     ANA,

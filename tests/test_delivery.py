@@ -34,6 +34,7 @@ from datashare.ports import (
     StoredNotice,
     TryAgain,
 )
+from datashare.testing import FailingStore, RecordingNotifier, WrappedStore
 from tests.service.world import (
     COUNCIL,
     HILDA,
@@ -42,8 +43,6 @@ from tests.service.world import (
     OSCAR,
     TERMS,
     TRUST,
-    FailingStore,
-    StoreOver,
     World,
     large_world,
 )
@@ -53,25 +52,7 @@ MICROSECOND = timedelta(microseconds=1)
 WAITING, LEASED, DELIVERED, GIVEN_UP, CANCELLED = NoticeStatus
 
 
-class ScriptedNotifier:
-    """A notifier that notes what it sends, then answers as a script says; safe to use from many threads."""
-
-    def __init__(self, script: Callable[[Notice], Any] = lambda _notice: Delivered()) -> None:
-        self.script = script
-        self.sent: list[Notice] = []
-
-    def send(self, notice: Notice, /) -> Any:  # noqa: ANN401 - the script may break the promise
-        """Note the notice, and answer as the script says."""
-        self.sent.append(notice)
-        return self.script(notice)
-
-    @property
-    def ids(self) -> list[str]:
-        """The ids of what was sent, in order."""
-        return [notice.id for notice in self.sent]
-
-
-class WatchedStore(StoreOver):
+class WatchedStore(WrappedStore):
     """A store that notes how many notices were to be leased together, and how many were."""
 
     def __init__(self, inner: AgreementStore) -> None:
@@ -84,7 +65,7 @@ class WatchedStore(StoreOver):
         return found
 
 
-class SlowLeasing(StoreOver):
+class SlowLeasing(WrappedStore):
     """A store that takes some seconds to lease."""
 
     def __init__(self, world: World, seconds: int) -> None:
@@ -94,7 +75,7 @@ class SlowLeasing(StoreOver):
 
     def before(self, call: str) -> None:
         """Let time pass, if this is a lease."""
-        self.world.clock.forward(seconds=self.seconds if call == "lease" else 0)
+        self.world.clock.move_on(timedelta(seconds=self.seconds if call == "lease" else 0))
 
 
 class Killed(BaseException):
@@ -155,7 +136,7 @@ def oscar() -> World:
 @pytest.mark.rule("O3")
 def test_what_is_due_is_sent_and_recorded_as_delivered(hilda: World) -> None:
     """Each notice is sent once, as it was stored, and settled with the instant."""
-    stored, notifier = hilda.notices(), ScriptedNotifier()
+    stored, notifier = hilda.notices(), RecordingNotifier()
 
     assert DeliveryReport(delivered=4) == run(hilda, notifier)
     assert [one.notice for one in stored] == notifier.sent
@@ -166,7 +147,7 @@ def test_what_is_due_is_sent_and_recorded_as_delivered(hilda: World) -> None:
 
 def test_a_run_without_work_reports_nothing() -> None:
     """With nothing due the report is empty, by the machine's own clock too."""
-    notifier = ScriptedNotifier()
+    notifier = RecordingNotifier()
 
     assert DeliveryReport() == deliver(MemoryAgreementStore(), notifier)
     assert (0, []) == (DeliveryReport().taken_up, notifier.sent)
@@ -175,11 +156,11 @@ def test_a_run_without_work_reports_nothing() -> None:
 @pytest.mark.rule("O3")
 def test_the_longest_due_is_sent_first_of_all_groups(hilda: World) -> None:
     """The order is that of the due instants, then of the ids, whatever the group."""
-    hilda.clock.forward(microseconds=1)
+    hilda.clock.move_on(timedelta(microseconds=1))
     hilda.council().request([HILDA], level=MIS, terms=TERMS, command_id="la")
-    hilda.clock.forward(microseconds=1)
+    hilda.clock.move_on(timedelta(microseconds=1))
     hilda.asked(OSCAR, command_id="later")
-    expected, notifier = due(hilda), ScriptedNotifier()
+    expected, notifier = due(hilda), RecordingNotifier()
 
     assert DeliveryReport(delivered=9) == run(hilda, notifier, batch=3)
     assert expected == notifier.ids
@@ -187,17 +168,17 @@ def test_the_longest_due_is_sent_first_of_all_groups(hilda: World) -> None:
 
 def test_what_is_not_yet_due_waits(oscar: World) -> None:
     """A notice is sent from its instant on, not a microsecond earlier."""
-    oscar.clock.at = NOW - MICROSECOND
+    oscar.clock.instant = NOW - MICROSECOND
 
-    assert DeliveryReport() == run(oscar, ScriptedNotifier())
-    oscar.clock.at = NOW
-    assert DeliveryReport(delivered=1) == run(oscar, ScriptedNotifier())
+    assert DeliveryReport() == run(oscar, RecordingNotifier())
+    oscar.clock.instant = NOW
+    assert DeliveryReport(delivered=1) == run(oscar, RecordingNotifier())
 
 
 @pytest.mark.parametrize(("limit", "batch"), [(1, 20), (2, 1), (3, 2), (4, 4)])
 def test_a_limit_bounds_the_run(hilda: World, limit: int, batch: int) -> None:
     """So many notices are taken up, and the others wait untouched."""
-    expected, notifier, store = due(hilda), ScriptedNotifier(), WatchedStore(hilda.store)
+    expected, notifier, store = due(hilda), RecordingNotifier(), WatchedStore(hilda.store)
 
     assert DeliveryReport(delivered=limit) == run(hilda, notifier, store, limit=limit, batch=batch)
     assert expected[:limit] == notifier.ids
@@ -209,13 +190,13 @@ def test_what_comes_in_during_a_run_is_left_to_the_next(oscar: World) -> None:
     """A run ends though each notice that it sends calls forth another."""
 
     def answer(_notice: Notice) -> Delivered:
-        oscar.clock.forward(seconds=1)
+        oscar.clock.move_on(timedelta(seconds=1))
         (request,) = (one.request.id for one in oscar.store.states(TRUST) if one.request)
         oscar.trust().remind([request], command_id=f"remind-{len(oscar.events(OSCAR))}")
         return Delivered()
 
-    assert DeliveryReport(delivered=1) == run(oscar, ScriptedNotifier(answer))
-    assert DeliveryReport(delivered=1) == run(oscar, ScriptedNotifier(answer))
+    assert DeliveryReport(delivered=1) == run(oscar, RecordingNotifier(answer))
+    assert DeliveryReport(delivered=1) == run(oscar, RecordingNotifier(answer))
     assert {DELIVERED: 2, WAITING: 1} == fates(oscar)
 
 
@@ -226,21 +207,21 @@ def test_what_comes_in_during_a_run_is_left_to_the_next(oscar: World) -> None:
 def test_waits_double_up_to_the_longest_and_then_the_notice_is_given_up(oscar: World) -> None:
     """With chance in the middle each wait is half of its longest one; the last attempt gives up, visibly."""
     schedule = RetrySchedule(first=MINUTE, longest=5 * MINUTE, attempts=6)
-    notifier = ScriptedNotifier(lambda _notice: TryAgain("451 später"))
+    notifier = RecordingNotifier(lambda _notice: TryAgain("451 später"))
     waits: list[timedelta] = []
     for _ in range(5):
         assert DeliveryReport(retried=1) == run(oscar, notifier, schedule=schedule)
         waiting = only(oscar, WAITING)
-        waits.append(waiting.due_at - oscar.clock.at)
+        waits.append(waiting.due_at - oscar.clock.instant)
         assert ("451 später", None) == (waiting.error, waiting.settled_at)
-        oscar.clock.at = waiting.due_at - MICROSECOND
+        oscar.clock.instant = waiting.due_at - MICROSECOND
         assert DeliveryReport() == run(oscar, notifier, schedule=schedule)
-        oscar.clock.at = waiting.due_at
+        oscar.clock.instant = waiting.due_at
 
     assert [30 * SECOND, 60 * SECOND, 120 * SECOND, 150 * SECOND, 150 * SECOND] == waits
     assert DeliveryReport(given_up=1) == run(oscar, notifier, schedule=schedule)
     stored = only(oscar)
-    assert (GIVEN_UP, 6, "451 später", oscar.clock.at) == (
+    assert (GIVEN_UP, 6, "451 später", oscar.clock.instant) == (
         stored.status,
         stored.attempts,
         stored.error,
@@ -305,7 +286,7 @@ def test_jitter_stays_in_its_bounds(spans: list[timedelta], attempt: int, chance
 def test_jitter_is_drawn_for_each_notice(hilda: World) -> None:
     """By default chance is the machine's own, and notices that failed together do not come back together."""
     schedule = RetrySchedule(first=365 * DAY, longest=366 * DAY)
-    report = deliver(hilda.store, ScriptedNotifier(lambda _: TryAgain("")), clock=hilda.clock, schedule=schedule)
+    report = deliver(hilda.store, RecordingNotifier(lambda _: TryAgain("")), clock=hilda.clock, schedule=schedule)
     waits = {one.due_at - NOW for one in hilda.notices()}
 
     assert DeliveryReport(retried=4) == report
@@ -319,15 +300,15 @@ def test_what_was_retried_is_not_sent_again_in_the_same_run(hilda: World, back: 
     """Though the wait is nothing, each notice is sent once in a run; the next run may send it again."""
 
     def answer(_notice: Notice) -> TryAgain:
-        hilda.clock.at -= back
+        hilda.clock.instant -= back
         return TryAgain("421 busy")
 
-    notifier, expected = ScriptedNotifier(answer), due(hilda)
+    notifier, expected = RecordingNotifier(answer), due(hilda)
 
     assert DeliveryReport(retried=4) == run(hilda, notifier, random=lambda: 0)
     assert expected == notifier.ids
     assert [NOW + MICROSECOND] * 4 == [one.due_at for one in hilda.notices()]
-    hilda.clock.at = NOW + MICROSECOND
+    hilda.clock.instant = NOW + MICROSECOND
     assert DeliveryReport(retried=4) == run(hilda, notifier, random=lambda: 0)
 
 
@@ -335,9 +316,9 @@ def test_what_was_retried_is_not_sent_again_in_the_same_run(hilda: World, back: 
 def test_a_chance_that_is_none_is_refused(oscar: World, chance: Any) -> None:  # noqa: ANN401 - anything but right
     """A random that answers anything but a number from 0 to 1 is an error, and the notice goes again later."""
     with pytest.raises(InvalidValue, match="chance must be a number from 0 to 1"):
-        run(oscar, ScriptedNotifier(lambda _: TryAgain("x")), random=lambda: chance)
-    oscar.clock.forward(minutes=5)
-    assert DeliveryReport(delivered=1) == run(oscar, ScriptedNotifier())
+        run(oscar, RecordingNotifier(lambda _: TryAgain("x")), random=lambda: chance)
+    oscar.clock.move_on(timedelta(minutes=5))
+    assert DeliveryReport(delivered=1) == run(oscar, RecordingNotifier())
 
 
 # Giving up, and one that never holds up the others
@@ -346,7 +327,7 @@ def test_a_chance_that_is_none_is_refused(oscar: World, chance: Any) -> None:  #
 @pytest.mark.rule("O3")
 def test_what_can_never_be_delivered_is_given_up_at_once(hilda: World) -> None:
     """One bad address is given up with its error; the others are delivered."""
-    notifier = ScriptedNotifier(lambda one: NeverDeliverable("550 no such user") if to_head(one) else Delivered())
+    notifier = RecordingNotifier(lambda one: NeverDeliverable("550 no such user") if to_head(one) else Delivered())
 
     assert DeliveryReport(delivered=3, given_up=1) == run(hilda, notifier)
     (stored,) = hilda.notices(status=GIVEN_UP)
@@ -357,13 +338,13 @@ def test_what_can_never_be_delivered_is_given_up_at_once(hilda: World) -> None:
 @pytest.mark.rule("O3")
 def test_what_was_given_up_is_listed_and_can_be_requeued(hilda: World) -> None:
     """Who looks after it sees what was given up, queues it again, and it is delivered under the same id."""
-    run(hilda, ScriptedNotifier(lambda one: NeverDeliverable("550") if to_head(one) else Delivered()))
+    run(hilda, RecordingNotifier(lambda one: NeverDeliverable("550") if to_head(one) else Delivered()))
     listed = hilda.store.notices(TRUST, status=GIVEN_UP)
-    hilda.clock.forward(hours=1)
-    notifier = ScriptedNotifier()
+    hilda.clock.move_on(timedelta(hours=1))
+    notifier = RecordingNotifier()
 
     assert DeliveryReport() == run(hilda, notifier)
-    assert 1 == hilda.store.requeue(TRUST, [one.id for one in listed], due_at=hilda.clock.at)
+    assert 1 == hilda.store.requeue(TRUST, [one.id for one in listed], due_at=hilda.clock.instant)
     assert DeliveryReport(delivered=1) == run(hilda, notifier)
     assert [one.id for one in listed] == notifier.ids
     assert {DELIVERED: 4} == fates(hilda)
@@ -395,7 +376,7 @@ def test_a_notifier_that_raises_is_tried_again(hilda: World, raised: Exception, 
             raise raised
         return Delivered()
 
-    assert DeliveryReport(delivered=3, retried=1) == run(hilda, ScriptedNotifier(answer))
+    assert DeliveryReport(delivered=3, retried=1) == run(hilda, RecordingNotifier(answer))
     (stored,) = hilda.notices()
     assert stored.error is not None
     assert stored.error.startswith(said)
@@ -405,7 +386,7 @@ def test_a_notifier_that_raises_is_tried_again(hilda: World, raised: Exception, 
 @pytest.mark.rule("O3")
 def test_a_notifier_that_always_raises_is_given_up(oscar: World) -> None:
     """The limit of attempts holds for errors too."""
-    report = run(oscar, ScriptedNotifier(lambda _: 1 / 0), schedule=RetrySchedule(attempts=1))
+    report = run(oscar, RecordingNotifier(lambda _: 1 / 0), schedule=RetrySchedule(attempts=1))
 
     assert DeliveryReport(given_up=1) == report
     assert "ZeroDivisionError: division by zero" == only(oscar, GIVEN_UP).error
@@ -415,11 +396,11 @@ def test_a_notifier_that_always_raises_is_given_up(oscar: World) -> None:
 def test_an_answer_that_is_none_is_an_error(hilda: World, answer: object) -> None:
     """A notifier that answers something else is a programming error; nothing is recorded, and nothing lost."""
     with pytest.raises(DatashareError, match="Delivered, TryAgain or NeverDeliverable"):
-        run(hilda, ScriptedNotifier(lambda _notice: answer))
+        run(hilda, RecordingNotifier(lambda _notice: answer))
 
     assert {LEASED: 1, WAITING: 3} == fates(hilda)
-    hilda.clock.forward(minutes=5)
-    assert DeliveryReport(delivered=4) == run(hilda, ScriptedNotifier())
+    hilda.clock.move_on(timedelta(minutes=5))
+    assert DeliveryReport(delivered=4) == run(hilda, RecordingNotifier())
 
 
 @pytest.mark.parametrize("kind", [TryAgain, NeverDeliverable])
@@ -437,7 +418,7 @@ def test_an_answer_that_is_none_is_an_error(hilda: World, answer: object) -> Non
 )
 def test_errors_are_kept_short_and_storable(oscar: World, kind: Callable[[Any], object], why: str, kept: str) -> None:
     """What the other side said is kept as one line of characters that every store can keep."""
-    run(oscar, ScriptedNotifier(lambda _notice: kind(why)))
+    run(oscar, RecordingNotifier(lambda _notice: kind(why)))
 
     assert kept == only(oscar).error
     assert len(kept) <= LONGEST_ERROR
@@ -458,13 +439,13 @@ def test_a_killed_worker_leaves_what_it_leased_to_the_lease(hilda: World, signal
 
     expected = due(hilda)
     with pytest.raises(signal):
-        run(hilda, ScriptedNotifier(answer), batch=2)
+        run(hilda, RecordingNotifier(answer), batch=2)
 
-    notifier = ScriptedNotifier()
+    notifier = RecordingNotifier()
     assert {DELIVERED: 1, LEASED: 2, WAITING: 1} == fates(hilda)
-    hilda.clock.forward(microseconds=5 * 60 * 10**6 - 1)
+    hilda.clock.move_on(timedelta(microseconds=5 * 60 * 10**6 - 1))
     assert DeliveryReport(delivered=1) == run(hilda, notifier)
-    hilda.clock.forward(microseconds=1)
+    hilda.clock.move_on(timedelta(microseconds=1))
     assert DeliveryReport(delivered=2) == run(hilda, notifier)
     assert [expected[3], expected[1], expected[2]] == notifier.ids
 
@@ -472,13 +453,13 @@ def test_a_killed_worker_leaves_what_it_leased_to_the_lease(hilda: World, signal
 @pytest.mark.rule("O3")
 def test_a_crash_between_sending_and_recording_sends_again_under_the_same_id(oscar: World) -> None:
     """Delivery is at least once: the message goes again when the lease has ended, recognisable by its id."""
-    notifier = ScriptedNotifier()
+    notifier = RecordingNotifier()
     with pytest.raises(StoreUnavailable):
         run(oscar, notifier, FailingStore(oscar.store, "complete"))
 
     assert LEASED is only(oscar).status
     assert DeliveryReport() == run(oscar, notifier)
-    oscar.clock.forward(minutes=5)
+    oscar.clock.move_on(timedelta(minutes=5))
     assert DeliveryReport(delivered=1) == run(oscar, notifier)
     first, second = notifier.sent
     assert first == second
@@ -490,15 +471,15 @@ def test_a_crash_between_sending_and_recording_sends_again_under_the_same_id(osc
 def test_a_store_that_fails_loses_nothing(hilda: World, call: str) -> None:
     """Its error passes through at each call; once it works again, every notice comes to its end."""
     answers = {"complete": Delivered(), "retry": TryAgain("x"), "give_up": NeverDeliverable("x")}
-    notifier = ScriptedNotifier(lambda _notice: answers.get(call))
+    notifier = RecordingNotifier(lambda _notice: answers.get(call))
     before = due(hilda)
     with pytest.raises(StoreUnavailable):
         run(hilda, notifier, FailingStore(hilda.store, call))
 
     assert before[: len(notifier.sent)] == notifier.ids
     assert (call != "lease") == len(notifier.sent)
-    hilda.clock.forward(minutes=5)
-    again = ScriptedNotifier()
+    hilda.clock.move_on(timedelta(minutes=5))
+    again = RecordingNotifier()
     assert DeliveryReport(delivered=4) == run(hilda, again)
     assert before == again.ids
 
@@ -512,13 +493,13 @@ def test_one_that_kills_its_workers_holds_up_nobody_and_is_given_up(hilda: World
             raise Killed
         return Delivered()
 
-    expected, notifier = due(hilda), ScriptedNotifier(answer)
+    expected, notifier = due(hilda), RecordingNotifier(answer)
     schedule = RetrySchedule(attempts=3)
     for _ in range(3):
         with pytest.raises(Killed):
             run(hilda, notifier, schedule=schedule)
         run(hilda, notifier, schedule=schedule)
-        hilda.clock.forward(minutes=5)
+        hilda.clock.move_on(timedelta(minutes=5))
 
     assert {DELIVERED: 3, LEASED: 1} == fates(hilda)
     assert Counter({expected[1]: 3, **dict.fromkeys([expected[0], *expected[2:]], 1)}) == Counter(notifier.ids)
@@ -532,7 +513,7 @@ def takes(world: World, seconds: int, answer: object = None) -> Callable[[Notice
     """Script a notifier that takes so many seconds for each notice."""
 
     def send(_notice: Notice) -> object:
-        world.clock.forward(seconds=seconds)
+        world.clock.move_on(timedelta(seconds=seconds))
         return answer or Delivered()
 
     return send
@@ -545,7 +526,7 @@ def test_no_more_is_leased_than_can_be_sent_in_half_of_a_lease() -> None:
     world.asked(*urns)
     store = WatchedStore(world.store)
 
-    assert DeliveryReport(delivered=30) == run(world, ScriptedNotifier(takes(world, 10)), store, lease_for=MINUTE * 2)
+    assert DeliveryReport(delivered=30) == run(world, RecordingNotifier(takes(world, 10)), store, lease_for=MINUTE * 2)
     assert [(1, 1), (6, 6), (6, 6), (6, 6), (6, 6), (6, 5), (6, 0)] == store.leases
 
 
@@ -556,7 +537,7 @@ def test_a_slow_notifier_leases_fewer_together(seconds: int, together: int) -> N
     world.asked(*urns)
     store = WatchedStore(world.store)
 
-    assert DeliveryReport(delivered=24) == run(world, ScriptedNotifier(takes(world, seconds)), store)
+    assert DeliveryReport(delivered=24) == run(world, RecordingNotifier(takes(world, seconds)), store)
     assert [(1, 1), (together, together)] == store.leases[:2]
 
 
@@ -567,29 +548,29 @@ def test_the_slowest_sending_decides_until_the_run_ends() -> None:
     seconds, store = iter([30, *[1] * 7]), WatchedStore(world.store)
 
     def answer(_notice: Notice) -> Delivered:
-        world.clock.forward(seconds=next(seconds))
+        world.clock.move_on(timedelta(seconds=next(seconds)))
         return Delivered()
 
-    assert DeliveryReport(delivered=8) == run(world, ScriptedNotifier(answer), store, lease_for=MINUTE * 2)
+    assert DeliveryReport(delivered=8) == run(world, RecordingNotifier(answer), store, lease_for=MINUTE * 2)
     assert [(1, 1), (2, 2), (2, 2), (2, 2), (2, 1), (2, 0)] == store.leases
 
 
 @pytest.mark.rule("O3")
 def test_nothing_is_begun_that_another_worker_may_be_sending(hilda: World) -> None:
     """When a lease runs out in the middle of a batch, the rest is left; a second worker sends it, once."""
-    expected, second = due(hilda), ScriptedNotifier()
+    expected, second = due(hilda), RecordingNotifier()
 
     def answer(notice: Notice) -> Delivered:
-        hilda.clock.forward(seconds=10 if notice.id == expected[0] else 55)
+        hilda.clock.move_on(timedelta(seconds=10 if notice.id == expected[0] else 55))
         if notice.id == expected[1]:
             assert DeliveryReport() == run(hilda, second)
         return Delivered()
 
-    first = ScriptedNotifier(answer)
+    first = RecordingNotifier(answer)
     assert DeliveryReport(delivered=2, unsent=2) == run(hilda, first, lease_for=MINUTE)
     assert 4 == DeliveryReport(delivered=2, unsent=2).taken_up
     assert expected[:2] == first.ids
-    hilda.clock.forward(seconds=5)
+    hilda.clock.move_on(timedelta(seconds=5))
     assert DeliveryReport(delivered=2) == run(hilda, second)
     assert expected[2:] == second.ids
     assert {1, 2} == {one.attempts for one in hilda.notices(status=DELIVERED)}
@@ -597,11 +578,11 @@ def test_nothing_is_begun_that_another_worker_may_be_sending(hilda: World) -> No
 
 def test_what_was_leased_too_late_is_not_begun(hilda: World) -> None:
     """Leases that have ended before the store answers are of no use; the next run has better luck."""
-    notifier = ScriptedNotifier()
+    notifier = RecordingNotifier()
 
     assert DeliveryReport(unsent=4) == run(hilda, notifier, SlowLeasing(hilda, 60), lease_for=MINUTE)
     assert [] == notifier.sent
-    hilda.clock.forward(minutes=1)
+    hilda.clock.move_on(timedelta(minutes=1))
     assert DeliveryReport(delivered=4) == run(hilda, notifier, SlowLeasing(hilda, 59), lease_for=MINUTE)
 
 
@@ -609,14 +590,14 @@ def test_what_was_leased_too_late_is_not_begun(hilda: World) -> None:
 @pytest.mark.parametrize("answer", [Delivered(), TryAgain("x"), NeverDeliverable("x")], ids=repr)
 def test_a_lease_that_another_took_over_is_lost(oscar: World, answer: object) -> None:
     """Who sends for longer than the lease finds it taken over; that is counted, and changes nothing."""
-    other = ScriptedNotifier()
+    other = RecordingNotifier()
 
     def send(_notice: Notice) -> object:
-        oscar.clock.forward(minutes=5)
+        oscar.clock.move_on(timedelta(minutes=5))
         assert DeliveryReport(delivered=1) == run(oscar, other)
         return answer
 
-    first = ScriptedNotifier(send)
+    first = RecordingNotifier(send)
     assert DeliveryReport(lost=1) == run(oscar, first)
     assert first.ids == other.ids
     assert (DELIVERED, None) == (only(oscar).status, only(oscar).error)
@@ -624,7 +605,7 @@ def test_a_lease_that_another_took_over_is_lost(oscar: World, answer: object) ->
 
 def test_a_lease_that_nobody_took_over_still_counts(hilda: World) -> None:
     """A late answer is recorded if nobody else has begun; slower than its lease, each notice still goes once."""
-    notifier, expected = ScriptedNotifier(takes(hilda, 3_600)), due(hilda)
+    notifier, expected = RecordingNotifier(takes(hilda, 3_600)), due(hilda)
 
     assert DeliveryReport(delivered=4) == run(hilda, notifier)
     assert DeliveryReport() == run(hilda, notifier)
@@ -634,14 +615,14 @@ def test_a_lease_that_nobody_took_over_still_counts(hilda: World) -> None:
 @pytest.mark.parametrize(("answer", "status"), [(Delivered(), DELIVERED), (NeverDeliverable("x"), GIVEN_UP)], ids=repr)
 def test_a_notice_is_settled_when_the_answer_came(oscar: World, answer: object, status: NoticeStatus) -> None:
     """The instant is that after the sending, not before it."""
-    run(oscar, ScriptedNotifier(takes(oscar, 7, answer)))
+    run(oscar, RecordingNotifier(takes(oscar, 7, answer)))
 
     assert NOW + 7 * SECOND == only(oscar, status).settled_at
 
 
 def test_a_wait_begins_when_the_answer_came(oscar: World) -> None:
     """A slow failure does not shorten the wait."""
-    run(oscar, ScriptedNotifier(takes(oscar, 45, TryAgain("x"))))
+    run(oscar, RecordingNotifier(takes(oscar, 45, TryAgain("x"))))
 
     assert NOW + 75 * SECOND == only(oscar, WAITING).due_at
 
@@ -654,11 +635,11 @@ def test_what_was_cancelled_while_being_sent_stays_cancelled(hilda: World, answe
 
     def send(_notice: Notice) -> object:
         if hilda.state().request:
-            hilda.clock.forward(seconds=1)
+            hilda.clock.move_on(timedelta(seconds=1))
             hilda.trust().withdraw([request], command_id="withdraw")
         return answer
 
-    notifier = ScriptedNotifier(send)
+    notifier = RecordingNotifier(send)
     assert DeliveryReport(lost=1) == run(hilda, notifier)
     assert len(notifier.sent) == 1
     asking = [one for one in hilda.notices(status=None) if one.notice and one.notice.kind is NoticeKind.REQUEST]
@@ -681,7 +662,7 @@ def test_workers_side_by_side_share_the_work(workers: int) -> None:
             begun.wait(timeout=30)  # so that none of them has done everything before another begins
         return Delivered()
 
-    notifier = ScriptedNotifier(answer)
+    notifier = RecordingNotifier(answer)
 
     def work(_number: int) -> DeliveryReport:
         barrier.wait(timeout=30)
@@ -725,14 +706,14 @@ def test_whatever_happens_nothing_is_lost_or_sent_too_often(script: list[str], b
             handed_over.add(notice.id)
         return ANSWERS.get(step, Delivered)()
 
-    notifier = ScriptedNotifier(answer)
+    notifier = RecordingNotifier(answer)
     schedule = RetrySchedule(first=MINUTE, longest=MINUTE, attempts=attempts)
     for _ in range(len(script) + 10 * attempts):
         try:
             run(world, notifier, failing, batch=batch, schedule=schedule)
         except (Killed, StoreUnavailable):
-            world.clock.forward(seconds=1)
-        world.clock.forward(minutes=5)
+            world.clock.move_on(timedelta(seconds=1))
+        world.clock.move_on(timedelta(minutes=5))
 
     stored = {one.id: one for one in world.notices(status=None)}
     assert set(ids) == set(stored)
@@ -751,7 +732,7 @@ def test_what_is_saved_is_delivered_and_what_is_not_is_not(hilda: World) -> None
     broken = hilda.over(FailingStore(hilda.store, "append"))
     with pytest.raises(StoreUnavailable):
         broken.for_group(TRUST, actor=hilda.trust().actor).request([OSCAR], level=MIS, command_id="broken")
-    notifier = ScriptedNotifier()
+    notifier = RecordingNotifier()
 
     assert DeliveryReport(delivered=4) == run(hilda, notifier)
     assert {HILDA} == {one.agreement.urn for one in notifier.sent}
@@ -760,7 +741,7 @@ def test_what_is_saved_is_delivered_and_what_is_not_is_not(hilda: World) -> None
     assert OSCAR == notifier.sent[-1].agreement.urn
 
 
-class BreakingStore(StoreOver):
+class BreakingStore(WrappedStore):
     """A store to which changes are handed that cannot be saved together, after others that can."""
 
     def append(self, changes: Sequence[Change], /) -> frozenset[AgreementId]:
@@ -776,7 +757,7 @@ def test_what_was_rolled_back_sends_nothing() -> None:
     with pytest.raises(InvalidValue):
         breaking.request([HILDA, OSCAR], level=MIS, command_id="broken")
 
-    assert DeliveryReport() == run(world, ScriptedNotifier())
+    assert DeliveryReport() == run(world, RecordingNotifier())
     assert () == world.events(HILDA) == world.events(OSCAR)
 
 
@@ -785,10 +766,10 @@ def test_a_request_is_pending_and_answered_while_the_mail_server_is_down(hilda: 
     """Nothing that becomes of a notice changes an agreement; the answer is given, and told when the mail works."""
     (request,) = (one.request.id for one in hilda.store.states(TRUST) if one.request)
     asked = hilda.state()
-    down = ScriptedNotifier(lambda _notice: TryAgain("421 down"))
+    down = RecordingNotifier(lambda _notice: TryAgain("421 down"))
     for _ in range(3):
         assert DeliveryReport(retried=4) == run(hilda, down)
-        hilda.clock.forward(hours=1)
+        hilda.clock.move_on(timedelta(hours=1))
         assert (asked, State.PENDING) == (hilda.state(), hilda.state().state)
 
     hilda.school().approve(request)
@@ -797,8 +778,8 @@ def test_a_request_is_pending_and_answered_while_the_mail_server_is_down(hilda: 
     told = hilda.notices()
     assert {NoticeKind.APPROVED} == {one.notice.kind for one in told if one.notice}
 
-    hilda.clock.forward(hours=1)
-    up = ScriptedNotifier()
+    hilda.clock.move_on(timedelta(hours=1))
+    up = RecordingNotifier()
     assert DeliveryReport(delivered=len(told)) == run(hilda, up)
     assert {one.id for one in told} == set(up.ids)
 
@@ -808,7 +789,7 @@ def test_a_request_is_pending_and_answered_while_the_mail_server_is_down(hilda: 
 def test_delivery_changes_no_agreement_and_no_history(hilda: World, answer: object) -> None:
     """Delivered, retried or given up: states, events and refusals are as they were."""
     before = hilda.snapshot("ask")
-    run(hilda, ScriptedNotifier(lambda _notice: answer))
+    run(hilda, RecordingNotifier(lambda _notice: answer))
     after = hilda.snapshot("ask")
     again = hilda.trust().request([HILDA], level=MIS, command_id="twice")
 
@@ -829,7 +810,7 @@ def test_progress_tells_what_was_delivered_after_it_was_recorded(hilda: World) -
         assert progress.done == fates(hilda)[DELIVERED]
 
     answers = iter([Delivered(), TryAgain("x"), NeverDeliverable("x"), Delivered()])
-    run(hilda, ScriptedNotifier(lambda _notice: next(answers)), batch=2, progress=report)
+    run(hilda, RecordingNotifier(lambda _notice: next(answers)), batch=2, progress=report)
 
     assert [(Stage.DELIVERED, *counts) for counts in [(1, 1), (1, 3), (1, 3), (2, 4)]] == seen
 
@@ -842,12 +823,12 @@ def test_an_exception_from_the_callback_ends_the_run_and_loses_nothing(hilda: Wo
         if progress.done == 2:
             raise Killed
 
-    notifier, expected = ScriptedNotifier(), due(hilda)
+    notifier, expected = RecordingNotifier(), due(hilda)
     with pytest.raises(Killed):
         run(hilda, notifier, progress=stop)
 
     assert {DELIVERED: 2, LEASED: 2} == fates(hilda)
-    hilda.clock.forward(minutes=5)
+    hilda.clock.move_on(timedelta(minutes=5))
     assert DeliveryReport(delivered=2) == run(hilda, notifier)
     assert expected == notifier.ids
 
@@ -875,7 +856,7 @@ def test_what_makes_no_sense_is_refused_before_anything_happens(
 ) -> None:
     """A bad argument is an error, and nothing is leased."""
     with pytest.raises(InvalidValue, match=said):
-        run(oscar, ScriptedNotifier(), **options)
+        run(oscar, RecordingNotifier(), **options)
     assert (WAITING, 0) == (only(oscar).status, only(oscar).attempts)
 
 
@@ -895,7 +876,7 @@ def test_a_clock_without_a_zone_is_refused(oscar: World, at: object) -> None:
     """A clock must tell an aware instant."""
     clock: Clock = BrokenClock(at)
     for call in (
-        lambda: deliver(oscar.store, ScriptedNotifier(), clock=clock),
+        lambda: deliver(oscar.store, RecordingNotifier(), clock=clock),
         lambda: purge(oscar.store, keep_for=DAY, clock=clock),
     ):
         with pytest.raises(InvalidValue, match=r"Clock.now\(\) must be a datetime with a time zone"):
@@ -940,15 +921,15 @@ def personal(stored: Iterable[StoredNotice]) -> list[bool]:
 def test_names_and_addresses_are_purged_after_they_were_kept(hilda: World) -> None:
     """Of delivered, given-up and cancelled notices, once they are older; what waits keeps its own."""
     answers = iter([Delivered(), NeverDeliverable("550 head@hilda.example"), TryAgain("x"), TryAgain("x")])
-    run(hilda, ScriptedNotifier(lambda _notice: next(answers)))
+    run(hilda, RecordingNotifier(lambda _notice: next(answers)))
     (request,) = (one.request.id for one in hilda.store.states(TRUST) if one.request)
     hilda.trust().withdraw([request], command_id="withdraw")
-    hilda.clock.forward(days=30)
+    hilda.clock.move_on(timedelta(days=30))
     before = hilda.notices(status=None)
 
     assert 0 == purge(hilda.store, keep_for=30 * DAY, clock=hilda.clock)
     assert before == hilda.notices(status=None)
-    hilda.clock.forward(microseconds=1)
+    hilda.clock.move_on(timedelta(microseconds=1))
     assert 4 == purge(hilda.store, keep_for=30 * DAY, clock=hilda.clock)
     assert 0 == purge(hilda.store, keep_for=30 * DAY, clock=hilda.clock)
 
@@ -963,21 +944,21 @@ def test_names_and_addresses_are_purged_after_they_were_kept(hilda: World) -> No
 @pytest.mark.rule("O6")
 def test_a_given_up_notice_is_purged_and_then_not_requeued(oscar: World) -> None:
     """Without an address there is nothing to send; that it was given up stays to be seen."""
-    run(oscar, ScriptedNotifier(lambda _notice: NeverDeliverable("550 head@oscar.example")))
-    oscar.clock.forward(microseconds=1)
+    run(oscar, RecordingNotifier(lambda _notice: NeverDeliverable("550 head@oscar.example")))
+    oscar.clock.move_on(timedelta(microseconds=1))
 
     assert 1 == purge(oscar.store, keep_for=timedelta(0), clock=oscar.clock)
     stored = only(oscar, GIVEN_UP)
     assert [False] == personal([stored])
-    assert 0 == oscar.store.requeue(TRUST, [stored.id], due_at=oscar.clock.at)
+    assert 0 == oscar.store.requeue(TRUST, [stored.id], due_at=oscar.clock.instant)
 
 
 @pytest.mark.rule("O6")
 def test_the_history_keeps_ids_and_nothing_else(hilda: World) -> None:
     """The audit record is the same before and after, and names people by their ids alone."""
     before = hilda.events()
-    run(hilda, ScriptedNotifier())
-    hilda.clock.forward(days=400)
+    run(hilda, RecordingNotifier())
+    hilda.clock.move_on(timedelta(days=400))
     purge(hilda.store, keep_for=365 * DAY, clock=hilda.clock)
     written = "".join(encode(event) for event in hilda.events())
 

@@ -33,7 +33,7 @@ from datashare.domain.agreements import (
 from datashare.domain.history import BEFORE_THE_FIRST, chained, sealed
 from datashare.domain.people import PersonId
 from datashare.errors import InvalidValue
-from tests import strategies
+from datashare.testing import strategies
 from tests.golden.values import AGREEMENT, ANA, AT, EVENTS, HEAD, NOTICES, REQUEST
 
 SALT = "9f86d081884c7d65"

@@ -1,7 +1,4 @@
-"""What the directories of institutions and of people must do, proven on those in memory.
-
-The sections carry the numbers of *Implementers must* in `datashare.ports.directories`.
-"""
+"""The directories in memory keep the contracts of their ports, and refuse what they cannot hold."""
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -11,19 +8,21 @@ from typing import Any
 import pytest
 
 from datashare.adapters.memory import MemoryInstitutionDirectory, MemoryPeopleDirectory
-from datashare.domain.institutions import EstablishmentStatus, Group, GroupId, SuccessorLink, TrustLink
+from datashare.domain.institutions import EstablishmentStatus, GroupId, SuccessorLink, TrustLink
 from datashare.domain.people import (
     Associations,
     BusinessRole,
     HeldRole,
     Period,
     Permission,
+    Person,
     PersonId,
     SchoolSite,
 )
 from datashare.errors import InvalidValue
 from datashare.ports import InstitutionDirectory, PeopleDirectory
-from tests.domain.builders import AUTHORITY, DAY, READING, TRUST, URN, group, institution, person, sender
+from datashare.testing import InstitutionDirectoryContract, PeopleDirectoryContract, RegisterFacts
+from tests.domain.builders import AUTHORITY, DAY, TRUST, URN, group, institution, person, sender
 
 OTHER_TRUST = GroupId.mat("870")
 OPEN = institution()
@@ -50,6 +49,47 @@ def register(**changes: Any) -> MemoryInstitutionDirectory:
     return MemoryInstitutionDirectory(ALL, **{**facts, **changes})
 
 
+class TestMemoryInstitutionDirectory(InstitutionDirectoryContract):
+    """It keeps the contract."""
+
+    def directory_of(self, facts: RegisterFacts) -> MemoryInstitutionDirectory:
+        """Make a directory of these facts."""
+        found = MemoryInstitutionDirectory([], groups=[])
+        self.refresh(found, facts)
+        return found
+
+    def refresh(self, directory: InstitutionDirectory, facts: RegisterFacts) -> None:
+        """Put these facts in the place of all that were there."""
+        assert isinstance(directory, MemoryInstitutionDirectory)
+        directory.replace(
+            facts.institutions,
+            groups=facts.groups,
+            clusters=facts.clusters,
+            successors=facts.successors,
+            register_day=facts.day,
+        )
+
+
+class TestMemoryPeopleDirectory(PeopleDirectoryContract):
+    """It keeps the contract; there is nothing below it."""
+
+    nothing_below = True
+
+    def directory_of(self, people: Iterable[Person], sites: Iterable[SchoolSite]) -> MemoryPeopleDirectory:
+        """Make a directory of these people and sites."""
+        self.people, self.sites = tuple(people), tuple(sites)
+        return MemoryPeopleDirectory(self.people, sites=self.sites)
+
+    def replace(self, directory: PeopleDirectory, people: Iterable[Person], sites: Iterable[SchoolSite]) -> None:
+        """Forget those who were there, and put these people and sites in their place."""
+        assert isinstance(directory, MemoryPeopleDirectory)
+        directory.remove(*(one.id for one in self.people))
+        for site in self.sites:
+            directory.remove_site(site.urn)
+        directory.put(*people)
+        directory.put_sites(*sites)
+
+
 def test_they_are_the_directories_of_the_ports() -> None:
     """A type checker takes them for the ports."""
     institutions: InstitutionDirectory = register()
@@ -57,70 +97,6 @@ def test_they_are_the_directories_of_the_ports() -> None:
 
     assert institutions.register_day() == DAY
     assert people.people([]) == {}
-
-
-# Institutions: 1. everything that is linked
-
-
-@pytest.mark.rule("V1", "V6")
-def test_every_linked_institution_is_answered_whatever_its_state() -> None:
-    """Closed schools and links of the future are answered too, since the library decides what is visible."""
-    found = register()
-
-    assert {OPEN, CLOSED, LATER} == set(found.linked(TRUST))
-    assert {OPEN, CLOSED, LATER} == set(found.linked(AUTHORITY))
-    assert {ELSEWHERE} == set(found.linked(OTHER_TRUST))
-
-
-def test_a_school_of_two_trusts_is_linked_with_both_once() -> None:
-    """Several links with one trust count once, links with two trusts for each."""
-    both = institution(7, trusts=[TrustLink("5143"), TrustLink("870"), TrustLink("5143", "", DAY)])
-    found = MemoryInstitutionDirectory([both], groups=[])
-
-    assert [both] == list(found.linked(TRUST))
-    assert [both] == list(found.linked(OTHER_TRUST))
-
-
-# Institutions: 2. only what was asked for, and nothing raised for what is not known
-
-
-def test_only_what_was_asked_for_is_answered() -> None:
-    """What is not known is left out, and what is asked for twice is answered once."""
-    found = register()
-
-    assert {URN: OPEN, 100003: ELSEWHERE} == found.institutions([URN, 999, 100003, URN])
-    assert found.institutions([]) == {}
-    assert list(LINKS[:2]) == list(found.successors([1, 999, 1]))
-    assert set(LINKS) == set(found.successors({1, 2}))
-    assert {"North": frozenset({100003})} == found.clusters(OTHER_TRUST)
-
-
-def test_a_group_that_is_not_known_has_nothing() -> None:
-    """For an unknown group every answer is empty."""
-    found = register()
-    unknown = GroupId.local_authority("871")
-
-    assert found.group(unknown) is None
-    assert list(found.linked(unknown)) == []
-    assert found.clusters(unknown) == {}
-
-
-def test_groups_are_told_apart_by_kind() -> None:
-    """An authority and a trust with one code are two groups."""
-    found = register()
-
-    assert found.group(AUTHORITY) == group(AUTHORITY)
-    assert found.group(OTHER_TRUST) == group(OTHER_TRUST, is_open=False)
-    assert AUTHORITY.code == OTHER_TRUST.code
-
-
-def test_an_empty_register_answers_nothing() -> None:
-    """A register without anything in it, and without a day, is no error."""
-    found = MemoryInstitutionDirectory([], groups=[])
-
-    assert found.register_day() is None
-    assert found.institutions([URN]) == {}
-    assert list(found.successors([1])) == []
 
 
 @pytest.mark.parametrize("day", ["2026-05-03", 20260503], ids=repr)
@@ -203,48 +179,6 @@ def test_a_register_is_asked_by_group_ids(call: str, of: object) -> None:
         getattr(register(), call)(of)
 
 
-# Institutions: 3. one state of the register
-
-
-def test_a_newer_register_takes_the_place_of_all_of_the_old() -> None:
-    """Nothing of the old register is left: schools, links, groups, clusters, successors, day."""
-    found = register()
-    found.replace([ALONE], groups=[])
-
-    assert {100004: ALONE} == found.institutions([URN, 100004])
-    assert list(found.linked(TRUST)) == []
-    assert found.group(TRUST) is None
-    assert found.clusters(TRUST) == {}
-    assert list(found.successors([1, 2])) == []
-    assert found.register_day() is None
-
-
-def test_each_call_is_answered_from_one_register() -> None:
-    """While another thread puts one register in the place of another, no answer mixes the two."""
-    names = ("One", "Two")
-    schools = {name: [institution(urn, name) for urn in range(1, 200)] for name in names}
-    found = MemoryInstitutionDirectory(schools["One"], groups=[])
-    ended = threading.Event()
-
-    def replace() -> None:
-        while not ended.is_set():
-            for name in names:
-                found.replace(schools[name], groups=[])
-
-    thread = threading.Thread(target=replace)
-    thread.start()
-    try:
-        for _ in range(300):
-            assert len({one.name for one in found.institutions(range(1, 200)).values()}) == 1
-            assert len({one.name for one in found.linked(TRUST)}) == 1
-    finally:
-        ended.set()
-        thread.join()
-
-
-# Institutions: 4. values that nobody changes
-
-
 def test_what_was_handed_in_can_be_changed_afterwards() -> None:
     """The directory does not share the caller's containers."""
     institutions, groups, links = [OPEN], [group()], list(LINKS)
@@ -275,18 +209,6 @@ def test_changing_an_answer_of_the_register_changes_nothing() -> None:
     assert isinstance(found.linked(TRUST), tuple)
 
 
-def test_an_answer_of_the_register_outlives_it() -> None:
-    """What was answered stays as it was when a newer register comes."""
-    found = register()
-    linked, clusters = found.linked(TRUST), found.clusters(TRUST)
-    found.replace([], groups=[])
-
-    assert {OPEN, CLOSED, LATER} == set(linked)
-    assert {"North", "Süd"} == set(clusters)
-
-
-# People: 1. everything about them, current or not
-
 HANA = person()
 DAI = person("dai", name="Dai ap Rhys", email=None, roles=["governor"], permissions=list(Permission))
 GONE = person("gone", roles=[HeldRole(BusinessRole.HEAD_TEACHER, Period(None, date(2000, 1, 1)))], period=Period(DAY))
@@ -299,44 +221,6 @@ SITE = SchoolSite(urn=URN, data_sharing_url="https://hilda.example/data")
 def directory() -> MemoryPeopleDirectory:
     """Give the people of two schools and two groups."""
     return MemoryPeopleDirectory([HANA, DAI, GONE, NEXT_DOOR, ANA, CARYS], sites=[SITE])
-
-
-def test_people_are_answered_with_all_that_they_hold() -> None:
-    """Past roles, strange roles and people who are no longer users are answered too."""
-    found = directory().at_schools([URN])
-
-    assert {URN} == set(found)
-    assert {HANA, DAI, GONE} == set(found[URN])
-
-
-def test_the_same_host_id_at_two_sites_is_two_people() -> None:
-    """People are found by site and id together, at schools and at groups."""
-    found = directory()
-
-    assert {ANA.id: ANA, CARYS.id: CARYS} == found.people([ANA.id, CARYS.id])
-    assert {HANA.id: HANA, NEXT_DOOR.id: NEXT_DOOR} == found.people([HANA.id, NEXT_DOOR.id])
-    assert ANA.id.id == CARYS.id.id
-
-
-# People: 3. and 4. only what was asked for, in one call
-
-
-def test_only_the_people_asked_for_are_answered() -> None:
-    """Unknown schools and people are left out, one asked for twice is answered once."""
-    found = directory()
-
-    assert {URN, 100001} == set(found.at_schools([100001, URN, 999, URN]))
-    assert (NEXT_DOOR,) == tuple(found.at_schools([100001])[100001])
-    assert {HANA.id: HANA} == found.people([HANA.id, PersonId(999, "hana"), HANA.id])
-    assert {URN: SITE} == found.sites([URN, 999])
-    assert found.at_schools([]) == {}
-
-
-def test_users_of_a_group_are_at_no_school() -> None:
-    """People of a group's site are found by id alone."""
-    found = MemoryPeopleDirectory([ANA])
-
-    assert found.at_schools([URN, 5143, 870]) == {}
 
 
 def test_a_person_is_replaced_as_a_whole() -> None:
@@ -395,9 +279,6 @@ def test_a_site_is_forgotten_by_its_urn(urn: object) -> None:
         directory().remove_site(urn)  # type: ignore[arg-type]
 
 
-# People: 5. values that nobody changes
-
-
 def test_changing_an_answer_about_people_changes_nothing() -> None:
     """Containers that were answered can be emptied without any effect."""
     found = directory()
@@ -409,16 +290,6 @@ def test_changing_an_answer_about_people_changes_nothing() -> None:
     assert {HANA, DAI, GONE} == set(found.at_schools([URN])[URN])
     assert {HANA.id: HANA} == found.people([HANA.id])
     assert {URN: SITE} == found.sites([URN])
-
-
-def test_an_answer_about_people_stays_as_it_was() -> None:
-    """People who come and go later do not show in an earlier answer."""
-    found = directory()
-    answer = found.at_schools([URN])
-    found.remove(HANA.id)
-    found.put(person("new"))
-
-    assert {HANA, DAI, GONE} == set(answer[URN])
 
 
 def test_people_come_and_go_while_others_read() -> None:
@@ -441,14 +312,6 @@ def test_people_come_and_go_while_others_read() -> None:
     finally:
         ended.set()
         thread.join()
-
-
-def test_a_group_keeps_what_the_register_says_of_it() -> None:
-    """A closed group is answered with the day on which it closed."""
-    closed = Group(id=TRUST, name="Areté", is_open=False, closed_on=date(2025, 8, 31))
-
-    assert closed == register(groups=[closed]).group(TRUST)
-    assert READING.code == AUTHORITY.code
 
 
 @pytest.mark.parametrize("made", [{"people": ["x"]}, {"people": "x"}, {"people": None}, {"sites": ["x"]}, {"sites": 5}])

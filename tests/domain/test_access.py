@@ -25,7 +25,7 @@ from datashare.domain.levels import AccessLevel, Capability
 from datashare.domain.people import Associations, Grant, Period, Permission, Person
 from datashare.domain.policy import Policy
 from datashare.errors import InvalidValue
-from tests import strategies
+from datashare.testing import strategies
 from tests.domain import builders as made
 from tests.domain.agreements import builders as agreed
 from tests.domain.builders import AUTHORITY, DAY, NOW, TRUST, URN, group, institution

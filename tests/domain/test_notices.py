@@ -38,7 +38,7 @@ from datashare.domain.levels import AccessLevel, Capability
 from datashare.domain.notices import ASKING, Addressee, Notice, NoticeKind, notices_for
 from datashare.domain.people import BusinessRole, Grant, Period, Permission, Person, PersonId, address_key
 from datashare.domain.policy import Party, Policy
-from tests import strategies
+from datashare.testing import strategies
 from tests.domain.agreements.builders import (
     ACTIONS,
     AGREEMENT,

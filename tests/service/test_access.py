@@ -90,7 +90,7 @@ def test_access_is_a_snapshot_with_its_instant() -> None:
     world = World()
     (request,) = world.asked(HILDA)
     before = world.sharing.access(TRUST)
-    world.clock.forward(minutes=1)
+    world.clock.move_on(timedelta(minutes=1))
 
     world.school().approve(request)
 
@@ -105,10 +105,10 @@ def test_access_begins_with_the_day_on_which_the_school_joins() -> None:
     world = World()
     world.approved(HILDA)
     world.refresh(school(HILDA, "St Hilda’s", joined_on=london_day(NOW) + timedelta(days=1)))
-    world.clock.at = NOW.set(day=25, hour=23, minute=59, second=59)  # one second before midnight in London
+    world.clock.instant = NOW.set(day=25, hour=23, minute=59, second=59)  # one second before midnight in London
     assert not world.sharing.access(TRUST).allows(HILDA, Capability.VIEW_MIS_DATA)
 
-    world.clock.forward(seconds=1)
+    world.clock.move_on(timedelta(seconds=1))
 
     assert world.sharing.access(TRUST).allows(HILDA, Capability.VIEW_MIS_DATA)
 

@@ -62,7 +62,7 @@ def test_an_accepted_request_is_in_force_and_moves_to_approved() -> None:
     """The level, who accepted it, when and on which request are stored at once."""
     world = World()
     (request,) = world.asked(HILDA)
-    later = world.clock.forward(hours=3)
+    later = world.clock.move_on(timedelta(hours=3))
 
     done = world.school().approve(request)
 
@@ -127,7 +127,7 @@ def test_an_answer_to_a_closed_request_says_who_decided_and_when(name: str) -> N
     """A stale page is told that the group withdrew the request, and changes nothing."""
     world = World()
     (stale,) = world.asked(HILDA)
-    at = world.clock.forward(days=1)
+    at = world.clock.move_on(timedelta(days=1))
     world.trust().withdraw([stale], command_id="w")
     world.asked(HILDA, command_id="again")
     before = world.snapshot()
@@ -291,7 +291,7 @@ def test_a_double_click_is_recorded_once(name: str) -> None:
     (request,) = world.asked(HILDA)
     first = ANSWERS[name](world.school(), request)
     before = world.snapshot()
-    world.clock.at += timedelta(seconds=1)
+    world.clock.instant += timedelta(seconds=1)
 
     second = ANSWERS[name](world.school(), request)
 
@@ -349,7 +349,7 @@ def test_an_answer_is_never_earlier_than_what_it_follows() -> None:
     """If a machine's clock is behind, the event takes the instant of the one before."""
     world = World()
     (request,) = world.asked(HILDA)
-    world.clock.forward(hours=-2)
+    world.clock.move_on(timedelta(hours=-2))
 
     world.school().approve(request)
 

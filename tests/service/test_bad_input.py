@@ -292,7 +292,7 @@ def test_a_naive_clock_is_an_error(name: str, now: object) -> None:
     """An instant without a time zone could mean two; nothing is decided on it."""
     world = prepared()
     before = world.snapshot("c-1")
-    world.clock.at = now  # type: ignore[assignment]
+    world.clock.instant = now  # type: ignore[assignment]
 
     with pytest.raises(InvalidValue, match=r"Clock\.now\(\)"):
         EVERY_ENTRY[name](world)

@@ -220,7 +220,7 @@ class Sharing(RuleBasedStateMachine):
 
     @rule(by=stretches)
     def pass_time(self, by: timedelta) -> None:
-        self.world.clock.at += by
+        self.world.clock.instant += by
 
     @rule(
         urn=st.sampled_from(MOVING),
@@ -228,8 +228,8 @@ class Sharing(RuleBasedStateMachine):
         status=st.sampled_from([EstablishmentStatus.OPEN, *EstablishmentStatus]),
     )
     def refresh(self, urn: int, linked: bool, status: EstablishmentStatus) -> None:
-        self.world.clock.forward(days=1)
-        self.day = max(self.day, london_day(self.world.clock.at))
+        self.world.clock.move_on(timedelta(days=1))
+        self.day = max(self.day, london_day(self.world.clock.instant))
         trusts = (TrustLink(TRUST.code),) if linked else ()
         changed = attrs.evolve(self.world.schools[urn], trusts=trusts, status=status)
         self.world.refresh(changed, day=self.day)
@@ -309,7 +309,9 @@ class Sharing(RuleBasedStateMachine):
         for who in recipients:
             assert urn == who.site
             assert known[who].address
-            assert ELIGIBLE_ROLES & known[who].current_roles(self.world.clock.at.in_timezone("Europe/London").date())
+            assert ELIGIBLE_ROLES & known[who].current_roles(
+                self.world.clock.instant.in_timezone("Europe/London").date()
+            )
 
     # -- what always holds ---------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from typing import TypeVar
 
 import pytest
@@ -11,6 +12,7 @@ from datashare.domain.people import BusinessRole, PersonId
 from datashare.errors import Refused
 from datashare.ports import Progress, Stage
 from datashare.service import Done, NotDone
+from datashare.testing import InterleavingStore
 
 from .world import (
     ACTIONS,
@@ -20,7 +22,6 @@ from .world import (
     NOW,
     OSCAR,
     TRUST,
-    InterleavingStore,
     World,
     assert_sound,
     deputy,
@@ -142,7 +143,7 @@ def test_a_later_round_reads_the_clock_and_the_people_anew() -> None:
         (other,) = world.asked(HILDA, command_id="other")
         world.trust().withdraw([other], command_id="other-w")
         world.people.put(person(newcomer, BusinessRole.HEAD_TEACHER))
-        world.clock.forward(minutes=5)
+        world.clock.move_on(timedelta(minutes=5))
 
     store = InterleavingStore(world.store, another_writer)
 

@@ -1,6 +1,7 @@
 """What a group and a school read through the service (rules T4, N1, B, V, P8, Q2, Q3, A11)."""
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
 
 import attrs
 import pytest
@@ -406,7 +407,7 @@ def test_the_page_shows_that_a_lapsed_agreement_allows_nothing() -> None:
     world.approved(HILDA)
     leave_trust(world)
     world.trust().record_visibility(command_id="lost")
-    world.clock.forward(days=32)
+    world.clock.move_on(timedelta(days=32))
     join_trust(world)
 
     found = entries(world)[TRUST]

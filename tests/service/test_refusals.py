@@ -251,7 +251,7 @@ def test_a_reminder_too_soon_says_from_when(after: timedelta, allowed: bool) -> 
     """The interval is counted in elapsed time, over the night on which the clocks go back."""
     world = World(policies={TRUST: attrs.evolve(Policy.mat(), least_reminder_interval=timedelta(hours=24))})
     (request,) = world.asked(OSCAR)
-    world.clock.at = NOW + after
+    world.clock.instant = NOW + after
 
     (outcome,) = world.trust().remind([request], command_id="c-1")
 

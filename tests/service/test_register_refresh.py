@@ -117,7 +117,7 @@ def test_access_resumes_within_the_correction_window_only(days: int, resumes: bo
     world.approved(HILDA)
     leave_trust(world)
     world.trust().record_visibility(command_id="lost")
-    world.clock.forward(days=days, hours=12)
+    world.clock.move_on(timedelta(days=days, hours=12))
     join_trust(world, day=TODAY + timedelta(days=days))
     if recorded:
         world.trust().record_visibility(command_id="back")
@@ -138,7 +138,7 @@ def test_what_lapsed_is_restored_by_a_new_request_only() -> None:
     world.approved(HILDA)
     leave_trust(world)
     world.trust().record_visibility(command_id="lost")
-    world.clock.forward(days=60)
+    world.clock.move_on(timedelta(days=60))
     join_trust(world, day=TODAY + timedelta(days=59))
     world.trust().record_visibility(command_id="back")
     assert not allowed(world)
@@ -162,7 +162,7 @@ def test_the_correction_window_is_policy() -> None:
     join_trust(world)
     assert allowed(world)
 
-    world.clock.forward(days=1, hours=12)
+    world.clock.move_on(timedelta(days=1, hours=12))
 
     assert not allowed(world)
 

@@ -1,6 +1,7 @@
 """A command id: what was done is answered again and never done twice (K4)."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import attrs
 import pytest
@@ -9,6 +10,7 @@ from datashare.domain.agreements import AgreementId, EndCause, RefusalCode, Requ
 from datashare.domain.people import BusinessRole, Permission, PersonId, SchoolSite
 from datashare.errors import NotPermitted, Refused, StoreUnavailable
 from datashare.service import Done, NotDone, Outcomes
+from datashare.testing import FailingStore
 
 from .world import (
     ACTIONS,
@@ -24,7 +26,6 @@ from .world import (
     OTHER_TRUST,
     TERMS,
     TRUST,
-    FailingStore,
     World,
     assert_sound,
     deputy,
@@ -44,7 +45,7 @@ def test_a_repeated_action_is_answered_and_not_done_again(name: str) -> None:
     act = BULK_ACTIONS[name](world, urns)
     first = act(world.trust(), "c-1")
     before = world.snapshot("c-1")
-    world.clock.forward(hours=1)
+    world.clock.move_on(timedelta(hours=1))
 
     again = act(world.trust(), "c-1")
 

@@ -1,11 +1,10 @@
 """A small made-up world to act in: a trust, an authority, their schools and people, over the ports in memory.
 
-Everything is handed in, nothing is patched: a clock that is set by hand, ports that count their calls, a store
-that lets another writer in between load and append, and a store that fails.
+Everything is handed in, nothing is patched: a clock that is set by hand, and ports that count their calls.
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Protocol
 
@@ -30,7 +29,6 @@ from datashare.domain.agreements import (
     Terms,
     fold,
 )
-from datashare.domain.instants import Instant
 from datashare.domain.institutions import (
     Coded,
     EstablishmentStatus,
@@ -54,20 +52,17 @@ from datashare.domain.people import (
     SchoolSite,
 )
 from datashare.domain.policy import Party, Policy
-from datashare.errors import StoreUnavailable
 from datashare.ports import (
     AgreementStore,
-    Change,
     InstitutionDirectory,
     KeptOutcome,
-    LeasedNotice,
-    Loaded,
     NoticeStatus,
     PeopleDirectory,
     ProgressReport,
     StoredNotice,
 )
 from datashare.service import DataSharing, GroupActions, GroupSide, Outcomes, SchoolSide, usual_policy
+from datashare.testing import CountingStore, StandingClock
 
 DFE = AccessLevel.DFE_DATA
 MIS = AccessLevel.MIS_DATA
@@ -217,137 +212,6 @@ ASKABLE = (PersonId(HILDA, "data"), deputy(HILDA), PersonId(HILDA, "executive"),
 """Everybody at St Hilda's who can be asked, in the order of their ids."""
 
 
-class SettableClock:
-    """A clock that shows what it was set to."""
-
-    def __init__(self, at: Instant = NOW) -> None:
-        self.at = at
-        self.read = 0
-
-    def now(self) -> Instant:
-        """Tell the instant that was set."""
-        self.read += 1
-        return self.at
-
-    def forward(self, **amount: int) -> Instant:
-        """Move on by days, hours, minutes or microseconds."""
-        self.at = self.at.add(**amount)
-        return self.at
-
-
-class StoreOver:
-    """A store over another one; what happens around each call is decided by `before`."""
-
-    def __init__(self, inner: AgreementStore) -> None:
-        self.inner = inner
-
-    def before(self, call: str) -> None:
-        """Do what is to happen before a call."""
-
-    @property
-    def joined(self) -> bool:
-        """Whether the inner store is."""
-        return self.inner.joined
-
-    def load(self, ids: Collection[AgreementId], /, *, command_id: str | None = None) -> Loaded:
-        self.before("load")
-        return self.inner.load(ids, command_id=command_id)
-
-    def append(self, changes: Sequence[Change], /) -> frozenset[AgreementId]:
-        self.before("append")
-        return self.inner.append(changes)
-
-    def states(self, group: GroupId, /) -> Sequence[Agreement]:
-        self.before("states")
-        return self.inner.states(group)
-
-    def states_at(self, urn: int, /) -> Sequence[Agreement]:
-        self.before("states_at")
-        return self.inner.states_at(urn)
-
-    def history(self, agreement: AgreementId, /) -> Iterator[Event]:
-        self.before("history")
-        return self.inner.history(agreement)
-
-    def group_history(self, group: GroupId, /) -> Iterator[Event]:
-        self.before("group_history")
-        return self.inner.group_history(group)
-
-    def last_register(self, group: GroupId, /) -> date | None:
-        self.before("last_register")
-        return self.inner.last_register(group)
-
-    def note_register(self, group: GroupId, day: date, /) -> None:
-        self.before("note_register")
-        self.inner.note_register(group, day)
-
-    def notices(self, group: GroupId, /, *, status: NoticeStatus | None = None) -> Sequence[StoredNotice]:
-        self.before("notices")
-        return self.inner.notices(group, status=status)
-
-    def lease(self, *, now: Instant, until: Instant, limit: int) -> Sequence[LeasedNotice]:
-        self.before("lease")
-        return self.inner.lease(now=now, until=until, limit=limit)
-
-    def complete(self, leased: LeasedNotice, /, *, at: Instant) -> bool:
-        self.before("complete")
-        return self.inner.complete(leased, at=at)
-
-    def retry(self, leased: LeasedNotice, /, *, due_at: Instant, error: str) -> bool:
-        self.before("retry")
-        return self.inner.retry(leased, due_at=due_at, error=error)
-
-    def give_up(self, leased: LeasedNotice, /, *, at: Instant, error: str) -> bool:
-        self.before("give_up")
-        return self.inner.give_up(leased, at=at, error=error)
-
-    def requeue(self, group: GroupId, notices: Collection[str], /, *, due_at: Instant) -> int:
-        self.before("requeue")
-        return self.inner.requeue(group, notices, due_at=due_at)
-
-    def purge(self, *, settled_before: Instant) -> int:
-        self.before("purge")
-        return self.inner.purge(settled_before=settled_before)
-
-
-class CountingStore(StoreOver):
-    """A store that counts its calls."""
-
-    def __init__(self, inner: AgreementStore, calls: Counter[str]) -> None:
-        super().__init__(inner)
-        self.calls = calls
-
-    def before(self, call: str) -> None:
-        """Count the call."""
-        self.calls[f"store.{call}"] += 1
-
-
-class InterleavingStore(StoreOver):
-    """A store that lets another writer in before the first appends, that is between load and append."""
-
-    def __init__(self, inner: AgreementStore, *writers: Callable[[], object]) -> None:
-        super().__init__(inner)
-        self.writers = list(writers)
-
-    def before(self, call: str) -> None:
-        """Let the next writer in, if this is an append."""
-        if call == "append" and self.writers:
-            self.writers.pop(0)()
-
-
-class FailingStore(StoreOver):
-    """A store that cannot be reached when one of these calls is made."""
-
-    def __init__(self, inner: AgreementStore, *calls: str) -> None:
-        super().__init__(inner)
-        self.failing = frozenset(calls)
-
-    def before(self, call: str) -> None:
-        """Fail, if this call is to fail."""
-        if call in self.failing:
-            raise StoreUnavailable("The database is locked; try again later.")
-
-
 class CountingInstitutions:
     """A register that counts its calls."""
 
@@ -429,7 +293,7 @@ class World:
     ) -> None:
         self.groups = tuple(groups)
         self.schools = {one.urn: one for one in schools}
-        self.clock = SettableClock()
+        self.clock = StandingClock(NOW)
         self.store = MemoryAgreementStore()
         self.institutions = MemoryInstitutionDirectory(
             self.schools.values(), groups=self.groups, clusters=CLUSTERS, register_day=register_day
@@ -456,7 +320,7 @@ class World:
     def counted(self) -> DataSharing:
         """Give the service over ports that count their calls in `calls`."""
         return DataSharing(
-            store=CountingStore(self.store, self.calls),
+            store=CountingStore(self.store, self.calls, prefix="store."),
             institutions=CountingInstitutions(self.institutions, self.calls),
             people=CountingPeople(self.people, self.calls),
             clock=self.clock,

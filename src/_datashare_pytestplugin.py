@@ -1,0 +1,44 @@
+"""The pytest plugin of datashare: marks, rewritten assertions, and shipped suites that nobody weakens unseen.
+
+It stands outside the package and imports nothing of it, since pytest loads it into every run where datashare is
+installed; what it asks of the suites is asked only once a test has imported them.
+"""
+
+import sys
+from collections.abc import Generator
+from types import ModuleType
+
+import pytest
+
+SUITES = "datashare.testing.contracts"
+MARKERS = (
+    "must(*numbers): the numbers of a port's Implementers must list that a contract test proves.",
+    "rule(*ids): the rules of data sharing agreements that a test proves.",
+)
+
+pytest.register_assert_rewrite("datashare.testing")
+
+
+def _suites() -> ModuleType | None:
+    return sys.modules.get(SUITES)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marks known that the shipped suites carry."""
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Hold collected suites against their contracts, and mark what they expect to fail."""
+    if suites := _suites():
+        suites.hold_to_contracts(items)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail a contract test that was skipped, or that is expected to fail without a reason."""
+    report = yield
+    if suites := _suites():
+        suites.refuse_skips(item, report)
+    return report

@@ -1,0 +1,51 @@
+"""What tests of a host need: contracts for its adapters, fakes to hand in, and values to draw from.
+
+Nothing of this is for a running site: it comes with `datashare[testing]`. `datashare.testing.strategies` and
+`datashare.testing.comparison` need Hypothesis; the rest needs pytest alone.
+"""
+
+from __future__ import annotations
+
+from .contracts import (
+    AgreementStoreContract,
+    ClockContract,
+    CountRoundTrips,
+    InHostsTransaction,
+    InstitutionDirectoryContract,
+    NotifierContract,
+    PeopleDirectoryContract,
+    ReceivedMessage,
+    ReceivedMessages,
+    RegisterFacts,
+)
+from .fakes import (
+    CountingStore,
+    FailingNotifier,
+    FailingStore,
+    InterleavingStore,
+    RecordingNotifier,
+    StandingClock,
+    WrappedStore,
+)
+from .threads import at_once
+
+__all__ = [
+    "AgreementStoreContract",
+    "ClockContract",
+    "CountRoundTrips",
+    "InHostsTransaction",
+    "CountingStore",
+    "FailingNotifier",
+    "FailingStore",
+    "InstitutionDirectoryContract",
+    "InterleavingStore",
+    "NotifierContract",
+    "PeopleDirectoryContract",
+    "ReceivedMessage",
+    "ReceivedMessages",
+    "RecordingNotifier",
+    "RegisterFacts",
+    "StandingClock",
+    "WrappedStore",
+    "at_once",
+]

@@ -1,0 +1,273 @@
+"""Changes as a store is handed them: real decisions about a few schools of three made-up groups.
+
+The codes of the groups look alike on purpose, and the day is one on which the clocks change in London.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from typing import get_args
+
+import pendulum
+
+from datashare.codec import fingerprint
+from datashare.domain.agreements import (
+    Actor,
+    AddRecipients,
+    Agreement,
+    AgreementId,
+    Approve,
+    Command,
+    Decided,
+    Decline,
+    EndAgreement,
+    EndCause,
+    Facts,
+    ImportAgreement,
+    Named,
+    RecordApproval,
+    RecordVisibility,
+    Remind,
+    RequestAccess,
+    RequestId,
+    Terms,
+    Withdraw,
+    decide,
+    evolve,
+    request_of,
+)
+from datashare.domain.instants import Instant, london_day
+from datashare.domain.institutions import (
+    EstablishmentStatus,
+    Group,
+    GroupId,
+    HiddenBecause,
+    HiddenReason,
+    Institution,
+    TrustLink,
+    Visibility,
+)
+from datashare.domain.levels import AccessLevel
+from datashare.domain.notices import notices_for
+from datashare.domain.people import BusinessRole, Permission, Person, PersonId, SchoolSite
+from datashare.domain.policy import Policy
+from datashare.errors import InvalidValue
+from datashare.ports import Change, KeptOutcome
+
+TRUST = GroupId.mat("5143")
+COUNCIL = GroupId.local_authority("870")
+TWIN = GroupId.mat("870")
+"""A trust whose code looks like the council's."""
+URN = 100000
+OTHER_URN = 100001
+AGREEMENT = AgreementId(TRUST, URN)
+NOW = pendulum.datetime(2026, 3, 29, 0, 59, 59, 999_999, tz="UTC")
+"""One microsecond before the clocks in London go forward."""
+
+MIS = AccessLevel.MIS_DATA
+ACTIONS = AccessLevel.MIS_DATA_AND_GROUP_ACTIONS
+TERMS = Terms(reference="https://council.example/addendum-ß.pdf", version="2.1", review_on=date(2027, 3, 29))
+COMMANDS: tuple[type[Command], ...] = get_args(Command)
+"""Every kind of command, in the order of the table of transitions."""
+
+
+def head_of(urn: int) -> PersonId:
+    """Name the head teacher of a school, who answers for it."""
+    return PersonId(urn, "head")
+
+
+def deputy_of(urn: int) -> PersonId:
+    """Name the deputy head teacher of a school, who is asked too."""
+    return PersonId(urn, "deputy")
+
+
+def user_of(group: GroupId) -> PersonId:
+    """Name the user of a group who does everything on its side."""
+    return PersonId(group, "ana")
+
+
+def _person(who: PersonId, *roles: BusinessRole, permissions: tuple[Permission, ...] = ()) -> Person:
+    return Person(
+        id=who,
+        name=f"Siân {who.id} ß",
+        email=f"{who.id}@{getattr(who.site, 'code', who.site)}.example",
+        roles=roles,
+        permissions=permissions,
+    )
+
+
+def facts_of(
+    agreement: AgreementId,
+    *,
+    now: Instant = NOW,
+    actor: Actor | None = None,
+    command_id: str,
+    hidden: Iterable[HiddenBecause] = (),
+) -> Facts:
+    """Give the facts of an ordinary day at an ordinary school.
+
+    Args:
+        agreement: Which group and which school.
+        now: The present instant.
+        actor: Who acts; the group's user, unless somebody else is named.
+        command_id: Under which command.
+        hidden: Why the group does not see the school, if it does not.
+    """
+    group, urn = Group(id=agreement.group, name="Zoë Köhler {Trust}"), agreement.urn
+    user = _person(user_of(group.id), permissions=tuple(Permission))
+    school = Institution(
+        urn=urn,
+        name=f"St Hilda’s {urn}",
+        status=EstablishmentStatus.OPEN,
+        trusts=(TrustLink(TRUST.code),),
+    )
+    return Facts(
+        now=now,
+        actor=actor or user.id,
+        command_id=command_id,
+        group=group,
+        policy=Policy.for_kind(group.id.kind),
+        visibility=Visibility(
+            group=group.id,
+            urn=urn,
+            institution=school,
+            day=london_day(now),
+            reasons=tuple(HiddenReason(because, date(2026, 3, 1)) for because in hidden),
+        ),
+        site=SchoolSite(urn=urn, data_sharing_url=f"https://{urn}.example/data/sharing"),
+        people={
+            head_of(urn): _person(head_of(urn), BusinessRole.HEAD_TEACHER),
+            deputy_of(urn): _person(deputy_of(urn), BusinessRole.DEPUTY_HEAD_TEACHER),
+            PersonId(urn, "data"): _person(PersonId(urn, "data"), BusinessRole.DATA_MANAGER),
+        },
+        others={user.id: user},
+    )
+
+
+def command_of(kind: type[Command], before: Agreement, *, level: AccessLevel = ACTIONS) -> Command:
+    """Give a command of a kind about an agreement, one that is allowed if the state allows it.
+
+    Args:
+        kind: One of `COMMANDS`.
+        before: The agreement as it stands; its open request is named, or one that never was.
+        level: The level that is asked for, recorded or imported.
+    """
+    urn, request = before.urn, open_request_of(before) or RequestId(before.id, 999)
+    commands: tuple[Command, ...] = (
+        RequestAccess(
+            urn=urn,
+            level=level,
+            sender=user_of(before.group),
+            recipients=Named((head_of(urn), deputy_of(urn))),
+            terms=TERMS,
+        ),
+        AddRecipients(request=request),
+        Remind(request=request),
+        Approve(request=request, terms_version=TERMS.version),
+        Decline(request=request, reason="Not before the governors have met."),
+        Withdraw(request=request),
+        RecordApproval(urn=urn, level=level, basis="Board minute 7 of 28 March 2026"),
+        ImportAgreement(
+            urn=urn,
+            level=level,
+            agreed_on=date(2024, 2, 29),
+            approver="Mrs Ó Briain, Head",
+            evidence="Cabinet 3",
+            terms=TERMS,
+        ),
+        EndAgreement(urn=urn, cause=EndCause.BY_GROUP, note="Ended – see the governors’ minutes."),
+        RecordVisibility(urn=urn, register_day=None),
+    )
+    return next(command for command in commands if type(command) is kind)
+
+
+def open_request_of(agreement: Agreement) -> RequestId | None:
+    """Name the open request of an agreement, if there is one."""
+    return agreement.request.id if agreement.request else None
+
+
+def possible_change(
+    before: Agreement,
+    command: Command,
+    *,
+    now: Instant = NOW,
+    actor: Actor | None = None,
+    command_id: str = "c-1",
+    hidden: Iterable[HiddenBecause] = (),
+) -> Change | None:
+    """Give what a command changes, as a service hands it to a store; nothing, if it is refused or changes nothing.
+
+    Args:
+        before: The agreement as it stands.
+        command: What is done.
+        now: The present instant.
+        actor: Who acts; unless somebody is named, the head answers requests, and the group's user does the rest.
+        command_id: Under which command.
+        hidden: Why the group does not see the school, if it does not.
+    """
+    if actor is None and isinstance(command, Approve | Decline):
+        actor = head_of(before.urn)
+    facts = facts_of(before.id, now=now, actor=actor, command_id=command_id, hidden=hidden)
+    answer = decide(before, command, facts)
+    if not isinstance(answer, Decided) or not answer.events:
+        return None
+    after = before
+    for event in answer.events:
+        after = evolve(after, event)
+    shared, own = fingerprint(facts.actor, command)
+    return Change(
+        decided_on=before.version,
+        after=after,
+        events=answer.events,
+        notices=notices_for(before, answer.events, facts),
+        kept=KeptOutcome(
+            agreement=before.id,
+            command_id=command_id,
+            request=request_of(command),
+            shared_digest=shared,
+            own_digest=own,
+            events=answer.events,
+            cautions=answer.cautions,
+        ),
+        closes=open_request_of(before) if after.request is None else None,
+    )
+
+
+def change(
+    before: Agreement, command: Command, *, now: Instant = NOW, actor: Actor | None = None, command_id: str = "c-1"
+) -> Change:
+    """Give what a command changes, as `possible_change` does, where it must change something.
+
+    Raises:
+        InvalidValue: The command is refused, or changes nothing.
+    """
+    found = possible_change(before, command, now=now, actor=actor, command_id=command_id)
+    if found is None:
+        raise InvalidValue("command", command, f"one that changes {before.id}, as it stands")
+    return found
+
+
+def asked(urn: int = URN, group: GroupId = TRUST, *, now: Instant = NOW, command_id: str = "c-1") -> Change:
+    """Give a request for MIS Data to the head and the deputy of a school: one event and two notices."""
+    before = Agreement(id=AgreementId(group, urn))
+    return change(before, command_of(RequestAccess, before, level=MIS), now=now, command_id=command_id)
+
+
+def imported(urn: int = URN, group: GroupId = TRUST, *, now: Instant = NOW, command_id: str = "c-1") -> Change:
+    """Give the import of an agreement to MIS Data: one event and no notice."""
+    before = Agreement(id=AgreementId(group, urn))
+    return change(before, command_of(ImportAgreement, before, level=MIS), now=now, command_id=command_id)
+
+
+def then(
+    before: Agreement,
+    kind: type[Command],
+    *,
+    now: Instant = NOW,
+    actor: Actor | None = None,
+    command_id: str = "c-2",
+    level: AccessLevel = ACTIONS,
+) -> Change:
+    """Give what a command of a kind changes next, which must be allowed; see `change`."""
+    return change(before, command_of(kind, before, level=level), now=now, actor=actor, command_id=command_id)

@@ -1,0 +1,199 @@
+"""Any store beside the one in memory: the same calls in any order, and the same answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any
+from unittest import TestCase
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from datashare.adapters.memory import MemoryAgreementStore
+from datashare.domain.agreements import Agreement, AgreementId, Command, RequestAccess
+from datashare.domain.institutions import GroupId, HiddenBecause
+from datashare.ports import AgreementStore, Change, LeasedNotice, NoticeStatus
+from datashare.testing.changes import COMMANDS, COUNCIL, NOW, OTHER_URN, TWIN, URN, command_of, possible_change
+
+GROUPS = (COUNCIL, TWIN)
+"""Two groups whose codes look alike."""
+URNS = (URN, OTHER_URN)
+COMMAND_IDS = ("c-1", "C-1", "c-2", "c-3")
+IDS = [AgreementId(group, urn) for group in GROUPS for urn in URNS]
+
+_minutes = st.integers(-1, 9).map(lambda number: timedelta(minutes=number))
+_groups = st.sampled_from(GROUPS)
+_texts = st.sampled_from(["", "451 später 𝄞", "line\r\nbreak"])
+
+
+def compare_with_memory(
+    make_store: Callable[[], AgreementStore], close: Callable[[Any], object] | None = None
+) -> type[TestCase]:
+    """Make a test that drives a store and the one in memory with the same calls, and compares every answer.
+
+    Hypothesis draws the calls: appends that win and that lose, loads, histories, leases, settlings, retries,
+    requeues, purges and registers, of two groups whose codes look alike. Names of leases are left out of the
+    comparison, since each store has its own. Set the attribute `settings` of what is answered to change how many
+    examples are tried::
+
+        TestMyStoreComparedWithMemory = compare_with_memory(make_my_store)
+        TestMyStoreComparedWithMemory.settings = settings(max_examples=50, deadline=None)
+
+    Args:
+        make_store: Makes an empty store; called once for each example.
+        close: Called with each store in the end.
+
+    Returns:
+        A test case that pytest collects under a name that begins with `Test`.
+    """
+
+    class Comparison(StoreComparison):
+        def make_store(self) -> AgreementStore:
+            return make_store()
+
+        def close_store(self, store: AgreementStore) -> None:
+            if close:
+                close(store)
+
+    case: type[TestCase] = Comparison.TestCase
+    return case
+
+
+class StoreComparison(RuleBasedStateMachine):
+    """The machine behind `compare_with_memory`, for a suite that wants to add rules of its own."""
+
+    def make_store(self) -> AgreementStore:
+        """Make an empty store to compare."""
+        raise NotImplementedError(f"{type(self).__name__} must say with `make_store` which store it compares.")
+
+    def close_store(self, store: AgreementStore) -> None:
+        """Let go of what the store was made with."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.store, self.model = self.make_store(), MemoryAgreementStore()
+        self.now = NOW
+        self.stale: dict[AgreementId, Agreement] = {}
+        self.leases: list[tuple[LeasedNotice, LeasedNotice]] = []
+
+    def teardown(self) -> None:
+        """Let go of the store."""
+        self.close_store(self.store)
+
+    @rule(ids=st.lists(st.sampled_from(IDS), min_size=2, unique=True), command_id=st.sampled_from(COMMAND_IDS))
+    def request(self, ids: list[AgreementId], command_id: str) -> None:
+        """Save requests, so that there are notices to lease."""
+        self.append(ids, RequestAccess, command_id, ())
+
+    @rule(
+        ids=st.lists(st.sampled_from(IDS), unique=True, max_size=4),
+        kind=st.sampled_from(COMMANDS),
+        command_id=st.sampled_from(COMMAND_IDS),
+        hidden=st.sampled_from([(), (HiddenBecause.CLOSED,)]),
+    )
+    def append(
+        self, ids: list[AgreementId], kind: type[Command], command_id: str, hidden: tuple[HiddenBecause, ...]
+    ) -> None:
+        """Save what a command changes at some agreements, decided on what they are now."""
+        for one in ids:
+            self.stale[one] = self._standing(one)
+        self._append([self._change(self.stale[one], kind, command_id, hidden) for one in ids])
+
+    @rule(
+        ids=st.lists(st.sampled_from(IDS), unique=True, max_size=4),
+        kind=st.sampled_from(COMMANDS),
+        command_id=st.sampled_from(COMMAND_IDS),
+    )
+    def append_late(self, ids: list[AgreementId], kind: type[Command], command_id: str) -> None:
+        """Save what a command changes, some of it decided on what an agreement was before its last change."""
+        self._append(
+            [self._change(self.stale.get(one, self._standing(one)), kind, command_id, ()) for one in ids],
+        )
+
+    @rule(by=_minutes, limit=st.integers(0, 9), minutes=st.integers(1, 9))
+    def lease(self, by: timedelta, limit: int, minutes: int) -> None:
+        """Let time pass, now and then backwards, and lease what is due."""
+        self.now += by
+        until = self.now + timedelta(minutes=minutes)
+        ours = self.store.lease(now=self.now, until=until, limit=limit)
+        theirs = self.model.lease(now=self.now, until=until, limit=limit)
+        assert [(one.notice, one.attempts) for one in theirs] == [(one.notice, one.attempts) for one in ours]
+        self.leases += zip(ours, theirs, strict=True)
+
+    @precondition(lambda self: self.leases)
+    @rule(pick=st.integers(0, 99), how=st.sampled_from(["complete", "retry", "give_up"]), error=_texts, by=_minutes)
+    def settle(self, pick: int, how: str, error: str, by: timedelta) -> None:
+        """Settle a notice by showing a lease that may have ended long ago."""
+        ours, theirs = self.leases[pick % len(self.leases)]
+        at = self.now + by
+        made: dict[str, Callable[[AgreementStore, LeasedNotice], bool]] = {
+            "complete": lambda store, leased: store.complete(leased, at=at),
+            "retry": lambda store, leased: store.retry(leased, due_at=at, error=error),
+            "give_up": lambda store, leased: store.give_up(leased, at=at, error=error),
+        }
+        assert made[how](self.model, theirs) == made[how](self.store, ours)
+
+    @rule(group=_groups, of=_groups, by=_minutes)
+    def requeue(self, group: GroupId, of: GroupId, by: timedelta) -> None:
+        """Let a group requeue all notices that it, or the other group, has."""
+        ids = [stored.id for stored in self.model.notices(of)]
+        self._same(lambda store: store.requeue(group, ids, due_at=self.now + by))
+
+    @rule(by=_minutes)
+    def purge(self, by: timedelta) -> None:
+        """Erase what was settled before an instant."""
+        self._same(lambda store: store.purge(settled_before=self.now + by))
+
+    @rule(group=_groups, day=st.dates(date(2026, 5, 1), date(2026, 5, 4)))
+    def note_register(self, group: GroupId, day: date) -> None:
+        """Note a register, newer or older than the last."""
+        self._same(lambda store: store.note_register(group, day))
+
+    @rule(group=_groups, urns=st.sets(st.sampled_from((*URNS, 9))), command_id=st.sampled_from([*COMMAND_IDS, None]))
+    def load(self, group: GroupId, urns: set[int], command_id: str | None) -> None:
+        """Load some agreements of a group, with what is kept under a command id."""
+        ids = [AgreementId(group, urn) for urn in urns]
+
+        def ask(store: AgreementStore) -> object:
+            found = store.load(ids, command_id=command_id)
+            return dict(found.agreements), sorted(found.kept, key=lambda one: one.agreement.urn)
+
+        self._same(ask)
+
+    @rule(group=_groups, status=st.sampled_from(NoticeStatus))
+    def list_notices(self, group: GroupId, status: NoticeStatus) -> None:
+        """List a group's notices of one status."""
+        self._same(lambda store: list(store.notices(group, status=status)))
+
+    @invariant()
+    def both_hold_the_same(self) -> None:
+        """Whatever can be asked is answered alike."""
+        self._same(_all_of)
+
+    def _same(self, ask: Callable[[AgreementStore], object]) -> None:
+        assert ask(self.model) == ask(self.store)
+
+    def _standing(self, one: AgreementId) -> Agreement:
+        return self.model.load([one]).agreements.get(one, Agreement(id=one))
+
+    def _change(
+        self, before: Agreement, kind: type[Command], command_id: str, hidden: tuple[HiddenBecause, ...]
+    ) -> Change | None:
+        command = command_of(kind, before)
+        return possible_change(before, command, now=self.now, command_id=command_id, hidden=hidden)
+
+    def _append(self, made: list[Change | None]) -> None:
+        changes = [one for one in made if one]
+        self._same(lambda store: store.append(changes))
+
+
+def _all_of(store: AgreementStore) -> list[object]:
+    return [
+        *(list(store.states(group)) for group in GROUPS),
+        *(list(store.group_history(group)) for group in GROUPS),
+        *(list(store.notices(group)) for group in GROUPS),
+        *(store.last_register(group) for group in GROUPS),
+        *(list(store.states_at(urn)) for urn in URNS),
+        *(list(store.history(one)) for one in IDS),
+    ]

@@ -1,0 +1,27 @@
+"""Suites that every adapter of a port passes; the marks of the tests carry the numbers of *Implementers must*."""
+
+from __future__ import annotations
+
+from ._clock import ClockContract
+from ._contract import Contract, hold_to_contracts, refuse_skips
+from ._institutions import InstitutionDirectoryContract, RegisterFacts
+from ._notifier import NotifierContract, ReceivedMessage, ReceivedMessages
+from ._people import PeopleDirectoryContract
+from ._store import AgreementStoreContract
+from ._store_suite import CountRoundTrips, InHostsTransaction
+
+__all__ = [
+    "AgreementStoreContract",
+    "ClockContract",
+    "Contract",
+    "CountRoundTrips",
+    "InHostsTransaction",
+    "InstitutionDirectoryContract",
+    "NotifierContract",
+    "PeopleDirectoryContract",
+    "ReceivedMessage",
+    "ReceivedMessages",
+    "RegisterFacts",
+    "hold_to_contracts",
+    "refuse_skips",
+]

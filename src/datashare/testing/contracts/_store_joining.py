@@ -1,0 +1,40 @@
+"""Number 13 of the store's contract: within a transaction of the host's."""
+
+from __future__ import annotations
+
+import pytest
+
+from datashare.ports import AgreementStore
+from datashare.testing.changes import OTHER_URN, asked, imported
+
+from ._store_suite import InHostsTransaction, StoreSuite, everything, save
+
+
+class Joining(StoreSuite):
+    """13. Within a transaction of the host's."""
+
+    @pytest.mark.must(13)
+    def test_a_store_tells_that_its_transactions_are_its_own(self, store: AgreementStore) -> None:
+        """Unless it was joined to a transaction of the host's, what it answers holds at once."""
+        assert store.joined is False
+
+    @pytest.mark.must(13)
+    @pytest.mark.parametrize("commits", [True, False], ids=["commits", "rolls-back"])
+    def test_what_was_saved_within_a_hosts_transaction_is_as_good_as_that(
+        self, store: AgreementStore, in_hosts_transaction: InHostsTransaction | None, commits: bool
+    ) -> None:
+        """It shows within the transaction at once, and afterwards if the host commits, whole or not at all."""
+        save(store, imported(OTHER_URN))
+        before, seen = everything(store), list[object]()
+
+        def work(joined: AgreementStore) -> None:
+            assert joined.joined is True
+            save(joined, asked())
+            assert frozenset({imported(OTHER_URN).id}) == joined.append([imported(OTHER_URN)])
+            seen.append(everything(joined))
+
+        if in_hosts_transaction is None:
+            assert self.nothing_below or not self.joins
+        else:
+            in_hosts_transaction(work, commits)
+            assert seen == [everything(store)] if commits else [before] == [everything(store)]

@@ -1,0 +1,35 @@
+"""Calls that are made at the same moment."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterable
+
+_START_WITHIN, _END_WITHIN = 30, 120  # seconds
+
+
+def at_once(calls: Iterable[Callable[[], object]]) -> None:
+    """Make all calls at the same moment, each in a thread of its own; fail if one of them raises."""
+    made = list(calls)
+    barrier, raised = threading.Barrier(len(made)), list[BaseException]()
+
+    def make(call: Callable[[], object]) -> None:
+        try:
+            barrier.wait(timeout=_START_WITHIN)
+            call()
+        except BaseException as exc:  # noqa: BLE001 - handed to the test's own thread
+            raised.append(exc)
+
+    threads = [threading.Thread(target=make, args=(call,), daemon=True) for call in made]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # so that threads get in each other's way
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(timeout=_END_WITHIN)
+    finally:
+        sys.setswitchinterval(interval)
+    assert [] == raised
+    assert not any(thread.is_alive() for thread in threads), "Some calls never ended."

@@ -1,0 +1,232 @@
+"""A contract cannot be weakened unseen, carries the numbers of its port, and is failed by what breaks a promise."""
+
+import re
+
+import pytest
+
+import datashare.ports
+from datashare.testing import contracts
+from datashare.testing.contracts import Contract
+
+NUMBER = re.compile(r"^ {4}(\d+)\. ", re.MULTILINE)
+CONTRACTS = [
+    kind
+    for kind in vars(contracts).values()
+    if isinstance(kind, type) and issubclass(kind, Contract) and kind is not Contract
+]
+PORTS = [
+    kind
+    for kind in vars(datashare.ports).values()
+    if isinstance(kind, type) and "Implementers must:" in (kind.__doc__ or "")
+]
+
+
+def promised_numbers(port: type) -> list[int]:
+    """Read the numbers of a port's *Implementers must* list from its docstring."""
+    return [int(number) for number in NUMBER.findall((port.__doc__ or "").partition("Implementers must:")[2])]
+
+
+def proven_numbers(contract: type[Contract]) -> set[int]:
+    """Read the numbers that the tests of a contract carry."""
+    marks = [mark for test in contract.promised().values() for mark in getattr(test, "pytestmark", ())]
+    return {number for mark in marks if mark.name == "must" for number in mark.args}
+
+
+def test_every_port_has_a_contract() -> None:
+    """Each protocol with an *Implementers must* list is the port of one contract."""
+    assert 5 == len(PORTS)
+    assert sorted(port.__name__ for port in PORTS) == sorted(contract.port.__name__ for contract in CONTRACTS)
+
+
+@pytest.mark.parametrize("contract", CONTRACTS, ids=lambda kind: kind.__name__)
+def test_every_number_of_the_port_is_proven_by_a_test(contract: type[Contract]) -> None:
+    """The tests of a contract carry every number of the list, which counts from 1, and no other."""
+    numbers = promised_numbers(contract.port)
+
+    assert list(range(1, len(numbers) + 1)) == numbers != []
+    assert set(numbers) == proven_numbers(contract)
+
+
+SUITE = """
+import pytest
+from datashare.adapters.memory import MemoryAgreementStore
+from datashare.testing import AgreementStoreContract
+
+class Losing(MemoryAgreementStore):
+    def append(self, changes, /):
+        return frozenset({{1}})
+
+class Overriding:
+    def test_no_change_is_no_loser(self):
+        pass
+
+{above}
+class TestIt({bases}AgreementStoreContract):
+    nothing_below = True
+    {body}
+
+    @pytest.fixture
+    def store(self):
+        {setup}
+        return {store}()
+
+{below}
+"""
+INI = "[pytest]\nstrict_markers = true\nfilterwarnings = error\nxfail_strict = false\naddopts = -p no:cacheprovider\n"
+NAME = "test_no_change_is_no_loser"
+WHY = '"not before the tables are there"'
+
+
+def run(pytester: pytest.Pytester, *options: str, **parts: str) -> pytest.RunResult:
+    """Run a suite of a host's own, with some parts of it made differently."""
+    usual = {
+        "above": "",
+        "bases": "",
+        "body": "",
+        "below": "",
+        "setup": "",
+        "store": "MemoryAgreementStore",
+    }
+    pytester.makeini(INI)
+    pytester.makepyfile(SUITE.format(**{**usual, **parts}))
+    return pytester.runpytest_inprocess("-k", NAME, "-rA", *options)
+
+
+def test_a_whole_suite_passes(pytester: pytest.Pytester) -> None:
+    """A host's pytest knows the marks of the contract, strictly, and runs what was inherited."""
+    run(pytester).assert_outcomes(passed=1, deselected=163)
+
+
+@pytest.mark.parametrize(
+    ("parts", "said"),
+    [
+        pytest.param({"body": f"def {NAME}(self): pass"}, "TestIt overrides or deletes", id="overridden"),
+        pytest.param({"body": f"{NAME} = None"}, "TestIt overrides or deletes", id="deleted"),
+        pytest.param({"bases": "Overriding, "}, "TestIt overrides or deletes", id="overridden-by-another-base"),
+        pytest.param({"below": f"TestIt.{NAME} = None"}, "TestIt overrides or deletes", id="deleted-afterwards"),
+        pytest.param({"body": 'xfails = {"test_no_such": "x"}'}, "the contract has no such test", id="unknown"),
+        pytest.param({"body": f'xfails = {{"{NAME}": " "}}'}, "gives no reason for", id="no-reason"),
+    ],
+)
+def test_a_weakened_suite_is_an_error(pytester: pytest.Pytester, parts: dict[str, str], said: str) -> None:
+    """Inherited tests are not overridden or deleted, and what may fail has a reason; nothing of the run passes."""
+    done = run(pytester, **parts)
+
+    assert done.ret not in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}
+    assert said in "\n".join([*done.outlines, *done.errlines])
+    assert 0 == done.parseoutcomes().get("passed", 0)
+
+
+@pytest.mark.parametrize(
+    ("parts", "said"),
+    [
+        pytest.param({"above": "@pytest.mark.skip"}, "it was skipped", id="mark"),
+        pytest.param({"above": "@pytest.mark.skipif(True, reason='slow')"}, "it was skipped", id="condition"),
+        pytest.param({"setup": "pytest.skip('slow')"}, "it was skipped", id="fixture"),
+        pytest.param({"above": "@pytest.mark.xfail", "store": "Losing"}, "without a reason", id="xfail"),
+        pytest.param({"above": "@pytest.mark.xfail"}, "without a reason", id="xfail-that-passes"),
+        pytest.param({"above": "@pytest.mark.xfail(reason='slow', run=False)"}, "it was not run", id="not-run"),
+        pytest.param({"setup": "pytest.xfail(' ')"}, "without a reason", id="xfail-in-a-fixture"),
+    ],
+)
+def test_a_contract_test_that_does_not_run_fails(pytester: pytest.Pytester, parts: dict[str, str], said: str) -> None:
+    """It is not skipped, however that is done, and not expected to fail without a reason."""
+    done = run(pytester, **parts)
+    outcomes = done.parseoutcomes()
+
+    assert 1 == outcomes.get("failed", 0) + outcomes.get("errors", 0)
+    assert 0 == outcomes.get("passed", 0) + outcomes.get("skipped", 0) + outcomes.get("xpassed", 0)
+    assert said in done.stdout.str()
+
+
+@pytest.mark.parametrize("name", [NAME, f"{NAME}[x]"])
+def test_what_is_known_to_fail_is_shown_with_its_reason(pytester: pytest.Pytester, name: str) -> None:
+    """A test that is named with a reason must fail; one of other parameters is not meant."""
+    done = run(pytester, body=f'xfails = {{"{name}": {WHY}}}', store="Losing")
+
+    done.assert_outcomes(**({"xfailed": 1} if name == NAME else {"failed": 1}), deselected=163)
+    assert (name == NAME) is ("not before the tables are there" in done.stdout.str())
+
+
+def test_what_is_known_to_fail_and_passes_is_a_failure(pytester: pytest.Pytester) -> None:
+    """A reason that no longer holds does not stay unseen."""
+    run(pytester, body=f'xfails = {{"{NAME}": {WHY}}}').assert_outcomes(failed=1, deselected=163)
+
+
+def test_tests_of_a_suites_own_may_be_skipped(pytester: pytest.Pytester) -> None:
+    """The contract holds for what it promises; what a host adds is the host's."""
+    done = run(pytester, body=f"@pytest.mark.skip(reason='mine')\n    def {NAME}_here(self): pass")
+
+    done.assert_outcomes(passed=1, skipped=1, deselected=163)
+
+
+def test_tests_elsewhere_are_left_alone(pytester: pytest.Pytester) -> None:
+    """Functions and classes that belong to no contract are skipped and expected to fail as ever."""
+    pytester.makeini(INI)
+    pytester.makepyfile(
+        "import pytest, datashare.testing\n"
+        "@pytest.mark.skip\ndef test_function(): pass\n"
+        "class TestClass:\n    @pytest.mark.xfail\n    def test_method(self): assert False\n"
+    )
+
+    pytester.runpytest_inprocess().assert_outcomes(skipped=1, xfailed=1)
+
+
+GIVES_NOTHING = """
+from datashare.testing import *
+
+class TestStore(AgreementStoreContract):
+    pass
+
+class TestInstitutions(InstitutionDirectoryContract):
+    pass
+
+class TestRegister(InstitutionDirectoryContract):
+    def directory_of(self, facts):
+        return None
+
+class TestPeople(PeopleDirectoryContract):
+    pass
+
+class TestStaff(PeopleDirectoryContract):
+    def directory_of(self, people, sites):
+        return None
+
+class TestNotifier(NotifierContract):
+    pass
+
+class TestNotifierThatTakesOver(NotifierContract):
+    def accepting(self):
+        return None
+
+class TestClock(ClockContract):
+    pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("test", "said"),
+    [
+        ("TestStore and test_no_change", "TestStore has no store to test"),
+        ("TestStore and test_a_call_about_many", "TestStore has no store to test"),
+        ("TestStore and test_only_store_errors", "TestStore has no broken stores"),
+        ("TestInstitutions and test_an_empty", "TestInstitutions must say with `directory_of`"),
+        ("TestRegister and test_a_newer", "TestRegister must say with `refresh`"),
+        ("TestPeople and test_associations", "TestPeople must say with `directory_of`"),
+        ("TestStaff and test_the_present", "TestStaff must say with `replace`"),
+        ("TestPeople and test_people_of_many", "TestPeople cannot count round trips"),
+        ("TestNotifier and test_a_repeated", "TestNotifier lacks the fixture `accepting`"),
+        ("TestNotifier and test_what_is_refused", "TestNotifier lacks the fixture `refusing`"),
+        ("TestNotifier and test_what_can_be", "TestNotifier lacks the fixture `down`"),
+        ("TestClock", "TestClock has no clock to test"),
+    ],
+    ids=lambda text: text.replace("`", ""),
+)
+def test_a_suite_is_told_what_it_must_give(pytester: pytest.Pytester, test: str, said: str) -> None:
+    """Whatever a contract needs and was not given is named, with what would be right."""
+    pytester.makeini(INI)
+    pytester.makepyfile(GIVES_NOTHING)
+    done = pytester.runpytest_inprocess("-k", test)
+
+    assert 0 == done.parseoutcomes().get("passed", 0)
+    assert said in done.stdout.str()
