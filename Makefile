@@ -4,6 +4,7 @@
 
 PYTHON ?= python3
 VENV ?= .venv
+HTML ?= docs/_build/html
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -13,17 +14,20 @@ PIP := $(BIN)/python -m pip --quiet --quiet
 CODE := $(wildcard src tests examples bench docs conftest.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check docs format clean constraints
+.PHONY: help demo test test-mariadb check docs format clean constraints
 
 help: ## Say what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 demo: $(STAMP) ## Follow a real trust from its list of schools to working access
 	@$(BIN)/python examples/quickstart.py
 
-test: $(STAMP) ## Run all tests, examples in the documentation included
+test: $(STAMP) ## Run all tests, on a PostgreSQL that comes along too, and the examples in the documentation
 	@$(BIN)/coverage erase
 	@$(BIN)/coverage run -m pytest
+
+test-mariadb: ## Run all tests, on the machine's MariaDB too
+	@PATH="$$PATH:/usr/sbin" DATASHARE_REQUIRE_MARIADB=1 $(MAKE) --no-print-directory test
 
 check: $(STAMP) ## Formatting, linting, types, tests, coverage and documentation
 	@echo "== Formatting"
@@ -41,8 +45,8 @@ check: $(STAMP) ## Formatting, linting, types, tests, coverage and documentation
 	@echo "== All checks passed"
 
 docs: $(STAMP) ## Build the documentation, warnings being errors
-	@$(BIN)/sphinx-build --fresh-env --fail-on-warning --keep-going --quiet -b html docs docs/_build/html
-	@echo "Built docs/_build/html/index.html"
+	@$(BIN)/sphinx-build --fresh-env --fail-on-warning --keep-going --quiet -b html docs $(HTML)
+	@echo "Built $(HTML)/index.html"
 
 format: $(STAMP) ## Format the code and mend what the linter can
 	@$(BIN)/ruff check --fix-only --quiet $(CODE)

@@ -1,12 +1,14 @@
-"""What all tests share: the profiles of Hypothesis.
+"""What all tests share: real database servers, and the profiles of Hypothesis.
 
-Choose one with the environment variable HYPOTHESIS_PROFILE: `default`, `ci` (the same examples on each run)
+Choose a profile with the environment variable HYPOTHESIS_PROFILE: `default`, `ci` (the same examples on each run)
 or `torture` (many more of them).
 """
 
 import os
 
 from hypothesis import HealthCheck, settings
+
+pytest_plugins = ["tests.servers"]
 
 settings.register_profile("default", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
