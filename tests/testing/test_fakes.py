@@ -44,6 +44,8 @@ class TestWrappedStore(AgreementStoreContract):
 class TestBrokenStore(AgreementStoreContract):
     """A store over one that counts and one that fails: there is something below it, if only another store."""
 
+    joins = False
+
     @pytest.fixture
     def counting(self) -> CountingStore:
         """Give what lies below."""
