@@ -1,0 +1,1 @@
+"""A Django project that keeps agreements in its own database, by its own ORM."""
