@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
+from functools import cached_property
 from typing import assert_never
 
 import attrs
 
-from datashare.codec import fingerprint
+from datashare.codec import fingerprints
 from datashare.domain import checks
 from datashare.domain.agreements import (
     Agreement,
@@ -77,19 +78,20 @@ def run(
         checks.require_callable(progress, "progress", "something to call with a Progress")
     scope = _admit(host, batch, kind)
     asked = _asked(batch)
-    action = _Action(host, batch, preview, progress or (lambda _progress: None), asked)
+    action = _Action(host, batch, preview, progress, asked)
     outcomes: dict[_Target, Outcome] = {}
-    waiting = list(asked.values())
+    waiting = list(asked)
     for number in range(ROUNDS):
         if not waiting:
             break
         fresh = attrs.evolve(scope, now=host.now()) if number else scope
         some_done = any(isinstance(outcome, Done) for outcome in outcomes.values())
-        outcomes |= action.round(fresh, waiting, some_done=some_done)
-        waiting = [one for one in waiting if _lost(outcomes[one.target])]
+        found = action.round(fresh, waiting, some_done=some_done)
+        outcomes |= found
+        waiting = [target for target, outcome in found.items() if _lost(outcome)]
     if not preview:
         _note_register(host, batch)
-    return Outcomes(outcomes[target] for target in asked)
+    return Outcomes(outcomes.values())  # in the order in which the schools were named
 
 
 def _lost(outcome: Outcome) -> bool:
@@ -132,26 +134,8 @@ _Target = tuple[AgreementId, RequestId | None]
 """What a command is about: an agreement, and the request that it names, if it names one."""
 
 
-@attrs.frozen
-class _Asked:
-    """One command of the action, with its target and its digests."""
-
-    command: Command
-    target: _Target
-    shared_digest: str
-    own_digest: str
-
-    @property
-    def agreement(self) -> AgreementId:
-        return self.target[0]
-
-
-def _asked(batch: Batch) -> dict[_Target, _Asked]:
-    found = {}
-    for command in batch.commands:
-        target = batch.agreement_of(command), request_of(command)
-        found[target] = _Asked(command, target, *fingerprint(batch.actor, command))
-    return found
+def _asked(batch: Batch) -> dict[_Target, Command]:
+    return {(batch.agreement_of(command), request_of(command)): command for command in batch.commands}
 
 
 @attrs.frozen
@@ -161,34 +145,44 @@ class _Action:
     host: Host
     batch: Batch
     preview: bool
-    report: ProgressReport
-    asked: Mapping[_Target, _Asked]
+    progress: ProgressReport | None
+    asked: Mapping[_Target, Command]
 
-    def round(self, scope: Scope, waiting: Sequence[_Asked], *, some_done: bool) -> dict[_Target, Outcome]:
+    @cached_property
+    def digests(self) -> Mapping[_Target, tuple[str, str]]:
+        """What tells a repeated command from a different one: its shared digest and its own (K4)."""
+        return dict(zip(self.asked, fingerprints(self.batch.actor, self.asked.values()), strict=True))
+
+    def report(self, stage: Stage, done: int, total: int) -> None:
+        """Tell whoever wants to know how far it is (K6)."""
+        if self.progress is not None:
+            self.progress(Progress(stage=stage, done=done, total=total))
+
+    def round(self, scope: Scope, waiting: Sequence[_Target], *, some_done: bool) -> dict[_Target, Outcome]:
         """Decide what is waiting on fresh facts, and save what it does."""
-        ids = {one.agreement for one in waiting}
+        ids = {agreement for agreement, _ in waiting}
         loaded = self.host.store.load(ids, command_id=self.batch.command_id)
         agreements = present(loaded.agreements, ids)
         facts = self.host.gather(scope, agreements.values())
         kept = {(one.agreement, one.request): one for one in loaded.kept}
         used = self._used_otherwise(loaded.kept)
-        if used or any(one.target not in kept for one in waiting):
+        if used or any(target not in kept for target in waiting):
             self._refuse_as_a_whole(scope, used=used, some_done=some_done)
         if used:  # R1: but what the action did before another one took its id is not hidden
             reused = Reason(code=RefusalCode.COMMAND_ID_REUSED)
-            return {one.target: _not_done(one.target, reused) for one in waiting}
+            return {target: _not_done(target, reused) for target in waiting}
         outcomes: dict[_Target, Outcome] = {}
         changes: list[Change] = []
-        for done, one in enumerate(waiting, start=1):
-            agreement = agreements[one.agreement]
-            if repeated := kept.get(one.target):
-                outcomes[one.target] = _replay(repeated, agreement)
+        for done, target in enumerate(waiting, start=1):
+            agreement = agreements[target[0]]
+            if repeated := kept.get(target):
+                outcomes[target] = _replay(repeated, agreement)
             else:
-                outcome = _decided(agreement, one.command, facts[agreement.urn])
-                outcomes[one.target] = outcome
-                if isinstance(outcome, Done) and outcome.events:
-                    changes.append(_change(agreement, outcome, one))
-            self.report(Progress(stage=Stage.DECIDED, done=done, total=len(waiting)))
+                outcome = _decided(agreement, self.asked[target], facts[agreement.urn])
+                outcomes[target] = outcome
+                if isinstance(outcome, Done) and outcome.events and not self.preview:
+                    changes.append(_change(agreement, outcome, target[1], self.digests[target]))
+            self.report(Stage.DECIDED, done, len(waiting))
         return self._saved(outcomes, changes)
 
     def _refuse_as_a_whole(self, scope: Scope, *, used: bool, some_done: bool) -> None:
@@ -203,24 +197,26 @@ class _Action:
         if reasons and not some_done:
             raise Refused(in_order(reasons))
 
-    def _used_otherwise(self, kept: Iterable[KeptOutcome]) -> bool:
+    def _used_otherwise(self, kept: Collection[KeptOutcome]) -> bool:
         """Tell whether the command id was used for something else in the group (K4)."""
-        shared = {one.shared_digest for one in self.asked.values()}
-        agreements = {one.agreement for one in self.asked.values()}
+        if not kept:
+            return False
+        shared = {shared for shared, _ in self.digests.values()}
+        agreements = {agreement for agreement, _ in self.asked}
         return any(self._differs(one, shared, agreements) for one in kept)
 
     def _differs(self, kept: KeptOutcome, shared: set[str], agreements: set[AgreementId]) -> bool:
-        asked = self.asked.get((kept.agreement, kept.request))
+        asked = self.digests.get((kept.agreement, kept.request))
         if asked:
-            return asked.own_digest != kept.own_digest
+            return asked[1] != kept.own_digest
         # A school keeps one outcome under a command id, so another request of it cannot be meant.
         return kept.agreement in agreements or kept.shared_digest not in shared
 
     def _saved(self, outcomes: dict[_Target, Outcome], changes: Sequence[Change]) -> dict[_Target, Outcome]:
-        if self.preview or not changes:
+        if not changes:
             return outcomes
         losers = self.host.store.append(changes)
-        self.report(Progress(stage=Stage.SAVED, done=len(changes) - len(losers), total=len(outcomes)))
+        self.report(Stage.SAVED, len(changes) - len(losers), len(outcomes))
         conflict = Reason(code=RefusalCode.CONFLICT)
         targets = ((change.id, change.kept.request) for change in changes if change.id in losers)
         return {**outcomes, **{target: _not_done(target, conflict) for target in targets}}
@@ -268,7 +264,7 @@ def _request_in(events: tuple[Event, ...]) -> RequestId | None:
     return next((event.request for event in events if isinstance(event, RequestSent)), None)
 
 
-def _change(before: Agreement, done: Done, asked: _Asked) -> Change:
+def _change(before: Agreement, done: Done, named: RequestId | None, digests: tuple[str, str]) -> Change:
     closed = before.request.id if before.request and done.after.request is None else None
     return Change(
         decided_on=before.version,
@@ -278,9 +274,9 @@ def _change(before: Agreement, done: Done, asked: _Asked) -> Change:
         kept=KeptOutcome(
             agreement=before.id,
             command_id=done.events[0].command_id,
-            request=asked.target[1],
-            shared_digest=asked.shared_digest,
-            own_digest=asked.own_digest,
+            request=named,
+            shared_digest=digests[0],
+            own_digest=digests[1],
             events=done.events,
             cautions=done.cautions,
         ),
