@@ -23,15 +23,17 @@ if TYPE_CHECKING:
 
 def permissions_of(person: Person, *, policy: Policy, day: date) -> frozenset[Permission]:
     """Tell what *person* may do on *day*: by current roles and by direct grants (P2, P5)."""
-    if not person.is_current(day):
-        return frozenset()
-    direct = {grant.permission for grant in person.permissions if grant.period.contains(day)}
-    return frozenset(direct).union(*(policy.role_permissions.get(role, ()) for role in person.current_roles(day)))
+    return frozenset(one for one in Permission if holds(person, one, policy=policy, day=day))
 
 
 def holds(person: Person | None, permission: Permission, *, policy: Policy, day: date) -> bool:
     """Tell whether *person* is known, current, and holds *permission* on *day*."""
-    return person is not None and permission in permissions_of(person, policy=policy, day=day)
+    if person is None or not person.is_current(day):
+        return False
+    if any(grant.permission is permission and grant.period.contains(day) for grant in person.permissions):
+        return True
+    by_role = policy.role_permissions
+    return any(permission in by_role.get(held.role, ()) and held.period.contains(day) for held in person.roles)
 
 
 class Unsuitable(enum.Enum):
@@ -81,18 +83,27 @@ def recipient_eligibility(
         policy: Names the eligible roles.
         day: A day in Europe/London.
     """
+    reasons = _against_asking(wanted, person, urn, policy, day)
+    return Eligibility(wanted, tuple(reasons), person.name if person and wanted.site == urn else "")
+
+
+def _against_asking(wanted: PersonId, person: Person | None, urn: int, policy: Policy, day: date) -> list[Unsuitable]:
     reasons = []
     if wanted.site != urn:
         reasons.append(Unsuitable.OTHER_SITE)
     if person is None:
-        return Eligibility(wanted, (*reasons, Unsuitable.UNKNOWN_PERSON))
+        return [*reasons, Unsuitable.UNKNOWN_PERSON]
     if not person.is_current(day):
         reasons.append(Unsuitable.NOT_CURRENT)
     if policy.eligible_roles.isdisjoint(person.current_roles(day)):
         reasons.append(Unsuitable.NO_ELIGIBLE_ROLE)
     if person.address is None:
         reasons.append(Unsuitable.NO_ADDRESS)
-    return Eligibility(wanted, tuple(reasons), person.name if wanted.site == urn else "")
+    return reasons
+
+
+def _in_order(people: list[Person]) -> tuple[Person, ...]:
+    return tuple(sorted(people, key=lambda person: person.id.order) if len(people) > 1 else people)
 
 
 def sender_eligibility(
@@ -117,19 +128,13 @@ def eligible_recipients(
     people: Mapping[PersonId, Person], *, urn: int, policy: Policy, day: date
 ) -> tuple[Person, ...]:
     """List the people of school *urn* who can be asked, each once, in the order of their ids (P4, P7)."""
-    fit = (
-        person
-        for who, person in people.items()
-        if recipient_eligibility(who, person, urn=urn, policy=policy, day=day).eligible
-    )
-    return tuple(sorted(fit, key=lambda person: person.id.order))
+    return _in_order([person for who, person in people.items() if not _against_asking(who, person, urn, policy, day)])
 
 
 def approvers(people: Mapping[PersonId, Person], *, policy: Policy, day: date) -> tuple[Person, ...]:
     """List the people of a school who may answer a request, whether or not they were sent it (P2, P3)."""
     permission = Permission.ADMINISTER_DATA_SHARING_REQUEST
-    fit = (person for person in people.values() if holds(person, permission, policy=policy, day=day))
-    return tuple(sorted(fit, key=lambda person: person.id.order))
+    return _in_order([person for person in people.values() if holds(person, permission, policy=policy, day=day)])
 
 
 @attrs.frozen(kw_only=True)
