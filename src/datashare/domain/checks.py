@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Collection, Iterable, Iterator
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 import attrs
 
@@ -71,7 +71,8 @@ def require_urn(value: object, what: str = "urn") -> int:
 
 def urn(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
     """Check that a field's value is a URN."""
-    require_urn(value, _name(instance, attribute))
+    if type(value) is not int or not LEAST_URN <= value <= MOST_URN:
+        require_urn(value, _name(instance, attribute))  # the name is made where it is needed
 
 
 def require_text(value: object, what: str, *, most: int = LONGEST_TEXT, blank: bool = False) -> str:
@@ -97,17 +98,25 @@ def _encodable(value: str) -> bool:
 
 def text(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
     """Check that a field's value is text that is not blank."""
-    require_text(value, _name(instance, attribute))
+    if not (_is_plain(value) and value.strip()):
+        require_text(value, _name(instance, attribute))
 
 
 def text_or_empty(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
     """Check that a field's value is text, possibly empty."""
-    require_text(value, _name(instance, attribute), blank=True)
+    if not _is_plain(value):
+        require_text(value, _name(instance, attribute), blank=True)
+
+
+def _is_plain(value: object, most: int = LONGEST_TEXT) -> TypeGuard[str]:
+    """Tell at once of most text that nothing speaks against it, unless it is blank."""
+    return type(value) is str and len(value) <= most and value.isascii() and value.isprintable()
 
 
 def key(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
     """Check that a field's value is a short text such as a host's id: printable, no outer spaces."""
-    require_key(value, _name(instance, attribute))
+    if not (_is_plain(value, LONGEST_KEY) and value == value.strip() != ""):
+        require_key(value, _name(instance, attribute))
 
 
 def require_key(value: object, what: str) -> str:
@@ -234,4 +243,4 @@ def require_urns(values: object, what: str) -> tuple[int, ...]:
     Raises:
         InvalidValue: It is no collection, or one of them is no URN.
     """
-    return tuple(require_urn(one, what) for one in require_collection(values, what))
+    return tuple([require_urn(one, what) for one in require_collection(values, what)])

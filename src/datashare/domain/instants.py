@@ -6,7 +6,7 @@ An instant is a `pendulum.DateTime` in UTC, to the microsecond. A day is a `date
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from functools import cache
+from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
 import pendulum
@@ -95,7 +95,12 @@ def _london() -> ZoneInfo:
 
 def london_day(instant: Instant) -> date:
     """Tell the day that *instant* falls on in Europe/London."""
-    there = instant.astimezone(_london())
+    return _day_in_london(to_instant(instant))
+
+
+@lru_cache(maxsize=64)  # asked again and again of the same instant, that of an action
+def _day_in_london(utc: Instant) -> date:
+    there = utc.astimezone(_london())
     return date(there.year, there.month, there.day)
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
-from typing import assert_never
+from typing import Any, assert_never
 
 import attrs
 
 from . import checks
 from .agreements import (
+    Actor,
     Agreement,
     AgreementEnded,
     AgreementId,
@@ -52,6 +53,8 @@ class NoticeKind(enum.Enum):
     WITHDRAWN = "withdrawn"
     APPROVAL_RECORDED = "approval_recorded"
     ENDED = "ended"
+
+    __hash__ = object.__hash__
 
 
 ASKING = frozenset({NoticeKind.REQUEST, NoticeKind.REMINDER})
@@ -247,7 +250,9 @@ def _to_both(before: Agreement, event: Event, topic: _Topic, school: Iterable[Pe
 
 def _reachable(people: Iterable[PersonId], facts: Facts) -> list[Person]:
     """Find who is known, current and has an address, each once; not who acts."""
-    found = (facts.person(who) for who in dict.fromkeys(people) if who != facts.actor)
+    others: dict[Actor, None] = dict.fromkeys(people)
+    others.pop(facts.actor, None)
+    found = [facts.person(who) for who in others]
     return [person for person in found if person and person.is_current(facts.day) and person.address]
 
 
@@ -256,34 +261,45 @@ def _addressed(event: Event, topic: _Topic, audience: Party, people: list[Person
     by_address: dict[str, list[Person]] = {}
     for person in people:
         by_address.setdefault(address_key(person.address or ""), []).append(person)
-    return [_notice(event, topic, audience, sharing, facts) for sharing in by_address.values()]
+    if not by_address:
+        return []
+    shared, event_id = _shared(event, topic, audience, facts), event.id
+    return [
+        Notice(
+            id=notice_id(event_id, tuple([person.id for person in sharing])),
+            address=sharing[0].address or "",
+            people=tuple([_addressee(person, facts) for person in sharing]),
+            **shared,
+        )
+        for sharing in by_address.values()
+    ]
 
 
-def _notice(event: Event, topic: _Topic, audience: Party, people: list[Person], facts: Facts) -> Notice:
+def _addressee(person: Person, facts: Facts) -> Addressee:
+    return Addressee(id=person.id, name=person.name, can_approve=person.id in facts.approvers)
+
+
+def _shared(event: Event, topic: _Topic, audience: Party, facts: Facts) -> dict[str, Any]:
+    """Give what an event's notices to one side have in common."""
     sender = facts.person(topic.sender)
     institution = facts.visibility.institution
-    return Notice(
-        id=notice_id(event.id, tuple(person.id for person in people)),
-        kind=topic.kind,
-        audience=audience,
-        agreement=event.agreement,
-        sequence=event.sequence,
-        request=topic.request,
-        address=people[0].address or "",
-        people=tuple(
-            Addressee(id=person.id, name=person.name, can_approve=person.id in facts.approvers) for person in people
-        ),
-        created_at=event.at,
-        group_kind=facts.group.id.kind,
-        group_name=facts.group.name,
-        institution_name=institution.name if institution else f"URN {event.agreement.urn}",
-        sender_name=sender.name if sender else "",
-        sender_address=sender.address if sender else None,
-        level=topic.level,
-        level_label=facts.policy.label(topic.level) if topic.level else "",
-        level_before=topic.level_before,
-        level_before_label=facts.policy.label(topic.level_before) if topic.level_before else "",
-        link=facts.site.data_sharing_url if facts.site and audience is Party.SCHOOL else None,
-        terms=topic.terms,
-        reason=topic.reason,
-    )
+    return {
+        "kind": topic.kind,
+        "audience": audience,
+        "agreement": event.agreement,
+        "sequence": event.sequence,
+        "request": topic.request,
+        "created_at": event.at,
+        "group_kind": facts.group.id.kind,
+        "group_name": facts.group.name,
+        "institution_name": institution.name if institution else f"URN {event.agreement.urn}",
+        "sender_name": sender.name if sender else "",
+        "sender_address": sender.address if sender else None,
+        "level": topic.level,
+        "level_label": facts.policy.label(topic.level) if topic.level else "",
+        "level_before": topic.level_before,
+        "level_before_label": facts.policy.label(topic.level_before) if topic.level_before else "",
+        "link": facts.site.data_sharing_url if facts.site and audience is Party.SCHOOL else None,
+        "terms": topic.terms,
+        "reason": topic.reason,
+    }

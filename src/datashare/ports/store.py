@@ -45,7 +45,7 @@ class KeptOutcome:
     cautions: tuple[Caution, ...] = attrs.field(converter=to_tuple, validator=checks.all_are(Caution, "Cautions"))
 
     def __attrs_post_init__(self) -> None:
-        if not self.events or any(event.agreement != self.agreement for event in self.events):
+        if {event.agreement for event in self.events} != {self.agreement}:
             raise InvalidValue("KeptOutcome.events", self.events, f"one or more events of {self.agreement}")
         if self.request and self.request.agreement != self.agreement:
             raise InvalidValue("KeptOutcome.request", self.request, f"a request of {self.agreement}")

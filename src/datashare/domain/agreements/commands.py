@@ -296,7 +296,8 @@ def _to_commands(value: Iterable[Command]) -> tuple[Command, ...]:
         first = first or command
         if type(command) is not type(first):
             raise InvalidValue("Batch.commands", command, f"commands of one kind, {type(first).__name__}")
-        if found.setdefault((command.urn, request_of(command)), command) != command:
+        known = found.setdefault((command.urn, request_of(command)), command)
+        if known is not command and known != command:
             raise InvalidValue("Batch.commands", command, "at most one command about each school")
     return tuple(found.values())
 

@@ -107,14 +107,16 @@ def _lifecycle_reasons(agreement: Agreement, command: Command, facts: Facts) -> 
     """Refuse what the table does not name, and a request that is not the open one (T, A4)."""
     named = type(command) in TRANSITIONS[agreement.state]
     match command:
+        case RequestAccess() | RecordApproval():
+            return _already_open(agreement, facts)
+        case ImportAgreement():
+            history = [Reason(code=RefusalCode.HISTORY_EXISTS)] if agreement.version > 0 else []  # A10
+            return _already_open(agreement, facts) + history
         case AddRecipients() | Remind() | Approve() | Decline() | Withdraw():
             is_open = named and agreement.request is not None and agreement.request.id == command.request
             return [] if is_open else [_not_open(agreement, command, facts)]
         case EndAgreement() | RecordVisibility():
             return [] if named else [Reason(code=RefusalCode.NOTHING_TO_END)]
-        case RequestAccess() | RecordApproval() | ImportAgreement():
-            history = isinstance(command, ImportAgreement) and agreement.version > 0  # A10
-            return _already_open(agreement, facts) + ([Reason(code=RefusalCode.HISTORY_EXISTS)] if history else [])
         case _:
             assert_never(command)
 

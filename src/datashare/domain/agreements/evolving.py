@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import assert_never
+from typing import Any, assert_never
 
 import attrs
 
@@ -30,7 +30,7 @@ from .state import Agreement, Basis, InForce, OpenRequest
 
 def evolve(agreement: Agreement, event: Event) -> Agreement:
     """Give the agreement as it stands after *event*."""
-    changed = attrs.evolve(_changed(agreement, event), version=event.sequence, changed_at=event.at)
+    changed = attrs.evolve(agreement, version=event.sequence, changed_at=event.at, **_changes(agreement, event))
     # E6: visibility is recorded for what stands; what comes later begins afresh.
     return changed if changed.stands else attrs.evolve(changed, hidden_since=None, lapsed=False)
 
@@ -43,30 +43,29 @@ def fold(agreement: AgreementId, events: Iterable[Event]) -> Agreement:
     return standing
 
 
-def _changed(agreement: Agreement, event: Event) -> Agreement:
+def _changes(agreement: Agreement, event: Event) -> dict[str, Any]:
     match event:
         case RequestSent():
-            return attrs.evolve(agreement, request=_opened(event))
+            return {"request": _opened(event)}
         case RecipientsAdded():
-            return _with_recipients(agreement, event)
+            return {"request": _with_recipients(agreement, event)}
         case ReminderSent():
-            return _with_reminder(agreement, event)
+            return {"request": _with_reminder(agreement, event)}
         case RequestApproved():
             closed = _close(agreement, event.request, RequestOutcome.APPROVED, event)
-            return attrs.evolve(closed, in_force=_approved(agreement, event), lapsed=False)
+            return {**closed, "in_force": _approved(agreement, event), "lapsed": False}
         case RequestDeclined():
             return _close(agreement, event.request, RequestOutcome.DECLINED, event)
         case RequestWithdrawn():
             return _close(agreement, event.request, RequestOutcome.WITHDRAWN, event)
         case ApprovalRecorded() | AgreementImported():
-            return attrs.evolve(agreement, in_force=_entered(event), lapsed=False)
+            return {"in_force": _entered(event), "lapsed": False}
         case AgreementEnded():
-            closed = _close(agreement, event.request, RequestOutcome.ENDED, event)
-            return attrs.evolve(closed, in_force=None)
+            return {**_close(agreement, event.request, RequestOutcome.ENDED, event), "in_force": None}
         case VisibilityLost():
-            return attrs.evolve(agreement, hidden_since=agreement.hidden_since or event.register_day)
+            return {"hidden_since": agreement.hidden_since or event.register_day}
         case VisibilityReturned():
-            return attrs.evolve(agreement, hidden_since=None, lapsed=agreement.lapsed or not event.resumes)
+            return {"hidden_since": None, "lapsed": agreement.lapsed or not event.resumes}
         case _:
             assert_never(event)
 
@@ -83,24 +82,22 @@ def _opened(event: RequestSent) -> OpenRequest:
     )
 
 
-def _with_recipients(agreement: Agreement, event: RecipientsAdded) -> Agreement:
+def _with_recipients(agreement: Agreement, event: RecipientsAdded) -> OpenRequest | None:
     if agreement.request is None:
-        return agreement
+        return None
     together = dict.fromkeys((*agreement.request.recipients, *event.recipients))
-    return attrs.evolve(agreement, request=attrs.evolve(agreement.request, recipients=tuple(together)))
+    return attrs.evolve(agreement.request, recipients=tuple(together))
 
 
-def _with_reminder(agreement: Agreement, event: ReminderSent) -> Agreement:
-    if agreement.request is None:
-        return agreement
-    return attrs.evolve(agreement, request=attrs.evolve(agreement.request, reminded_at=event.at))
+def _with_reminder(agreement: Agreement, event: ReminderSent) -> OpenRequest | None:
+    return agreement.request and attrs.evolve(agreement.request, reminded_at=event.at)
 
 
-def _close(agreement: Agreement, request: RequestId | None, outcome: RequestOutcome, event: Event) -> Agreement:
+def _close(agreement: Agreement, request: RequestId | None, outcome: RequestOutcome, event: Event) -> dict[str, Any]:
     if request is None:
-        return agreement
+        return {}
     closed = ClosedRequest(id=request, outcome=outcome, by=event.actor, at=event.at)
-    return attrs.evolve(agreement, request=None, closed=(*agreement.closed, closed))
+    return {"request": None, "closed": (*agreement.closed, closed)}
 
 
 def _approved(agreement: Agreement, event: RequestApproved) -> InForce:

@@ -21,7 +21,7 @@ from .events import Event
 from .identity import Actor
 
 
-@attrs.frozen(kw_only=True, slots=False)
+@attrs.frozen(kw_only=True)
 class Facts:
     """All that a decision about one school rests on, gathered before it is made.
 
@@ -35,6 +35,7 @@ class Facts:
         site: The school's MIS site, if it has one.
         people: The people of the school, by id.
         others: People of other sites who matter: the actor and the sender.
+        day: The present day, in Europe/London.
     """
 
     now: Instant = attrs.field(converter=to_instant)
@@ -46,10 +47,10 @@ class Facts:
     site: SchoolSite | None
     people: Mapping[PersonId, Person]
     others: Mapping[PersonId, Person]
+    day: date = attrs.field(init=False, repr=False, eq=False)
 
-    @cached_property
-    def day(self) -> date:
-        """The present day, in Europe/London."""
+    @day.default
+    def _present_day(self) -> date:
         return london_day(self.now)
 
     def person(self, who: Actor | None) -> Person | None:
@@ -58,7 +59,7 @@ class Facts:
             return None
         return self.people.get(who) or self.others.get(who)
 
-    @cached_property
+    @property
     def eligible(self) -> Mapping[PersonId, Person]:
         """The people of the school who can be asked at present, by id (P4)."""
         urn = self.visibility.urn

@@ -90,12 +90,8 @@ class RequestId:
         """The institution that is asked."""
         return self.agreement.urn
 
-    @cached_property
-    def _text(self) -> str:
-        return f"{self.agreement}/{self.number}"
-
     def __str__(self) -> str:
-        return self._text
+        return f"{self.agreement}/{self.number}"
 
 
 @attrs.frozen

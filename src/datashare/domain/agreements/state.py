@@ -29,6 +29,8 @@ class State(enum.Enum):
     APPROVED = "approved"
     UPGRADING = "upgrading"
 
+    __hash__ = object.__hash__
+
     @property
     def label(self) -> str:
         """The state as people read it."""

@@ -131,7 +131,7 @@ def link_with(institution: Institution, group: GroupId) -> TrustLink | None:
     with one trust, the one that counts for longest is given (V7).
     """
     if group.kind is GroupKind.MULTI_ACADEMY_TRUST:
-        links = (link for link in institution.trusts if link.uid == group.code)
+        links = [link for link in institution.trusts if link.uid == group.code]
         return min(links, key=lambda link: link.joined_on or date.min, default=None)
     la = institution.local_authority
     return TrustLink(la.code, la.name) if la and la.code == group.code else None
@@ -231,10 +231,13 @@ def _type_reasons(institution: Institution, policy: Policy) -> list[HiddenReason
     return [HiddenReason(HiddenBecause.TYPE_LEFT_OUT, None, detail[: checks.LONGEST_TEXT])]
 
 
+_OPEN = (EstablishmentStatus.OPEN, EstablishmentStatus.OPEN_PROPOSED_TO_CLOSE)
+
+
 def date_warnings(institution: Institution, day: date) -> tuple[DateWarning, ...]:
     """Find the dates that do not fit the institution's status on *day*; they change nothing (V4)."""
     opens, closes, status = institution.open_date, institution.close_date, institution.status
-    is_open = status in {EstablishmentStatus.OPEN, EstablishmentStatus.OPEN_PROPOSED_TO_CLOSE}
+    is_open = status in _OPEN
     found = []
     if status is EstablishmentStatus.PROPOSED_TO_OPEN and opens and opens <= day:
         found.append(DateWarning.OPEN_DATE_PASSED)
