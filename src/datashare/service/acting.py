@@ -45,10 +45,7 @@ from .host import Host, Scope, present
 from .outcomes import Done, NotDone, Outcome, Outcomes
 
 ROUNDS = 4
-"""A school is decided once, and again at most three times when others changed it in between.
-
-Within a transaction of the host's it is decided once: what others have saved may not show there.
-"""
+"""A school is decided once, and again at most three times when others changed it in between (design: ports)."""
 
 
 def run(
