@@ -623,5 +623,5 @@ def test_instants_that_look_alike_as_the_clocks_go_back_are_written_apart() -> N
 def test_what_is_of_no_written_kind_is_refused_each_time() -> None:
     """That a kind cannot be written is not forgotten, nor taken for an answer."""
     for stranger in ("text", "text", AccessLevel.DFE_DATA):
-        with pytest.raises(InvalidValue, match="a Batch, command, event or Notice"):
+        with pytest.raises(InvalidValue, match="an Agreement, Batch, command, event or Notice"):
             encode(stranger)  # type: ignore[arg-type]

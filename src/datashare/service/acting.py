@@ -45,7 +45,10 @@ from .host import Host, Scope, present
 from .outcomes import Done, NotDone, Outcome, Outcomes
 
 ROUNDS = 4
-"""A school is decided once, and again at most three times when others changed it in between (design: ports)."""
+"""A school is decided once, and again at most three times when others changed it in between.
+
+Within a transaction of the host's it is decided once: what others have saved may not show there.
+"""
 
 
 def run(
