@@ -173,6 +173,7 @@ def test_tests_elsewhere_are_left_alone(pytester: pytest.Pytester) -> None:
 
 
 GIVES_NOTHING = """
+import pytest
 from datashare.testing import *
 
 class TestStore(AgreementStoreContract):
@@ -195,8 +196,14 @@ class TestStaff(PeopleDirectoryContract):
 class TestNotifier(NotifierContract):
     pass
 
-class TestNotifierThatTakesOver(NotifierContract):
+class TestTakingOver(NotifierContract):
+    @pytest.fixture
     def accepting(self):
+        return None
+
+class TestFull(AgreementStoreContract):
+    @pytest.fixture
+    def store(self):
         return None
 
 class TestClock(ClockContract):
@@ -208,7 +215,7 @@ class TestClock(ClockContract):
     ("test", "said"),
     [
         ("TestStore and test_no_change", "TestStore has no store to test"),
-        ("TestStore and test_a_call_about_many", "TestStore has no store to test"),
+        ("TestFull and test_a_call_about_many", "TestFull cannot count round trips"),
         ("TestStore and test_only_store_errors", "TestStore has no broken stores"),
         ("TestInstitutions and test_an_empty", "TestInstitutions must say with `directory_of`"),
         ("TestRegister and test_a_newer", "TestRegister must say with `refresh`"),
@@ -216,6 +223,7 @@ class TestClock(ClockContract):
         ("TestStaff and test_the_present", "TestStaff must say with `replace`"),
         ("TestPeople and test_people_of_many", "TestPeople cannot count round trips"),
         ("TestNotifier and test_a_repeated", "TestNotifier lacks the fixture `accepting`"),
+        ("TestTakingOver and test_a_repeated", "TestTakingOver lacks the fixture `received`"),
         ("TestNotifier and test_what_is_refused", "TestNotifier lacks the fixture `refusing`"),
         ("TestNotifier and test_what_can_be", "TestNotifier lacks the fixture `down`"),
         ("TestClock", "TestClock has no clock to test"),
