@@ -180,6 +180,16 @@ def test_tests_elsewhere_are_left_alone(pytester: pytest.Pytester) -> None:
     pytester.runpytest_inprocess().assert_outcomes(skipped=1, xfailed=1)
 
 
+def test_a_run_that_knows_no_contract_is_left_alone(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no test has imported a suite, the plugin imports none either, and does nothing."""
+    monkeypatch.delitem(sys.modules, contracts.__name__)
+    pytester.makeini(INI)
+    pytester.makepyfile("import pytest\n@pytest.mark.skip\ndef test_function(): pass\n")
+
+    pytester.runpytest_inprocess().assert_outcomes(skipped=1)
+    assert contracts.__name__ not in sys.modules
+
+
 GIVES_NOTHING = """
 import pytest
 from datashare.testing import *
