@@ -114,6 +114,10 @@ def test_a_whole_suite_passes(pytester: pytest.Pytester) -> None:
         pytest.param({"below": f"TestIt.{NAME} = None"}, "TestIt overrides or deletes", id="deleted-afterwards"),
         pytest.param({"body": 'xfails = {"test_no_such": "x"}'}, "the contract has no such test", id="unknown"),
         pytest.param({"body": f'xfails = {{"{NAME}": " "}}'}, "gives no reason for", id="no-reason"),
+        pytest.param(
+            {"body": "rounds, many = 0, 700"}, "Make rounds at least 1 and many at least 701", id="too-little"
+        ),
+        pytest.param({"body": "at_least, rounds = {}, 0"}, "Make rounds at least 1", id="too-little-allowed"),
     ],
 )
 def test_a_weakened_suite_is_an_error(pytester: pytest.Pytester, parts: dict[str, str], said: str) -> None:

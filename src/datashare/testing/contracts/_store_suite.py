@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import ClassVar
 
@@ -25,6 +25,7 @@ CountRoundTrips = Callable[[Callable[[], object]], int]
 class StoreSuite:
     """The fixtures and the sizes of the store's contract; see `AgreementStoreContract`."""
 
+    at_least: ClassVar[Mapping[str, int]] = {"rounds": 1, "steps": 10, "walks": 1, "several": 2, "many": 701}
     nothing_below: ClassVar[bool] = False
     rounds: ClassVar[int] = 20
     steps: ClassVar[int] = 200
