@@ -62,6 +62,7 @@ class AgreementStoreContract(
         rounds: How often a race is repeated; fewer are enough where each takes long.
         steps: How many changes are written while others read.
         walks: How many agreements are taken through commands at random.
-        several: For how many agreements the cost is compared with that for one.
+        several: For how many agreements the cost is compared with that for one; as many as one statement takes, where
+            what lies below takes fewer.
         many: How many changes go through one call; more than the largest group of England has schools.
     """

@@ -204,7 +204,7 @@ class Writers(StoreSuite):
 
     @pytest.mark.must(1, 3)
     def test_readers_never_see_half_a_change(self, store: AgreementStore) -> None:
-        """While one thread writes, no reader sees a state without its outcome or its events."""
+        """While one thread writes, no reader sees a state without its outcome or its events, or older than them."""
         changes, before = list[Change](), Agreement(id=AGREEMENT)
         for number in range(self.steps):
             kind = Withdraw if before.request else RequestAccess
@@ -229,6 +229,7 @@ class Writers(StoreSuite):
                 version = max((state.version for state in found.agreements.values()), default=0)
                 assert version >= seen
                 assert version == seen or [ahead] == [one.command_id for one in found.kept]
+                assert version >= max((event.sequence for one in found.kept for event in one.events), default=0)
                 seen = version
                 assert len(list(store.history(AGREEMENT))) >= seen
             assert len(changes) == seen
