@@ -4,40 +4,41 @@ from __future__ import annotations
 
 import secrets
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
-from functools import reduce
-from operator import or_
 from typing import TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, Error, connections, transaction
 from django.db.models import F, Model, OuterRef, Q, QuerySet, Subquery
 
-from datashare.codec import (
-    EventRecord,
-    decode_agreement,
-    decode_cautions,
-    decode_notice,
-    encode,
-    encode_cautions,
-    read_event,
-    record_event,
-)
 from datashare.domain import checks
-from datashare.domain.agreements import Agreement, AgreementId, Event, RequestId
-from datashare.domain.history import BEFORE_THE_FIRST, chained
+from datashare.domain.agreements import Agreement, AgreementId, Event
 from datashare.domain.instants import Instant, to_instant
 from datashare.domain.institutions import GroupId
-from datashare.domain.notices import ASKING, Notice
 from datashare.errors import InvalidValue, StoreError
 from datashare.ports import Change, KeptOutcome, LeasedNotice, Loaded, NoticeStatus, StoredNotice, arguments
 
 from .errors import store_error
 from .models import AgreementEvent, AgreementState, AppliedRegister, CommandOutcome, OutgoingNotice
+from .rows import (
+    Key,
+    advanced,
+    agreements_in,
+    any_of,
+    event_in,
+    key_of,
+    notice_in,
+    notice_row,
+    outcome_in,
+    outcome_row,
+    stored_notice_in,
+    unwritten,
+)
 
 _M = TypeVar("_M", bound=Model)
-Key = tuple[str, int]
+NEVER = AgreementState(version=-1)
+"""What stands in the place of an agreement that is not there: no change was decided on it."""
 
 
 class DjangoAgreementStore:
@@ -102,36 +103,36 @@ class DjangoAgreementStore:
         return Loaded(agreements=found, kept=kept)
 
     def _standing(self, of_group: Q, urns: Collection[int]) -> dict[AgreementId, Agreement]:
-        return {one.id: one for one in _agreements(self._all(AgreementState).filter(of_group, urn__in=urns))}
+        return {one.id: one for one in agreements_in(self._all(AgreementState).filter(of_group, urn__in=urns))}
 
     def _kept(self, of_group: Q, group: GroupId, command_id: str) -> tuple[KeptOutcome, ...]:
         outcomes = list(self._all(CommandOutcome).filter(of_group, command_id=command_id))
         events = defaultdict(list)
         for row in self._all(AgreementEvent).filter(of_group, command_id=command_id).order_by("urn", "sequence"):
             events[row.urn].append(row)
-        return tuple(_outcome(AgreementId(group, row.urn), row, events[row.urn]) for row in outcomes)
+        return tuple(outcome_in(AgreementId(group, row.urn), row, events[row.urn]) for row in outcomes)
 
     def append(self, changes: Sequence[Change], /) -> frozenset[AgreementId]:
         """Save *changes*, at most one for each agreement; answer the agreements that lost a race."""
-        given = sorted(arguments.require_changes(changes), key=lambda change: _key(change.id))
+        given = sorted(arguments.require_changes(changes), key=lambda change: key_of(change.id))
         if not given:
             return frozenset()
         with self._writing():
             standing = self._locked(given)
-            winners = [change for change in given if _version(standing, change.id) == change.decided_on]
+            winners = [one for one in given if one.decided_on == standing.get(key_of(one.id), NEVER).version]
             self._write(winners, standing)
-        return frozenset(change.id for change in given) - {change.id for change in winners}
+        return frozenset(one.id for one in given) - {one.id for one in winners}
 
     def _locked(self, changes: Sequence[Change]) -> Mapping[Key, AgreementState]:
         """Insert what is absent at version 0, then lock, in the order of keys so that no two writers block another."""
-        first = [_unwritten(change.id) for change in changes if not change.decided_on]
+        first = [unwritten(change.id) for change in changes if not change.decided_on]
         self._all(AgreementState).bulk_create(first, ignore_conflicts=True)
-        named = self._all(AgreementState).filter(_any_of(change.id for change in changes))
+        named = self._all(AgreementState).filter(any_of(change.id for change in changes))
         return {(row.group, row.urn): row for row in named.order_by("group", "urn").select_for_update()}
 
     def _write(self, winners: Sequence[Change], standing: Mapping[Key, AgreementState]) -> None:
-        states = [standing[_key(change.id)] for change in winners]
-        events = [row for change, state in zip(winners, states, strict=True) for row in _advanced(state, change)]
+        states = [standing[key_of(change.id)] for change in winners]
+        events = [row for change, state in zip(winners, states, strict=True) for row in advanced(state, change)]
         self._all(AgreementState).bulk_create(
             states,
             update_conflicts=True,
@@ -140,9 +141,9 @@ class DjangoAgreementStore:
         )
         self._all(AgreementEvent).bulk_create(events)
         # A command's first outcome stays (K4).
-        self._all(CommandOutcome).bulk_create([_outcome_row(one.kept) for one in winners], ignore_conflicts=True)
+        self._all(CommandOutcome).bulk_create([outcome_row(one.kept) for one in winners], ignore_conflicts=True)
         self._cancel([str(one.closes) for one in winners if one.closes])
-        self._all(OutgoingNotice).bulk_create([_notice_row(notice) for one in winners for notice in one.notices])
+        self._all(OutgoingNotice).bulk_create([notice_row(notice) for one in winners for notice in one.notices])
 
     def _cancel(self, requests: Sequence[str]) -> None:
         """Cancel what asks for an answer to closed requests and was not delivered, given up or not (O7)."""
@@ -159,18 +160,18 @@ class DjangoAgreementStore:
         """List every agreement of *group* that has a history, in the order of URNs."""
         of_group = str(arguments.require_group(group))
         with self._reading():
-            return _agreements(self._all(AgreementState).filter(group=of_group).order_by("urn"))
+            return agreements_in(self._all(AgreementState).filter(group=of_group).order_by("urn"))
 
     def states_at(self, urn: int, /) -> Sequence[Agreement]:
         """List every agreement of institution *urn* that has a history, in the order of the groups' text."""
         urn = checks.require_urn(urn)
         with self._reading():
-            found = _agreements(self._all(AgreementState).filter(urn=urn))
+            found = agreements_in(self._all(AgreementState).filter(urn=urn))
         return sorted(found, key=lambda one: str(one.group))  # a database orders text by its own locale
 
     def history(self, agreement: AgreementId, /) -> Iterator[Event]:
         """Stream the events of one agreement, in the order of their sequence."""
-        group, urn = _key(arguments.require_agreement(agreement))
+        group, urn = key_of(arguments.require_agreement(agreement))
         return self._stream(self._all(AgreementEvent).filter(group=group, urn=urn).order_by("sequence"))
 
     def group_history(self, group: GroupId, /) -> Iterator[Event]:
@@ -181,7 +182,7 @@ class DjangoAgreementStore:
     def _stream(self, rows: QuerySet[AgreementEvent]) -> Iterator[Event]:
         with self._reading():
             for row in rows.iterator():
-                yield _event(row)
+                yield event_in(row)
 
     def last_register(self, group: GroupId, /) -> date | None:
         """Tell the day of the newest register that was applied to *group*, if any was."""
@@ -202,7 +203,7 @@ class DjangoAgreementStore:
         if wanted := arguments.require_status(status):
             of_group &= Q(status=wanted.value)
         with self._reading():
-            found = [_stored_notice(row) for row in self._all(OutgoingNotice).filter(of_group)]
+            found = [stored_notice_in(row) for row in self._all(OutgoingNotice).filter(of_group)]
         return sorted(found, key=lambda one: (one.due_at, one.id))
 
     def lease(self, *, now: Instant, until: Instant, limit: int) -> Sequence[LeasedNotice]:
@@ -219,7 +220,7 @@ class DjangoAgreementStore:
             self._all(OutgoingNotice).filter(notice_id__in=[row.notice_id for row in rows]).update(
                 status=NoticeStatus.LEASED.value, lease=name, leased_until=until, attempts=F("attempts") + 1
             )
-            return [LeasedNotice(notice=_notice(row), lease=name, attempts=row.attempts + 1) for row in rows]
+            return [LeasedNotice(notice=notice_in(row), lease=name, attempts=row.attempts + 1) for row in rows]
 
     def complete(self, leased: LeasedNotice, /, *, at: Instant) -> bool:
         """Settle a leased notice as delivered; tell whether the lease was still held."""
@@ -259,107 +260,3 @@ class DjangoAgreementStore:
             # What the other side said may quote an address.
             old = self._all(OutgoingNotice).filter(settled_at__lt=before, text__isnull=False)
             return old.update(text=None, error=None)
-
-
-def _key(agreement: AgreementId) -> Key:
-    return str(agreement.group), agreement.urn
-
-
-def _any_of(agreements: Iterable[AgreementId]) -> Q:
-    by_group: dict[str, list[int]] = defaultdict(list)
-    for one in agreements:
-        by_group[str(one.group)].append(one.urn)
-    return reduce(or_, (Q(group=group, urn__in=urns) for group, urns in by_group.items()))
-
-
-def _unwritten(agreement: AgreementId) -> AgreementState:
-    group, urn = _key(agreement)
-    return AgreementState(group=group, urn=urn, version=0, head=BEFORE_THE_FIRST, state="")
-
-
-def _version(standing: Mapping[Key, AgreementState], agreement: AgreementId) -> int | None:
-    row = standing.get(_key(agreement))
-    return row.version if row else None
-
-
-def _advanced(state: AgreementState, change: Change) -> Iterator[AgreementEvent]:
-    """Give the rows of a change's events, chained to those before (H3), and bring the agreement's row up to them."""
-    for event in change.events:
-        record = record_event(event, salt=secrets.token_hex(16))
-        state.head = chained(state.head, record.text)
-        yield AgreementEvent(
-            group=state.group,
-            urn=state.urn,
-            sequence=event.sequence,
-            at=event.at,
-            command_id=event.command_id,
-            hash=state.head,
-            text=record.text,
-            erasable=record.erasable,
-        )
-    state.version, state.state = change.after.version, encode(change.after)
-
-
-def _outcome_row(kept: KeptOutcome) -> CommandOutcome:
-    group, urn = _key(kept.agreement)
-    return CommandOutcome(
-        group=group,
-        urn=urn,
-        command_id=kept.command_id,
-        request=kept.request.number if kept.request else None,
-        shared_digest=kept.shared_digest,
-        own_digest=kept.own_digest,
-        first_sequence=kept.events[0].sequence,
-        last_sequence=kept.events[-1].sequence,
-        cautions=encode_cautions(kept.cautions),
-    )
-
-
-def _notice_row(notice: Notice) -> OutgoingNotice:
-    group, urn = _key(notice.agreement)
-    return OutgoingNotice(
-        group=group,
-        urn=urn,
-        notice_id=notice.id,
-        request=str(notice.request) if notice.request and notice.kind in ASKING else None,
-        status=NoticeStatus.WAITING.value,
-        due_at=notice.created_at,
-        text=encode(notice),
-    )
-
-
-def _agreements(rows: QuerySet[AgreementState]) -> list[Agreement]:
-    return [decode_agreement(text) for text in rows.values_list("state", flat=True)]
-
-
-def _event(row: AgreementEvent) -> Event:
-    return read_event(EventRecord(text=row.text, erasable=row.erasable))
-
-
-def _outcome(agreement: AgreementId, row: CommandOutcome, events: Iterable[AgreementEvent]) -> KeptOutcome:
-    return KeptOutcome(
-        agreement=agreement,
-        command_id=row.command_id,
-        request=None if row.request is None else RequestId(agreement, row.request),
-        shared_digest=row.shared_digest,
-        own_digest=row.own_digest,
-        events=[_event(one) for one in events if row.first_sequence <= one.sequence <= row.last_sequence],
-        cautions=decode_cautions(row.cautions),
-    )
-
-
-def _notice(row: OutgoingNotice) -> Notice:
-    return decode_notice(row.text or "")
-
-
-def _stored_notice(row: OutgoingNotice) -> StoredNotice:
-    return StoredNotice(
-        id=row.notice_id,
-        agreement=AgreementId(GroupId.parse(row.group), row.urn),
-        notice=None if row.text is None else _notice(row),
-        status=NoticeStatus(row.status),
-        due_at=to_instant(row.due_at),
-        attempts=row.attempts,
-        error=row.error,
-        settled_at=None if row.settled_at is None else to_instant(row.settled_at),
-    )
