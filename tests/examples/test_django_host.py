@@ -302,7 +302,7 @@ def test_a_damaged_row_is_told_as_an_error_of_the_store(store: DjangoAgreementSt
         list(store.history(AGREEMENT))
 
 
-@pytest.mark.rule("H3", "H4")
+@pytest.mark.rule("H4")
 def test_events_are_chained_from_the_first_on(store: DjangoAgreementStore) -> None:
     """Each hash is that of the one before and the text; what people wrote can be erased without touching it."""
     store.append([asked(), asked(OTHER_URN)])

@@ -12,6 +12,7 @@ LOST = frozenset({"40001", "40P01", "55P03", "25P02"})
 # PostgreSQL: read_only_sql_transaction, insufficient_privilege.
 NOT_WRITABLE = frozenset({"25006", "42501"})
 BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+LONGEST_WHY = 300
 OTHER_TABLES = ("no such table", "no such column", "table agreements_")
 """How SQLite begins to say that tables or columns are missing."""
 
@@ -24,7 +25,7 @@ def store_error(error: Error, *, joined: bool) -> StoreError:
         joined: Whether the transaction is the host's.
     """
     # Only the first line: what follows may quote the values of a row.
-    why = f"The database said: {next(iter(str(error).splitlines()), '').rstrip('.')}."
+    why = f"The database said: {next(iter(str(error).splitlines()), '')[:LONGEST_WHY].rstrip('.')}."
     if joined and (isinstance(error, TransactionManagementError) or _was_lost(error)):
         return TransactionLost(why)
     if _sqlstate(error) in LOST | NOT_WRITABLE:
