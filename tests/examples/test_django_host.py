@@ -20,11 +20,11 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import settings
 from sqlalchemy import make_url
 
-from datashare.domain.agreements import AgreementId, Decline, Event, RequestDeclined, Withdraw
+from datashare.domain.agreements import Decline, RequestDeclined, Withdraw
 from datashare.domain.history import BEFORE_THE_FIRST, chained
 from datashare.errors import SchemaMismatch, StoreError, StoreUnavailable, TransactionLost
 from datashare.ports import AgreementStore, Change
-from datashare.testing import AgreementStoreContract, CountRoundTrips, InHostsTransaction, WrappedStore
+from datashare.testing import AgreementStoreContract, CountRoundTrips, InHostsTransaction
 from datashare.testing.changes import AGREEMENT, COUNCIL, OTHER_URN, TRUST, asked, imported, then
 from datashare.testing.comparison import compare_with_memory
 from datashare.testing.threads import at_once
@@ -125,17 +125,6 @@ def empty_store() -> DjangoAgreementStore:
     return DjangoAgreementStore()
 
 
-class ForManyThreads(WrappedStore):
-    """Closes what Django opened for a thread of a test; a thread of a web server lives on and keeps its connection."""
-
-    def after(self, _call: str) -> None:
-        if threading.current_thread() is not threading.main_thread():
-            connections.close_all()
-
-    def history(self, agreement: AgreementId, /) -> Iterator[Event]:
-        return self._make("history", lambda: iter(list(self.inner.history(agreement))))
-
-
 class DjangoStoreContract(AgreementStoreContract):
     """The contract, on Django's default database."""
 
@@ -143,10 +132,14 @@ class DjangoStoreContract(AgreementStoreContract):
     steps = 60
     walks = 5
 
+    def leave_thread(self) -> None:
+        """Close what Django opened for the thread; for a web server it does so itself."""
+        connections.close_all()
+
     @pytest.fixture
     def store(self) -> AgreementStore:
         """Give an empty store."""
-        return ForManyThreads(empty_store())
+        return empty_store()
 
     @pytest.fixture
     def round_trips(self) -> CountRoundTrips:
@@ -389,10 +382,9 @@ def test_a_deadlock_between_two_hosts_is_a_lost_transaction(postgresql: Settings
                 store.append([second])
         except TransactionLost as error:
             lost.append(error)
-        finally:
-            connections.close_all()
 
-    at_once([partial(work, imported(), imported(OTHER_URN)), partial(work, imported(OTHER_URN), imported())])
+    hosts = [partial(work, imported(), imported(OTHER_URN)), partial(work, imported(OTHER_URN), imported())]
+    at_once(hosts, at_end=connections.close_all)
 
     assert 1 == len(lost)
     assert 2 == len(store.states(TRUST))

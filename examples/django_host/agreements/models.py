@@ -59,7 +59,7 @@ class OutgoingNotice(models.Model):
     pk = models.CompositePrimaryKey("group", "urn", "notice_id")
     group = models.CharField(max_length=16)
     urn = models.IntegerField()
-    notice_id = models.CharField(max_length=200, help_text="Unique, as it derives from the agreement and the event.")
+    notice_id = models.CharField(max_length=200, help_text="Of one notice, as it derives from the event.")
     request = models.CharField(max_length=40, null=True, help_text="The request whose closing cancels it.")
     status = models.CharField(max_length=16)
     due_at = models.DateTimeField()
@@ -71,12 +71,11 @@ class OutgoingNotice(models.Model):
     text = models.TextField(null=True, help_text="The notice as JSON; nothing once it was purged.")
 
     class Meta:
-        """Found by group, by what is due, by the request that is closed, and by id."""
+        """Found by agreement, by what is due, and by the request that is closed."""
 
         indexes = (
             models.Index(fields=["status", "due_at"], name="notice_by_due"),
             models.Index(fields=["request"], name="notice_by_request"),
-            models.Index(fields=["notice_id"], name="notice_by_id"),
         )
 
 

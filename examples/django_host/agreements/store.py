@@ -217,9 +217,11 @@ class DjangoAgreementStore:
         with self._delivering():
             longest_due = self._all(OutgoingNotice).filter(due | ended).order_by("due_at", "notice_id")[:limit]
             rows, name = list(longest_due.select_for_update(skip_locked=True)), secrets.token_hex(16)
-            self._all(OutgoingNotice).filter(notice_id__in=[row.notice_id for row in rows]).update(
-                status=NoticeStatus.LEASED.value, lease=name, leased_until=until, attempts=F("attempts") + 1
-            )
+            self._all(OutgoingNotice).filter(
+                group__in={row.group for row in rows},
+                urn__in={row.urn for row in rows},
+                notice_id__in={row.notice_id for row in rows},
+            ).update(status=NoticeStatus.LEASED.value, lease=name, leased_until=until, attempts=F("attempts") + 1)
             return [LeasedNotice(notice=notice_in(row), lease=name, attempts=row.attempts + 1) for row in rows]
 
     def complete(self, leased: LeasedNotice, /, *, at: Instant) -> bool:
@@ -237,10 +239,11 @@ class DjangoAgreementStore:
         return self._settle(leased, NoticeStatus.GIVEN_UP, settled_at=settled, error=said)
 
     def _settle(self, leased: LeasedNotice, status: NoticeStatus, **values: Instant | str | None) -> bool:
-        held = Q(notice_id=arguments.require_leased(leased).notice.id, lease=leased.lease)
+        notice = arguments.require_leased(leased).notice
+        group, urn = key_of(notice.agreement)
         with self._delivering():
-            rows = self._all(OutgoingNotice).filter(held)
-            return rows.update(status=status.value, lease=None, leased_until=None, **values) == 1
+            held = self._all(OutgoingNotice).filter(group=group, urn=urn, notice_id=notice.id, lease=leased.lease)
+            return held.update(status=status.value, lease=None, leased_until=None, **values) == 1
 
     def requeue(self, group: GroupId, notices: Collection[str], /, *, due_at: Instant) -> int:
         """Let given-up notices of *group* that were not purged wait again, with no attempts; tell how many (O3)."""

@@ -117,6 +117,8 @@ class _Streamed(Iterator[_T]):
         self._connection, self._rows, self._value = connection, rows, value
 
     def __next__(self) -> _T:
+        if self._connection.closed:
+            raise StopIteration
         try:
             with mapped():
                 return self._value(next(self._rows))

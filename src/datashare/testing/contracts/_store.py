@@ -55,6 +55,9 @@ class AgreementStoreContract(
             def in_hosts_transaction(self, engine: Engine) -> InHostsTransaction:
                 return lambda work, commits: work_and_end(engine, work, commits)
 
+    A store that holds something for each thread, such as a connection, gives it back in `leave_thread`, which is called
+    in every thread that the tests begin.
+
     Attributes:
         nothing_below: Whether there is nothing below the store that could be counted or fail; then `round_trips`
             and `broken_stores` are not asked for.
