@@ -21,7 +21,7 @@ DAMAGES = {
     "DELETE FROM datashare_agreements WHERE urn = :urn": "events without",
     "UPDATE datashare_events SET text = replace(text, 'ana', 'eva') WHERE urn = :urn": "breaks the chain",
     "UPDATE datashare_agreements SET head = '' WHERE urn = :urn": "does not end where",
-    "UPDATE datashare_agreements SET state = replace(state, 'approved', 'declined') WHERE urn = :urn": "not what its events fold",
+    "UPDATE datashare_agreements SET state = replace(state, 'approved', 'declined') WHERE urn = :urn": "not what its",
     "DELETE FROM datashare_outcomes WHERE urn = :urn AND first_sequence = 1": "outcomes and events",
     "UPDATE datashare_outcomes SET command_id = 'x' WHERE urn = :urn AND first_sequence = 1": "outcomes and events",
     "DELETE FROM datashare_notices WHERE urn = :urn AND asks": "notices are missing",
