@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Self
 
 import attrs
+from sqlalchemy import create_engine
 
 from .worker import Job, made_up_world, work
 
@@ -85,6 +86,7 @@ def _work(job: Job) -> int:
 
 if __name__ == "__main__":
     WORLD = made_up_world()
+    create_engine("postgresql+psycopg://")  # loads the driver, once for all workers
     for line in sys.stdin:
         sys.stdout.write(f"{begin(Job(**json.loads(line)))}\n")
         sys.stdout.flush()
