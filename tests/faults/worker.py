@@ -168,7 +168,8 @@ def engine_for(url: str, name: str = NAME) -> Engine:
     parsed = make_url(url)
     if parsed.database and parsed.get_backend_name() == "sqlite":
         return sqlite_engine(parsed.database)
-    return create_engine(parsed, connect_args={"application_name": name})
+    named = {"application_name": name} if parsed.get_backend_name() == "postgresql" else {}
+    return create_engine(parsed, connect_args=named)
 
 
 def work(job: Job, world: World, urns: Sequence[int]) -> None:
