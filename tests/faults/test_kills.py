@@ -21,7 +21,7 @@ def nursery() -> Iterator[Nursery]:
         yield running
 
 
-@pytest.mark.rule("T3", "K1", "K4", "H3", "O2", "O3", "O7")
+@pytest.mark.rule("T3", "K1", "K4", "O2", "O3", "O7")
 def test_a_killed_process_loses_nothing_and_doubles_nothing(nursery: Nursery, url: str, tmp_path: Path) -> None:
     """Whenever a worker is killed, what it left agrees, and another one completes it under the same command ids."""
     tally = Series(nursery=nursery, url=url, journal=tmp_path / "journal", seed=SEED).run(KILLS)
