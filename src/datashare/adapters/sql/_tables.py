@@ -6,6 +6,8 @@ are ISO 8601 text, which every database keeps to the character and orders as tim
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import (
@@ -17,9 +19,11 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
+    Select,
     String,
     Table,
     Text,
+    func,
     insert,
     select,
 )
@@ -27,6 +31,7 @@ from sqlalchemy.dialects import mysql, postgresql
 
 from datashare.errors import SchemaMismatch
 
+from ._engines import begin_immediate
 from ._errors import mapped
 
 SCHEMA_VERSION = 1
@@ -156,6 +161,8 @@ _schema = Table(
 def create_schema(bind: Engine | Connection) -> None:
     """Make the tables where they are not there yet, and record their version.
 
+    The processes of a host may all call it when they start: one makes the tables, the others wait for it.
+
     On a `Connection` it is for the host to commit; MariaDB commits tables at once.
 
     Args:
@@ -167,10 +174,40 @@ def create_schema(bind: Engine | Connection) -> None:
     """
     with mapped():
         if isinstance(bind, Engine):
-            with bind.begin() as connection:
-                _create(connection)
+            with bind.connect() as connection:
+                if bind.dialect.name == "sqlite":
+                    begin_immediate(connection)
+                with _alone(connection):
+                    _create(connection)
+                    connection.commit()
         else:
-            _create(bind)
+            with _alone(bind):
+                _create(bind)
+
+
+_LOCK_NAME = func.concat("datashare ", func.database())
+_ON_MARIADB = "mysql", "mariadb"  # there making a table ends the transaction, so the lock is the connection's
+_LOCK: dict[str, Select[Any]] = {
+    "postgresql": select(func.pg_advisory_xact_lock(0x6461_7461)),
+    **dict.fromkeys(_ON_MARIADB, select(func.get_lock(_LOCK_NAME, 60))),
+}
+_UNLOCK: dict[str, Select[Any]] = dict.fromkeys(_ON_MARIADB, select(func.release_lock(_LOCK_NAME)))
+
+
+@contextmanager
+def _alone(connection: Connection) -> Iterator[None]:
+    """Let nobody else make the tables meanwhile; to look whether they are there is not enough."""
+    _ask(connection, _LOCK)
+    try:
+        yield
+    finally:
+        _ask(connection, _UNLOCK)
+
+
+def _ask(connection: Connection, statements: Mapping[str, Select[Any]]) -> None:
+    statement = statements.get(connection.dialect.name)
+    if statement is not None:
+        connection.execute(statement)
 
 
 def _create(connection: Connection) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, CursorResult, Engine, Row, Select, exc
 
 from datashare.errors import InvalidValue
 
+from ._engines import begin_immediate
 from ._errors import is_lost, mapped
 from ._tables import require_schema
 
@@ -81,7 +82,7 @@ class OwnTransactions:
     def _write_once(self, work: Callable[[Connection], _T]) -> _T:
         with self._engine.connect() as connection, connection.begin():
             if self._is_sqlite:
-                _begin_immediate(connection)
+                begin_immediate(connection)
             self._require_schema(connection)
             return work(connection)
 
@@ -101,13 +102,6 @@ class OwnTransactions:
         if not self._schema_is_right:
             require_schema(connection)
             self._schema_is_right = True
-
-
-def _begin_immediate(connection: Connection) -> None:
-    """Take SQLite's only write lock now, so that waiting for it is all that can happen later."""
-    driver: Any = connection.connection.driver_connection
-    if not driver.in_transaction:  # the host's engine may have begun
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 class _Streamed(Iterator[_T]):
@@ -161,7 +155,7 @@ class HostsTransaction:
 def _require_transaction(connection: Connection) -> None:
     """Refuse a connection that commits each statement by itself, on which nothing could be saved as a whole."""
     if connection.dialect.name == "sqlite":
-        return  # there it is the driver's usual way of beginning, see _begin_immediate
+        return  # there it is the driver's usual way of beginning, see begin_immediate
     driver = connection.connection.dbapi_connection
     if driver is not None and connection.dialect.detect_autocommit_setting(driver):
         raise InvalidValue("The connection", connection, "one with transactions; it commits each statement by itself")
