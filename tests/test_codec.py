@@ -25,6 +25,7 @@ from datashare.codec import (
     decode_notice,
     encode,
     fingerprint,
+    fingerprints,
 )
 from datashare.domain.agreements import (
     ALL,
@@ -47,6 +48,7 @@ from datashare.domain.agreements import (
     SystemActor,
     Withdraw,
 )
+from datashare.domain.instants import Instant
 from datashare.domain.institutions import GroupId, GroupKind, HiddenBecause
 from datashare.domain.levels import AccessLevel
 from datashare.domain.notices import Notice, NoticeKind
@@ -552,6 +554,17 @@ def test_imports_differ_from_school_to_school() -> None:
 
 
 @pytest.mark.rule("K4")
+@given(st.lists(strategies.commands(), max_size=5))
+@example([asking(), asking(urn=100001), asking(Named([HEAD])), asking(Named([DEPUTY])), asking()])
+@example([IMPORTED, asking(level=AccessLevel.DFE_DATA), IMPORTED])
+def test_many_commands_have_the_fingerprints_that_each_has_alone(commands: list[Command]) -> None:
+    """What is digested once for neighbours that say the same is digested anew where they differ."""
+    together = [*commands, *reversed(commands)]
+
+    assert [fingerprint(ANA, command) for command in together] == list(fingerprints(ANA, together))
+
+
+@pytest.mark.rule("K4")
 @given(strategies.commands(), strategies.commands())
 def test_fingerprints_follow_equality(one: Command, other: Command) -> None:
     """Equal commands have equal digests, read back from text or not; different ones do not."""
@@ -595,3 +608,20 @@ def test_a_fingerprint_is_the_same_in_every_version() -> None:
         "333ae11dd2562c7064790494461f8290d0b915af1df66d07aa4413e99452b278",
         "d9cb4f307ce75606c73c9cd51f3b85e10ff7da64c6d492ac9fd9743a22ed1b60",
     )
+
+
+def test_instants_that_look_alike_as_the_clocks_go_back_are_written_apart() -> None:
+    """Python holds half past one before and after to be equal in London; they are an hour apart."""
+    before = pendulum.datetime(2026, 10, 25, 1, 30, tz="Europe/London", fold=0)
+    after = pendulum.datetime(2026, 10, 25, 1, 30, tz="Europe/London", fold=1)
+
+    assert before == after
+    assert converter().unstructure(before, Instant) == "2026-10-25T00:30:00.000000Z"
+    assert converter().unstructure(after, Instant) == "2026-10-25T01:30:00.000000Z"
+
+
+def test_what_is_of_no_written_kind_is_refused_each_time() -> None:
+    """That a kind cannot be written is not forgotten, nor taken for an answer."""
+    for stranger in ("text", "text", AccessLevel.DFE_DATA):
+        with pytest.raises(InvalidValue, match="an Agreement, Batch, command, event or Notice"):
+            encode(stranger)  # type: ignore[arg-type]

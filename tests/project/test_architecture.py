@@ -35,6 +35,8 @@ MAY_IMPORT = {
     "datashare.service": {DOMAIN, ERRORS, PORTS, CODEC, CLOCK_MODULE},
     "datashare.delivery": {DOMAIN, ERRORS, PORTS, CODEC, CLOCK_MODULE},
 }
+PLUGIN = "_datashare_pytestplugin"
+TESTING = "datashare.testing"
 ADAPTERS_MAY_IMPORT = {DOMAIN, ERRORS, PORTS, CODEC, CLOCK_MODULE}
 PURE_ROOTS = {*sys.stdlib_module_names, "attrs", "pendulum"}
 
@@ -61,7 +63,7 @@ class Module:
         return cls(name=name, tree=ast.parse(source))
 
 
-MODULES = [Module.read(path) for path in sorted((SRC / "datashare").rglob("*.py"))]
+MODULES = [Module.read(path) for path in sorted(SRC.rglob("*.py"))]
 KNOWN = {module.name for module in MODULES}
 
 
@@ -135,8 +137,10 @@ def may_import(importer: str, part: tuple[str, set[str]] | None, name: str) -> b
     root = name.split(".", 1)[0]
     if root != "datashare":
         return not within(importer, DOMAIN) or root in PURE_ROOTS
-    if within(name, "datashare.testing"):
-        return within(importer, "datashare.testing")
+    if importer == PLUGIN:
+        return False  # pytest loads it into every run, long before anybody has asked for datashare
+    if within(name, TESTING):
+        return within(importer, TESTING)
     if importer in {"datashare", "datashare.adapters"}:
         return adapter_of(name) is None
     if part is None:
@@ -203,7 +207,7 @@ def named(found: Callable[[Module], list[str]]) -> dict[str, list[str]]:
 
 def test_there_is_something_to_check() -> None:
     """The modules are found, so that the other tests cannot pass on nothing."""
-    assert {"datashare", "datashare.errors", "datashare.domain.agreements"} - KNOWN == set()
+    assert {"datashare", "datashare.errors", "datashare.domain.agreements", TESTING, PLUGIN} - KNOWN == set()
 
 
 def test_imports_point_inwards() -> None:
@@ -254,6 +258,11 @@ def test_domain_modules_say_what_they_may_not_touch() -> None:
         ("datashare", "from datashare.service import DataSharing", []),
         ("datashare.delivery", "from datashare.testing import f", ["datashare.testing"]),
         ("datashare.testing.fakes", "from datashare.testing.contracts import C\nimport pytest", []),
+        ("datashare.testing.comparison", "from datashare.adapters.memory import M\nimport hypothesis", []),
+        ("datashare", "from datashare.testing import f", ["datashare.testing"]),
+        (PLUGIN, "import sys, pytest", []),
+        (PLUGIN, "def f():\n    from datashare.testing.contracts import C", ["datashare.testing.contracts"]),
+        (PLUGIN, "import datashare.errors", ["datashare.errors"]),
     ],
     ids=lambda value: repr(value) if isinstance(value, str) else "",
 )

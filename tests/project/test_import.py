@@ -48,6 +48,18 @@ def test_only_what_it_is_built_on_is_loaded(names: str) -> None:
     assert set() == loaded_by(names) - allowed
 
 
+@pytest.mark.parametrize("name", ["datashare.testing", "datashare.testing.changes"])
+def test_tests_can_do_without_hypothesis(name: str) -> None:
+    """Contracts and fakes load no Hypothesis; only strategies and the comparison do."""
+    assert "hypothesis" not in loaded_by(name)
+    assert {"hypothesis"} <= loaded_by("datashare.testing.comparison")
+
+
+def test_the_plugin_loads_pytest_alone() -> None:
+    """What pytest loads into every run loads nothing of datashare."""
+    assert set() == loaded_by("_datashare_pytestplugin") - {"_datashare_pytestplugin"} - loaded_by("pytest")
+
+
 def test_a_foreign_module_would_be_noticed() -> None:
     """The comparison sees a module that is not part of the foundation."""
     assert {"hypothesis"} <= loaded_by("hypothesis") - loaded_by(FOUNDATION)

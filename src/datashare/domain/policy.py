@@ -5,7 +5,6 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -172,17 +171,6 @@ class Policy:
     def for_kind(cls, kind: GroupKind) -> Policy:
         """Give the usual policy of a group of this *kind*."""
         return cls.mat() if kind is GroupKind.MULTI_ACADEMY_TRUST else cls.local_authority()
-
-    def roles_with(self, permission: Permission) -> frozenset[str]:
-        """Tell the roles whose holders have *permission* (P2)."""
-        return self._roles_with[permission]
-
-    @cached_property
-    def _roles_with(self) -> Mapping[Permission, frozenset[str]]:
-        return {
-            permission: frozenset(role for role, held in self.role_permissions.items() if permission in held)
-            for permission in Permission
-        }
 
     def label(self, level: AccessLevel) -> str:
         """Word *level* for this kind of group (L3)."""

@@ -139,7 +139,11 @@ class WrappedStore:
         return self._make("purge", lambda: self.inner.purge(settled_before=settled_before))
 
 
-_CALLS = frozenset(name for name in vars(WrappedStore) if not name.startswith("_") and name not in {"before", "after"})
+_CALLS = frozenset(
+    name
+    for name, member in vars(WrappedStore).items()
+    if callable(member) and not name.startswith("_") and name not in {"before", "after"}
+)
 
 
 def _known(calls: Collection[str]) -> frozenset[str]:

@@ -1,5 +1,6 @@
 """The ids of agreements, requests, events and notices (rules A4, K3)."""
 
+import copy
 import uuid
 
 import pytest
@@ -195,3 +196,14 @@ def test_closed_request_keeps_who_and_when() -> None:
     assert (HEAD, NOW) == (closed.by, closed.at)
     with pytest.raises(InvalidValue, match=r"ClosedRequest\.by"):
         ClosedRequest(id=request, outcome=RequestOutcome.DECLINED, by="head", at=NOW)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("known", [MAT, LA, AGREEMENT, HEAD, RequestId(AGREEMENT, 7)], ids=str)
+def test_an_id_is_the_same_before_and_after_its_text_was_asked_for(known: object) -> None:
+    """The text that an id keeps is no part of it: copies are equal, hash alike, and give the same text."""
+    text, fresh = str(known), copy.deepcopy(known)
+
+    assert known == fresh == copy.copy(known)
+    assert hash(known) == hash(fresh)
+    assert text == str(fresh)
+    assert text not in repr(known)

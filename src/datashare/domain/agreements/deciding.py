@@ -180,7 +180,8 @@ def _chosen(recipients: Recipients, urn: int, facts: Facts) -> tuple[tuple[Perso
         case Everyone():
             chosen = tuple(eligible)
         case HoldersOf(roles):
-            chosen = tuple(who for who, person in eligible.items() if person.holds_any(roles, facts.day))
+            held = (who for who, person in eligible.items() if not roles.isdisjoint(person.current_roles(facts.day)))
+            chosen = tuple(held)
         case Named(people):
             answers = tuple(
                 recipient_eligibility(who, facts.people.get(who), urn=urn, policy=facts.policy, day=facts.day)

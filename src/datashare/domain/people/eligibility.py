@@ -30,10 +30,10 @@ def holds(person: Person | None, permission: Permission, *, policy: Policy, day:
     """Tell whether *person* is known, current, and holds *permission* on *day*."""
     if person is None or not person.is_current(day):
         return False
-    for grant in person.permissions:
-        if grant.permission is permission and grant.period.contains(day):
-            return True
-    return person.holds_any(policy.roles_with(permission), day)
+    if any(grant.permission is permission and grant.period.contains(day) for grant in person.permissions):
+        return True
+    by_role = policy.role_permissions
+    return any(permission in by_role.get(held.role, ()) and held.period.contains(day) for held in person.roles)
 
 
 class Unsuitable(enum.Enum):
@@ -95,7 +95,7 @@ def _against_asking(wanted: PersonId, person: Person | None, urn: int, policy: P
         return [*reasons, Unsuitable.UNKNOWN_PERSON]
     if not person.is_current(day):
         reasons.append(Unsuitable.NOT_CURRENT)
-    if not person.holds_any(policy.eligible_roles, day):
+    if policy.eligible_roles.isdisjoint(person.current_roles(day)):
         reasons.append(Unsuitable.NO_ELIGIBLE_ROLE)
     if person.address is None:
         reasons.append(Unsuitable.NO_ADDRESS)

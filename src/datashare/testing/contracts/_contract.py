@@ -20,11 +20,14 @@ class Contract:
             *Implementers must* list.
         xfails: The tests that this adapter is known to fail, by name, each with the reason. Such a test must fail
             indeed. A parametrised test is named with or without its parameters in brackets.
+        at_least: How small the sizes of the contract, by name, may be made for an adapter that is slow.
     """
 
     port: ClassVar[type]
     xfails: ClassVar[Mapping[str, str]] = {}
+    at_least: ClassVar[Mapping[str, int]] = {}
     _promised: ClassVar[Mapping[str, object]] = {}
+    _smallest: ClassVar[Mapping[str, int]] = {}
 
     def __init_subclass__(cls, *, port: type | None = None, **others: Any) -> None:
         """Make a contract of a class that names a port, and hold every other to what it inherits.
@@ -35,6 +38,7 @@ class Contract:
         super().__init_subclass__(**others)
         if port is not None:
             cls.port = port
+            cls._smallest = dict(cls.at_least)
             cls._promised = {name: getattr(cls, name) for name in dir(cls) if name.startswith("test_")}
         cls.require_whole()
 
@@ -62,6 +66,9 @@ class Contract:
         bare = [name for name, reason in cls.xfails.items() if not reason.strip()]
         if bare:
             raise TypeError(f"{cls.__name__}.xfails gives no reason for {', '.join(bare)}. Say why it fails.")
+        small = [f"{name} at least {least}" for name, least in cls._smallest.items() if getattr(cls, name) < least]
+        if small:
+            raise TypeError(f"{cls.__name__} does too little to prove its contract. Make {' and '.join(small)}.")
 
 
 def _contract_of(item: pytest.Item) -> type[Contract] | None:

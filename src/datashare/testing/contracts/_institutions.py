@@ -98,6 +98,7 @@ class InstitutionDirectoryContract(Contract, port=InstitutionDirectory):
         schools: Of how many schools those registers are.
     """
 
+    at_least: ClassVar[Mapping[str, int]] = {"refreshes": 2, "schools": 2}
     refreshes: ClassVar[int] = 100
     schools: ClassVar[int] = 200
 

@@ -128,7 +128,6 @@ class NotifierContract(Contract, port=Notifier):
         assert other.id in another
 
     @pytest.mark.must(2, 4)
-    @pytest.mark.rule("O5")
     @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
     def test_no_value_adds_a_header_a_recipient_or_markup(
         self, accepting: Notifier, received: ReceivedMessages, text: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from typing import Any, ClassVar
 
@@ -79,6 +79,7 @@ class PeopleDirectoryContract(Contract, port=PeopleDirectory):
         several: For how many schools and people the cost is compared with that for one.
     """
 
+    at_least: ClassVar[Mapping[str, int]] = {"several": 2}
     nothing_below: ClassVar[bool] = False
     several: ClassVar[int] = 200
 

@@ -8,9 +8,10 @@ from ._contract import Contract
 from ._store_asking import Asking
 from ._store_below import Below
 from ._store_joining import Joining
-from ._store_keeping import GroupsApart, Order, Precision, ValuesThatStay
+from ._store_keeping import GroupsApart, Order, ValuesThatStay
 from ._store_leasing import Leases, Settling
 from ._store_notices import Closing, Purging, Requeueing
+from ._store_precision import Precision
 from ._store_saving import AllOrNothing, VersionCheck, Writers
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterable
 from datetime import date
 from typing import Any
@@ -85,14 +84,15 @@ class Below(StoreSuite):
         self, broken_stores: Iterable[AgreementStore]
     ) -> None:
         """Whatever call is made of a store whose lower part fails, it answers or raises a StoreError."""
-        failed = []
-        for broken in broken_stores:
-            failed.append(0)
-            for call in CALLS.values():
-                with contextlib.suppress(StoreError):
-                    call(broken)
-                    continue
-                failed[-1] += 1
+        failed = [[name for name, call in CALLS.items() if _fails(broken, call)] for broken in broken_stores]
 
         assert all(failed), "A store that is said to be broken answered every call."
         assert self.nothing_below is not bool(failed)
+
+
+def _fails(store: AgreementStore, call: Callable[[AgreementStore], object]) -> bool:
+    try:
+        call(store)
+    except StoreError:
+        return True
+    return False

@@ -211,13 +211,19 @@ class Writers(StoreSuite):
             changes.append(then(before, kind, command_id=f"c-{number + 1}"))
             before = changes[-1].after
 
+        ended = list[bool]()
+
         def write() -> None:
-            for one in changes:
-                save(store, one)
+            try:
+                for one in changes:
+                    save(store, one)
+            finally:
+                ended.append(True)
 
         def read() -> None:
-            seen = 0
-            while seen < len(changes):
+            seen, more = 0, True
+            while more:
+                more = not ended
                 ahead = f"c-{seen + 1}"
                 found = store.load([AGREEMENT], command_id=ahead)
                 version = max((state.version for state in found.agreements.values()), default=0)
@@ -225,6 +231,7 @@ class Writers(StoreSuite):
                 assert version == seen or [ahead] == [one.command_id for one in found.kept]
                 seen = version
                 assert len(list(store.history(AGREEMENT))) >= seen
+            assert len(changes) == seen
 
         at_once([write, read, read, read])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import ClassVar
 
@@ -28,6 +28,7 @@ InHostsTransaction = Callable[[Callable[[AgreementStore], None], bool], None]
 class StoreSuite:
     """The fixtures and the sizes of the store's contract; see `AgreementStoreContract`."""
 
+    at_least: ClassVar[Mapping[str, int]] = {"rounds": 1, "steps": 10, "walks": 1, "several": 2, "many": 701}
     nothing_below: ClassVar[bool] = False
     joins: ClassVar[bool] = True
     rounds: ClassVar[int] = 20

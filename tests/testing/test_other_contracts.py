@@ -1,0 +1,431 @@
+"""The contracts of directories and notifiers are failed by each adapter that breaks a promise."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from email import message_from_string, policy
+from email.message import EmailMessage
+from html.parser import HTMLParser
+from typing import Any
+
+import attrs
+import pytest
+
+from datashare.adapters.memory import MemoryInstitutionDirectory, MemoryPeopleDirectory
+from datashare.domain.institutions import EstablishmentStatus, GroupId, Institution
+from datashare.domain.notices import Notice
+from datashare.domain.people import HeldRole, Period, Person, PersonId, SchoolSite
+from datashare.ports import (
+    Delivered,
+    InstitutionDirectory,
+    NeverDeliverable,
+    Notifier,
+    PeopleDirectory,
+    SendResult,
+    TryAgain,
+)
+from datashare.testing import (
+    InstitutionDirectoryContract,
+    NotifierContract,
+    PeopleDirectoryContract,
+    ReceivedMessage,
+    ReceivedMessages,
+    RegisterFacts,
+)
+
+
+class Register(MemoryInstitutionDirectory):
+    """A register in memory, made of what a suite gives."""
+
+    def __init__(self, facts: RegisterFacts) -> None:
+        super().__init__([], groups=[])
+        self.refresh(facts)
+
+    def refresh(self, facts: RegisterFacts) -> None:
+        self.replace(
+            facts.institutions,
+            groups=facts.groups,
+            clusters=facts.clusters,
+            successors=facts.successors,
+            register_day=facts.day,
+        )
+
+
+class OpenOnly(Register):
+    """1. Answers open schools only."""
+
+    def linked(self, group: GroupId, /) -> Sequence[Institution]:
+        return [one for one in super().linked(group) if one.status is EstablishmentStatus.OPEN]
+
+
+class Demanding(Register):
+    """2. Raises for what it does not know."""
+
+    def institutions(self, urns: Collection[int], /) -> Mapping[int, Institution]:
+        found = super().institutions(urns)
+        return {urn: found[urn] for urn in urns}
+
+
+class Piecemeal(Register):
+    """3. Takes a newer register in one part after the other."""
+
+    def refresh(self, facts: RegisterFacts) -> None:
+        held = getattr(self, "held", ())
+        for number in range(len(facts.institutions)):
+            super().refresh(
+                attrs.evolve(facts, institutions=(*facts.institutions[:number], *held[number:]), successors=())
+            )
+        super().refresh(facts)
+        self.held = facts.institutions
+
+
+class Forgetting(Register):
+    """3. Keeps the clusters of an older register."""
+
+    def refresh(self, facts: RegisterFacts) -> None:
+        super().refresh(attrs.evolve(facts, clusters=facts.clusters or RegisterFacts().clusters))
+
+
+class Shared(Register):
+    """4. Hands its own list out."""
+
+    def refresh(self, facts: RegisterFacts) -> None:
+        super().refresh(facts)
+        self.listed: dict[GroupId, list[Institution]] = getattr(self, "listed", {})
+        for group in RegisterFacts().groups:
+            self.listed.setdefault(group.id, [])[:] = super().linked(group.id)
+
+    def linked(self, group: GroupId, /) -> Sequence[Institution]:
+        return self.listed.get(group, [])
+
+
+class Institutions(InstitutionDirectoryContract):
+    """The contract, to call its tests one by one."""
+
+    schools = 20
+    refreshes = 50
+
+    def __init__(self, kind: type[Register]) -> None:
+        self.kind = kind
+
+    def directory_of(self, facts: RegisterFacts) -> InstitutionDirectory:
+        return self.kind(facts)
+
+    def refresh(self, directory: InstitutionDirectory, facts: RegisterFacts) -> None:
+        assert isinstance(directory, Register)
+        directory.refresh(facts)
+
+
+@pytest.mark.parametrize(
+    ("broken", "test"),
+    [
+        (OpenOnly, "test_every_linked_institution_is_answered_whatever_its_state"),
+        (Demanding, "test_only_what_was_asked_for_is_answered"),
+        (Piecemeal, "test_each_call_is_answered_from_one_register"),
+        (Forgetting, "test_a_newer_register_takes_the_place_of_all_of_the_old"),
+        (Shared, "test_changing_an_answer_changes_nothing"),
+        (Shared, "test_an_answer_outlives_the_register"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value.__name__,
+)
+def test_a_register_that_breaks_a_promise_fails(broken: type[Register], test: str) -> None:
+    """The test that proves the promise fails on it, and passes on one that keeps it."""
+    getattr(Institutions(Register), test)()
+    with pytest.raises((AssertionError, KeyError)):
+        getattr(Institutions(broken), test)()
+
+
+class Staff(MemoryPeopleDirectory):
+    """People in memory who can all be replaced."""
+
+    def __init__(self, people: Iterable[Person], sites: Iterable[SchoolSite]) -> None:
+        self.held = (tuple(people), tuple(sites))
+        super().__init__(self.held[0], sites=self.held[1])
+
+    def become(self, people: Iterable[Person], sites: Iterable[SchoolSite]) -> None:
+        self.remove(*(one.id for one in self.held[0]))
+        for site in self.held[1]:
+            self.remove_site(site.urn)
+        self.held = (tuple(people), tuple(sites))
+        self.put(*self.held[0])
+        self.put_sites(*self.held[1])
+
+
+class CurrentOnly(Staff):
+    """1. Answers roles held without end only."""
+
+    def at_schools(self, urns: Collection[int], /) -> Mapping[int, Sequence[Person]]:
+        found = super().at_schools(urns)
+        return {urn: [attrs.evolve(one, roles=_unbounded(one)) for one in people] for urn, people in found.items()}
+
+
+def _unbounded(one: Person) -> tuple[HeldRole, ...]:
+    return tuple(held for held in one.roles if held.period == Period())
+
+
+class Cached(Staff):
+    """1. Answers people as they were when it was made."""
+
+    def become(self, people: Iterable[Person], sites: Iterable[SchoolSite]) -> None:
+        """Take no notice."""
+
+
+class Unmapped(Staff):
+    """2. Leaves out roles that the library does not know."""
+
+    def people(self, ids: Collection[PersonId], /) -> Mapping[PersonId, Person]:
+        found = super().people(ids)
+        return {
+            who: attrs.evolve(one, roles=[h for h in one.roles if h.role != "governor_2"]) for who, one in found.items()
+        }
+
+
+class Siteless(Staff):
+    """3. Finds people by the host's id, whatever the site."""
+
+    def people(self, ids: Collection[PersonId], /) -> Mapping[PersonId, Person]:
+        by_host_id = {one.id.id: one for one in self.held[0]}
+        return {who: by_host_id[who.id] for who in ids if who.id in by_host_id}
+
+
+class Lending(Staff):
+    """5. Hands its own mapping out."""
+
+    def __init__(self, people: Iterable[Person], sites: Iterable[SchoolSite]) -> None:
+        super().__init__(people, sites)
+        self.by_urn = {site.urn: site for site in self.held[1]}
+
+    def become(self, people: Iterable[Person], sites: Iterable[SchoolSite]) -> None:
+        super().become(people, sites)
+        self.by_urn.clear()
+
+    def sites(self, urns: Collection[int], /) -> Mapping[int, SchoolSite]:
+        for urn in set(self.by_urn) - set(urns):
+            self.by_urn.pop(urn)
+        return self.by_urn
+
+
+class People(PeopleDirectoryContract):
+    """The contract, to call its tests one by one."""
+
+    nothing_below = True
+    several = 20
+
+    def __init__(self, kind: type[Staff] = Staff) -> None:
+        self.kind = kind
+
+    def directory_of(self, people: Iterable[Person], sites: Iterable[SchoolSite]) -> PeopleDirectory:
+        return self.kind(people, sites)
+
+    def replace(self, directory: PeopleDirectory, people: Iterable[Person], sites: Iterable[SchoolSite]) -> None:
+        assert isinstance(directory, Staff)
+        directory.become(people, sites)
+
+
+@pytest.mark.parametrize(
+    ("broken", "test"),
+    [
+        (CurrentOnly, "test_people_are_answered_with_all_that_they_hold"),
+        (Cached, "test_the_present_state_of_the_sites_is_answered"),
+        (Unmapped, "test_every_role_and_permission_has_its_stable_key"),
+        (Siteless, "test_the_same_host_id_at_two_sites_is_two_people"),
+        (Siteless, "test_only_what_was_asked_for_is_answered"),
+        (Lending, "test_changing_an_answer_changes_nothing"),
+        (Lending, "test_an_answer_stays_as_it_was"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value.__name__,
+)
+def test_a_directory_of_people_that_breaks_a_promise_fails(broken: type[Staff], test: str) -> None:
+    """The test that proves the promise fails on it, and passes on one that keeps it."""
+    getattr(People(Staff), test)()
+    with pytest.raises(AssertionError):
+        getattr(People(broken), test)()
+
+
+def test_a_directory_of_people_whose_cost_grows_fails() -> None:
+    """One round trip a school is found out, and so is a counter that counts nothing."""
+    counted = list[int]()
+
+    class Looking(Staff):
+        def at_schools(self, urns: Collection[int], /) -> Mapping[int, Sequence[Person]]:
+            counted.extend(urns)
+            return super().at_schools(urns)
+
+    class Counted(People):
+        nothing_below = False
+
+    def count(call: Callable[[], object]) -> int:
+        counted[:] = [0]
+        call()
+        return len(counted)
+
+    test = "test_people_of_many_schools_cost_as_much_as_those_of_one"
+    getattr(Counted(Staff), test)(count)
+    with pytest.raises(AssertionError):
+        getattr(Counted(Looking), test)(count)
+    with pytest.raises(AssertionError, match="Nothing was counted"):
+        getattr(Counted(Staff), test)(lambda call: [call()].count(0))
+
+
+class MailServer:
+    """The other side of a notifier: takes messages over, or refuses them with a code."""
+
+    def __init__(self, code: int = 250) -> None:
+        self.code = code
+        self.taken: list[str] = []
+
+    def take(self, raw: str) -> int:
+        if self.code < 400:
+            self.taken.append(raw)
+        return self.code
+
+
+class MailNotifier:
+    """Sends a notice as a message with an HTML part, as a host would."""
+
+    def __init__(self, server: MailServer) -> None:
+        self.server = server
+
+    def send(self, notice: Notice, /) -> SendResult:
+        code = self.server.take(self.message(notice))
+        return Delivered() if code < 400 else TryAgain(str(code)) if code < 500 else NeverDeliverable(str(code))
+
+    def message(self, notice: Notice) -> str:
+        message = EmailMessage()
+        message["Message-ID"] = f"<{notice.id}@host.example>"
+        message["To"] = notice.address
+        # An encoded word would be decoded, line breaks in it included, when the message is written.
+        message["Subject"] = " ".join(f"Data sharing with {notice.group_name}".replace("=?", "= ?").split())
+        message.set_content(f"<p>{self.escape(notice.reason or '')}</p>", subtype="html")
+        return message.as_string()
+
+    def escape(self, text: str) -> str:
+        return text.replace("&", "&amp;").replace("<", "&lt;")
+
+
+class Injectable(MailNotifier):
+    """4. Lets a name add a header."""
+
+    def message(self, notice: Notice) -> str:
+        return f"X-Group: {notice.group_name}\n{super().message(notice)}"
+
+
+class Marked(MailNotifier):
+    """4. Lets a reason add markup."""
+
+    def escape(self, text: str) -> str:
+        return text
+
+
+class Anonymous(MailNotifier):
+    """3. Makes an id of its own for each message."""
+
+    def message(self, notice: Notice) -> str:
+        return super().message(attrs.evolve(notice, id=f"{len(self.server.taken)}"))
+
+
+class Hopeful(MailNotifier):
+    """1. Says delivered whatever the other side said."""
+
+    def send(self, notice: Notice, /) -> SendResult:
+        super().send(notice)
+        return Delivered()
+
+
+class Nervous(MailNotifier):
+    """2. Raises where the other side does not take a message over."""
+
+    def send(self, notice: Notice, /) -> SendResult:
+        answer = super().send(notice)
+        if answer != Delivered():
+            raise ConnectionError(answer)
+        return answer
+
+
+class TagReader(HTMLParser):
+    """Reads the tags of a part in HTML."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(f"{tag} {attrs}")
+
+
+def received(server: MailServer) -> ReceivedMessages:
+    """Read the messages that a server took over as a mail client does."""
+    return lambda: [_read(raw) for raw in server.taken]
+
+
+def _read(raw: str) -> ReceivedMessage:
+    message = message_from_string(raw, policy=policy.default)
+    parser = TagReader()
+    parser.feed(message.get_content())
+    return ReceivedMessage(
+        id=message["Message-ID"], recipients=(message["To"],), headers=tuple(message.keys()), markup=tuple(parser.tags)
+    )
+
+
+class TestMailNotifier(NotifierContract):
+    """A notifier over a mail server keeps the contract."""
+
+    @pytest.fixture
+    def server(self) -> MailServer:
+        """Give a server that takes everything over."""
+        return MailServer()
+
+    @pytest.fixture
+    def accepting(self, server: MailServer) -> Notifier:
+        """Give the notifier over it."""
+        return MailNotifier(server)
+
+    @pytest.fixture
+    def received(self, server: MailServer) -> ReceivedMessages:
+        """Read what it took over."""
+        return received(server)
+
+    @pytest.fixture
+    def down(self) -> Iterable[Notifier]:
+        """Give it over a server that is busy."""
+        return [MailNotifier(MailServer(451))]
+
+    @pytest.fixture
+    def refusing(self) -> Iterable[Notifier]:
+        """Give it over a server that knows nobody."""
+        return [MailNotifier(MailServer(550))]
+
+
+def _accepting(test: str, *arguments: Any) -> Callable[[type[MailNotifier]], None]:
+    def run(kind: type[MailNotifier]) -> None:
+        server = MailServer()
+        getattr(TestMailNotifier(), test)(kind(server), received(server), *arguments)
+
+    return run
+
+
+def _failing(test: str, code: int) -> Callable[[type[MailNotifier]], None]:
+    return lambda kind: getattr(TestMailNotifier(), test)([kind(MailServer(code))])
+
+
+LINE_BREAK = "Head\nBcc: eve@evil.example"
+SENT = "test_no_value_adds_a_header_a_recipient_or_markup"
+
+
+@pytest.mark.parametrize(
+    ("broken", "run"),
+    [
+        (Injectable, _accepting(SENT, LINE_BREAK)),
+        (Marked, _accepting(SENT, "<b>Pay here</b>")),
+        (Anonymous, _accepting("test_a_repeated_notice_is_recognised_by_its_id")),
+        (Hopeful, _failing("test_what_can_be_taken_over_later_is_tried_again", 451)),
+        (Hopeful, _failing("test_what_is_refused_for_ever_is_never_deliverable", 550)),
+        (Nervous, _failing("test_what_can_be_taken_over_later_is_tried_again", 451)),
+    ],
+    ids=["header", "markup", "id", "down", "refused", "raising"],
+)
+def test_a_notifier_that_breaks_a_promise_fails(
+    broken: type[MailNotifier], run: Callable[[type[MailNotifier]], None]
+) -> None:
+    """The test that proves the promise fails on it, and passes on one that keeps it."""
+    run(MailNotifier)
+    with pytest.raises((AssertionError, ConnectionError)):
+        run(broken)
