@@ -28,7 +28,7 @@ from datashare.domain.instants import instant_text
 from datashare.domain.institutions import GroupId
 from datashare.ports import Loaded, NoticeStatus
 
-from ._bulk import Present, insert_absent, tells_what_it_inserted, write
+from ._bulk import Present, RowValues, insert_absent, tells_what_it_inserted, write
 from ._rows import Key, Prepared, agreement_in, key_of, outcomes_in
 from ._tables import agreements, events, notices, outcomes
 
@@ -118,7 +118,7 @@ def append(connection: Connection, changes: Sequence[Prepared]) -> frozenset[Agr
     return frozenset(one.change.id for one in changes) - {one.change.id for one in winners}
 
 
-_Written = list[tuple[Prepared, list[dict[str, Any]]]]
+_Written = list[tuple[Prepared, list[RowValues]]]
 """The changes that won, each with the rows of its events."""
 
 
