@@ -127,7 +127,7 @@ def start_postgresql(folder: Path) -> "PostgresServer":
     server: PostgresServer = package.get_server(folder / "pg", cleanup_mode="delete", start=False)
     try:
         server.start()
-    except Exception:
+    except BaseException:  # Ctrl-C too
         atexit.unregister(server._cleanup)  # it would make the folder again, for its lock
         raise
     return server

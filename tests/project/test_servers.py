@@ -158,15 +158,21 @@ def command_for(tiny: Path, test: str) -> list[str]:
 
 
 def run(tiny: Path, test: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-    """Run one test file in a tiny project; MariaDB is required only where the environment says so."""
-    return subprocess.run(
-        command_for(tiny, test),
-        cwd=tiny,
-        env=without_requirement() | environment,
-        check=False,
-        capture_output=True,
-        text=True,
-    )
+    """Run one test file in a tiny project, which must leave no temporary file behind.
+
+    MariaDB is required only where the environment says so.
+    """
+    with short_folder() as temporary:
+        tested = subprocess.run(
+            command_for(tiny, test),
+            cwd=tiny,
+            env=without_requirement() | {"TMPDIR": str(temporary)} | environment,
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        assert [] == list(temporary.iterdir())
+        return tested
 
 
 def without_requirement() -> dict[str, str]:
@@ -191,15 +197,14 @@ def break_package(tiny: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("hide", [hide_postgresql, break_package], ids=["no-programs", "no-package"])
-def test_a_missing_postgresql_fails(tiny: Path, temporary: Path, hide: Callable[[Path], dict[str, str]]) -> None:
+def test_a_missing_postgresql_fails(tiny: Path, hide: Callable[[Path], dict[str, str]]) -> None:
     """Tests that ask for a PostgreSQL that is not there fail, and are not skipped."""
-    tested = run(tiny, ASKS_POSTGRESQL, TMPDIR=str(temporary), **hide(tiny))
+    tested = run(tiny, ASKS_POSTGRESQL, **hide(tiny))
 
     assert 1 == tested.returncode, tested.stdout
     assert "PostgreSQL did not start" in tested.stdout
     assert "1 error" in tested.stdout
     assert "skipped" not in tested.stdout
-    assert [] == list(temporary.iterdir())
 
 
 def test_a_present_postgresql_passes(tiny: Path) -> None:
@@ -220,16 +225,15 @@ def test_a_required_mariadb_that_is_missing_fails(tiny: Path) -> None:
     assert "skipped" not in tested.stdout
 
 
-def test_a_required_mariadb_that_does_not_start_fails(tiny: Path, temporary: Path) -> None:
+def test_a_required_mariadb_that_does_not_start_fails(tiny: Path) -> None:
     """A server that ends at once is named with what it said."""
     for name, script in {"mariadb-install-db": "exit 0", "mariadbd": "echo no room left; exit 3"}.items():
         (tiny / name).write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
         (tiny / name).chmod(0o755)
 
-    tested = run(tiny, ASKS_MARIADB, **{REQUIRE_MARIADB: "1", "PATH": str(tiny), "TMPDIR": str(temporary)})
+    tested = run(tiny, ASKS_MARIADB, **{REQUIRE_MARIADB: "1", "PATH": str(tiny)})
 
     assert 1 == tested.returncode, tested.stdout
-    assert [] == list(temporary.iterdir())
     assert "the server ended with code 3" in tested.stdout
     assert "no room left" in tested.stdout
 

@@ -279,7 +279,7 @@ class Snapshot:
 
 
 class World:
-    """The made-up world, over the ports in memory."""
+    """The made-up world, over the ports in memory, unless another store is given."""
 
     def __init__(
         self,
@@ -290,11 +290,12 @@ class World:
         groups: Iterable[Group] = GROUPS,
         policies: Mapping[GroupId, Policy] | None = None,
         register_day: date | None = TODAY,
+        store: AgreementStore | None = None,
     ) -> None:
         self.groups = tuple(groups)
         self.schools = {one.urn: one for one in schools}
         self.clock = StandingClock(NOW)
-        self.store = MemoryAgreementStore()
+        self.store = store or MemoryAgreementStore()
         self.institutions = MemoryInstitutionDirectory(
             self.schools.values(), groups=self.groups, clusters=CLUSTERS, register_day=register_day
         )
@@ -418,7 +419,7 @@ def join_trust(world: World, urn: int = HILDA, *, day: date = TODAY) -> None:
     world.refresh(attrs.evolve(world.schools[urn], trusts=(link,)), day=day)
 
 
-def large_world(count: int) -> tuple[World, tuple[int, ...]]:
+def large_world(count: int, store: AgreementStore | None = None) -> tuple[World, tuple[int, ...]]:
     """Make a trust of as many schools, with a policy that lets it do everything; give their URNs too."""
     urns = tuple(range(200_000, 200_000 + count))
     return (
@@ -431,6 +432,7 @@ def large_world(count: int) -> tuple[World, tuple[int, ...]]:
             ],
             sites=[SchoolSite(urn=urn, data_sharing_url=f"https://{urn}.example/") for urn in urns],
             policies={TRUST: GENEROUS},
+            store=store,
         ),
         urns,
     )

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import Connection, Engine, Row, Select, exc
+from sqlalchemy import Connection, CursorResult, Engine, Row, Select, exc
 
 from datashare.errors import InvalidValue
 
@@ -95,7 +95,7 @@ class OwnTransactions:
             except BaseException:
                 connection.close()
                 raise
-        return _until_closed(connection, iter(rows), value)
+        return _Streamed(connection, rows, value)
 
     def _require_schema(self, connection: Connection) -> None:
         if not self._schema_is_right:
@@ -110,10 +110,27 @@ def _begin_immediate(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _until_closed(connection: Connection, rows: Iterator[Row[Any]], value: Callable[[Row[Any]], _T]) -> Iterator[_T]:
-    with connection, mapped():
-        for row in rows:
-            yield value(row)
+class _Streamed(Iterator[_T]):
+    """The values of rows as they come; its connection is given back after the last one, or when it is let go."""
+
+    def __init__(self, connection: Connection, rows: CursorResult[Any], value: Callable[[Row[Any]], _T]) -> None:
+        self._connection, self._rows, self._value = connection, rows, value
+
+    def __next__(self) -> _T:
+        if self._connection.closed:
+            raise StopIteration
+        try:
+            with mapped():
+                return self._value(next(self._rows))
+        except BaseException:  # StopIteration among them
+            self._close()
+            raise
+
+    def _close(self) -> None:
+        self._rows.close()
+        self._connection.close()
+
+    __del__ = _close
 
 
 class HostsTransaction:

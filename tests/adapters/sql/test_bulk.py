@@ -1,0 +1,130 @@
+"""A bulk action costs a constant number of round trips, and a lost race concerns its school alone."""
+
+import pytest
+from sqlalchemy import Engine, Table
+
+from datashare.adapters.sql import SqlAgreementStore
+from datashare.adapters.sql._bulk import Present, _text
+from datashare.adapters.sql._tables import registers
+from datashare.domain.agreements import AgreementId, RefusalCode
+from datashare.service import Outcomes
+from datashare.testing import CountingStore, InterleavingStore
+from datashare.testing.changes import asked
+from tests.service.world import ACTIONS, ANA, BULK_ACTIONS, HILDA, OSCAR, TRUST, World, large_world
+
+from .databases import emptied, round_trips
+
+
+def costs(engine: Engine, name: str, count: int) -> tuple[int, int]:
+    """Preview a bulk action over so many schools, then do it; count the round trips of both."""
+    world, urns = large_world(count, SqlAgreementStore(emptied(engine)))
+    act = BULK_ACTIONS[name](world, urns)
+    side = world.trust()
+    world.store.states(TRUST)  # the first call of a store looks at the version of the schema besides
+    found = list[Outcomes]()
+    preview = round_trips(engine, lambda: found.append(act(side.preview, "c-1")))
+    action = round_trips(engine, lambda: found.append(act(side, "c-1")))
+
+    assert [count, count] == [len(one.done) for one in found]
+    assert found[0] == found[1]
+    return preview, action
+
+
+@pytest.mark.rule("K1")
+@pytest.mark.parametrize("name", BULK_ACTIONS)
+def test_a_bulk_action_is_a_constant_number_of_round_trips(engine: Engine, name: str) -> None:
+    """As many for 700 schools as for one; a preview reads what it has to, and an action saves in eight at most."""
+    (preview, action), *others = [costs(engine, name, count) for count in (1, 7, 700)]
+
+    assert [(preview, action)] * 2 == others
+    assert preview == (2 if name == "record_visibility" else 1)
+    assert preview < action <= preview + (10 if name == "record_visibility" else 8)
+
+
+@pytest.mark.rule("K1", "K4")
+def test_a_school_that_lost_a_race_is_decided_again(engine: Engine) -> None:
+    """On fresh facts, and the others are saved at once; what it is told is what the other writer did."""
+    world = World(store=SqlAgreementStore(engine))
+    (upgraded,) = world.approved(HILDA)
+    counting = CountingStore(world.store)
+    racing = InterleavingStore(
+        counting,
+        lambda: world.trust().request([HILDA], level=ACTIONS, command_id="other"),
+    )
+    outcomes = world.over(racing).for_group(TRUST, actor=ANA).request([HILDA, OSCAR], level=ACTIONS, command_id="mine")
+
+    assert [RefusalCode.REQUEST_ALREADY_OPEN] == [one.code for one in outcomes.not_done]
+    assert [OSCAR] == [one.urn for one in outcomes.done]
+    assert (2, 1) == (counting.calls["load"], counting.calls["append"])
+    assert upgraded.agreement == outcomes[0].agreement
+
+
+@pytest.mark.rule("K4")
+def test_a_school_that_keeps_losing_is_a_conflict(engine: Engine) -> None:
+    """It is decided again three times at most; nothing of it is saved, and the others are unaffected."""
+    world = World(store=SqlAgreementStore(engine))
+    world.asked(HILDA)
+    (request,) = [one.request.id for one in world.store.states(TRUST) if one.request]
+    reminders = (
+        lambda number=number: world.trust().remind([request], command_id=f"other-{number}") for number in range(9)
+    )
+    counting = CountingStore(world.store)
+    racing = InterleavingStore(counting, *reminders)
+    outcomes = world.over(racing).for_group(TRUST, actor=ANA).remind([request], command_id="mine")
+
+    assert [RefusalCode.CONFLICT] == [one.code for one in outcomes.not_done]
+    assert (4, 4) == (counting.calls["load"], counting.calls["append"])
+    assert "mine" not in {one.command_id for one in world.store.history(request.agreement)}
+
+
+def test_more_agreements_than_one_statement_takes_are_asked_for_in_parts(engine: Engine) -> None:
+    """Nobody has so many, but whoever asks is answered, in as few round trips as the database allows."""
+    store = SqlAgreementStore(engine)
+    first, last = asked(1), asked(45_000)
+    store.append([first, last])
+    ids = [AgreementId(TRUST, urn) for urn in range(1, 45_001)]
+    found = list[object]()
+
+    assert 3 == round_trips(engine, lambda: found.append(store.load(ids, command_id="c-1")))
+    (loaded,) = found
+    assert {first.id: first.after, last.id: last.after} == loaded.agreements  # type: ignore[attr-defined]
+    assert (first.kept, last.kept) == loaded.kept  # type: ignore[attr-defined]
+
+
+def test_nothing_to_do_costs_nothing(engine: Engine) -> None:
+    """Empty calls do not reach the database."""
+    store = SqlAgreementStore(engine)
+
+    assert 0 == round_trips(engine, lambda: store.append([]))
+    assert 0 == round_trips(engine, lambda: store.load([], command_id="c-1"))
+
+
+@pytest.mark.parametrize(
+    ("table", "dialect", "present", "expected"),
+    [
+        pytest.param(
+            registers, "mariadb", Present.CANNOT_BE,
+            "INSERT INTO datashare_registers (group_id, day) VALUES (%(group_id)s, %(day)s)", id="mariadb-new",
+        ),
+        pytest.param(
+            registers, "mysql", Present.STAYS,
+            "INSERT INTO datashare_registers (group_id, day) VALUES (%(group_id)s, %(day)s) "
+            "ON DUPLICATE KEY UPDATE group_id = datashare_registers.group_id", id="mariadb-stays",
+        ),
+        pytest.param(
+            registers, "mariadb", Present.IS_REPLACED,
+            "INSERT INTO datashare_registers (group_id, day) VALUES (%(group_id)s, %(day)s) "
+            "ON DUPLICATE KEY UPDATE day = VALUES(day)", id="mariadb-replaced",
+        ),
+        pytest.param(
+            registers, "sqlite", Present.IS_REPLACED,
+            "INSERT INTO datashare_registers (group_id, day) VALUES (:group_id, :day) "
+            "ON CONFLICT (group_id) DO UPDATE SET day = excluded.day", id="sqlite-replaced",
+        ),
+    ],
+)  # fmt: skip
+def test_rows_are_written_in_the_words_of_each_database(
+    table: Table, dialect: str, present: Present, expected: str
+) -> None:
+    """What becomes of a row that is there already is said in each database's own way."""
+    assert expected == _text(table, dialect, present)

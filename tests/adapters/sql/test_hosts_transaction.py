@@ -1,0 +1,237 @@
+"""On a connection the store works within the host's transaction, and leaves it to the host."""
+
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, Engine, create_engine, event, text
+
+from datashare.adapters.sql import SqlAgreementStore, sqlite_engine
+from datashare.delivery import deliver
+from datashare.domain.agreements import RefusalCode
+from datashare.errors import InvalidValue, TransactionLost
+from datashare.service import Outcomes
+from datashare.testing import CountingStore, InterleavingStore, RecordingNotifier
+from datashare.testing.changes import NOW, asked
+from tests.service.world import ANA, HILDA, MIS, OSCAR, TRUST, World, head
+
+
+def ask(world: World, connection: Connection, *urns: int, command_id: str = "ask") -> Outcomes:
+    """Let the trust ask schools within a host's transaction."""
+    sharing = world.over(SqlAgreementStore(connection))
+    return sharing.for_group(TRUST, actor=ANA).request(urns, level=MIS, command_id=command_id)
+
+
+def states(engine: Engine) -> list[int]:
+    """List the schools that have an agreement, as everybody sees them."""
+    return [one.urn for one in SqlAgreementStore(engine).states(TRUST)]
+
+
+def test_what_a_host_rolls_back_never_was(engine: Engine) -> None:
+    """With the host's own row everything of the action goes, its notices too."""
+    world = World()
+    with engine.connect() as connection:
+        sent = ask(world, connection, HILDA, OSCAR)
+        assert 2 == len(sent.done)
+        assert 2 == len(SqlAgreementStore(connection).states(TRUST))
+        connection.rollback()
+
+    assert ([], []) == (states(engine), SqlAgreementStore(engine).notices(TRUST))
+
+
+@pytest.mark.rule("O2")
+def test_what_a_host_commits_holds_with_its_notices(engine: Engine) -> None:
+    """Nobody else sees anything before; afterwards it is there, and a repetition is answered."""
+    world = World()
+    with engine.connect() as connection:
+        sent = ask(world, connection, HILDA, OSCAR)
+        if engine.dialect.name != "sqlite":  # where readers of a file that is being written would wait
+            assert [] == states(engine)
+        connection.commit()
+
+    assert [HILDA, OSCAR] == states(engine)
+    assert len(sent.notices) == len(SqlAgreementStore(engine).notices(TRUST)) > 0
+    with engine.connect() as connection:
+        again = ask(world, connection, HILDA, OSCAR)
+        assert [True, True] == [one.replayed for one in again.done]
+        assert sent.requests == again.requests
+
+
+def test_it_joins_what_the_host_does_itself(engine: Engine) -> None:
+    """The host's own rows and the action are one transaction."""
+    world = World()
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE host_audit (what VARCHAR(20))"))
+    with engine.connect() as connection:
+        connection.execute(text("INSERT INTO host_audit VALUES ('asked')"))
+        ask(world, connection, HILDA)
+        connection.rollback()
+    with engine.begin() as connection:
+        assert 0 == connection.scalar(text("SELECT COUNT(*) FROM host_audit"))
+        connection.execute(text("DROP TABLE host_audit"))
+
+    assert [] == states(engine)
+
+
+def test_several_actions_of_one_transaction_follow_one_another(engine: Engine) -> None:
+    """A request and its approval in one transaction are one after the other, and committed together."""
+    world = World()
+    with engine.begin() as connection:
+        sharing = world.over(SqlAgreementStore(connection))
+        sent = sharing.for_group(TRUST, actor=ANA).request([HILDA], level=MIS, command_id="ask")
+        sharing.for_school(HILDA, actor=head()).approve(sent.requests[0])
+
+    (state,) = SqlAgreementStore(engine).states(TRUST)
+    assert (2, MIS) == (state.version, state.level)
+
+
+@pytest.mark.parametrize("database", ["postgresql", pytest.param("mariadb", marks=pytest.mark.mariadb)])
+def test_a_lost_race_is_a_conflict_at_once(database: str, request: pytest.FixtureRequest) -> None:
+    """Within the host's transaction nothing is decided again; the other schools are unaffected."""
+    engine: Engine = request.getfixturevalue(database)
+    world = World()
+    other = world.over(SqlAgreementStore(engine)).for_group(TRUST, actor=ANA)
+    with engine.begin() as connection:
+        counting = CountingStore(SqlAgreementStore(connection))
+        racing = InterleavingStore(counting, lambda: other.request([HILDA], level=MIS, command_id="other"))
+        outcomes = world.over(racing).for_group(TRUST, actor=ANA).request([HILDA, OSCAR], level=MIS, command_id="ask")
+
+    assert [RefusalCode.CONFLICT] == [one.code for one in outcomes.not_done]
+    assert [OSCAR] == [one.urn for one in outcomes.done]
+    assert (1, 1) == (counting.calls["load"], counting.calls["append"])
+    assert [HILDA, OSCAR] == states(engine)
+    assert ["other"] == [one.command_id for one in SqlAgreementStore(engine).history(outcomes[0].agreement)]
+
+
+@pytest.mark.parametrize("database", ["postgresql", pytest.param("mariadb", marks=pytest.mark.mariadb)])
+def test_a_deadlock_of_two_hosts_loses_one_transaction_and_repeats_it(
+    database: str, request: pytest.FixtureRequest
+) -> None:
+    """Each holds the school that the other one wants: one is told to roll back, and then repeats with the same id."""
+    engine: Engine = request.getfixturevalue(database)
+    world, lost = World(), list[TransactionLost]()
+    both_hold = threading.Barrier(2)
+
+    def act(first: int, second: int, command_id: str) -> None:
+        with engine.connect() as connection:
+            ask(world, connection, first, command_id=f"{command_id}-1")
+            both_hold.wait(timeout=30)
+            try:
+                ask(world, connection, second, command_id=f"{command_id}-2")
+                connection.commit()
+            except TransactionLost as error:
+                lost.append(error)
+                connection.rollback()
+                repeated = ask(world, connection, first, second, command_id=f"{command_id}-1")
+                connection.commit()
+                assert 2 == len(repeated.not_done)
+                assert {one.code for one in repeated.not_done} <= {
+                    RefusalCode.REQUEST_ALREADY_OPEN,
+                    RefusalCode.CONFLICT,
+                }
+
+    threads = [threading.Thread(target=act, args=args) for args in ((HILDA, OSCAR, "a"), (OSCAR, HILDA, "b"))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+
+    assert ["Roll it back, then repeat with the same command id."] == [str(one)[-51:].strip() for one in lost]
+    assert [HILDA, OSCAR] == states(engine)
+    assert [1, 1] == [one.version for one in SqlAgreementStore(engine).states(TRUST)]
+
+
+def test_a_file_that_another_writes_loses_the_hosts_transaction(tmp_path: Path, sqlite: Engine) -> None:
+    """Where the host did not begin with BEGIN IMMEDIATE, a busy file is told as a lost transaction."""
+    impatient = sqlite_engine(tmp_path / "agreements.db", wait=timedelta(0))
+    world = World()
+    with sqlite.connect() as busy, impatient.connect() as connection:
+        busy.exec_driver_sql("BEGIN IMMEDIATE")
+        with pytest.raises(TransactionLost, match="database is locked"):
+            ask(world, connection, HILDA)
+        connection.rollback()
+        busy.rollback()
+        assert 1 == len(ask(world, connection, HILDA).done)
+        connection.commit()
+
+    assert [HILDA] == states(sqlite)
+    impatient.dispose()
+
+
+def test_after_a_failure_within_the_hosts_transaction_it_is_lost(postgresql: Engine) -> None:
+    """PostgreSQL takes nothing more until the host rolls back, and the error says so."""
+    with postgresql.connect() as connection:
+        store = SqlAgreementStore(connection)
+        store.states(TRUST)
+        with pytest.raises(Exception, match="division by zero"):
+            connection.execute(text("SELECT 1 / 0"))
+
+        with pytest.raises(TransactionLost, match="Roll it back"):
+            store.states(TRUST)
+        connection.rollback()
+        assert [] == store.states(TRUST)
+
+
+CALLS: dict[str, Callable[[SqlAgreementStore], object]] = {
+    "lease": lambda store: store.lease(now=NOW, until=NOW + timedelta(minutes=5), limit=1),
+    "deliver": lambda store: deliver(store, RecordingNotifier()),
+}
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_delivery_needs_an_engine(sqlite: Engine, call: Callable[[SqlAgreementStore], object]) -> None:
+    """What was sent cannot be rolled back, so it is not recorded in a transaction that can."""
+    with sqlite.begin() as connection, pytest.raises(InvalidValue, match="bound to an Engine, since delivery commits"):
+        call(SqlAgreementStore(connection))
+
+
+def test_purging_and_requeueing_join_the_hosts_transaction(engine: Engine) -> None:
+    """They can be rolled back, so they may."""
+    store = SqlAgreementStore(engine)
+    store.append([asked()])
+    for one in store.lease(now=NOW, until=NOW + timedelta(minutes=5), limit=9):
+        store.give_up(one, at=NOW, error="550")
+    before = store.notices(TRUST)
+    with engine.connect() as connection:
+        joined = SqlAgreementStore(connection)
+        assert 1 == joined.requeue(TRUST, [before[0].id], due_at=NOW)
+        assert 1 == joined.purge(settled_before=NOW + timedelta(days=1))
+        connection.rollback()
+
+    assert before == store.notices(TRUST)
+
+
+def test_a_connection_that_commits_by_itself_is_refused(postgresql: Engine) -> None:
+    """On such a connection a change would be saved in parts."""
+    alone = create_engine(postgresql.url, isolation_level="AUTOCOMMIT")
+    with closing(alone.connect()) as connection, pytest.raises(InvalidValue, match="commits each statement by itself"):
+        SqlAgreementStore(connection).states(TRUST)
+    alone.dispose()
+
+
+def test_an_engine_that_commits_by_itself_is_used_with_transactions(postgresql: Engine) -> None:
+    """On an engine the store sees to its transactions itself."""
+    alone = create_engine(postgresql.url, isolation_level="AUTOCOMMIT")
+    store = SqlAgreementStore(alone)
+    twice = asked()
+
+    assert frozenset() == store.append([twice])
+    assert [twice.after] == store.states(TRUST)
+    alone.dispose()
+
+
+def test_an_engine_that_begins_by_itself_is_taken_as_it_is(tmp_path: Path, sqlite: Engine) -> None:
+    """A host whose engine says BEGIN on every connection, as SQLAlchemy's recipe has it, keeps it."""
+    begun = sqlite_engine(tmp_path / "agreements.db")
+
+    @event.listens_for(begun, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN")
+
+    store = SqlAgreementStore(begun)
+    assert frozenset() == store.append([asked()])
+    assert [asked().after] == SqlAgreementStore(sqlite).states(TRUST)
+    begun.dispose()
