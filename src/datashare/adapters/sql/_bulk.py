@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, assert_never
 
 from sqlalchemy import (
     Boolean,
@@ -119,6 +119,8 @@ def _from_values(table: Table, dialect: str, present: Present) -> Insert:
             return insert.on_duplicate_key_update({key: table.c[key]})
         case Present.IS_REPLACED:
             return insert.on_duplicate_key_update({name: insert.inserted[name] for name in _values(table)})
+        case _:
+            assert_never(present)
 
 
 _I = TypeVar("_I", postgresql.Insert, sqlite.Insert)
@@ -135,6 +137,8 @@ def _on_conflict(insert: _I, table: Table, present: Present) -> _I:
                 index_elements=[*table.primary_key.columns],
                 set_={name: insert.excluded[name] for name in _values(table)},
             )
+        case _:
+            assert_never(present)
 
 
 def _values(table: Table) -> list[str]:
