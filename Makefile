@@ -14,7 +14,7 @@ PIP := $(BIN)/python -m pip --quiet --quiet
 CODE := $(wildcard src tests examples bench docs conftest.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-mariadb torture check docs format clean constraints
+.PHONY: help demo test test-mariadb torture bench check docs format clean constraints
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +33,9 @@ test-mariadb: ## Run all tests, on the machine's MariaDB too
 torture: $(STAMP) ## Kill 500 processes (KILLS=…) and check what they leave; then search long for counter-examples
 	@$(BIN)/python -m tests.faults.torture
 	@HYPOTHESIS_PROFILE=torture $(BIN)/python -m pytest -m hypothesis -x --verbose --no-header
+
+bench: $(STAMP) ## Measure the bars of performance, on SQLite and PostgreSQL, and fail where one is missed
+	@$(BIN)/python -m bench
 
 check: $(STAMP) ## Formatting, linting, types, tests, coverage and documentation
 	@echo "== Formatting"
@@ -60,7 +63,7 @@ format: $(STAMP) ## Format the code and mend what the linter can
 clean: ## Remove everything that was made, virtual environments included
 	@rm -rf .venv .venv-* $(VENV) build dist docs/_build htmlcov
 	@rm -rf .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
-	@find src tests examples docs -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+	@find src tests examples bench docs -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 # The build backend comes from the constraints too, so that installing is repeatable from end to end.
 $(STAMP): pyproject.toml constraints.txt
