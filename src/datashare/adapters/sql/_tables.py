@@ -24,13 +24,14 @@ from sqlalchemy import (
     Table,
     Text,
     func,
-    insert,
+    inspect,
     select,
 )
 from sqlalchemy.dialects import mysql, postgresql
 
 from datashare.errors import SchemaMismatch
 
+from ._bulk import Present, write
 from ._engines import begin_immediate
 from ._errors import mapped
 
@@ -161,7 +162,8 @@ _schema = Table(
 def create_schema(bind: Engine | Connection) -> None:
     """Make the tables where they are not there yet, and record their version.
 
-    The processes of a host may all call it when they start: one makes the tables, the others wait for it.
+    The processes of a host may all call it when they start: one makes the tables, the others wait for it. Where they
+    are there it only looks.
 
     On a `Connection` it is for the host to commit; MariaDB commits tables at once.
 
@@ -173,16 +175,37 @@ def create_schema(bind: Engine | Connection) -> None:
         StoreUnavailable: The database cannot be reached, or is locked, full or read-only.
     """
     with mapped():
-        if isinstance(bind, Engine):
-            with bind.connect() as connection:
-                if bind.dialect.name == "sqlite":
-                    begin_immediate(connection)
-                with _alone(connection):
-                    _create(connection)
-                    connection.commit()
-        else:
-            with _alone(bind):
-                _create(bind)
+        if isinstance(bind, Connection):
+            _create(bind)
+            return
+        with bind.connect() as connection:
+            if bind.dialect.name == "sqlite" and not _is_there(connection):
+                begin_immediate(connection)
+            _create(connection)
+            connection.commit()
+
+
+def _create(connection: Connection) -> None:
+    if _is_there(connection):
+        return
+    with _alone(connection):
+        metadata.create_all(connection)
+        # Last, since MariaDB cannot take back tables that were made: what is recorded is there as a whole. Somebody
+        # else may have recorded it meanwhile.
+        write(connection, _schema, [(SCHEMA_VERSION,)], present=Present.STAYS)
+
+
+def _is_there(connection: Connection) -> bool:
+    """Tell whether the tables are there, and refuse those of another version."""
+    if not inspect(connection).has_table(_schema.name, schema=_schema_of(connection)) or not _recorded(connection):
+        return False
+    require_schema(connection)
+    return True
+
+
+def _schema_of(connection: Connection) -> str | None:
+    """Give the database's schema in which a host wants the tables, if it named one."""
+    return (connection.get_execution_options().get("schema_translate_map") or {}).get(None)
 
 
 _LOCK_NAME = func.concat("datashare ", func.database())
@@ -208,14 +231,6 @@ def _ask(connection: Connection, statements: Mapping[str, Select[Any]]) -> None:
     statement = statements.get(connection.dialect.name)
     if statement is not None:
         connection.execute(statement)
-
-
-def _create(connection: Connection) -> None:
-    _schema.create(connection, checkfirst=True)
-    if not _recorded(connection):
-        connection.execute(insert(_schema).values(version=SCHEMA_VERSION))
-    require_schema(connection)
-    metadata.create_all(connection)
 
 
 def require_schema(connection: Connection) -> None:

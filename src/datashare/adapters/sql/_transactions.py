@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol, TypeVar
 
@@ -71,13 +70,13 @@ class OwnTransactions:
     def write(self, work: Callable[[Connection], _T]) -> _T:
         """Do what writes: all of it, or nothing."""
         with mapped():
-            for attempt in itertools.count(1):
+            for _ in range(ATTEMPTS - 1):
                 try:
                     return self._write_once(work)
                 except exc.DBAPIError as error:
-                    if attempt == ATTEMPTS or not is_lost(error):
+                    if not is_lost(error):
                         raise
-        raise AssertionError  # count() never ends
+            return self._write_once(work)
 
     def _write_once(self, work: Callable[[Connection], _T]) -> _T:
         with self._engine.connect() as connection, connection.begin():
