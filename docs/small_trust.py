@@ -20,6 +20,7 @@ from datashare import (
 )
 from datashare.adapters.memory import MemoryAgreementStore, MemoryInstitutionDirectory, MemoryPeopleDirectory
 from datashare.domain.institutions import EstablishmentStatus, TrustLink
+from datashare.ports import AgreementStore
 from datashare.testing import StandingClock
 
 TRUST = GroupId.mat("9901")
@@ -40,9 +41,9 @@ def head_of(urn: int) -> PersonId:
 
 
 class SmallTrust:
-    """The host's side: the four ports, and the service over them."""
+    """The host's side: the four ports, and the service over them; in memory, unless another store is given."""
 
-    def __init__(self) -> None:
+    def __init__(self, store: AgreementStore | None = None) -> None:
         self.schools = [
             school(HILDA, "St Hilda’s Primary School"),
             school(OAK, "Oak Lane School", phase=Phase.SECONDARY),
@@ -51,7 +52,7 @@ class SmallTrust:
         ]
         self.groups = [Group(id=TRUST, name="Northern Lights Trust")]
         self.clock = StandingClock(pendulum.datetime(2026, 5, 4, 8, 30, tz="UTC"))
-        self.store = MemoryAgreementStore()
+        self.store = store or MemoryAgreementStore()
         self.register = MemoryInstitutionDirectory(self.schools, groups=self.groups, register_day=date(2026, 5, 1))
         ana = Person(
             id=ANA,

@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 
 from datashare.codec import (
     VERSION,
-    converter,
     decode_batch,
     decode_command,
     decode_event,
@@ -27,6 +26,7 @@ from datashare.codec import (
     fingerprint,
     fingerprints,
 )
+from datashare.codec._converter import converter
 from datashare.domain.agreements import (
     ALL,
     Actor,

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).parents[2]
+DJANGO = Path("examples/django_host")
 
 COVERED = '''
 from typing import Literal, Protocol, TYPE_CHECKING, assert_never
@@ -54,6 +55,7 @@ def tiny(tmp_path: Path) -> Path:
     """Make a project with our settings and nothing in it."""
     for name in ("pyproject.toml", "conftest.py"):
         shutil.copy(PROJECT / name, tmp_path / name)
+    shutil.copytree(PROJECT / DJANGO, tmp_path / DJANGO)  # the type checker asks its settings
     return tmp_path
 
 

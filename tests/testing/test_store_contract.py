@@ -280,6 +280,14 @@ def test_a_store_from_which_foreign_errors_leave_fails() -> None:
         run()
 
 
+def test_a_store_that_delivers_within_a_hosts_transaction_fails() -> None:
+    """One that leases or settles where the host could still roll back is found out."""
+    store = MemoryAgreementStore()
+
+    with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
+        InMemory().test_nothing_is_delivered_within_a_hosts_transaction(store, lambda work, _commits: work(store))
+
+
 def test_calls_at_once_tell_what_went_wrong() -> None:
     """An error in one of the threads fails the test that made the calls."""
     with pytest.raises(AssertionError, match="ZeroDivisionError"):

@@ -176,8 +176,9 @@ class AgreementStore(Protocol):
     9. Answer agreements that equal the fold of their events.
     10. Lease a notice to one worker at a time, and again only when the lease has ended.
     11. Settle a notice only for the holder of its present lease.
-    12. Raise only `datashare.errors.StoreError` for what goes wrong below.
-    13. Never commit, roll back or repeat a transaction of the host's, where it is joined to one.
+    12. Raise only `datashare.errors.StoreError` for what goes wrong below, a row that cannot be read included.
+    13. Never commit, roll back or repeat a transaction of the host's, where it is joined to one, and lease and settle
+        no notices within it.
     """
 
     @property
@@ -189,7 +190,10 @@ class AgreementStore(Protocol):
         ...
 
     def load(self, ids: Collection[AgreementId], /, *, command_id: str | None = None) -> Loaded:
-        """Load agreements of one group, with the outcomes kept in it under *command_id*, if one is named."""
+        """Load agreements of one group, with the outcomes kept in it under *command_id*, if one is named.
+
+        No agreement is newer or older than its outcome: what the command did shows in both, or in neither.
+        """
         ...
 
     def append(self, changes: Sequence[Change], /) -> frozenset[AgreementId]:
@@ -239,7 +243,8 @@ class AgreementStore(Protocol):
             limit: The most notices to lease.
 
         Raises:
-            InvalidValue: An instant has no time zone, *until* is not after *now*, or *limit* is no whole number.
+            InvalidValue: An instant has no time zone, *until* is not after *now*, or *limit* is no whole number; or
+                the store is joined, for what was sent cannot be rolled back. So it is for whatever settles a notice.
         """
         ...
 

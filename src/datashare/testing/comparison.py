@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from typing import Any
 from unittest import TestCase
 
+import hypothesis
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -28,21 +29,23 @@ _texts = st.sampled_from(["", "451 später 𝄞", "line\r\nbreak"])
 
 
 def compare_with_memory(
-    make_store: Callable[[], AgreementStore], close: Callable[[Any], object] | None = None
+    make_store: Callable[[], AgreementStore],
+    close: Callable[[Any], object] | None = None,
+    *,
+    settings: hypothesis.settings | None = None,
 ) -> type[TestCase]:
     """Make a test that drives a store and the one in memory with the same calls, and compares every answer.
 
     Hypothesis draws the calls: appends that win and that lose, loads, histories, leases, settlings, retries,
     requeues, purges and registers, of two groups whose codes look alike. Names of leases are left out of the
-    comparison, since each store has its own. Set the attribute `settings` of what is answered to change how many
-    examples are tried::
+    comparison, since each store has its own::
 
-        TestMyStoreComparedWithMemory = compare_with_memory(make_my_store)
-        TestMyStoreComparedWithMemory.settings = settings(max_examples=50, deadline=None)
+        TestMyStoreComparedWithMemory = compare_with_memory(make_my_store, settings=settings(max_examples=50))
 
     Args:
         make_store: Makes an empty store; called once for each example.
         close: Called with each store in the end.
+        settings: Those of Hypothesis, such as how many examples are tried; the profile's, unless they are given.
 
     Returns:
         A test case that pytest collects under a name that begins with `Test`.
@@ -56,7 +59,9 @@ def compare_with_memory(
             if close:
                 close(store)
 
-    case: type[TestCase] = Comparison.TestCase
+    case = Comparison.TestCase
+    if settings:
+        case.settings = settings
     return case
 
 

@@ -9,15 +9,24 @@ from collections.abc import Callable, Iterable
 _START_WITHIN, _END_WITHIN = 30, 120  # seconds
 
 
-def at_once(calls: Iterable[Callable[[], object]]) -> None:
-    """Make all calls at the same moment, each in a thread of its own; fail if one of them raises."""
+def at_once(calls: Iterable[Callable[[], object]], *, at_end: Callable[[], object] | None = None) -> None:
+    """Make all calls at the same moment, each in a thread of its own; fail if one of them raises.
+
+    Args:
+        calls: What to call.
+        at_end: Called in each thread after its call, to give back what is held for a thread.
+    """
     made = list(calls)
     barrier, raised = threading.Barrier(len(made)), list[BaseException]()
 
     def make(call: Callable[[], object]) -> None:
         try:
             barrier.wait(timeout=_START_WITHIN)
-            call()
+            try:
+                call()
+            finally:
+                if at_end:
+                    at_end()
         except BaseException as exc:  # noqa: BLE001 - handed to the test's own thread
             raised.append(exc)
 

@@ -89,12 +89,12 @@ class TestOnMariadb(SqlSuite):
 
 def test_it_answers_as_the_store_in_memory_does(engine: Engine) -> None:
     """Whatever is called in whatever order, every answer is that of the store in memory."""
-    case = compare_with_memory(lambda: SqlAgreementStore(emptied(engine)))
-    case.settings = settings(  # type: ignore[attr-defined]  # a test case of Hypothesis has them
+    drawn = settings(
         max_examples=15,
         stateful_step_count=25,
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )
+    case = compare_with_memory(lambda: SqlAgreementStore(emptied(engine)), settings=drawn)
 
     case("runTest").debug()

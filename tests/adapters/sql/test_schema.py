@@ -13,7 +13,6 @@ from datashare.adapters.sql import (
     SqlAgreementStore,
     create_schema,
     metadata,
-    record_schema_version,
     sqlite_engine,
 )
 from datashare.errors import InvalidValue, SchemaMismatch
@@ -116,8 +115,7 @@ def test_tables_without_a_version_are_refused(sqlite: Engine) -> None:
     with pytest.raises(SchemaMismatch, match="No version is recorded"):
         SqlAgreementStore(sqlite).states(TRUST)
     with sqlite.begin() as connection:
-        record_schema_version(connection)
-        record_schema_version(connection)
+        connection.execute(text("INSERT INTO datashare_schema (version) VALUES (1)"))
     assert [] == SqlAgreementStore(sqlite).states(TRUST)
 
 
@@ -126,7 +124,7 @@ def test_a_version_beside_another_is_refused(sqlite: Engine) -> None:
     with sqlite.begin() as connection:
         connection.execute(text("INSERT INTO datashare_schema (version) VALUES (2)"))
         with pytest.raises(SchemaMismatch, match="of version 1 and 2"):
-            record_schema_version(connection)
+            create_schema(connection)
 
 
 def test_a_column_that_is_missing_is_another_schema(sqlite: Engine) -> None:

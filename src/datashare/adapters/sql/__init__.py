@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from ._engines import sqlite_engine
 from ._store import SqlAgreementStore
-from ._tables import SCHEMA_VERSION, create_schema, metadata, record_schema_version
+from ._tables import SCHEMA_VERSION, create_schema, metadata
 
 __all__ = [
     "SCHEMA_VERSION",
     "SqlAgreementStore",
     "create_schema",
     "metadata",
-    "record_schema_version",
     "sqlite_engine",
 ]

@@ -175,23 +175,10 @@ def create_schema(bind: Engine | Connection) -> None:
 
 def _create(connection: Connection) -> None:
     _schema.create(connection, checkfirst=True)
-    if _recorded(connection):
-        require_schema(connection)
+    if not _recorded(connection):
+        connection.execute(insert(_schema).values(version=SCHEMA_VERSION))
+    require_schema(connection)
     metadata.create_all(connection)
-    record_schema_version(connection)
-
-
-def record_schema_version(connection: Connection) -> None:
-    """Record that the tables are of `SCHEMA_VERSION`, as the last step of a host's own migration.
-
-    Raises:
-        SchemaMismatch: Another version is recorded.
-        StoreUnavailable: The database cannot be reached, or is locked, full or read-only.
-    """
-    with mapped():
-        if not _recorded(connection):
-            connection.execute(insert(_schema).values(version=SCHEMA_VERSION))
-        require_schema(connection)
 
 
 def require_schema(connection: Connection) -> None:

@@ -55,6 +55,9 @@ class AgreementStoreContract(
             def in_hosts_transaction(self, engine: Engine) -> InHostsTransaction:
                 return lambda work, commits: work_and_end(engine, work, commits)
 
+    A store that holds something for each thread, such as a connection, gives it back in `leave_thread`, which is called
+    in every thread that the tests begin.
+
     Attributes:
         nothing_below: Whether there is nothing below the store that could be counted or fail; then `round_trips`
             and `broken_stores` are not asked for.
@@ -62,6 +65,7 @@ class AgreementStoreContract(
         rounds: How often a race is repeated; fewer are enough where each takes long.
         steps: How many changes are written while others read.
         walks: How many agreements are taken through commands at random.
-        several: For how many agreements the cost is compared with that for one.
+        several: For how many agreements the cost is compared with that for one; as many as one statement takes, where
+            what lies below takes fewer.
         many: How many changes go through one call; more than the largest group of England has schools.
     """

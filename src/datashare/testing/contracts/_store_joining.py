@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from datashare.errors import InvalidValue
 from datashare.ports import AgreementStore
-from datashare.testing.changes import OTHER_URN, asked, imported
+from datashare.testing.changes import NOW, OTHER_URN, asked, imported
 
-from ._store_suite import InHostsTransaction, StoreSuite, everything, save
+from ._store_leasing import SETTLINGS
+from ._store_suite import InHostsTransaction, StoreSuite, everything, lease, save
 
 
 class Joining(StoreSuite):
@@ -38,3 +40,26 @@ class Joining(StoreSuite):
         else:
             in_hosts_transaction(work, commits)
             assert seen == [everything(store)] if commits else [before] == [everything(store)]
+
+    @pytest.mark.must(13)
+    def test_nothing_is_delivered_within_a_hosts_transaction(
+        self, store: AgreementStore, in_hosts_transaction: InHostsTransaction | None
+    ) -> None:
+        """What was sent cannot be rolled back, so leasing and settling are refused there, and change nothing."""
+        save(store, asked())
+        one, _ = lease(store, limit=2)
+        before = everything(store)
+
+        def work(joined: AgreementStore) -> None:
+            with pytest.raises(InvalidValue, match="must be"):
+                lease(joined)
+            for settle in SETTLINGS.values():
+                with pytest.raises(InvalidValue, match="must be"):
+                    settle(joined, one)
+
+        if in_hosts_transaction is None:
+            assert self.nothing_below or not self.joins
+        else:
+            in_hosts_transaction(work, True)
+        assert before == everything(store)
+        assert store.complete(one, at=NOW)

@@ -11,7 +11,6 @@ import pytest
 
 from datashare.ports import AgreementStore, LeasedNotice, NoticeStatus
 from datashare.testing.changes import COUNCIL, NOW, OTHER_URN, TRUST, TWIN, URN, asked
-from datashare.testing.threads import at_once
 
 from ._store_suite import LEASED_NOTICE, MICROSECOND, MINUTE, StoreSuite, by_due, everything, lease, save
 
@@ -86,7 +85,7 @@ class Leases(StoreSuite):
         for number in range(self.rounds):
             found, first = list[LeasedNotice](), URN + 20 * number
             save(store, *(asked(urn) for urn in range(first, first + 20)))
-            at_once([partial(_take, store, found)] * 8)
+            self.at_once([partial(_take, store, found)] * 8)
             found += lease(store)
 
             assert 40 == len(found) == len({one.notice.id for one in found})
@@ -183,7 +182,7 @@ class Settling(StoreSuite):
         save(store, asked(group=TWIN))
         (one,) = lease(store, limit=1)
         answers = list[bool]()
-        at_once([partial(_settle, store, one, settle, answers)] * 8)
+        self.at_once([partial(_settle, store, one, settle, answers)] * 8)
 
         assert [False] * 7 + [True] == sorted(answers)
 

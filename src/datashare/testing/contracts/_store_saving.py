@@ -28,7 +28,6 @@ from datashare.testing.changes import (
     imported,
     then,
 )
-from datashare.testing.threads import at_once
 
 from ._store_suite import COUNCILS, StoreSuite, do, everything, save, standing
 
@@ -158,7 +157,7 @@ class Writers(StoreSuite):
             one = AgreementId(TRUST, urn)
             answers: dict[str, frozenset[AgreementId]] = {}
             changes = {f"w-{n}": then(standing(store, one), RecordApproval, command_id=f"w-{n}") for n in range(8)}
-            at_once(partial(_write, store, change, answers) for change in changes.values())
+            self.at_once(partial(_write, store, change, answers) for change in changes.values())
 
             (winner,) = (name for name, losers in answers.items() if not losers)
             assert set(changes) == set(answers)
@@ -175,7 +174,7 @@ class Writers(StoreSuite):
             one = AgreementId(TRUST, urn)
             answers: dict[str, frozenset[AgreementId]] = {}
             changes = [asked(urn, command_id=f"w-{n}") for n in range(8)]
-            at_once(partial(_write, store, change, answers) for change in changes)
+            self.at_once(partial(_write, store, change, answers) for change in changes)
 
             (winner,) = (name for name, losers in answers.items() if not losers)
             assert [winner] == [event.command_id for event in store.history(one)]
@@ -188,7 +187,7 @@ class Writers(StoreSuite):
         urns = range(URN, URN + 8)
         orders = {f"w-{n}": urns if n % 2 else urns[::-1] for n in range(8)}
         bulks = [[imported(urn, command_id=name) for urn in order] for name, order in orders.items()]
-        at_once(partial(_write_all, store, changes, answers) for changes in bulks)
+        self.at_once(partial(_write_all, store, changes, answers) for changes in bulks)
 
         assert list(urns) == [state.urn for state in store.states(TRUST)]
         assert {1} == {state.version for state in store.states(TRUST)}
@@ -197,14 +196,14 @@ class Writers(StoreSuite):
     @pytest.mark.must(3)
     def test_writers_of_different_agreements_all_win(self, store: AgreementStore) -> None:
         """Threads that write different agreements do not disturb each other."""
-        at_once(partial(save, store, asked(urn)) for urn in range(URN, URN + 8))
+        self.at_once(partial(save, store, asked(urn)) for urn in range(URN, URN + 8))
 
         assert list(range(URN, URN + 8)) == [state.urn for state in store.states(TRUST)]
         assert 16 == len(store.notices(TRUST))
 
     @pytest.mark.must(1, 3)
     def test_readers_never_see_half_a_change(self, store: AgreementStore) -> None:
-        """While one thread writes, no reader sees a state without its outcome or its events."""
+        """While one thread writes, no reader sees a state without its outcome or its events, or older than them."""
         changes, before = list[Change](), Agreement(id=AGREEMENT)
         for number in range(self.steps):
             kind = Withdraw if before.request else RequestAccess
@@ -229,11 +228,12 @@ class Writers(StoreSuite):
                 version = max((state.version for state in found.agreements.values()), default=0)
                 assert version >= seen
                 assert version == seen or [ahead] == [one.command_id for one in found.kept]
+                assert version >= max((event.sequence for one in found.kept for event in one.events), default=0)
                 seen = version
                 assert len(list(store.history(AGREEMENT))) >= seen
             assert len(changes) == seen
 
-        at_once([write, read, read, read])
+        self.at_once([write, read, read, read])
 
 
 def _write(store: AgreementStore, one: Change, answers: dict[str, frozenset[AgreementId]]) -> None:

@@ -12,6 +12,7 @@ from datashare.domain.agreements import Agreement, AgreementId, Command
 from datashare.domain.instants import Instant
 from datashare.ports import AgreementStore, Change, LeasedNotice, StoredNotice
 from datashare.testing.changes import AGREEMENT, COUNCIL, NOW, OTHER_URN, TRUST, URN, asked, change, command_of
+from datashare.testing.threads import at_once
 
 OTHER = AgreementId(TRUST, OTHER_URN)
 COUNCILS = AgreementId(COUNCIL, URN)
@@ -36,6 +37,13 @@ class StoreSuite:
     walks: ClassVar[int] = 20
     several: ClassVar[int] = 200
     many: ClassVar[int] = 710
+
+    def leave_thread(self) -> None:
+        """Give back what the store holds for a thread that ends, such as a connection; most hold nothing."""
+
+    def at_once(self, calls: Iterable[Callable[[], object]]) -> None:
+        """Make all calls at the same moment, each in a thread of its own that is left in order."""
+        at_once(calls, at_end=self.leave_thread)
 
     @pytest.fixture
     def store(self) -> AgreementStore:

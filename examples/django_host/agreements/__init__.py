@@ -1,0 +1,1 @@
+"""Agreements in Django's database: models, migrations, and a store over them."""

@@ -1,0 +1,145 @@
+"""Values as rows, and rows as values."""
+
+from __future__ import annotations
+
+import secrets
+from collections import defaultdict
+from collections.abc import Iterable
+from functools import reduce
+from operator import or_
+
+from django.db.models import Q, QuerySet
+
+from datashare.codec import (
+    EventRecord,
+    decode_agreement,
+    decode_cautions,
+    decode_notice,
+    encode,
+    encode_cautions,
+    read_event,
+    record_event,
+)
+from datashare.domain.agreements import Agreement, AgreementId, Event, RequestId
+from datashare.domain.history import BEFORE_THE_FIRST, chained
+from datashare.domain.instants import to_instant
+from datashare.domain.institutions import GroupId
+from datashare.domain.notices import ASKING, Notice
+from datashare.ports import Change, KeptOutcome, NoticeStatus, StoredNotice
+
+from .models import AgreementEvent, AgreementState, CommandOutcome, OutgoingNotice
+
+Key = tuple[str, int]
+"""The key of an agreement's row: the group as text, and the URN."""
+
+
+def key_of(agreement: AgreementId) -> Key:
+    """Give the key of an agreement's row."""
+    return str(agreement.group), agreement.urn
+
+
+def any_of(agreements: Iterable[AgreementId]) -> Q:
+    """Pick agreements, without the pairs of columns that not every database compares."""
+    by_group: dict[str, list[int]] = defaultdict(list)
+    for one in agreements:
+        by_group[str(one.group)].append(one.urn)
+    return reduce(or_, (Q(group=group, urn__in=urns) for group, urns in by_group.items()))
+
+
+def unwritten(agreement: AgreementId) -> AgreementState:
+    """Give the row that holds an agreement's place until its first change is written."""
+    group, urn = key_of(agreement)
+    return AgreementState(group=group, urn=urn, version=0, head=BEFORE_THE_FIRST, state="")
+
+
+def advanced(state: AgreementState, change: Change) -> list[AgreementEvent]:
+    """Bring an agreement's row up to a change; give the rows of its events, chained to those before (H3)."""
+    state.version, state.state = change.after.version, encode(change.after)
+    return [_chained_to(state, event) for event in change.events]
+
+
+def _chained_to(state: AgreementState, event: Event) -> AgreementEvent:
+    record = record_event(event, salt=secrets.token_hex(16))
+    state.head = chained(state.head, record.text)
+    return AgreementEvent(
+        group=state.group,
+        urn=state.urn,
+        sequence=event.sequence,
+        at=event.at,
+        command_id=event.command_id,
+        hash=state.head,
+        text=record.text,
+        erasable=record.erasable,
+    )
+
+
+def outcome_row(kept: KeptOutcome) -> CommandOutcome:
+    """Give the row of a kept outcome."""
+    group, urn = key_of(kept.agreement)
+    return CommandOutcome(
+        group=group,
+        urn=urn,
+        command_id=kept.command_id,
+        request=kept.request.number if kept.request else None,
+        shared_digest=kept.shared_digest,
+        own_digest=kept.own_digest,
+        first_sequence=kept.events[0].sequence,
+        last_sequence=kept.events[-1].sequence,
+        cautions=encode_cautions(kept.cautions),
+    )
+
+
+def notice_row(notice: Notice) -> OutgoingNotice:
+    """Give the row of a new notice."""
+    group, urn = key_of(notice.agreement)
+    return OutgoingNotice(
+        group=group,
+        urn=urn,
+        notice_id=notice.id,
+        request=str(notice.request) if notice.request and notice.kind in ASKING else None,
+        status=NoticeStatus.WAITING.value,
+        due_at=notice.created_at,
+        text=encode(notice),
+    )
+
+
+def agreements_in(rows: QuerySet[AgreementState]) -> list[Agreement]:
+    """Read agreements as they stand."""
+    return [decode_agreement(text) for text in rows.values_list("state", flat=True)]
+
+
+def event_in(row: AgreementEvent) -> Event:
+    """Read an event."""
+    return read_event(EventRecord(text=row.text, erasable=row.erasable))
+
+
+def outcome_in(agreement: AgreementId, row: CommandOutcome, events: Iterable[AgreementEvent]) -> KeptOutcome:
+    """Read an outcome, with the events of its command at its agreement."""
+    return KeptOutcome(
+        agreement=agreement,
+        command_id=row.command_id,
+        request=None if row.request is None else RequestId(agreement, row.request),
+        shared_digest=row.shared_digest,
+        own_digest=row.own_digest,
+        events=[event_in(one) for one in events if row.first_sequence <= one.sequence <= row.last_sequence],
+        cautions=decode_cautions(row.cautions),
+    )
+
+
+def notice_in(row: OutgoingNotice) -> Notice:
+    """Read a notice that was not purged."""
+    return decode_notice(row.text or "")
+
+
+def stored_notice_in(row: OutgoingNotice) -> StoredNotice:
+    """Read a notice with what has become of it."""
+    return StoredNotice(
+        id=row.notice_id,
+        agreement=AgreementId(GroupId.parse(row.group), row.urn),
+        notice=None if row.text is None else notice_in(row),
+        status=NoticeStatus(row.status),
+        due_at=to_instant(row.due_at),
+        attempts=row.attempts,
+        error=row.error,
+        settled_at=None if row.settled_at is None else to_instant(row.settled_at),
+    )

@@ -1,0 +1,119 @@
+"""Notices in a database are delivered by as many workers as there are."""
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Engine, select, text
+
+from datashare.adapters.sql import SqlAgreementStore
+from datashare.adapters.sql._notices import _due
+from datashare.adapters.sql._tables import notices
+from datashare.delivery import DeliveryReport, RetrySchedule, deliver, purge
+from datashare.domain.notices import Notice
+from datashare.ports import Delivered, NeverDeliverable, NoticeStatus, SendResult, TryAgain
+from datashare.testing import RecordingNotifier, StandingClock
+from datashare.testing.changes import NOW, TRUST, asked
+
+MINUTE = timedelta(minutes=1)
+SERVERS = ["postgresql", pytest.param("mariadb", marks=pytest.mark.mariadb)]
+
+
+def store_with(engine: Engine, schools: int) -> SqlAgreementStore:
+    """Ask so many schools, with two notices each."""
+    store = SqlAgreementStore(engine)
+    store.append([asked(urn) for urn in range(1, schools + 1)])
+    return store
+
+
+def fates(store: SqlAgreementStore) -> Counter[NoticeStatus]:
+    """Count the notices by what became of them."""
+    return Counter(one.status for one in store.notices(TRUST))
+
+
+@pytest.mark.rule("O3", "O6")
+def test_notices_are_delivered_tried_again_given_up_and_purged(engine: Engine) -> None:
+    """What the other side says is recorded, with the last error; later names and addresses are erased."""
+    store, clock = store_with(engine, 3), StandingClock(NOW)
+    first, second, *_ = (one.id for one in store.notices(TRUST))
+
+    def answer(notice: Notice) -> SendResult:
+        if notice.id == first:
+            return TryAgain("451 später")
+        return NeverDeliverable("550 unknown") if notice.id == second else Delivered()
+
+    schedule = RetrySchedule(attempts=2)
+    assert DeliveryReport(delivered=4, retried=1, given_up=1) == deliver(
+        store, RecordingNotifier(answer), clock=clock, schedule=schedule
+    )
+    clock.move_on(60 * MINUTE)
+    assert DeliveryReport(given_up=1) == deliver(store, RecordingNotifier(answer), clock=clock, schedule=schedule)
+    assert {NoticeStatus.DELIVERED: 4, NoticeStatus.GIVEN_UP: 2} == fates(store)
+    assert {first: "451 später", second: "550 unknown"} == {
+        one.id: one.error for one in store.notices(TRUST, status=NoticeStatus.GIVEN_UP)
+    }
+
+    clock.move_on(timedelta(days=31))
+    assert 6 == purge(store, keep_for=timedelta(days=30), clock=clock)
+    assert {None} == {one.notice for one in store.notices(TRUST)}
+    assert {NoticeStatus.DELIVERED: 4, NoticeStatus.GIVEN_UP: 2} == fates(store)
+
+
+@pytest.mark.rule("O3")
+def test_what_a_dead_worker_leased_is_delivered_once_its_lease_ended(engine: Engine) -> None:
+    """Nobody has to clean up after a worker that never came back."""
+    store, clock = store_with(engine, 2), StandingClock(NOW)
+    store.lease(now=NOW, until=NOW + 5 * MINUTE, limit=99)
+
+    assert 0 == deliver(store, RecordingNotifier(), clock=clock).taken_up
+    clock.move_on(5 * MINUTE)
+    assert DeliveryReport(delivered=4) == deliver(store, RecordingNotifier(), clock=clock)
+    assert {2} == {one.attempts for one in store.notices(TRUST)}
+
+
+@pytest.mark.rule("O3")
+def test_many_workers_share_the_notices_out(engine: Engine) -> None:
+    """Eight at once deliver each notice once; on SQLite they take turns, on a server they work side by side."""
+    store, clock = store_with(engine, 40), StandingClock(NOW)
+    notifiers = [RecordingNotifier() for _ in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        reports = list(pool.map(lambda notifier: deliver(store, notifier, clock=clock, batch=5), notifiers))
+
+    assert 80 == sum(report.delivered for report in reports)
+    assert 80 == len({one for notifier in notifiers for one in notifier.ids})
+    assert 80 == sum(len(notifier.ids) for notifier in notifiers)
+    assert {NoticeStatus.DELIVERED: 80} == fates(store)
+
+
+@pytest.mark.rule("O3")
+@pytest.mark.parametrize("database", SERVERS)
+def test_what_another_worker_is_leasing_is_passed_over(database: str, request: pytest.FixtureRequest) -> None:
+    """A worker does not wait for another one's lock; it takes what comes next."""
+    engine: Engine = request.getfixturevalue(database)
+    store = store_with(engine, 3)
+    longest_due = [one.id for one in store.notices(TRUST)]
+    with engine.execution_options(isolation_level="READ COMMITTED").connect() as other:
+        held = select(notices.c.id).where(notices.c.id.in_(longest_due[:2])).with_for_update()
+        assert 2 == len(other.execute(held).all())
+        leased = store.lease(now=NOW, until=NOW + MINUTE, limit=2)
+
+    assert longest_due[2:4] == [one.notice.id for one in leased]
+    assert longest_due[:2] == [one.notice.id for one in store.lease(now=NOW, until=NOW + MINUTE, limit=2)]
+
+
+@pytest.mark.rule("O3")
+@pytest.mark.parametrize("database", SERVERS)
+def test_the_longest_due_are_found_by_an_index(database: str, request: pytest.FixtureRequest) -> None:
+    """However many notices were delivered, to lease looks at those that wait alone."""
+    engine: Engine = request.getfixturevalue(database)
+    store = store_with(engine, 300)
+    deliver(store, RecordingNotifier(), clock=StandingClock(NOW), batch=100)
+    store.append([asked(urn) for urn in range(1001, 1004)])
+    due = _due("9", 5).compile(engine, compile_kwargs={"literal_binds": True})
+    with engine.begin() as connection:
+        connection.execute(text("ANALYZE" if database == "postgresql" else "ANALYZE TABLE datashare_notices"))
+        plan = "\n".join(str(row) for row in connection.execute(text(f"EXPLAIN {due}")))
+
+    assert "datashare_notices_by_due" in plan
+    assert "filesort" not in plan

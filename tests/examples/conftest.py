@@ -1,0 +1,15 @@
+"""Sets Django up for its example, once for the process and before the first import of a model.
+
+Django puts its settings into the environment and the process's time zone; both are put back, so that no other test
+notices. The databases are chosen by each test, see `tests/examples/test_django_host.py`.
+"""
+
+import os
+import time
+from unittest.mock import patch
+
+import django
+
+with patch.dict(os.environ, {"DJANGO_SETTINGS_MODULE": "examples.django_host.settings"}):
+    django.setup()
+time.tzset()
