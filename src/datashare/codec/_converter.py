@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from datetime import date
 from enum import Enum
-from functools import cache, lru_cache
+from functools import cache
 from operator import attrgetter
 from types import GenericAlias
 from typing import Any, TypeVar, get_args, get_origin
@@ -16,10 +15,12 @@ import cattrs
 from cattrs.strategies import configure_tagged_union
 
 from datashare.domain.agreements import Actor, AgreementId, Command, Event, Recipients, RequestId, SystemActor
-from datashare.domain.instants import Instant, instant_text, parse_instant, to_instant
+from datashare.domain.instants import Instant, parse_instant
 from datashare.domain.institutions import GroupId
 from datashare.domain.people import PersonId
 from datashare.errors import InvalidValue
+
+from ._writers import instant_in_utc, tag_of
 
 _T = TypeVar("_T")
 
@@ -39,12 +40,12 @@ def converter() -> cattrs.Converter:
         _as_text(made, kind, str, kind.parse)
     _as_text(made, SystemActor, str, _system_actor)
     _as_text(made, Actor, str, _actor)
-    _as_text(made, Instant, _instant_text, parse_instant)
+    _as_text(made, Instant, instant_in_utc, parse_instant)
     _as_text(made, date, date.isoformat, _day)
     made.register_unstructure_hook_factory(_is_set, _sorted_set)
     made.register_unstructure_hook(Enum, attrgetter("_value_"))  # .value asks a property written in Python
     for union in (Recipients, Command, Event):
-        configure_tagged_union(union, made, tag_generator=_tag, tag_name="kind")
+        configure_tagged_union(union, made, tag_generator=tag_of, tag_name="kind")
     return made
 
 
@@ -74,20 +75,6 @@ def _from_array(made: cattrs.Converter, kind: Any) -> Callable[[object, object],
         return collection(made.structure(_exactly(value, list), as_list))
 
     return read
-
-
-def _instant_text(instant: Instant) -> str:
-    # Whoever made the event may have handed in an instant of another time zone.
-    return _utc_text(to_instant(instant))
-
-
-# The values of one action share their instant. Only UTC is kept: elsewhere two instants are equal as clocks go back.
-_utc_text = lru_cache(maxsize=64)(instant_text)
-
-
-def _tag(kind: type) -> str:
-    """Name a class in snake case; stored text holds these names, so a class is never renamed."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower()
 
 
 def _as_text(made: cattrs.Converter, kind: Any, write: Callable[[Any], str], read: Callable[[object], object]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
@@ -15,6 +15,7 @@ from datashare.domain.notices import Notice
 from datashare.errors import InvalidValue
 
 from ._converter import canonical, converter
+from ._writers import Writer, writer
 
 VERSION = 1
 """The version of the written form."""
@@ -27,17 +28,21 @@ def encode(value: Agreement | Batch | Command | Event | Notice) -> str:
         InvalidValue: It is none of these kinds.
     """
     given: type = type(value)
-    write = _writer(given)
+    write = _writer_for(given)
     if write is None:
         raise InvalidValue("The value to encode", value, "an Agreement, Batch, command, event or Notice")
-    return written_form(write(value))
+    return _enveloped(write(value))
 
 
 @cache
-def _writer(given: type) -> Callable[[Any], Any] | None:
+def _writer_for(given: type) -> Writer | None:
     """Find what writes values of one class, once for each class."""
     kinds: tuple[Any, ...] = (Agreement, Batch, Command, Event, Notice)
-    return next((converter().get_unstructure_hook(kind) for kind in kinds if issubclass(given, kind)), None)
+    return next((writer(kind) for kind in kinds if issubclass(given, kind)), None)
+
+
+def _enveloped(written: str) -> str:
+    return f'{{"v":{VERSION},"value":{written}}}'
 
 
 def decode_agreement(text: str) -> Agreement:
@@ -97,7 +102,7 @@ def encode_cautions(cautions: Iterable[Caution]) -> str:
         InvalidValue: They are no cautions.
     """
     given = checks.require_all(cautions, Caution, "The cautions to encode", "a collection of Cautions")
-    return written_form(converter().unstructure(given, tuple[Caution, ...]))
+    return _enveloped(writer(tuple[Caution, ...])(given))
 
 
 def decode_cautions(text: str) -> tuple[Caution, ...]:
@@ -111,7 +116,8 @@ def decode_cautions(text: str) -> tuple[Caution, ...]:
 
 
 def written_form(value: object) -> str:
-    return canonical({"v": VERSION, "value": value})
+    """Write a value that was taken apart already."""
+    return _enveloped(canonical(value))
 
 
 def _decode(text: str, kind: Any, name: str) -> Any:

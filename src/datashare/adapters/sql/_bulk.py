@@ -57,6 +57,11 @@ def tells_what_it_inserted(connection: Connection) -> bool:
     return connection.dialect.name == "postgresql"
 
 
+def is_serial(connection: Connection) -> bool:
+    """Tell whether a transaction that is to write is alone from its beginning, so that no row needs a claim."""
+    return connection.dialect.name == "sqlite"
+
+
 def insert_absent(connection: Connection, table: Table, rows: Sequence[RowValues]) -> set[tuple[Any, ...]]:
     """Insert those of *rows* that are not there, as `write` does; answer their primary keys."""
     if not rows:

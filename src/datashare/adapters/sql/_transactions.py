@@ -144,7 +144,13 @@ class HostsTransaction:
                 self._schema_is_right = True
             return work(self._connection)
 
-    write = read
+    def write(self, work: Callable[[Connection], _T]) -> _T:
+        """Do what writes; what is written before an error goes with the host's transaction."""
+        if self._connection.dialect.name == "sqlite":
+            # Where the host has not begun yet: the driver would only do so at the first row that is written.
+            with mapped(joined=True):
+                begin_immediate(self._connection)
+        return self.read(work)
 
     def stream(self, statement: Select[Any], value: Callable[[Row[Any]], _T]) -> Iterator[_T]:
         """Give the values of the rows that are there at present; all are read at once, as the connection is shared."""
