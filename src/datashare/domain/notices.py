@@ -204,13 +204,14 @@ def _level_before(before: Agreement, facts: Facts) -> AccessLevel | None:
 def _asking(before: Agreement, event: RequestSent | RecipientsAdded | ReminderSent, facts: Facts) -> _Topic:
     kind = NoticeKind.REMINDER if isinstance(event, ReminderSent) else NoticeKind.REQUEST
     source = event if isinstance(event, RequestSent) else before.request
-    return _Topic(
+    return _made_topic(
         kind=kind,
         request=event.request,
         sender=source.sender if source else None,
         level=source.level if source else None,
         level_before=_level_before(before, facts),
         terms=source.terms if source else None,
+        reason=None,
     )
 
 
@@ -272,6 +273,7 @@ def _addressed(event: Event, topic: _Topic, audience: Party, people: list[Person
     return [first, *[_copied(first, **one) for one in others]]
 
 
+_made_topic = maker(_Topic)
 _made_addressee = maker(Addressee)
 _made = maker(Notice)
 _copied = copier(Notice)
