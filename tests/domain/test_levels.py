@@ -1,7 +1,5 @@
 """Access levels, what they allow and who may ask for them (rules L)."""
 
-import copy
-import pickle
 from itertools import product
 
 import pytest
@@ -109,24 +107,3 @@ def test_the_labels_differ_for_the_two_kinds_of_group() -> None:
     assert ["DfE Data", "MIS Data", "MIS Data & Local Authority Actions"] == [
         authority.label(level) for level in LEVELS
     ]
-
-
-@pytest.mark.parametrize("capability", Capability)
-def test_a_capability_is_one_object_however_it_is_come_by(capability: Capability) -> None:
-    """Named, read, copied or unpickled, it is the same object, so its identity may stand for it in a dictionary."""
-    named = getattr(Capability, capability.name)
-    protocols = range(pickle.HIGHEST_PROTOCOL + 1)
-    pickled = [pickle.loads(pickle.dumps(capability, protocol)) for protocol in protocols]  # noqa: S301 - our own
-    for one in (named, Capability(capability.value), copy.copy(capability), copy.deepcopy(capability), *pickled):
-        assert capability is one
-        assert hash(capability) == hash(one)
-
-
-@pytest.mark.parametrize("name", Capability.__members__)
-def test_a_capability_is_a_plain_attribute_that_stays(name: str) -> None:
-    """Python finds a member without running a function, and lets nobody replace it or take it away."""
-    with pytest.raises(AttributeError):
-        setattr(Capability, name, None)
-    with pytest.raises(AttributeError):
-        delattr(Capability, name)
-    assert vars(Capability)[name] is Capability[name]

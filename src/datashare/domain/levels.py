@@ -19,7 +19,7 @@ class Capability(enum.Enum):
     PERFORM_GROUP_ACTIONS = "perform_group_actions"
     LOG_IN_TO_SCHOOL = "log_in_to_school"
 
-    # Members are singletons, copied and unpickled ones too; so identity suffices, and is as fast as can be.
+    # Identity suffices, and keeps the question on every page as fast as a dictionary.
     __hash__ = object.__hash__
 
     @property
@@ -27,11 +27,6 @@ class Capability(enum.Enum):
         """The capability as people read it, as the end of "may …"."""
         return _CAPABILITY_LABELS[self]
 
-
-for _capability in Capability:
-    # Python 3.11 runs a function at each mention of a member, which takes longer than `AccessMap.allows` itself;
-    # from 3.12 a member is a plain attribute of its class, and here it is one already.
-    type.__setattr__(Capability, _capability.name, _capability)
 
 _CAPABILITY_LABELS = {
     Capability.VIEW_DFE_DATA: "view the DfE's data",
