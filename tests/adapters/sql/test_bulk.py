@@ -85,7 +85,7 @@ def test_more_agreements_than_one_statement_takes_are_asked_for_in_parts(engine:
     ids = [AgreementId(TRUST, urn) for urn in range(1, 45_001)]
     found = list[object]()
 
-    assert 3 == round_trips(engine, lambda: found.append(store.load(ids, command_id="c-1")))
+    assert 4 == round_trips(engine, lambda: found.append(store.load(ids, command_id="c-1")))
     (loaded,) = found
     assert {first.id: first.after, last.id: last.after} == loaded.agreements  # type: ignore[attr-defined]
     assert (first.kept, last.kept) == loaded.kept  # type: ignore[attr-defined]

@@ -1,17 +1,19 @@
 """Notices in a database are delivered by as many workers as there are."""
 
+import traceback
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Engine, select, text
+from sqlalchemy import Engine, select, text, update
 
 from datashare.adapters.sql import SqlAgreementStore
 from datashare.adapters.sql._notices import _due
 from datashare.adapters.sql._tables import notices
 from datashare.delivery import DeliveryReport, RetrySchedule, deliver, purge
 from datashare.domain.notices import Notice
+from datashare.errors import StoreError
 from datashare.ports import Delivered, NeverDeliverable, NoticeStatus, SendResult, TryAgain
 from datashare.testing import RecordingNotifier, StandingClock
 from datashare.testing.changes import NOW, TRUST, asked
@@ -117,3 +119,29 @@ def test_the_longest_due_are_found_by_an_index(database: str, request: pytest.Fi
 
     assert "datashare_notices_by_due" in plan
     assert "filesort" not in plan
+
+
+@pytest.mark.rule("O3")
+def test_a_notice_that_cannot_be_read_holds_up_nobody(engine: Engine) -> None:
+    """It is given up visibly, with the reason, and the others go out."""
+    store = store_with(engine, 2)
+    longest_due = store.notices(TRUST)[0].id
+    with engine.begin() as connection:
+        connection.execute(update(notices).where(notices.c.id == longest_due).values(text='{"v":2}'))
+
+    assert DeliveryReport(delivered=3) == deliver(store, RecordingNotifier(), clock=StandingClock(NOW), batch=9)
+    with engine.begin() as connection:
+        (row,) = connection.execute(select(notices.c.status, notices.c.error).where(notices.c.id == longest_due))
+    assert "given_up" == row.status
+    assert "cannot be read; it was damaged, or written by a later version" in row.error
+
+
+def test_a_damaged_row_is_not_shown(sqlite: Engine) -> None:
+    """What cannot be read may hold an address, and no trace of the error repeats it."""
+    store = store_with(sqlite, 1)
+    with sqlite.begin() as connection:
+        connection.execute(update(notices).values(text='{"v":2,"value":{"address":"head@hilda.example"}}'))
+
+    with pytest.raises(StoreError) as caught:
+        store.notices(TRUST)
+    assert "hilda" not in "".join(traceback.format_exception(caught.value))

@@ -4,17 +4,20 @@ import threading
 from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
+import attrs
+import pymysql
 import pytest
 from sqlalchemy import Connection, Engine, create_engine, event, text
 
 from datashare.adapters.sql import SqlAgreementStore, sqlite_engine
 from datashare.delivery import deliver
 from datashare.domain.agreements import RefusalCode
-from datashare.errors import InvalidValue, TransactionLost
+from datashare.errors import InvalidValue, StoreError, TransactionLost
 from datashare.service import Outcomes
-from datashare.testing import CountingStore, InterleavingStore, RecordingNotifier
+from datashare.testing import CountingStore, InterleavingStore, RecordingNotifier, at_once
 from datashare.testing.changes import NOW, asked
 from tests.service.world import ANA, HILDA, MIS, OSCAR, TRUST, World, head
 
@@ -235,3 +238,43 @@ def test_an_engine_that_begins_by_itself_is_taken_as_it_is(tmp_path: Path, sqlit
     assert frozenset() == store.append([asked()])
     assert [asked().after] == SqlAgreementStore(sqlite).states(TRUST)
     begun.dispose()
+
+
+def test_nothing_of_a_call_that_failed_stays_in_the_hosts_transaction(engine: Engine) -> None:
+    """A host that commits all the same commits its own rows, and no agreement without its notices."""
+    one, other = asked(1), asked(2)
+    clashing = attrs.evolve(other, notices=(*other.notices, other.notices[0]))
+    store = SqlAgreementStore(engine)
+    with engine.connect() as connection:
+        joined = SqlAgreementStore(connection)
+        assert frozenset() == joined.append([asked(3)])
+        with pytest.raises(StoreError):
+            joined.append([one, clashing])
+        connection.commit()
+
+    assert [3] == [state.urn for state in store.states(TRUST)]
+    assert [3] == [event.agreement.urn for event in store.group_history(TRUST)]
+    assert {3} == {notice.agreement.urn for notice in store.notices(TRUST)}
+
+
+def test_an_engine_that_begins_by_itself_never_loses_to_another_writer(tmp_path: Path, sqlite: Engine) -> None:
+    """The store begins anew there, so that it waits for its turn as on any other engine of SQLite."""
+    begun = sqlite_engine(tmp_path / "agreements.db")
+
+    @event.listens_for(begun, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN")
+
+    store = SqlAgreementStore(begun)
+    at_once(partial(store.append, [asked(urn)]) for urn in range(1, 9))
+
+    assert 8 == len(SqlAgreementStore(sqlite).states(TRUST))
+    begun.dispose()
+
+
+def test_a_driver_that_is_not_understood_is_refused() -> None:
+    """Another driver's errors would be told wrongly, so it is said at once."""
+    engine = create_engine("mysql+mysqldb://nobody@localhost/nothing", module=pymysql)
+
+    with pytest.raises(InvalidValue, match="of one of the drivers pysqlite, psycopg, pymysql; this is mysqldb"):
+        SqlAgreementStore(engine)

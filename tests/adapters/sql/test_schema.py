@@ -79,13 +79,21 @@ def test_tables_that_are_missing_are_refused_with_what_to_do(tmp_path: Path) -> 
     engine.dispose()
 
 
-def test_tables_that_are_missing_are_refused_on_a_server(postgresql_server: Server) -> None:
-    """PostgreSQL says it in its own words, and it is the same error."""
-    with server_database(postgresql_server) as engine:
+@pytest.mark.parametrize("name", ["postgresql_server", pytest.param("mariadb_server", marks=pytest.mark.mariadb)])
+def test_tables_that_are_missing_are_refused_on_a_server(name: str, request: pytest.FixtureRequest) -> None:
+    """Each server says it in its own words, and it is the same error; what is missing of them is made again."""
+    server: Server = request.getfixturevalue(name)
+    with server_database(server) as engine:
         metadata.drop_all(engine)
-
-        with pytest.raises(SchemaMismatch, match=r'relation "datashare_schema" does not exist. Call create_schema'):
+        with pytest.raises(SchemaMismatch, match=r"datashare_schema\W+ does(n't| not) exist. Call create_schema"):
             SqlAgreementStore(engine).states(TRUST)
+        create_schema(engine)
+        metadata.tables["datashare_notices"].drop(engine)
+        with pytest.raises(SchemaMismatch, match="datashare_notices"):
+            SqlAgreementStore(engine).append([asked()])
+
+        create_schema(engine)
+        assert frozenset() == SqlAgreementStore(engine).append([asked()])
 
 
 def test_tables_of_another_version_are_refused_and_left_alone(engine: Engine) -> None:

@@ -9,7 +9,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Integer,
-    Row,
     Select,
     and_,
     any_,
@@ -47,16 +46,20 @@ STATE = (agreements.c.group_id, agreements.c.urn, agreements.c.state.label("text
 
 def load(connection: Connection, group: GroupId, ids: Sequence[AgreementId], command_id: str | None) -> Loaded:
     """Load agreements of one group, with the outcomes kept in it under a command id."""
-    rows: list[Row[Any]] = []
-    for number, part in enumerate(_chunks(ids)):
-        statement = _states_of(part, connection)
-        # One statement sees one state of the database: an agreement and what a command did to it.
-        both = union_all(statement, _kept(group, command_id)) if command_id and not number else statement
-        rows += connection.execute(both)
-    found = [agreement_in(row) for row in rows if row.sequence is None]
+    first, *others = _chunks(ids)
+    rows = [row for part in others for row in connection.execute(_states_of(part, connection))]
+    statement = _states_of(first, connection)
+    # One statement sees one state of the database: an agreement and what a command did to it.
+    rows += connection.execute(union_all(statement, _kept(group, command_id)) if command_id else statement)
+    found = {row.urn: row for row in rows if row.sequence is None}
     kept = sorted((row for row in rows if row.sequence is not None), key=lambda row: (row.urn, row.sequence))
+    if others and kept:  # those were read before their outcomes: once more, so that none is older than its own
+        again = {AgreementId(group, row.urn) for row in kept} & set(ids)
+        for part in _chunks(list(again)):
+            found |= {row.urn: row for row in connection.execute(_states_of(part, connection))}
+    agreements_found = map(agreement_in, found.values())
     return Loaded(
-        agreements={one.id: one for one in found},
+        agreements={one.id: one for one in agreements_found},
         kept=outcomes_in(group, command_id, kept) if command_id else (),
     )
 

@@ -39,10 +39,17 @@ def sqlite_engine(path: str | Path, *, wait: timedelta = timedelta(seconds=30)) 
     return engine
 
 
-def begin_immediate(connection: Connection) -> None:
-    """Take SQLite's only write lock now, so that waiting for it is all that can happen later."""
+def begin_immediate(connection: Connection, *, anew: bool = False) -> None:
+    """Take SQLite's only write lock now, so that waiting for it is all that can happen later.
+
+    Args:
+        connection: Where to begin.
+        anew: Whether to begin again where the host's engine has begun by itself; nothing was done yet.
+    """
     driver: Any = connection.connection.driver_connection
-    if not driver.in_transaction:  # the host's engine may have begun
+    if driver.in_transaction and anew:
+        driver.rollback()
+    if not driver.in_transaction:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 

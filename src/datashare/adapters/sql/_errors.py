@@ -15,8 +15,8 @@ from sqlalchemy import exc
 from datashare.errors import SchemaMismatch, StoreError, StoreUnavailable, TransactionLost
 
 # PostgreSQL: serialization_failure, deadlock_detected, in_failed_sql_transaction, lock_not_available.
-# MariaDB: lock wait timeout, deadlock, record has changed since last read.
-_LOST: Final = frozenset({"40001", "40P01", "25P02", "55P03", 1205, 1213, 1020})
+# MariaDB: lock wait timeout, deadlock, record has changed since last read; no such savepoint, after a deadlock.
+_LOST: Final = frozenset({"40001", "40P01", "25P02", "55P03", 1205, 1213, 1020, 1305})
 # undefined_table, undefined_column, invalid_schema_name; no such table, unknown column.
 _OTHER_TABLES: Final = frozenset({"42P01", "42703", "3F000", 1146, 1054})
 # read_only_sql_transaction, insufficient_privilege; command denied, read-only.
@@ -44,8 +44,13 @@ def mapped(*, joined: bool = False) -> Iterator[None]:
     try:
         yield
     except exc.DBAPIError as error:
-        # From the driver's own error: SQLAlchemy's quotes the parameters, and with them names and addresses.
-        raise _meaning(error, joined=joined) from error.orig
+        meaning = _meaning(error, joined=joined)
+        if isinstance(error, (exc.DataError, exc.IntegrityError)):
+            raise meaning from None  # the driver's own error may quote the row, and with it names and addresses
+        # From the driver's own error: SQLAlchemy's quotes the parameters.
+        raise meaning from error.orig
+    except exc.PendingRollbackError as error:
+        raise (TransactionLost if joined else StoreError)(_first_line(error)) from error
     except (exc.TimeoutError, exc.DisconnectionError) as error:
         raise StoreUnavailable(_first_line(error)) from error
     except exc.SQLAlchemyError as error:
@@ -58,7 +63,8 @@ def is_lost(error: exc.DBAPIError) -> bool:
 
 
 def _meaning(error: exc.DBAPIError, *, joined: bool) -> StoreError:
-    why, code = _first_line(error.orig), _code(error)
+    code = _code(error)
+    why = f"The database refused a value ({code})." if isinstance(error, exc.DataError) else _first_line(error.orig)
     if joined and (code in _LOST or code in _SQLITE_BUSY):
         return TransactionLost(why)
     if code in _OTHER_TABLES or _lacks_a_table(error.orig):
@@ -76,11 +82,11 @@ def _code(error: exc.DBAPIError) -> str | int | None:
     if isinstance(orig, sqlite3.Error):
         number: int | None = getattr(orig, "sqlite_errorcode", None)
         return None if number is None else number & _PRIMARY
-    state: str | None = getattr(orig, "sqlstate", None)
-    if state is not None:
-        return state
     first = orig.args[0] if orig is not None and orig.args else None
-    return first if isinstance(first, int) else None
+    if isinstance(first, int):  # MariaDB's drivers know the five characters too, but they tell less
+        return first
+    state: str | None = getattr(orig, "sqlstate", None)
+    return state
 
 
 def _lacks_a_table(orig: BaseException | None) -> bool:

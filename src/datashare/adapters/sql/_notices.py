@@ -6,10 +6,11 @@ import secrets
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, Update, bindparam, or_, select, update
+from sqlalchemy import Connection, Row, Select, Update, and_, bindparam, or_, select, update
 
 from datashare.domain.instants import Instant, instant_text
 from datashare.domain.institutions import GroupId
+from datashare.errors import StoreError
 from datashare.ports import LeasedNotice, NoticeStatus, StoredNotice
 
 from ._rows import notice_in, stored_notice_in
@@ -29,22 +30,31 @@ def listed(connection: Connection, group: GroupId, status: NoticeStatus | None) 
 
 def lease(connection: Connection, *, now: Instant, until: Instant, limit: int) -> list[LeasedNotice]:
     """Lease notices that are due, the longest due first; those that another worker is leasing are passed over."""
-    rows = connection.execute(_due(instant_text(now), limit)).all()
-    if not rows:
-        return []
-    ends = instant_text(until)
-    names = [secrets.token_hex(16) for _ in rows]
-    connection.execute(
-        _LEASE,
-        [
-            {"of_group": row.group_id, "of_urn": row.urn, "of_id": row.id, "name": name, "ends": ends}
-            for row, name in zip(rows, names, strict=True)
-        ],
-    )
-    return [
-        LeasedNotice(notice=notice_in(row), lease=name, attempts=row.attempts + 1)
-        for row, name in zip(rows, names, strict=True)
-    ]
+    while rows := connection.execute(_due(instant_text(now), limit)).all():
+        leased = {(row.group_id, row.urn, row.id): found for row in rows if (found := _leased(connection, row, now))}
+        if leased:
+            ends = instant_text(until)
+            connection.execute(
+                _LEASE,
+                [
+                    {"of_group": group, "of_urn": urn, "of_id": number, "name": one.lease, "ends": ends}
+                    for (group, urn, number), one in leased.items()
+                ],
+            )
+            return list(leased.values())
+    return []
+
+
+def _leased(connection: Connection, row: Row[Any], now: Instant) -> LeasedNotice | None:
+    """Read a notice that is to be leased; give up one that cannot be read, lest it hold up all others (O3)."""
+    try:
+        notice = notice_in(row)
+    except StoreError as error:
+        own = and_(notices.c.group_id == row.group_id, notices.c.urn == row.urn, notices.c.id == row.id)
+        given_up = {"status": NoticeStatus.GIVEN_UP.value, "is_open": False, "settled_at": instant_text(now)}
+        connection.execute(update(notices).where(own).values(**given_up, error=error.why))
+        return None
+    return LeasedNotice(notice=notice, lease=secrets.token_hex(16), attempts=row.attempts + 1)
 
 
 def _due(now: str, limit: int) -> Select[Any]:

@@ -178,5 +178,6 @@ def stored_notice_in(row: Row[Any]) -> StoredNotice:
 def _read(decode: Callable[[Any], _T], written: object, what: str) -> _T:
     try:
         return decode(written)
-    except InvalidValue as exc:
-        raise StoreError(f"{what} cannot be read; it was damaged, or written by a later version.") from exc
+    except InvalidValue:
+        # Without its cause, which would quote the row.
+        raise StoreError(f"{what} cannot be read; it was damaged, or written by a later version.") from None

@@ -179,8 +179,6 @@ def create_schema(bind: Engine | Connection) -> None:
             _create(bind)
             return
         with bind.connect() as connection:
-            if bind.dialect.name == "sqlite" and not _is_there(connection):
-                begin_immediate(connection)
             _create(connection)
             connection.commit()
 
@@ -188,6 +186,8 @@ def create_schema(bind: Engine | Connection) -> None:
 def _create(connection: Connection) -> None:
     if _is_there(connection):
         return
+    if connection.dialect.name == "sqlite":
+        begin_immediate(connection)
     with _alone(connection):
         metadata.create_all(connection)
         # Last, since MariaDB cannot take back tables that were made: what is recorded is there as a whole. Somebody
@@ -197,10 +197,11 @@ def _create(connection: Connection) -> None:
 
 def _is_there(connection: Connection) -> bool:
     """Tell whether the tables are there, and refuse those of another version."""
-    if not inspect(connection).has_table(_schema.name, schema=_schema_of(connection)) or not _recorded(connection):
+    found = set(inspect(connection).get_table_names(schema=_schema_of(connection)))
+    if _schema.name not in found or not _recorded(connection):
         return False
     require_schema(connection)
-    return True
+    return {table.name for table in metadata.sorted_tables} <= found
 
 
 def _schema_of(connection: Connection) -> str | None:

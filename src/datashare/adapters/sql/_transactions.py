@@ -18,6 +18,9 @@ _T = TypeVar("_T")
 ATTEMPTS = 5
 """So often a transaction of the store's own is begun that loses to another one, as by a deadlock."""
 
+_DRIVERS = ("pysqlite", "psycopg", "pymysql")
+"""The drivers whose errors are understood, and which are handed rows as they take them quickest."""
+
 PAGE = 500
 """So many rows are held at once where rows are streamed."""
 
@@ -41,13 +44,13 @@ def transactions(bind: Engine | Connection) -> Transactions:
     """Choose how to reach the database.
 
     Raises:
-        InvalidValue: *bind* is neither an engine nor a connection.
+        InvalidValue: *bind* is neither an engine nor a connection, or of an unknown driver.
     """
-    if isinstance(bind, Engine):
-        return OwnTransactions(bind)
-    if isinstance(bind, Connection):
-        return HostsTransaction(bind)
-    raise InvalidValue("bind", bind, "an Engine or a Connection of SQLAlchemy")
+    if not isinstance(bind, (Engine, Connection)):
+        raise InvalidValue("bind", bind, "an Engine or a Connection of SQLAlchemy")
+    if bind.dialect.driver not in _DRIVERS:
+        raise InvalidValue("bind", bind, f"of one of the drivers {', '.join(_DRIVERS)}; this is {bind.dialect.driver}")
+    return OwnTransactions(bind) if isinstance(bind, Engine) else HostsTransaction(bind)
 
 
 class OwnTransactions:
@@ -81,7 +84,7 @@ class OwnTransactions:
     def _write_once(self, work: Callable[[Connection], _T]) -> _T:
         with self._engine.connect() as connection, connection.begin():
             if self._is_sqlite:
-                begin_immediate(connection)
+                begin_immediate(connection, anew=True)
             self._require_schema(connection)
             return work(connection)
 
@@ -145,12 +148,14 @@ class HostsTransaction:
             return work(self._connection)
 
     def write(self, work: Callable[[Connection], _T]) -> _T:
-        """Do what writes; what is written before an error goes with the host's transaction."""
-        if self._connection.dialect.name == "sqlite":
-            # Where the host has not begun yet: the driver would only do so at the first row that is written.
-            with mapped(joined=True):
+        """Do what writes: all of it, or nothing."""
+        with mapped(joined=True):
+            if self._connection.dialect.name == "sqlite":
+                # Where the host has not begun yet: the driver would only do so at the first row that is written.
                 begin_immediate(self._connection)
-        return self.read(work)
+            # So that nothing of a call that fails stays behind, should the host commit all the same.
+            with self._connection.begin_nested():
+                return self.read(work)
 
     def stream(self, statement: Select[Any], value: Callable[[Row[Any]], _T]) -> Iterator[_T]:
         """Give the values of the rows that are there at present; all are read at once, as the connection is shared."""
