@@ -4,8 +4,10 @@ import pytest
 from sqlalchemy import Engine, Table
 
 from datashare.adapters.sql import SqlAgreementStore
-from datashare.adapters.sql._bulk import Present, _text
-from datashare.adapters.sql._tables import registers
+from datashare.adapters.sql._agreements import append
+from datashare.adapters.sql._bulk import Present, _text, write
+from datashare.adapters.sql._rows import prepared
+from datashare.adapters.sql._tables import agreements, registers
 from datashare.domain.agreements import AgreementId, RefusalCode
 from datashare.service import Outcomes
 from datashare.testing import CountingStore, InterleavingStore
@@ -89,6 +91,20 @@ def test_more_agreements_than_one_statement_takes_are_asked_for_in_parts(engine:
     (loaded,) = found
     assert {first.id: first.after, last.id: last.after} == loaded.agreements  # type: ignore[attr-defined]
     assert (first.kept, last.kept) == loaded.kept  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("database", ["sqlite", pytest.param("mariadb", marks=pytest.mark.mariadb)])
+def test_a_claim_holds_an_agreements_place_until_it_is_written(database: str, request: pytest.FixtureRequest) -> None:
+    """MariaDB needs one: whoever claimed the place writes the first event there, and nobody else is hurt."""
+    engine: Engine = request.getfixturevalue(database)
+    one = asked()
+    with engine.begin() as connection:
+        write(connection, agreements, [prepared(one).claim()], present=Present.STAYS)
+        write(connection, agreements, [prepared(one).claim()], present=Present.STAYS)
+        assert frozenset() == append(connection, [prepared(one)])
+        assert frozenset({one.id}) == append(connection, [prepared(one)])
+
+    assert [one.after] == SqlAgreementStore(engine).states(TRUST)
 
 
 def test_nothing_to_do_costs_nothing(engine: Engine) -> None:

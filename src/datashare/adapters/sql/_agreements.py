@@ -118,8 +118,8 @@ def append(connection: Connection, changes: Sequence[Prepared]) -> frozenset[Agr
         written = _begun(connection, first)
         written += _continued(connection, [one for one in changes if one.change.decided_on])
     else:
-        if not is_serial(connection):
-            write(connection, agreements, [one.claim() for one in first], present=Present.STAYS)
+        claims = [one.claim() for one in first if not is_serial(connection)]
+        write(connection, agreements, claims, present=Present.STAYS)
         written = _continued(connection, changes)
     winners = [one for one, _ in written]
     write(connection, events, [row for _, rows in written for row in rows])
