@@ -14,7 +14,7 @@ PIP := $(BIN)/python -m pip --quiet --quiet
 CODE := $(wildcard src tests examples bench docs conftest.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-mariadb check docs format clean constraints
+.PHONY: help demo test test-mariadb bench check docs format clean constraints
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -28,6 +28,9 @@ test: $(STAMP) ## Run all tests, on a PostgreSQL that comes along too, and the e
 
 test-mariadb: ## Run all tests, on the machine's MariaDB too
 	@PATH="$$PATH:/usr/sbin" DATASHARE_REQUIRE_MARIADB=1 $(MAKE) --no-print-directory test
+
+bench: $(STAMP) ## Measure the bars of performance, on SQLite and PostgreSQL, and fail where one is missed
+	@$(BIN)/python -m bench
 
 check: $(STAMP) ## Formatting, linting, types, tests, coverage and documentation
 	@echo "== Formatting"
@@ -55,7 +58,7 @@ format: $(STAMP) ## Format the code and mend what the linter can
 clean: ## Remove everything that was made, virtual environments included
 	@rm -rf .venv .venv-* $(VENV) build dist docs/_build htmlcov
 	@rm -rf .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
-	@find src tests examples docs -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+	@find src tests examples bench docs -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 # The build backend comes from the constraints too, so that installing is repeatable from end to end.
 $(STAMP): pyproject.toml constraints.txt

@@ -1,16 +1,22 @@
 """A real trust, on real rows of the register, from its list of schools to working access.
 
 The trust, the schools and their dates are as the register had them on 18 July 2025. The people are made up, and no
-message leaves this machine: each is shown instead.
+message leaves this machine: each is shown instead. Agreements are kept in a SQLite file, which can be named:
+
+    python examples/quickstart.py agreements.sqlite
+
+Without a name the file is a temporary one.
 """
 
 from __future__ import annotations
 
 import io
 import sys
+from collections import Counter
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pendulum
 from rich.console import Console
@@ -38,7 +44,8 @@ from datashare import (
     Tab,
 )
 from datashare.adapters.gias import read_register
-from datashare.adapters.memory import MemoryAgreementStore, MemoryInstitutionDirectory, MemoryPeopleDirectory
+from datashare.adapters.memory import MemoryInstitutionDirectory, MemoryPeopleDirectory
+from datashare.adapters.sql import SqlAgreementStore, create_schema, sqlite_engine
 from datashare.domain.notices import ASKING
 
 DATA = Path(__file__).parent / "data"
@@ -64,13 +71,26 @@ class TableClock:
         self.instant += by
 
 
-def main() -> None:
-    """Tell the whole story."""
+def main(arguments: list[str]) -> None:
+    """Tell the whole story, in the file that is named or in a temporary one."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal without É shows ?, and the story goes on
+    if not arguments:
+        with TemporaryDirectory() as folder:
+            tell(Path(folder) / "agreements.sqlite")
+    elif Path(arguments[0]).exists():
+        raise SystemExit(f"{arguments[0]} is there already, and the story begins with no agreements. Name a new file.")
+    else:
+        tell(Path(arguments[0]))
+
+
+def tell(file: Path) -> None:
+    """Tell the whole story, and keep it in a file."""
+    engine = sqlite_engine(file)
+    create_schema(engine)
     clock = TableClock(pendulum.datetime(2025, 7, 21, 8, 30, tz="UTC"))
     people = MemoryPeopleDirectory([ana()])
-    sharing = DataSharing(store=MemoryAgreementStore(), institutions=register(), people=people, clock=clock)
+    sharing = DataSharing(store=SqlAgreementStore(engine), institutions=register(), people=people, clock=clock)
     trust = sharing.for_group(TRUST, actor=ANA)
 
     chapter("1. The trust's schools, from the register")
@@ -93,6 +113,9 @@ def main() -> None:
     tabs(trust)
     chapter("9. What the trust's staff may do now, and why")
     access(sharing)
+    chapter("10. What the file holds")
+    engine.dispose()
+    open_anew(file)
 
 
 def register() -> MemoryInstitutionDirectory:
@@ -248,6 +271,24 @@ def access(sharing: DataSharing) -> None:
         console.print(f"• {sharing.explain_log_in(ANA, urn)}")
 
 
+def open_anew(file: Path) -> None:
+    """Read the file as another process would: nothing of the story was in memory alone."""
+    engine = sqlite_engine(file)
+    store = SqlAgreementStore(engine)
+    states = Counter(agreement.state.label.lower() for agreement in store.states(TRUST))
+    messages = Counter(notice.status.value for notice in store.notices(TRUST))
+    events = sum(1 for _ in store.group_history(TRUST))
+    console.print(f"Opened anew, {file.name} holds {events} events, which make")
+    console.print(f"• {states.total()} agreements: {listed(states)};")
+    console.print(f"• {messages.total()} messages: {listed(messages)}.")
+    engine.dispose()
+
+
+def listed(counts: Counter[str]) -> str:
+    """Write counts in a row, the most first."""
+    return ", ".join(f"{count} {name}" for name, count in counts.most_common())
+
+
 def chapter(title: str) -> None:
     """Print a heading."""
     console.print()
@@ -276,4 +317,4 @@ def show(*notices: Notice) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -6,13 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from datashare import AccessLevel, GroupId, State
+from datashare.adapters.sql import SqlAgreementStore, sqlite_engine
+from datashare.domain.agreements import fold
+
 QUICKSTART = Path(__file__).parents[2] / "examples" / "quickstart.py"
 
 
-def tell(encoding: str) -> str:
+def tell(encoding: str, *arguments: Path) -> str:
     """Run the example as a user does, on a terminal of this encoding, and give what it prints in single spaces."""
     done = subprocess.run(
-        [sys.executable, QUICKSTART],
+        [sys.executable, QUICKSTART, *arguments],
         check=True,
         capture_output=True,
         encoding=encoding,
@@ -23,9 +27,15 @@ def tell(encoding: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def told() -> str:
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the file in which the story is kept."""
+    return tmp_path_factory.mktemp("quickstart") / "Areté agreements.sqlite"
+
+
+@pytest.fixture(scope="module")
+def told(file: Path) -> str:
     """Give the story as a modern terminal shows it."""
-    return tell("utf-8")
+    return tell("utf-8", file)
 
 
 @pytest.mark.parametrize(
@@ -53,6 +63,9 @@ def told() -> str:
         "ARETÉ LEARNING TRUST may not view live data from the MIS at Richmond School (145090). No",
         "Ana Okafor may not log in to the MIS at Stokesley School (141930).",
         "Ana Okafor may log in to the MIS at Ryedale School (148377).",
+        "Opened anew, Areté agreements.sqlite holds 25 events, which make",
+        "10 agreements: 7 pending, 2 approved, 1 no agreement;",
+        "25 messages: 18 waiting, 7 cancelled.",
     ],
     ids=lambda sentence: sentence[:40],
 )
@@ -71,3 +84,34 @@ def test_every_school_of_the_trust_is_listed(told: str) -> None:
 def test_a_terminal_without_accents_is_told_the_story_too() -> None:
     """Where a letter cannot be shown, the rest still is."""
     assert "ARET? LEARNING TRUST may view live data" in tell("ascii")
+
+
+def test_what_was_told_is_in_the_file(told: str, file: Path) -> None:
+    """Another process finds the agreements, the events and the messages in the file, after the story has ended."""
+    assert "holds 25 events" in told
+    trust = GroupId.mat("5622")
+    engine = sqlite_engine(file)
+    store = SqlAgreementStore(engine)
+    states = {state.urn: state for state in store.states(trust)}
+
+    assert 10 == len(states)
+    assert all(state == fold(state.id, store.history(state.id)) for state in states.values())
+    assert (State.APPROVED, AccessLevel.MIS_DATA) == (states[141930].state, states[141930].level)
+    assert (State.APPROVED, AccessLevel.MIS_DATA_AND_GROUP_ACTIONS) == (states[148377].state, states[148377].level)
+    assert (State.NO_AGREEMENT, None) == (states[145090].state, states[145090].level)
+    assert {urn for urn in states if states[urn].state is State.PENDING} == states.keys() - {141930, 148377, 145090}
+    assert 25 == sum(1 for _ in store.group_history(trust)) == len(store.notices(trust))
+    assert 10 == len(store.load([states[141930].id], command_id="july-request").kept)
+    engine.dispose()
+
+
+def test_a_file_that_is_there_is_left_as_it_is(tmp_path: Path) -> None:
+    """The story needs a new file; another one is named in the message and not touched."""
+    file = tmp_path / "notes.txt"
+    file.write_text("Ours.", encoding="utf-8")
+
+    done = subprocess.run([sys.executable, QUICKSTART, file], check=False, capture_output=True, encoding="utf-8")
+
+    assert (1, "") == (done.returncode, done.stdout)
+    assert f"{file} is there already, and the story begins with no agreements. Name a new file." in done.stderr
+    assert "Ours." == file.read_text(encoding="utf-8")

@@ -104,21 +104,21 @@ def test_nothing_to_do_costs_nothing(engine: Engine) -> None:
     [
         pytest.param(
             registers, "mariadb", Present.CANNOT_BE,
-            "INSERT INTO datashare_registers (group_id, day) VALUES (%(group_id)s, %(day)s)", id="mariadb-new",
+            "INSERT INTO datashare_registers (group_id, day) VALUES (%s, %s)", id="mariadb-new",
         ),
         pytest.param(
             registers, "mysql", Present.STAYS,
-            "INSERT INTO datashare_registers (group_id, day) VALUES (%(group_id)s, %(day)s) "
+            "INSERT INTO datashare_registers (group_id, day) VALUES (%s, %s) "
             "ON DUPLICATE KEY UPDATE group_id = datashare_registers.group_id", id="mariadb-stays",
         ),
         pytest.param(
             registers, "mariadb", Present.IS_REPLACED,
-            "INSERT INTO datashare_registers (group_id, day) VALUES (%(group_id)s, %(day)s) "
+            "INSERT INTO datashare_registers (group_id, day) VALUES (%s, %s) "
             "ON DUPLICATE KEY UPDATE day = VALUES(day)", id="mariadb-replaced",
         ),
         pytest.param(
             registers, "sqlite", Present.IS_REPLACED,
-            "INSERT INTO datashare_registers (group_id, day) VALUES (:group_id, :day) "
+            "INSERT INTO datashare_registers (group_id, day) VALUES (?, ?) "
             "ON CONFLICT (group_id) DO UPDATE SET day = excluded.day", id="sqlite-replaced",
         ),
     ],

@@ -23,11 +23,12 @@ from sqlalchemy import (
 )
 
 from datashare.domain.agreements import AgreementId
+from datashare.domain.history import BEFORE_THE_FIRST
 from datashare.domain.instants import instant_text
 from datashare.domain.institutions import GroupId
 from datashare.ports import Loaded, NoticeStatus
 
-from ._bulk import Present, write
+from ._bulk import Present, RowValues, insert_absent, tells_what_it_inserted, write
 from ._rows import Key, Prepared, agreement_in, key_of, outcomes_in
 from ._tables import agreements, events, notices, outcomes
 
@@ -102,16 +103,39 @@ def _any_of(keys: Collection[Key]) -> ColumnElement[bool]:
 
 def append(connection: Connection, changes: Sequence[Prepared]) -> frozenset[AgreementId]:
     """Write changes, given in the order of their keys; answer the agreements that lost a race."""
-    write(connection, agreements, [one.claim() for one in changes if not one.change.decided_on], present=Present.STAYS)
-    standing = _locked(connection, [one.key for one in changes])
-    winners = [one for one in changes if standing.get(one.key, _NONE)[0] == one.change.decided_on]
-    written = [one.chained_to(standing[one.key][1]) for one in winners]
-    write(connection, agreements, [state for state, _ in written], present=Present.IS_REPLACED)
+    first = [one for one in changes if not one.change.decided_on]
+    if tells_what_it_inserted(connection):
+        written = _begun(connection, first)
+        written += _continued(connection, [one for one in changes if one.change.decided_on])
+    else:
+        write(connection, agreements, [one.claim() for one in first], present=Present.STAYS)
+        written = _continued(connection, changes)
+    winners = [one for one, _ in written]
     write(connection, events, [row for _, rows in written for row in rows])
     write(connection, outcomes, [one.outcome for one in winners], present=Present.STAYS)
     _cancel(connection, winners)
     write(connection, notices, [row for one in winners for row in one.notices])
     return frozenset(one.change.id for one in changes) - {one.change.id for one in winners}
+
+
+_Written = list[tuple[Prepared, list[RowValues]]]
+"""The changes that won, each with the rows of its events."""
+
+
+def _begun(connection: Connection, changes: Sequence[Prepared]) -> _Written:
+    """Write the agreements that nobody else has begun, without a claim before, which costs a second write."""
+    chained = [(one, *one.chained_to(BEFORE_THE_FIRST)) for one in changes]
+    inserted = insert_absent(connection, agreements, [state for _, state, _ in chained])
+    return [(one, rows) for one, _, rows in chained if one.key in inserted]
+
+
+def _continued(connection: Connection, changes: Sequence[Prepared]) -> _Written:
+    """Lock agreements, and write those that still are at the version that was decided on."""
+    standing = _locked(connection, [one.key for one in changes])
+    winners = [one for one in changes if standing.get(one.key, _NONE)[0] == one.change.decided_on]
+    chained = [(one, *one.chained_to(standing[one.key][1])) for one in winners]
+    write(connection, agreements, [state for _, state, _ in chained], present=Present.IS_REPLACED)
+    return [(one, rows) for one, _, rows in chained]
 
 
 _NONE = (-1, "")

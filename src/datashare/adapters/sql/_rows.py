@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 import attrs
@@ -27,6 +27,8 @@ from datashare.domain.notices import ASKING, Notice
 from datashare.errors import InvalidValue, StoreError
 from datashare.ports import Change, KeptOutcome, NoticeStatus, StoredNotice
 
+from ._bulk import RowValues
+
 Key = tuple[str, int]
 """The key of an agreement's row: the group as text, and the URN."""
 
@@ -46,33 +48,20 @@ class Prepared:
     key: Key
     state: str
     records: tuple[EventRecord, ...]
-    outcome: Mapping[str, Any]
-    notices: Sequence[Mapping[str, Any]]
+    outcome: RowValues
+    notices: Sequence[RowValues]
 
-    def claim(self) -> dict[str, Any]:
+    def claim(self) -> RowValues:
         """Give the row that holds an agreement's place until its first change is written."""
-        group, urn = self.key
-        return {"group_id": group, "urn": urn, "version": 0, "head": BEFORE_THE_FIRST, "state": ""}
+        return *self.key, 0, BEFORE_THE_FIRST, ""
 
-    def chained_to(self, head: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    def chained_to(self, head: str) -> tuple[RowValues, list[RowValues]]:
         """Give the agreement's row and those of the events, chained to the hash of the last event so far (H3)."""
-        group, urn = self.key
-        rows = []
+        rows: list[RowValues] = []
         for event, record in zip(self.change.events, self.records, strict=True):
             head = chained(head, record.text)
-            rows.append(
-                {
-                    "group_id": group,
-                    "urn": urn,
-                    "sequence": event.sequence,
-                    "at": instant_text(event.at),
-                    "hash": head,
-                    "text": record.text,
-                    "erasable": record.erasable,
-                }
-            )
-        version = self.change.after.version
-        return {"group_id": group, "urn": urn, "version": version, "head": head, "state": self.state}, rows
+            rows.append((*self.key, event.sequence, instant_text(event.at), head, record.text, record.erasable))
+        return (*self.key, self.change.after.version, head, self.state), rows
 
 
 def prepared(change: Change) -> Prepared:
@@ -88,39 +77,40 @@ def prepared(change: Change) -> Prepared:
     )
 
 
-def _outcome_row(key: Key, kept: KeptOutcome) -> dict[str, Any]:
-    group, urn = key
-    return {
-        "group_id": group,
-        "command_id": kept.command_id,
-        "urn": urn,
-        "request": kept.request.number if kept.request else None,
-        "shared_digest": kept.shared_digest,
-        "own_digest": kept.own_digest,
-        "first_sequence": kept.events[0].sequence,
-        "last_sequence": kept.events[-1].sequence,
-        "cautions": encode_cautions(kept.cautions),
-    }
+_NO_CAUTIONS = encode_cautions(())
 
 
-def _notice_row(key: Key, notice: Notice) -> dict[str, Any]:
+def _outcome_row(key: Key, kept: KeptOutcome) -> RowValues:
     group, urn = key
-    return {
-        "group_id": group,
-        "urn": urn,
-        "id": notice.id,
-        "request": notice.request.number if notice.request else None,
-        "asks": notice.kind in ASKING,
-        "status": NoticeStatus.WAITING.value,
-        "is_open": True,
-        "due_at": instant_text(notice.created_at),
-        "attempts": 0,
-        "error": None,
-        "settled_at": None,
-        "lease": None,
-        "leased_until": None,
-        "text": encode(notice),
-    }
+    return (
+        group,
+        kept.command_id,
+        urn,
+        kept.request.number if kept.request else None,
+        kept.shared_digest,
+        kept.own_digest,
+        kept.events[0].sequence,
+        kept.events[-1].sequence,
+        encode_cautions(kept.cautions) if kept.cautions else _NO_CAUTIONS,
+    )
+
+
+_NEVER_LEASED = (0, None, None, None, None)
+"""No attempts, no error, not settled, no lease, no end of one."""
+
+
+def _notice_row(key: Key, notice: Notice) -> RowValues:
+    return (
+        *key,
+        notice.id,
+        notice.request.number if notice.request else None,
+        notice.kind in ASKING,
+        NoticeStatus.WAITING.value,
+        True,
+        instant_text(notice.created_at),
+        *_NEVER_LEASED,
+        encode(notice),
+    )
 
 
 def agreement_in(row: Row[Any]) -> Agreement:

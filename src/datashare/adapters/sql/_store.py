@@ -107,12 +107,12 @@ class SqlAgreementStore:
     def note_register(self, group: GroupId, day: date, /) -> None:
         """Note that the register of *day* was applied to *group*; an older day changes nothing."""
         group, day = arguments.require_register(group, day)
-        row = {"group_id": str(group), "day": day.isoformat()}
+        row = str(group), day.isoformat()
         older = registers.c.group_id == str(group), registers.c.day < day.isoformat()
 
         def note(connection: Connection) -> None:
             write(connection, registers, [row], present=Present.STAYS)
-            connection.execute(update(registers).where(*older).values(row))
+            connection.execute(update(registers).where(*older).values(day=day.isoformat()))
 
         self._transactions.write(note)
 

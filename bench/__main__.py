@@ -1,0 +1,64 @@
+"""Measures, prints the table, and ends with code 1 where a bar was missed: `python -m bench`."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+
+import attrs
+
+from tests.servers import Server, running_postgresql
+
+from .access import access_lines
+from .imports import import_lines
+from .measuring import Line, table
+from .register import register_lines
+from .requests import request_lines
+from .sizes import Sizes, sizes_in
+from .tabs import tab_lines
+
+Chapter = Callable[[Server, Sizes], Iterator[Line]]
+
+CHAPTERS: Mapping[str, Chapter] = {
+    "access": lambda _server, sizes: access_lines(sizes),
+    "requests": request_lines,
+    "register": lambda _server, sizes: register_lines(sizes),
+    "tabs": tab_lines,
+    "imports": lambda _server, sizes: import_lines(sizes),
+}
+
+
+def main() -> int:
+    """Measure what was asked for; tell 1 if a bar was missed, else 0."""
+    sizes = sizes_in(os.environ)
+    lines = list(measured(sizes))
+    print(table(lines))
+    print(_told(sizes, lines))
+    return int(any(line.met is False for line in lines))
+
+
+def measured(sizes: Sizes) -> Iterator[Line]:
+    """Measure chapter by chapter, and tell on standard error which one is under way."""
+    with running_postgresql() as server:
+        for name in sizes.chapters(CHAPTERS):
+            print(f"Measuring: {name} …", file=sys.stderr)
+            for line in CHAPTERS[name](server, sizes):
+                yield line if line.bar is None else attrs.evolve(line, bar=line.bar * sizes.bars)
+
+
+def _told(sizes: Sizes, lines: Sequence[Line]) -> str:
+    missed = [line for line in lines if line.met is False]
+    bars = [line for line in lines if line.met is not None]
+    eased = "" if sizes.bars == 1 else f" Every bar was multiplied by {sizes.bars:g}."
+    return (
+        f"\n{len(bars) - len(missed)} of {len(bars)} bars met.{eased} Least of {sizes.rounds} rounds (median), "
+        f"{sizes.long_rounds} where one takes long; Python {platform.python_version()}, {os.cpu_count()} cores, "
+        f"{datetime.now(UTC):%d %B %Y}."
+    )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,55 @@
+"""How much is measured; each size can be set in the environment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import attrs
+
+
+@attrs.frozen(kw_only=True)
+class Sizes:
+    """How much is measured. The environment's names are ``BENCH_`` and these, in capitals.
+
+    Attributes:
+        schools: The schools of the largest group of England.
+        all_schools: Every open state school of England.
+        agreements: The agreements of a large store, which is compared with one of a thousand.
+        register_rows: The rows of the full register.
+        rounds: How often each thing is done, the long ones a third as often.
+        bars: What every bar is multiplied by, for a machine that is never quiet.
+        only: The chapters to measure, separated by commas; all of them where it is empty.
+    """
+
+    schools: int = attrs.field(default=700, converter=int)
+    all_schools: int = attrs.field(default=24_000, converter=int)
+    agreements: int = attrs.field(default=1_000_000, converter=int)
+    register_rows: int = attrs.field(default=52_000, converter=int)
+    rounds: int = attrs.field(default=12, converter=int)
+    bars: float = attrs.field(default=1.0, converter=float)
+    only: str = ""
+
+    @property
+    def long_rounds(self) -> int:
+        """How often what takes long is done."""
+        return max(1, self.rounds // 3)
+
+    def chapters(self, known: Iterable[str]) -> list[str]:
+        """Give the chapters to measure, in their order."""
+        chosen = [name.strip() for name in self.only.split(",") if name.strip()]
+        names = list(known)
+        unknown = sorted(set(chosen) - set(names))
+        if unknown:
+            raise SystemExit(f"No such chapter: {', '.join(unknown)}. There are: {', '.join(names)}.")
+        return [name for name in names if name in chosen] if chosen else names
+
+
+def sizes_in(environment: Mapping[str, str]) -> Sizes:
+    """Read the sizes that an environment sets; the others stay as they are."""
+    names = {f"BENCH_{field.name.upper()}": field.name for field in attrs.fields(Sizes)}
+    given = {key: value for key, value in environment.items() if key.startswith("BENCH_")}
+    unknown = sorted(given.keys() - names.keys())
+    if unknown:
+        raise SystemExit(f"No such size: {', '.join(unknown)}. There are: {', '.join(names)}.")
+    values: dict[str, object] = {names[key]: value for key, value in given.items()}
+    return Sizes(**values)  # type: ignore[arg-type]
