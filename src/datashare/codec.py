@@ -19,6 +19,7 @@ from typing import Any, TypeVar, get_args, get_origin
 
 import attrs
 import cattrs
+from cattrs.gen import make_dict_unstructure_fn, override
 from cattrs.strategies import configure_tagged_union
 
 from datashare.domain import checks
@@ -339,6 +340,8 @@ def converter() -> cattrs.Converter:
     made.register_unstructure_hook(Enum, attrgetter("_value_"))  # .value asks a property written in Python
     for union in (Recipients, Command, Event):
         configure_tagged_union(union, made, tag_generator=_tag, tag_name="kind")
+    came_later = {name: override(omit_if_default=True) for name in ("actor_name", "cause")}
+    made.register_unstructure_hook(Notice, make_dict_unstructure_fn(Notice, made, **came_later))
     return made
 
 

@@ -20,6 +20,7 @@ from .agreements import (
     AgreementId,
     AgreementImported,
     ApprovalRecorded,
+    EndCause,
     Event,
     Facts,
     RecipientsAdded,
@@ -102,6 +103,8 @@ class Notice:
         link: The https address of the school's Data Sharing page, for the school's side (O1).
         terms: The terms of the request, if any (Q8).
         reason: What the one who acted wrote, if anything.
+        actor_name: Who did what it tells; empty where a system did.
+        cause: Why the agreement ended, where it tells of that (E1).
     """
 
     id: str
@@ -125,6 +128,8 @@ class Notice:
     link: str | None = None
     terms: Terms | None = None
     reason: str | None = None
+    actor_name: str = ""
+    cause: EndCause | None = None
 
     @property
     def adds(self) -> tuple[Capability, ...]:
@@ -143,6 +148,7 @@ class _Topic:
     level_before: AccessLevel | None = None
     terms: Terms | None = None
     reason: str | None = None
+    cause: EndCause | None = None
 
 
 def notices_for(before: Agreement, events: Iterable[Event], facts: Facts) -> tuple[Notice, ...]:
@@ -174,7 +180,13 @@ def _for_event(before: Agreement, event: Event, facts: Facts) -> list[Notice]:
             )
             return _addressed(event, topic, Party.SCHOOL, _reachable(_answerers(facts), facts), facts)
         case AgreementEnded():
-            topic = _Topic(kind=NoticeKind.ENDED, request=event.request, level=before.level, reason=event.note)
+            topic = _Topic(
+                kind=NoticeKind.ENDED,
+                request=event.request,
+                level=before.level,
+                reason=event.note,
+                cause=event.cause,
+            )
             return _to_both(before, event, topic, (*_asked(before), *_answerers(facts)), facts)
         case AgreementImported() | VisibilityLost() | VisibilityReturned():
             return []  # A10, E6: nobody is told
@@ -282,6 +294,7 @@ def _addressee(person: Person, facts: Facts) -> Addressee:
 def _shared(event: Event, topic: _Topic, audience: Party, facts: Facts) -> dict[str, Any]:
     """Give what an event's notices to one side have in common."""
     sender = facts.person(topic.sender)
+    actor = facts.person(facts.actor) if isinstance(facts.actor, PersonId) else None
     institution = facts.visibility.institution
     return {
         "kind": topic.kind,
@@ -302,4 +315,6 @@ def _shared(event: Event, topic: _Topic, audience: Party, facts: Facts) -> dict[
         "link": facts.site.data_sharing_url if facts.site and audience is Party.SCHOOL else None,
         "terms": topic.terms,
         "reason": topic.reason,
+        "actor_name": actor.name if actor else "",
+        "cause": topic.cause,
     }
