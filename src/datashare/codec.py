@@ -340,8 +340,8 @@ def converter() -> cattrs.Converter:
     made.register_unstructure_hook(Enum, attrgetter("_value_"))  # .value asks a property written in Python
     for union in (Recipients, Command, Event):
         configure_tagged_union(union, made, tag_generator=_tag, tag_name="kind")
-    came_later = {name: override(omit_if_default=True) for name in ("actor_name", "cause")}
-    made.register_unstructure_hook(Notice, make_dict_unstructure_fn(Notice, made, **came_later))
+    later = override(omit_if_default=True)  # these came to notices later, and older texts stay as they are
+    made.register_unstructure_hook(Notice, make_dict_unstructure_fn(Notice, made, actor_name=later, cause=later))
     return made
 
 

@@ -21,7 +21,7 @@ USER, PASSWORD = "datashare", "correct horse"
 OK = "250 Taken over"
 
 Hook = Callable[[SMTP, Envelope], str | None]
-"""Looks at what the server has been told so far; what it answers is said to the client, nothing means that all is well."""
+"""Looks at what the server was told so far; what it answers is said to the client, nothing means that all is well."""
 
 
 def letters(**settings: Any) -> Letters:
@@ -95,7 +95,7 @@ class Mailbox:
             said = self.after_data(server, envelope)
         return said or OK
 
-    def login(self, _server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, data: Any) -> AuthResult:
+    def login(self, _server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, data: object) -> AuthResult:
         """Let in who knows the password."""
         assert isinstance(data, LoginPassword)
         self.passwords.append(data.password)
@@ -108,7 +108,14 @@ class DyingServer(SMTP):
 
     async def smtp_DATA(self, arg: str) -> None:  # noqa: ARG002, N802
         await self.push("354 Go on")
-        self.transport.abort()
+        hang_up(self)
+
+
+def hang_up(server: SMTP) -> None:
+    """Let a server end its connection at once."""
+    transport = server.transport
+    assert isinstance(transport, asyncio.WriteTransport)
+    transport.abort()
 
 
 @attrs.frozen(kw_only=True)
@@ -207,7 +214,7 @@ def part(message: EmailMessage, kind: str) -> str:
     assert found is not None
     content = found.get_content()
     assert isinstance(content, str)
-    return content
+    return content.replace("\r\n", "\n")
 
 
 def received(content: bytes, recipients: tuple[str, ...]) -> ReceivedMessage:

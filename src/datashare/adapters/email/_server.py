@@ -38,8 +38,8 @@ class MailServer:
 
     Attributes:
         host: Its name, which its certificate must bear.
-        port: Its port; by *security* 587, 465 or 25, if none is named.
         security: How the connection is kept secret.
+        port: Its port; by *security* 587, 465 or 25, if none is named.
         username: Whom to log in as; nobody, if none is named.
         password: The password, in ASCII; never shown.
         timeout: How long to wait for each of its answers; up to ten minutes. A message takes some ten of them, so
@@ -49,8 +49,8 @@ class MailServer:
     """
 
     host: str = attrs.field(validator=checks.key)
-    port: int = attrs.field()
     security: Security = attrs.field(default=Security.STARTTLS, validator=checks.member(Security))
+    port: int = attrs.field()
     username: str | None = attrs.field(default=None)
     password: str | None = attrs.field(default=None, repr=False)
     timeout: timedelta = attrs.field(default=timedelta(seconds=20))
