@@ -5,7 +5,7 @@ import contextlib
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from email import message_from_bytes
+from email import message_from_string
 from email.message import EmailMessage
 from email.policy import default
 from html.parser import HTMLParser
@@ -181,7 +181,7 @@ def serving(
 
 def read(content: bytes) -> EmailMessage:
     """Read a message as a mail program does."""
-    found = message_from_bytes(content, policy=default)
+    found = message_from_string(content.decode(), policy=default)  # SMTPUTF8 headers are UTF-8 as they are
     assert isinstance(found, EmailMessage)
     return found
 
