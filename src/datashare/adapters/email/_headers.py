@@ -68,7 +68,7 @@ def _charset(value: str) -> str:
 def _short(person: str) -> str:
     if _charset(person) == "us-ascii":
         return shortened(person, LONGEST_IN_SUBJECT)
-    most = len(person)
+    most = min(len(person), _ONE_ENCODED_WORD)
     while len(shortened(person, most).encode()) > _ONE_ENCODED_WORD:
         most -= 1
     return shortened(person, most)

@@ -24,7 +24,8 @@ def one_line(value: str) -> str:
     layout, such as U+202E, are left out: no letter is lost with them, and they could show a text in another order
     than it is written in.
     """
-    return " ".join("".join(map(_shown, value)).split())
+    plain = value if value.isascii() and value.isprintable() else "".join(map(_shown, value))
+    return " ".join(plain.split())
 
 
 def _shown(character: str) -> str:
@@ -51,7 +52,7 @@ def shortened(value: str, most: int = LONGEST_IN_SUBJECT) -> str:
 
 def in_text(value: str) -> str:
     """Keep a value with right-to-left letters apart from the words around it, by the isolates of Unicode."""
-    isolated = any(unicodedata.bidirectional(character) in _RIGHT_TO_LEFT for character in value)
+    isolated = not value.isascii() and any(unicodedata.bidirectional(one) in _RIGHT_TO_LEFT for one in value)
     return f"\u2068{value}\u2069" if isolated else value
 
 
