@@ -38,10 +38,8 @@ def answer_to(error: Exception) -> SendResult:
             return TryAgain(f"The mail server cannot do what the settings ask for: {error}")
         case ssl.SSLCertVerificationError():
             return TryAgain(f"The mail server's certificate is not trusted: {error.verify_message}.")
-        case TimeoutError():
-            return TryAgain("The mail server did not answer in time.")
-        case smtplib.SMTPServerDisconnected() if isinstance(error.__context__, TimeoutError):
-            return TryAgain("The mail server did not answer in time.")
+        case _ if isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError):
+            return TryAgain("The mail server did not answer in time.")  # smtplib makes it a disconnection
         case _:
             return TryAgain(f"The mail server could not be talked to: {type(error).__name__}: {error}")
 

@@ -73,10 +73,11 @@ class MaildirNotifier:
     def _keep(self, notice: Notice) -> None:
         message = self._letters.message(notice)
         name = quote(notice.id, safe="")
+        for part in ("tmp", "new", "cur", "pages"):  # mailbox makes them only where there is no folder yet
+            (self._folder / part).mkdir(parents=True, exist_ok=True)
         with contextlib.closing(mailbox.Maildir(self._folder)) as box:
             box.add(message.as_bytes())
         pages = self._folder / "pages"
-        pages.mkdir(exist_ok=True)
         (pages / f"{name}.eml").write_bytes(message.as_bytes())
         (pages / f"{name}.html").write_text(self._letters.html(notice), encoding="utf-8")
         self._list(name, str(message["To"]), str(message["Subject"]))

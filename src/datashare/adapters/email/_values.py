@@ -22,10 +22,11 @@ def one_line(value: str) -> str:
 
     A run of white space, line breaks and control characters is one space. Invisible characters that direct the
     layout, such as U+202E, are left out: no letter is lost with them, and they could show a text in another order
-    than it is written in.
+    than it is written in. Where nothing would be seen, nothing is given.
     """
     plain = value if value.isascii() and value.isprintable() else "".join(map(_shown, value))
-    return " ".join(plain.split())
+    line = " ".join(plain.split())
+    return line if any(one.isprintable() and one != " " for one in line) else ""
 
 
 def _shown(character: str) -> str:
