@@ -14,7 +14,7 @@ PIP := $(BIN)/python -m pip --quiet --quiet
 CODE := $(wildcard src tests examples bench docs conftest.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-mariadb bench check docs format clean constraints
+.PHONY: help demo test test-mariadb torture bench check docs format clean constraints
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -28,6 +28,11 @@ test: $(STAMP) ## Run all tests, on a PostgreSQL that comes along too, and the e
 
 test-mariadb: ## Run all tests, on the machine's MariaDB too
 	@PATH="$$PATH:/usr/sbin" DATASHARE_REQUIRE_MARIADB=1 $(MAKE) --no-print-directory test
+
+# The first begins processes and kills them; the second searches long for counter-examples of every invariant.
+torture: $(STAMP) ## Kill 500 processes (KILLS=…) and check what they leave; then search long for counter-examples
+	@$(BIN)/python -m tests.faults.torture
+	@HYPOTHESIS_PROFILE=torture $(BIN)/python -m pytest -m hypothesis -x --verbose --no-header
 
 bench: $(STAMP) ## Measure the bars of performance, on SQLite and PostgreSQL, and fail where one is missed
 	@$(BIN)/python -m bench

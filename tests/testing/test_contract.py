@@ -239,6 +239,7 @@ class TestClock(ClockContract):
         ("TestStore and test_no_change", "TestStore has no store to test"),
         ("TestFull and test_a_call_about_many", "TestFull cannot count round trips"),
         ("TestStore and test_only_store_errors", "TestStore has no broken stores"),
+        ("TestFull and test_nothing_is_delivered", "TestFull has no joined store"),
         ("TestInstitutions and test_an_empty", "TestInstitutions must say with `directory_of`"),
         ("TestRegister and test_a_newer", "TestRegister must say with `refresh`"),
         ("TestPeople and test_associations", "TestPeople must say with `directory_of`"),

@@ -63,8 +63,8 @@ def parse_instant(text: object, what: str = "An instant") -> Instant:
 
 def instant_text(instant: Instant) -> str:
     """Write *instant* as ISO 8601 in UTC, always with six decimals, so that text order is time order."""
-    # Not by strftime: its %Y does not pad early years on every system.
-    return f"{instant.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+    # Not by strftime: its %Y does not pad early years on every system. UTC's offset is six characters, +00:00.
+    return f"{datetime.isoformat(instant, timespec='microseconds')[:-6]}Z"
 
 
 def to_day(value: object, what: str = "A day") -> date:

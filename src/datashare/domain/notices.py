@@ -14,7 +14,6 @@ import attrs
 
 from . import checks
 from .agreements import (
-    Actor,
     Agreement,
     AgreementEnded,
     AgreementId,
@@ -42,6 +41,7 @@ from .institutions import GroupKind
 from .levels import AccessLevel, Capability
 from .people import Person, PersonId, address_key
 from .policy import Party
+from .trusted import copier, maker
 
 
 class NoticeKind(enum.Enum):
@@ -60,6 +60,9 @@ class NoticeKind(enum.Enum):
 
 ASKING = frozenset({NoticeKind.REQUEST, NoticeKind.REMINDER})
 """The kinds that ask for an answer; closing the request cancels those not yet delivered (O7)."""
+
+CAME_LATER = "came_later"
+"""The metadata key of fields that are written only where they hold something, so that older texts stay as they are."""
 
 
 @attrs.frozen(kw_only=True)
@@ -128,8 +131,8 @@ class Notice:
     link: str | None = None
     terms: Terms | None = None
     reason: str | None = None
-    actor_name: str = ""
-    cause: EndCause | None = None
+    actor_name: str = attrs.field(default="", metadata={CAME_LATER: True})
+    cause: EndCause | None = attrs.field(default=None, metadata={CAME_LATER: True})
 
     @property
     def adds(self) -> tuple[Capability, ...]:
@@ -216,13 +219,15 @@ def _level_before(before: Agreement, facts: Facts) -> AccessLevel | None:
 def _asking(before: Agreement, event: RequestSent | RecipientsAdded | ReminderSent, facts: Facts) -> _Topic:
     kind = NoticeKind.REMINDER if isinstance(event, ReminderSent) else NoticeKind.REQUEST
     source = event if isinstance(event, RequestSent) else before.request
-    return _Topic(
+    return _made_topic(
         kind=kind,
         request=event.request,
         sender=source.sender if source else None,
         level=source.level if source else None,
         level_before=_level_before(before, facts),
         terms=source.terms if source else None,
+        reason=None,
+        cause=None,
     )
 
 
@@ -262,10 +267,13 @@ def _to_both(before: Agreement, event: Event, topic: _Topic, school: Iterable[Pe
 
 def _reachable(people: Iterable[PersonId], facts: Facts) -> list[Person]:
     """Find who is known, current and has an address, each once; not who acts."""
-    others: dict[Actor, None] = dict.fromkeys(people)
-    others.pop(facts.actor, None)
-    found = [facts.person(who) for who in others]
-    return [person for person in found if person and person.is_current(facts.day) and person.address]
+    actor, day, of_school, of_group = facts.actor, facts.day, facts.people, facts.others
+    found = []
+    for who in dict.fromkeys(people):
+        person = of_school.get(who) or of_group.get(who)
+        if person and person.address and who != actor and person.period.contains(day):
+            found.append(person)
+    return found
 
 
 def _addressed(event: Event, topic: _Topic, audience: Party, people: list[Person], facts: Facts) -> list[Notice]:
@@ -275,46 +283,56 @@ def _addressed(event: Event, topic: _Topic, audience: Party, people: list[Person
         by_address.setdefault(address_key(person.address or ""), []).append(person)
     if not by_address:
         return []
-    shared, event_id = _shared(event, topic, audience, facts), event.id
-    return [
-        Notice(
-            id=notice_id(event_id, tuple([person.id for person in sharing])),
-            address=sharing[0].address or "",
-            people=tuple([_addressee(person, facts) for person in sharing]),
-            **shared,
-        )
-        for sharing in by_address.values()
-    ]
+    event_id = event.id
+    own, *others = [_own(event_id, sharing, facts) for sharing in by_address.values()]
+    first = _first(event, topic, audience, facts, own)
+    return [first, *[_copied(first, **one) for one in others]]
 
 
-def _addressee(person: Person, facts: Facts) -> Addressee:
-    return Addressee(id=person.id, name=person.name, can_approve=person.id in facts.approvers)
+_made_topic = maker(_Topic)
+_made_addressee = maker(Addressee)
+_made = maker(Notice)
+_copied = copier(Notice)
 
 
-def _shared(event: Event, topic: _Topic, audience: Party, facts: Facts) -> dict[str, Any]:
-    """Give what an event's notices to one side have in common."""
+def _own(event_id: str, sharing: list[Person], facts: Facts) -> dict[str, Any]:
+    """Give what differs between the notices of an event to one side."""
+    approvers = facts.approvers
+    return {
+        "id": notice_id(event_id, tuple([person.id for person in sharing])),
+        "address": sharing[0].address or "",
+        "people": tuple(
+            [_made_addressee(id=person.id, name=person.name, can_approve=person.id in approvers) for person in sharing]
+        ),
+    }
+
+
+def _first(event: Event, topic: _Topic, audience: Party, facts: Facts, own: dict[str, Any]) -> Notice:
+    """Make the first of an event's notices to one side; the others share all but what is their own."""
+    group, policy, site = facts.group, facts.policy, facts.site
     sender = facts.person(topic.sender)
     actor = facts.person(facts.actor) if isinstance(facts.actor, PersonId) else None
     institution = facts.visibility.institution
-    return {
-        "kind": topic.kind,
-        "audience": audience,
-        "agreement": event.agreement,
-        "sequence": event.sequence,
-        "request": topic.request,
-        "created_at": event.at,
-        "group_kind": facts.group.id.kind,
-        "group_name": facts.group.name,
-        "institution_name": institution.name if institution else f"URN {event.agreement.urn}",
-        "sender_name": sender.name if sender else "",
-        "sender_address": sender.address if sender else None,
-        "level": topic.level,
-        "level_label": facts.policy.label(topic.level) if topic.level else "",
-        "level_before": topic.level_before,
-        "level_before_label": facts.policy.label(topic.level_before) if topic.level_before else "",
-        "link": facts.site.data_sharing_url if facts.site and audience is Party.SCHOOL else None,
-        "terms": topic.terms,
-        "reason": topic.reason,
-        "actor_name": actor.name if actor else "",
-        "cause": topic.cause,
-    }
+    return _made(
+        kind=topic.kind,
+        audience=audience,
+        agreement=event.agreement,
+        sequence=event.sequence,
+        request=topic.request,
+        created_at=event.at,
+        group_kind=group.id.kind,
+        group_name=group.name,
+        institution_name=institution.name if institution else f"URN {event.agreement.urn}",
+        sender_name=sender.name if sender else "",
+        sender_address=sender.address if sender else None,
+        level=topic.level,
+        level_label=policy.label(topic.level) if topic.level else "",
+        level_before=topic.level_before,
+        level_before_label=policy.label(topic.level_before) if topic.level_before else "",
+        link=site.data_sharing_url if site and audience is Party.SCHOOL else None,
+        terms=topic.terms,
+        reason=topic.reason,
+        actor_name=actor.name if actor else "",
+        cause=topic.cause,
+        **own,
+    )

@@ -14,8 +14,9 @@ from sqlalchemy import Engine, create_engine, event, exc, text
 
 from datashare.adapters.sql import SqlAgreementStore, sqlite_engine
 from datashare.adapters.sql._errors import LONGEST_WHY, is_lost, mapped
+from datashare.domain.agreements import Remind
 from datashare.errors import SchemaMismatch, StoreError, StoreUnavailable, TransactionLost
-from datashare.testing.changes import NOW, TRUST, asked, imported
+from datashare.testing.changes import NOW, TRUST, asked, imported, then
 
 
 def below(kind: type[BaseException]) -> Iterator[type[BaseException]]:
@@ -184,9 +185,10 @@ def test_a_deadlock_of_the_stores_own_transactions_is_repeated(postgresql: Engin
             if len(attempts) == 2:
                 other.rollback()
 
-        assert frozenset({asked().id}) == store.append([asked()])
+        assert frozenset() == store.append([then(asked().after, Remind, command_id="c-2")])
 
     assert ["lost", "lost"] == attempts
+    assert [2] == [state.version for state in store.states(TRUST)]
     impatient.dispose()
 
 
@@ -198,9 +200,9 @@ def test_a_lock_that_is_never_given_up_is_unavailable(postgresql: Engine) -> Non
     with postgresql.connect() as other:
         other.execute(text("SELECT 1 FROM datashare_agreements FOR UPDATE"))
         with pytest.raises(StoreUnavailable, match=r"lock timeout.* Try again later with the same command id"):
-            store.append([asked(), asked(7)])
+            store.append([then(asked().after, Remind, command_id="c-2"), asked(7)])
 
-    assert 1 == len(store.states(TRUST))
+    assert [asked().after] == store.states(TRUST)
     impatient.dispose()
 
 

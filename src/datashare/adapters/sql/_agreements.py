@@ -28,7 +28,7 @@ from datashare.domain.instants import instant_text
 from datashare.domain.institutions import GroupId
 from datashare.ports import Loaded, NoticeStatus
 
-from ._bulk import Present, RowValues, insert_absent, tells_what_it_inserted, write
+from ._bulk import Present, RowValues, insert_absent, is_serial, tells_what_it_inserted, write
 from ._rows import Key, Prepared, agreement_in, key_of, outcomes_in
 from ._tables import agreements, events, notices, outcomes
 
@@ -108,7 +108,8 @@ def append(connection: Connection, changes: Sequence[Prepared]) -> frozenset[Agr
         written = _begun(connection, first)
         written += _continued(connection, [one for one in changes if one.change.decided_on])
     else:
-        write(connection, agreements, [one.claim() for one in first], present=Present.STAYS)
+        if not is_serial(connection):
+            write(connection, agreements, [one.claim() for one in first], present=Present.STAYS)
         written = _continued(connection, changes)
     winners = [one for one, _ in written]
     write(connection, events, [row for _, rows in written for row in rows])
@@ -132,13 +133,14 @@ def _begun(connection: Connection, changes: Sequence[Prepared]) -> _Written:
 def _continued(connection: Connection, changes: Sequence[Prepared]) -> _Written:
     """Lock agreements, and write those that still are at the version that was decided on."""
     standing = _locked(connection, [one.key for one in changes])
-    winners = [one for one in changes if standing.get(one.key, _NONE)[0] == one.change.decided_on]
-    chained = [(one, *one.chained_to(standing[one.key][1])) for one in winners]
+    winners = [one for one in changes if standing.get(one.key, _ABSENT)[0] == one.change.decided_on]
+    chained = [(one, *one.chained_to(standing.get(one.key, _ABSENT)[1])) for one in winners]
     write(connection, agreements, [state for _, state, _ in chained], present=Present.IS_REPLACED)
     return [(one, rows) for one, _, rows in chained]
 
 
-_NONE = (-1, "")
+_ABSENT = (0, BEFORE_THE_FIRST)
+"""Where an agreement is that is not there: nobody else can begin it meanwhile, since its place is claimed or locked."""
 
 
 def _locked(connection: Connection, keys: Sequence[Key]) -> dict[Key, tuple[int, str]]:

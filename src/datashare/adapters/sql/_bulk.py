@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, assert_never
 
 from sqlalchemy import (
     Boolean,
@@ -55,6 +55,11 @@ def write(
 def tells_what_it_inserted(connection: Connection) -> bool:
     """Tell whether `insert_absent` works here: whether many rows can be inserted with an answer for each."""
     return connection.dialect.name == "postgresql"
+
+
+def is_serial(connection: Connection) -> bool:
+    """Tell whether a transaction that is to write is alone from its beginning, so that no row needs a claim."""
+    return connection.dialect.name == "sqlite"
 
 
 def insert_absent(connection: Connection, table: Table, rows: Sequence[RowValues]) -> set[tuple[Any, ...]]:
@@ -119,6 +124,8 @@ def _from_values(table: Table, dialect: str, present: Present) -> Insert:
             return insert.on_duplicate_key_update({key: table.c[key]})
         case Present.IS_REPLACED:
             return insert.on_duplicate_key_update({name: insert.inserted[name] for name in _values(table)})
+        case _:
+            assert_never(present)
 
 
 _I = TypeVar("_I", postgresql.Insert, sqlite.Insert)
@@ -135,6 +142,8 @@ def _on_conflict(insert: _I, table: Table, present: Present) -> _I:
                 index_elements=[*table.primary_key.columns],
                 set_={name: insert.excluded[name] for name in _values(table)},
             )
+        case _:
+            assert_never(present)
 
 
 def _values(table: Table) -> list[str]:

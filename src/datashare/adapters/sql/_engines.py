@@ -5,8 +5,9 @@ from __future__ import annotations
 import sqlite3
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 
 from datashare.errors import InvalidValue
 
@@ -36,6 +37,13 @@ def sqlite_engine(path: str | Path, *, wait: timedelta = timedelta(seconds=30)) 
         connection.execute("PRAGMA synchronous = FULL")
 
     return engine
+
+
+def begin_immediate(connection: Connection) -> None:
+    """Take SQLite's only write lock now, so that waiting for it is all that can happen later."""
+    driver: Any = connection.connection.driver_connection
+    if not driver.in_transaction:  # the host's engine may have begun
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _require_file(path: object) -> str:

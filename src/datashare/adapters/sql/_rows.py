@@ -95,6 +95,8 @@ def _outcome_row(key: Key, kept: KeptOutcome) -> RowValues:
     )
 
 
+_ASKING = tuple(ASKING)  # to look for a member in a set asks a function of Enum
+_WAITING = (NoticeStatus.WAITING.value, True)
 _NEVER_LEASED = (0, None, None, None, None)
 """No attempts, no error, not settled, no lease, no end of one."""
 
@@ -104,9 +106,8 @@ def _notice_row(key: Key, notice: Notice) -> RowValues:
         *key,
         notice.id,
         notice.request.number if notice.request else None,
-        notice.kind in ASKING,
-        NoticeStatus.WAITING.value,
-        True,
+        notice.kind in _ASKING,
+        *_WAITING,
         instant_text(notice.created_at),
         *_NEVER_LEASED,
         encode(notice),

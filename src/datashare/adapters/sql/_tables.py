@@ -6,6 +6,8 @@ are ISO 8601 text, which every database keeps to the character and orders as tim
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import (
@@ -17,16 +19,20 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
+    Select,
     String,
     Table,
     Text,
-    insert,
+    func,
+    inspect,
     select,
 )
 from sqlalchemy.dialects import mysql, postgresql
 
 from datashare.errors import SchemaMismatch
 
+from ._bulk import Present, write
+from ._engines import begin_immediate
 from ._errors import mapped
 
 SCHEMA_VERSION = 1
@@ -156,6 +162,9 @@ _schema = Table(
 def create_schema(bind: Engine | Connection) -> None:
     """Make the tables where they are not there yet, and record their version.
 
+    The processes of a host may all call it when they start: one makes the tables, the others wait for it. Where they
+    are there it only looks.
+
     On a `Connection` it is for the host to commit; MariaDB commits tables at once.
 
     Args:
@@ -166,19 +175,62 @@ def create_schema(bind: Engine | Connection) -> None:
         StoreUnavailable: The database cannot be reached, or is locked, full or read-only.
     """
     with mapped():
-        if isinstance(bind, Engine):
-            with bind.begin() as connection:
-                _create(connection)
-        else:
+        if isinstance(bind, Connection):
             _create(bind)
+            return
+        with bind.connect() as connection:
+            if bind.dialect.name == "sqlite" and not _is_there(connection):
+                begin_immediate(connection)
+            _create(connection)
+            connection.commit()
 
 
 def _create(connection: Connection) -> None:
-    _schema.create(connection, checkfirst=True)
-    if not _recorded(connection):
-        connection.execute(insert(_schema).values(version=SCHEMA_VERSION))
+    if _is_there(connection):
+        return
+    with _alone(connection):
+        metadata.create_all(connection)
+        # Last, since MariaDB cannot take back tables that were made: what is recorded is there as a whole. Somebody
+        # else may have recorded it meanwhile.
+        write(connection, _schema, [(SCHEMA_VERSION,)], present=Present.STAYS)
+
+
+def _is_there(connection: Connection) -> bool:
+    """Tell whether the tables are there, and refuse those of another version."""
+    if not inspect(connection).has_table(_schema.name, schema=_schema_of(connection)) or not _recorded(connection):
+        return False
     require_schema(connection)
-    metadata.create_all(connection)
+    return True
+
+
+def _schema_of(connection: Connection) -> str | None:
+    """Give the database's schema in which a host wants the tables, if it named one."""
+    return (connection.get_execution_options().get("schema_translate_map") or {}).get(None)
+
+
+_LOCK_NAME = func.concat("datashare ", func.database())
+_ON_MARIADB = "mysql", "mariadb"  # there making a table ends the transaction, so the lock is the connection's
+_LOCK: dict[str, Select[Any]] = {
+    "postgresql": select(func.pg_advisory_xact_lock(0x6461_7461)),
+    **dict.fromkeys(_ON_MARIADB, select(func.get_lock(_LOCK_NAME, 60))),
+}
+_UNLOCK: dict[str, Select[Any]] = dict.fromkeys(_ON_MARIADB, select(func.release_lock(_LOCK_NAME)))
+
+
+@contextmanager
+def _alone(connection: Connection) -> Iterator[None]:
+    """Let nobody else make the tables meanwhile; to look whether they are there is not enough."""
+    _ask(connection, _LOCK)
+    try:
+        yield
+    finally:
+        _ask(connection, _UNLOCK)
+
+
+def _ask(connection: Connection, statements: Mapping[str, Select[Any]]) -> None:
+    statement = statements.get(connection.dialect.name)
+    if statement is not None:
+        connection.execute(statement)
 
 
 def require_schema(connection: Connection) -> None:

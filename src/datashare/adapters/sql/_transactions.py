@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol, TypeVar
 
@@ -10,6 +9,7 @@ from sqlalchemy import Connection, CursorResult, Engine, Row, Select, exc
 
 from datashare.errors import InvalidValue
 
+from ._engines import begin_immediate
 from ._errors import is_lost, mapped
 from ._tables import require_schema
 
@@ -70,18 +70,18 @@ class OwnTransactions:
     def write(self, work: Callable[[Connection], _T]) -> _T:
         """Do what writes: all of it, or nothing."""
         with mapped():
-            for attempt in itertools.count(1):
+            for _ in range(ATTEMPTS - 1):
                 try:
                     return self._write_once(work)
                 except exc.DBAPIError as error:
-                    if attempt == ATTEMPTS or not is_lost(error):
+                    if not is_lost(error):
                         raise
-        raise AssertionError  # count() never ends
+            return self._write_once(work)
 
     def _write_once(self, work: Callable[[Connection], _T]) -> _T:
         with self._engine.connect() as connection, connection.begin():
             if self._is_sqlite:
-                _begin_immediate(connection)
+                begin_immediate(connection)
             self._require_schema(connection)
             return work(connection)
 
@@ -101,13 +101,6 @@ class OwnTransactions:
         if not self._schema_is_right:
             require_schema(connection)
             self._schema_is_right = True
-
-
-def _begin_immediate(connection: Connection) -> None:
-    """Take SQLite's only write lock now, so that waiting for it is all that can happen later."""
-    driver: Any = connection.connection.driver_connection
-    if not driver.in_transaction:  # the host's engine may have begun
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 class _Streamed(Iterator[_T]):
@@ -151,7 +144,13 @@ class HostsTransaction:
                 self._schema_is_right = True
             return work(self._connection)
 
-    write = read
+    def write(self, work: Callable[[Connection], _T]) -> _T:
+        """Do what writes; what is written before an error goes with the host's transaction."""
+        if self._connection.dialect.name == "sqlite":
+            # Where the host has not begun yet: the driver would only do so at the first row that is written.
+            with mapped(joined=True):
+                begin_immediate(self._connection)
+        return self.read(work)
 
     def stream(self, statement: Select[Any], value: Callable[[Row[Any]], _T]) -> Iterator[_T]:
         """Give the values of the rows that are there at present; all are read at once, as the connection is shared."""
@@ -161,7 +160,7 @@ class HostsTransaction:
 def _require_transaction(connection: Connection) -> None:
     """Refuse a connection that commits each statement by itself, on which nothing could be saved as a whole."""
     if connection.dialect.name == "sqlite":
-        return  # there it is the driver's usual way of beginning, see _begin_immediate
+        return  # there it is the driver's usual way of beginning, see begin_immediate
     driver = connection.connection.dbapi_connection
     if driver is not None and connection.dialect.detect_autocommit_setting(driver):
         raise InvalidValue("The connection", connection, "one with transactions; it commits each statement by itself")

@@ -105,10 +105,10 @@ def _standing_reasons(command: Command, facts: Facts) -> list[Reason]:
 
 def _lifecycle_reasons(agreement: Agreement, command: Command, facts: Facts) -> list[Reason]:
     """Refuse what the table does not name, and a request that is not the open one (T, A4)."""
+    if isinstance(command, (RequestAccess, RecordApproval)):
+        return _already_open(agreement, facts)
     named = type(command) in TRANSITIONS[agreement.state]
     match command:
-        case RequestAccess() | RecordApproval():
-            return _already_open(agreement, facts)
         case ImportAgreement():
             history = [Reason(code=RefusalCode.HISTORY_EXISTS)] if agreement.version > 0 else []  # A10
             return _already_open(agreement, facts) + history

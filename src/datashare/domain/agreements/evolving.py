@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, assert_never
 
-import attrs
+from datashare.domain.trusted import copier, maker
 
 from .events import (
     AgreementEnded,
@@ -27,12 +27,17 @@ from .events import (
 from .identity import AgreementId, ClosedRequest, RequestId, RequestOutcome
 from .state import Agreement, Basis, InForce, OpenRequest
 
+# Every part is of an event or of an agreement, both validated when they were made.
+_changed = copier(Agreement)
+_request_changed = copier(OpenRequest)
+_open_request = maker(OpenRequest)
+
 
 def evolve(agreement: Agreement, event: Event) -> Agreement:
     """Give the agreement as it stands after *event*."""
-    changed = attrs.evolve(agreement, version=event.sequence, changed_at=event.at, **_changes(agreement, event))
+    changed = _changed(agreement, version=event.sequence, changed_at=event.at, **_changes(agreement, event))
     # E6: visibility is recorded for what stands; what comes later begins afresh.
-    return changed if changed.stands else attrs.evolve(changed, hidden_since=None, lapsed=False)
+    return changed if changed.stands else _changed(changed, hidden_since=None, lapsed=False)
 
 
 def fold(agreement: AgreementId, events: Iterable[Event]) -> Agreement:
@@ -71,7 +76,7 @@ def _changes(agreement: Agreement, event: Event) -> dict[str, Any]:
 
 
 def _opened(event: RequestSent) -> OpenRequest:
-    return OpenRequest(
+    return _open_request(
         id=event.request,
         level=event.level,
         sender=event.sender,
@@ -79,6 +84,7 @@ def _opened(event: RequestSent) -> OpenRequest:
         asked_at=event.at,
         recipients=event.recipients,
         terms=event.terms,
+        reminded_at=None,
     )
 
 
@@ -86,11 +92,11 @@ def _with_recipients(agreement: Agreement, event: RecipientsAdded) -> OpenReques
     if agreement.request is None:
         return None
     together = dict.fromkeys((*agreement.request.recipients, *event.recipients))
-    return attrs.evolve(agreement.request, recipients=tuple(together))
+    return _request_changed(agreement.request, recipients=tuple(together))
 
 
 def _with_reminder(agreement: Agreement, event: ReminderSent) -> OpenRequest | None:
-    return agreement.request and attrs.evolve(agreement.request, reminded_at=event.at)
+    return agreement.request and _request_changed(agreement.request, reminded_at=event.at)
 
 
 def _close(agreement: Agreement, request: RequestId | None, outcome: RequestOutcome, event: Event) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from datashare.domain import checks
 from datashare.domain.checks import to_tuple
 from datashare.domain.folding import folded
 from datashare.domain.instants import day_words, to_day, to_optional_day
+from datashare.domain.trusted import maker
 from datashare.errors import InvalidValue
 
 from .register import EstablishmentStatus, Group, GroupId, GroupKind, Institution, TrustLink
@@ -132,6 +133,8 @@ def link_with(institution: Institution, group: GroupId) -> TrustLink | None:
     """
     if group.kind is GroupKind.MULTI_ACADEMY_TRUST:
         links = [link for link in institution.trusts if link.uid == group.code]
+        if len(links) < 2:
+            return links[0] if links else None
         return min(links, key=lambda link: link.joined_on or date.min, default=None)
     la = institution.local_authority
     return TrustLink(la.code, la.name) if la and la.code == group.code else None
@@ -173,7 +176,7 @@ def visibility(urn: int, institution: Institution | None, *, group: Group, polic
         reasons += _link_reasons(institution, group.id, day)
         reasons += _status_reasons(institution, policy)
         reasons += _type_reasons(institution, policy)
-    return Visibility(
+    return _made(
         group=group.id,
         group_name=group.name,
         urn=urn,
@@ -182,6 +185,9 @@ def visibility(urn: int, institution: Institution | None, *, group: Group, polic
         reasons=tuple(reasons),
         warnings=date_warnings(institution, day) if institution else (),
     )
+
+
+_made = maker(Visibility)  # all its parts were looked at by `visibility`
 
 
 def _link_reasons(institution: Institution, group: GroupId, day: date) -> list[HiddenReason]:
@@ -205,9 +211,9 @@ def _linked_elsewhere(institution: Institution, group: GroupId) -> str:
 
 
 def _status_reasons(institution: Institution, policy: Policy) -> list[HiddenReason]:
+    if institution.status is EstablishmentStatus.OPEN:  # nearly all are
+        return []
     match institution.status:
-        case EstablishmentStatus.OPEN:
-            return []
         case EstablishmentStatus.OPEN_PROPOSED_TO_CLOSE:  # V3
             if policy.include_proposed_to_close:
                 return []

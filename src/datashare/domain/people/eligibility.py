@@ -30,10 +30,14 @@ def holds(person: Person | None, permission: Permission, *, policy: Policy, day:
     """Tell whether *person* is known, current, and holds *permission* on *day*."""
     if person is None or not person.is_current(day):
         return False
-    if any(grant.permission is permission and grant.period.contains(day) for grant in person.permissions):
-        return True
+    for grant in person.permissions:  # loops, since this is asked of everybody at every school
+        if grant.permission is permission and grant.period.contains(day):
+            return True
     by_role = policy.role_permissions
-    return any(permission in by_role.get(held.role, ()) and held.period.contains(day) for held in person.roles)
+    for held in person.roles:  # noqa: SIM110 - see above
+        if permission in by_role.get(held.role, ()) and held.period.contains(day):
+            return True
+    return False
 
 
 class Unsuitable(enum.Enum):
@@ -128,7 +132,19 @@ def eligible_recipients(
     people: Mapping[PersonId, Person], *, urn: int, policy: Policy, day: date
 ) -> tuple[Person, ...]:
     """List the people of school *urn* who can be asked, each once, in the order of their ids (P4, P7)."""
-    return _in_order([person for who, person in people.items() if not _against_asking(who, person, urn, policy, day)])
+    fit = [person for who, person in people.items() if _can_be_asked(who, person, urn, policy, day)]
+    return _in_order(fit)
+
+
+def _can_be_asked(wanted: PersonId, person: Person, urn: int, policy: Policy, day: date) -> bool:
+    """Tell what `_against_asking` finds nothing against, without finding what it is."""
+    if wanted.site != urn or person.address is None or not person.period.contains(day):
+        return False
+    fit = policy.eligible_roles
+    for held in person.roles:  # noqa: SIM110 - a loop, since this is asked of everybody at every school
+        if held.role in fit and held.period.contains(day):
+            return True
+    return False
 
 
 def approvers(people: Mapping[PersonId, Person], *, policy: Policy, day: date) -> tuple[Person, ...]:

@@ -1,0 +1,38 @@
+"""Commands, events, agreements and notices as JSON text, versioned, so that they can be carried and kept.
+
+Instants are ISO 8601 in UTC with six decimals, days ISO 8601, identities their text, enumerations their values.
+What is written by one version of this library is read by every later one.
+"""
+
+from __future__ import annotations
+
+from ._fingerprints import fingerprint, fingerprints
+from ._forms import (
+    VERSION,
+    decode_agreement,
+    decode_batch,
+    decode_cautions,
+    decode_command,
+    decode_event,
+    decode_notice,
+    encode,
+    encode_cautions,
+)
+from ._records import EventRecord, read_event, record_event
+
+__all__ = [
+    "EventRecord",
+    "VERSION",
+    "decode_agreement",
+    "decode_batch",
+    "decode_cautions",
+    "decode_command",
+    "decode_event",
+    "decode_notice",
+    "encode",
+    "encode_cautions",
+    "fingerprint",
+    "fingerprints",
+    "read_event",
+    "record_event",
+]
