@@ -55,6 +55,6 @@ def test_the_errors_are_found() -> None:
 @pytest.mark.parametrize("said", [b"5.7.1 Relaying denied", "5.7.1 Relaying denied"], ids=["bytes", "text"])
 def test_the_enhanced_status_counts_where_there_is_one(said: bytes | str) -> None:
     """A refusal for reasons of policy is about the host, not about the address."""
-    answer = answer_to(smtplib.SMTPRecipientsRefused({"a@b.example": (550, said)}))
+    answer = answer_to(smtplib.SMTPDataError(550, said))
 
-    assert TryAgain("The mail server refused the address: 550 5.7.1 Relaying denied.") == answer
+    assert TryAgain("The mail server refused the message: 550 5.7.1 Relaying denied.") == answer
