@@ -16,8 +16,9 @@ from jinja2 import DictLoader
 
 from datashare.adapters.email import EmailNotifier, MailServer, Security
 from datashare.delivery import DeliveryReport, deliver
-from datashare.domain.agreements import State
+from datashare.domain.agreements import RefusalCode, State
 from datashare.domain.notices import Notice
+from datashare.domain.policy import Policy
 from datashare.errors import InvalidValue
 from datashare.ports import Delivered, NeverDeliverable, NoticeStatus, Notifier, SendResult, TryAgain
 from datashare.testing import NotifierContract, ReceivedMessages
@@ -35,7 +36,7 @@ from tests.adapters.email.servers import (
     serving,
 )
 from tests.golden.values import NOTICES
-from tests.service.world import ASKABLE, HILDA, MIS, OSCAR, World, head, person
+from tests.service.world import ACTIONS, ASKABLE, HILDA, MIS, OSCAR, TERMS, TRUST, World, head, person
 
 NOTICE = attrs.evolve(NOTICES["notice"], address="head@hilda.example")
 MINUTE = timedelta(minutes=1)
@@ -146,6 +147,44 @@ def test_an_answer_reaches_the_sender(world: World) -> None:
         assert head_address not in told
         assert all("    Not before\n    the governors have met.\n" in text for text in told.values())
         assert "send a new request" in told[sender.address]
+
+
+@pytest.mark.rule("N2", "N3", "N4", "N5", "U3")
+def test_a_reminder_goes_to_those_who_still_can_be_asked(world: World) -> None:
+    """Who lost the role gets none, one that comes too soon is not sent, and one about an upgrade names both levels."""
+    world.policies[TRUST] = attrs.evolve(Policy.mat(), least_reminder_interval=timedelta(hours=24))
+    world.approved(HILDA)
+    (request,) = world.asked(HILDA, level=ACTIONS, command_id="raise")
+    with serving() as server, EmailNotifier(letters(), plain(server.port)) as notifier:
+        run(world, notifier)
+        server.mailbox.kept.clear()
+        world.people.put(person(ASKABLE[0], "teacher"))
+        too_soon = world.trust().remind([request], command_id="too-soon")
+        assert DeliveryReport() == run(world, notifier)
+        world.clock.move_on(timedelta(hours=24))
+        world.trust().remind([request], command_id="remind")
+        assert DeliveryReport(delivered=3) == run(world, notifier)
+
+        assert [RefusalCode.REMINDER_TOO_SOON] == [reason.code for one in too_soon.not_done for reason in one.reasons]
+        assert ["deputy@100000.example", "executive@100000.example", "head@100000.example"] == addresses(server)
+        for mail in server.mailbox.kept:
+            text = part(mail.message, "plain")
+            assert mail.message["Subject"].startswith("Reminder: ")
+            assert "“MIS Data & Trust Actions” instead of “MIS Data”" in text
+            assert "may also:\n  - carry out trust actions in the school’s MIS\n" in text
+
+
+@pytest.mark.rule("Q8")
+def test_an_authoritys_request_brings_its_terms(world: World) -> None:
+    """The addendum and its version are named, and the words are those of a local authority."""
+    world.council().request([HILDA], level=MIS, terms=TERMS, command_id="ask")
+    with serving() as server, EmailNotifier(letters(), plain(server.port)) as notifier:
+        run(world, notifier)
+
+        for mail in server.mailbox.kept:
+            text = part(mail.message, "plain")
+            assert f"Please read the terms first: {TERMS.reference} (version {TERMS.version})" in text
+            assert "your local authority" in text
 
 
 def test_addresses_with_unicode_domains_and_names_arrive() -> None:
