@@ -43,9 +43,13 @@ def _map_of(count: int) -> tuple[AccessMap, list[int]]:
 
 @contextmanager
 def _asking(access: AccessMap, questions: list[int]) -> Iterator[Work]:
+    capability = (
+        Capability.VIEW_MIS_DATA
+    )  # to name a member takes Python 3.11 longer than the answer; so the other side
+
     def ask() -> None:
         for urn in questions:
-            access.allows(urn, Capability.VIEW_MIS_DATA)
+            access.allows(urn, capability)
 
     yield ask
 

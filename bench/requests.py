@@ -72,19 +72,20 @@ def _floor(database: Database, rows: Rows) -> Iterator[Work]:
         yield work
 
 
-PEER = "eventsourcing save(): as many as we store"
+PEER = "eventsourcing save(): as many as rows"
 """The peer that we have to be faster than; the others are only reported."""
 
 
 def _peers(rows: Rows) -> dict[str, Contestant]:
-    """Let the peer save all that we save, and the agreements alone; an aggregate for each, with its text."""
-    states, outcomes, notices = (
-        [_as_text(row) for row in rows[f"datashare_{name}"]] for name in ("agreements", "outcomes", "notices")
+    """Let the peer save as many as we write, as we look up, and as there are schools; each with a text of ours."""
+    states, events, outcomes, notices = (
+        [_as_text(row) for row in rows[f"datashare_{name}"]] for name in ("agreements", "events", "outcomes", "notices")
     )
-    everything = [*states, *outcomes, *notices]
+    looked_up = [*states, *outcomes, *notices]
     return {
-        PEER: lambda: saving(everything),
-        "the same, aggregates made too": lambda: making_and_saving(everything),
+        PEER: lambda: saving([*looked_up, *events]),
+        "save(): as many as we look up": lambda: saving(looked_up),
+        "the same, aggregates made too": lambda: making_and_saving(looked_up),
         "save(): as many as schools": lambda: saving(states),
         "the same, schools made too": lambda: making_and_saving(states),
     }

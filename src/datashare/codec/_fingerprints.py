@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import get_args, get_type_hints
 
-from datashare.domain.agreements import Actor, Command, ImportAgreement, Named
+import attrs
+
+from datashare.domain.agreements import Actor, AddRecipients, Command, ImportAgreement, Named, RequestAccess
 
 from ._converter import canonical, converter
+from ._writers import tag_of, writer
 
 
 def fingerprint(actor: Actor, command: Command) -> tuple[str, str]:
@@ -25,30 +28,48 @@ def fingerprints(actor: Actor, commands: Iterable[Command]) -> Iterator[tuple[st
 
     Cost: what they say to every school is digested once, where it does not change from one to the next.
     """
-    write, who = converter().get_unstructure_hook(Command), str(actor)
+    write, who = writer(Command), canonical(str(actor))
     last, shared_digest = None, ""
     for command in commands:
-        whole = write(command)
-        if isinstance(getattr(command, "recipients", None), Named):
-            # The same people make the same command, in whatever order a set gives them.
-            whole["recipients"]["people"].sort()
-        shared = _shared(command, whole)
+        shared = _shared(command)
         if shared != last:
-            last, shared_digest = shared, _digest([who, shared])
-        yield shared_digest, _digest([who, whole])
+            last, shared_digest = shared, _digest(who, canonical(_taken_apart(shared)))
+        yield shared_digest, _digest(who, write(_in_order(command)))
 
 
-def _shared(command: Command, whole: dict[str, Any]) -> dict[str, Any]:
-    if isinstance(command, ImportAgreement):
-        return {"kind": whole["kind"]}
-    shared = {name: value for name, value in whole.items() if name not in _OF_ONE_SCHOOL}
-    if isinstance(getattr(command, "recipients", None), Named):
-        shared["recipients"] = "named"
-    return shared
+_Shared = tuple[type[Command], Mapping[str, object]]
+"""The kind of a command, and the fields that it has in common with those to other schools."""
 
 
-_OF_ONE_SCHOOL = frozenset({"urn", "request"})
+def _shared(command: Command) -> _Shared:
+    kind = type(command)
+    if kind is ImportAgreement:
+        return kind, {}
+    return kind, {name: getattr(command, name) for name in _COMMON_TO_SCHOOLS[kind]}
 
 
-def _digest(value: object) -> str:
-    return hashlib.sha256(canonical(value).encode()).hexdigest()
+_COMMON_TO_SCHOOLS: Mapping[type, tuple[str, ...]] = {
+    kind: tuple(field.name for field in attrs.fields(kind) if field.name not in {"urn", "request"})
+    for kind in get_args(Command)
+}
+
+
+def _taken_apart(shared: _Shared) -> dict[str, object]:
+    kind, fields = shared
+    types = get_type_hints(kind)
+    apart = {name: converter().unstructure(value, types[name]) for name, value in fields.items()}
+    if isinstance(fields.get("recipients"), Named):
+        apart["recipients"] = "named"
+    return {"kind": tag_of(kind), **apart}
+
+
+def _in_order(command: Command) -> Command:
+    """Put named people in order: the same people make the same command, however a set gives them."""
+    recipients = getattr(command, "recipients", None)
+    if not isinstance(command, RequestAccess | AddRecipients) or not isinstance(recipients, Named):
+        return command
+    return attrs.evolve(command, recipients=Named(sorted(recipients.people, key=str)))
+
+
+def _digest(who: str, what: str) -> str:
+    return hashlib.sha256(f"[{who},{what}]".encode()).hexdigest()

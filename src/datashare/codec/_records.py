@@ -42,8 +42,7 @@ def record_event(event: Event, *, salt: str) -> EventRecord:
     """
     if not isinstance(event, Event):
         raise InvalidValue("The event to record", event, "an event such as RequestSent(...)")
-    fields = {name: getattr(event, name) for name in _FREE_TEXTS[type(event)]}
-    written = {name: text for name, text in fields.items() if text is not None}
+    written = {name: text for name in _FREE_TEXTS[type(event)] if (text := getattr(event, name)) is not None}
     if not written:
         return EventRecord(text=encode(event), erasable=None)
     seals = {name: {_SEAL: sealed(salt, name, text)} for name, text in written.items()}

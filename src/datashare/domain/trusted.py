@@ -5,9 +5,9 @@ For an action over many schools that is a third of the time of deciding. What is
 instance of a subclass that adds nothing but plain setting, so that it has the same layout; as its last step it
 becomes an instance of the frozen class itself. This takes about a fourth of the time of the constructor.
 
-It may be used only inside the domain, where every part is of a value that was validated already, or is derived from
-such, and is of the very type that the field's converter would give. Nothing public may take its parts from a caller
-this way.
+It may be used only where every part is of a value that was validated already, or is derived from such, and is of the
+very type that the field's converter would give: inside the domain, and for what the service hands to a store. Nothing
+public may take its parts from a caller this way.
 """
 
 from __future__ import annotations

@@ -38,6 +38,7 @@ from datashare.domain.agreements import (
 from datashare.domain.notices import notices_for
 from datashare.domain.people import PersonId
 from datashare.domain.policy import Party
+from datashare.domain.trusted import maker
 from datashare.errors import InvalidValue, NotPermitted, Refused
 from datashare.ports import Change, KeptOutcome, Progress, ProgressReport, Stage
 
@@ -267,14 +268,18 @@ def _request_in(events: tuple[Event, ...]) -> RequestId | None:
     return next((event.request for event in events if isinstance(event, RequestSent)), None)
 
 
+# All their parts come from the decision itself.
+_made_change, _made_outcome = maker(Change), maker(KeptOutcome)
+
+
 def _change(before: Agreement, done: Done, named: RequestId | None, digests: tuple[str, str]) -> Change:
     closed = before.request.id if before.request and done.after.request is None else None
-    return Change(
+    return _made_change(
         decided_on=before.version,
         after=done.after,
         events=done.events,
         notices=done.notices,
-        kept=KeptOutcome(
+        kept=_made_outcome(
             agreement=before.id,
             command_id=done.events[0].command_id,
             request=named,

@@ -12,15 +12,18 @@ from sqlalchemy import (
     Row,
     Select,
     and_,
+    any_,
     bindparam,
     cast,
     false,
+    literal,
     null,
     or_,
     select,
     union_all,
     update,
 )
+from sqlalchemy.dialects import postgresql
 
 from datashare.domain.agreements import AgreementId
 from datashare.domain.history import BEFORE_THE_FIRST
@@ -46,7 +49,7 @@ def load(connection: Connection, group: GroupId, ids: Sequence[AgreementId], com
     """Load agreements of one group, with the outcomes kept in it under a command id."""
     rows: list[Row[Any]] = []
     for number, part in enumerate(_chunks(ids)):
-        statement = _states_of(part)
+        statement = _states_of(part, connection)
         # One statement sees one state of the database: an agreement and what a command did to it.
         both = union_all(statement, _kept(group, command_id)) if command_id and not number else statement
         rows += connection.execute(both)
@@ -58,13 +61,13 @@ def load(connection: Connection, group: GroupId, ids: Sequence[AgreementId], com
     )
 
 
-def _states_of(ids: Collection[AgreementId]) -> Select[Any]:
+def _states_of(ids: Collection[AgreementId], connection: Connection) -> Select[Any]:
     """Select agreements, with the columns of `_kept` for the union of the two."""
     return select(
         *STATE,
         *(null().label(name) for name in ("erasable", "shared_digest", "own_digest", "cautions")),
         *(cast(null(), Integer).label(name) for name in ("sequence", "request")),
-    ).where(_any_of([key_of(one) for one in ids]))
+    ).where(_any_of([key_of(one) for one in ids], connection))
 
 
 def _kept(group: GroupId, command_id: str) -> Select[Any]:
@@ -91,14 +94,18 @@ def _kept(group: GroupId, command_id: str) -> Select[Any]:
     )
 
 
-def _any_of(keys: Collection[Key]) -> ColumnElement[bool]:
+def _any_of(keys: Collection[Key], connection: Connection) -> ColumnElement[bool]:
     """Pick the agreements with one of these keys."""
     by_group: dict[str, list[int]] = {}
     for group, urn in keys:
         by_group.setdefault(group, []).append(urn)
-    return or_(
-        false(), *(and_(agreements.c.group_id == group, agreements.c.urn.in_(urns)) for group, urns in by_group.items())
-    )
+    pick = _in_array if connection.dialect.name == "postgresql" else agreements.c.urn.in_
+    return or_(false(), *(and_(agreements.c.group_id == group, pick(urns)) for group, urns in by_group.items()))
+
+
+def _in_array(urns: list[int]) -> ColumnElement[bool]:
+    """Look for a URN among many, handed over as one value and not as one each."""
+    return agreements.c.urn == any_(literal(urns, postgresql.ARRAY(Integer)))
 
 
 def append(connection: Connection, changes: Sequence[Prepared]) -> frozenset[AgreementId]:
@@ -113,7 +120,9 @@ def append(connection: Connection, changes: Sequence[Prepared]) -> frozenset[Agr
         written = _continued(connection, changes)
     winners = [one for one, _ in written]
     write(connection, events, [row for _, rows in written for row in rows])
-    write(connection, outcomes, [one.outcome for one in winners], present=Present.STAYS)
+    # What was only begun has no outcome yet; elsewhere the first under a command id stays (K4).
+    write(connection, outcomes, [one.outcome for one in winners if not one.change.decided_on])
+    write(connection, outcomes, [one.outcome for one in winners if one.change.decided_on], present=Present.STAYS)
     _cancel(connection, winners)
     write(connection, notices, [row for one in winners for row in one.notices])
     return frozenset(one.change.id for one in changes) - {one.change.id for one in winners}
@@ -149,7 +158,7 @@ def _locked(connection: Connection, keys: Sequence[Key]) -> dict[Key, tuple[int,
     for part in _chunks(keys):
         statement = (
             select(agreements.c.group_id, agreements.c.urn, agreements.c.version, agreements.c.head)
-            .where(_any_of(part))
+            .where(_any_of(part, connection))
             .order_by(agreements.c.group_id, agreements.c.urn)
             .with_for_update()
         )

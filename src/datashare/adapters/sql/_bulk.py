@@ -18,6 +18,7 @@ from sqlalchemy import (
     Text,
     bindparam,
     cast,
+    exc,
     func,
     literal,
     select,
@@ -43,13 +44,37 @@ def write(
     if not rows:
         return
     dialect = connection.dialect
-    if dialect.name == "postgresql":
+    if dialect.name == "postgresql" and present is Present.CANNOT_BE:
+        _copy(connection, table, rows)
+    elif dialect.name == "postgresql":
         connection.execute(_from_arrays(table, present), _columns(table, rows))
     elif connection.get_execution_options().get("schema_translate_map"):
         connection.execute(_from_values(table, dialect.name, present), [_named(table, row) for row in rows])
     else:
         # Past SQLAlchemy's handling of each value: it takes as long as the database does, and has nothing to convert.
         connection.exec_driver_sql(_text(table, dialect.name, present), rows)
+
+
+def _copy(connection: Connection, table: Table, rows: Sequence[RowValues]) -> None:
+    """Insert by COPY, which PostgreSQL takes in at twice the speed, and SQLAlchemy has no words for.
+
+    Raises:
+        DBAPIError: As SQLAlchemy raises it.
+    """
+    schemas = connection.get_execution_options().get("schema_translate_map") or {}
+    preparer = connection.dialect.identifier_preparer
+    name = preparer.format_table(table, use_schema=False)
+    if schemas.get(None):
+        name = f"{preparer.quote_schema(schemas[None])}.{name}"
+    statement = f"COPY {name} ({', '.join(map(preparer.format_column, table.columns))}) FROM STDIN"
+    driver: Any = connection.connection.driver_connection
+    errors: Any = connection.dialect.loaded_dbapi.Error
+    try:
+        with driver.cursor() as cursor, cursor.copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
+    except errors as error:
+        raise exc.DBAPIError.instance(statement, None, error, errors, dialect=connection.dialect) from error
 
 
 def tells_what_it_inserted(connection: Connection) -> bool:

@@ -7,6 +7,7 @@ a store keeps them beside the event so that they can be erased (H4), and then th
 from __future__ import annotations
 
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 import attrs
@@ -89,7 +90,7 @@ class RequestSent(Recorded):
     recipients: tuple[PersonId, ...] = attrs.field(converter=to_tuple, validator=_PEOPLE)
     terms: Terms | None = attrs.field(validator=_TERMS_OR_NONE)
 
-    @property
+    @cached_property
     def request(self) -> RequestId:
         """The request that this event opened."""
         return RequestId(self.agreement, self.sequence)
