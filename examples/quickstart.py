@@ -1,11 +1,13 @@
 """A real trust, on real rows of the register, from its list of schools to working access.
 
 The trust, the schools and their dates are as the register had them on 18 July 2025. The people are made up, and no
-message leaves this machine: each is shown instead. Agreements are kept in a SQLite file, which can be named:
+message leaves this machine: each is written to a folder, where it can be opened in a browser. Agreements are kept in
+a SQLite file, which can be named:
 
     python examples/quickstart.py agreements.sqlite
 
-Without a name the file is a temporary one.
+The messages are then in `agreements.sqlite-messages`. Without a name the file is a temporary one, and the folder a
+new one where the machine keeps temporary files.
 """
 
 from __future__ import annotations
@@ -16,12 +18,13 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, mkdtemp
 
 import pendulum
 from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
+from rich.text import Text
 
 from datashare import (
     AccessLevel,
@@ -43,15 +46,20 @@ from datashare import (
     SchoolSite,
     Tab,
 )
+from datashare.adapters.email import Letters, MaildirNotifier
 from datashare.adapters.gias import read_register
 from datashare.adapters.memory import MemoryInstitutionDirectory, MemoryPeopleDirectory
 from datashare.adapters.sql import SqlAgreementStore, create_schema, sqlite_engine
-from datashare.domain.notices import ASKING
+from datashare.delivery import deliver
 
 DATA = Path(__file__).parent / "data"
 TRUST = GroupId.mat("5622")  # Areté Learning Trust
 ANA = PersonId(TRUST, "ana")
 STOKESLEY, RICHMOND, RYEDALE, MILL_HILL = 141930, 145090, 148377, 149551
+
+LETTERS = Letters(
+    sender="no-reply@arete.example", sender_name="Areté Learning Trust", list_id="data-sharing.arete.example"
+)
 
 console = Console()
 
@@ -77,20 +85,21 @@ def main(arguments: list[str]) -> None:
         sys.stdout.reconfigure(errors="replace")  # a terminal without É shows ?, and the story goes on
     if not arguments:
         with TemporaryDirectory() as folder:
-            tell(Path(folder) / "agreements.sqlite")
+            tell(Path(folder) / "agreements.sqlite", Path(mkdtemp(prefix="datashare-messages-")))
     elif Path(arguments[0]).exists():
         raise SystemExit(f"{arguments[0]} is there already, and the story begins with no agreements. Name a new file.")
     else:
-        tell(Path(arguments[0]))
+        tell(Path(arguments[0]), Path(f"{arguments[0]}-messages"))
 
 
-def tell(file: Path) -> None:
-    """Tell the whole story, and keep it in a file."""
+def tell(file: Path, messages: Path) -> None:
+    """Tell the whole story, and keep it in a file, its messages in a folder."""
     engine = sqlite_engine(file)
     create_schema(engine)
     clock = TableClock(pendulum.datetime(2025, 7, 21, 8, 30, tz="UTC"))
     people = MemoryPeopleDirectory([ana()])
-    sharing = DataSharing(store=SqlAgreementStore(engine), institutions=register(), people=people, clock=clock)
+    store, notifier = SqlAgreementStore(engine), MaildirNotifier(LETTERS, messages)
+    sharing = DataSharing(store=store, institutions=register(), people=people, clock=clock)
     trust = sharing.for_group(TRUST, actor=ANA)
 
     chapter("1. The trust's schools, from the register")
@@ -102,13 +111,17 @@ def tell(file: Path) -> None:
     preview(trust)
     chapter("4. The request is sent, and sent again by a second click")
     outcomes = send(trust)
+    deliver(store, notifier, clock=clock)  # as a cron job would, once a minute
     chapter("5. A week later: a reminder")
     clock.move_on(timedelta(days=7))
     remind(trust, outcomes)
+    deliver(store, notifier, clock=clock)
     chapter("6. One head accepts, another declines")
     answer(sharing, outcomes)
+    deliver(store, notifier, clock=clock)
     chapter("7. The level is raised")
     raise_level(sharing, trust, outcomes)
+    deliver(store, notifier, clock=clock)
     chapter("8. The tabs")
     tabs(trust)
     chapter("9. What the trust's staff may do now, and why")
@@ -116,6 +129,7 @@ def tell(file: Path) -> None:
     chapter("10. What the file holds")
     engine.dispose()
     open_anew(file)
+    console.print("Read the messages in a browser:", notifier.index.absolute().as_uri(), soft_wrap=True)
 
 
 def register() -> MemoryInstitutionDirectory:
@@ -296,24 +310,10 @@ def chapter(title: str) -> None:
 
 
 def show(*notices: Notice) -> None:
-    """Show messages that would be sent."""
+    """Show messages as people read them without HTML."""
     for notice in notices:
-        lines = [
-            f"To: {', '.join(person.name for person in notice.people)} <{notice.address}>",
-            f"About: {notice.institution_name} and {notice.group_name}",
-        ]
-        if notice.level:
-            lines.append(f"Level: {notice.level_label}")
-        if notice.level_before:
-            lines.append(f"In force at present: {notice.level_before_label}")
-        if notice.kind in ASKING:
-            lines += [f"Adds: {capability.label}" for capability in notice.adds]
-        if notice.reason:
-            lines.append(f"Reason: {notice.reason}")
-        if notice.link:
-            lines.append(f"Answer at: {notice.link}")
-        title = f"Message that would be sent: {notice.kind.value}"
-        console.print(Panel("\n".join(lines), title=title, title_align="left", expand=False))
+        told = Text(f"To: {notice.address}\nSubject: {LETTERS.subject(notice)}\n\n{LETTERS.text(notice).strip()}")
+        console.print(Panel(told, title=f"Message: {notice.kind.value}", title_align="left", expand=False, width=120))
 
 
 if __name__ == "__main__":

@@ -168,6 +168,8 @@ def test_a_request_tells_each_who_was_chosen() -> None:
             link="https://hilda.example/data/sharing",
             terms=TERMS,
             reason=None,
+            actor_name="Siân ana",
+            cause=None,
         )
         == head
     )
@@ -327,6 +329,7 @@ def test_an_answer_is_told_to_the_sender_and_the_other_recipients(
     assert {reason} == {notice.reason for notice in found}
     assert {(MIS, ACTIONS)} == {(notice.level_before, notice.level) for notice in found}
     assert {open_request(standing).id} == {notice.request for notice in found}
+    assert {"Siân head"} == {notice.actor_name for notice in found}
 
 
 @pytest.mark.rule("A8")
@@ -444,6 +447,7 @@ def test_an_end_is_told_to_both_sides() -> None:
     assert {(NoticeKind.ENDED, end().note, MIS, open_request(both).id)} == {
         (notice.kind, notice.reason, notice.level, notice.request) for notice in found
     }
+    assert {(end().cause, "")} == {(notice.cause, notice.actor_name) for notice in found}  # a system has no name
     assert [BEN] == whom(told(both, end(), facts(actor=ANA, command_id="c-4")), Party.GROUP)
 
 

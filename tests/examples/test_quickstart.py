@@ -1,5 +1,6 @@
 """The quickstart tells its whole story, and what it tells is true."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,14 +14,14 @@ from datashare.domain.agreements import fold
 QUICKSTART = Path(__file__).parents[2] / "examples" / "quickstart.py"
 
 
-def tell(encoding: str, *arguments: Path) -> str:
+def tell(encoding: str, *arguments: Path, temporary: Path | None = None) -> str:
     """Run the example as a user does, on a terminal of this encoding, and give what it prints in single spaces."""
     done = subprocess.run(
         [sys.executable, QUICKSTART, *arguments],
         check=True,
         capture_output=True,
         encoding=encoding,
-        env={"COLUMNS": "200", "PYTHONIOENCODING": encoding, "PATH": ""},
+        env={"COLUMNS": "200", "PYTHONIOENCODING": encoding, "PATH": "", "TMPDIR": str(temporary or "")},
     )
     assert done.stderr == ""
     return " ".join(done.stdout.split())
@@ -53,11 +54,11 @@ def told(file: Path) -> str:
         "First click: 10 schools asked, 10 messages.",
         "Second click: 10 answered from the record, 0 messages.",
         "10 reminders, one for each open request.",
-        "Message that would be sent: approved",
-        "Message that would be sent: declined",
+        "Subject: Please answer: ARETÉ LEARNING TRUST asks Broomfield School to share data",
+        "Subject: Accepted: Stokesley School shares data with ARETÉ LEARNING TRUST",
+        "Subject: Declined: Richmond School does not share data with ARETÉ LEARNING TRUST",
         "Second thoughts: Request mat:5622/145090/1 was declined by Head of 145090 (urn:145090/head)",
-        "In force at present: MIS Data",
-        "Adds: log in to the MIS",
+        "- log in to the school’s MIS",
         "MIS Data & Trust Actions is in force, and a level is never reduced.",
         "ARETÉ LEARNING TRUST may view live data from the MIS at Stokesley School (141930).",
         "ARETÉ LEARNING TRUST may not view live data from the MIS at Richmond School (145090). No",
@@ -65,7 +66,7 @@ def told(file: Path) -> str:
         "Ana Okafor may log in to the MIS at Ryedale School (148377).",
         "Opened anew, Areté agreements.sqlite holds 25 events, which make",
         "10 agreements: 7 pending, 2 approved, 1 no agreement;",
-        "25 messages: 18 waiting, 7 cancelled.",
+        "25 messages: 24 delivered, 1 cancelled.",
     ],
     ids=lambda sentence: sentence[:40],
 )
@@ -81,9 +82,21 @@ def test_every_school_of_the_trust_is_listed(told: str) -> None:
     assert [urn for urn in urns if f"│ {urn} │" in told] == urns
 
 
-def test_a_terminal_without_accents_is_told_the_story_too() -> None:
-    """Where a letter cannot be shown, the rest still is."""
-    assert "ARET? LEARNING TRUST may view live data" in tell("ascii")
+def test_a_terminal_without_accents_is_told_the_story_too(tmp_path: Path) -> None:
+    """Where a letter cannot be shown, the rest still is; without a name, only the messages are left behind."""
+    assert "ARET? LEARNING TRUST may view live data" in tell("ascii", temporary=tmp_path)
+    (messages,) = tmp_path.iterdir()
+    assert (messages / "index.html").exists()
+
+
+def test_the_messages_can_be_opened(told: str, file: Path) -> None:
+    """The story says where: a page that lists every delivered message, with a page for each."""
+    index = file.with_name(f"{file.name}-messages") / "index.html"
+    pages = re.findall(r'href="(pages/\w+\.html)"', index.read_text(encoding="utf-8"))
+
+    assert f"Read the messages in a browser: {index.as_uri()}" in told
+    assert 24 == len(set(pages))
+    assert all("<h1" in (index.parent / page).read_text(encoding="utf-8") for page in pages)
 
 
 def test_what_was_told_is_in_the_file(told: str, file: Path) -> None:

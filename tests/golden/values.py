@@ -253,6 +253,26 @@ NOTICES: dict[str, Notice] = {
         institution_name="URN 42",
         reason="It closed.",
     ),
+    "notice_ended": Notice(
+        id="1c9cf1d3-2b1e-5b3c-9f3e-3d2f6f0b1a13",
+        kind=NoticeKind.ENDED,
+        audience=Party.SCHOOL,
+        agreement=AGREEMENT,
+        sequence=9,
+        request=None,
+        address="head@hilda.example",
+        people=(Addressee(id=HEAD, name="Hana Žižková", can_approve=True),),
+        created_at=AT,
+        group_kind=GroupKind.MULTI_ACADEMY_TRUST,
+        group_name="Areté Learning Trust",
+        institution_name="St Hilda’s {CE} Primary",
+        level=AccessLevel.MIS_DATA,
+        level_label="MIS Data",
+        link="https://hilda.example/data/sharing",
+        reason="The school moved on.",
+        actor_name="Ana Ćosić",
+        cause=EndCause.SCHOOL_LEFT_GROUP,
+    ),
 }
 
 VALUES: dict[str, Batch | Command | Event | Notice] = {**BATCHES, **COMMANDS, **EVENTS, **NOTICES}

@@ -12,11 +12,13 @@ from types import GenericAlias
 from typing import Any, TypeVar, get_args, get_origin
 
 import cattrs
+from cattrs.gen import make_dict_unstructure_fn, override
 from cattrs.strategies import configure_tagged_union
 
 from datashare.domain.agreements import Actor, AgreementId, Command, Event, Recipients, RequestId, SystemActor
 from datashare.domain.instants import Instant, parse_instant
 from datashare.domain.institutions import GroupId
+from datashare.domain.notices import Notice
 from datashare.domain.people import PersonId
 from datashare.errors import InvalidValue
 
@@ -46,6 +48,8 @@ def converter() -> cattrs.Converter:
     made.register_unstructure_hook(Enum, attrgetter("_value_"))  # .value asks a property written in Python
     for union in (Recipients, Command, Event):
         configure_tagged_union(union, made, tag_generator=tag_of, tag_name="kind")
+    later = override(omit_if_default=True)  # as the writers do, so that older texts stay as they are
+    made.register_unstructure_hook(Notice, make_dict_unstructure_fn(Notice, made, actor_name=later, cause=later))
     return made
 
 

@@ -22,6 +22,7 @@ import attrs
 from datashare.domain.agreements import AgreementId, RequestId, SystemActor
 from datashare.domain.instants import Instant, instant_text, to_instant
 from datashare.domain.institutions import GroupId
+from datashare.domain.notices import CAME_LATER
 from datashare.domain.people import PersonId
 
 Writer = Callable[[Any], str]
@@ -93,15 +94,21 @@ def _function_of(kind: type[attrs.AttrsInstance], tag: str | None = None) -> Wri
     """Make what writes the fields of a class, in the order of their names, its tag among them if it has one."""
     names: dict[str, Any] = {}
     types = get_type_hints(kind)
-    parts = {
-        field.name: _template(types[field.name], f"value.{field.name}", names)
-        for field in attrs.fields(kind)
-        if field.init
-    }
+    fields = {field.name: field for field in attrs.fields(kind) if field.init}
+    parts = {name: _template(types[name], f"value.{name}", names) for name in fields}
     if tag is not None:
         parts["kind"] = f"quoted({tag!r})"
-    written = [f"{json.dumps(name)}:{{{parts[name]}}}" for name in sorted(parts)]
-    return _function(f"f'''{{{{{','.join(written)}}}}}'''", names)
+    later = {name for name, field in fields.items() if CAME_LATER in field.metadata}
+    *most, last = [_member(name, parts[name], is_later=name in later) for name in sorted(parts)]
+    # The last member of a class is never one that came later, so each of these can bring the comma after it.
+    return _function(f"f'''{{{{{''.join(most)}{last.removesuffix(',')}}}}}'''", names)
+
+
+def _member(name: str, template: str, *, is_later: bool) -> str:
+    """Give a member of an object with the comma after it; one that came later only where it holds something."""
+    if is_later:
+        return f"{{'{json.dumps(name)}:' + {template} + ',' if value.{name} else ''}}"
+    return f"{json.dumps(name)}:{{{template}}},"
 
 
 def _function(expression: str, names: dict[str, Any]) -> Writer:

@@ -19,6 +19,7 @@ from .agreements import (
     AgreementId,
     AgreementImported,
     ApprovalRecorded,
+    EndCause,
     Event,
     Facts,
     RecipientsAdded,
@@ -59,6 +60,9 @@ class NoticeKind(enum.Enum):
 
 ASKING = frozenset({NoticeKind.REQUEST, NoticeKind.REMINDER})
 """The kinds that ask for an answer; closing the request cancels those not yet delivered (O7)."""
+
+CAME_LATER = "came_later"
+"""The metadata key of fields that are written only where they hold something, so that older texts stay as they are."""
 
 
 @attrs.frozen(kw_only=True)
@@ -102,6 +106,8 @@ class Notice:
         link: The https address of the school's Data Sharing page, for the school's side (O1).
         terms: The terms of the request, if any (Q8).
         reason: What the one who acted wrote, if anything.
+        actor_name: Who did what it tells; empty where a system did.
+        cause: Why the agreement ended, where it tells of that (E1).
     """
 
     id: str
@@ -125,6 +131,8 @@ class Notice:
     link: str | None = None
     terms: Terms | None = None
     reason: str | None = None
+    actor_name: str = attrs.field(default="", metadata={CAME_LATER: True})
+    cause: EndCause | None = attrs.field(default=None, metadata={CAME_LATER: True})
 
     @property
     def adds(self) -> tuple[Capability, ...]:
@@ -143,6 +151,7 @@ class _Topic:
     level_before: AccessLevel | None = None
     terms: Terms | None = None
     reason: str | None = None
+    cause: EndCause | None = None
 
 
 def notices_for(before: Agreement, events: Iterable[Event], facts: Facts) -> tuple[Notice, ...]:
@@ -174,7 +183,13 @@ def _for_event(before: Agreement, event: Event, facts: Facts) -> list[Notice]:
             )
             return _addressed(event, topic, Party.SCHOOL, _reachable(_answerers(facts), facts), facts)
         case AgreementEnded():
-            topic = _Topic(kind=NoticeKind.ENDED, request=event.request, level=before.level, reason=event.note)
+            topic = _Topic(
+                kind=NoticeKind.ENDED,
+                request=event.request,
+                level=before.level,
+                reason=event.note,
+                cause=event.cause,
+            )
             return _to_both(before, event, topic, (*_asked(before), *_answerers(facts)), facts)
         case AgreementImported() | VisibilityLost() | VisibilityReturned():
             return []  # A10, E6: nobody is told
@@ -212,6 +227,7 @@ def _asking(before: Agreement, event: RequestSent | RecipientsAdded | ReminderSe
         level_before=_level_before(before, facts),
         terms=source.terms if source else None,
         reason=None,
+        cause=None,
     )
 
 
@@ -295,6 +311,7 @@ def _first(event: Event, topic: _Topic, audience: Party, facts: Facts, own: dict
     """Make the first of an event's notices to one side; the others share all but what is their own."""
     group, policy, site = facts.group, facts.policy, facts.site
     sender = facts.person(topic.sender)
+    actor = facts.person(facts.actor) if isinstance(facts.actor, PersonId) else None
     institution = facts.visibility.institution
     return _made(
         kind=topic.kind,
@@ -315,5 +332,7 @@ def _first(event: Event, topic: _Topic, audience: Party, facts: Facts, own: dict
         link=site.data_sharing_url if site and audience is Party.SCHOOL else None,
         terms=topic.terms,
         reason=topic.reason,
+        actor_name=actor.name if actor else "",
+        cause=topic.cause,
         **own,
     )

@@ -295,6 +295,8 @@ def notices(draw: st.DrawFn) -> Notice:
         link=draw(st.none() | st.just("https://hilda.example/data/sharing")),
         terms=draw(st.none() | terms()),
         reason=draw(st.none() | texts()),
+        actor_name=draw(st.just("") | texts()),
+        cause=draw(st.none() | st.sampled_from(EndCause)),
     )
 
 

@@ -1,0 +1,19 @@
+"""Notices as email: text and HTML from templates, sent over SMTP, or kept in a folder for development.
+
+It needs the extra ``datashare[email]``.
+"""
+
+from __future__ import annotations
+
+from ._letters import Letters
+from ._maildir import MaildirNotifier
+from ._notifier import EmailNotifier
+from ._server import MailServer, Security
+
+__all__ = [
+    "EmailNotifier",
+    "Letters",
+    "MailServer",
+    "MaildirNotifier",
+    "Security",
+]

@@ -1,0 +1,130 @@
+"""Sends notices over SMTP, as a `datashare.ports.Notifier`."""
+
+from __future__ import annotations
+
+import contextlib
+import smtplib
+import threading
+from email.message import EmailMessage
+from types import TracebackType
+from typing import Self
+
+from datashare.domain import checks
+from datashare.domain.notices import Notice
+from datashare.errors import InvalidValue
+from datashare.ports import Delivered, NeverDeliverable, SendResult, TryAgain
+
+from ._addresses import written_address
+from ._answers import answer_to
+from ._letters import Letters
+from ._server import MailServer
+
+_OK, _CLOSING = 250, 421
+
+_REFUSALS = (smtplib.SMTPDataError, smtplib.SMTPRecipientsRefused, smtplib.SMTPSenderRefused)
+"""After these the server waits for the next message."""
+
+
+class EmailNotifier:
+    """Sends each notice as one message to one address, over a connection that is kept for the next one.
+
+    What the mail server says decides: taken over is `Delivered`; a temporary refusal, a server that cannot be
+    reached or does not answer in time, and whatever is wrong with the settings is `TryAgain`; a permanent refusal
+    of the address or the message is `NeverDeliverable`, and so is an address that needs SMTPUTF8 of a server that
+    does not know it. A connection that the server closed between messages is opened again.
+
+    It is a context manager, which closes the connection. It may be shared by threads, which then send one after
+    another; processes need one each.
+    """
+
+    def __init__(self, letters: Letters, server: MailServer) -> None:
+        """Send what *letters* makes by way of *server*; nothing is connected yet.
+
+        Raises:
+            InvalidValue: One of them is something else.
+        """
+        self._letters = checks.require_a(letters, Letters, "letters", "Letters")
+        self._server = checks.require_a(server, MailServer, "server", "a MailServer")
+        self._connection: smtplib.SMTP | None = None
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Say goodbye to the server, if it is connected; the next notice would connect again."""
+        with self._lock:
+            self._hang_up()
+
+    def send(self, notice: Notice, /) -> SendResult:
+        """Send *notice*, and tell what became of it."""
+        try:
+            written_address(notice.address, "Notice.address")
+        except InvalidValue as exc:
+            return NeverDeliverable(str(exc))
+        try:
+            message = self._letters.message(notice)
+        except InvalidValue as exc:
+            return TryAgain(str(exc))  # a host's template: mended sooner or later
+        with self._lock:
+            return self._send(message)
+
+    def _send(self, message: EmailMessage) -> SendResult:
+        try:
+            return self._hand_over(message)
+        except (smtplib.SMTPException, OSError) as exc:
+            if not isinstance(exc, _REFUSALS):
+                self._drop()
+            return answer_to(exc)
+        except BaseException:
+            self._drop()  # nobody knows how far the conversation got
+            raise
+
+    def _hand_over(self, message: EmailMessage) -> SendResult:
+        kept = self._connection
+        connection = self._connected()
+        recipient = str(message["To"])
+        if not recipient.isascii() and not connection.has_extn("smtputf8"):
+            return NeverDeliverable("The mail server does not know SMTPUTF8, which the part before the @ needs.")
+        try:
+            connection.send_message(message, to_addrs=[recipient])
+        except smtplib.SMTPSenderRefused as exc:
+            if exc.smtp_code != _CLOSING or connection is not kept:
+                raise
+            # Enough messages for one connection: nothing of this one was taken over yet.
+            self._drop()
+            return self._hand_over(message)
+        return Delivered()
+
+    def _connected(self) -> smtplib.SMTP:
+        if self._connection and not _is_alive(self._connection):
+            self._drop()
+        if not self._connection:
+            self._connection = self._server.connect()
+        return self._connection
+
+    def _hang_up(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection:
+            with contextlib.suppress(smtplib.SMTPException, OSError):
+                connection.quit()
+            connection.close()
+
+    def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection:
+            connection.close()
+
+
+def _is_alive(connection: smtplib.SMTP) -> bool:
+    """Ask whether the server still listens, since after the message it would be too late to tell."""
+    try:
+        code, _ = connection.noop()
+    except (smtplib.SMTPException, OSError):
+        return False
+    return code == _OK

@@ -1,0 +1,224 @@
+"""No value adds a header, a recipient or markup, and what is displayed is the value (rule O5)."""
+
+import re
+import unicodedata
+
+import attrs
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from datashare.adapters.email._values import one_line
+from datashare.domain.agreements import Terms
+from datashare.domain.notices import Notice, NoticeKind
+from datashare.domain.policy import Party
+from datashare.testing.contracts._notifier import HOSTILE
+from tests.adapters.email.servers import TagReader, letters, part, read
+from tests.adapters.email.test_words import HANA, notice
+
+MANY = settings(max_examples=10_000 if settings().max_examples >= 1_000 else settings().max_examples)
+"""As many as elsewhere, and 10,000 in the profile `torture`."""
+
+LETTERS = letters()
+ISOLATES = "\u2068\u2069"
+LONG = "x" * 10_000
+
+FRAGMENTS = [
+    *HOSTILE.values(),
+    "\r\n", "\n\n", "\r", "\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029", "\0\x08\x1b[31m\x7f",
+    "=?utf-8?b?DQpCY2M6IGV2ZUBldmlsLmV4YW1wbGU=?=", "=?", "?=", "=?us-ascii?q?=3Cb=3E?= =?us-ascii?q?x?=",
+    "<", ">", '"', "'", "&", "&amp;", "</bdi>", "</p></main><script>", "<!--", "]]>", "</title></head>",
+    "{{", "}}", "{%", "{{ ''.__class__.__mro__ }}", "{% include '/etc/passwd' %}", "{# #}",
+    "\u202e", "\u202d", "\u2066", "\u2067", "\u2069\u2069", "\u200f", "\u061c", "\u00ad", "\ufeff", "\u200b",
+    "שלום", "مرحبا", "१२३", "e\u0301", "👩\u200d🏫", "𝄞", ",", ";", ":", "@", "\\", "(comment)", "a <b@c.example>",
+    "--=_", "-- ", "\n.\n", "From ", "Bcc: eve@evil.example", "%s %(x)s ${x}", "https://evil.example", "\ue000",
+    "\U000e0041",
+]  # fmt: skip
+
+
+def hostile() -> st.SearchStrategy[str]:
+    """Give texts of anything: what has meaning in headers, markup, templates and layout, and other characters."""
+    pieces = st.sampled_from(FRAGMENTS) | st.text(max_size=8)
+    return st.lists(pieces, min_size=1, max_size=6).map("".join) | st.just(LONG)
+
+
+@st.composite
+def hostile_notices(draw: st.DrawFn) -> Notice:
+    """Give notices whose every text from outside is hostile."""
+    plain = notice(
+        draw(st.sampled_from(NoticeKind)), audience=draw(st.sampled_from(Party)), upgrade=draw(st.booleans())
+    )
+    return saying(plain, *(draw(hostile()) for _ in range(8)))
+
+
+def saying(plain: Notice, *texts: str) -> Notice:
+    """Put eight texts into a notice."""
+    person, group, school, sender, actor, level, before, reason = texts
+    return attrs.evolve(
+        plain,
+        people=tuple(attrs.evolve(one, name=person) for one in plain.people),
+        group_name=group,
+        institution_name=school,
+        sender_name=sender,
+        actor_name=actor,
+        level_label=level,
+        level_before_label=before if plain.level_before else "",
+        reason=reason,
+    )
+
+
+def texts_of(one: Notice) -> tuple[str, ...]:
+    """Give the eight texts of a notice."""
+    return (
+        one.people[0].name,
+        one.group_name,
+        one.institution_name,
+        one.sender_name,
+        one.actor_name,
+        one.level_label,
+        one.level_before_label,
+        one.reason or "",
+    )
+
+
+def visible(text: str) -> str:
+    """Give the characters that show something, whatever is between them."""
+    return "".join(c for c in text if c.isprintable() and not c.isspace())
+
+
+def shown(value: str) -> str:
+    """Tell what must be seen of a name: what is visible in it, or that there is nothing."""
+    return visible(value) or visible("(no name)")
+
+
+PLAIN_HEADERS = [
+    *("From", "To", "Reply-To", "Subject", "Date", "Message-ID", "Auto-Submitted"),
+    *("MIME-Version", "Content-Type"),
+]
+
+
+@pytest.mark.rule("O5")
+@MANY
+@given(hostile_notices())
+@example(saying(notice(NoticeKind.DECLINED), *([HOSTILE["encoded word"]] * 8)))
+@example(saying(notice(NoticeKind.REQUEST), *["\u202e\u2069\n"] * 8))
+@example(saying(notice(NoticeKind.REQUEST), *[LONG] * 8))
+def test_no_value_adds_a_header_or_a_recipient(one: Notice) -> None:
+    """Written and read, a message has the headers of a plain one, one recipient, and the subject as it was worded."""
+    content = LETTERS.message(one).as_bytes()
+    message = read(content)
+    asked = one.audience is Party.SCHOOL
+
+    assert [name for name in PLAIN_HEADERS if asked or name != "Reply-To"] == message.keys()
+    assert ("größe@xn--strae-oqa.example",) == tuple(a.addr_spec for a in message["To"].addresses)
+    assert LETTERS.subject(one) == message["Subject"]
+    assert ["no-reply@trust.example"] == [address.addr_spec for address in message["From"].addresses]
+    assert [] == message.defects
+    assert ["text/plain", "text/html"] == [each.get_content_type() for each in message.iter_parts()]
+    assert max(map(len, content.splitlines())) <= 998
+    if asked:
+        (reply,) = message["Reply-To"].addresses
+        assert "ana@group.example" == reply.addr_spec
+        assert visible(one.sender_name).startswith(visible(reply.display_name).removesuffix("…"))
+    assert len(message["Subject"]) < 300
+
+
+@pytest.mark.rule("O5")
+@MANY
+@given(hostile_notices())
+@example(saying(notice(NoticeKind.DECLINED), *([HOSTILE["markup"]] * 8)))
+@example(saying(notice(NoticeKind.REQUEST), *[LONG] * 8))
+def test_no_value_adds_markup_and_what_is_displayed_is_the_value(one: Notice) -> None:
+    """The page has the tags of a plain one; page and text show every character of each value that they name."""
+    message = LETTERS.message(one)
+    page, text = part(message, "html"), part(message, "plain")
+    plain = saying(one, *("x" if one_line(text) else "" for text in texts_of(one)))
+    seen = visible(TagReader(page).text)
+
+    assert TagReader(LETTERS.html(plain)).tags == TagReader(page).tags
+    for words in (seen, visible(text)):
+        assert shown(one.people[0].name) in words
+        assert shown(one.group_name) in words
+        assert shown(one.institution_name) in words
+        assert visible(one.level_label) in words
+        assert visible(one.reason or "") in words
+    for direction in re.findall("[\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]", page):
+        pytest.fail(f"{unicodedata.name(direction)} is on the page")
+    assert balanced(text)
+    assert balanced(LETTERS.subject(one))
+    assert not re.search("[\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e]", text + LETTERS.subject(one))
+
+
+def balanced(text: str) -> bool:
+    """Tell whether every isolate is ended on its own line, and no other control of direction is there."""
+    for line in text.splitlines():
+        depth = 0
+        for character in line:
+            depth += {"\u2068": 1, "\u2069": -1}.get(character, 0)
+            if depth not in {0, 1}:
+                return False
+        if depth:
+            return False
+    return True
+
+
+@pytest.mark.rule("O5")
+@pytest.mark.parametrize("kind", NoticeKind, ids=lambda kind: kind.value)
+def test_right_to_left_names_stand_apart(kind: NoticeKind) -> None:
+    """A name in Hebrew does not turn the words around it; a mark that would turn letters is left out."""
+    one = attrs.evolve(notice(kind), group_name="שלום \u202eabc", institution_name="Plain")
+
+    assert "\u2068שלום abc\u2069" in LETTERS.text(one)
+    assert "\u2068שלום abc\u2069" in LETTERS.subject(one)
+    assert "<bdi>שלום abc</bdi>" in LETTERS.html(one)
+    assert "\u2068Plain" not in LETTERS.text(one)
+
+
+@pytest.mark.rule("O5")
+@pytest.mark.parametrize(
+    "link",
+    [
+        "javascript:alert(1)",
+        "http://hilda.example/",
+        "https://hilda.example/\r\nX: y",
+        'https://h.example/" onclick="x',
+    ],
+)
+def test_only_https_addresses_become_links(link: str) -> None:
+    """Neither a script nor an address that breaks out of its place can be clicked."""
+    one = attrs.evolve(notice(NoticeKind.REQUEST), link=link, terms=Terms(reference="data:text/html,x", version="1"))
+    tags = TagReader(LETTERS.html(one)).tags
+
+    assert not [tag for tag in tags if tag.startswith("a ")]
+
+
+def test_a_quote_in_a_link_stays_in_its_attribute() -> None:
+    """What may stand in an address is escaped for the page."""
+    one = attrs.evolve(notice(NoticeKind.REQUEST), link="https://hilda.example/?a=\"'<b>&amp;")
+    (tag,) = [tag for tag in TagReader(LETTERS.html(one)).tags if tag.startswith("a ")]
+
+    assert "onclick" not in tag
+    assert "https://hilda.example/?a=\\\"\\'<b>&amp;" in tag or "https://hilda.example/?a=\"\\'<b>&amp;" in tag
+
+
+@pytest.mark.rule("O5")
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_a_senders_name_is_shown_as_it_is_where_it_is_short(text: str) -> None:
+    """The name of whom a reply goes to is the value, quoted or encoded; a long one is cut."""
+    name = " ".join(visible_words(text))
+    found = read(LETTERS.message(attrs.evolve(notice(NoticeKind.REQUEST), sender_name=text)).as_bytes())
+    shown_name = found["Reply-To"].addresses[0].display_name
+
+    assert shown_name == name or (shown_name.endswith("…") and name.startswith(shown_name.removesuffix("…")))
+
+
+def visible_words(text: str) -> list[str]:
+    """Split a text into words, without what directs the layout."""
+    return "".join(" " if unicodedata.category(c) in {"Cc", "Zl", "Zp"} else c for c in text if c != "\u202e").split()
+
+
+def test_people_without_a_name_are_greeted_all_the_same() -> None:
+    """A name of nothing visible is said to be none."""
+    one = attrs.evolve(notice(NoticeKind.REQUEST), people=(attrs.evolve(HANA, name="\u202e\u200b"), HANA))
+
+    assert LETTERS.text(one).startswith("Dear (no name) and Hana Žižková,\n")
