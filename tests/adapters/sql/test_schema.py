@@ -201,6 +201,8 @@ def test_a_store_is_bound_to_an_engine_or_a_connection(bind: object) -> None:
     """An address alone is not enough: the host decides how connections are made and shared."""
     with pytest.raises(InvalidValue, match="bind must be an Engine or a Connection of SQLAlchemy"):
         SqlAgreementStore(bind)  # type: ignore[arg-type]
+    with pytest.raises(InvalidValue, match="bind must be an Engine or a Connection of SQLAlchemy"):
+        create_schema(bind)  # type: ignore[arg-type]
 
 
 def test_tables_can_live_in_a_schema_of_their_own(postgresql: Engine) -> None:

@@ -29,7 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import mysql, postgresql
 
-from datashare.errors import SchemaMismatch
+from datashare.errors import InvalidValue, SchemaMismatch
 
 from ._bulk import Present, write
 from ._engines import begin_immediate
@@ -171,9 +171,12 @@ def create_schema(bind: Engine | Connection) -> None:
         bind: Where to make them.
 
     Raises:
+        InvalidValue: *bind* is neither an engine nor a connection.
         SchemaMismatch: The tables that are there are of another version; they are left as they are.
         StoreUnavailable: The database cannot be reached, or is locked, full or read-only.
     """
+    if not isinstance(bind, (Engine, Connection)):
+        raise InvalidValue("bind", bind, "an Engine or a Connection of SQLAlchemy")
     with mapped():
         if isinstance(bind, Connection):
             _create(bind)
