@@ -74,7 +74,12 @@ def _copy(connection: Connection, table: Table, rows: Sequence[RowValues]) -> No
             for row in rows:
                 copy.write_row(row)
     except errors as error:
-        raise exc.DBAPIError.instance(statement, None, error, errors, dialect=connection.dialect) from error
+        lost = connection.dialect.is_disconnect(error, driver, None)
+        if lost:
+            connection.invalidate(error)
+        raise exc.DBAPIError.instance(
+            statement, None, error, errors, connection_invalidated=lost, dialect=connection.dialect
+        ) from error
 
 
 def tells_what_it_inserted(connection: Connection) -> bool:
