@@ -1,5 +1,6 @@
 """A contract cannot be weakened unseen, carries the numbers of its port, and is failed by what breaks a promise."""
 
+import inspect
 import re
 import sys
 
@@ -9,7 +10,7 @@ import datashare.ports
 from datashare.testing import contracts
 from datashare.testing.contracts import Contract
 
-NUMBER = re.compile(r"^ {4}(\d+)\. ", re.MULTILINE)
+NUMBER = re.compile(r"^(\d+)\. ", re.MULTILINE)
 CONTRACTS = [
     kind
     for kind in vars(contracts).values()
@@ -24,7 +25,8 @@ PORTS = [
 
 def promised_numbers(port: type) -> list[int]:
     """Read the numbers of a port's *Implementers must* list from its docstring."""
-    return [int(number) for number in NUMBER.findall((port.__doc__ or "").partition("Implementers must:")[2])]
+    # Python 3.13 takes the indentation out of docstrings, and getdoc does for all.
+    return [int(number) for number in NUMBER.findall((inspect.getdoc(port) or "").partition("Implementers must:")[2])]
 
 
 def proven_numbers(contract: type[Contract]) -> set[int]:
