@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable
 from datetime import date
 from enum import Enum
-from functools import cache, lru_cache
+from functools import cache
 from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -37,11 +37,7 @@ def tag_of(kind: type) -> str:
 
 def instant_in_utc(instant: Instant) -> str:
     """Write an instant, whatever the time zone of whoever handed it in."""
-    return _utc_text(to_instant(instant))
-
-
-# The values of one action share their instant. Only UTC is kept: elsewhere two instants are equal as clocks go back.
-_utc_text = lru_cache(maxsize=64)(instant_text)
+    return instant_text(to_instant(instant))
 
 
 @cache

@@ -62,7 +62,13 @@ def parse_instant(text: object, what: str = "An instant") -> Instant:
 
 
 def instant_text(instant: Instant) -> str:
-    """Write *instant* as ISO 8601 in UTC, always with six decimals, so that text order is time order."""
+    """Write *instant*, which is in UTC, as ISO 8601 with six decimals, so that text order is time order."""
+    return _text_in_utc(instant)
+
+
+# The values of one action share their instant. Only UTC is kept: elsewhere two instants are equal as clocks go back.
+@lru_cache(maxsize=64)
+def _text_in_utc(instant: Instant) -> str:
     # Not by strftime: its %Y does not pad early years on every system. UTC's offset is six characters, +00:00.
     return f"{datetime.isoformat(instant, timespec='microseconds')[:-6]}Z"
 

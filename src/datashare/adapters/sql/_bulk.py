@@ -48,11 +48,16 @@ def write(
         _copy(connection, table, rows)
     elif dialect.name == "postgresql":
         connection.execute(_from_arrays(table, present), _columns(table, rows))
-    elif connection.get_execution_options().get("schema_translate_map"):
+    elif schema_of(connection):
         connection.execute(_from_values(table, dialect.name, present), [_named(table, row) for row in rows])
     else:
         # Past SQLAlchemy's handling of each value: it takes as long as the database does, and has nothing to convert.
         connection.exec_driver_sql(_text(table, dialect.name, present), rows)
+
+
+def schema_of(connection: Connection) -> str | None:
+    """Give the database's schema in which a host wants the tables, if it named one by SQLAlchemy's map of schemas."""
+    return (connection.get_execution_options().get("schema_translate_map") or {}).get(None)
 
 
 def _copy(connection: Connection, table: Table, rows: Sequence[RowValues]) -> None:
@@ -61,11 +66,11 @@ def _copy(connection: Connection, table: Table, rows: Sequence[RowValues]) -> No
     Raises:
         DBAPIError: As SQLAlchemy raises it.
     """
-    schemas = connection.get_execution_options().get("schema_translate_map") or {}
     preparer = connection.dialect.identifier_preparer
     name = preparer.format_table(table, use_schema=False)
-    if schemas.get(None):
-        name = f"{preparer.quote_schema(schemas[None])}.{name}"
+    schema = schema_of(connection)
+    if schema:
+        name = f"{preparer.quote_schema(schema)}.{name}"
     statement = f"COPY {name} ({', '.join(map(preparer.format_column, table.columns))}) FROM STDIN"
     driver: Any = connection.connection.driver_connection
     errors: Any = connection.dialect.loaded_dbapi.Error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
 from typing import Any, TypeVar
 
 import attrs
@@ -22,7 +21,7 @@ from datashare.codec import (
 )
 from datashare.domain.agreements import Agreement, AgreementId, Event, RequestId
 from datashare.domain.history import BEFORE_THE_FIRST, chained
-from datashare.domain.instants import Instant, instant_text, parse_instant
+from datashare.domain.instants import instant_text, parse_instant
 from datashare.domain.institutions import GroupId
 from datashare.domain.notices import ASKING, Notice
 from datashare.errors import InvalidValue, StoreError
@@ -61,7 +60,7 @@ class Prepared:
         rows: list[RowValues] = []
         for event, record in zip(self.change.events, self.records, strict=True):
             head = chained(head, record.text)
-            rows.append((*self.key, event.sequence, _text_of(event.at), head, record.text, record.erasable))
+            rows.append((*self.key, event.sequence, instant_text(event.at), head, record.text, record.erasable))
         return (*self.key, self.change.after.version, head, self.state), rows
 
 
@@ -96,12 +95,6 @@ def _outcome_row(key: Key, kept: KeptOutcome) -> RowValues:
     )
 
 
-@lru_cache(maxsize=64)
-def _text_of(instant: Instant) -> str:
-    """Write an instant of a value of the domain, which is in UTC; those of one action are the same."""
-    return instant_text(instant)
-
-
 _ASKING = tuple(ASKING)  # to look for a member in a set asks a function of Enum
 _WAITING = (NoticeStatus.WAITING.value, True)
 _NEVER_LEASED = (0, None, None, None, None)
@@ -115,7 +108,7 @@ def _notice_row(key: Key, notice: Notice) -> RowValues:
         notice.request.number if notice.request else None,
         notice.kind in _ASKING,
         *_WAITING,
-        _text_of(notice.created_at),
+        instant_text(notice.created_at),
         *_NEVER_LEASED,
         encode(notice),
     )

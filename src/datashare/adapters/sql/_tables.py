@@ -31,7 +31,7 @@ from sqlalchemy.dialects import mysql, postgresql
 
 from datashare.errors import InvalidValue, SchemaMismatch
 
-from ._bulk import Present, write
+from ._bulk import Present, schema_of, write
 from ._engines import begin_immediate
 from ._errors import mapped
 
@@ -200,16 +200,11 @@ def _create(connection: Connection) -> None:
 
 def _is_there(connection: Connection) -> bool:
     """Tell whether the tables are there, and refuse those of another version."""
-    found = set(inspect(connection).get_table_names(schema=_schema_of(connection)))
+    found = set(inspect(connection).get_table_names(schema=schema_of(connection)))
     if _schema.name not in found or not _recorded(connection):
         return False
     require_schema(connection)
     return {table.name for table in metadata.sorted_tables} <= found
-
-
-def _schema_of(connection: Connection) -> str | None:
-    """Give the database's schema in which a host wants the tables, if it named one."""
-    return (connection.get_execution_options().get("schema_translate_map") or {}).get(None)
 
 
 _LOCK_NAME = func.concat("datashare ", func.database())
