@@ -414,11 +414,11 @@ class Unhurried:
 def test_a_server_that_takes_so_many_messages_a_connection_gets_a_new_one(world: World) -> None:
     """421 to the second message of a connection is no failure: it is sent at once over another one."""
     world.asked(HILDA)
-    seen: set[int] = set()
+    seen: set[SMTP] = set()
 
     def one_each(server: SMTP, _envelope: Envelope) -> str | None:
-        again = id(server) in seen
-        seen.add(id(server))
+        again = server in seen
+        seen.add(server)
         return "421 4.7.0 One message for each connection" if again else None
 
     with (
