@@ -6,6 +6,8 @@ What is written by one version of this library is read by every later one.
 
 from __future__ import annotations
 
+from datashare.domain.history import EventRecord
+
 from ._fingerprints import fingerprint, fingerprints
 from ._forms import (
     VERSION,
@@ -18,7 +20,7 @@ from ._forms import (
     encode,
     encode_cautions,
 )
-from ._records import EventRecord, read_event, record_event
+from ._records import read_event, record_event
 
 __all__ = [
     "EventRecord",

@@ -10,24 +10,11 @@ import attrs
 
 from datashare.domain import checks
 from datashare.domain.agreements import FREE_TEXT, Event
-from datashare.domain.history import sealed
+from datashare.domain.history import EventRecord, sealed
 from datashare.errors import InvalidValue
 
 from ._converter import canonical, converter
 from ._forms import encode, expected_of, structured, value_in, written_form
-
-
-@attrs.frozen(kw_only=True)
-class EventRecord:
-    """An event as a store keeps it: what is chained and kept for ever, and what can be erased (H3, H4).
-
-    Attributes:
-        text: The event as canonical JSON text; in the place of what people wrote stands its seal.
-        erasable: What people wrote with its salt, as JSON text; `None` where nobody wrote anything, or it was erased.
-    """
-
-    text: str
-    erasable: str | None
 
 
 def record_event(event: Event, *, salt: str) -> EventRecord:

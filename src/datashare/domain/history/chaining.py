@@ -1,4 +1,4 @@
-"""Pure: how the history of an agreement is chained by hash; it touches nothing but the standard library.
+"""Pure: how the history of an agreement is chained by hash; it touches nothing but the standard library and attrs.
 
 There is one chain for each agreement, so that writers of different agreements never wait for one another (H3).
 """
@@ -7,8 +7,23 @@ from __future__ import annotations
 
 import hashlib
 
+import attrs
+
 BEFORE_THE_FIRST = "0" * 64
 """What stands in the place of a predecessor's hash for the first event of an agreement."""
+
+
+@attrs.frozen(kw_only=True)
+class EventRecord:
+    """An event as a store keeps it: what is chained and kept for ever, and what can be erased (H3, H4).
+
+    Attributes:
+        text: The event as canonical JSON text; in the place of what people wrote stands its seal.
+        erasable: What people wrote with its salt, as JSON text; `None` where nobody wrote anything, or it was erased.
+    """
+
+    text: str
+    erasable: str | None
 
 
 def chained(previous: str, text: str) -> str:
