@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datashare.codec import (
-    EventRecord,
     decode_agreement,
     decode_cautions,
     encode,
@@ -30,7 +29,7 @@ from datashare.domain.agreements import (
     RequestDeclined,
     fold,
 )
-from datashare.domain.history import BEFORE_THE_FIRST, chained, sealed
+from datashare.domain.history import BEFORE_THE_FIRST, EventRecord, chained, sealed
 from datashare.domain.people import PersonId
 from datashare.errors import InvalidValue
 from datashare.testing import strategies

@@ -12,8 +12,9 @@ import attrs
 from sqlalchemy import Engine, Row, select
 
 from datashare.adapters.sql import metadata
-from datashare.codec import EventRecord, decode_agreement, decode_notice, read_event
+from datashare.codec import decode_agreement, decode_notice, read_event
 from datashare.domain.agreements import AgreementId, Event, RecipientsAdded, ReminderSent, RequestSent, fold
+from datashare.domain.history import EventRecord
 from datashare.domain.institutions import GroupId
 
 TABLES = metadata.tables

@@ -11,7 +11,6 @@ from operator import or_
 from django.db.models import Q, QuerySet
 
 from datashare.codec import (
-    EventRecord,
     decode_agreement,
     decode_cautions,
     decode_notice,
@@ -21,7 +20,7 @@ from datashare.codec import (
     record_event,
 )
 from datashare.domain.agreements import Agreement, AgreementId, Event, RequestId
-from datashare.domain.history import BEFORE_THE_FIRST, chained
+from datashare.domain.history import BEFORE_THE_FIRST, EventRecord, chained
 from datashare.domain.instants import to_instant
 from datashare.domain.institutions import GroupId
 from datashare.domain.notices import ASKING, Notice

@@ -6,8 +6,6 @@ What is written by one version of this library is read by every later one.
 
 from __future__ import annotations
 
-from datashare.domain.history import EventRecord
-
 from ._fingerprints import fingerprint, fingerprints
 from ._forms import (
     VERSION,
@@ -23,7 +21,6 @@ from ._forms import (
 from ._records import read_event, record_event
 
 __all__ = [
-    "EventRecord",
     "VERSION",
     "decode_agreement",
     "decode_batch",

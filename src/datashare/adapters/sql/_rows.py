@@ -10,7 +10,6 @@ import attrs
 from sqlalchemy import Row
 
 from datashare.codec import (
-    EventRecord,
     decode_agreement,
     decode_cautions,
     decode_notice,
@@ -20,7 +19,7 @@ from datashare.codec import (
     record_event,
 )
 from datashare.domain.agreements import Agreement, AgreementId, Event, RequestId
-from datashare.domain.history import BEFORE_THE_FIRST, chained
+from datashare.domain.history import BEFORE_THE_FIRST, EventRecord, chained
 from datashare.domain.instants import instant_text, parse_instant
 from datashare.domain.institutions import GroupId
 from datashare.domain.notices import ASKING, Notice
