@@ -146,6 +146,7 @@ GROUP_CALLS: dict[str, tuple[Bad, dict[str, list[Any]]]] = {
     "history": ({"urn": HILDA}, {"urn": ["100000", None, 1.0, True, 0, [HILDA]]}),
     "recipients": ({"urns": [HILDA]}, {"urns": NO_URNS}),
     "no_longer_visible": ({}, {}),
+    "coverage": ({}, {}),
 }
 SCHOOL_CALLS: dict[str, tuple[Bad, dict[str, list[Any]]]] = {
     "approve": (

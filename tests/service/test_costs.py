@@ -72,6 +72,16 @@ READING = {
         "people.sites": 1,
         "store.load": 1,
     },
+    "coverage": {
+        "institutions.group": 1,
+        "institutions.linked": 1,
+        "institutions.clusters": 1,
+        "institutions.institutions": 1,
+        "people.people": 1,
+        "people.sites": 1,
+        "people.at_schools": 1,
+        "store.states": 2,
+    },
     "no_longer_visible": {
         "institutions.group": 1,
         "institutions.institutions": 1,
@@ -88,11 +98,13 @@ def read(side: GroupSide, name: str, urns: tuple[int, ...]) -> int:
             return len(side.browse().items)
         case "recipients":
             return len(side.recipients(urns))
+        case "coverage":
+            return side.coverage().total.at_least[MIS]
         case _:
             return len(side.no_longer_visible())
 
 
-@pytest.mark.rule("B1", "P8", "T4")
+@pytest.mark.rule("B1", "P8", "T4", "X5")
 @pytest.mark.parametrize("count", [1, 7, 700])
 @pytest.mark.parametrize("name", READING)
 def test_reading_costs_the_same_for_any_number_of_schools(name: str, count: int) -> None:

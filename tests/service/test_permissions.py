@@ -61,6 +61,7 @@ READING: dict[str, Callable[[GroupSide], object]] = {
     "details": lambda side: side.details(HILDA),
     "why": lambda side: side.why(HILDA),
     "no_longer_visible": lambda side: side.no_longer_visible(),
+    "coverage": lambda side: side.coverage(),
     "recipients": lambda side: side.recipients([HILDA]),
     "agreement": lambda side: side.agreement(HILDA),
     "history": lambda side: side.history(HILDA),

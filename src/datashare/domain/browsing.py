@@ -121,6 +121,11 @@ _OFFERS: Mapping[Facet, Callable[[Listing], Mapping[FacetKey, str]]] = MappingPr
 )
 
 
+def values_of(listing: Listing, facet: Facet) -> Mapping[FacetKey, str]:
+    """Tell by which values of *facet* a filter finds *listing*, with their labels; possibly by none (B2)."""
+    return _OFFERS[facet](listing)
+
+
 @attrs.frozen(kw_only=True)
 class Filters:
     """What to look for: values within one filter combine with OR, different filters with AND (B2, B3).

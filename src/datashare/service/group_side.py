@@ -22,6 +22,7 @@ from datashare.domain.agreements import (
     has_lapsed,
 )
 from datashare.domain.browsing import Column, Facet, FacetValue, Filters, Listing, browse, facets
+from datashare.domain.coverage import Coverage, coverage
 from datashare.domain.instants import london_day
 from datashare.domain.institutions import Group, GroupId, Phase, Visibility, date_warnings, visible_institutions
 from datashare.domain.levels import AccessLevel
@@ -145,17 +146,17 @@ class GroupSide(GroupActions[Outcomes]):
         for name, values in several.items():
             checks.require_collection(values, name)
         wanted = Filters(search=search, **several)
-        found = browse(self._listings(), wanted, sort=sort, descending=descending)
+        found = browse(self._listings(self._view()), wanted, sort=sort, descending=descending)
         return paged(found, offset=offset, limit=limit)
 
     def agreements(self, tab: Tab, *, sort: Column = Column.NAME, descending: bool = False) -> tuple[Listing, ...]:
         """List the schools under one tab (T4, N1)."""
         checks.require_member(tab, Tab, "tab")
-        return browse(self._listings(), Filters(tab={tab}), sort=sort, descending=descending)
+        return browse(self._listings(self._view()), Filters(tab={tab}), sort=sort, descending=descending)
 
     def facets(self, filters: Filters | None = None) -> Mapping[Facet, tuple[FacetValue, ...]]:
         """Give the values that each filter offers, with counts, given the other filters (B8)."""
-        return facets(self._listings(), Filters() if filters is None else filters)
+        return facets(self._listings(self._view()), Filters() if filters is None else filters)
 
     def details(self, urn: int) -> Listing:
         """Give one school's row (B1).
@@ -164,7 +165,7 @@ class GroupSide(GroupActions[Outcomes]):
             Refused: The group does not see it; the reason says why.
         """
         checks.require_urn(urn)
-        found = next((one for one in self._listings() if one.institution.urn == urn), None)
+        found = next((one for one in self._listings(self._view()) if one.institution.urn == urn), None)
         if found is None:
             raise Refused([Reason(code=RefusalCode.NOT_VISIBLE, visibility=self.why(urn))])
         return found
@@ -177,7 +178,9 @@ class GroupSide(GroupActions[Outcomes]):
 
     def no_longer_visible(self) -> tuple[HiddenAgreement, ...]:
         """List what stands at institutions that the group no longer sees, with the reasons (T4)."""
-        view = self._view()
+        return self._hidden(self._view())
+
+    def _hidden(self, view: _View) -> tuple[HiddenAgreement, ...]:
         standing = [one for one in self._host.store.states(self.group) if one.stands]
         seen = self._host.see(view.group, view.policy, (one.urn for one in standing), view.day)
         return tuple(
@@ -207,6 +210,24 @@ class GroupSide(GroupActions[Outcomes]):
             for urn in wanted
         )
 
+    def coverage(self) -> Coverage:
+        """Count how far the group has come with its schools (X5); `str` words the answer for a weekly mail.
+
+        Cost: a constant number of port calls, whatever the number of schools.
+        """
+        view = self._view()
+        rows = self._listings(view)
+        urns = [row.urn for row in rows]
+        people = self._host.people.at_schools(urns)
+        return coverage(
+            rows,
+            {urn: of_site(urn, people.get(urn, ())) for urn in urns},
+            group=view.group,
+            policy=view.policy,
+            day=view.day,
+            hidden=len(self._hidden(view)),
+        )
+
     def agreement(self, urn: int) -> Agreement:
         """Give the agreement with one institution as it stands, visible or not."""
         self._view()
@@ -226,9 +247,8 @@ class GroupSide(GroupActions[Outcomes]):
         require_any(person, policy.readers, who=self.actor, site=self.group, policy=policy, day=day)
         return _View(group, policy, day)
 
-    def _listings(self) -> tuple[Listing, ...]:
+    def _listings(self, view: _View) -> tuple[Listing, ...]:
         """Read the whole table, at a constant number of port calls."""
-        view = self._view()
         linked = tuple(self._host.institutions.linked(self.group))
         seen = visible_institutions(linked, group=view.group, policy=view.policy, day=view.day)
         sites = self._host.people.sites([one.urn for one in seen])

@@ -1,0 +1,235 @@
+"""Pure: how far a group has come with its schools, as one value (X5).
+
+It touches nothing but the standard library and attrs. It counts the rows of the table that the group's users see, so
+that a dashboard and the table never differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from types import MappingProxyType
+
+import attrs
+
+from . import checks
+from .browsing import Facet, FacetKey, FacetValue, Listing, facets, values_of
+from .folding import folded
+from .instants import day_words, london_day
+from .institutions import Group, GroupId
+from .levels import AccessLevel
+from .people import Person, PersonId, approvers, eligible_recipients
+from .policy import Policy
+
+
+@attrs.frozen(kw_only=True)
+class Tally:
+    """How many of some schools share, are asked, and are still to be asked.
+
+    A school whose level is being raised counts under *at_least* and *pending* both, as it stands under two tabs (U2).
+
+    Attributes:
+        value: What the schools have in common, as the filter chooses it: a cluster's name, a phase, an LA code; `None`
+            for all schools, or for those that have no such value.
+        label: The same for people.
+        schools: How many schools there are.
+        at_least: How many share at least each level: it is in force and has not lapsed (L1, X2).
+        pending: How many have an open request, first ones and upgrades alike (N1).
+        missing: How many neither share anything nor are asked.
+    """
+
+    value: FacetKey | None
+    label: str
+    schools: int
+    at_least: Mapping[AccessLevel, int]
+    pending: int
+    missing: int
+
+
+@attrs.frozen(kw_only=True)
+class Coverage:
+    """How far a group has come with the schools that it sees, on one day; `str` words it for a weekly mail (X5).
+
+    Schools are rows of the table, in the order of their folded names but where another is told.
+
+    Attributes:
+        group: The group.
+        group_name: Its name in the register.
+        day: The day of the answer, in Europe/London.
+        labels: The levels that may be requested, in the words of the group's policy, lowest first (L3).
+        total: All schools together.
+        by_cluster: Those of each cluster, by folded name, last those in none; a school may be in several (B6).
+        by_phase: Those of each phase, in the order of the register's codes.
+        by_local_authority: Those of each LA, by folded name.
+        pending: Those with an open request, the longest waiting first.
+        without_site: Those that have no MIS site, and so cannot be asked (V11).
+        without_recipient: Those with a site at which nobody can be asked (P4).
+        without_approver: Those with a site at which nobody can answer (P2, P10).
+        terms_overdue: Those whose terms in force were to be reviewed before the day, the longest overdue first (Q8).
+        hidden: At how many institutions something stands that the group no longer sees (T4).
+    """
+
+    group: GroupId
+    group_name: str
+    day: date
+    labels: Mapping[AccessLevel, str]
+    total: Tally
+    by_cluster: tuple[Tally, ...]
+    by_phase: tuple[Tally, ...]
+    by_local_authority: tuple[Tally, ...]
+    pending: tuple[Listing, ...]
+    without_site: tuple[Listing, ...]
+    without_recipient: tuple[Listing, ...]
+    without_approver: tuple[Listing, ...]
+    terms_overdue: tuple[Listing, ...]
+    hidden: int
+
+    @property
+    def oldest_pending(self) -> Listing | None:
+        """The school that has had its open request for the longest time, if any has one."""
+        return self.pending[0] if self.pending else None
+
+    def __str__(self) -> str:
+        return "\n".join(_words(self))
+
+
+def coverage(
+    listings: Iterable[Listing],
+    people: Mapping[int, Mapping[PersonId, Person]],
+    *,
+    group: Group,
+    policy: Policy,
+    day: date,
+    hidden: int = 0,
+) -> Coverage:
+    """Count how far *group* has come with its schools (X5).
+
+    Cost: one pass over the schools for each way to count them.
+
+    Args:
+        listings: The rows of the schools that the group sees.
+        people: The people of each school's own site, by URN and id.
+        group: The group, as the register knows it.
+        policy: The group's choices.
+        day: The present day, in Europe/London.
+        hidden: At how many institutions something stands that the group no longer sees.
+
+    Raises:
+        InvalidValue: One of the rows is none.
+    """
+    given = checks.require_all(listings, Listing, "listings", "Listings")
+    rows = tuple(sorted(given, key=lambda row: (folded(row.name), row.urn)))
+    at_sites = [row for row in rows if row.has_school_site]
+    offered = facets(rows)
+    return Coverage(
+        group=group.id,
+        group_name=group.name,
+        day=day,
+        labels=MappingProxyType({level: policy.label(level) for level in sorted(policy.requestable_levels)}),
+        total=_tally(None, group.name, rows),
+        by_cluster=_parts(rows, Facet.CLUSTER, offered),
+        by_phase=_parts(rows, Facet.PHASE, offered),
+        by_local_authority=_parts(rows, Facet.LOCAL_AUTHORITY, offered),
+        pending=_waiting(rows),
+        without_site=tuple(row for row in rows if not row.has_school_site),
+        without_recipient=tuple(
+            row
+            for row in at_sites
+            if not eligible_recipients(people.get(row.urn, {}), urn=row.urn, policy=policy, day=day)
+        ),
+        without_approver=tuple(
+            row for row in at_sites if not approvers(people.get(row.urn, {}), policy=policy, day=day)
+        ),
+        terms_overdue=_overdue(rows, day),
+        hidden=hidden,
+    )
+
+
+def _tally(value: FacetKey | None, label: str, rows: Sequence[Listing]) -> Tally:
+    shared = [row.level for row in rows if row.level and not row.lapsed]
+    return Tally(
+        value=value,
+        label=label,
+        schools=len(rows),
+        at_least=MappingProxyType({level: sum(one >= level for one in shared) for level in AccessLevel}),
+        pending=sum(row.agreement.request is not None for row in rows),
+        missing=sum(row.agreement.request is None and (row.level is None or row.lapsed) for row in rows),
+    )
+
+
+_WITHOUT = {Facet.CLUSTER: "In no cluster", Facet.LOCAL_AUTHORITY: "In no local authority"}
+
+
+def _parts(rows: Sequence[Listing], facet: Facet, offered: Mapping[Facet, tuple[FacetValue, ...]]) -> tuple[Tally, ...]:
+    """Count the schools by the values of one filter, and last those that have none, where others have one."""
+    by_value: dict[FacetKey, list[Listing]] = {}
+    without = []
+    for row in rows:
+        values = values_of(row, facet)
+        for value in values:
+            by_value.setdefault(value, []).append(row)
+        if not values:
+            without.append(row)
+    parts = [_tally(one.value, one.label, by_value[one.value]) for one in offered[facet]]
+    return (*parts, _tally(None, _WITHOUT[facet], without)) if parts and without else tuple(parts)
+
+
+def _waiting(rows: Iterable[Listing]) -> tuple[Listing, ...]:
+    asked = [(row.agreement.request.asked_at, row) for row in rows if row.agreement.request]
+    return tuple(row for _, row in sorted(asked, key=lambda one: one[0]))
+
+
+def _overdue(rows: Iterable[Listing], day: date) -> tuple[Listing, ...]:
+    due = [(review_on, row) for row in rows if (review_on := _review_of(row)) and review_on < day]
+    return tuple(row for _, row in sorted(due, key=lambda one: one[0]))
+
+
+def _review_of(row: Listing) -> date | None:
+    in_force = row.agreement.in_force
+    return in_force.terms.review_on if in_force and in_force.terms else None
+
+
+def _words(found: Coverage) -> Iterator[str]:
+    """Word coverage as lines: the figures first, then what needs somebody's attention."""
+    total = found.total
+    yield f"{found.group_name} on {day_words(found.day)}: {_counted(total.schools, 'school')}"
+    for level, label in found.labels.items():
+        or_more = "" if level is max(AccessLevel) else " or more"
+        yield f"- share {label}{or_more}: {total.at_least[level]} of {total.schools}"
+    yield f"- are asked and have not answered: {total.pending}"
+    yield f"- share nothing and are not asked: {total.missing}"
+    yield from _oldest(found)
+    yield from _named("Nobody can be asked, for want of an MIS site, at", found.without_site)
+    yield from _named("Nobody can be asked, for want of an eligible role or an address, at", found.without_recipient)
+    yield from _named("Nobody can accept a request at", found.without_approver)
+    yield from _named("The terms are overdue for review at", found.terms_overdue, _review_words)
+    if found.hidden:
+        schools = _counted(found.hidden, "school")
+        yield f"Something still stands at {schools} that the register no longer shows to the group."
+
+
+def _oldest(found: Coverage) -> Iterator[str]:
+    oldest = found.oldest_pending
+    if oldest and (request := oldest.agreement.request):
+        asked = london_day(request.asked_at)
+        waited = _counted((found.day - asked).days, "day")
+        yield f"Waiting longest: {_school(oldest)}, for {waited}, since {day_words(asked)}."
+
+
+def _school(row: Listing) -> str:
+    return f"{row.name} ({row.urn})"
+
+
+def _review_words(row: Listing) -> str:
+    due = _review_of(row)
+    return f"{_school(row)}, due on {day_words(due)}" if due else _school(row)
+
+
+def _named(what: str, rows: Sequence[Listing], word: Callable[[Listing], str] = _school) -> Iterator[str]:
+    if rows:
+        yield f"{what}:"
+        yield from (f"- {word(row)}" for row in rows)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,256 @@
+"""How far a group has come with its schools, as one value and in words (rule X5)."""
+
+from collections.abc import Iterable
+from datetime import date, timedelta
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from datashare.domain.agreements import State, Tab
+from datashare.domain.browsing import Listing
+from datashare.domain.coverage import Coverage, Tally, coverage
+from datashare.domain.institutions import Phase
+from datashare.domain.people import BusinessRole
+from datashare.domain.policy import Policy
+from datashare.errors import InvalidValue, NotPermitted
+from tests.domain.builders import DAY, group, institution, known, listing
+from tests.domain.builders import person as somebody
+
+from .world import (
+    ACTIONS,
+    BEN,
+    DFE,
+    FOREIGN,
+    HILDA,
+    MAINTAINED,
+    MIS,
+    NO_APPROVER,
+    NOBODY,
+    OSCAR,
+    SITELESS,
+    TERMS,
+    TODAY,
+    World,
+    head,
+    join_trust,
+    leave_trust,
+    person,
+)
+
+
+def urns(rows: Iterable[Listing]) -> list[int]:
+    """Tell which schools rows are of."""
+    return [row.urn for row in rows]
+
+
+def figures(tally: Tally) -> tuple[str, int, list[int], int, int]:
+    """Give all that a tally counts: label, schools, at least each level, pending, missing."""
+    return tally.label, tally.schools, list(tally.at_least.values()), tally.pending, tally.missing
+
+
+def busy_world() -> World:
+    """Make a world in which St Hilda's is being raised, Óscar Romero has approved, and Abbey is asked."""
+    world = World()
+    world.approved(HILDA)
+    world.approved(OSCAR, level=ACTIONS, command_id="high")
+    world.clock.move_on(timedelta(days=3))
+    world.asked(NO_APPROVER, command_id="first")
+    world.clock.move_on(timedelta(days=4))
+    world.asked(HILDA, level=ACTIONS, command_id="raise")
+    return world
+
+
+@pytest.mark.rule("X5")
+def test_schools_are_counted_as_a_whole_and_in_parts() -> None:
+    """Each level counts what is at it or above; an upgrade counts twice; parts follow cluster, phase and LA."""
+    found = busy_world().trust().coverage()
+
+    assert ("Areté Learning Trust", 5, [2, 2, 1], 2, 2) == figures(found.total)
+    assert [("North", 1, [1, 1, 0], 1, 0), ("South", 1, [1, 1, 1], 0, 0), ("In no cluster", 3, [0, 0, 0], 1, 2)] == [
+        figures(one) for one in found.by_cluster
+    ]
+    assert ["North", "South", None] == [one.value for one in found.by_cluster]
+    assert [("Primary", 4, [1, 1, 0], 2, 2), ("Secondary", 1, [1, 1, 1], 0, 0)] == [
+        figures(one) for one in found.by_phase
+    ]
+    assert [Phase.PRIMARY, Phase.SECONDARY] == [one.value for one in found.by_phase]
+    assert [("Council 870", 4, [1, 1, 0], 2, 2), ("Council 871", 1, [1, 1, 1], 0, 0)] == [
+        figures(one) for one in found.by_local_authority
+    ]
+    assert ["870", "871"] == [one.value for one in found.by_local_authority]
+
+
+@pytest.mark.rule("X5", "P10", "V11")
+def test_what_needs_attention_is_named() -> None:
+    """The longest waiting first; schools without a site, without anybody to ask, and with nobody who can answer."""
+    found = busy_world().trust().coverage()
+
+    assert [NO_APPROVER, HILDA] == urns(found.pending)
+    assert NO_APPROVER == getattr(found.oldest_pending, "urn", None)
+    assert [SITELESS] == urns(found.without_site)
+    assert [NOBODY] == urns(found.without_recipient)
+    assert [NO_APPROVER] == urns(found.without_approver)
+    assert ([], 0) == (urns(found.terms_overdue), found.hidden)
+    assert date(2026, 10, 31) == found.day
+
+
+@pytest.mark.rule("X5", "P5")
+def test_only_present_people_of_the_school_itself_count() -> None:
+    """A head of another site, whoever names them, and one whose time is over, are nobody to ask."""
+    world = World()
+    world.people.remove(*(one.id for one in world.people.at_schools([OSCAR])[OSCAR]))
+    assert OSCAR in urns(world.trust().coverage().without_recipient)
+    assert OSCAR in urns(world.trust().coverage().without_approver)
+
+    world.people.put(person(head(OSCAR), BusinessRole.HEAD_TEACHER))
+    found = world.trust().coverage()
+    assert OSCAR not in urns(found.without_recipient) + urns(found.without_approver)
+
+
+@pytest.mark.rule("X5", "Q8")
+def test_terms_are_overdue_from_the_day_after_their_review() -> None:
+    """On the day itself, which has 25 hours, they are not overdue; terms without such a day never are."""
+    world = World()
+    council = world.council()
+    due = attrs.evolve(TERMS, review_on=TODAY)
+    asked = council.request([HILDA, MAINTAINED], level=DFE, terms=due, command_id="ask").requests
+    asked += council.request([FOREIGN], level=DFE, terms=attrs.evolve(TERMS, review_on=None), command_id="b").requests
+    for request in asked:
+        world.school(request.urn).approve(request, terms_version=TERMS.version)
+
+    world.clock.move_on(timedelta(hours=24))
+    assert [] == urns(council.coverage().terms_overdue)
+    world.clock.move_on(timedelta(hours=1))
+
+    found = council.coverage()
+    assert [HILDA, MAINTAINED] == urns(found.terms_overdue)
+    assert "overdue for review at:\n- St Hilda’s Primary School (100000), due on 25 October 2026\n" in str(found)
+
+
+@pytest.mark.rule("X5", "X2", "T4")
+def test_what_the_register_hides_counts_for_nothing() -> None:
+    """A hidden school is not among the schools, but is told of; one that lapsed is still to be asked."""
+    world = World()
+    world.approved(HILDA, OSCAR)
+    leave_trust(world, HILDA)
+    world.trust().record_visibility(command_id="r1", register_day=TODAY)
+    found = world.trust().coverage()
+    assert (4, [1, 1, 0], 3, 1) == (
+        found.total.schools,
+        list(found.total.at_least.values()),
+        found.total.missing,
+        found.hidden,
+    )
+
+    world.clock.move_on(timedelta(days=40))
+    join_trust(world, HILDA)
+    found = world.trust().coverage()
+    assert (5, [1, 1, 0], 4, 0) == (
+        found.total.schools,
+        list(found.total.at_least.values()),
+        found.total.missing,
+        found.hidden,
+    )
+
+
+@pytest.mark.rule("X5")
+def test_the_words_are_fit_for_a_weekly_mail() -> None:
+    """Figures first, in the policy's words for the levels, then what needs somebody's attention."""
+    expected = """\
+Areté Learning Trust on 31 October 2026: 5 schools
+- share MIS Data or more: 2 of 5
+- share MIS Data & Trust Actions: 1 of 5
+- are asked and have not answered: 2
+- share nothing and are not asked: 2
+Waiting longest: Abbey Infants (100005), for 4 days, since 27 October 2026.
+Nobody can be asked, for want of an MIS site, at:
+- Castle School (100002)
+Nobody can be asked, for want of an eligible role or an address, at:
+- Zion Juniors (100006)
+Nobody can accept a request at:
+- Abbey Infants (100005)"""
+
+    assert expected == str(busy_world().trust().coverage())
+
+
+@pytest.mark.rule("X5")
+def test_the_words_of_a_group_that_has_nothing_to_tell_are_few() -> None:
+    """Nothing is said of what there is nothing of; one school is not "1 schools"."""
+    world = World()
+    leave_trust(world, HILDA)
+    world.refresh(gone=[SITELESS, NO_APPROVER, NOBODY])
+
+    assert "Areté Learning Trust on 25 October 2026: 1 school" == str(world.trust().coverage()).splitlines()[0]
+    assert "- share nothing and are not asked: 1" == str(world.trust().coverage()).splitlines()[-1]
+    assert "1 school that the register no longer shows" in str(attrs.evolve(world.trust().coverage(), hidden=1))
+
+
+@pytest.mark.rule("X5", "P12")
+def test_coverage_needs_the_permission_to_read() -> None:
+    """It tells what stands at every school, so it is not for everybody."""
+    with pytest.raises(NotPermitted):
+        World().trust(BEN).coverage()
+
+
+ROWS = st.lists(
+    st.builds(
+        lambda state, level, lapsed, clusters, phase, site: (state, level, lapsed, clusters, phase, site),
+        st.sampled_from(State),
+        st.sampled_from([DFE, MIS, ACTIONS]),
+        st.booleans(),
+        st.sets(st.sampled_from(["North", "Süd", "ost"])),
+        st.sampled_from(Phase),
+        st.booleans(),
+    ),
+    max_size=9,
+)
+
+
+def counted(rows: Iterable[tuple[State, object, bool, set[str], Phase, bool]]) -> tuple[list[Listing], Coverage]:
+    """Count some made-up schools, every second one with a head."""
+    listings = [
+        attrs.evolve(
+            listing(institution(100_000 + n, f"School {n}", phase=phase), state, level=level, clusters=clusters),  # type: ignore[arg-type]
+            lapsed=lapsed,
+            has_school_site=site,
+        )
+        for n, (state, level, lapsed, clusters, phase, site) in enumerate(rows)
+    ]
+    people = {row.urn: known(somebody(site=row.urn)) for row in listings[::2]}
+    return listings, coverage(listings, people, group=group(), policy=Policy.mat(), day=DAY)
+
+
+@pytest.mark.rule("X5", "T4")
+@given(ROWS)
+def test_parts_sum_up_to_the_whole(rows: list[tuple[State, object, bool, set[str], Phase, bool]]) -> None:
+    """Phases part the schools, every school is shared with, asked or missing, and the tabs tell the same."""
+    listings, found = counted(rows)
+
+    for parts in (found.by_phase, found.by_local_authority):
+        assert len(listings) == sum(one.schools for one in parts)
+        assert found.total.pending == sum(one.pending for one in parts)
+        assert found.total.missing == sum(one.missing for one in parts)
+        assert list(found.total.at_least.values()) == [
+            sum(one.at_least[level] for one in parts) for level in (DFE, MIS, ACTIONS)
+        ]
+    shared = [row for row in listings if row.level and not row.lapsed]
+    asked = {row.urn for row in listings if Tab.PENDING in row.tabs}
+    assert asked == set(urns(found.pending))
+    assert found.total.schools == len(asked | {row.urn for row in shared}) + found.total.missing
+    assert found.total.at_least[DFE] == len(shared)
+    assert {row.urn for row in listings if not row.has_school_site} == set(urns(found.without_site))
+    assert {row.urn for row in listings[1::2] if row.has_school_site} == set(urns(found.without_recipient))
+    assert urns(found.without_approver) == urns(found.without_recipient)
+    in_clusters = [one for one in found.by_cluster if one.value]
+    assert [sum(one.value in row.clusters for row in listings) for one in in_clusters] == [
+        one.schools for one in in_clusters
+    ]
+
+
+@pytest.mark.rule("X5")
+def test_coverage_takes_rows_of_the_table() -> None:
+    """Anything else is refused by name."""
+    with pytest.raises(InvalidValue, match="listings must be Listings"):
+        coverage([institution()], {}, group=group(), policy=Policy.mat(), day=date(2026, 5, 3))  # type: ignore[list-item]
