@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from datashare.domain.agreements import (
     Agreement,
     AgreementId,
+    Caution,
+    CautionCode,
     InForce,
     OpenRequest,
     RequestId,
@@ -53,6 +55,7 @@ from datashare.domain.institutions import (
     visible_institutions,
 )
 from datashare.domain.levels import AccessLevel
+from datashare.domain.notices import Addressee, Notice
 from datashare.domain.paging import Page
 from datashare.domain.people import (
     Associations,
@@ -70,6 +73,7 @@ from datashare.errors import DatashareError, InvalidValue
 from tests.domain.builders import DAY, NOW, TRUST, URN, agreement, group, in_force, institution, listing
 from tests.domain.builders import open_request as a_request
 from tests.domain.builders import person as a_person
+from tests.golden.values import NOTICES
 
 
 class Hostile:
@@ -104,6 +108,8 @@ HOSTILE = [Hostile(), HUGE, "x" * (LONGEST_TEXT + 1), "a\0b", "\ud800", [[]] * 1
 
 evolved: Callable[..., object] = attrs.evolve  # with what the type checker would not let pass
 
+A_NOTICE = NOTICES["notice"]
+
 GOOD: dict[type, attrs.AttrsInstance] = {
     type(one): one
     for one in (
@@ -131,6 +137,9 @@ GOOD: dict[type, attrs.AttrsInstance] = {
         in_force(),
         a_request(),
         listing(),
+        Caution(CautionCode.SKIPPED_NOT_REACHABLE, (PersonId(URN, "hana"),)),
+        A_NOTICE.people[0],
+        A_NOTICE,
         Filters(),
         Page(items=(1,), total=1, offset=0, limit=None),
     )
@@ -280,6 +289,34 @@ WRONG: list[tuple[type, str, Sequence[object]]] = [
     (OpenRequest, "reminded_at", [NAIVE, "2026-05-03T09:30:00Z"]),
     (Listing, "has_school_site", A_BOOL),
     (Listing, "clusters", [*A_COLLECTION, [7], [" "]]),
+    (Caution, "code", ["no_approver", None]),
+    (Caution, "people", [*A_COLLECTION, ["urn:100000/hana"]]),
+    (Addressee, "id", ["urn:100000/hana", None]),
+    (Addressee, "name", A_TEXT),
+    (Addressee, "can_approve", A_BOOL),
+    (Notice, "id", A_KEY),
+    (Notice, "kind", ["request", None]),
+    (Notice, "audience", ["school", None]),
+    (Notice, "agreement", ["mat:5143/100000", None]),
+    (Notice, "sequence", [0, -1, "1", True, None]),
+    (Notice, "request", ["mat:5143/100000/1", 1]),
+    (Notice, "address", A_TEXT),
+    (Notice, "people", [*A_COLLECTION, ["urn:100000/hana"], [PersonId(URN, "hana")]]),
+    (Notice, "created_at", AN_INSTANT),
+    (Notice, "group_kind", ["mat", None]),
+    (Notice, "group_name", A_TEXT),
+    (Notice, "institution_name", A_TEXT),
+    (Notice, "sender_name", [None, 7]),
+    (Notice, "sender_address", [7, b"head@hilda.example"]),
+    (Notice, "level", ["mis_data", 2]),
+    (Notice, "level_label", [None, 7]),
+    (Notice, "level_before", ["mis_data", 2]),
+    (Notice, "level_before_label", [None, 7]),
+    (Notice, "link", [7, b"https://hilda.example/"]),
+    (Notice, "terms", ["https://trust.example/terms"]),
+    (Notice, "reason", [7, b"x"]),
+    (Notice, "actor_name", [None, 7]),
+    (Notice, "cause", ["by_school", True]),
     (Filters, "search", [None, 7, b"hilda"]),
     (Filters, "tab", [*A_COLLECTION, ["pending"]]),
     (Page, "items", A_COLLECTION),
@@ -311,7 +348,7 @@ def test_a_wrong_value_is_refused(kind: type, field: str, wrong: Sequence[object
 
 
 ANYTHING_GOES = {(Filters, "search"), (Page, "items"), (Person, "email")}
-WHOLE_NUMBERS = {"low_age", "high_age", "number", "version", "total"}
+WHOLE_NUMBERS = {"low_age", "high_age", "number", "version", "total", "sequence"}
 
 
 @pytest.mark.parametrize(

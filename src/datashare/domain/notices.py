@@ -76,8 +76,11 @@ class Addressee:
     """
 
     id: PersonId = attrs.field(validator=checks.is_a(PersonId, "a PersonId"))
-    name: str
-    can_approve: bool = False
+    name: str = attrs.field(validator=checks.text)
+    can_approve: bool = attrs.field(default=False, validator=checks.is_a(bool, "True or False"))
+
+
+_A_LEVEL_OR_NONE = checks.is_a((AccessLevel, type(None)), f"{checks.member_words(AccessLevel)} or None")
 
 
 @attrs.frozen(kw_only=True)
@@ -110,29 +113,33 @@ class Notice:
         cause: Why the agreement ended, where it tells of that (E1).
     """
 
-    id: str
-    kind: NoticeKind
-    audience: Party
-    agreement: AgreementId
-    sequence: int
-    request: RequestId | None
-    address: str
-    people: tuple[Addressee, ...] = attrs.field(converter=to_tuple)
+    id: str = attrs.field(validator=checks.key)
+    kind: NoticeKind = attrs.field(validator=checks.member(NoticeKind))
+    audience: Party = attrs.field(validator=checks.member(Party))
+    agreement: AgreementId = attrs.field(validator=checks.is_a(AgreementId, "an AgreementId"))
+    sequence: int = attrs.field(validator=checks.whole(1))
+    request: RequestId | None = attrs.field(validator=checks.is_a((RequestId, type(None)), "a RequestId or None"))
+    address: str = attrs.field(validator=checks.text)
+    people: tuple[Addressee, ...] = attrs.field(converter=to_tuple, validator=checks.all_are(Addressee, "Addressees"))
     created_at: Instant = attrs.field(converter=to_instant)
-    group_kind: GroupKind
-    group_name: str
-    institution_name: str
-    sender_name: str = ""
-    sender_address: str | None = None
-    level: AccessLevel | None = None
-    level_label: str = ""
-    level_before: AccessLevel | None = None
-    level_before_label: str = ""
-    link: str | None = None
-    terms: Terms | None = None
-    reason: str | None = None
-    actor_name: str = attrs.field(default="", metadata={CAME_LATER: True})
-    cause: EndCause | None = attrs.field(default=None, metadata={CAME_LATER: True})
+    group_kind: GroupKind = attrs.field(validator=checks.member(GroupKind))
+    group_name: str = attrs.field(validator=checks.text)
+    institution_name: str = attrs.field(validator=checks.text)
+    sender_name: str = attrs.field(default="", validator=checks.text_or_empty)
+    sender_address: str | None = attrs.field(default=None, validator=checks.optional_text)
+    level: AccessLevel | None = attrs.field(default=None, validator=_A_LEVEL_OR_NONE)
+    level_label: str = attrs.field(default="", validator=checks.text_or_empty)
+    level_before: AccessLevel | None = attrs.field(default=None, validator=_A_LEVEL_OR_NONE)
+    level_before_label: str = attrs.field(default="", validator=checks.text_or_empty)
+    link: str | None = attrs.field(default=None, validator=checks.optional_text)
+    terms: Terms | None = attrs.field(default=None, validator=checks.is_a((Terms, type(None)), "Terms or None"))
+    reason: str | None = attrs.field(default=None, validator=checks.optional_text)
+    actor_name: str = attrs.field(default="", validator=checks.text_or_empty, metadata={CAME_LATER: True})
+    cause: EndCause | None = attrs.field(
+        default=None,
+        validator=checks.is_a((EndCause, type(None)), f"{checks.member_words(EndCause)} or None"),
+        metadata={CAME_LATER: True},
+    )
 
     @property
     def adds(self) -> tuple[Capability, ...]:

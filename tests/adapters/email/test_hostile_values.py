@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from datashare.adapters.email._values import one_line
 from datashare.domain.agreements import Terms
-from datashare.domain.notices import Notice, NoticeKind
+from datashare.domain.notices import Addressee, Notice, NoticeKind
 from datashare.domain.policy import Party
+from datashare.domain.trusted import copier
 from datashare.testing.contracts._notifier import HOSTILE
 from tests.adapters.email.servers import TagReader, letters, part, read
 from tests.adapters.email.test_words import HANA, notice
@@ -51,12 +52,15 @@ def hostile_notices(draw: st.DrawFn) -> Notice:
     return saying(plain, *(draw(hostile()) for _ in range(8)))
 
 
+_unchecked, _unchecked_addressee = copier(Notice), copier(Addressee)
+
+
 def saying(plain: Notice, *texts: str) -> Notice:
-    """Put eight texts into a notice."""
+    """Put eight texts into a notice, those too that no notice can hold."""
     person, group, school, sender, actor, level, before, reason = texts
-    return attrs.evolve(
+    return _unchecked(
         plain,
-        people=tuple(attrs.evolve(one, name=person) for one in plain.people),
+        people=tuple(_unchecked_addressee(one, name=person) for one in plain.people),
         group_name=group,
         institution_name=school,
         sender_name=sender,

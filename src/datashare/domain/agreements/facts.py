@@ -12,6 +12,8 @@ from functools import cached_property
 
 import attrs
 
+from datashare.domain import checks
+from datashare.domain.checks import to_tuple
 from datashare.domain.instants import Instant, london_day, to_instant
 from datashare.domain.institutions import Group, Visibility
 from datashare.domain.people import Person, PersonId, SchoolSite, approvers, eligible_recipients
@@ -89,8 +91,10 @@ class Caution:
         people: Whom it speaks of.
     """
 
-    code: CautionCode
-    people: tuple[PersonId, ...] = ()
+    code: CautionCode = attrs.field(validator=checks.member(CautionCode))
+    people: tuple[PersonId, ...] = attrs.field(
+        default=(), converter=to_tuple, validator=checks.all_are(PersonId, "PersonIds")
+    )
 
     def __str__(self) -> str:
         return _CAUTION_WORDS[self.code].format(people=", ".join(map(str, self.people)))
