@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Timer
 from typing import IO, Any, Self, cast
 
 import attrs
@@ -34,6 +35,7 @@ FLAGS = [
 # Chromium reads from file 3 and writes to file 4.
 WITH_PIPES = 'exec "$0" "$@" 3<&0 4>&1 </dev/null >&2'
 
+SECONDS_TO_ANSWER = 60
 SECONDS_TO_END = 20
 
 
@@ -151,15 +153,23 @@ class Browser:
         return cast("IO[bytes]", self._process.stdout)
 
     def _tell(self, method: str, **parameters: object) -> dict[str, Any]:
-        number = next(self._number)
-        command = {"id": number, "method": method, "params": parameters, **self._session}
+        command = {"id": next(self._number), "method": method, "params": parameters, **self._session}
+        # One that hangs is ended, so that nobody waits for it for ever.
+        watch = Timer(SECONDS_TO_ANSWER, self._process.kill)
+        watch.start()
+        try:
+            return self._answer_to(method, command)
+        finally:
+            watch.cancel()
+
+    def _answer_to(self, method: str, command: dict[str, object]) -> dict[str, Any]:
         try:
             self._input.write(json.dumps(command).encode() + b"\0")
             self._input.flush()
         except OSError as exc:
             raise BrowserFailed(f"Chromium ended before {method}.") from exc
         for said in self._answers():
-            if said.get("id") == number:
+            if said.get("id") == command["id"]:
                 if "error" in said:
                     raise BrowserFailed(f"Chromium refused {method}: {said['error']}")
                 return cast("dict[str, Any]", said["result"])
