@@ -34,7 +34,7 @@ NAMES = {
 }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Give a browser, started once for all pages."""
     CHROMIUM.demand()
