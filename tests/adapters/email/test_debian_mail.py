@@ -369,9 +369,9 @@ def test_an_address_outside_ascii_is_given_up_where_the_server_does_not_take_it(
 def test_a_message_that_is_too_large_is_given_up_before_it_is_sent(exim: Exim) -> None:
     """The server refuses it by the size that it is told beforehand, which no second try would change."""
     exim.know([NOTICE.address])
-    exim.start(largest=20_000)
+    exim.start(largest=15_000)
     with EmailNotifier(LETTERS, at(exim)) as notifier:
-        never = notifier.send(attrs.evolve(NOTICE, reason="Far too long. " * 2_000))
+        never = notifier.send(attrs.evolve(NOTICE, reason="Far too long. " * 700))
         assert Delivered() == notifier.send(NOTICE)
 
     assert isinstance(never, NeverDeliverable)
