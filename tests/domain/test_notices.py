@@ -466,6 +466,25 @@ def test_the_end_of_an_imported_agreement_is_told_to_those_who_can_answer() -> N
     assert [HEAD] == whom(told(done(new(), importing()), end(), facts(command_id="c-2")))
 
 
+@pytest.mark.rule("A9", "E1")
+def test_the_school_is_told_whom_to_ask() -> None:
+    """Who acted for the group; where the school or a system did, who had asked, while still there."""
+    standing = in_state(State.APPROVED)
+    gone = without(TRUST_STAFF, ANA)
+    assert standing.in_force is not None
+    by_ben = attrs.evolve(standing, in_force=attrs.evolve(standing.in_force, sender=BEN))
+
+    def contacts(before: Agreement, command: Command, known: Facts) -> set[tuple[str, str | None]]:
+        found = told(before, command, known)
+        return {(one.sender_name, one.sender_address) for one in found if one.audience is Party.SCHOOL}
+
+    ana, ben = ((TRUST_STAFF[who].name, TRUST_STAFF[who].address) for who in (ANA, BEN))
+    assert {ana} == contacts(standing, record(ACTIONS), facts(command_id="c-2"))
+    assert {ana} == contacts(by_ben, end(), facts(command_id="c-2"))
+    assert {ben} == contacts(by_ben, end(), facts(actor=NIGHTLY, command_id="c-2"))
+    assert {("", None)} == contacts(standing, end(), facts(actor=NIGHTLY, command_id="c-2", others=gone))
+
+
 # What every notice says
 
 

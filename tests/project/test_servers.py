@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import NullPool, create_engine, text
 
-from tests.servers import REQUIRE_MARIADB, Server, short_folder
+from tests.machine import MARIADB, NEEDS, Need
+from tests.servers import Server, short_folder
 
 PROJECT = Path(__file__).parents[2]
 PROCESSES = 16
@@ -23,7 +24,8 @@ SECONDS_AT_MOST = 60.0
 ASKS_POSTGRESQL = "def test_it(postgresql_url):\n    pass\n"
 ASKS_MARIADB = "import pytest\n\n@pytest.mark.mariadb\ndef test_it(mariadb_url):\n    pass\n"
 ASKS_UNMARKED = "def test_it(mariadb_url):\n    pass\n"
-ASKS_MARIADB_TWICE = ASKS_MARIADB + ASKS_MARIADB.replace("test_it", "test_again") + "\ndef test_other():\n    pass\n"
+MARKED = "import pytest\n\n@pytest.mark.{mark}\ndef {name}():\n    pass\n\n"
+OTHER = "def test_other():\n    pass\n"
 HANG = "open('ready', 'w').close()\n    __import__('time').sleep(60)"
 
 WRITE_AND_HANG = """
@@ -145,7 +147,14 @@ def temporary() -> Iterator[Path]:
 @pytest.fixture
 def tiny(tmp_path: Path) -> Path:
     """Make a project with our settings, our servers and no test."""
-    for name in ("pyproject.toml", "conftest.py", "tests/__init__.py", "tests/conftest.py", "tests/servers.py"):
+    for name in (
+        "pyproject.toml",
+        "conftest.py",
+        "tests/__init__.py",
+        "tests/conftest.py",
+        "tests/machine.py",
+        "tests/servers.py",
+    ):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(PROJECT / name, tmp_path / name)
     return tmp_path
@@ -160,7 +169,7 @@ def command_for(tiny: Path, test: str) -> list[str]:
 def run(tiny: Path, test: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     """Run one test file in a tiny project, which must leave no temporary file behind.
 
-    MariaDB is required only where the environment says so.
+    Nothing is required but what the environment given says.
     """
     with short_folder() as temporary:
         tested = subprocess.run(
@@ -176,8 +185,8 @@ def run(tiny: Path, test: str, **environment: str) -> "subprocess.CompletedProce
 
 
 def without_requirement() -> dict[str, str]:
-    """Give this environment, in which MariaDB may be required or not, without that."""
-    return {name: value for name, value in os.environ.items() if name != REQUIRE_MARIADB}
+    """Give this environment, in which things may be required or not, without that."""
+    return {name: value for name, value in os.environ.items() if name not in {need.variable for need in NEEDS}}
 
 
 def hide_postgresql(tiny: Path) -> dict[str, str]:
@@ -217,7 +226,7 @@ def test_a_present_postgresql_passes(tiny: Path) -> None:
 
 def test_a_required_mariadb_that_is_missing_fails(tiny: Path) -> None:
     """Where MariaDB is required, tests that ask for it fail when it is not there, and are not skipped."""
-    tested = run(tiny, ASKS_MARIADB, **{REQUIRE_MARIADB: "1", "PATH": str(tiny)})
+    tested = run(tiny, ASKS_MARIADB, **{MARIADB.variable: "1", "PATH": str(tiny)})
 
     assert 1 == tested.returncode, tested.stdout
     assert "mariadb-install-db is not on the PATH" in tested.stdout
@@ -231,32 +240,40 @@ def test_a_required_mariadb_that_does_not_start_fails(tiny: Path) -> None:
         (tiny / name).write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
         (tiny / name).chmod(0o755)
 
-    tested = run(tiny, ASKS_MARIADB, **{REQUIRE_MARIADB: "1", "PATH": str(tiny)})
+    tested = run(tiny, ASKS_MARIADB, **{MARIADB.variable: "1", "PATH": str(tiny)})
 
     assert 1 == tested.returncode, tested.stdout
     assert "the server ended with code 3" in tested.stdout
     assert "no room left" in tested.stdout
 
 
-@pytest.mark.parametrize(
-    ("test", "said"),
-    [
-        pytest.param(ASKS_MARIADB, "MariaDB: 1 test deselected, not run", id="one"),
-        pytest.param(ASKS_MARIADB_TWICE, "MariaDB: 2 tests deselected, not run", id="two"),
-    ],
-)
-def test_deselected_mariadb_tests_are_counted_aloud(tiny: Path, test: str, said: str) -> None:
-    """Where MariaDB is not required, its tests are left out, and the summary says how many and how to run them."""
-    tested = run(tiny, test)
+@pytest.mark.parametrize("need", NEEDS, ids=lambda need: need.mark)
+@pytest.mark.parametrize(("marked", "said"), [(1, "1 test deselected"), (2, "2 tests deselected")], ids=["one", "two"])
+def test_deselected_tests_are_counted_aloud(tiny: Path, need: Need, marked: int, said: str) -> None:
+    """Where something is not required, its tests are left out, and the summary says how many and how to run them."""
+    tested = run(tiny, "".join(MARKED.format(mark=need.mark, name=f"test_{n}") for n in range(marked)) + OTHER)
 
-    assert said in tested.stdout
-    assert f"make test-mariadb (sets {REQUIRE_MARIADB}=1)" in tested.stdout
+    assert 0 == tested.returncode, tested.stdout
+    assert f"{need.name}: {said}, not run; run them with: make test-all (sets {need.variable}=1)" in tested.stdout
+    assert "1 passed" in tested.stdout
     assert "skipped" not in tested.stdout
 
 
+@pytest.mark.parametrize("need", NEEDS, ids=lambda need: need.mark)
+def test_a_required_test_runs(tiny: Path, need: Need) -> None:
+    """Where something is required, its tests are run and nothing is said of it; the others are still left out."""
+    (*others,) = (other for other in NEEDS if other is not need)
+    test = "".join(MARKED.format(mark=each.mark, name=f"test_{each.mark}") for each in NEEDS)
+    tested = run(tiny, test, **{need.variable: "1"})
+
+    assert f"1 passed, {len(others)} deselected" in tested.stdout
+    assert f"{need.name}: " not in tested.stdout
+    assert all(f"{other.name}: 1 test deselected" in tested.stdout for other in others)
+
+
 def test_nothing_is_said_where_no_test_was_left_out(tiny: Path) -> None:
-    """Tests that do without MariaDB give no cause to speak of it."""
-    assert "MariaDB" not in run(tiny, "def test_it():\n    pass\n").stdout
+    """Tests that do without any of it give no cause to speak of it."""
+    assert "deselected" not in run(tiny, OTHER).stdout
 
 
 def test_a_test_without_the_mark_cannot_have_mariadb(tiny: Path) -> None:
@@ -272,7 +289,7 @@ def test_a_test_without_the_mark_cannot_have_mariadb(tiny: Path) -> None:
     ("test", "environment"),
     [
         pytest.param(ASKS_POSTGRESQL, {}, id="postgresql"),
-        pytest.param(ASKS_MARIADB, {REQUIRE_MARIADB: "1"}, marks=pytest.mark.mariadb, id="mariadb"),
+        pytest.param(ASKS_MARIADB, {MARIADB.variable: "1"}, marks=pytest.mark.mariadb, id="mariadb"),
     ],
 )
 def test_an_interrupted_run_leaves_no_server(

@@ -100,7 +100,8 @@ class Notice:
         group_kind: Trust or local authority, for the words.
         group_name: The group's name in the register.
         institution_name: The school's name in the register.
-        sender_name: Whom the request is from, for the words and the reply address; possibly empty.
+        sender_name: Whom the school can ask: who the request is from, or who recorded an approval or ended the
+            agreement for the group; for the words and the reply address, possibly empty.
         sender_address: Where a reply goes, if anywhere.
         level: The level that it speaks of, if any.
         level_label: That level in the words of the group's policy (L3).
@@ -183,6 +184,7 @@ def _for_event(before: Agreement, event: Event, facts: Facts) -> list[Notice]:
         case ApprovalRecorded():
             topic = _Topic(
                 kind=NoticeKind.APPROVAL_RECORDED,
+                sender=_contact(before, event, facts),
                 level=event.level,
                 level_before=_level_before(before, facts),
                 terms=event.terms,
@@ -193,6 +195,7 @@ def _for_event(before: Agreement, event: Event, facts: Facts) -> list[Notice]:
             topic = _Topic(
                 kind=NoticeKind.ENDED,
                 request=event.request,
+                sender=_contact(before, event, facts),
                 level=before.level,
                 reason=event.note,
                 cause=event.cause,
@@ -216,6 +219,14 @@ def _senders(agreement: Agreement) -> tuple[PersonId, ...]:
     open_sender = agreement.request.sender if agreement.request else None
     former_sender = agreement.in_force.sender if agreement.in_force else None
     return tuple(who for who in (open_sender, former_sender) if who)
+
+
+def _contact(before: Agreement, event: Event, facts: Facts) -> PersonId | None:
+    """Tell whom the school can ask: who acted for the group, or else who asked for it and still is there."""
+    actor = event.actor
+    if isinstance(actor, PersonId) and actor.site == event.agreement.group:
+        return actor
+    return next((sender.id for sender in _reachable(_senders(before), facts)), None)
 
 
 def _level_before(before: Agreement, facts: Facts) -> AccessLevel | None:

@@ -4,6 +4,7 @@ import re
 import unicodedata
 
 import attrs
+import idna
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -13,9 +14,11 @@ from datashare.domain.agreements import Terms
 from datashare.domain.notices import Addressee, Notice, NoticeKind
 from datashare.domain.policy import Party
 from datashare.domain.trusted import copier
+from datashare.errors import InvalidValue
 from datashare.testing.contracts._notifier import HOSTILE
 from tests.adapters.email.servers import TagReader, letters, part, read
 from tests.adapters.email.test_words import HANA, notice
+from tests.golden.values import TERMS
 
 MANY = settings(max_examples=10_000 if settings().max_examples >= 1_000 else settings().max_examples)
 """As many as elsewhere, and 10,000 in the profile `torture`."""
@@ -52,7 +55,7 @@ def hostile_notices(draw: st.DrawFn) -> Notice:
     return saying(plain, *(draw(hostile()) for _ in range(8)))
 
 
-_unchecked, _unchecked_addressee = copier(Notice), copier(Addressee)
+_unchecked, _unchecked_addressee, _unchecked_terms = copier(Notice), copier(Addressee), copier(Terms)
 
 
 def saying(plain: Notice, *texts: str) -> Notice:
@@ -151,6 +154,79 @@ def test_no_value_adds_markup_and_what_is_displayed_is_the_value(one: Notice) ->
     assert balanced(text)
     assert balanced(LETTERS.subject(one))
     assert not re.search("[\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e]", text + LETTERS.subject(one))
+
+
+DOMAINS = [
+    "hilda.example", "Straße.example", "бücher.example", "例え.テスト", "xn--strae-oqa.example", "ⓔvil.example",
+    "a。b.example", "hilda.example\u202e", "a-.example", "[127.0.0.1]", "hilda.example>", "hilda.example,x",
+]  # fmt: skip
+
+
+LOCAL_PARTS = ["head", "größe", "o'neill", "a+b", "=?x?=", "a{{b}}c", "&amp;", "שלום", "%s", "a|b`c$d", "-- "]
+
+
+def hostile_addresses() -> st.SearchStrategy[str]:
+    """Give texts, most of which are addresses: what has meaning elsewhere before the @, domains in many scripts."""
+    real = st.builds("{}@{}".format, st.sampled_from(LOCAL_PARTS), st.sampled_from(DOMAINS))
+    return real | real | st.builds("{}@{}".format, hostile(), st.sampled_from(DOMAINS)) | hostile()
+
+
+def hostile_links() -> st.SearchStrategy[str]:
+    """Give texts that may be https addresses."""
+    begun = st.sampled_from(["https://", "https://h.example/?", "javascript:", "HTTPS://"])
+    return st.builds("{}{}".format, begun, st.sampled_from(FRAGMENTS))
+
+
+def hostile_keys() -> st.SearchStrategy[str]:
+    """Give short printable texts, such as a reference to terms or the id of a notice."""
+    return hostile_links() | st.sampled_from([one for one in FRAGMENTS if one.isprintable() and one == one.strip()])
+
+
+@st.composite
+def notices_at_hostile_addresses(draw: st.DrawFn) -> Notice:
+    """Give notices whose addresses, links, terms and ids are hostile."""
+    return _unchecked(
+        notice(draw(st.sampled_from(NoticeKind)), audience=draw(st.sampled_from(Party))),
+        id=draw(hostile_keys()),
+        address=draw(hostile_addresses()),
+        sender_address=draw(st.none() | hostile_addresses()),
+        link=draw(st.none() | hostile_links()),
+        terms=_unchecked_terms(TERMS, reference=draw(hostile_keys()), version=draw(hostile_keys())),
+    )
+
+
+@pytest.mark.rule("O5")
+@MANY
+@given(notices_at_hostile_addresses())
+@example(attrs.evolve(notice(NoticeKind.REQUEST), address="head@бücher.example", sender_address="größe@例え.テスト"))
+@example(attrs.evolve(notice(NoticeKind.REQUEST), address="head@hilda.example\r\nBcc: eve@evil.example"))
+def test_no_address_link_or_reference_adds_anything(one: Notice) -> None:
+    """A message has one recipient, the one it is for, or is not made; it links to nothing but what it names."""
+    try:
+        content = LETTERS.message(one).as_bytes()
+    except InvalidValue:
+        return
+    message = read(content)
+    (recipient,) = message["To"].addresses
+    local, _, domain = one.address.strip().rpartition("@")
+
+    assert set(PLAIN_HEADERS) - set(message.keys()) <= {"Reply-To"}
+    assert len(message.keys()) == len(set(message.keys())) <= len(PLAIN_HEADERS)
+    assert local == recipient.username
+    assert domain == recipient.domain or idna.encode(domain, uts46=True).decode() == recipient.domain
+    assert [] == message.defects
+    if "Reply-To" in message:
+        (reply,) = message["Reply-To"].addresses
+        assert one.sender_address is not None
+        assert one.sender_address.strip().rpartition("@")[0] == reply.username
+    assert re.fullmatch(r"<[!-~]+@trust\.example>", message["Message-ID"].strip())
+    page = part(message, "html")
+    links = [tag.removeprefix("a ") for tag in TagReader(page).tags if tag.startswith("a ")]
+    named = [one.terms.reference if one.terms else "", one.link or ""]
+    assert all(any(repr(("href", each)) in link for each in named if each.startswith("https://")) for link in links)
+    assert {"html", "a"} >= {tag.split()[0] for tag in TagReader(page).tags} - {
+        tag.split()[0] for tag in TagReader(LETTERS.html(notice(one.kind))).tags
+    }
 
 
 def balanced(text: str) -> bool:

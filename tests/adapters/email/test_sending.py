@@ -279,6 +279,7 @@ def test_greylisting_delays_and_loses_nothing(world: World) -> None:
         ("on_data", "451 4.3.0 Busy", TryAgain),
         ("on_data", "550 5.7.26 No SPF", TryAgain),
         ("on_mail", "550 5.1.8 Who are you?", TryAgain),
+        ("on_mail", "552 5.3.4 Too large for us", NeverDeliverable),
         ("on_mail", "421 4.7.0 Enough", TryAgain),
     ],
 )

@@ -214,9 +214,9 @@ def test_an_answer_of_nobody_known_is_told(kind: str, words: str, audience: Part
         (EndCause.SCHOOL_LEFT_GROUP, "The school has left the local authority."),
         (EndCause.GROUP_CLOSED, "The local authority has closed."),
         (EndCause.SUCCEEDED, "Another school has taken the school’s place."),
-        (EndCause.BY_SCHOOL, "The school wished it."),
-        (EndCause.BY_GROUP, "The local authority wished it."),
-        (EndCause.ENTERED_IN_ERROR, "It had been entered in error."),
+        (EndCause.BY_SCHOOL, "The school asked for this."),
+        (EndCause.BY_GROUP, "The local authority asked for this."),
+        (EndCause.ENTERED_IN_ERROR, "It had been entered by mistake."),
         (None, "the agreement has ended."),
     ],
     ids=str,
@@ -237,14 +237,17 @@ def test_the_end_of_a_request_alone_says_so() -> None:
 
 
 def test_whom_to_ask_is_always_told() -> None:
-    """The sender with the address, the group where none is known, the school on the group's side."""
+    """The sender with the address, the group where none is known; on the group's side who answered, or the school."""
     asked = notice(NoticeKind.REQUEST)
 
     assert "Questions? Ask Ana Ćosić at Areté Learning Trust: ana@group.example" in LETTERS.text(asked)
     unknown = attrs.evolve(asked, sender_name="", sender_address=None)
     assert "Questions? Ask Areté Learning Trust, your trust." in LETTERS.text(unknown)
     assert "\nAreté Learning Trust, your trust, asks" in LETTERS.text(unknown)
-    assert "Questions? Ask the school." in LETTERS.text(notice(NoticeKind.APPROVED, audience=Party.GROUP))
+    answered = notice(NoticeKind.APPROVED, audience=Party.GROUP)
+    assert "Questions? Ask Mair Jones at the school." in LETTERS.text(answered)
+    assert "Questions? Ask the school." in LETTERS.text(attrs.evolve(answered, actor_name=""))
+    assert "Questions? Ask the school." in LETTERS.text(notice(NoticeKind.ENDED, audience=Party.GROUP))
     assert LETTERS.text(attrs.evolve(asked, people=())).startswith("Dear colleague,\n")
 
 

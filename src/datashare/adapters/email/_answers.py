@@ -16,6 +16,9 @@ from datashare.ports import NeverDeliverable, SendResult, TryAgain
 _ABOUT_THE_HOST = {502, 503, 504, 530, 534, 535, 538}
 """Protocol and authentication: nothing that another address or message would change (RFC 4954, RFC 5321)."""
 
+_TOO_LARGE = 552
+"""Said of the sender's command where that tells the size of the message (RFC 1870)."""
+
 _POLICY = re.compile(r"5\.7\.\d")
 """The class of security and policy in RFC 3463: not allowed to relay, to send as this sender, or without SPF."""
 
@@ -26,6 +29,8 @@ def answer_to(error: Exception) -> SendResult:
         case smtplib.SMTPRecipientsRefused(recipients=refused):
             code, said = next(iter(refused.values()))
             return _refused("The mail server refused the address", code, said)
+        case smtplib.SMTPSenderRefused(smtp_code=code, smtp_error=said) if code == _TOO_LARGE:
+            return _refused("The mail server refused the message", code, said)
         case smtplib.SMTPSenderRefused(smtp_code=code, smtp_error=said, sender=sender):
             return TryAgain(f"The mail server takes nothing from {sender}: {_words(code, said)}. Check Letters.sender.")
         case smtplib.SMTPDataError(smtp_code=code, smtp_error=said):

@@ -1,0 +1,96 @@
+"""Pages as a browser lays them out, on a desktop and on phones, in light and dark, with names of any length."""
+
+import struct
+from collections.abc import Iterator
+from itertools import product
+
+import attrs
+import pytest
+
+from datashare.domain.institutions import GroupKind
+from datashare.domain.notices import Notice, NoticeKind
+from datashare.domain.policy import Party
+from docs._ext.browser import DESKTOP, PHONE, Browser, Screen
+from tests.adapters.email.servers import letters
+from tests.adapters.email.test_hostile_values import saying
+from tests.adapters.email.test_words import READERS, notice
+from tests.machine import CHROMIUM
+
+pytestmark = pytest.mark.chromium
+
+LETTERS = letters()
+ZOOMED = Screen(name="narrowest", width=320, phone=True)
+"""A desktop at 400 %, and the smallest phones: what WCAG 2.2 asks for under *Reflow*."""
+
+WIDTH = "document.documentElement.scrollWidth"
+BUTTON = "document.querySelector('.button').getBoundingClientRect()"
+GROUND = "getComputedStyle(document.querySelector('.card')).backgroundColor"
+
+NAMES = {
+    "one long word": "Llanfair" * 40,
+    "long words": "Pneumonoultramicroscopicsilicovolcanoconiosis-Grammar-School " * 8,
+    "right to left": "בית הספר היסודי על שם הילדה הקדושה " * 6,
+    "long address": "https://example/" + "a" * 300,
+}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Give a browser, started once for all pages."""
+    CHROMIUM.demand()
+    with Browser.running(CHROMIUM.program("chromium")) as started:
+        yield started
+
+
+def notices(kind: NoticeKind) -> Iterator[Notice]:
+    """Make notices of a kind, for both sides, kinds of group, first requests and upgrades."""
+    for audience, group_kind, upgrade in product(Party, GroupKind, (False, True)):
+        yield notice(kind, audience=audience, group_kind=group_kind, upgrade=upgrade, readers=READERS["one of two can"])
+
+
+@pytest.mark.parametrize("screen", [DESKTOP, PHONE, ZOOMED], ids=lambda screen: screen.name)
+@pytest.mark.parametrize("kind", NoticeKind, ids=lambda kind: kind.value)
+def test_every_page_fits_its_screen(browser: Browser, kind: NoticeKind, screen: Screen) -> None:
+    """Nothing has to be scrolled sideways, and the one button is large enough for a thumb."""
+    for one in notices(kind):
+        browser.show(LETTERS.html(one), screen)
+
+        assert screen.width == browser.ask("innerWidth")
+        assert screen.width == browser.ask(WIDTH)
+        if one.link:
+            assert browser.ask(f"{BUTTON}.height >= 44 && {BUTTON}.width >= 200")
+
+
+@pytest.mark.parametrize("screen", [DESKTOP, PHONE, ZOOMED], ids=lambda screen: screen.name)
+@pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
+def test_long_and_turned_values_fit_too(browser: Browser, name: str, screen: Screen) -> None:
+    """However long a name, a word, an address or a link is, it is broken and nothing leaves the screen."""
+    for kind in NoticeKind:
+        one = saying(notice(kind, upgrade=True, group_kind=GroupKind.LOCAL_AUTHORITY), *[name] * 8)
+        browser.show(LETTERS.html(attrs.evolve(one, link="https://hilda.example/" + "x" * 300)), screen)
+
+        assert screen.width == browser.ask(WIDTH)
+
+
+@pytest.mark.parametrize("kind", NoticeKind, ids=lambda kind: kind.value)
+def test_dark_pages_are_for_who_wants_them(browser: Browser, kind: NoticeKind) -> None:
+    """The ground is white, and dark only for a person who prefers that."""
+    grounds = []
+    for screen in (PHONE, attrs.evolve(PHONE, dark=True)):
+        browser.show(LETTERS.html(notice(kind)), screen)
+        grounds.append(browser.ask(GROUND))
+
+    assert ["rgb(255, 255, 255)", "rgb(29, 35, 43)"] == grounds
+
+
+@pytest.mark.parametrize("screen", [DESKTOP, PHONE], ids=lambda screen: screen.name)
+def test_a_picture_is_as_large_as_the_page(browser: Browser, screen: Screen) -> None:
+    """The picture is a PNG of the width that was asked for, and neither cuts the page nor goes on below it."""
+    browser.show(LETTERS.html(notice(NoticeKind.REQUEST)), screen)
+    picture = browser.picture()
+
+    assert picture.startswith(b"\x89PNG\r\n\x1a\n")
+    assert (
+        screen.width,
+        browser.ask("Math.ceil(document.documentElement.getBoundingClientRect().height)"),
+    ) == struct.unpack(">II", picture[16:24])
