@@ -129,8 +129,8 @@ def _displaced(read: ReadChain, place: int, own: int | None) -> Finding:
 def _replaced(read: ReadChain, place: int, own: int | None) -> Finding:
     """Say what became of an event that stands nowhere."""
     state = read.chain.state
-    if own is not None and own < place and state is not None and state.version < place:
-        return read.found(place, FindingCode.INSERTED, f"Event {place} was inserted: it is event {own} once more.")
+    if state is not None and state.version < place:
+        return _added(read, place, state.version)
     if own is not None and own > place and not read.goes_on(place) and read.own.count(own) == 1:
         return _missing(read, place)
     return _altered(read, place)
@@ -163,19 +163,18 @@ def _ending(read: ReadChain, length: int) -> Finding | None:
     if not length:
         return _other_version(read, length, state.version)
     if 0 <= state.version < length and state.head == read.hash_before(state.version + 1):
-        number = state.version + 1
-        return read.found(
-            number,
-            FindingCode.INSERTED,
-            f"Event {number} was added after the {state.version} of which the present state knows, "
-            "or that was set back.",
-        )
+        return _added(read, state.version + 1, state.version)
     return read.found(
         length,
         FindingCode.ALTERED,
         f"Event {length} does not have the hash that the present state holds: "
         "that was altered, or the event or one before it was rewritten with its hash.",
     )
+
+
+def _added(read: ReadChain, number: int, version: int) -> Finding:
+    why = f"Event {number} was inserted, or the present state, which is that after event {version}, was set back."
+    return read.found(number, FindingCode.INSERTED, why)
 
 
 def _other_version(read: ReadChain, length: int, version: int) -> Finding:
