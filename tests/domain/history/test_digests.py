@@ -139,7 +139,7 @@ HEAD = DIGEST.heads[0]
         lambda: attrs.evolve(HEAD, head=A_HASH + "\n"),
         lambda: attrs.evolve(DIGEST, group="mat:5143"),  # type: ignore[arg-type]
         lambda: attrs.evolve(DIGEST, at=pendulum.naive(2026, 5, 3)),
-        lambda: attrs.evolve(DIGEST, heads=[5]),  # type: ignore[list-item]
+        lambda: attrs.evolve(DIGEST, heads=[5]),
         lambda: attrs.evolve(DIGEST, heads=DIGEST.heads[::-1]),
         lambda: attrs.evolve(DIGEST, heads=[HEAD, HEAD]),
     ],
@@ -164,7 +164,7 @@ def test_an_agreement_without_events_is_not_noted() -> None:
     [
         lambda: attrs.evolve(CHAINS[0], agreement="x"),  # type: ignore[arg-type]
         lambda: attrs.evolve(CHAINS[0], state="x"),  # type: ignore[arg-type]
-        lambda: attrs.evolve(CHAINS[0], records=[5]),  # type: ignore[list-item]
+        lambda: attrs.evolve(CHAINS[0], records=[5]),
         lambda: attrs.evolve(CHAINS[0].records[0], sequence="1"),  # type: ignore[arg-type]
         lambda: attrs.evolve(CHAINS[0].records[0], hash=None),  # type: ignore[arg-type]
         lambda: _state_with(CHAINS[0], version=None),
