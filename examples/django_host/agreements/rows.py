@@ -8,7 +8,7 @@ from functools import reduce
 from itertools import groupby
 from operator import or_
 
-from django.db.models import F, IntegerField, Q, QuerySet, TextField, Value
+from django.db.models import IntegerField, Q, QuerySet, TextField, Value
 
 from datashare.codec import (
     decode_agreement,
@@ -80,13 +80,17 @@ def chain_rows(
 ) -> QuerySet[AgreementState, ChainRow]:
     """Select the chains of one group: in one statement, so that each is of one moment."""
     no_number, no_text = Value(None, IntegerField()), Value(None, TextField())
-    kept = states.values_list("urn", no_number, "version", "head", "state", no_text)
-    happened = events.values_list("urn", "sequence", no_number, "hash", "text", "erasable")
-    return kept.union(happened, all=True).order_by("urn", F("sequence").asc(nulls_first=True))
+    kept = states.annotate(sequence=no_number, erasable=no_text)
+    happened = events.annotate(version=no_number)
+    return (
+        kept.values_list("urn", "sequence", "version", "head", "state", "erasable")
+        .union(happened.values_list("urn", "sequence", "version", "hash", "text", "erasable"), all=True)
+        .order_by("urn", "sequence")
+    )
 
 
 def chains_in(group: str, rows: Iterable[ChainRow]) -> Iterator[Chain]:
-    """Read chains, as they are kept, from rows in the order of their URNs."""
+    """Read chains, as they are kept, from rows in the order of their URNs; a state comes first or last."""
     for urn, found in groupby(rows, lambda row: row[0]):
         state, records = None, []
         for _, sequence, version, hashed, text, erasable in found:
