@@ -284,12 +284,12 @@ def test_chains_are_read_a_page_at_a_time(postgresql: Engine) -> None:
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 @pytest.mark.rule("H3")
 def test_memory_does_not_grow_with_what_is_verified(database: str, request: pytest.FixtureRequest) -> None:
-    """Ten times as many agreements take no more room, since one is held at a time."""
+    """Three times as many agreements take no more room, since a page and one chain are held at a time."""
     engine: Engine = request.getfixturevalue(database)
     store = SqlAgreementStore(engine)
     few, many = GroupId.mat("1"), GroupId.mat("2")
     store.append([asked(urn, few) for urn in range(1, 601)])
-    store.append([asked(urn, many) for urn in range(1, 6001)])
+    store.append([asked(urn, many) for urn in range(1, 1801)])
 
     def peak(group: GroupId) -> int:
         gc.collect()
@@ -302,7 +302,7 @@ def test_memory_does_not_grow_with_what_is_verified(database: str, request: pyte
             tracemalloc.stop()
 
     peak(few)  # what is made once does not count
-    assert peak(many) < 1.5 * peak(few)
+    assert peak(many) < 1.3 * peak(few)
 
 
 def test_a_joined_store_gives_its_chains_too(engine: Engine) -> None:

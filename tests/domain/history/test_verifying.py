@@ -1,8 +1,9 @@
 """Whoever changes what is kept is found out, and the place is named (H3, H4)."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
+from weakref import WeakSet
 
 import attrs
 import pytest
@@ -486,6 +487,28 @@ def test_what_came_after_a_digest_is_right() -> None:
 def test_whatever_is_kept_is_verified_without_an_error(records: list[ChainedRecord], state: Any) -> None:  # noqa: ANN401
     """Rows of any kind in any order have one finding, and no error."""
     found(verified(Chain(agreement=AGREEMENT, state=state, records=records)))
+
+
+@pytest.mark.rule("H3")
+def test_one_chain_is_held_at_a_time() -> None:
+    """In one pass each chain is let go before the next but one is taken, whether it is verified or noted."""
+    alive = WeakSet[Chain]()
+    most, given = 0, 0
+
+    def stream() -> Iterator[Chain]:
+        nonlocal most, given
+        for urn in range(1, 51):
+            chain = chain_of([RecordApproval], AgreementId(TRUST, urn))
+            alive.add(chain)
+            most, given = max(most, len(alive)), given + 1
+            yield chain
+            del chain
+
+    digest = digest_of(TRUST, stream(), at=NOW)
+    verification = verify(stream(), read_event=read_event, read_state=decode_agreement)
+
+    assert 50 == len(digest.heads) == verification.agreements
+    assert (100, 2) == (given, most)
 
 
 def test_findings_beyond_a_thousand_are_counted() -> None:
