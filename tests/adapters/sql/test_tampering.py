@@ -268,6 +268,19 @@ def test_a_key_that_names_no_agreement_is_an_error_that_names_it(sqlite: Engine)
         list(store.chains())
 
 
+def test_text_that_is_none_is_an_error_that_does_not_quote_it(sqlite: Engine) -> None:
+    """Bytes that are no UTF-8 cannot even be fetched; to try again later would not help, so nobody is told to."""
+    store = with_a_history(sqlite)
+    by_hand(sqlite, "UPDATE datashare_events SET text = CAST(x'68656164ff' AS TEXT) WHERE urn = 100000")
+
+    for read in (lambda: list(store.chains()), lambda: list(store.history(AGREEMENT))):
+        with pytest.raises(StoreError, match="its text is not UTF-8") as caught:
+            read()
+        assert StoreError is type(caught.value)
+        assert "head" not in str(caught.value)
+        assert caught.value.__cause__ is None
+
+
 def test_chains_are_read_a_page_at_a_time(postgresql: Engine) -> None:
     """One statement gives them all, and what was let go is given back."""
     store = SqlAgreementStore(postgresql)
