@@ -161,6 +161,7 @@ class DataSharing:
         not erased, and each present state that is not what its events come to. What is cut off at the end, removed as a
         whole or rewritten as a whole, with its state, shows against a digest that was noted outside.
 
+        It is for whoever keeps the system running, so it asks for no permission, and tells URNs and numbers alone.
         Nothing is changed, and writers at work are neither disturbed nor taken for a fault. Cost: one port call and
         one pass, in which one agreement's chain is held at a time.
 
