@@ -16,8 +16,10 @@ from datashare.codec import (
     decode_cautions,
     encode,
     encode_cautions,
+    new_salt,
     read_event,
     record_event,
+    record_events,
 )
 from datashare.domain.agreements import (
     FREE_TEXT,
@@ -168,6 +170,35 @@ def test_the_erasable_part_reaches_no_other_field() -> None:
     smuggled = '{"salt":"x","texts":{"reason":"No.","command_id":"another","cause":"by_group"}}'
 
     assert read_event(DECLINED) == read_event(attrs.evolve(DECLINED, erasable=smuggled))
+
+
+@pytest.mark.rule("H3", "H4")
+def test_events_are_recorded_one_after_the_other() -> None:
+    """Each is chained to the one before it, across calls, and is sealed with a salt of its own."""
+    events = [
+        RequestDeclined(
+            agreement=AGREEMENT, sequence=n, at=AT, actor=HEAD, command_id="c", request=REQUEST, reason="No."
+        )
+        for n in (8, 9, 10)
+    ]
+    first, second = record_events(events[:2], after=BEFORE_THE_FIRST)
+    (third,) = record_events(iter(events[2:]), after=second.hash)
+
+    assert events == [read_event(record) for record in (first, second, third)]
+    assert [8, 9, 10] == [record.sequence for record in (first, second, third)]
+    assert chained(BEFORE_THE_FIRST, first.text) == first.hash
+    assert chained(first.hash, second.text) == second.hash
+    assert chained(second.hash, third.text) == third.hash
+    assert 3 == len({json.loads(record.erasable or "")["salt"] for record in (first, second, third)})
+    assert () == record_events([], after=BEFORE_THE_FIRST)
+
+
+def test_salts_cannot_be_guessed() -> None:
+    """Each is drawn anew, and is long enough that nobody tries them all."""
+    salts = {new_salt() for _ in range(100)}
+
+    assert 100 == len(salts)
+    assert {32} == {len(bytes.fromhex(salt)) * 2 for salt in salts}
 
 
 @pytest.mark.parametrize("wrong", [None, "x", NOTICES["notice"]], ids=["none", "text", "notice"])

@@ -22,6 +22,7 @@ from datashare import (
     Tab,
 )
 from datashare.adapters.memory import MemoryAgreementStore, MemoryInstitutionDirectory, MemoryPeopleDirectory
+from datashare.domain.history import Chain, GroupDigest, Verification
 from datashare.domain.institutions import Group
 from datashare.ports import AgreementStore, Clock, InstitutionDirectory, PeopleDirectory
 from datashare.service import GroupActions
@@ -40,6 +41,9 @@ def test_each_adapter_conforms_to_its_port() -> None:
     assert_type(clock.now(), pendulum.DateTime)
     sharing = DataSharing(store=store, institutions=institutions, people=people, clock=clock)
     assert_type(sharing.access(TRUST), AccessMap)
+    assert_type(sharing.verify(TRUST), Verification)
+    assert_type(sharing.digest(TRUST), GroupDigest)
+    assert_type(next(store.chains(), None), Chain | None)
     assert_type(sharing.access(TRUST).allows(100000, Capability.VIEW_MIS_DATA), bool)
 
 

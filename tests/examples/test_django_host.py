@@ -15,13 +15,16 @@ import pytest
 from django.apps import apps
 from django.core.management import call_command
 from django.db import connection, connections, transaction
+from django.db.models import Value
+from django.db.models.functions import Replace
 from django.db.transaction import TransactionManagementError
 from django.test.utils import CaptureQueriesContext
 from hypothesis import settings
 from sqlalchemy import make_url
 
-from datashare.domain.agreements import Decline, RequestDeclined, Withdraw
-from datashare.domain.history import BEFORE_THE_FIRST, chained
+from datashare.codec import decode_agreement, read_event
+from datashare.domain.agreements import AgreementId, Decline, RequestDeclined, Withdraw
+from datashare.domain.history import BEFORE_THE_FIRST, FindingCode, Verification, chained, verify
 from datashare.errors import SchemaMismatch, StoreError, StoreUnavailable, TransactionLost
 from datashare.ports import AgreementStore, Change
 from datashare.testing import AgreementStoreContract, CountRoundTrips, InHostsTransaction
@@ -310,6 +313,28 @@ def test_events_are_chained_from_the_first_on(store: DjangoAgreementStore) -> No
         assert head == state.head
     assert 4 == len(list(store.group_history(TRUST)))
     assert [None] == [one.reason for one in store.group_history(TRUST) if isinstance(one, RequestDeclined)]
+
+
+@pytest.mark.rule("H3")
+def test_what_was_changed_by_hand_is_found(store: DjangoAgreementStore) -> None:
+    """An event that was altered, one that was deleted, and events whose agreement is gone: each is named."""
+    store.append([asked(), asked(OTHER_URN), asked(group=COUNCIL)])
+    store.append([then(asked().after, Withdraw)])
+    assert verified(store).sound
+    AgreementEvent.objects.filter(urn=OTHER_URN).update(text=Replace("text", Value("c-1"), Value("c-9")))
+    AgreementEvent.objects.filter(group=str(TRUST), urn=AGREEMENT.urn, sequence=1).delete()
+    AgreementState.objects.filter(group=str(COUNCIL)).delete()
+
+    assert [
+        (AgreementId(COUNCIL, AGREEMENT.urn), 1, FindingCode.STATE_DIFFERS),
+        (AGREEMENT, 1, FindingCode.MISSING),
+        (AgreementId(TRUST, OTHER_URN), 1, FindingCode.ALTERED),
+    ] == [(finding.agreement, finding.sequence, finding.code) for finding in verified(store).findings]
+
+
+def verified(store: DjangoAgreementStore) -> Verification:
+    """Verify everything as the service does."""
+    return verify(store.chains(), read_event=read_event, read_state=decode_agreement)
 
 
 def test_a_connection_that_does_not_commit_by_itself_is_a_transaction_of_the_hosts(store: DjangoAgreementStore) -> None:

@@ -235,6 +235,8 @@ SHARING_CALLS: dict[str, list[tuple[Any, ...]]] = {
     "run": [("batch",), (None,), ({},)],
     "preview": [("batch",), (None,), ({},)],
     "access": [("mat:5143",), (None,), (5143,)],
+    "verify": [("mat:5143",), (5143,), (HILDA,)],
+    "digest": [("mat:5143",), (None,), (5143,)],
     "may_log_in": [("ana", HILDA), (None, HILDA), (head(), HILDA), (ANA, "100000"), (ANA, None)],
     "explain_log_in": [("ana", HILDA), (None, HILDA), (head(), HILDA), (ANA, "100000"), (ANA, 1.5)],
 }

@@ -160,7 +160,7 @@ def test_a_failing_store_recovers() -> None:
 
 def test_a_call_that_no_store_has_cannot_fail() -> None:
     """A misspelt name would make a test that proves nothing."""
-    with pytest.raises(InvalidValue, match="names of calls of a store: append, complete, give_up"):
+    with pytest.raises(InvalidValue, match="names of calls of a store: append, chains, complete, give_up"):
         FailingStore(MemoryAgreementStore(), "apend")
 
 

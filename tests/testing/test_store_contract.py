@@ -9,7 +9,9 @@ import attrs
 import pytest
 
 from datashare.adapters.memory import MemoryAgreementStore
+from datashare.codec import encode, record_event, record_events
 from datashare.domain.agreements import Agreement, AgreementId, Approve, Event
+from datashare.domain.history import BEFORE_THE_FIRST, Chain, chained
 from datashare.domain.instants import Instant
 from datashare.domain.institutions import GroupId
 from datashare.errors import StoreUnavailable
@@ -170,6 +172,66 @@ class Lenient(Overmemory):
         return self.inner.complete(leased, at=at) or True
 
 
+class Unchained(Overmemory):
+    """14. Hashes each event by itself."""
+
+    def chains(self, group: GroupId | None = None, /) -> Iterator[Chain]:
+        for chain in self.inner.chains(group):
+            records = [attrs.evolve(one, hash=chained(BEFORE_THE_FIRST, one.text)) for one in chain.records]
+            yield attrs.evolve(chain, records=records)
+
+
+class Blurting(Overmemory):
+    """14. Keeps what people wrote where it cannot be erased."""
+
+    def chains(self, group: GroupId | None = None, /) -> Iterator[Chain]:
+        for chain in self.inner.chains(group):
+            texts = zip(chain.records, self.inner.history(chain.agreement), strict=True)
+            yield attrs.evolve(chain, records=[attrs.evolve(one, text=encode(event)) for one, event in texts])
+
+
+class Salting(Overmemory):
+    """14. Uses one salt for all."""
+
+    def chains(self, group: GroupId | None = None, /) -> Iterator[Chain]:
+        for chain in self.inner.chains(group):
+            events = [record_event(event, salt="9" * 32) for event in self.inner.history(chain.agreement)]
+            records = [
+                attrs.evolve(one, text=event.text, erasable=event.erasable)
+                for one, event in zip(chain.records, events, strict=True)
+            ]
+            yield attrs.evolve(chain, records=records)
+
+
+class Resealing(Overmemory):
+    """14. Draws a new salt each time it is asked."""
+
+    def chains(self, group: GroupId | None = None, /) -> Iterator[Chain]:
+        for chain in self.inner.chains(group):
+            records = record_events(self.inner.history(chain.agreement), after=BEFORE_THE_FIRST)
+            yield attrs.evolve(chain, records=records)
+
+
+class Shuffling(Overmemory):
+    """15. Gives chains in the order in which their agreements were begun."""
+
+    def chains(self, group: GroupId | None = None, /) -> Iterator[Chain]:
+        return reversed(list(self.inner.chains(group)))
+
+
+class Torn(Overmemory):
+    """15. Reads the states first, and the events when they are asked for."""
+
+    def chains(self, group: GroupId | None = None, /) -> Iterator[Chain]:
+        before = list(self.inner.chains(group))
+
+        def later() -> Iterator[Chain]:
+            now = {chain.agreement: chain for chain in self.inner.chains(group)}
+            return (attrs.evolve(now[one.agreement], state=one.state) for one in before)
+
+        return (chain for _ in [0] for chain in later())
+
+
 class Hasty(Overmemory):
     """Keeps the last register that was noted."""
 
@@ -206,6 +268,12 @@ BROKEN: list[tuple[type[Overmemory], Any]] = [
     (Generous, suite.test_a_notice_is_leased_to_one_worker),
     (Reusing, suite.test_no_later_lease_of_a_notice_has_the_name_of_an_earlier_one),
     (Lenient, suite.test_a_notice_is_settled_as_delivered),
+    (Unchained, suite.test_each_event_is_chained_to_the_one_before_it),
+    (Blurting, suite.test_a_chain_holds_the_events_and_what_they_come_to),
+    (Salting, suite.test_each_event_has_a_salt_of_its_own),
+    (Resealing, suite.test_what_was_chained_stays_as_it_was),
+    (Shuffling, suite.test_chains_are_in_the_order_of_groups_and_urns),
+    (Torn, suite.test_chains_that_are_being_read_go_on),
     (Hasty, suite.test_the_newest_register_is_kept),
 ]
 

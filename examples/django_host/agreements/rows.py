@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import reduce
+from itertools import groupby
 from operator import or_
 
-from django.db.models import Q, QuerySet
+from django.db.models import IntegerField, Q, QuerySet, TextField, Value
 
 from datashare.codec import (
     decode_agreement,
@@ -17,10 +17,10 @@ from datashare.codec import (
     encode,
     encode_cautions,
     read_event,
-    record_event,
+    record_events,
 )
 from datashare.domain.agreements import Agreement, AgreementId, Event, RequestId
-from datashare.domain.history import BEFORE_THE_FIRST, EventRecord, chained
+from datashare.domain.history import BEFORE_THE_FIRST, Chain, ChainedRecord, EventRecord, StateRecord
 from datashare.domain.instants import to_instant
 from datashare.domain.institutions import GroupId
 from datashare.domain.notices import ASKING, Notice
@@ -53,23 +53,52 @@ def unwritten(agreement: AgreementId) -> AgreementState:
 
 def advanced(state: AgreementState, change: Change) -> list[AgreementEvent]:
     """Bring an agreement's row up to a change; give the rows of its events, chained to those before (H3)."""
-    state.version, state.state = change.after.version, encode(change.after)
-    return [_chained_to(state, event) for event in change.events]
+    records = record_events(change.events, after=state.head)
+    state.version, state.head, state.state = change.after.version, records[-1].hash, encode(change.after)
+    return [_event_row(state, event, record) for event, record in zip(change.events, records, strict=True)]
 
 
-def _chained_to(state: AgreementState, event: Event) -> AgreementEvent:
-    record = record_event(event, salt=secrets.token_hex(16))
-    state.head = chained(state.head, record.text)
+def _event_row(state: AgreementState, event: Event, record: ChainedRecord) -> AgreementEvent:
     return AgreementEvent(
         group=state.group,
         urn=state.urn,
-        sequence=event.sequence,
+        sequence=record.sequence,
         at=event.at,
         command_id=event.command_id,
-        hash=state.head,
+        hash=record.hash,
         text=record.text,
         erasable=record.erasable,
     )
+
+
+ChainRow = tuple[int, int | None, int | None, str, str, str | None]
+"""URN, sequence, version, hash, text, erasable: of an event without a version, or of a state without a sequence."""
+
+
+def chain_rows(
+    states: QuerySet[AgreementState], events: QuerySet[AgreementEvent]
+) -> QuerySet[AgreementState, ChainRow]:
+    """Select the chains of one group: in one statement, so that each is of one moment."""
+    no_number, no_text = Value(None, IntegerField()), Value(None, TextField())
+    kept = states.annotate(sequence=no_number, erasable=no_text)
+    happened = events.annotate(version=no_number)
+    return (
+        kept.values_list("urn", "sequence", "version", "head", "state", "erasable")
+        .union(happened.values_list("urn", "sequence", "version", "hash", "text", "erasable"), all=True)
+        .order_by("urn", "sequence")
+    )
+
+
+def chains_in(group: str, rows: Iterable[ChainRow]) -> Iterator[Chain]:
+    """Read chains, as they are kept, from rows in the order of their URNs; a state comes first or last."""
+    for urn, found in groupby(rows, lambda row: row[0]):
+        state, records = None, []
+        for _, sequence, version, hashed, text, erasable in found:
+            if sequence is None:
+                state = StateRecord(version=version or 0, head=hashed, text=text)
+            else:
+                records.append(ChainedRecord(sequence=sequence, hash=hashed, text=text, erasable=erasable))
+        yield Chain(agreement=AgreementId(GroupId.parse(group), urn), state=state, records=records)
 
 
 def outcome_row(kept: KeptOutcome) -> CommandOutcome:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import secrets
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, Error, connections, transaction
 from django.db.models import F, Model, OuterRef, Q, QuerySet, Subquery
 
 from datashare.domain import checks
 from datashare.domain.agreements import Agreement, AgreementId, Event
+from datashare.domain.history import Chain
 from datashare.domain.instants import Instant, to_instant
 from datashare.domain.institutions import GroupId
 from datashare.errors import InvalidValue, StoreError
@@ -26,6 +27,8 @@ from .rows import (
     advanced,
     agreements_in,
     any_of,
+    chain_rows,
+    chains_in,
     event_in,
     key_of,
     notice_in,
@@ -183,6 +186,24 @@ class DjangoAgreementStore:
         with self._reading():
             for row in rows.iterator():
                 yield event_in(row)
+
+    def chains(self, group: GroupId | None = None, /) -> Iterator[Chain]:
+        """Stream the chains of a group, or of all groups, by the group's text, then URN (H3)."""
+        return self._chains(None if group is None else [str(arguments.require_group(group))])
+
+    def _chains(self, groups: Iterable[str] | None) -> Iterator[Chain]:
+        with self._reading():
+            for group in self._groups() if groups is None else groups:
+                rows = chain_rows(self._of(AgreementState, group), self._of(AgreementEvent, group))
+                yield from chains_in(group, rows.iterator())
+
+    def _of(self, model: type[_M], group: str) -> QuerySet[_M]:
+        return self._all(model).filter(group=group)
+
+    def _groups(self) -> list[str]:
+        """List the groups of which anything is kept; a database would order them by its own locale."""
+        tables: list[QuerySet[Any]] = [self._all(AgreementState), self._all(AgreementEvent)]
+        return sorted({group for table in tables for group in table.values_list("group", flat=True).distinct()})
 
     def last_register(self, group: GroupId, /) -> date | None:
         """Tell the day of the newest register that was applied to *group*, if any was."""

@@ -18,7 +18,7 @@ from ._forms import (
     encode,
     encode_cautions,
 )
-from ._records import read_event, record_event
+from ._records import new_salt, read_event, record_event, record_events
 
 __all__ = [
     "VERSION",
@@ -32,6 +32,8 @@ __all__ = [
     "encode_cautions",
     "fingerprint",
     "fingerprints",
+    "new_salt",
     "read_event",
     "record_event",
+    "record_events",
 ]

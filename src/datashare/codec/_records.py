@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import secrets
+from collections.abc import Iterable, Mapping
 from typing import get_args
 
 import attrs
 
 from datashare.domain import checks
 from datashare.domain.agreements import FREE_TEXT, Event
-from datashare.domain.history import EventRecord, sealed
+from datashare.domain.history import ChainedRecord, EventRecord, chained, sealed
 from datashare.errors import InvalidValue
 
 from ._converter import canonical, converter
@@ -22,7 +23,7 @@ def record_event(event: Event, *, salt: str) -> EventRecord:
 
     Args:
         event: The event.
-        salt: Random text that nobody can guess, a new one for each event, such as ``secrets.token_hex(16)``.
+        salt: Random text that nobody can guess, a new one for each event, as `new_salt` draws it.
 
     Raises:
         InvalidValue: It is no event.
@@ -37,6 +38,32 @@ def record_event(event: Event, *, salt: str) -> EventRecord:
         text=written_form({**converter().unstructure(event, Event), **seals}),
         erasable=canonical({"salt": salt, "texts": written}),
     )
+
+
+def record_events(events: Iterable[Event], /, *, after: str) -> tuple[ChainedRecord, ...]:
+    """Write events of one agreement down as a store keeps them, each chained to the one before it (H3, H4).
+
+    Args:
+        events: What happens next, in the order of the sequence.
+        after: The hash of the last event so far; `datashare.domain.history.BEFORE_THE_FIRST` where there is none.
+
+    Returns:
+        A record for each, each with a salt of its own; the hash of the last one is the new head.
+
+    Raises:
+        InvalidValue: One of them is no event.
+    """
+    records = []
+    for event in events:
+        record = record_event(event, salt=new_salt())
+        after = chained(after, record.text)
+        records.append(ChainedRecord(sequence=event.sequence, hash=after, text=record.text, erasable=record.erasable))
+    return tuple(records)
+
+
+def new_salt() -> str:
+    """Draw a salt that nobody can guess."""
+    return secrets.token_hex(16)
 
 
 def read_event(record: EventRecord) -> Event:

@@ -12,6 +12,7 @@ import attrs
 from datashare.domain import checks
 from datashare.domain.agreements import Agreement, AgreementId, Caution, Event, RequestId, require_command_id
 from datashare.domain.checks import to_tuple
+from datashare.domain.history import Chain
 from datashare.domain.instants import Instant, to_instant, to_optional_instant
 from datashare.domain.institutions import GroupId
 from datashare.domain.notices import Notice
@@ -179,6 +180,10 @@ class AgreementStore(Protocol):
     12. Raise only `datashare.errors.StoreError` for what goes wrong below, a row that cannot be read included.
     13. Never commit, roll back or repeat a transaction of the host's, where it is joined to one, and lease and settle
         no notices within it.
+    14. Keep of each event the text and the hash for ever, as `datashare.codec.record_events` gives them, and what
+        people wrote beside it until the host erases that.
+    15. Give each chain as it is kept, state and events of one moment, whether it can be read or not: a state without
+        events, and events without a state, too.
     """
 
     @property
@@ -220,6 +225,14 @@ class AgreementStore(Protocol):
 
     def group_history(self, group: GroupId, /) -> Iterator[Event]:
         """Stream the events of a group by instant, then URN, then sequence (H2)."""
+        ...
+
+    def chains(self, group: GroupId | None = None, /) -> Iterator[Chain]:
+        """Stream the chains of a group, or of all groups, by the group's text, then URN (H3).
+
+        Each is given as it is kept, unread, and all of one agreement's is of one moment. No more than a page of rows
+        and one chain is held at a time, unless the store is joined.
+        """
         ...
 
     def last_register(self, group: GroupId, /) -> date | None:

@@ -8,6 +8,7 @@ from datashare.clock import SystemClock
 from datashare.domain import checks
 from datashare.domain.access import AccessAnswer, AccessMap
 from datashare.domain.agreements import Actor, AgreementId, Batch, SystemActor
+from datashare.domain.history import GroupDigest, Verification
 from datashare.domain.institutions import GroupId
 from datashare.domain.people import PersonId
 from datashare.domain.policy import Policy
@@ -16,6 +17,7 @@ from datashare.ports import AgreementStore, Clock, InstitutionDirectory, PeopleD
 from datashare.ports.arguments import require_group
 
 from .acting import run
+from .auditing import digested, verified
 from .group_side import GroupSide, for_user
 from .host import Host
 from .outcomes import Outcomes
@@ -151,6 +153,38 @@ class DataSharing:
         clusters = self._host.institutions.clusters(group)
         mine = [name for name, urns in clusters.items() if urn in urns]
         return found.explain_log_in(self._host.person(person), urn, mine)
+
+    def verify(self, group: GroupId | None = None, *, noted: GroupDigest | None = None) -> Verification:
+        """Tell whether the history of a group, or of all, is as it was written, and what is wrong first (H3, H4).
+
+        It finds every event that was altered, dropped, inserted or moved, whatever people wrote that was altered and
+        not erased, and each present state that is not what its events come to. What is cut off at the end, removed as a
+        whole or rewritten as a whole, with its state, shows against a digest that was noted outside.
+
+        It is for whoever keeps the system running, so it asks for no permission, and tells URNs and numbers alone.
+        Nothing is changed, and writers at work are neither disturbed nor taken for a fault. Cost: one port call and
+        one pass, in which one agreement's chain is held at a time.
+
+        Args:
+            group: Which group; all, unless one is named.
+            noted: A digest of the group that was noted before; it is compared too.
+
+        Raises:
+            InvalidValue: The group is none, or the digest is none of this group.
+            StoreError: The store could not do its work.
+        """
+        return verified(self._host, group, noted)
+
+    def digest(self, group: GroupId) -> GroupDigest:
+        """Give the group's digest at this instant, to be noted where nobody can reach who can write to the store (H3).
+
+        Cost: one port call and one pass, in which one agreement's chain is held at a time.
+
+        Raises:
+            InvalidValue: The group is none.
+            StoreError: The store could not do its work, or a chain ends in what is no hash; `verify` names it.
+        """
+        return digested(self._host, group)
 
 
 def _require_port(given: object, port: type, name: str) -> None:

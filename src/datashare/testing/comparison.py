@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from datashare.adapters.memory import MemoryAgreementStore
+from datashare.codec import decode_agreement, read_event
 from datashare.domain.agreements import Agreement, AgreementId, Command, RequestAccess
+from datashare.domain.history import Chain, verify
 from datashare.domain.institutions import GroupId, HiddenBecause
 from datashare.ports import AgreementStore, Change, LeasedNotice, NoticeStatus
 from datashare.testing.changes import COMMANDS, COUNCIL, NOW, OTHER_URN, TWIN, URN, command_of, possible_change
@@ -36,7 +38,7 @@ def compare_with_memory(
 ) -> type[TestCase]:
     """Make a test that drives a store and the one in memory with the same calls, and compares every answer.
 
-    Hypothesis draws the calls: appends that win and that lose, loads, histories, leases, settlings, retries,
+    Hypothesis draws the calls: appends that win and that lose, loads, histories, chains, leases, settlings, retries,
     requeues, purges and registers, of two groups whose codes look alike. Names of leases are left out of the
     comparison, since each store has its own::
 
@@ -166,6 +168,11 @@ class StoreComparison(RuleBasedStateMachine):
 
         self._same(ask)
 
+    @rule(group=st.none() | _groups)
+    def verify(self, group: GroupId | None) -> None:
+        """Read the chains of a group, or of all: the same events in the same places; salts are each store's own."""
+        self._same(lambda store: [_read(chain) for chain in store.chains(group)])
+
     @rule(group=_groups, status=st.sampled_from(NoticeStatus))
     def list_notices(self, group: GroupId, status: NoticeStatus) -> None:
         """List a group's notices of one status."""
@@ -191,6 +198,11 @@ class StoreComparison(RuleBasedStateMachine):
     def _append(self, made: list[Change | None]) -> None:
         changes = [one for one in made if one]
         self._same(lambda store: store.append(changes))
+
+
+def _read(chain: Chain) -> object:
+    found = verify([chain], read_event=read_event, read_state=decode_agreement)
+    return chain.agreement, [(record.sequence, read_event(record)) for record in chain.records], found
 
 
 def _all_of(store: AgreementStore) -> list[object]:

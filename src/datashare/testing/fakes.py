@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from typing import Any, TypeVar
 
 from datashare.domain.agreements import Agreement, AgreementId, Event
+from datashare.domain.history import Chain
 from datashare.domain.instants import Instant, to_instant
 from datashare.domain.institutions import GroupId
 from datashare.domain.notices import Notice
@@ -101,6 +102,10 @@ class WrappedStore:
     def group_history(self, group: GroupId, /) -> Iterator[Event]:
         """Stream the events of a group."""
         return self._make("group_history", lambda: self.inner.group_history(group))
+
+    def chains(self, group: GroupId | None = None, /) -> Iterator[Chain]:
+        """Stream the chains of a group, or of all groups."""
+        return self._make("chains", lambda: self.inner.chains(group))
 
     def last_register(self, group: GroupId, /) -> date | None:
         """Tell the day of the newest register that was applied to *group*."""

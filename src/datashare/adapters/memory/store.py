@@ -9,8 +9,10 @@ from datetime import date
 
 import attrs
 
+from datashare.codec import encode, record_events
 from datashare.domain import checks
 from datashare.domain.agreements import Agreement, AgreementId, Event, RequestId
+from datashare.domain.history import BEFORE_THE_FIRST, Chain, ChainedRecord, StateRecord
 from datashare.domain.instants import Instant, to_instant
 from datashare.domain.institutions import GroupId
 from datashare.domain.notices import ASKING, Notice
@@ -38,6 +40,7 @@ class MemoryAgreementStore:
         self._of_group: dict[GroupId, list[AgreementId]] = defaultdict(list)
         self._of_school: dict[int, list[AgreementId]] = defaultdict(list)
         self._events: dict[AgreementId, tuple[Event, ...]] = {}
+        self._records: dict[AgreementId, tuple[ChainedRecord, ...]] = {}
         self._kept: dict[tuple[GroupId, str], dict[AgreementId, KeptOutcome]] = defaultdict(dict)
         self._notices: dict[str, _Entry] = {}
         self._notices_of: dict[GroupId, dict[str, _Entry]] = defaultdict(dict)
@@ -68,21 +71,28 @@ class MemoryAgreementStore:
         with self._lock:
             losers = frozenset(change.id for change in given if self._lost(change))
             # What can fail comes first, so that no change, and no call, is saved in part.
-            winners = [(change, _waiting(change.notices)) for change in given if change.id not in losers]
-            for change, notices in winners:
-                self._save(change, notices)
+            winners = [
+                (change, self._chained(change), _waiting(change.notices)) for change in given if change.id not in losers
+            ]
+            for change, records, notices in winners:
+                self._save(change, records, notices)
         return losers
+
+    def _chained(self, change: Change) -> tuple[ChainedRecord, ...]:
+        before = self._records.get(change.id, ())
+        return (*before, *record_events(change.events, after=before[-1].hash if before else BEFORE_THE_FIRST))
 
     def _lost(self, change: Change) -> bool:
         present = self._states.get(change.id)
         return (present.version if present else 0) != change.decided_on
 
-    def _save(self, change: Change, notices: dict[str, _Entry]) -> None:
+    def _save(self, change: Change, records: tuple[ChainedRecord, ...], notices: dict[str, _Entry]) -> None:
         if change.id not in self._states:
             self._of_group[change.id.group].append(change.id)
             self._of_school[change.id.urn].append(change.id)
         self._states[change.id] = change.after
         self._events[change.id] = (*self._events.get(change.id, ()), *change.events)
+        self._records[change.id] = records
         self._kept[change.id.group, change.kept.command_id].setdefault(change.id, change.kept)
         if change.closes:
             self._cancel(change.closes, change.events[-1].at)
@@ -125,6 +135,17 @@ class MemoryAgreementStore:
         with self._lock:
             found = [event for one in self._of_group.get(group, ()) for event in self._events[one]]
         return iter(sorted(found, key=lambda event: (event.at, event.agreement.urn, event.sequence)))
+
+    def chains(self, group: GroupId | None = None, /) -> Iterator[Chain]:
+        """Stream the chains of a group, or of all groups, by the group's text, then URN (H3)."""
+        if group is not None:
+            arguments.require_group(group)
+        with self._lock:
+            groups = self._of_group if group is None else [group]
+            found = [one for each in groups for one in self._of_group.get(each, ())]
+            kept = [(self._states[one], self._records[one]) for one in found]
+        kept.sort(key=lambda both: (str(both[0].group), both[0].urn))
+        return (_chain(state, records) for state, records in kept)
 
     def last_register(self, group: GroupId, /) -> date | None:
         """Tell the day of the newest register that was applied to *group*, if any was."""
@@ -232,6 +253,11 @@ class MemoryAgreementStore:
                 # What the other side said may quote an address.
                 entry.stored = attrs.evolve(entry.stored, notice=None, error=None)
             return len(old)
+
+
+def _chain(state: Agreement, records: tuple[ChainedRecord, ...]) -> Chain:
+    present = StateRecord(version=state.version, head=records[-1].hash, text=encode(state))
+    return Chain(agreement=state.id, state=present, records=records)
 
 
 def _waiting(notices: Sequence[Notice]) -> dict[str, _Entry]:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import (
     ColumnElement,
+    CompoundSelect,
     Connection,
     Integer,
     Select,
@@ -109,6 +110,36 @@ def _any_of(keys: Collection[Key], connection: Connection) -> ColumnElement[bool
 def _in_array(urns: list[int]) -> ColumnElement[bool]:
     """Look for a URN among many, handed over as one value and not as one each."""
     return agreements.c.urn == any_(literal(urns, postgresql.ARRAY(Integer)))
+
+
+def chains_of(group: GroupId | None) -> CompoundSelect[Any]:
+    """Select the chains of a group, or of all, for `chains_in`: in one statement, so that each is of one moment.
+
+    Not a join, which would leave out the events of an agreement whose row is gone.
+    """
+    states = select(
+        agreements.c.group_id,
+        agreements.c.urn,
+        cast(null(), Integer).label("sequence"),
+        agreements.c.version,
+        agreements.c.head.label("hash"),
+        agreements.c.state.label("text"),
+        null().label("erasable"),
+    )
+    happened = select(
+        events.c.group_id,
+        events.c.urn,
+        events.c.sequence,
+        null(),
+        events.c.hash,
+        events.c.text,
+        events.c.erasable,
+    )
+    if group is not None:
+        states = states.where(agreements.c.group_id == str(group))
+        happened = happened.where(events.c.group_id == str(group))
+    # Ordered as a whole and by columns alone, so that a database can merge the two in the order of their keys.
+    return union_all(states, happened).order_by("group_id", "urn", "sequence")
 
 
 def append(connection: Connection, changes: Sequence[Prepared]) -> frozenset[AgreementId]:

@@ -45,7 +45,7 @@ def mapped(*, joined: bool = False) -> Iterator[None]:
         yield
     except exc.DBAPIError as error:
         meaning = _meaning(error, joined=joined)
-        if isinstance(error, (exc.DataError, exc.IntegrityError)):
+        if isinstance(error, (exc.DataError, exc.IntegrityError)) or _is_no_text(error.orig):
             raise meaning from None  # the driver's own error may quote the row, and with it names and addresses
         # From the driver's own error: SQLAlchemy's quotes the parameters.
         raise meaning from error.orig
@@ -63,6 +63,8 @@ def is_lost(error: exc.DBAPIError) -> bool:
 
 
 def _meaning(error: exc.DBAPIError, *, joined: bool) -> StoreError:
+    if _is_no_text(error.orig):
+        return StoreError("A row cannot be read; it was damaged, so that its text is not UTF-8.")
     code = _code(error)
     why = f"The database refused a value ({code})." if isinstance(error, exc.DataError) else _first_line(error.orig)
     if joined and (code in _LOST or code in _SQLITE_BUSY):
@@ -94,6 +96,10 @@ def _lacks_a_table(orig: BaseException | None) -> bool:
     return isinstance(orig, sqlite3.OperationalError) and (
         said.startswith(("no such table", "no such column")) or "has no column named" in said
     )
+
+
+def _is_no_text(orig: BaseException | None) -> bool:
+    return isinstance(orig, sqlite3.OperationalError) and str(orig).startswith("Could not decode to UTF-8")
 
 
 def _first_line(error: BaseException | None) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import Any, TypeVar
 
 import attrs
@@ -15,11 +15,12 @@ from datashare.codec import (
     decode_notice,
     encode,
     encode_cautions,
+    new_salt,
     read_event,
     record_event,
 )
 from datashare.domain.agreements import Agreement, AgreementId, Event, RequestId
-from datashare.domain.history import BEFORE_THE_FIRST, EventRecord, chained
+from datashare.domain.history import BEFORE_THE_FIRST, Chain, ChainedRecord, EventRecord, StateRecord, chained
 from datashare.domain.instants import instant_text, parse_instant
 from datashare.domain.institutions import GroupId
 from datashare.domain.notices import ASKING, Notice
@@ -70,7 +71,7 @@ def prepared(change: Change) -> Prepared:
         change=change,
         key=key,
         state=encode(change.after),
-        records=tuple(record_event(event, salt=secrets.token_hex(16)) for event in change.events),
+        records=tuple(record_event(event, salt=new_salt()) for event in change.events),
         outcome=_outcome_row(key, change.kept),
         notices=[_notice_row(key, notice) for notice in change.notices],
     )
@@ -121,6 +122,37 @@ def agreement_in(row: Row[Any]) -> Agreement:
 def event_in(row: Row[Any]) -> Event:
     """Read an event."""
     return _read(read_event, EventRecord(text=row.text, erasable=row.erasable), _place(row))
+
+
+def chains_in(rows: Iterable[Row[Any]]) -> Iterator[Chain]:
+    """Read chains from rows in the order of their keys; a state, which has no sequence, comes first or last."""
+    for (group, urn), found in groupby(rows, lambda row: (row.group_id, row.urn)):
+        agreement = _read(AgreementId.parse, f"{group}/{urn}", f"The key {group}/{urn}")
+        state, records = None, []
+        for row in found:
+            if row.sequence is None:
+                state = StateRecord(version=_number(row.version), head=_text(row.hash), text=_text(row.text))
+            else:
+                records.append(_record(row))
+        yield Chain(agreement=agreement, state=state, records=records)
+
+
+def _record(row: Row[Any]) -> ChainedRecord:
+    return ChainedRecord(
+        sequence=_number(row.sequence),
+        hash=_text(row.hash),
+        text=_text(row.text),
+        erasable=None if row.erasable is None else _text(row.erasable),
+    )
+
+
+def _number(value: object) -> int:
+    """Take a number as it is; SQLite keeps whatever somebody wrote into a column, and here nothing may be refused."""
+    return value if isinstance(value, int) else 0
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else repr(value)
 
 
 def _place(row: Row[Any]) -> str:

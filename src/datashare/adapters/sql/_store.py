@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, Select, select, update
 
 from datashare.domain import checks
 from datashare.domain.agreements import Agreement, AgreementId, Event
+from datashare.domain.history import Chain
 from datashare.domain.instants import Instant, instant_text, to_instant
 from datashare.domain.institutions import GroupId
 from datashare.errors import InvalidValue
@@ -18,7 +19,7 @@ from datashare.ports import Change, LeasedNotice, Loaded, NoticeStatus, StoredNo
 
 from . import _agreements, _notices
 from ._bulk import Present, write
-from ._rows import agreement_in, event_in, key_of, prepared
+from ._rows import agreement_in, chains_in, event_in, key_of, prepared
 from ._tables import agreements, events, registers
 from ._transactions import transactions
 
@@ -99,6 +100,15 @@ class SqlAgreementStore:
         of_group = events.c.group_id == str(arguments.require_group(group))
         statement = select(events).where(of_group).order_by(events.c.at, events.c.urn, events.c.sequence)
         return self._transactions.stream(statement, event_in)
+
+    def chains(self, group: GroupId | None = None, /) -> Iterator[Chain]:
+        """Stream the chains of a group, or of all groups, by the group's text, then URN (H3).
+
+        All are of one moment. On an engine a connection is held until the last one was taken or the iterator is let go.
+        """
+        if group is not None:
+            arguments.require_group(group)
+        return chains_in(self._transactions.stream(_agreements.chains_of(group), lambda row: row))
 
     def last_register(self, group: GroupId, /) -> date | None:
         """Tell the day of the newest register that was applied to *group*, if any was."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import Connection, CursorResult, Engine, Row, Select, exc
+from sqlalchemy import CompoundSelect, Connection, CursorResult, Engine, Row, Select, exc
 
 from datashare.errors import InvalidValue
 
@@ -36,7 +36,7 @@ class Transactions(Protocol):
     def write(self, work: Callable[[Connection], _T]) -> _T:
         """Do what writes: all of it, or nothing."""
 
-    def stream(self, statement: Select[Any], value: Callable[[Row[Any]], _T]) -> Iterator[_T]:
+    def stream(self, statement: Select[Any] | CompoundSelect[Any], value: Callable[[Row[Any]], _T]) -> Iterator[_T]:
         """Give the values of the rows that are there at present, a page at a time."""
 
 
@@ -88,7 +88,7 @@ class OwnTransactions:
             self._require_schema(connection)
             return work(connection)
 
-    def stream(self, statement: Select[Any], value: Callable[[Row[Any]], _T]) -> Iterator[_T]:
+    def stream(self, statement: Select[Any] | CompoundSelect[Any], value: Callable[[Row[Any]], _T]) -> Iterator[_T]:
         """Give the values of the rows that are there at present, a page at a time."""
         with mapped():
             connection = self._engine.connect()
@@ -157,7 +157,7 @@ class HostsTransaction:
             with self._connection.begin_nested():
                 return self.read(work)
 
-    def stream(self, statement: Select[Any], value: Callable[[Row[Any]], _T]) -> Iterator[_T]:
+    def stream(self, statement: Select[Any] | CompoundSelect[Any], value: Callable[[Row[Any]], _T]) -> Iterator[_T]:
         """Give the values of the rows that are there at present; all are read at once, as the connection is shared."""
         return map(value, self.read(lambda connection: connection.execute(statement).all()))
 

@@ -6,8 +6,12 @@ There is one chain for each agreement, so that writers of different agreements n
 from __future__ import annotations
 
 import hashlib
+import json
 
 import attrs
+
+from datashare.domain import checks
+from datashare.domain.agreements import AgreementId
 
 BEFORE_THE_FIRST = "0" * 64
 """What stands in the place of a predecessor's hash for the first event of an agreement."""
@@ -24,6 +28,54 @@ class EventRecord:
 
     text: str
     erasable: str | None
+
+
+@attrs.frozen(kw_only=True)
+class ChainedRecord(EventRecord):
+    """An event as it is kept in the chain of its agreement, unread (H3).
+
+    Attributes:
+        sequence: Under which number it is kept; that of the event itself, if nobody moved it.
+        hash: The hash that is kept with it, as `chained` gives it.
+    """
+
+    sequence: int = attrs.field(validator=checks.is_a(int, "a whole number"))
+    hash: str = attrs.field(validator=checks.is_a(str, "text"))
+
+
+@attrs.frozen(kw_only=True)
+class StateRecord:
+    """An agreement's present state as it is kept beside the events, unread; access is decided from it.
+
+    Attributes:
+        version: The number of the last event.
+        head: The hash of the last event.
+        text: What the events fold to, as `datashare.codec.encode` writes an `Agreement`.
+    """
+
+    version: int = attrs.field(validator=checks.is_a(int, "a whole number"))
+    head: str = attrs.field(validator=checks.is_a(str, "text"))
+    text: str = attrs.field(validator=checks.is_a(str, "text"))
+
+
+_STATE_OR_NONE = checks.is_a((StateRecord, type(None)), "a StateRecord or None")
+
+
+@attrs.frozen(kw_only=True)
+class Chain:
+    """All that is kept of the history of one agreement, at one moment, unread (H3).
+
+    Attributes:
+        agreement: Under which agreement it is kept.
+        state: The present state; `None` where none is kept.
+        records: The events, in the order of the numbers under which they are kept.
+    """
+
+    agreement: AgreementId = attrs.field(validator=checks.is_a(AgreementId, "an AgreementId"))
+    state: StateRecord | None = attrs.field(validator=_STATE_OR_NONE)
+    records: tuple[ChainedRecord, ...] = attrs.field(
+        converter=checks.to_tuple, validator=checks.all_are(ChainedRecord, "ChainedRecords")
+    )
 
 
 def chained(previous: str, text: str) -> str:
@@ -51,3 +103,26 @@ def sealed(salt: str, field: str, text: str) -> str:
         SHA-256 of the three, joined by line feeds, in UTF-8, as 64 lower-case hexadecimal digits.
     """
     return hashlib.sha256(f"{salt}\n{field}\n{text}".encode()).hexdigest()
+
+
+def words_fit(record: EventRecord) -> bool:
+    """Tell whether what stands beside an event is what people wrote, or less of it (H4).
+
+    What was erased fits: the whole, or one text of several. Whatever else was changed does not, nor does anything that
+    was added.
+    """
+    if record.erasable is None:
+        return True
+    try:
+        value, beside = json.loads(record.text)["value"], json.loads(record.erasable)
+        salt, texts = beside["salt"], beside["texts"]
+        if record.erasable != _canonical({"salt": salt, "texts": texts}) or type(salt) is not str:
+            return False
+        seals = {name: {"sha256": sealed(salt, name, text)} for name, text in texts.items() if type(text) is str}
+        return bool(texts) and texts.keys() == seals.keys() and all(value[name] == seals[name] for name in seals)
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
+        return False
+
+
+def _canonical(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))

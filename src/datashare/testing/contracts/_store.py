@@ -7,6 +7,7 @@ from datashare.ports import AgreementStore
 from ._contract import Contract
 from ._store_asking import Asking
 from ._store_below import Below
+from ._store_chains import Chains
 from ._store_joining import Joining
 from ._store_keeping import GroupsApart, Order, ValuesThatStay
 from ._store_leasing import Leases, Settling
@@ -28,6 +29,7 @@ class AgreementStoreContract(
     Closing,
     Requeueing,
     Purging,
+    Chains,
     Asking,
     Below,
     Joining,

@@ -25,6 +25,7 @@ NONSENSE: dict[str, Callable[[Any], object]] = {
     "states_at": lambda store: store.states_at("x"),
     "history": lambda store: store.history("x"),
     "group_history": lambda store: store.group_history("x"),
+    "chains": lambda store: store.chains("x"),
     "last_register": lambda store: store.last_register("x"),
     "note_register": lambda store: store.note_register("x", date(2026, 5, 3)),
     "notices": lambda store: store.notices("x"),

@@ -23,6 +23,7 @@ CALLS: dict[str, Callable[[AgreementStore], Any]] = {
     "states_at": lambda store: store.states_at(URN),
     "history": lambda store: list(store.history(AGREEMENT)),
     "group_history": lambda store: list(store.group_history(TRUST)),
+    "chains": lambda store: list(store.chains(TRUST)),
     "last_register": lambda store: store.last_register(TRUST),
     "note_register": lambda store: store.note_register(TRUST, date(2026, 5, 3)),
     "notices": lambda store: store.notices(TRUST),
@@ -71,6 +72,7 @@ class Below(StoreSuite):
         count("load", lambda: len(store.load(ids, command_id="c-1").agreements), number)
         count("states", lambda: len(store.states(group)), number)
         count("states_at", lambda: len(store.states_at(school)), number)
+        count("chains", lambda: len(list(store.chains(group))), number)
         count("notices", lambda: len(store.notices(group)), 2 * number)
         count("lease", lambda: len(lease(store, limit=2 * number)), 2 * number)
         count("append, closing", lambda: store.append(closing), frozenset())

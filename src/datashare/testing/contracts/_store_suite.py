@@ -121,6 +121,7 @@ def everything(store: AgreementStore) -> tuple[object, ...]:
         [list(store.states(group)) for group in (TRUST, COUNCIL)],
         [list(store.states_at(urn)) for urn in (URN, OTHER_URN)],
         [list(store.group_history(group)) for group in (TRUST, COUNCIL)],
+        [list(store.chains(group)) for group in (TRUST, COUNCIL)],
         [list(store.notices(group)) for group in (TRUST, COUNCIL)],
         [store.last_register(group) for group in (TRUST, COUNCIL)],
     )

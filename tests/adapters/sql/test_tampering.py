@@ -1,0 +1,329 @@
+"""Whoever changes rows of the database by hand is found out, on every database (H3, H4)."""
+
+import gc
+import sqlite3
+import tracemalloc
+from collections.abc import Sequence
+from contextlib import closing
+from typing import Any
+
+import attrs
+import pytest
+from sqlalchemy import Engine, text
+
+from datashare.adapters.sql import SqlAgreementStore
+from datashare.codec import decode_agreement, read_event
+from datashare.domain.agreements import AgreementId, Approve, Decline, EndAgreement, RequestAccess
+from datashare.domain.history import Chain, FindingCode, GroupDigest, Verification, digest_of, verify
+from datashare.domain.institutions import GroupId
+from datashare.errors import StoreError
+from datashare.testing.changes import AGREEMENT, NOW, OTHER_URN, TRUST, URN, asked
+from datashare.testing.contracts._store_suite import OTHER, do
+
+from .databases import round_trips
+
+
+def with_a_history(engine: Engine) -> SqlAgreementStore:
+    """Give a store in which a school declined, was asked again and approved, and another was asked."""
+    store = SqlAgreementStore(engine)
+    store.append([asked(), asked(OTHER_URN)])
+    do(store, Decline)
+    do(store, RequestAccess, command_id="c-3")
+    do(store, Approve, command_id="c-4")
+    return store
+
+
+def verified(store: SqlAgreementStore, noted: GroupDigest | None = None) -> Verification:
+    """Verify the trust's chains as the service does."""
+    return verify(store.chains(TRUST), read_event=read_event, read_state=decode_agreement, noted=noted)
+
+
+WORDS = {
+    "EVENTS": "datashare_events",
+    "AGREEMENTS": "datashare_agreements",
+    "THEIRS": "urn = 100001",
+    "OURS": "urn = 100000",
+}
+
+
+def run(engine: Engine, *statements: str) -> None:
+    """Change rows by hand, by statements that are shortened by `WORDS`."""
+    with engine.begin() as connection:
+        for statement in statements:
+            for short, word in WORDS.items():
+                statement = statement.replace(short, word)  # noqa: PLW2901 - spelled out
+            connection.exec_driver_sql(statement)
+
+
+TAMPERING: dict[str, tuple[Sequence[str], int, FindingCode]] = {
+    "text": (
+        ["UPDATE EVENTS SET text = REPLACE(text, 'c-2', 'c-9') WHERE OURS AND sequence = 2"],
+        2,
+        FindingCode.ALTERED,
+    ),
+    "actor": (["UPDATE EVENTS SET text = REPLACE(text, '/ana', '/eve') WHERE OURS"], 1, FindingCode.ALTERED),
+    "one-space": (
+        ["UPDATE EVENTS SET text = REPLACE(text, '}', '} ') WHERE OURS AND sequence = 3"],
+        3,
+        FindingCode.ALTERED,
+    ),
+    "hash": (["UPDATE EVENTS SET hash = REPLACE(hash, 'a', 'b') WHERE OURS AND sequence = 4"], 4, FindingCode.ALTERED),
+    "first-dropped": (["DELETE FROM EVENTS WHERE OURS AND sequence = 1"], 1, FindingCode.MISSING),
+    "inner-dropped": (["DELETE FROM EVENTS WHERE OURS AND sequence = 2"], 2, FindingCode.MISSING),
+    "last-dropped": (["DELETE FROM EVENTS WHERE OURS AND sequence = 4"], 4, FindingCode.MISSING),
+    "all-dropped": (["DELETE FROM EVENTS WHERE OURS"], 1, FindingCode.MISSING),
+    "dropped-and-closed-up": (
+        [
+            "DELETE FROM EVENTS WHERE OURS AND sequence = 2",
+            "UPDATE EVENTS SET sequence = 2 WHERE OURS AND sequence = 3",
+            "UPDATE EVENTS SET sequence = 3 WHERE OURS AND sequence = 4",
+        ],
+        2,
+        FindingCode.MISSING,
+    ),
+    "swapped": (
+        [
+            "UPDATE EVENTS SET sequence = 99 WHERE OURS AND sequence = 2",
+            "UPDATE EVENTS SET sequence = 2 WHERE OURS AND sequence = 3",
+            "UPDATE EVENTS SET sequence = 3 WHERE OURS AND sequence = 99",
+        ],
+        2,
+        FindingCode.MOVED,
+    ),
+    "moved-away": (
+        ["UPDATE EVENTS SET urn = 100001 WHERE OURS AND sequence = 2"],
+        2,
+        FindingCode.MISSING,
+    ),
+    "renumbered": (["UPDATE EVENTS SET sequence = 0 WHERE OURS AND sequence = 2"], 2, FindingCode.MOVED),
+    "inserted": (
+        [
+            "UPDATE EVENTS SET sequence = 5 WHERE OURS AND sequence = 4",
+            "UPDATE EVENTS SET sequence = 4 WHERE OURS AND sequence = 3",
+            (
+                "INSERT INTO EVENTS (group_id, urn, sequence, at, hash, text) "
+                "SELECT group_id, urn, 3, at, hash, REPLACE(text, '\"sequence\":2', '\"sequence\":3') "
+                "FROM datashare_events WHERE OURS AND sequence = 2"
+            ),
+        ],
+        3,
+        FindingCode.INSERTED,
+    ),
+    "appended": (
+        [
+            (
+                "INSERT INTO EVENTS (group_id, urn, sequence, at, hash, text) "
+                "SELECT group_id, urn, 5, at, hash, text FROM datashare_events WHERE OURS AND sequence = 4"
+            ),
+        ],
+        5,
+        FindingCode.INSERTED,
+    ),
+    "words": (
+        ["UPDATE EVENTS SET erasable = REPLACE(erasable, 'Not', 'Now') WHERE OURS AND sequence = 2"],
+        2,
+        FindingCode.WORDS_ALTERED,
+    ),
+    "salt": (
+        ["UPDATE EVENTS SET erasable = REPLACE(erasable, 'salt\":\"', 'salt\":\"0') WHERE OURS AND sequence = 2"],
+        2,
+        FindingCode.WORDS_ALTERED,
+    ),
+    "state": (
+        ["UPDATE AGREEMENTS SET state = REPLACE(state, 'mis_data', 'dfe_data') WHERE OURS"],
+        4,
+        FindingCode.STATE_DIFFERS,
+    ),
+    "another-state": (
+        [
+            (
+                "UPDATE AGREEMENTS SET state = (SELECT state FROM "
+                "(SELECT state FROM datashare_agreements WHERE THEIRS) AS other) WHERE OURS"
+            )
+        ],
+        4,
+        FindingCode.STATE_DIFFERS,
+    ),
+    "version": (["UPDATE AGREEMENTS SET version = 3 WHERE OURS"], 4, FindingCode.STATE_DIFFERS),
+    "head": (["UPDATE AGREEMENTS SET head = '' WHERE OURS"], 4, FindingCode.ALTERED),
+}
+
+
+@pytest.mark.rule("H3", "H4")
+@pytest.mark.parametrize(("statements", "sequence", "code"), TAMPERING.values(), ids=TAMPERING)
+def test_what_was_changed_by_hand_is_found(
+    engine: Engine, statements: Sequence[str], sequence: int, code: FindingCode
+) -> None:
+    """One statement or several in the database's own tool, and the first event concerned is named."""
+    store = with_a_history(engine)
+    assert verified(store).sound
+    run(engine, *statements)
+    finding = verified(store).findings[0]
+
+    assert (AGREEMENT, sequence, code) == (finding.agreement, finding.sequence, finding.code)
+
+
+@pytest.mark.rule("H3")
+def test_an_event_that_was_moved_is_found_where_it_is_too(engine: Engine) -> None:
+    """It does not belong there, and says so."""
+    store = with_a_history(engine)
+    run(engine, "UPDATE EVENTS SET urn = 100001 WHERE OURS AND sequence = 2")
+    verification = verified(store)
+
+    assert [(URN, FindingCode.MISSING), (OTHER_URN, FindingCode.MOVED)] == [
+        (finding.agreement.urn, finding.code) for finding in verification.findings
+    ]
+    assert (2, 5, 2) == (verification.agreements, verification.events, verification.broken)
+
+
+@pytest.mark.rule("H4")
+def test_erased_words_are_no_fault(engine: Engine) -> None:
+    """What people wrote goes with its salt, and the chain is as sound as before."""
+    store = with_a_history(engine)
+    before = verified(store)
+    run(engine, "UPDATE EVENTS SET erasable = NULL WHERE OURS")
+
+    assert before == verified(store)
+    assert before.sound
+
+
+@pytest.mark.rule("H3")
+def test_a_tail_cut_with_its_state_shows_against_what_was_noted(engine: Engine) -> None:
+    """Somebody who sets a whole agreement back to what it was hides it from the chain, and not from a note."""
+    store = with_a_history(engine)
+    noted = digest_of(TRUST, store.chains(TRUST), at=NOW)
+    (then, _) = store.chains(TRUST)
+    do(store, EndAgreement, command_id="c-5")
+    later = digest_of(TRUST, store.chains(TRUST), at=NOW)
+    state = then.state
+    assert state
+    run(engine, "DELETE FROM EVENTS WHERE OURS AND sequence = 5")
+    with engine.begin() as connection:
+        connection.execute(
+            text("UPDATE datashare_agreements SET version = :version, head = :head, state = :text WHERE urn = 100000"),
+            attrs.asdict(state),
+        )
+
+    assert verified(store).sound
+    assert verified(store, noted).sound
+    (finding,) = verified(store, GroupDigest.parse(str(later))).findings
+    assert (AGREEMENT, 5, FindingCode.NOT_AS_NOTED) == (finding.agreement, finding.sequence, finding.code)
+
+
+@pytest.mark.rule("H3")
+def test_a_removed_agreement_shows_against_what_was_noted(engine: Engine) -> None:
+    """Every row about it is gone, and it is named all the same."""
+    store = with_a_history(engine)
+    noted = digest_of(TRUST, store.chains(TRUST), at=NOW)
+    tables = ("datashare_notices", "datashare_outcomes", "datashare_events", "datashare_agreements")
+    run(engine, *(f"DELETE FROM {table} WHERE THEIRS" for table in tables))  # noqa: S608
+
+    assert verified(store).sound
+    (finding,) = verified(store, noted).findings
+    assert (OTHER, FindingCode.NOT_AS_NOTED) == (finding.agreement, finding.code)
+
+
+def by_hand(engine: Engine, statement: str) -> None:
+    """Change a SQLite file with its own tool, which enforces neither foreign keys nor types."""
+    with closing(sqlite3.connect(str(engine.url.database))) as connection, connection:
+        connection.execute(statement)
+
+
+@pytest.mark.rule("H3")
+def test_events_whose_agreement_is_gone_are_found(sqlite: Engine) -> None:
+    """Where nothing kept the row from being deleted, its events still tell of it."""
+    store = with_a_history(sqlite)
+    by_hand(sqlite, "DELETE FROM datashare_agreements WHERE urn = 100000")
+    (finding,) = verified(store).findings
+
+    assert (AGREEMENT, 4, FindingCode.STATE_DIFFERS) == (finding.agreement, finding.sequence, finding.code)
+
+
+ODDITIES = {
+    "blob": ("UPDATE datashare_events SET text = x'00ff' WHERE urn = 100000 AND sequence = 2", 2),
+    "number-for-hash": ("UPDATE datashare_events SET hash = 5 WHERE urn = 100000 AND sequence = 2", 2),
+    "number-beside": ("UPDATE datashare_events SET erasable = x'00' WHERE urn = 100000 AND sequence = 2", 2),
+    "text-for-number": ("UPDATE datashare_events SET sequence = 'x' WHERE urn = 100000 AND sequence = 2", 2),
+    "version": ("UPDATE datashare_agreements SET version = 'x' WHERE urn = 100000", 4),
+    "state": ("UPDATE datashare_agreements SET state = x'00ff' WHERE urn = 100000", 4),
+}
+
+
+@pytest.mark.parametrize(("statement", "sequence"), ODDITIES.values(), ids=ODDITIES)
+def test_values_of_another_type_are_found(sqlite: Engine, statement: str, sequence: int) -> None:
+    """SQLite keeps whatever is written into a column, and it is told like any other damage."""
+    store = with_a_history(sqlite)
+    by_hand(sqlite, statement)
+    (finding,) = verified(store).findings
+
+    assert (AGREEMENT, sequence) == (finding.agreement, finding.sequence)
+
+
+def test_a_key_that_names_no_agreement_is_an_error_that_names_it(sqlite: Engine) -> None:
+    """Rows that belong to no group can be no finding about one; whoever verifies everything is told."""
+    store = with_a_history(sqlite)
+    by_hand(sqlite, "UPDATE datashare_events SET group_id = 'x:1' WHERE urn = 100001")
+
+    with pytest.raises(StoreError, match="The key x:1/100001 cannot be read"):
+        list(store.chains())
+
+
+def test_text_that_is_none_is_an_error_that_does_not_quote_it(sqlite: Engine) -> None:
+    """Bytes that are no UTF-8 cannot even be fetched; to try again later would not help, so nobody is told to."""
+    store = with_a_history(sqlite)
+    by_hand(sqlite, "UPDATE datashare_events SET text = CAST(x'68656164ff' AS TEXT) WHERE urn = 100000")
+
+    for read in (lambda: list(store.chains()), lambda: list(store.history(AGREEMENT))):
+        with pytest.raises(StoreError, match="its text is not UTF-8") as caught:
+            read()
+        assert StoreError is type(caught.value)
+        assert "head" not in str(caught.value)
+        assert caught.value.__cause__ is None
+
+
+def test_chains_are_read_a_page_at_a_time(postgresql: Engine) -> None:
+    """One statement gives them all, and what was let go is given back."""
+    store = SqlAgreementStore(postgresql)
+    store.append([asked(urn) for urn in range(1, 1202)])
+    found: list[Any] = []
+
+    assert 1 == round_trips(postgresql, lambda: found.append(store.chains()))
+    assert 1 == next(found[0]).agreement.urn
+    found.clear()
+    gc.collect()
+    assert 0 == postgresql.pool.checkedout()  # type: ignore[attr-defined]  # a pool of connections counts them
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+@pytest.mark.rule("H3")
+def test_memory_does_not_grow_with_what_is_verified(database: str, request: pytest.FixtureRequest) -> None:
+    """Three times as many agreements take no more room, since a page and one chain are held at a time."""
+    engine: Engine = request.getfixturevalue(database)
+    store = SqlAgreementStore(engine)
+    few, many = GroupId.mat("1"), GroupId.mat("2")
+    store.append([asked(urn, few) for urn in range(1, 601)])
+    store.append([asked(urn, many) for urn in range(1, 1801)])
+
+    def peak(group: GroupId) -> int:
+        gc.collect()
+        tracemalloc.start()
+        try:
+            found = verify(store.chains(group), read_event=read_event, read_state=decode_agreement)
+            assert found.sound
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    peak(few)  # what is made once does not count
+    assert peak(many) < 1.3 * peak(few)
+
+
+def test_a_joined_store_gives_its_chains_too(engine: Engine) -> None:
+    """Within the host's transaction they hold what the host has not committed yet."""
+    with engine.begin() as connection:
+        store = SqlAgreementStore(connection)
+        store.append([asked()])
+        chains: list[Chain] = list(store.chains())
+
+    assert [AgreementId(TRUST, URN)] == [chain.agreement for chain in chains]
+    assert chains == list(SqlAgreementStore(engine).chains())

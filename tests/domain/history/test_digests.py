@@ -1,0 +1,184 @@
+"""What a group's history amounts to can be noted outside, and nothing else passes for it (H3)."""
+
+import hashlib
+from typing import Any
+
+import attrs
+import pendulum
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from datashare.domain.agreements import AgreementId, Decline, RequestAccess
+from datashare.domain.history import Chain, GroupDigest, NotedHead, digest_of
+from datashare.domain.institutions import GroupId
+from datashare.errors import InvalidValue
+from datashare.testing import strategies
+from datashare.testing.changes import NOW, OTHER_URN, TRUST
+
+from .chains import chain_of
+
+CHAINS = [chain_of([RequestAccess, Decline]), chain_of([RequestAccess], AgreementId(TRUST, OTHER_URN))]
+DIGEST = digest_of(TRUST, CHAINS, at=NOW)
+A_HASH = "0123456789abcdef" * 4
+
+heads = st.lists(
+    st.builds(
+        NotedHead,
+        urn=strategies.urns(),
+        version=st.integers(1, 999_999_999),
+        head=st.text("0123456789abcdef", min_size=64, max_size=64),
+    ),
+    unique_by=lambda head: head.urn,
+).map(lambda found: sorted(found, key=lambda head: head.urn))
+digests = st.builds(GroupDigest, group=strategies.group_ids(), at=strategies.instants(), heads=heads)
+
+
+@pytest.mark.rule("H3")
+def test_a_digest_lists_where_each_chain_ends() -> None:
+    """It is plain text, one line an agreement, and its last line is the SHA-256 of the lines before it."""
+    heads = [chain.records[-1].hash for chain in CHAINS]
+    listing = (
+        "datashare digest 1\n"
+        "group mat:5143\n"
+        "at 2026-03-29T00:59:59.999999Z\n"
+        f"100000 2 {heads[0]}\n"
+        f"100001 1 {heads[1]}\n"
+    )
+    digest = hashlib.sha256(listing.encode()).hexdigest()
+
+    assert digest == DIGEST.digest
+    assert f"{listing}sha256 {digest}\n" == str(DIGEST)
+
+
+@pytest.mark.rule("H3")
+@given(digests)
+def test_a_digest_is_read_back(digest: GroupDigest) -> None:
+    """What was noted is the digest that was taken, one of no agreements too."""
+    assert digest == GroupDigest.parse(str(digest))
+
+
+@given(digests, st.data())
+def test_a_digest_that_was_altered_is_refused(digest: GroupDigest, data: st.DataObject) -> None:
+    """One character more, less or other, and it is none."""
+    text = str(digest)
+    place = data.draw(st.integers(0, len(text) - 1))
+    character = data.draw(st.characters(codec="utf-8") | st.sampled_from("0123456789abcdef \n\r"))
+    altered = data.draw(
+        st.sampled_from(
+            [
+                text[:place] + character + text[place + 1 :],
+                text[:place] + character + text[place:],
+                text[:place] + text[place + 1 :],
+                text[:place],
+                text.replace("\n", "\r\n"),
+            ]
+        )
+    )
+
+    if altered != text:
+        with pytest.raises(InvalidValue):
+            GroupDigest.parse(altered)
+
+
+def signed(listing: str) -> str:
+    """Add the last line that fits."""
+    return f"{listing}sha256 {hashlib.sha256(listing.encode()).hexdigest()}\n"
+
+
+LISTING = str(DIGEST).rpartition("sha256")[0]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        None,
+        5,
+        str(DIGEST).encode(),
+        "",
+        "\0",
+        LISTING,
+        signed(""),
+        signed(LISTING.replace("digest 1", "digest 2")),
+        signed(LISTING.replace("mat:5143", "mat:05143")),
+        signed(LISTING.replace("mat:5143", "trust")),
+        signed(LISTING.replace("mat:5143", "mat:5143\u2028")),
+        signed(LISTING.replace("999999Z", "9999990Z")),
+        signed(LISTING.replace("00:59:59.999999Z", "01:59:59.999999+01:00")),
+        signed(LISTING.replace("999999Z", "999999")),
+        signed(LISTING.replace("100001 1", "100001 0")),
+        signed(LISTING.replace("100001 1", "100001 01")),
+        signed(LISTING.replace("100001 1", "0 1")),
+        signed(LISTING.replace("100001 1", "100000 2")),
+        signed(LISTING.replace("100001 1", "99999 1")),
+        signed(LISTING.replace("100001 1", "100001 ١")),
+        signed(LISTING + f"100002 {'9' * 5_000} {A_HASH}\n"),
+        signed(LISTING + "\n"),
+        signed(LISTING + "100002 1\n"),
+        signed(LISTING + f"100002 1 {A_HASH.upper()}\n"),
+        str(DIGEST) + "\n",
+    ],
+    ids=range(25),
+)
+def test_only_digests_are_read(wrong: Any) -> None:  # noqa: ANN401 - anything but right
+    """Whatever somebody hands in, also with a last line that fits, is a digest or an error."""
+    with pytest.raises(InvalidValue):
+        GroupDigest.parse(wrong)
+
+
+HEAD = DIGEST.heads[0]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: attrs.evolve(HEAD, urn=0),
+        lambda: attrs.evolve(HEAD, version=0),
+        lambda: attrs.evolve(HEAD, head="x"),
+        lambda: attrs.evolve(HEAD, head=None),  # type: ignore[arg-type]
+        lambda: attrs.evolve(HEAD, head=A_HASH + "\n"),
+        lambda: attrs.evolve(DIGEST, group="mat:5143"),  # type: ignore[arg-type]
+        lambda: attrs.evolve(DIGEST, at=pendulum.naive(2026, 5, 3)),
+        lambda: attrs.evolve(DIGEST, heads=[5]),
+        lambda: attrs.evolve(DIGEST, heads=DIGEST.heads[::-1]),
+        lambda: attrs.evolve(DIGEST, heads=[HEAD, HEAD]),
+    ],
+    ids=range(10),
+)
+def test_digests_are_valid_from_construction(wrong: Any) -> None:  # noqa: ANN401 - a function
+    """None can be made that could not be read back."""
+    with pytest.raises(InvalidValue, match="must be"):
+        wrong()
+
+
+def test_an_agreement_without_events_is_not_noted() -> None:
+    """There is nothing to note of it; whatever took the events shows by itself."""
+    gone = attrs.evolve(CHAINS[0], records=())
+
+    assert [OTHER_URN] == [head.urn for head in digest_of(TRUST, [gone, CHAINS[1]], at=NOW).heads]
+    assert () == digest_of(GroupId.mat("7"), [], at=NOW).heads
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: attrs.evolve(CHAINS[0], agreement="x"),  # type: ignore[arg-type]
+        lambda: attrs.evolve(CHAINS[0], state="x"),  # type: ignore[arg-type]
+        lambda: attrs.evolve(CHAINS[0], records=[5]),
+        lambda: attrs.evolve(CHAINS[0].records[0], sequence="1"),  # type: ignore[arg-type]
+        lambda: attrs.evolve(CHAINS[0].records[0], hash=None),  # type: ignore[arg-type]
+        lambda: _state_with(CHAINS[0], version=None),
+        lambda: _state_with(CHAINS[0], head=5),
+        lambda: _state_with(CHAINS[0], text=b""),
+    ],
+    ids=range(8),
+)
+def test_chains_are_valid_from_construction(wrong: Any) -> None:  # noqa: ANN401 - a function
+    """Whatever is kept, a store gives numbers and texts."""
+    with pytest.raises(InvalidValue, match="must be"):
+        wrong()
+
+
+def _state_with(chain: Chain, **changes: Any) -> object:
+    assert chain.state
+    return attrs.evolve(chain.state, **changes)

@@ -1,0 +1,545 @@
+"""Whoever changes what is kept is found out, and the place is named (H3, H4)."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+from weakref import WeakSet
+
+import attrs
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from datashare.codec import decode_agreement, encode, read_event, record_events
+from datashare.domain.agreements import (
+    Agreement,
+    AgreementId,
+    Approve,
+    Command,
+    Decline,
+    EndAgreement,
+    ImportAgreement,
+    RecordApproval,
+    Remind,
+    RequestAccess,
+    fold,
+)
+from datashare.domain.history import (
+    BEFORE_THE_FIRST,
+    MOST_FINDINGS,
+    Chain,
+    ChainedRecord,
+    FindingCode,
+    StateRecord,
+    Verification,
+    chained,
+    digest_of,
+    verify,
+)
+from datashare.errors import InvalidValue
+from datashare.testing.changes import AGREEMENT, COMMANDS, NOW, OTHER_URN, TRUST
+
+from .chains import (
+    chain_of,
+    numbered,
+    rechained,
+    state_of,
+    verified,
+    what_happened,
+    with_record,
+    with_records,
+)
+
+OTHER = AgreementId(TRUST, OTHER_URN)
+LONG: tuple[type[Command], ...] = (
+    RequestAccess, Remind, Decline, RequestAccess, Remind, Approve, EndAgreement,
+)  # fmt: skip
+FORGED = chain_of(LONG)
+"""What somebody might put in the place of the truth: the same story with other salts, and so with other hashes."""
+
+
+@st.composite
+def chains(draw: st.DrawFn, least: int = 1) -> Chain:
+    """Draw a sound chain of at least so many events."""
+    kinds = draw(st.lists(st.sampled_from(COMMANDS), min_size=least, max_size=12))
+    assume(len(what_happened(kinds)[1]) >= least)
+    return chain_of(kinds)
+
+
+@st.composite
+def chains_with_a_place(draw: st.DrawFn, least: int = 1, *, spared: int = 0) -> tuple[Chain, int]:
+    """Draw a sound chain, and the number of one of its events but the last few."""
+    chain = draw(chains(least + spared))
+    return chain, draw(st.integers(1, len(chain.records) - spared))
+
+
+def found(verification: Verification) -> tuple[int, FindingCode]:
+    """Give the one thing that was found."""
+    (finding,) = verification.findings
+    assert not verification.sound
+    assert 1 == verification.broken
+    assert AGREEMENT == finding.agreement
+    return finding.sequence, finding.code
+
+
+def with_value(record: ChainedRecord, name: str, value: object) -> str:
+    """Give the text of a record with another value of one field."""
+    written = json.loads(record.text)
+    written["value"][name] = value
+    return json.dumps(written, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def other_than(value: object) -> list[Any]:
+    """Give other values that could stand in the place of one."""
+    others: list[Any] = [None, 0, 1, 2, 99, True, "x", "mat:5143/100001", "mat:5143/100000/1", "2026-01-01", [], {}]
+    return [one for one in others if one != value or type(one) is not type(value)]
+
+
+@pytest.mark.rule("H3", "H4")
+@given(chains(), st.data())
+def test_what_nobody_touched_is_sound_and_so_is_what_was_erased(chain: Chain, data: st.DataObject) -> None:
+    """Any history verifies, and does so when some of the words in it were erased with their salts."""
+    erased = data.draw(st.sets(st.sampled_from(chain.records).map(lambda record: record.sequence)))
+    records = [attrs.evolve(one, erasable=None) if one.sequence in erased else one for one in chain.records]
+    expected = Verification(agreements=1, events=len(records), broken=0, findings=())
+
+    assert expected == verified(chain) == verified(with_records(chain, records))
+    assert expected.sound
+
+
+@pytest.mark.rule("H3")
+@given(chains_with_a_place(), st.data())
+def test_each_altered_field_is_found(drawn: tuple[Chain, int], data: st.DataObject) -> None:
+    """Whichever field of whichever event was changed, even whose and which it is, the event is named."""
+    chain, number = drawn
+    record = chain.records[number - 1]
+    fields = json.loads(record.text)["value"]
+    name = data.draw(st.sampled_from(sorted(fields)))
+    text = with_value(record, name, data.draw(st.sampled_from(other_than(fields[name]))))
+
+    assert (number, FindingCode.ALTERED) == found(verified(with_record(chain, number, text=text)))
+
+
+@pytest.mark.rule("H3")
+@pytest.mark.parametrize("number", [1, 7])
+def test_an_event_that_was_given_to_another_agreement_is_found(number: int) -> None:
+    """A changed name is told from an event that was moved, since the hash still is that of the true one."""
+    text = with_value(FORGED.records[number - 1], "agreement", str(OTHER))
+    text = text.replace('"request":"mat:5143/100000', '"request":"mat:5143/100001')
+
+    assert (number, FindingCode.ALTERED) == found(verified(with_record(FORGED, number, text=text)))
+
+
+@pytest.mark.rule("H3")
+@given(chains_with_a_place(), st.sampled_from([lambda text: text + " ", lambda _: "", lambda _: "{", lambda _: "[]"]))
+def test_altered_text_is_found(drawn: tuple[Chain, int], alter: Callable[[str], str]) -> None:
+    """So is a text that still says the same, or that is none."""
+    chain, number = drawn
+    altered = with_record(chain, number, text=alter(chain.records[number - 1].text))
+
+    assert (number, FindingCode.ALTERED) == found(verified(altered))
+
+
+@pytest.mark.rule("H3")
+@given(chains_with_a_place(), st.sampled_from(["0" * 64, "", "x", chained("", "")]))
+def test_an_altered_hash_is_found(drawn: tuple[Chain, int], hashed: str) -> None:
+    """The hash that is kept with an event is as safe as the event."""
+    chain, number = drawn
+
+    assert (number, FindingCode.ALTERED) == found(verified(with_record(chain, number, hash=hashed)))
+
+
+@pytest.mark.rule("H3")
+@given(chains_with_a_place())
+def test_an_event_rewritten_with_its_hash_is_found_by_the_next(drawn: tuple[Chain, int]) -> None:
+    """What follows, or the head at the end, gives it away; which one before it was rewritten nobody can tell."""
+    chain, number = drawn
+    text = with_value(chain.records[number - 1], "command_id", "forged")
+    before = chain.records[number - 2].hash if number > 1 else BEFORE_THE_FIRST
+    rewritten = with_record(chain, number, text=text, hash=chained(before, text))
+    verification = verified(rewritten)
+
+    assert (min(number + 1, len(chain.records)), FindingCode.ALTERED) == found(verification)
+    assert "before it was rewritten" in str(verification)
+
+
+@pytest.mark.rule("H3")
+@given(chains_with_a_place(2))
+def test_a_dropped_event_is_found(drawn: tuple[Chain, int]) -> None:
+    """The first, an inner or the last one, whether the gap was closed or not."""
+    chain, number = drawn
+    rest = [record for record in chain.records if record.sequence != number]
+
+    assert (number, FindingCode.MISSING) == found(verified(with_records(chain, rest)))
+    assert (number, FindingCode.MISSING) == found(verified(with_records(chain, numbered(rest))))
+
+
+@pytest.mark.rule("H3")
+@given(chains())
+def test_an_agreement_without_its_events_is_found(chain: Chain) -> None:
+    """Where all events are gone, the first is missing."""
+    assert (1, FindingCode.MISSING) == found(verified(attrs.evolve(chain, records=())))
+
+
+@pytest.mark.rule("H3")
+@given(chains_with_a_place(spared=1), st.data(), st.sampled_from([("text",), ("text", "hash"), ("sequence",)]))
+def test_swapped_events_are_found(drawn: tuple[Chain, int], data: st.DataObject, columns: tuple[str, ...]) -> None:
+    """Two events that changed places, with or without their hashes, are found at the first of the two."""
+    chain, number = drawn
+    other = data.draw(st.integers(number + 1, len(chain.records)))
+    one, two = chain.records[number - 1], chain.records[other - 1]
+    swapped = with_record(chain, number, **{name: getattr(two, name) for name in columns})
+    if columns == ("sequence",):
+        records = [*(r for r in chain.records if r.sequence not in {number, other})]
+        records += [attrs.evolve(one, sequence=other), attrs.evolve(two, sequence=number)]
+        swapped = with_records(chain, records)
+    else:
+        swapped = with_record(swapped, other, **{name: getattr(one, name) for name in columns})
+
+    assert (number, FindingCode.MOVED) == found(verified(swapped))
+
+
+@pytest.mark.rule("H3")
+@given(chains_with_a_place(2), st.data())
+def test_a_moved_event_is_found(drawn: tuple[Chain, int], data: st.DataObject) -> None:
+    """An event that was put elsewhere, the others closing up, is found at the first of the two places."""
+    chain, number = drawn
+    target = data.draw(st.integers(1, len(chain.records)).filter(lambda place: place != number))
+    records = [record for record in chain.records if record.sequence != number]
+    records.insert(target - 1, chain.records[number - 1])
+
+    assert (min(number, target), FindingCode.MOVED) == found(verified(with_records(chain, numbered(records))))
+
+
+@pytest.mark.rule("H3")
+@given(chains_with_a_place(), st.sampled_from([-7, 0, 99, 10**9]))
+def test_an_event_with_another_number_is_found(drawn: tuple[Chain, int], sequence: int) -> None:
+    """An event whose key was changed, so that it stands before the first or after the last, is named."""
+    chain, number = drawn
+
+    assert (number, FindingCode.MOVED) == found(verified(with_record(chain, number, sequence=sequence)))
+
+
+def inserted(chain: Chain, place: int, text: str, hashed: str | None = None, erasable: str | None = None) -> Chain:
+    """Put an event into a chain, and let the others make room; its hash is right unless another is given."""
+    before = chain.records[place - 2].hash if place > 1 else BEFORE_THE_FIRST
+    intruder = ChainedRecord(sequence=place, hash=hashed or chained(before, text), text=text, erasable=erasable)
+    records = list(chain.records)
+    records.insert(place - 1, intruder)
+    return with_records(chain, numbered(records))
+
+
+@pytest.mark.rule("H3")
+@given(chains(), st.data())
+def test_a_forged_event_is_found(chain: Chain, data: st.DataObject) -> None:
+    """An event that somebody put in, at the beginning, in the middle or at the end, whatever care they took."""
+    place = data.draw(st.integers(1, len(chain.records) + 1))
+    forged = with_value(FORGED.records[0], "command_id", "forged")
+    texts = [with_value(attrs.evolve(FORGED.records[0], text=forged), "sequence", place), forged, "{"]
+    hashes = [None, "0" * 64, FORGED.records[0].hash]
+    text, hashed = data.draw(st.sampled_from(texts)), data.draw(st.sampled_from(hashes))
+
+    assert (place, FindingCode.INSERTED) == found(verified(inserted(chain, place, text, hashed)))
+
+
+@pytest.mark.rule("H3")
+@given(chains_with_a_place(), st.data())
+def test_an_event_that_was_copied_is_found(drawn: tuple[Chain, int], data: st.DataObject) -> None:
+    """What happened once does not happen twice because its row was copied."""
+    chain, number = drawn
+    place = data.draw(st.integers(1, len(chain.records) + 1))
+    copied = chain.records[number - 1]
+    expected = place + 1 if place == number else place  # of two that are the same the second is too many
+
+    assert (expected, FindingCode.INSERTED) == found(
+        verified(inserted(chain, place, copied.text, copied.hash, copied.erasable))
+    )
+
+
+@pytest.mark.rule("H3")
+@given(chains())
+def test_an_event_before_the_first_is_found(chain: Chain) -> None:
+    """No event has the number 0, and none has a number twice."""
+    first = chain.records[0]
+
+    for text in ("{", first.text):
+        zero = attrs.evolve(first, sequence=0, text=text)
+        assert (0, FindingCode.INSERTED) == found(verified(with_records(chain, [zero, *chain.records])))
+    again = attrs.evolve(chain, records=[*chain.records, attrs.evolve(first, text="{")])
+    assert (1, FindingCode.INSERTED) == found(verified(again))
+
+
+@pytest.mark.rule("H3")
+@given(chains_with_a_place())
+def test_an_event_moved_to_another_agreement_is_found_at_both(drawn: tuple[Chain, int]) -> None:
+    """It is missing where it was, and says itself that it does not belong where it is."""
+    chain, number = drawn
+    moved, other = chain.records[number - 1], chain_of(LONG, OTHER)
+    left = with_records(chain, [record for record in chain.records if record is not moved])
+    end = len(other.records) + 1
+    appended = with_records(other, [*other.records, attrs.evolve(moved, sequence=end)])
+    far = with_records(other, [*other.records, attrs.evolve(moved, sequence=end + 5)])
+    between = with_records(other, numbered([*other.records[:2], moved, *other.records[2:]]))
+    alone = Chain(agreement=OTHER, state=None, records=[moved])
+    instead = with_record(other, 2, text=moved.text, hash=moved.hash)
+
+    assert (number, FindingCode.MISSING) == found(verified(left))
+    expected = {appended: end, far: end + 5, between: 3, alone: number, instead: 2}
+    for target, place in expected.items():
+        verification = verified(target)
+        (finding,) = verification.findings
+        assert (OTHER, place, FindingCode.MOVED) == (finding.agreement, finding.sequence, finding.code)
+        assert f"event {number} of {AGREEMENT}" in finding.detail
+
+
+STATES: dict[str, Callable[[StateRecord], StateRecord | None]] = {
+    "of-the-day-before": lambda state: attrs.evolve(state, text=encode(Agreement(id=AGREEMENT))),
+    "more": lambda state: attrs.evolve(state, text=encode(what_happened([RecordApproval])[0])),
+    "unreadable": lambda state: attrs.evolve(state, text="{}"),
+    "nothing": lambda state: attrs.evolve(state, text=""),
+    "lower": lambda state: attrs.evolve(state, version=state.version - 1),
+    "higher": lambda state: attrs.evolve(state, version=state.version + 1),
+    "below-zero": lambda state: attrs.evolve(state, version=-1),
+    "gone": lambda _: None,
+}
+
+
+@pytest.mark.rule("H3")
+@pytest.mark.parametrize("alter", STATES.values(), ids=STATES)
+def test_a_present_state_that_is_not_what_the_events_come_to_is_found(
+    alter: Callable[[StateRecord], StateRecord | None],
+) -> None:
+    """Access is decided from it, so an auditor wants to know."""
+    assert FORGED.state
+    altered = attrs.evolve(FORGED, state=alter(FORGED.state))
+
+    assert (7, FindingCode.STATE_DIFFERS) == found(verified(altered))
+
+
+@pytest.mark.rule("H3")
+def test_a_state_of_which_no_event_tells_is_found() -> None:
+    """A row that somebody made up, with nothing that led to it."""
+    state = attrs.evolve(state_of(*_written([RecordApproval])), version=0)
+    made_up = Chain(agreement=AGREEMENT, state=state, records=())
+    careful = attrs.evolve(made_up, state=attrs.evolve(state, head=BEFORE_THE_FIRST))
+
+    for one in (made_up, careful):
+        assert (0, FindingCode.STATE_DIFFERS) == found(verified(one))
+
+
+def _written(kinds: list[type[Command]]) -> tuple[Agreement, tuple[ChainedRecord, ...]]:
+    after, events = what_happened(kinds)
+    return after, record_events(events, after=BEFORE_THE_FIRST)
+
+
+@pytest.mark.rule("H3")
+@given(chains(), st.sampled_from([BEFORE_THE_FIRST, "", "x"]))
+def test_an_altered_head_is_found(chain: Chain, head: str) -> None:
+    """The hash of the last event, which stands with the present state, is that of the last event."""
+    assert chain.state
+    altered = attrs.evolve(chain, state=attrs.evolve(chain.state, head=head))
+
+    assert (len(chain.records), FindingCode.ALTERED) == found(verified(altered))
+
+
+@pytest.mark.rule("H3")
+@given(chains_with_a_place(spared=1))
+def test_a_state_that_was_set_back_is_found(drawn: tuple[Chain, int]) -> None:
+    """So is a row of an earlier day, with the head and the version of then."""
+    chain, number = drawn
+    assert chain.state
+    head = chain.records[number - 1].hash
+    set_back = attrs.evolve(chain, state=attrs.evolve(chain.state, version=number, head=head))
+
+    assert (number + 1, FindingCode.INSERTED) == found(verified(set_back))
+
+
+WORDED = chain_of([ImportAgreement, EndAgreement])
+WORDS: dict[str, Callable[[str], str]] = {
+    "altered": lambda beside: beside.replace("Cabinet 3", "Cabinet 4"),
+    "renamed": lambda beside: beside.replace('"evidence"', '"evident"'),
+    "swapped": lambda beside: (
+        beside.replace('"approver"', '"x"').replace('"evidence"', '"approver"').replace('"x"', '"evidence"')
+    ),
+    "salt": lambda beside: beside.replace('"salt":"', '"salt":"0'),
+    "no-salt": lambda beside: json.dumps({"texts": json.loads(beside)["texts"]}),
+    "salt-number": lambda _: '{"salt":1,"texts":{}}',
+    "no-texts": lambda beside: json.dumps({"salt": json.loads(beside)["salt"], "texts": {}}, separators=(",", ":")),
+    "more": lambda beside: beside.replace('"texts":{', '"texts":{"basis":"x",'),
+    "more-beside": lambda beside: beside.replace('{"salt"', '{"a":1,"salt"'),
+    "other-field": lambda beside: beside.replace('"texts":{', '"texts":{"actor":"x",'),
+    "twice": lambda beside: beside.replace('"texts":{', '"texts":{"evidence":"Forged","'.removesuffix('"')),
+    "spaces": lambda beside: beside.replace(":", ": "),
+    "number": lambda beside: beside.replace('"Cabinet 3"', "3"),
+    "half-a-character": lambda beside: beside.replace("Cabinet 3", "\\ud800"),
+    "list": lambda _: "[]",
+    "texts-list": lambda _: '{"salt":"x","texts":["evidence"]}',
+    "no-json": lambda _: "{",
+    "empty": lambda _: "",
+    "deep": lambda _: "[" * 100_000,
+}
+
+
+@pytest.mark.rule("H3", "H4")
+@pytest.mark.parametrize("alter", WORDS.values(), ids=WORDS)
+def test_altered_words_are_found(alter: Callable[[str], str]) -> None:
+    """What people wrote can be erased and not be changed; nor can its salt, nor anything be added."""
+    beside = WORDED.records[0].erasable
+    assert beside
+    assert alter(beside) != beside
+
+    assert (1, FindingCode.WORDS_ALTERED) == found(verified(with_record(WORDED, 1, erasable=alter(beside))))
+
+
+@pytest.mark.rule("H4")
+def test_one_text_of_two_can_be_erased() -> None:
+    """The name of whoever approved goes, and where the original is stays."""
+    beside = json.loads(WORDED.records[0].erasable or "")
+    del beside["texts"]["approver"]
+    rest = json.dumps(beside, ensure_ascii=False, separators=(",", ":"))
+
+    assert verified(with_record(WORDED, 1, erasable=rest)).sound
+
+
+@pytest.mark.rule("H4")
+def test_words_beside_an_event_in_which_nobody_wrote_are_found() -> None:
+    """They would be shown as somebody's words, or hide what should not be kept."""
+    chain = chain_of([RequestAccess])
+    altered = with_record(chain, 1, erasable='{"salt":"x","texts":{"reason":"x"}}')
+
+    assert (1, FindingCode.WORDS_ALTERED) == found(verified(altered))
+
+
+@pytest.mark.rule("H3")
+def test_the_first_of_several_things_is_named() -> None:
+    """Of words and events that were altered, what comes first in the history is what is told."""
+    words_first = with_record(with_record(WORDED, 1, erasable="{}"), 2, text="{}")
+    event_first = with_record(with_record(WORDED, 2, erasable="{}"), 1, text="{}")
+    same = with_record(WORDED, 1, erasable="{}", text="{}")
+
+    assert (1, FindingCode.WORDS_ALTERED) == found(verified(words_first))
+    assert (1, FindingCode.ALTERED) == found(verified(event_first)) == found(verified(same))
+
+
+@pytest.mark.rule("H3")
+@given(chains_with_a_place(2, spared=1))
+def test_a_cut_tail_shows_against_what_was_noted(drawn: tuple[Chain, int]) -> None:
+    """With the present state set back too nothing else would show it; the first event that is gone is named."""
+    chain, number = drawn
+    noted = digest_of(TRUST, [chain], at=NOW)
+    records = chain.records[:number]
+    before = fold(AGREEMENT, map(read_event, records))
+    cut = Chain(agreement=AGREEMENT, state=state_of(before, records), records=records)
+
+    assert verified(cut).sound
+    assert verified(chain, noted=noted).sound
+    assert (number + 1, FindingCode.NOT_AS_NOTED) == found(verified(cut, noted=noted))
+
+
+@pytest.mark.rule("H3")
+@given(chains_with_a_place())
+def test_a_whole_rewrite_shows_against_what_was_noted(drawn: tuple[Chain, int]) -> None:
+    """A history that was written anew from some event on, hashes, head and all, is not what was noted."""
+    chain, number = drawn
+    noted = digest_of(TRUST, [chain], at=NOW)
+    text = with_value(chain.records[number - 1], "command_id", "forged")
+    records = rechained(with_record(chain, number, text=text).records)
+    assert chain.state
+    rewritten = Chain(agreement=AGREEMENT, state=attrs.evolve(chain.state, head=records[-1].hash), records=records)
+
+    assert verified(rewritten).sound
+    assert (len(records), FindingCode.NOT_AS_NOTED) == found(verified(rewritten, noted=noted))
+
+
+@pytest.mark.rule("H3")
+def test_a_removed_agreement_shows_against_what_was_noted() -> None:
+    """Whatever was noted and is gone is named, though nothing of it is left."""
+    chain, other = chain_of(LONG), chain_of(LONG, OTHER)
+    noted = digest_of(TRUST, [chain, other], at=NOW)
+
+    assert verified(other).sound
+    assert (1, FindingCode.NOT_AS_NOTED) == found(verified(other, noted=noted))
+    assert "7 events were noted" in str(verified(other, noted=noted))
+
+
+@pytest.mark.rule("H3")
+def test_what_came_after_a_digest_is_right() -> None:
+    """Events and agreements that are newer than what was noted are no fault."""
+    noted = digest_of(TRUST, [attrs.evolve(FORGED, records=FORGED.records[:2])], at=NOW)
+
+    assert verified(FORGED, chain_of(LONG, OTHER), noted=noted).sound
+
+
+@given(
+    st.lists(
+        st.builds(
+            ChainedRecord,
+            sequence=st.integers(-2, 9),
+            hash=st.text(max_size=3),
+            text=st.one_of(st.text(max_size=9), st.sampled_from(FORGED.records).map(lambda one: one.text)),
+            erasable=st.none() | st.text(max_size=9),
+        ),
+        min_size=1,
+        max_size=9,
+    ),
+    st.sampled_from([None, FORGED.state]),
+)
+def test_whatever_is_kept_is_verified_without_an_error(records: list[ChainedRecord], state: Any) -> None:  # noqa: ANN401
+    """Rows of any kind in any order have one finding, and no error."""
+    found(verified(Chain(agreement=AGREEMENT, state=state, records=records)))
+
+
+@pytest.mark.rule("H3")
+def test_one_chain_is_held_at_a_time() -> None:
+    """In one pass each chain is let go before the next but one is taken, whether it is verified or noted."""
+    alive = WeakSet[Chain]()
+    most, given = 0, 0
+
+    def stream() -> Iterator[Chain]:
+        nonlocal most, given
+        for urn in range(1, 51):
+            chain = chain_of([RecordApproval], AgreementId(TRUST, urn))
+            alive.add(chain)
+            most, given = max(most, len(alive)), given + 1
+            yield chain
+            del chain
+
+    digest = digest_of(TRUST, stream(), at=NOW)
+    verification = verify(stream(), read_event=read_event, read_state=decode_agreement)
+
+    assert 50 == len(digest.heads) == verification.agreements
+    assert (100, 2) == (given, most)
+
+
+def test_findings_beyond_a_thousand_are_counted() -> None:
+    """However much is broken, memory stays bounded, and nothing is left out of the count."""
+    broken = attrs.evolve(chain_of([RecordApproval]), state=None)
+    verification = verified(*[broken] * (MOST_FINDINGS + 7))
+
+    assert (1_007, 1_007, 1_007, 1_000) == (
+        verification.agreements,
+        verification.events,
+        verification.broken,
+        len(verification.findings),
+    )
+    assert str(verification).endswith("\n… and 7 agreements more.")
+
+
+def test_a_verification_says_in_words_what_was_found_and_what_to_do() -> None:
+    """Whoever keeps the system running reads it."""
+    dropped = with_records(FORGED, FORGED.records[1:])
+    one = chain_of([RecordApproval], OTHER)
+
+    assert "Checked 1 agreement with 1 event: everything is as it was written." == str(verified(one))
+    assert (
+        "Checked 2 agreements with 7 events: 1 agreement not as written.\n"
+        "mat:5143/100000: Event 1 is missing. Restore the agreement from a copy of the database that verifies."
+    ) == str(verified(dropped, one))
+    assert "Checked 0 agreements with 0 events: everything is as it was written." == str(verified())
+
+
+@pytest.mark.parametrize("wrong", [None, "x", [5]], ids=["none", "text", "other"])
+def test_only_chains_are_verified(wrong: Any) -> None:  # noqa: ANN401 - anything but right
+    """Whatever holds none is refused."""
+    with pytest.raises(InvalidValue, match="The chains to verify must be"):
+        verify(wrong, read_event=read_event, read_state=decode_agreement)
