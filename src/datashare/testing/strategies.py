@@ -189,8 +189,8 @@ def commands_of_each_kind(group: GroupId, urn: int) -> tuple[SearchStrategy[Comm
             evidence=texts(),
             terms=maybe,
         ),
-        st.builds(EndAgreement, urn=school, cause=st.sampled_from(EndCause), note=texts()),
-        st.builds(
+        st.builds(EndAgreement, urn=school, cause=st.sampled_from(EndCause), note=texts())
+        | st.builds(
             EndAgreement,
             urn=school,
             cause=st.sampled_from(sorted(SHOWN_BY_REGISTER, key=lambda cause: cause.value)),
