@@ -63,7 +63,7 @@ def test_every_work_of_the_design_is_measured() -> None:
         "request 5 schools, PostgreSQL",
         "read the register, 30 rows × 135 columns",
         "memory to hold the register, an institution",
-        "a plan for each of 10 trusts, two registers of 30 rows",
+        "a plan for each of 2 trusts, two registers of 30 rows",
         "a tab of 100 schools among 1,200 agreements, SQLite file",
         "a tab of 100 schools among 1,200 agreements, PostgreSQL",
         "import datashare",
