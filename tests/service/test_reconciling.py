@@ -610,6 +610,7 @@ def test_a_register_to_come_can_be_looked_at_before_it_is_put_in_place(world: Wo
     world.institutions.replace(newer.values(), groups=world.groups, register_day=TODAY)
     assert ([HILDA], []) == urns_of(world.trust().apply(plan, command_id="c-1").ended)
     assert {SUCCESSOR, CLOSED} < {one.urn for one in world.trust().reconcile().joined}
+    assert world.trust().reconcile() == world.trust().reconcile(world.institutions)  # it is no newer one
 
 
 @pytest.mark.rule("E3")
@@ -655,10 +656,13 @@ def test_a_group_that_no_register_and_no_agreement_knows_has_no_plan() -> None:
 
     with pytest.raises(UnknownGroup):
         world.sharing.for_group(NOWHERE, actor=otto).reconcile()
+    newer = MemoryInstitutionDirectory(world.schools.values(), groups=[], register_day=TODAY)
+    assert "Areté Learning Trust" == world.trust().reconcile(newer).group_name
     world.institutions.replace(world.schools.values(), groups=[], register_day=TODAY)
     plan = world.trust().reconcile()
 
-    assert ((), [(HILDA, (Uncertainty.GROUP_GONE,))]) == (
+    assert ("mat:5143", (), [(HILDA, (Uncertainty.GROUP_GONE,))]) == (
+        plan.group_name,
         plan.to_end,
         [(one.urn, one.because) for one in plan.unclear],
     )

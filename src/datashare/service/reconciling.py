@@ -50,13 +50,15 @@ def reconcile(
     """Make a plan of *register*, or of the register in place; see `GroupSide.reconcile`."""
     if register is not None:
         require_port(register, InstitutionDirectory, "register")
+    newer = None if register is host.institutions else register
     today, policy = london_day(host.now()), host.policy(group)
     if not isinstance(actor, SystemActor):  # E2: a refresh yields a plan, whoever runs it
         permissions = (*policy.readers, Permission.APPLY_REGISTER)
         require_any(host.person(actor), permissions, who=actor, site=group, policy=policy, day=today)
     agreements = host.store.states(group)
-    facts = gathered(host.institutions if register is None else register, group, {one.urn for one in agreements})
-    seen_before = None if register is None else _seen_now(host, group, today)
+    there = host.institutions if newer is None else newer
+    facts = _as_it_was_called(host, gathered(there, group, {one.urn for one in agreements}))
+    seen_before = None if newer is None else _seen_now(host, group, today)
     if not (facts.names_group or agreements or seen_before):
         raise UnknownGroup(group)
     day = _day_of(facts, register_day, today)
@@ -65,6 +67,12 @@ def reconcile(
     if reasons:
         raise Refused(reasons)
     return plan(facts, agreements=agreements, policy=policy, day=today, register_day=day, seen_before=seen_before)
+
+
+def _as_it_was_called(host: Host, facts: RegisterFacts) -> RegisterFacts:
+    """Give a group that a newer register does not name the name that it has in the one in place."""
+    known = None if facts.names_group else host.institutions.group(facts.group.id)
+    return attrs.evolve(facts, group=attrs.evolve(facts.group, name=known.name)) if known else facts
 
 
 def _day_of(facts: RegisterFacts, given: date | None, today: date) -> date:
