@@ -67,7 +67,7 @@ READING: dict[str, Callable[[GroupSide], object]] = {
     "history": lambda side: side.history(HILDA),
 }
 RECONCILING = {"reconcile", "apply"}
-"""Who may plan and who may apply is tested with what they do, in `test_reconciling.py`."""
+"""Who may plan and who may apply is tested with what they do, in the folder `reconciling`."""
 GROUP_STRANGERS: dict[str, Actor] = {
     "no-permission": BEN,
     "expired-permission": EVA,
