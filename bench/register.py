@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import tracemalloc
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -51,20 +51,34 @@ def register_lines(sizes: Sizes) -> Iterator[Line]:
 
 
 def write_full_size(file: Path, count: int) -> int:
-    """Write *count* rows, those of the sample again and again under new URNs; tell how many columns they have.
+    """Write as many rows as a register has; tell how many columns they have."""
+    header, rows = full_size_rows(count)
+    write_rows(file, header, (row for row, _ in rows))
+    return len(header)
+
+
+def full_size_rows(count: int) -> tuple[list[str], Iterator[tuple[list[str], int]]]:
+    """Give *count* rows, those of the sample again and again under new URNs, each with the number of its repetition.
 
     What schools have of their own is made different in each repetition, without changing its length by much.
     """
     with gzip.open(SAMPLE, "rt", encoding=ENCODING, newline="") as sample:
         header, *rows = csv.reader(sample)
     urn, own = header.index("URN"), [header.index(name) for name in LIKE_NO_OTHER]
+    places = (divmod(number, len(rows)) for number in range(count))
+    made = (
+        (_like_no_other(rows[index], repetition, FIRST_URN + repetition * len(rows) + index, urn, own), repetition)
+        for repetition, index in places
+    )
+    return header, made
+
+
+def write_rows(file: Path, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Write a download as the register does: every field in quotes, CRLF."""
     with file.open("w", encoding=ENCODING, newline="") as target:
         writer = csv.writer(target, quoting=csv.QUOTE_ALL)
         writer.writerow(header)
-        for number in range(count):
-            repetition, index = divmod(number, len(rows))
-            writer.writerow(_like_no_other(rows[index], repetition, FIRST_URN + number, urn, own))
-    return len(header)
+        writer.writerows(rows)
 
 
 def _like_no_other(row: Sequence[str], repetition: int, urn: int, urn_column: int, own: Sequence[int]) -> list[str]:

@@ -22,6 +22,7 @@ from datashare.codec import (
     decode_command,
     decode_event,
     decode_notice,
+    decode_plan,
     encode,
     fingerprint,
     fingerprints,
@@ -36,19 +37,23 @@ from datashare.domain.agreements import (
     Batch,
     Command,
     Decline,
+    EndAgreement,
     EndCause,
     Event,
     HoldersOf,
     ImportAgreement,
     Named,
+    Planned,
     Recipients,
     RecordVisibility,
     Remind,
     RequestAccess,
     RequestId,
+    State,
     SystemActor,
     Withdraw,
 )
+from datashare.domain.drift import Doubt, Plan, Uncertainty
 from datashare.domain.instants import Instant
 from datashare.domain.institutions import GroupId, GroupKind, HiddenBecause
 from datashare.domain.levels import AccessLevel
@@ -67,6 +72,7 @@ from tests.golden.values import (
     HEAD,
     MAT,
     NOTICES,
+    PLANS,
     REQUEST,
     TERMS,
     VALUES,
@@ -75,7 +81,7 @@ from tests.golden.values import (
 PROJECT = Path(__file__).parents[1]
 GOLDEN = Path(__file__).parent / "golden" / "v1"
 
-Value = Batch | Command | Event | Notice
+Value = Batch | Command | Event | Notice | Plan
 Decoder = Callable[[str], Value]
 
 DECODERS: Mapping[str, Decoder] = {
@@ -83,6 +89,7 @@ DECODERS: Mapping[str, Decoder] = {
     "command": decode_command,
     "event": decode_event,
     "notice": decode_notice,
+    "plan": decode_plan,
 }
 
 
@@ -204,8 +211,8 @@ def test_instants_always_have_six_decimals() -> None:
 
 @pytest.mark.parametrize("value", [None, "text", 7, object(), HEAD, AGREEMENT, ALL, [], {"v": 1}])
 def test_nothing_else_can_be_written(value: object) -> None:
-    """What is no batch, command, event or notice is refused."""
-    with pytest.raises(InvalidValue, match="an Agreement, Batch, command, event or Notice"):
+    """What is no batch, command, event, notice or plan is refused."""
+    with pytest.raises(InvalidValue, match="an Agreement, Batch, command, event, Notice or Plan"):
         encode(value)  # type: ignore[arg-type]
 
 
@@ -246,6 +253,18 @@ def test_every_kind_has_a_stored_text() -> None:
         (NoticeKind, "request reminder approved declined withdrawn approval_recorded ended"),
         (Party, "group school"),
         (GroupKind, "mat la"),
+        (State, "no_agreement pending approved upgrading"),
+        (
+            Doubt,
+            ("undated in_the_future cyclic several_successors several_predecessors other_number via_another"),
+        ),
+        (
+            Uncertainty,
+            (
+                "group_gone urn_gone unknown_status due_to_open joins_later left_out_by_policy "
+                "proposed_to_close dates_contradict_status"
+            ),
+        ),
     ],
     ids=lambda value: value.__name__ if isinstance(value, type) else "",
 )
@@ -393,6 +412,26 @@ def test_hostile_text_is_no_batch(text: str) -> None:
         decode_batch(text)
 
 
+PLAN_TEXT = encode(PLANS["plan"])
+
+NOT_PLANS = {
+    "an-event": EVENT_TEXT,
+    "day-with-time": changed(PLAN_TEXT, '"2026-03-28"', '"2026-03-28T00:00:00Z"'),
+    "version-0": changed(PLAN_TEXT, '"version":11', '"version":0'),
+    "doubt-unknown": changed(PLAN_TEXT, '"other_number"', '"no_idea"'),
+    "ends-text": changed(PLAN_TEXT, '"ends":[', '"ends":"","x":['),
+    "standing-true": changed(PLAN_TEXT, '"standing":3', '"standing":true'),
+    "more": changed(PLAN_TEXT, '"standing":3', '"standing":3,"confirmed":true'),
+}
+
+
+@pytest.mark.parametrize("text", NOT_PLANS.values(), ids=NOT_PLANS)
+def test_hostile_text_is_no_plan(text: str) -> None:
+    """A plan is read as strictly as the rest, for it is kept where a browser may reach it."""
+    with pytest.raises(InvalidValue, match="The plan text must be"):
+        decode_plan(text)
+
+
 NOT_NOTICES = {
     "can-approve-1": changed(NOTICE_TEXT, '"can_approve":true', '"can_approve":1'),
     "can-approve-text": changed(NOTICE_TEXT, '"can_approve":true', '"can_approve":"yes"'),
@@ -494,6 +533,7 @@ def test_a_system_is_written_with_its_mark(text: object) -> None:
 # Fingerprints
 
 IMPORTED = COMMANDS["command_import_agreement"]
+ENDED = EndAgreement(urn=100000, cause=EndCause.SCHOOL_CLOSED, note="It closed.")
 TRUST_B = GroupId.mat("1")
 
 DIFFERENT: dict[str, tuple[Actor, Command]] = {
@@ -518,6 +558,9 @@ DIFFERENT: dict[str, tuple[Actor, Command]] = {
     "approve-version": (ANA, Approve(request=REQUEST, terms_version="2")),
     "decline": (ANA, Decline(request=REQUEST, reason="Wrong level.")),
     "import": (ANA, IMPORTED),
+    "end": (ANA, ENDED),
+    "end-as-planned": (ANA, attrs.evolve(ENDED, planned=Planned(plan="a", version=2))),
+    "end-as-planned-otherwise": (ANA, attrs.evolve(ENDED, planned=Planned(plan="b", version=2))),
     "visibility": (ANA, RecordVisibility(urn=100000)),
     "visibility-of-a-day": (ANA, RecordVisibility(urn=100000, register_day=date(2026, 5, 3))),
 }
@@ -569,6 +612,28 @@ def test_imports_differ_from_school_to_school() -> None:
 
     assert here[0] == there[0]
     assert here[1] != there[1]
+
+
+@pytest.mark.rule("K4", "E4")
+def test_planned_ends_differ_from_school_to_school() -> None:
+    """One plan ends agreements for several causes, with a note and a version for each, within one action."""
+    planned = Planned(plan="a", version=2)
+    here = fingerprint(ANA, attrs.evolve(ENDED, planned=planned))
+    left = attrs.evolve(ENDED, cause=EndCause.SCHOOL_LEFT_GROUP, note="It left.", planned=planned)
+    others = [left, attrs.evolve(ENDED, planned=attrs.evolve(planned, version=3))]
+
+    for there in others:
+        assert here[0] == fingerprint(ANA, there)[0]
+        assert here[1] != fingerprint(ANA, there)[1]
+
+
+@pytest.mark.rule("K4")
+def test_an_end_without_a_plan_has_the_fingerprint_it_always_had() -> None:
+    """The digests that were kept before plans were carried out are recognised."""
+    assert fingerprint(ANA, ENDED) == (
+        "84fd09817a1bdc901b7d42059f05afed3217beca58a423e93df1dc1ccc1389d3",
+        "3cb5c70bf438c76600624aa376ffda88a54d43878b05821321c1c1f414a245af",
+    )
 
 
 @pytest.mark.rule("K4")
@@ -641,5 +706,5 @@ def test_instants_that_look_alike_as_the_clocks_go_back_are_written_apart() -> N
 def test_what_is_of_no_written_kind_is_refused_each_time() -> None:
     """That a kind cannot be written is not forgotten, nor taken for an answer."""
     for stranger in ("text", "text", AccessLevel.DFE_DATA):
-        with pytest.raises(InvalidValue, match="an Agreement, Batch, command, event or Notice"):
+        with pytest.raises(InvalidValue, match="an Agreement, Batch, command, event, Notice or Plan"):
             encode(stranger)  # type: ignore[arg-type]

@@ -11,16 +11,19 @@ import pytest
 from sqlalchemy import Engine
 
 from bench.databases import TABLES, Database, PostgreSQL, SQLite
+from bench.drift import LINKS, NEWER, OLDER, agreed_everywhere, write_two_registers
 from bench.measuring import Amount, Line, table
 from bench.register import write_full_size
 from bench.sizes import Sizes, sizes_in
 from bench.tabs import FIRST_CODE, _filled
 from bench.world import TRUST, world_of
 from datashare.adapters.gias import read_register
+from datashare.adapters.memory import MemoryInstitutionDirectory
 from datashare.adapters.sql import SqlAgreementStore
-from datashare.domain.agreements import fold
+from datashare.domain.agreements import EndCause, fold
 from datashare.domain.history import BEFORE_THE_FIRST, chained
 from datashare.domain.institutions import GroupId
+from datashare.domain.people import PersonId
 from tests.servers import Server
 
 PROJECT = Path(__file__).parents[2]
@@ -60,13 +63,14 @@ def test_every_work_of_the_design_is_measured() -> None:
         "request 5 schools, PostgreSQL",
         "read the register, 30 rows × 135 columns",
         "memory to hold the register, an institution",
+        "a plan for each of 2 trusts, two registers of 30 rows",
         "a tab of 100 schools among 1,200 agreements, SQLite file",
         "a tab of 100 schools among 1,200 agreements, PostgreSQL",
         "import datashare",
         "import datashare and take all its names",
     } == works
     assert "NOT MET" not in done.stdout
-    assert "10 of 10 bars met. Every bar was multiplied by 1e+06." in done.stdout
+    assert "11 of 11 bars met. Every bar was multiplied by 1e+06." in done.stdout
 
 
 def test_a_bar_that_is_missed_is_told_and_fails() -> None:
@@ -169,3 +173,24 @@ def test_the_full_size_register_is_read_without_a_problem(tmp_path: Path) -> Non
     assert (5000, 0) == (len(register.institutions), register.problem_count)
     same = [one for one in register.institutions.values() if one.urn % 2311 == next(iter(register.institutions)) % 2311]
     assert all(one.name != other.name and one.street != other.street for one, other in pairwise(same))
+
+
+@pytest.mark.rule("E2", "E5")
+def test_two_registers_nine_months_apart_show_what_really_happens(tmp_path: Path) -> None:
+    """Schools close, move and are succeeded in the newer one, so that the plans have all of it to find."""
+    write_two_registers(tmp_path, 5000)
+    older, newer = read_register(tmp_path / OLDER), read_register(tmp_path / NEWER, links=tmp_path / LINKS)
+    sharing, trusts = agreed_everywhere(older)
+    there = MemoryInstitutionDirectory(
+        newer.institutions.values(), groups=newer.groups.values(), successors=newer.successors, register_day=newer.day
+    )
+
+    plans = [sharing.for_group(trust, actor=PersonId(trust, "ana")).reconcile(there) for trust in trusts]
+
+    assert (0, 0) == (older.problem_count, newer.problem_count)
+    assert {EndCause.SCHOOL_CLOSED, EndCause.SUCCEEDED, EndCause.SCHOOL_LEFT_GROUP} == {
+        one.cause for plan in plans for one in plan.ends
+    }
+    assert len(newer.successors) > sum(len(plan.to_ask) for plan in plans) > 0
+    assert all(one.proposed for plan in plans for one in plan.successors)
+    assert max(plan.standing for plan in plans) < 100 < sum(plan.standing for plan in plans)

@@ -24,6 +24,7 @@ from datashare.domain.agreements import (
     HoldersOf,
     ImportAgreement,
     Named,
+    Planned,
     RecipientsAdded,
     RecordApproval,
     RecordVisibility,
@@ -35,12 +36,14 @@ from datashare.domain.agreements import (
     RequestId,
     RequestSent,
     RequestWithdrawn,
+    State,
     SystemActor,
     Terms,
     VisibilityLost,
     VisibilityReturned,
     Withdraw,
 )
+from datashare.domain.drift import Doubt, Joined, Plan, PlannedEnd, Succession, Successor, Uncertainty, Unclear
 from datashare.domain.institutions import GroupId, GroupKind, HiddenBecause
 from datashare.domain.levels import AccessLevel
 from datashare.domain.notices import Addressee, Notice, NoticeKind
@@ -84,6 +87,12 @@ COMMANDS: dict[str, Command] = {
         evidence="Cabinet 3",
     ),
     "command_end_agreement": EndAgreement(urn=100000, cause=EndCause.SCHOOL_LEFT_GROUP, note="It left."),
+    "command_end_planned": EndAgreement(
+        urn=100000,
+        cause=EndCause.SUCCEEDED,
+        note="The register of 28 March 2026 shows: it closed on 27 March 2026.",
+        planned=Planned(plan="0c5e", version=11),
+    ),
     "command_record_visibility": RecordVisibility(urn=100000, register_day=date(2026, 3, 28)),
 }
 
@@ -275,4 +284,86 @@ NOTICES: dict[str, Notice] = {
     ),
 }
 
-VALUES: dict[str, Batch | Command | Event | Notice] = {**BATCHES, **COMMANDS, **EVENTS, **NOTICES}
+PLANS: dict[str, Plan] = {
+    "plan": Plan(
+        group=MAT,
+        group_name="Areté Learning Trust",
+        register_day=date(2026, 3, 28),
+        digest="0c5e",
+        standing=3,
+        looked_at=(100000, 100001, 100002),
+        ends=(
+            PlannedEnd(
+                urn=100000,
+                name="St Hilda’s {CE} Primary",
+                version=11,
+                cause=EndCause.SUCCEEDED,
+                why="it closed on 27 March 2026",
+                level=AccessLevel.MIS_DATA_AND_GROUP_ACTIONS,
+                level_label="MIS Data & Trust Actions",
+                request=REQUEST,
+            ),
+        ),
+        closes=(
+            PlannedEnd(
+                urn=100001,
+                name="URN 100001",
+                version=1,
+                cause=EndCause.SCHOOL_LEFT_GROUP,
+                why="the register does not link it with the group (it is in no trust)",
+                level=None,
+                level_label="",
+                request=RequestId(AgreementId(MAT, 100001), 1),
+            ),
+        ),
+        joined=(Joined(urn=100003, name="Old Hall"),),
+        successors=(
+            Successor(
+                urn=100004,
+                name="St Hilda’s Academy",
+                predecessors=(100000,),
+                evidence=(
+                    Succession(
+                        predecessor=100000,
+                        successor=100004,
+                        kind="Successor - merged",
+                        day=date(2026, 3, 29),
+                        in_the_future=True,
+                        same_number=False,
+                        successors=1,
+                        predecessors=2,
+                    ),
+                ),
+                doubts=(Doubt.IN_THE_FUTURE, Doubt.SEVERAL_PREDECESSORS, Doubt.OTHER_NUMBER),
+                state=State.NO_AGREEMENT,
+                hidden="",
+                level=AccessLevel.MIS_DATA,
+                level_label="MIS Data",
+            ),
+        ),
+        unclear=(
+            Unclear(
+                urn=100002,
+                name="URN 100002",
+                visible=False,
+                because=(Uncertainty.URN_GONE,),
+                why="the register has no such URN",
+            ),
+        ),
+    ),
+    "plan_bare": Plan(
+        group=LA,
+        group_name="Council",
+        register_day=date(2026, 3, 28),
+        digest="0c5f",
+        standing=0,
+        looked_at=(),
+        ends=(),
+        closes=(),
+        joined=(),
+        successors=(),
+        unclear=(),
+    ),
+}
+
+VALUES: dict[str, Batch | Command | Event | Notice | Plan] = {**BATCHES, **COMMANDS, **EVENTS, **NOTICES, **PLANS}

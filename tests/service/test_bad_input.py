@@ -8,6 +8,7 @@ import attrs
 import pendulum
 import pytest
 
+from datashare.adapters.memory import MemoryInstitutionDirectory
 from datashare.domain.agreements import AgreementId, EndCause, RefusalCode, RequestAccess, RequestId, Tab
 from datashare.domain.people import PersonId
 from datashare.domain.policy import Policy
@@ -64,6 +65,20 @@ NAMING: Bad = {"requests": [REQUEST], "command_id": "c-1"}
 ADDING: Bad = {**NAMING, "recipients": {HILDA: [head()]}}
 IMPORTING: Bad = {"agreements": [imported(OSCAR)], "command_id": "c-1"}
 
+NO_DAYS: list[Any] = ["2026-10-25", datetime(2026, 10, 25), 20261025, pendulum.datetime(2026, 10, 25)]  # noqa: DTZ001
+NO_REGISTERS: list[Any] = ["register", 7, {}, [HILDA], MemoryInstitutionDirectory]
+
+
+def prepared() -> World:
+    """Make a world in which every one of the calls would be right if its input were."""
+    world = World(policies={TRUST: GENEROUS})
+    world.asked(HILDA)
+    return world
+
+
+PLAN = prepared().trust().reconcile()
+APPLYING: Bad = {"plan": PLAN, "command_id": "c-1"}
+
 GROUP_CALLS: dict[str, tuple[Bad, dict[str, list[Any]]]] = {
     "request": (
         ASKING,
@@ -115,7 +130,18 @@ GROUP_CALLS: dict[str, tuple[Bad, dict[str, list[Any]]]] = {
         {"command_id": "c-1"},
         {
             "command_id": NO_COMMAND_IDS,
-            "register_day": ["2026-10-25", datetime(2026, 10, 25), 20261025, pendulum.datetime(2026, 10, 25)],  # noqa: DTZ001
+            "register_day": NO_DAYS,
+        },
+    ),
+    "reconcile": ({}, {"register": NO_REGISTERS, "register_day": NO_DAYS}),
+    "apply": (
+        APPLYING,
+        {
+            "plan": ["plan", None, {}, attrs.evolve(PLAN, group=COUNCIL)],
+            "command_id": NO_COMMAND_IDS,
+            "note": [None, 7, "a\0b", "x" * 10_001],
+            "confirmed": [None, 1, "yes"],
+            "urns": [one for one in NO_URNS if one is not None] + [[OSCAR + 100]],
         },
     ),
     "browse": (
@@ -177,13 +203,6 @@ def cases(calls: dict[str, tuple[Bad, dict[str, list[Any]]]]) -> list[Any]:
         for name, values in bad.items()
         for place, value in enumerate(values)
     ]
-
-
-def prepared() -> World:
-    """Make a world in which every one of the calls would be right if its input were."""
-    world = World(policies={TRUST: GENEROUS})
-    world.asked(HILDA)
-    return world
 
 
 def test_the_tables_of_bad_input_are_whole() -> None:

@@ -66,6 +66,8 @@ READING: dict[str, Callable[[GroupSide], object]] = {
     "agreement": lambda side: side.agreement(HILDA),
     "history": lambda side: side.history(HILDA),
 }
+RECONCILING = {"reconcile", "apply"}
+"""Who may plan and who may apply is tested with what they do, in the folder `reconciling`."""
 GROUP_STRANGERS: dict[str, Actor] = {
     "no-permission": BEN,
     "expired-permission": EVA,
@@ -96,7 +98,7 @@ SCHOOL_STRANGERS: dict[str, Actor] = {
 @pytest.mark.rule("P12", "K2")
 def test_no_entry_is_forgotten() -> None:
     """Every public method of both sides and of the service is in one of the tables of these tests."""
-    assert {*READING, *BULK_ACTIONS, "preview", "queued"} == public_names(GroupSide)
+    assert {*READING, *BULK_ACTIONS, *RECONCILING, "preview", "queued"} == public_names(GroupSide)
     assert set(BULK_ACTIONS) == public_names(GroupActions)
     assert set(ANSWERING) == public_names(SchoolSide)
     sides = {"for_group", "for_school", "run", "preview"}

@@ -1,4 +1,4 @@
-"""Commands, events, agreements and notices as JSON text, versioned, so that they can be carried and kept.
+"""Commands, events, agreements, notices and plans as JSON text, versioned, so that they can be carried and kept.
 
 Instants are ISO 8601 in UTC with six decimals, days ISO 8601, identities their text, enumerations their values.
 What is written by one version of this library is read by every later one.
@@ -15,6 +15,7 @@ from ._forms import (
     decode_command,
     decode_event,
     decode_notice,
+    decode_plan,
     encode,
     encode_cautions,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "decode_command",
     "decode_event",
     "decode_notice",
+    "decode_plan",
     "encode",
     "encode_cautions",
     "fingerprint",

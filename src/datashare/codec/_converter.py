@@ -15,7 +15,16 @@ import cattrs
 from cattrs.gen import make_dict_unstructure_fn, override
 from cattrs.strategies import configure_tagged_union
 
-from datashare.domain.agreements import Actor, AgreementId, Command, Event, Recipients, RequestId, SystemActor
+from datashare.domain.agreements import (
+    Actor,
+    AgreementId,
+    Command,
+    EndAgreement,
+    Event,
+    Recipients,
+    RequestId,
+    SystemActor,
+)
 from datashare.domain.instants import Instant, parse_instant
 from datashare.domain.institutions import GroupId
 from datashare.domain.notices import Notice
@@ -46,10 +55,11 @@ def converter() -> cattrs.Converter:
     _as_text(made, date, date.isoformat, _day)
     made.register_unstructure_hook_factory(_is_set, _sorted_set)
     made.register_unstructure_hook(Enum, attrgetter("_value_"))  # .value asks a property written in Python
-    for union in (Recipients, Command, Event):
-        configure_tagged_union(union, made, tag_generator=tag_of, tag_name="kind")
     later = override(omit_if_default=True)  # as the writers do, so that older texts stay as they are
     made.register_unstructure_hook(Notice, make_dict_unstructure_fn(Notice, made, actor_name=later, cause=later))
+    made.register_unstructure_hook(EndAgreement, make_dict_unstructure_fn(EndAgreement, made, planned=later))
+    for union in (Recipients, Command, Event):
+        configure_tagged_union(union, made, tag_generator=tag_of, tag_name="kind")
     return made
 
 

@@ -8,7 +8,15 @@ from typing import get_args, get_type_hints
 
 import attrs
 
-from datashare.domain.agreements import Actor, AddRecipients, Command, ImportAgreement, Named, RequestAccess
+from datashare.domain.agreements import (
+    Actor,
+    AddRecipients,
+    Command,
+    EndAgreement,
+    ImportAgreement,
+    Named,
+    RequestAccess,
+)
 
 from ._converter import canonical, converter
 from ._writers import tag_of, writer
@@ -45,11 +53,15 @@ def _shared(command: Command) -> _Shared:
     kind = type(command)
     if kind is ImportAgreement:
         return kind, {}
+    if isinstance(command, EndAgreement) and command.planned:  # one plan names several causes
+        return kind, {"plan": command.planned.plan}
     return kind, {name: getattr(command, name) for name in _COMMON_TO_SCHOOLS[kind]}
 
 
+_OF_ONE_SCHOOL = frozenset({"urn", "request", "planned"})
+
 _COMMON_TO_SCHOOLS: Mapping[type, tuple[str, ...]] = {
-    kind: tuple(field.name for field in attrs.fields(kind) if field.name not in {"urn", "request"})
+    kind: tuple(field.name for field in attrs.fields(kind) if field.name not in _OF_ONE_SCHOOL)
     for kind in get_args(Command)
 }
 
@@ -57,7 +69,7 @@ _COMMON_TO_SCHOOLS: Mapping[type, tuple[str, ...]] = {
 def _taken_apart(shared: _Shared) -> dict[str, object]:
     kind, fields = shared
     types = get_type_hints(kind)
-    apart = {name: converter().unstructure(value, types[name]) for name, value in fields.items()}
+    apart = {name: converter().unstructure(value, types.get(name, str)) for name, value in fields.items()}
     if isinstance(fields.get("recipients"), Named):
         apart["recipients"] = "named"
     return {"kind": tag_of(kind), **apart}

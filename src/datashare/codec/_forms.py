@@ -11,6 +11,7 @@ import cattrs
 
 from datashare.domain import checks
 from datashare.domain.agreements import Agreement, Batch, Caution, Command, Event
+from datashare.domain.drift import Plan
 from datashare.domain.notices import Notice
 from datashare.errors import InvalidValue
 
@@ -21,7 +22,7 @@ VERSION = 1
 """The version of the written form."""
 
 
-def encode(value: Agreement | Batch | Command | Event | Notice) -> str:
+def encode(value: Agreement | Batch | Command | Event | Notice | Plan) -> str:
     """Write a value as canonical JSON text: keys sorted, no spaces, equal values giving equal text.
 
     Raises:
@@ -30,14 +31,14 @@ def encode(value: Agreement | Batch | Command | Event | Notice) -> str:
     given: type = type(value)
     write = _writer_for(given)
     if write is None:
-        raise InvalidValue("The value to encode", value, "an Agreement, Batch, command, event or Notice")
+        raise InvalidValue("The value to encode", value, "an Agreement, Batch, command, event, Notice or Plan")
     return _enveloped(write(value))
 
 
 @cache
 def _writer_for(given: type) -> Writer | None:
     """Find what writes values of one class, once for each class."""
-    kinds: tuple[Any, ...] = (Agreement, Batch, Command, Event, Notice)
+    kinds: tuple[Any, ...] = (Agreement, Batch, Command, Event, Notice, Plan)
     return next((writer(kind) for kind in kinds if issubclass(given, kind)), None)
 
 
@@ -92,6 +93,16 @@ def decode_notice(text: str) -> Notice:
         InvalidValue: It is no such text.
     """
     found: Notice = _decode(text, Notice, "notice")
+    return found
+
+
+def decode_plan(text: str) -> Plan:
+    """Read what `encode` wrote of a `Plan`.
+
+    Raises:
+        InvalidValue: It is no such text.
+    """
+    found: Plan = _decode(text, Plan, "plan")
     return found
 
 

@@ -19,10 +19,9 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import attrs
 
-from datashare.domain.agreements import AgreementId, RequestId, SystemActor
+from datashare.domain.agreements import CAME_LATER, AgreementId, RequestId, SystemActor
 from datashare.domain.instants import Instant, instant_text, to_instant
 from datashare.domain.institutions import GroupId
-from datashare.domain.notices import CAME_LATER
 from datashare.domain.people import PersonId
 
 Writer = Callable[[Any], str]

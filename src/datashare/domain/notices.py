@@ -14,6 +14,7 @@ import attrs
 
 from . import checks
 from .agreements import (
+    CAME_LATER,
     Agreement,
     AgreementEnded,
     AgreementId,
@@ -60,9 +61,6 @@ class NoticeKind(enum.Enum):
 
 ASKING = frozenset({NoticeKind.REQUEST, NoticeKind.REMINDER})
 """The kinds that ask for an answer; closing the request cancels those not yet delivered (O7)."""
-
-CAME_LATER = "came_later"
-"""The metadata key of fields that are written only where they hold something, so that older texts stay as they are."""
 
 
 @attrs.frozen(kw_only=True)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from .group_actions import Chosen, GroupActions
 from .group_side import GroupSide, HiddenAgreement, SchoolRecipients
 from .outcomes import Done, NotDone, Outcome, Outcomes
+from .reconciling import Applied
 from .school_side import SchoolSide, SharingWithGroup
 from .sharing import DataSharing, usual_policy
 
 __all__ = [
+    "Applied",
     "Chosen",
     "DataSharing",
     "Done",

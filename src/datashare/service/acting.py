@@ -31,6 +31,7 @@ from datashare.domain.agreements import (
     evolve,
     in_order,
     not_permitted,
+    older_register,
     refusals_as_a_whole,
     request_of,
     side_of,
@@ -90,23 +91,22 @@ def run(
             break
         fresh = attrs.evolve(scope, now=host.now()) if number else scope
         some_done = any(isinstance(outcome, Done) for outcome in outcomes.values())
-        found = action.round(fresh, waiting, some_done=some_done)
+        found, waiting = action.round(fresh, waiting, some_done=some_done)
         outcomes |= found
-        waiting = [target for target, outcome in found.items() if _lost(outcome)]
     if not preview:
         _note_register(host, batch)
     return Outcomes(outcomes.values())  # in the order in which the schools were named
 
 
-def _lost(outcome: Outcome) -> bool:
-    return isinstance(outcome, NotDone) and outcome.code is RefusalCode.CONFLICT
-
-
 def _note_register(host: Host, batch: Batch) -> None:
     """Note which register was applied to the group (E6)."""
-    days = [c.register_day for c in batch.commands if isinstance(c, RecordVisibility) and c.register_day]
+    days = _register_days(batch)
     if days:
         host.store.note_register(batch.group, max(days))
+
+
+def _register_days(batch: Batch) -> list[date]:
+    return [one.register_day for one in batch.commands if isinstance(one, RecordVisibility) and one.register_day]
 
 
 def _admit(host: Host, batch: Batch, kind: type[Command] | None) -> Scope:
@@ -162,8 +162,21 @@ class _Action:
         if self.progress is not None:
             self.progress(Progress(stage=stage, done=done, total=total))
 
-    def round(self, scope: Scope, waiting: Sequence[_Target], *, some_done: bool) -> dict[_Target, Outcome]:
-        """Decide what is waiting on fresh facts, and save what it does."""
+    @cached_property
+    def outdated(self) -> Reason | None:
+        """Why what a register shows is not recorded: a newer one was applied to the group (E3)."""
+        days = _register_days(self.batch)
+        last = self.host.store.last_register(self.batch.group) if days else None
+        return older_register(min(days), last) if days else None
+
+    def round(
+        self, scope: Scope, waiting: Sequence[_Target], *, some_done: bool
+    ) -> tuple[dict[_Target, Outcome], list[_Target]]:
+        """Decide what is waiting on fresh facts, and save what it does.
+
+        Returns:
+            The outcomes, and what lost a race and has to be decided again; a `CONFLICT` that was decided is none.
+        """
         ids = {agreement for agreement, _ in waiting}
         loaded = self.host.store.load(ids, command_id=self.batch.command_id)
         agreements = present(loaded.agreements, ids)
@@ -171,16 +184,18 @@ class _Action:
         kept = {(one.agreement, one.request): one for one in loaded.kept}
         used = self._used_otherwise(loaded.kept)
         if used or any(target not in kept for target in waiting):
-            self._refuse_as_a_whole(scope, used=used, some_done=some_done)
+            self._refuse_as_a_whole(scope, used=used, some_done=some_done, some_kept=bool(kept))
         if used:  # R1: but what the action did before another one took its id is not hidden
             reused = Reason(code=RefusalCode.COMMAND_ID_REUSED)
-            return {target: _not_done(target, reused) for target in waiting}
+            return {target: _not_done(target, reused) for target in waiting}, []
         outcomes: dict[_Target, Outcome] = {}
         changes: list[Change] = []
         for done, target in enumerate(waiting, start=1):
             agreement = agreements[target[0]]
             if repeated := kept.get(target):
                 outcomes[target] = _replay(repeated, agreement)
+            elif self.outdated:
+                outcomes[target] = _not_done(target, self.outdated)
             else:
                 outcome = _decided(agreement, self.asked[target], facts[agreement.urn])
                 outcomes[target] = outcome
@@ -189,7 +204,7 @@ class _Action:
             self.report(Stage.DECIDED, done, len(waiting))
         return self._saved(outcomes, changes)
 
-    def _refuse_as_a_whole(self, scope: Scope, *, used: bool, some_done: bool) -> None:
+    def _refuse_as_a_whole(self, scope: Scope, *, used: bool, some_done: bool, some_kept: bool) -> None:
         """Refuse the whole action where the rules say so (R1), unless a part of it has been done already.
 
         What was done under the command id is answered on repetition, whatever has moved since (K4).
@@ -197,7 +212,9 @@ class _Action:
         found = refusals_as_a_whole(
             self.batch, group=scope.group, people=scope.people, policy=scope.policy, day=scope.day
         )
-        reasons = (*found, Reason(code=RefusalCode.COMMAND_ID_REUSED)) if used else found
+        reasons = [*found, Reason(code=RefusalCode.COMMAND_ID_REUSED)] if used else [*found]
+        if self.outdated and not some_kept:
+            reasons.append(self.outdated)
         if reasons and not some_done:
             raise Refused(in_order(reasons))
 
@@ -216,14 +233,16 @@ class _Action:
         # A school keeps one outcome under a command id, so another request of it cannot be meant.
         return kept.agreement in agreements or kept.shared_digest not in shared
 
-    def _saved(self, outcomes: dict[_Target, Outcome], changes: Sequence[Change]) -> dict[_Target, Outcome]:
+    def _saved(
+        self, outcomes: dict[_Target, Outcome], changes: Sequence[Change]
+    ) -> tuple[dict[_Target, Outcome], list[_Target]]:
         if not changes:
-            return outcomes
+            return outcomes, []
         losers = self.host.store.append(changes)
         self.report(Stage.SAVED, len(changes) - len(losers), len(outcomes))
         conflict = Reason(code=RefusalCode.CONFLICT)
-        targets = ((change.id, change.kept.request) for change in changes if change.id in losers)
-        return {**outcomes, **{target: _not_done(target, conflict) for target in targets}}
+        lost = [(change.id, change.kept.request) for change in changes if change.id in losers]
+        return {**outcomes, **{target: _not_done(target, conflict) for target in lost}}, lost
 
 
 def _not_done(target: _Target, reason: Reason) -> NotDone:

@@ -23,6 +23,7 @@ from datashare.domain.agreements import (
 )
 from datashare.domain.browsing import Column, Facet, FacetValue, Filters, Listing, browse, facets
 from datashare.domain.coverage import Coverage, coverage
+from datashare.domain.drift import Plan
 from datashare.domain.instants import london_day
 from datashare.domain.institutions import Group, GroupId, Phase, Visibility, date_warnings, visible_institutions
 from datashare.domain.levels import AccessLevel
@@ -30,12 +31,13 @@ from datashare.domain.paging import Page, paged
 from datashare.domain.people import Person, PersonId, SuggestedRecipient, approvers, suggested_recipients
 from datashare.domain.policy import Policy
 from datashare.errors import Refused
-from datashare.ports import ProgressReport
+from datashare.ports import InstitutionDirectory, ProgressReport
 
 from .acting import run
 from .group_actions import GroupActions, distinct_urns
 from .host import Host, of_site, present, require_any
 from .outcomes import Outcomes
+from .reconciling import Application, Applied, reconcile
 
 
 @attrs.frozen(kw_only=True)
@@ -238,6 +240,60 @@ class GroupSide(GroupActions[Outcomes]):
         """Give what has happened to the agreement with one institution, in order (H2)."""
         self._view()
         return tuple(self._host.store.history(AgreementId(self.group, urn)))
+
+    def reconcile(self, register: InstitutionDirectory | None = None, *, register_day: date | None = None) -> Plan:
+        """Say what a register means for the group's agreements, as a plan that does nothing (E2, E5).
+
+        Holders of `Permission.APPLY_REGISTER` and whoever may read may ask for it, and so may a named system.
+
+        Cost: a constant number of port calls, and two for each generation of successors.
+
+        Args:
+            register: A newer register that is not in place yet; then the one in place tells what the group saw
+                before. Without one, the register in place.
+            register_day: The register's day in Europe/London, where the directory does not tell it.
+
+        Raises:
+            NotPermitted: The actor may not see it.
+            Refused: The register holds nothing of the group, or is older than the last one applied to it (E3).
+            InvalidValue: The register is none, or its day is not known or to come.
+            UnknownGroup: No register and no agreement knows the group.
+            StoreError: The store could not do its work.
+        """
+        return reconcile(self._host, self.group, self.actor, register, register_day)
+
+    def apply(
+        self,
+        plan: Plan,
+        *,
+        command_id: str,
+        note: str = "",
+        confirmed: bool = False,
+        urns: Iterable[int] | None = None,
+        progress: ProgressReport | None = None,
+    ) -> Applied:
+        """Apply a plan: end what it ends, then record of everything else what the register shows (E2-E4, E6).
+
+        It needs a person with `Permission.APPLY_REGISTER`, and the very register that the plan was made from in
+        place. Both sides are told of each end. A school whose agreement changed since the plan is a `CONFLICT`, and
+        the others go through. Repeated with the same command id, it does what is left to do and answers the rest.
+
+        Args:
+            plan: What `reconcile` gave.
+            command_id: The caller's id for this action (K4).
+            note: Why, in words, for the history and for those who are told; what the register shows, unless given.
+            confirmed: Whether a person confirmed it, as `Plan.needs_confirmation` may demand (E3).
+            urns: Only these of the schools that it ends; the others need a new plan.
+            progress: As for the other actions, of the ends and then of the record.
+
+        Raises:
+            NotPermitted: The actor may not, or is a system.
+            Refused: The register in place is another or older, or the plan must be confirmed; nothing happened.
+            InvalidValue: The plan is none of this group, or does not end one of *urns*.
+            StoreError: The store could not do its work; repeat with the same command id.
+        """
+        step = Application(host=self._host, plan=plan, actor=self.actor, command_id=command_id, note=note)
+        return step.applied(self.group, confirmed=confirmed, urns=urns, progress=progress)
 
     def _view(self) -> _View:
         """Read the group anew, for somebody who may read (P12)."""

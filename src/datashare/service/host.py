@@ -47,11 +47,11 @@ class Host:
         found = self.institutions.group(group)
         if found is None and not self.store.states(group):
             raise UnknownGroup(group)
-        return found or _gone(group)
+        return found or gone(group)
 
     def group_or_gone(self, group: GroupId) -> Group:
         """Tell what the register holds of *group*; one that has gone from it counts as closed (T5, A11)."""
-        return self.institutions.group(group) or _gone(group)
+        return self.institutions.group(group) or gone(group)
 
     def policy(self, group: GroupId) -> Policy:
         """Tell the policy of *group*.
@@ -125,13 +125,32 @@ class Scope:
         return london_day(self.now)
 
 
-def _gone(group: GroupId) -> Group:
+def gone(group: GroupId) -> Group:
+    """Stand in for a group that the register does not name; it counts as closed."""
     return Group(id=group, name=str(group), is_open=False)
 
 
 def of_site(urn: int, people: Iterable[Person]) -> dict[PersonId, Person]:
     """Keep the people who are of the school's own site, by id, whoever else a directory names."""
     return {person.id: person for person in people if person.id.site == urn}
+
+
+def require_port(given: object, port: type, name: str) -> None:
+    """Refuse what has not all methods of a port.
+
+    Raises:
+        InvalidValue: It lacks some.
+    """
+    members = {name: member for name, member in vars(port).items() if not name.startswith("_")}
+    lacking = [name for name, member in members.items() if not _has(given, name, member)]
+    # A class has the methods too, but nothing to call them on.
+    if lacking or isinstance(given, type):
+        why = f"it lacks {', '.join(lacking)}" if lacking else "it is a class"
+        raise InvalidValue(name, given, f"an object with all methods of {port.__name__}; {why}")
+
+
+def _has(given: object, name: str, member: object) -> bool:
+    return hasattr(given, name) if isinstance(member, property) else callable(getattr(given, name, None))
 
 
 def _senders(agreements: Iterable[Agreement]) -> set[PersonId]:

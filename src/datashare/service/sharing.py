@@ -19,7 +19,7 @@ from datashare.ports.arguments import require_group
 from .acting import run
 from .auditing import digested, verified
 from .group_side import GroupSide, for_user
-from .host import Host
+from .host import Host, require_port
 from .outcomes import Outcomes
 from .school_side import SchoolSide
 
@@ -53,11 +53,11 @@ class DataSharing:
         Raises:
             InvalidValue: A port lacks methods that it must have, or *policies* cannot be called.
         """
-        _require_port(store, AgreementStore, "store")
-        _require_port(institutions, InstitutionDirectory, "institutions")
-        _require_port(people, PeopleDirectory, "people")
+        require_port(store, AgreementStore, "store")
+        require_port(institutions, InstitutionDirectory, "institutions")
+        require_port(people, PeopleDirectory, "people")
         if clock is not None:
-            _require_port(clock, Clock, "clock")
+            require_port(clock, Clock, "clock")
         checks.require_callable(policies, "policies", "a function from a GroupId to its Policy")
         self._host = Host(
             store=store,
@@ -185,19 +185,6 @@ class DataSharing:
             StoreError: The store could not do its work, or a chain ends in what is no hash; `verify` names it.
         """
         return digested(self._host, group)
-
-
-def _require_port(given: object, port: type, name: str) -> None:
-    members = {name: member for name, member in vars(port).items() if not name.startswith("_")}
-    lacking = [name for name, member in members.items() if not _has(given, name, member)]
-    # A class has the methods too, but nothing to call them on.
-    if lacking or isinstance(given, type):
-        why = f"it lacks {', '.join(lacking)}" if lacking else "it is a class"
-        raise InvalidValue(name, given, f"an object with all methods of {port.__name__}; {why}")
-
-
-def _has(given: object, name: str, member: object) -> bool:
-    return hasattr(given, name) if isinstance(member, property) else callable(getattr(given, name, None))
 
 
 def _group_of(person: object) -> GroupId:

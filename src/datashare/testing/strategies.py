@@ -12,6 +12,7 @@ from hypothesis.strategies import SearchStrategy
 
 from datashare.domain.agreements import (
     ALL,
+    SHOWN_BY_REGISTER,
     Actor,
     AddRecipients,
     Agreement,
@@ -33,6 +34,7 @@ from datashare.domain.agreements import (
     InForce,
     Named,
     OpenRequest,
+    Planned,
     Recipients,
     RecipientsAdded,
     RecordApproval,
@@ -187,7 +189,14 @@ def commands_of_each_kind(group: GroupId, urn: int) -> tuple[SearchStrategy[Comm
             evidence=texts(),
             terms=maybe,
         ),
-        st.builds(EndAgreement, urn=school, cause=st.sampled_from(EndCause), note=texts()),
+        st.builds(EndAgreement, urn=school, cause=st.sampled_from(EndCause), note=texts())
+        | st.builds(
+            EndAgreement,
+            urn=school,
+            cause=st.sampled_from(sorted(SHOWN_BY_REGISTER, key=lambda cause: cause.value)),
+            note=texts(),
+            planned=st.builds(Planned, plan=keys(), version=st.integers(1, 9)),
+        ),
         st.builds(RecordVisibility, urn=school, register_day=st.none() | st.dates()),
     )
 

@@ -93,9 +93,9 @@ def actor_of(kind: CommandType) -> PersonId:
     return HEAD if kind in (Approve, Decline) else ANA
 
 
-@pytest.mark.rule("R1")
+@pytest.mark.rule("R1", "E3")
 def test_codes_that_refuse_as_a_whole_are_those_of_the_rule() -> None:
-    """The rule names six; no other refuses the whole action."""
+    """The rules name these; no other refuses the whole action."""
     assert {
         RefusalCode.NOT_PERMITTED,
         RefusalCode.SENDER_NOT_ELIGIBLE,
@@ -103,6 +103,10 @@ def test_codes_that_refuse_as_a_whole_are_those_of_the_rule() -> None:
         RefusalCode.TERMS_REQUIRED,
         RefusalCode.COMMAND_ID_REUSED,
         RefusalCode.GROUP_CLOSED,
+        RefusalCode.REGISTER_EMPTY,
+        RefusalCode.REGISTER_OLDER,
+        RefusalCode.REGISTER_DIFFERS,
+        RefusalCode.CONFIRMATION_NEEDED,
     } == WHOLE
 
 

@@ -7,10 +7,12 @@ import pytest
 
 from datashare.domain.agreements import (
     AgreementEnded,
+    Batch,
     ClosedRequest,
     Command,
     EndAgreement,
     EndCause,
+    Planned,
     RefusalCode,
     RequestOutcome,
     State,
@@ -283,3 +285,79 @@ def test_ending_needs_its_own_permission_at_the_school_itself() -> None:
 def test_no_system_ends_anything(cause: EndCause) -> None:
     """Only a person ends an agreement, whatever the cause and the policy."""
     assert [RefusalCode.NOT_PERMITTED] == whole(cause, SystemActor("nightly"), policy=ADDED)
+
+
+PLANNED = EndAgreement(urn=URN, cause=EndCause.SCHOOL_CLOSED, note="It closed.", planned=Planned(plan="a", version=2))
+CLOSED = facts(HiddenBecause.CLOSED)
+
+
+@pytest.mark.rule("E2", "E4")
+def test_a_planned_end_is_decided_as_any_other_on_the_version_of_the_plan() -> None:
+    """The event is the same; the plan itself leaves no trace in it."""
+    agreement = in_state(State.APPROVED)
+    alone = attrs.evolve(PLANNED, planned=None)
+
+    assert 2 == agreement.version
+    assert only_event(agreement, alone, CLOSED) == only_event(agreement, PLANNED, CLOSED)
+    assert (RefusalCode.CAUSE_NOT_SHOWN,) == codes(agreement, PLANNED)
+
+
+@pytest.mark.rule("E4", "R2")
+@pytest.mark.parametrize("version", [1, 3])
+@pytest.mark.parametrize("state", State, ids=lambda state: state.value)
+def test_a_planned_end_of_another_version_is_a_conflict_and_nothing_else(state: State, version: int) -> None:
+    """Whatever else speaks against it is for a new plan to say."""
+    agreement = attrs.evolve(in_state(state), version=2)
+    command = attrs.evolve(PLANNED, planned=Planned(plan="a", version=version))
+
+    refusal = refused(agreement, command)
+
+    assert [RefusalCode.CONFLICT] == [reason.code for reason in refusal.reasons]
+    assert (
+        "Others changed this agreement meanwhile. "
+        f"The plan saw its version {version}, and it is in version 2 now. Make a new plan. "
+        "Look at it again, then repeat."
+    ) == str(refusal)
+
+
+@pytest.mark.rule("E2")
+@pytest.mark.parametrize("cause", EndCause, ids=lambda cause: cause.value)
+def test_only_what_the_register_shows_can_be_planned(cause: EndCause) -> None:
+    """The wishes and the errors of the parties have their own permission."""
+    if cause in SHOWN:
+        assert cause is attrs.evolve(PLANNED, cause=cause).cause
+        return
+    with pytest.raises(InvalidValue, match="one that the register shows, where it is planned"):
+        attrs.evolve(PLANNED, cause=cause)
+
+
+@pytest.mark.rule("E2")
+@pytest.mark.parametrize("version", [0, -1, "2", None, True, 2.0], ids=repr)
+def test_a_plan_names_a_version_that_can_be(version: object) -> None:
+    """Something happened to every agreement that can end."""
+    with pytest.raises(InvalidValue, match=r"Planned\.version"):
+        Planned(plan="a", version=version)  # type: ignore[arg-type]  # the point of the test
+
+
+def _whole(action: Batch, people: dict[PersonId, Person]) -> list[RefusalCode]:
+    reasons = refused_whole(action, group=TRUST, people=people, policy=Policy.mat(), day=DAY)
+    return [reason.code for reason in reasons]
+
+
+@pytest.mark.rule("E2", "E7")
+@pytest.mark.parametrize("permission", Permission, ids=lambda one: one.name)
+def test_a_planned_end_needs_the_permission_for_the_register(permission: Permission) -> None:
+    """That one and no other, for each command of the action."""
+    mixed = batch(PLANNED, attrs.evolve(PLANNED, urn=OTHER_URN, planned=None))
+    people = {ANA: person(ANA, permissions=[permission])}
+    may = permission is Permission.APPLY_REGISTER
+
+    assert ([] if may else [RefusalCode.NOT_PERMITTED]) == _whole(batch(PLANNED), people)
+    assert [RefusalCode.NOT_PERMITTED] == _whole(mixed, people)
+
+
+@pytest.mark.rule("E2")
+def test_a_system_ends_nothing_that_was_planned() -> None:
+    """It may record what the register shows; a person applies a plan."""
+    assert [RefusalCode.NOT_PERMITTED] == _whole(batch(PLANNED, actor=SystemActor("nightly")), EVERYBODY)
+    assert Party.GROUP is side_of(PLANNED)

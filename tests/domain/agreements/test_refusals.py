@@ -75,7 +75,7 @@ ORDER = [
 ]
 
 NEXT_STEPS = (
-    "Ask", "Choose", "Add", "Draw", "Load", "Try", "Wait", "Withdraw", "Look", "Leave", "Send",
+    "Ask", "Choose", "Put", "Make", "Add", "Draw", "Load", "Try", "Wait", "Withdraw", "Look", "Leave", "Send",
     "Reload", "Somebody else must accept.", "If it is open", "Check", "One can be sent from",
 )  # fmt: skip
 
@@ -97,6 +97,9 @@ def hostile(code: RefusalCode) -> Reason:
         ),
         RefusalCode.CAUSE_NOT_SHOWN: Reason(code=code, detail=str(visibility)),
         RefusalCode.TERMS_VERSION_MISMATCH: Reason(code=code, detail=f"It names version {HOSTILE}."),
+        RefusalCode.REGISTER_OLDER: Reason(code=code, detail="The register is of 1 May 2026."),
+        RefusalCode.REGISTER_DIFFERS: Reason(code=code, detail="The one in place is of 1 May 2026."),
+        RefusalCode.CONFIRMATION_NEEDED: Reason(code=code, detail="The plan would end 4 of 4 agreements."),
         RefusalCode.REMINDER_TOO_SOON: Reason(code=code, from_instant=AUTUMN),
         RefusalCode.LEVEL_NOT_REQUESTABLE: Reason(code=code, level=MIS, detail=HOSTILE),
     }

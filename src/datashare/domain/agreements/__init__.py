@@ -5,9 +5,11 @@ It touches nothing but the standard library and attrs.
 
 from __future__ import annotations
 
-from .admission import PERMISSIONS, not_permitted, refusals_as_a_whole, side_of, why_not
+from .admission import PERMISSIONS, not_permitted, older_register, permission_for, refusals_as_a_whole, side_of, why_not
 from .commands import (
     ALL,
+    CAME_LATER,
+    SHOWN_BY_REGISTER,
     AddRecipients,
     Approve,
     Batch,
@@ -19,6 +21,7 @@ from .commands import (
     HoldersOf,
     ImportAgreement,
     Named,
+    Planned,
     Recipients,
     RecordApproval,
     RecordVisibility,
@@ -74,6 +77,7 @@ __all__ = [
     "Approve",
     "Basis",
     "Batch",
+    "CAME_LATER",
     "COMMAND_LABELS",
     "CONDITIONS",
     "Caution",
@@ -94,6 +98,7 @@ __all__ = [
     "Named",
     "OpenRequest",
     "PERMISSIONS",
+    "Planned",
     "Reason",
     "Recipients",
     "RecipientsAdded",
@@ -111,6 +116,7 @@ __all__ = [
     "RequestOutcome",
     "RequestSent",
     "RequestWithdrawn",
+    "SHOWN_BY_REGISTER",
     "State",
     "SystemActor",
     "TABS",
@@ -129,6 +135,8 @@ __all__ = [
     "in_order",
     "not_permitted",
     "notice_id",
+    "older_register",
+    "permission_for",
     "refusals_as_a_whole",
     "request_of",
     "require_command_id",

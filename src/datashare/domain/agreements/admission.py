@@ -10,6 +10,7 @@ from datetime import date
 from functools import cache, partial
 from types import MappingProxyType
 
+from datashare.domain.instants import day_words
 from datashare.domain.institutions import Group, GroupId
 from datashare.domain.levels import AccessLevel
 from datashare.domain.people import Permission, Person, PersonId, holds, sender_eligibility
@@ -50,6 +51,14 @@ PERMISSIONS: Mapping[type[Command], Permission] = MappingProxyType(
 )
 """The permission that each command needs, at the site of whoever acts."""
 
+
+def permission_for(command: Command) -> Permission:
+    """Tell which permission a command needs: for what a plan ends, that of applying the register suffices (E2)."""
+    if isinstance(command, EndAgreement) and command.planned:
+        return Permission.APPLY_REGISTER
+    return PERMISSIONS[type(command)]
+
+
 _BY_SCHOOL = (Approve, Decline)
 _CLOSED_GROUP_MAY = (Withdraw, Approve, Decline, EndAgreement, RecordVisibility)  # T5
 
@@ -85,7 +94,9 @@ def not_permitted(
         asked = type(batch.commands[0])  # a batch is of one kind
         lacking = cache(partial(_lacking, batch.actor, person, asked, policy=policy, day=day))
         why = [
-            _elsewhere(batch, command) or lacking(home=_home(batch, command)) or _against_policy(command, policy)
+            _elsewhere(batch, command)
+            or lacking(permission_for(command), home=_home(batch, command))
+            or _against_policy(command, policy)
             for command in batch.commands
         ]
     return next((Reason(code=RefusalCode.NOT_PERMITTED, detail=one) for one in why if one), None)
@@ -98,7 +109,9 @@ def _home(batch: Batch, command: Command) -> GroupId | int:
 def _lacking_any(batch: Batch, person: Person | None, kind: type[Command] | None, policy: Policy, day: date) -> str:
     """An empty selection needs the permission too; of an unknown kind, some permission of a group's user."""
     kinds = [kind] if kind else [one for one in PERMISSIONS if one not in _BY_SCHOOL]
-    why = [_lacking(batch.actor, person, one, home=batch.group, policy=policy, day=day) for one in kinds]
+    why = [
+        _lacking(batch.actor, person, one, PERMISSIONS[one], home=batch.group, policy=policy, day=day) for one in kinds
+    ]
     return why[0] if all(why) else ""
 
 
@@ -128,6 +141,19 @@ def refusals_as_a_whole(
     return in_order(reasons)
 
 
+def older_register(day: date, last: date | None) -> Reason | None:
+    """Give the reason to refuse a register that is older than the last one applied to the group, or nothing (E3).
+
+    Args:
+        day: The day of the register, in Europe/London.
+        last: That of the last one that was applied, if any was.
+    """
+    if last is None or day >= last:
+        return None
+    detail = f"The register is of {day_words(day)}, and that of {day_words(last)} was applied to the group already."
+    return Reason(code=RefusalCode.REGISTER_OLDER, detail=detail)
+
+
 def _about_level(level: AccessLevel, policy: Policy) -> list[Reason]:
     if level in policy.requestable_levels:
         return []
@@ -150,11 +176,18 @@ def _elsewhere(batch: Batch, command: Command) -> str:
 
 
 def _lacking(
-    actor: Actor, person: Person | None, kind: type[Command], *, home: GroupId | int, policy: Policy, day: date
+    actor: Actor,
+    person: Person | None,
+    kind: type[Command],
+    permission: Permission,
+    *,
+    home: GroupId | int,
+    policy: Policy,
+    day: date,
 ) -> str:
     if isinstance(actor, SystemActor) and kind is RecordVisibility:
         return ""
-    return why_not(actor, person, (PERMISSIONS[kind],), home=home, policy=policy, day=day)
+    return why_not(actor, person, (permission,), home=home, policy=policy, day=day)
 
 
 def why_not(

@@ -66,6 +66,10 @@ _A_LEVEL = checks.member(AccessLevel)
 _TERMS_OR_NONE = checks.is_a((Terms, type(None)), "Terms or None")
 
 
+CAME_LATER = "came_later"
+"""The metadata key of fields that are written only where they hold something, so that older texts stay as they are."""
+
+
 class EndCause(enum.Enum):
     """Why an agreement ends (E1)."""
 
@@ -76,6 +80,12 @@ class EndCause(enum.Enum):
     BY_SCHOOL = "by_school"
     BY_GROUP = "by_group"
     ENTERED_IN_ERROR = "entered_in_error"
+
+
+SHOWN_BY_REGISTER = frozenset(
+    {EndCause.SCHOOL_CLOSED, EndCause.SCHOOL_LEFT_GROUP, EndCause.GROUP_CLOSED, EndCause.SUCCEEDED}
+)
+"""The causes that the register must show, and that a plan may name (E1, E2)."""
 
 
 @attrs.frozen(kw_only=True)
@@ -224,18 +234,41 @@ class ImportAgreement:
 
 
 @attrs.frozen(kw_only=True)
+class Planned:
+    """What a planned end rests on (E2, E4).
+
+    Attributes:
+        plan: The digest of the plan.
+        version: The version of the agreement that the plan was made on; in another one the end is a `CONFLICT`.
+    """
+
+    plan: str = attrs.field(validator=checks.key)
+    version: int = attrs.field(validator=checks.whole(1))
+
+
+@attrs.frozen(kw_only=True)
 class EndAgreement:
     """End an agreement, and close its open request (E1).
 
     Attributes:
         urn: The school.
-        cause: Why, as one of the known causes.
+        cause: Why, as one of the known causes; a planned end has one that the register shows.
         note: Why, in words.
+        planned: The plan that it carries out, if it does (E2).
     """
 
     urn: int = attrs.field(validator=checks.urn)
     cause: EndCause = attrs.field(validator=checks.member(EndCause))
     note: str = attrs.field(validator=checks.text)
+    planned: Planned | None = attrs.field(
+        default=None,
+        validator=checks.is_a((Planned, type(None)), "Planned or None"),
+        metadata={CAME_LATER: True},
+    )
+
+    def __attrs_post_init__(self) -> None:
+        if self.planned and self.cause not in SHOWN_BY_REGISTER:
+            raise InvalidValue("EndAgreement.cause", self.cause, "one that the register shows, where it is planned")
 
 
 @attrs.frozen(kw_only=True)

@@ -16,6 +16,7 @@ from datashare.domain.people import PersonId, recipient_eligibility, same_person
 from datashare.domain.policy import Party
 
 from .commands import (
+    SHOWN_BY_REGISTER,
     AddRecipients,
     Approve,
     Command,
@@ -316,8 +317,11 @@ _SHOWN_BY = {
 
 
 def _end(agreement: Agreement, command: EndAgreement, facts: Facts, reasons: list[Reason]) -> Decided | Refusal:
-    needed = _SHOWN_BY.get(command.cause)
-    if needed and needed.isdisjoint(reason.because for reason in facts.visibility.reasons):
+    planned = command.planned
+    if planned and planned.version != agreement.version:  # E4: what else speaks against it is for a new plan to say
+        seen = f"The plan saw its version {planned.version}, and it is in version {agreement.version} now."
+        return Refusal([Reason(code=RefusalCode.CONFLICT, detail=f"{seen} Make a new plan.")])
+    if command.cause in SHOWN_BY_REGISTER and not _shown(command.cause, facts):
         detail = f"The register does not show this cause: {facts.visibility}"
         reasons.append(Reason(code=RefusalCode.CAUSE_NOT_SHOWN, detail=detail))
     if command.cause is EndCause.ENTERED_IN_ERROR and not _may_be_an_error(agreement, facts):
@@ -326,6 +330,10 @@ def _end(agreement: Agreement, command: EndAgreement, facts: Facts, reasons: lis
     request = agreement.request.id if agreement.request else None
     events = _written(agreement, facts, AgreementEnded, cause=command.cause, request=request, note=command.note)
     return _unless(reasons, events)
+
+
+def _shown(cause: EndCause, facts: Facts) -> bool:
+    return not _SHOWN_BY[cause].isdisjoint(reason.because for reason in facts.visibility.reasons)
 
 
 def _may_be_an_error(agreement: Agreement, facts: Facts) -> bool:

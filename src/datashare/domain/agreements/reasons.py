@@ -28,6 +28,10 @@ class RefusalCode(enum.Enum):
     TERMS_REQUIRED = "terms_required"
     COMMAND_ID_REUSED = "command_id_reused"
     GROUP_CLOSED = "group_closed"
+    REGISTER_EMPTY = "register_empty"
+    REGISTER_OLDER = "register_older"
+    REGISTER_DIFFERS = "register_differs"
+    CONFIRMATION_NEEDED = "confirmation_needed"
     # R2: one school.
     NOT_VISIBLE = "not_visible"
     NO_SCHOOL_SITE = "no_school_site"
@@ -50,11 +54,12 @@ class RefusalCode(enum.Enum):
 
 _ORDER = {code: place for place, code in enumerate(RefusalCode)}
 
-WHOLE = frozenset(code for code in RefusalCode if _ORDER[code] <= _ORDER[RefusalCode.GROUP_CLOSED])
-"""The codes that refuse an action as a whole (R1).
+WHOLE = frozenset(code for code in RefusalCode if _ORDER[code] <= _ORDER[RefusalCode.CONFIRMATION_NEEDED])
+"""The codes that refuse an action as a whole (R1, E3).
 
-`RefusalCode.COMMAND_ID_REUSED` is a single school's outcome only where another command took the id while this one
-was under way and had already changed other schools.
+Two of them can be a single school's outcome: `RefusalCode.COMMAND_ID_REUSED` where another command took the id while
+this one was under way and had already changed other schools, and `RefusalCode.REGISTER_OLDER` where other schools
+were recorded under the command id before.
 """
 
 _WORDS = {
@@ -64,6 +69,10 @@ _WORDS = {
     RefusalCode.TERMS_REQUIRED: "This request needs a reference to its terms document. Add the terms.",
     RefusalCode.COMMAND_ID_REUSED: "This command id was used for a different command. Draw a new id.",
     RefusalCode.GROUP_CLOSED: "The group is closed in the register. If it is open, have the register corrected.",
+    RefusalCode.REGISTER_EMPTY: "The register holds none of the group's schools. Load the whole register.",
+    RefusalCode.REGISTER_OLDER: "{detail} Put the newest register in place.",
+    RefusalCode.REGISTER_DIFFERS: "This is not the register that the plan was made from. {detail} Make a new plan.",
+    RefusalCode.CONFIRMATION_NEEDED: "{detail} Check that the register is right and whole, then confirm the plan.",
     RefusalCode.NOT_VISIBLE: "{detail} Try again once the register shows it to the group.",
     RefusalCode.NO_SCHOOL_SITE: "The school has no MIS site, so nobody there can answer. Wait until it has one.",
     RefusalCode.REQUEST_ALREADY_OPEN: "Request {request} for {level} is still open. Withdraw it first.",
@@ -80,7 +89,7 @@ _WORDS = {
     RefusalCode.ALREADY_ASKED: "Everybody chosen has been sent this request already. Send a reminder instead.",
     RefusalCode.NO_REACHABLE_RECIPIENT: "None of the recipients can be reached any more. Add other recipients.",
     RefusalCode.REMINDER_TOO_SOON: "It is too soon for a reminder. One can be sent from {detail}.",
-    RefusalCode.CONFLICT: "Others kept changing this agreement. Look at it again, then repeat.",
+    RefusalCode.CONFLICT: "Others changed this agreement meanwhile. {detail} Look at it again, then repeat.",
 }
 
 

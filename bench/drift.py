@@ -1,0 +1,178 @@
+"""A plan for every trust, of a whole register nine months newer: against the time of reading both registers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pendulum
+
+from datashare import AccessLevel, DataSharing, GroupId, GroupKind, ImportAgreement, Permission, Person, PersonId
+from datashare.adapters.gias import Register, read_register
+from datashare.adapters.memory import MemoryAgreementStore, MemoryInstitutionDirectory, MemoryPeopleDirectory
+from datashare.testing import StandingClock
+
+from .measuring import Line, Work, in_turns
+from .register import FIRST_URN, full_size_rows, write_rows
+from .sizes import Sizes
+
+OLDER, NEWER, LINKS = "edubasealldata20250718.csv", "edubasealldata20260418.csv", "links_edubasealldata20260418.csv"
+NOW = pendulum.datetime(2026, 4, 20, 8, 30)
+SUCCEEDED, CLOSED, MOVED, EVERY = 0, 1, 2, 40
+"""Of every forty schools one closes into a successor, one closes, and one moves to another trust."""
+SUCCESSORS_FROM = 5_000_000
+TRUSTS_APART = 20_000
+"""Each repetition of the sample has trusts of its own, so that they are as large as real ones."""
+LINK_HEADER = ("URN", "LinkURN", "LinkName", "LinkType", "LinkEstablishedDate")
+
+_Cells = Mapping[str, int]
+
+
+def drift_lines(sizes: Sizes) -> Iterator[Line]:
+    """Measure a plan for each trust of the older register, whose schools have all agreed."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        write_two_registers(folder, sizes.register_rows)
+        older, newer = _read(folder)
+        sharing, trusts = agreed_everywhere(older)
+        against = "reading both files and the links"
+        taken = in_turns(
+            {"ours": lambda: _planning(sharing, trusts, newer), against: lambda: _reading(folder)},
+            rounds=sizes.long_rounds,
+        )
+    yield Line(
+        work=f"a plan for each of {len(trusts):,} trusts, two registers of {sizes.register_rows:,} rows",
+        ours=taken["ours"],
+        against=against,
+        theirs=taken[against],
+        bar=2.0,
+    )
+
+
+def write_two_registers(folder: Path, count: int) -> None:
+    """Write a register of *count* rows, one nine months newer, and the links of that."""
+    header, found = full_size_rows(count)
+    cells = {name: place for place, name in enumerate(header)}
+    rows = [_of_own_trust(row, repetition, cells) for row, repetition in found]
+    write_rows(folder / OLDER, header, rows)
+    later = [_later(row, cells) for row in rows]
+    successors = [_successor(row, cells) for row in rows if _fate(row, cells) == SUCCEEDED]
+    write_rows(folder / NEWER, header, [*later, *successors])
+    write_rows(folder / LINKS, LINK_HEADER, [link for row in successors for link in _links(row, cells)])
+
+
+def _of_own_trust(row: list[str], repetition: int, cells: _Cells) -> list[str]:
+    code = row[cells["Trusts (code)"]]
+    return _with(row, cells, {"Trusts (code)": str(int(code) + TRUSTS_APART * repetition)}) if code else row
+
+
+def _fate(row: Sequence[str], cells: _Cells) -> int | None:
+    """Tell what becomes of a school that is open: a number below `EVERY`."""
+    is_open = row[cells["EstablishmentStatus (code)"]] == "1"
+    return (int(row[cells["URN"]]) - FIRST_URN) % EVERY if is_open else None
+
+
+def _later(row: list[str], cells: _Cells) -> list[str]:
+    fate, trust = _fate(row, cells), row[cells["Trusts (code)"]]
+    if fate in {SUCCEEDED, CLOSED}:
+        closed = {"EstablishmentStatus (code)": "2", "EstablishmentStatus (name)": "Closed"}
+        return _with(row, cells, {**closed, "CloseDate": "31-12-2025"})
+    return _with(row, cells, {"Trusts (code)": str(int(trust) + 1)}) if fate == MOVED and trust else row
+
+
+def _successor(row: list[str], cells: _Cells) -> list[str]:
+    return _with(row, cells, {"URN": _successor_of(row[cells["URN"]]), "OpenDate": "01-01-2026"})
+
+
+def _successor_of(urn: str) -> str:
+    return str(int(urn) - FIRST_URN + SUCCESSORS_FROM)
+
+
+def _links(successor: Sequence[str], cells: _Cells) -> Iterator[tuple[str, ...]]:
+    """Give a link from both sides, as the register does."""
+    new = successor[cells["URN"]]
+    old, name = str(int(new) - SUCCESSORS_FROM + FIRST_URN), successor[cells["EstablishmentName"]]
+    yield old, new, name, "Successor", "01-01-2026"
+    yield new, old, name, "Predecessor", "01-01-2026"
+
+
+def _with(row: Sequence[str], cells: _Cells, changes: Mapping[str, str]) -> list[str]:
+    made = list(row)
+    for name, value in changes.items():
+        made[cells[name]] = value
+    return made
+
+
+def agreed_everywhere(older: Register) -> tuple[DataSharing, list[GroupId]]:
+    """Let every school that a trust sees have agreed; give the service and the trusts."""
+    trusts = sorted(group for group in older.groups if group.kind is GroupKind.MULTI_ACADEMY_TRUST)
+    readers = [
+        Person(
+            id=_reader(trust),
+            name="Ana Okafor",
+            permissions=[
+                Permission.ADMINISTER_INSTITUTION_DETAILS,
+                Permission.IMPORT_AGREEMENTS,
+                Permission.APPLY_REGISTER,
+            ],
+        )
+        for trust in trusts
+    ]
+    sharing = DataSharing(
+        store=MemoryAgreementStore(),
+        institutions=_directory(older),
+        people=MemoryPeopleDirectory(readers),
+        clock=StandingClock(NOW),
+    )
+    for trust in trusts:
+        _agree(sharing, trust)
+    return sharing, trusts
+
+
+def _agree(sharing: DataSharing, trust: GroupId) -> None:
+    side = sharing.for_group(trust, actor=_reader(trust))
+    agreed = [
+        ImportAgreement(
+            urn=row.institution.urn,
+            level=AccessLevel.MIS_DATA,
+            agreed_on=NOW.date(),
+            approver="Siân Ó Briain",
+            evidence="Cabinet 3",
+        )
+        for row in side.browse().items
+    ]
+    side.import_agreements(agreed, command_id="agreed")
+
+
+def _reader(trust: GroupId) -> PersonId:
+    return PersonId(trust, "ana")
+
+
+def _directory(register: Register) -> MemoryInstitutionDirectory:
+    return MemoryInstitutionDirectory(
+        register.institutions.values(),
+        groups=register.groups.values(),
+        successors=register.successors,
+        register_day=register.day,
+    )
+
+
+def _read(folder: Path) -> tuple[Register, Register]:
+    return read_register(folder / OLDER), read_register(folder / NEWER, links=folder / LINKS)
+
+
+@contextmanager
+def _reading(folder: Path) -> Iterator[Work]:
+    yield lambda: _read(folder)
+
+
+@contextmanager
+def _planning(sharing: DataSharing, trusts: Iterable[GroupId], newer: Register) -> Iterator[Work]:
+    def plan() -> None:
+        there = _directory(newer)
+        for trust in trusts:
+            sharing.for_group(trust, actor=_reader(trust)).reconcile(there)
+
+    yield plan

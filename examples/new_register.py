@@ -1,0 +1,122 @@
+"""Show what a newer download of the register means for a trust's or local authority's agreements.
+
+    python examples/new_register.py OLD.csv NEW.csv UID-or-LA:code [LINKS.csv …]
+
+OLD.csv and NEW.csv are "Establishment fields CSV" of https://get-information-schools.service.gov.uk/Downloads, of two
+days, as they are, zipped or gzipped. LINKS.csv is "Establishment links CSV" of the newer day: it names the successors.
+It is taken that every school that the group saw in OLD.csv had agreed to share its MIS Data.
+
+The plan goes to standard output; nothing is kept and nobody is told. Rows that could not be read are told on standard
+error. The exit code is 0; 1 where OLD.csv names no such group; 2 for bad arguments, for files that cannot be read, and
+where NEW.csv is older than OLD.csv or holds none of the group's schools.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TextIO
+
+from datashare import AccessLevel, DataSharing, GroupId, ImportAgreement, Permission, Person, PersonId, SystemClock
+from datashare.adapters.gias import Register, read_links, read_register, successors
+from datashare.adapters.memory import MemoryAgreementStore, MemoryInstitutionDirectory, MemoryPeopleDirectory
+from datashare.domain.drift import Plan
+from datashare.domain.instants import london_day
+from datashare.domain.institutions import SuccessorLink
+from datashare.errors import BadRow, DatashareError
+
+USAGE = """\
+Usage: python new_register.py OLD.csv NEW.csv UID-or-LA:code [LINKS.csv ...]
+
+  OLD.csv, NEW.csv  "Establishment fields CSV" of https://get-information-schools.service.gov.uk/Downloads,
+                    of two days, as they are, zipped or gzipped
+  UID-or-LA:code    a trust's group UID, such as 5143, or a local authority, such as LA:870
+  LINKS.csv         "Establishment links CSV" of the newer day, for the successors
+"""
+DONE, NO_SUCH_GROUP, MISUSED = 0, 1, 2
+PROBLEMS_SHOWN = 10
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the plan, and tell the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        _show_what_it_can(stream)
+    if len(arguments) < 3:
+        print(USAGE, end="", file=sys.stderr)
+        return MISUSED
+    old_file, new_file, group, *link_files = arguments
+    try:
+        id_ = GroupId.parse(group.casefold() if ":" in group else f"mat:{group}")
+        old, new = read_register(old_file), read_register(new_file)
+        links, bad_links = _links_in(link_files)
+        _tell_problems(old_file, old.problems, old.problem_count)
+        _tell_problems(new_file, new.problems, new.problem_count)
+        _tell_problems("The links", bad_links, len(bad_links))
+        if id_ not in old.groups:
+            told = f"{old_file} names no {id_.kind.label} {id_.code}. Check the code and the file."
+            print(told, file=sys.stderr)
+            return NO_SUCH_GROUP
+        print(plan_for(id_, old, new, links))
+    except DatashareError as exc:
+        print(exc, file=sys.stderr)
+        return MISUSED
+    return DONE
+
+
+def plan_for(group: GroupId, old: Register, new: Register, links: Iterable[SuccessorLink] = ()) -> Plan:
+    """Make the plan of *new* for a group that has an agreement with every school that it saw in *old*."""
+    reader = Person(
+        id=PersonId(group, "reader"),
+        name="Reader",
+        permissions=[
+            Permission.ADMINISTER_INSTITUTION_DETAILS,
+            Permission.IMPORT_AGREEMENTS,
+            Permission.APPLY_REGISTER,
+        ],
+    )
+    people = MemoryPeopleDirectory([reader])
+    sharing = DataSharing(store=MemoryAgreementStore(), institutions=_directory(old), people=people)
+    side = sharing.for_group(group, actor=reader.id)
+    today = london_day(SystemClock().now())
+    agreed = [
+        ImportAgreement(
+            urn=row.institution.urn,
+            level=AccessLevel.MIS_DATA,
+            agreed_on=min(old.day or today, today),
+            approver="Taken for granted",
+            evidence="The school was in the older register.",
+        )
+        for row in side.browse().items
+    ]
+    side.import_agreements(agreed, command_id="agreed")
+    side.record_visibility(command_id="old")  # from here on an older register is refused
+    return side.reconcile(_directory(new, links), register_day=new.day or today)
+
+
+def _directory(register: Register, links: Iterable[SuccessorLink] = ()) -> MemoryInstitutionDirectory:
+    return MemoryInstitutionDirectory(
+        register.institutions.values(), groups=register.groups.values(), successors=links, register_day=register.day
+    )
+
+
+def _links_in(files: Iterable[str]) -> tuple[Sequence[SuccessorLink], Sequence[BadRow]]:
+    bad: list[BadRow] = []
+    found, _others = successors(link for file in files for link in read_links(file, report=bad.append))
+    return found, bad
+
+
+def _tell_problems(file: str, problems: Sequence[BadRow], count: int) -> None:
+    for problem in problems[:PROBLEMS_SHOWN]:
+        print(f"Warning: {problem}", file=sys.stderr)
+    if count:
+        print(f"Warning: {file}: {count} rows could not be read, so the plan may be wrong.", file=sys.stderr)
+
+
+def _show_what_it_can(stream: TextIO) -> None:
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="replace")  # a terminal without É shows ?, and the plan goes on
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

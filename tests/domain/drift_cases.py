@@ -1,0 +1,82 @@
+"""Makes registers and plans for the tests of drift: say only what matters."""
+
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
+from datetime import date
+from typing import Any
+
+import attrs
+
+from datashare.domain.agreements import Agreement, State
+from datashare.domain.drift import Plan, RegisterFacts, plan
+from datashare.domain.institutions import Group, Institution, SuccessorLink, link_with
+from datashare.domain.levels import AccessLevel
+from datashare.domain.policy import Policy
+from tests.domain import builders as made
+from tests.domain.builders import DAY, institution
+
+OLD, NEW, OTHER = 100000, 200000, 200001
+
+
+def school(urn: int, name: str = "", *, number: str = "2000", **cells: Any) -> Institution:
+    """Make an open school of the trust, with an establishment number."""
+    return attrs.evolve(institution(urn, name or f"School {urn}", **cells), establishment_number=number)
+
+
+def link(old: int, new: int, kind: str = "Successor", day: date | None = DAY) -> SuccessorLink:
+    """Make a link of the register."""
+    return SuccessorLink(predecessor=old, successor=new, kind=kind, day=day)
+
+
+def standing(
+    urn: int = OLD,
+    state: State = State.APPROVED,
+    *,
+    level: AccessLevel = AccessLevel.MIS_DATA,
+    version: int = 2,
+) -> Agreement:
+    """Make an agreement of the trust that has a history."""
+    return attrs.evolve(made.agreement(urn, state, level=level), version=version)
+
+
+def facts(
+    *schools: Institution,
+    links: Iterable[SuccessorLink] = (),
+    urns: Iterable[int] = (OLD,),
+    by: Group | None = None,
+    names_group: bool = True,
+    told_day: date | None = DAY,
+) -> RegisterFacts:
+    """Make what a register says."""
+    who = by or made.group()
+    return RegisterFacts(
+        group=who,
+        names_group=names_group,
+        told_day=told_day,
+        linked=frozenset(one.urn for one in schools if link_with(one, who.id)),
+        urns=frozenset(urns),
+        institutions={one.urn: one for one in schools},
+        links=tuple(links),
+    )
+
+
+def planned(
+    *agreements: Agreement,
+    schools: Iterable[Institution] = (),
+    links: Iterable[SuccessorLink] = (),
+    by: Group | None = None,
+    names_group: bool = True,
+    policy: Policy | None = None,
+    seen_before: AbstractSet[int] | None = None,
+    day: date = DAY,
+) -> Plan:
+    """Make a plan."""
+    urns = [one.urn for one in agreements]
+    return plan(
+        facts(*schools, links=links, urns=urns, by=by, names_group=names_group),
+        agreements=agreements,
+        policy=policy or Policy.for_kind((by or made.group()).id.kind),
+        day=day,
+        register_day=DAY,
+        seen_before=seen_before,
+    )

@@ -1,0 +1,187 @@
+"""The example that shows what a newer register means, run as a reader runs it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from examples.new_register import main
+from tests.adapters.gias import made
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "new_register.py"
+CLOSED = {
+    "EstablishmentStatus (code)": "2",
+    "EstablishmentStatus (name)": "Closed",
+    "CloseDate": "31-08-2025",
+}
+REAL = str(made.ESTABLISHMENTS)
+
+
+def school(urn: str, **cells: str) -> dict[str, str]:
+    """Make the row of a school."""
+    return made.SCHOOL | {"URN": urn, "EstablishmentName": f"School {urn}"} | made.named(cells)
+
+
+def written(path: Path, *rows: Mapping[str, str]) -> str:
+    """Write a download, and give its path."""
+    path.write_bytes(made.download(*rows).getvalue())
+    return str(path)
+
+
+OLD = [school("100000"), school("100001"), school("100002")]
+NEW = [
+    school("100000") | CLOSED,
+    school("100001") | {"Trusts (code)": "", "Trusts (name)": ""},
+    school("100002"),
+    school("100003"),
+    school("100004"),
+]
+
+
+@pytest.mark.rule("E2", "E5")
+def test_the_plan_is_printed(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """What closed and what left would end, what joined is told, and the links name the successor."""
+    arguments = [
+        written(tmp_path / "edubasealldata20250718.csv", *OLD),
+        written(tmp_path / "edubasealldata20260418.csv", *NEW),
+        "5143",
+        written(tmp_path / "links.csv", made.LINK | {"LinkURN": "100003", "LinkEstablishedDate": ""}),
+    ]
+
+    assert 0 == main(arguments)
+
+    out, err = capsys.readouterr()
+    assert "" == err
+    assert (
+        """\
+UNITED LEARNING TRUST (mat:5143), register of 18 April 2026
+Agreements and open requests that stand: 3.
+
+Agreements to end (2):
+  - School 100000 (100000), MIS Data: the school was succeeded by another – it closed on 31 August 2025.
+  - School 100001 (100001), MIS Data: the school left the group – the register does not link it with the group \
+(it is in no trust).
+
+Schools that joined and have no agreement (1):
+  - School 100004 (100004)
+
+Successors to ask (1):
+  - School 100003 (100003) after 100000, MIS Data suggested. Evidence: 100000 → 100003, Successor, undated, \
+same number, 1 to 1. Look at: undated.
+
+This is a plan: nothing has been done yet.
+"""
+        == out
+    )
+
+
+@pytest.mark.rule("E2")
+@pytest.mark.parametrize("group", ["5143", "mat:4320", "LA:870", "17690"])
+def test_the_same_download_twice_leaves_nothing_to_end(capsys: pytest.CaptureFixture[str], group: str) -> None:
+    """Real rows and links: every school is as it was."""
+    assert 0 == main([REAL, REAL, group, str(made.LINKS)])
+
+    out, err = capsys.readouterr()
+    assert "" == err
+    assert "to end" not in out
+    assert "joined" not in out
+    assert "register of 18 July 2025" in out
+
+
+def test_it_runs_as_a_program_into_a_pipe() -> None:
+    """A terminal without the letters shows question marks, and the plan goes on."""
+    ran = subprocess.run(
+        [sys.executable, EXAMPLE, REAL, REAL, "5188"],
+        capture_output=True,
+        check=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )
+
+    assert ran.stdout.startswith(b"FIERT? MULTI-ACADEMY TRUST (mat:5188), register of 18 July 2025")
+
+
+def test_a_download_without_a_day_counts_as_of_today(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Either of them; then none can be told to be older."""
+    old, new = written(tmp_path / "old.csv", *OLD), written(tmp_path / "new.csv", *NEW)
+
+    assert 0 == main([old, new, "5143"])
+
+    assert "Agreements to end (2):" in capsys.readouterr().out
+
+
+def test_rows_that_cannot_be_read_are_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Of each file, since a school that is missing is unclear."""
+    old = written(tmp_path / "old.csv", *OLD, *[school(f"x{n}") for n in range(12)])
+    links = written(tmp_path / "links.csv", made.LINK, made.LINK | {"URN": "x"})
+
+    assert 0 == main([old, written(tmp_path / "new.csv", *OLD), "5143", links])
+
+    out, err = capsys.readouterr()
+    assert "Nothing to do." in out
+    assert 'column "URN" is not a URN' in err
+    assert "old.csv: 12 rows could not be read, so the plan may be wrong." in err
+    assert "The links: 1 rows could not be read, so the plan may be wrong." in err
+    assert 10 + 1 + 2 == err.count("Warning: ")
+
+
+def test_a_group_that_is_not_in_the_older_file_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """It had no agreements that could end."""
+    for group, words in (("99", "trust 99"), ("LA:999", "local authority 999")):
+        assert 1 == main([REAL, REAL, group])
+        out, err = capsys.readouterr()
+        assert ("", f"{REAL} names no {words}. Check the code and the file.\n") == (out, err)
+
+
+@pytest.mark.rule("E3")
+def test_files_in_the_wrong_order_and_files_of_others_are_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """An older register and one without the group's schools would end what stands."""
+    old = written(tmp_path / "edubasealldata20250718.csv", *OLD)
+    new = written(tmp_path / "edubasealldata20260418.csv", *NEW)
+    others = written(tmp_path / "edubasealldata20260419.csv", school("100009") | {"Trusts (code)": "99"})
+
+    for arguments, words in (
+        ([new, old], "The register is of 18 July 2025, and that of 18 April 2026 was applied"),
+        ([old, others], "The register holds none of the group's schools. Load the whole register."),
+    ):
+        assert 2 == main([*arguments, "5143"])
+        out, err = capsys.readouterr()
+        assert "" == out
+        assert err.startswith(words)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        (REAL,),
+        (REAL, REAL),
+        (REAL, REAL, "United Learning"),
+        (REAL, REAL, "sponsor:5142"),
+        (REAL, REAL, ""),
+        ("nowhere.csv", REAL, "5143"),
+        (REAL, "nowhere.csv", "5143"),
+        (REAL, ".", "5143"),
+        (REAL, str(made.LINKS), "5143"),
+        (REAL, REAL, "5143", REAL),
+        (REAL, REAL, "5143", "nowhere.csv"),
+    ],
+    ids=[
+        "none", "one", "two", "name", "unknown kind", "no group", "no old file", "no new file", "folder",
+        "other download", "no links", "no links file",
+    ],
+)  # fmt: skip
+def test_what_cannot_be_used_is_told(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]) -> None:
+    """Bad arguments and files get clear words, no plan and the exit code 2."""
+    code = main(arguments)
+    out, err = capsys.readouterr()
+
+    assert (2, "") == (code, out)
+    assert err.strip().endswith((".", "for the successors"))
+    assert "Traceback" not in err

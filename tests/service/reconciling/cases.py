@@ -1,0 +1,47 @@
+"""Registers in which schools have closed, and what became of a plan."""
+
+from datetime import date, timedelta
+
+import attrs
+
+from datashare.domain.institutions import EstablishmentStatus, SuccessorLink
+from datashare.domain.notices import NoticeKind
+from datashare.domain.people import PersonId
+from datashare.domain.policy import Party
+from datashare.service import Outcomes
+from tests.service.world import (
+    TODAY,
+    World,
+)
+
+SUCCESSOR = 100010
+
+
+YESTERDAY, TOMORROW = TODAY - timedelta(days=1), TODAY + timedelta(days=1)
+
+
+def close(world: World, *urns: int, day: date = TODAY, successors: tuple[SuccessorLink, ...] = ()) -> None:
+    """Load a register in which schools have closed, with what succeeded them."""
+    gone = [attrs.evolve(world.schools[urn], status=EstablishmentStatus.CLOSED, close_date=day) for urn in urns]
+    world.refresh(*gone, day=day)
+    world.institutions.replace(world.schools.values(), groups=world.groups, successors=successors, register_day=day)
+
+
+def link(old: int, new: int) -> SuccessorLink:
+    """Make an undated link of the register."""
+    return SuccessorLink(predecessor=old, successor=new, kind="Successor")
+
+
+def told(world: World) -> set[tuple[Party, PersonId]]:
+    """Tell who was told of an end."""
+    return {
+        (one.notice.audience, who.id)
+        for one in world.notices()
+        if one.notice and one.notice.kind is NoticeKind.ENDED
+        for who in one.notice.people
+    }
+
+
+def urns_of(outcomes: Outcomes) -> tuple[list[int], list[int]]:
+    """Tell where it was done, and where not."""
+    return sorted(one.urn for one in outcomes.done), sorted(one.urn for one in outcomes.not_done)

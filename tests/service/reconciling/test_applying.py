@@ -1,0 +1,352 @@
+"""A person applies a plan: school by school, once, and both sides are told (rules E2, E4, E6)."""
+
+from collections import Counter
+
+import pytest
+
+from datashare.domain.agreements import (
+    AgreementEnded,
+    EndCause,
+    RefusalCode,
+    RequestOutcome,
+    State,
+    VisibilityLost,
+)
+from datashare.domain.institutions import Group
+from datashare.domain.notices import NoticeKind
+from datashare.domain.people import Permission, PersonId
+from datashare.domain.policy import Party
+from datashare.errors import Refused, StoreUnavailable
+from datashare.ports import Progress, Stage
+from datashare.service import Applied
+from datashare.testing import FailingStore, InterleavingStore
+from tests.service.reconciling.cases import SUCCESSOR, YESTERDAY, close, link, told, urns_of
+from tests.service.test_races import at_once
+from tests.service.world import (
+    ACTIONS,
+    ANA,
+    GENEROUS,
+    HILDA,
+    NIGHTLY,
+    NO_APPROVER,
+    OSCAR,
+    TODAY,
+    TRUST,
+    World,
+    assert_sound,
+    head,
+    large_world,
+    leave_trust,
+    person,
+    school,
+)
+
+
+@pytest.mark.rule("E2", "E4", "A8", "O2")
+def test_applying_ends_what_was_planned_and_tells_both_sides(world: World) -> None:
+    """Level and open request are gone, with the cause, a note of the register's words and a notice to each side."""
+    world.asked(HILDA, level=ACTIONS, command_id="raise")
+    close(world, HILDA)
+    leave_trust(world, NO_APPROVER)
+    cat = PersonId(TRUST, "cat")
+    world.people.put(person(cat, permissions=[Permission.APPLY_REGISTER]))
+    plan = world.trust().reconcile()
+
+    applied = world.trust(cat).apply(plan, command_id="c-1")
+
+    assert ([HILDA, NO_APPROVER], []) == urns_of(applied.ended)
+    assert {State.NO_AGREEMENT} == {world.state(urn).state for urn in (HILDA, NO_APPROVER)}
+    assert RequestOutcome.ENDED == world.state(HILDA).closed[-1].outcome
+    last = world.events()[-1]
+    assert isinstance(last, AgreementEnded)
+    assert (EndCause.SCHOOL_CLOSED, cat, "c-1") == (last.cause, last.actor, last.command_id)
+    assert "The register of 25 October 2026 shows: it closed on 25 October 2026." == last.note
+    # People of a closed school who are still current there are told; where nobody can answer, those who were asked.
+    assert {(Party.GROUP, ANA), (Party.SCHOOL, head())} <= told(world)
+    assert (Party.SCHOOL, PersonId(NO_APPROVER, "deputy")) in told(world)
+    assert [OSCAR] == [one.urn for one in applied.recorded.done]
+    assert State.APPROVED is world.state(OSCAR).state
+    assert TODAY == world.store.last_register(TRUST)
+    assert_sound(world)
+
+
+@pytest.mark.rule("E2", "E4", "K3")
+def test_on_unchanged_facts_a_plan_is_what_applying_it_does(world: World) -> None:
+    """School by school: cause, version, level, the request that closes, and nothing else."""
+    world.asked(OSCAR, level=ACTIONS, command_id="raise")
+    close(world, HILDA, OSCAR)
+    leave_trust(world, NO_APPROVER)
+    plan = world.trust().reconcile()
+    before = {one.urn: world.state(one.urn) for one in plan.to_end}
+
+    applied = world.trust().apply(plan, command_id="c-1")
+
+    ended = [(one.urn, event) for one in applied.ended.done for event in one.events]
+    assert [
+        (one.urn, one.cause, one.request, one.version + 1, f"The register of 25 October 2026 shows: {one.why}.")
+        for one in plan.to_end
+    ] == [
+        (urn, event.cause, event.request, event.sequence, event.note)
+        for urn, event in ended
+        if isinstance(event, AgreementEnded)
+    ]
+    assert len(plan.to_end) == len(ended)
+    assert [before[one.urn].level for one in plan.to_end] == [one.level for one in plan.to_end]
+
+
+@pytest.mark.rule("E4")
+def test_a_second_plan_from_the_same_register_ends_and_closes_nothing(world: World) -> None:
+    """What it proposes to ask is proposed still, for nothing was asked."""
+    world.refresh(school(SUCCESSOR, "Hilda Academy"))
+    close(world, HILDA, NO_APPROVER, successors=(link(HILDA, SUCCESSOR),))
+    first = world.trust().reconcile()
+    world.trust().apply(first, command_id="c-1")
+
+    second = world.trust().reconcile()
+
+    assert ([HILDA], [NO_APPROVER]) == ([one.urn for one in first.ends], [one.urn for one in first.closes])
+    assert () == second.to_end
+    assert [SUCCESSOR] == [one.urn for one in first.to_ask] == [one.urn for one in second.to_ask]
+    assert ((), ()) == (world.events(SUCCESSOR), second.unclear)
+    before = world.snapshot()
+    assert 0 == len(world.trust().apply(second, command_id="c-2").ended)
+    assert before == world.snapshot()
+
+
+@pytest.mark.rule("E4", "K4")
+def test_applying_again_under_the_same_command_id_answers_what_was_done(world: World) -> None:
+    """Nothing is done or sent twice, even where register and agreements have moved on since."""
+    close(world, HILDA, day=YESTERDAY)
+    plan = world.trust().reconcile()
+    first = world.trust().apply(plan, command_id="c-1")
+    before = world.snapshot("c-1")
+
+    again = world.trust().apply(plan, command_id="c-1")
+
+    assert [True] == [one.replayed for one in again.ended.done]
+    assert first.ended.done[0].events == again.ended.done[0].events
+    assert ([OSCAR, NO_APPROVER], []) == urns_of(again.recorded)
+    assert before == world.snapshot("c-1")
+
+    leave_trust(world, OSCAR, day=TODAY)
+    world.trust().record_visibility(command_id="newer")
+    before = world.snapshot("c-1")
+    later = world.trust().apply(plan, command_id="c-1")
+
+    assert again.ended == later.ended
+    assert 0 == len(later.recorded)
+    assert before == world.snapshot("c-1")
+
+
+@pytest.mark.rule("K4", "E4")
+def test_the_command_id_of_another_action_is_refused(world: World) -> None:
+    """So it is with the id of a plan from another register."""
+    close(world, HILDA, day=YESTERDAY)
+    plan = world.trust().reconcile()
+    before = world.snapshot("ask")
+    with pytest.raises(Refused, match="This command id was used for a different command"):
+        world.trust().apply(plan, command_id="ask")
+    assert before == world.snapshot("ask")
+    world.trust().apply(plan, command_id="c-1")
+    close(world, OSCAR)
+
+    with pytest.raises(Refused, match="This command id was used for a different command"):
+        world.trust().apply(world.trust().reconcile(), command_id="c-1")
+
+    assert State.APPROVED is world.state(OSCAR).state
+
+
+@pytest.mark.rule("E4", "K4", "O2")
+@pytest.mark.parametrize("call", ["append", "note_register"])
+@pytest.mark.parametrize("done", [False, True], ids=["before", "after"])
+def test_what_broke_off_is_completed_by_repeating_it(world: World, call: str, done: bool) -> None:
+    """Between the ends and the record, or at the last step: the same command id does what is left, once."""
+    close(world, HILDA, OSCAR)
+    world.refresh(gone=[NO_APPROVER])
+    plan = world.trust().reconcile()
+    broken = world.over(FailingStore(world.store, call, done=done)).for_group(TRUST, actor=ANA)
+    with pytest.raises(StoreUnavailable):
+        broken.apply(plan, command_id="c-1")
+
+    healed = world.trust().apply(plan, command_id="c-1")
+
+    assert ([HILDA, OSCAR], []) == urns_of(healed.ended)
+    assert [(NO_APPROVER, TODAY)] == [(one.urn, one.after.hidden_since) for one in healed.recorded.done]
+    assert [1, 1] == [sum(isinstance(event, AgreementEnded) for event in world.events(urn)) for urn in (HILDA, OSCAR)]
+    assert 1 == sum(isinstance(event, VisibilityLost) for event in world.events(NO_APPROVER))
+    assert TODAY == world.store.last_register(TRUST)
+    assert_sound(world)
+
+
+@pytest.mark.rule("E4", "K1")
+def test_an_agreement_that_changed_since_the_plan_is_a_conflict_for_that_school_alone(world: World) -> None:
+    """The other ends; the conflict is not tried again, and a new plan decides it."""
+    (request,) = world.asked(HILDA, level=ACTIONS, command_id="raise")
+    close(world, HILDA, OSCAR)
+    plan = world.trust().reconcile()
+    world.trust().withdraw([request], command_id="changed")
+
+    applied = world.trust().apply(plan, command_id="c-1")
+
+    assert ([OSCAR], [HILDA]) == urns_of(applied.ended)
+    (conflict,) = applied.ended.not_done
+    assert [RefusalCode.CONFLICT] == [reason.code for reason in conflict.reasons]
+    assert "The plan saw its version 3, and it is in version 4 now. Make a new plan." in str(conflict)
+    assert State.APPROVED is world.state(HILDA).state
+    assert TODAY == world.state(HILDA).hidden_since  # it did not end, so that it is hidden is recorded
+    again = world.trust().apply(world.trust().reconcile(), command_id="c-1")
+    assert ([HILDA], []) == urns_of(again.ended)
+    assert_sound(world)
+
+
+@pytest.mark.rule("E4", "R2")
+def test_what_ended_since_the_plan_is_a_conflict_too() -> None:
+    """The plan no longer fits, whatever the change was; it is decided once, for nobody else was in the way."""
+    world = World(policies={TRUST: GENEROUS})
+    world.approved(HILDA)
+    close(world, HILDA)
+    plan = world.trust().reconcile()
+    world.trust().end([HILDA], cause=EndCause.BY_GROUP, note="Before.", command_id="before")
+
+    (conflict,) = world.counted().for_group(TRUST, actor=ANA).apply(plan, command_id="c-1").ended.not_done
+
+    assert [RefusalCode.CONFLICT] == [reason.code for reason in conflict.reasons]
+    assert 1 == world.calls["store.load"]
+    assert 3 == world.state(HILDA).version
+
+
+@pytest.mark.rule("E4", "K1")
+def test_a_race_that_changes_the_agreement_is_a_conflict_after_one_more_look(world: World) -> None:
+    """A loser is decided again on what stands then, and that is no longer what was planned."""
+    close(world, HILDA, OSCAR)
+    plan = world.trust().reconcile()
+
+    def another_writer() -> None:
+        world.trust(NIGHTLY).record_visibility(command_id="nightly")
+
+    store = InterleavingStore(world.store, another_writer)
+    applied = world.over(store).for_group(TRUST, actor=ANA).apply(plan, command_id="c-1")
+
+    assert ([], [HILDA, OSCAR]) == urns_of(applied.ended)
+    assert {RefusalCode.CONFLICT} == {one.code for one in applied.ended.not_done}
+    assert [3, 3] == [world.state(urn).version for urn in (HILDA, OSCAR)]
+    assert_sound(world)
+
+
+@pytest.mark.rule("E4", "K4")
+def test_of_many_who_apply_one_plan_at_once_one_ends_each_school(world: World) -> None:
+    """Whoever comes second is told of a conflict; each agreement ends once, and each side is told once."""
+    close(world, HILDA, OSCAR)
+    plan = world.trust().reconcile()
+
+    answers = at_once(*[lambda n=n: world.trust().apply(plan, command_id=f"c-{n}") for n in range(4)])
+
+    applied = [one for one in answers if isinstance(one, Applied)]
+    assert 4 == len(applied)
+    assert Counter({HILDA: 1, OSCAR: 1}) == Counter(one.urn for each in applied for one in each.ended.done)
+    assert {RefusalCode.CONFLICT} == {one.code for each in applied for one in each.ended.not_done}
+    assert [1, 1] == [sum(isinstance(event, AgreementEnded) for event in world.events(urn)) for urn in (HILDA, OSCAR)]
+    assert_sound(world)
+
+
+@pytest.mark.rule("E4")
+def test_a_part_of_a_plan_can_be_applied(world: World) -> None:
+    """The others stay, are recorded as hidden, and stand in the next plan."""
+    close(world, HILDA, OSCAR)
+    plan = world.trust().reconcile()
+
+    applied = world.trust().apply(plan, command_id="c-1", urns=[OSCAR, OSCAR])
+
+    assert ([OSCAR], []) == urns_of(applied.ended)
+    assert (State.APPROVED, TODAY) == (world.state(HILDA).state, world.state(HILDA).hidden_since)
+    assert [HILDA] == [one.urn for one in world.trust().reconcile().ends]
+
+
+@pytest.mark.rule("E4", "K5")
+def test_no_school_of_a_plan_can_be_applied() -> None:
+    """Then only what the register shows is recorded."""
+    world = World()
+    world.approved(HILDA)
+    close(world, HILDA)
+
+    applied = world.trust().apply(world.trust().reconcile(), command_id="c-1", urns=[])
+
+    assert 0 == len(applied.ended)
+    assert [(HILDA, 1)] == [(one.urn, len(one.events)) for one in applied.recorded.done]
+    assert State.APPROVED is world.state().state
+
+
+@pytest.mark.rule("E2", "E1")
+def test_the_person_may_say_why_in_their_own_words(world: World) -> None:
+    """It goes into the history and the messages in the place of the register's words."""
+    close(world, HILDA)
+
+    world.trust().apply(world.trust().reconcile(), command_id="c-1", note="Merged – as announced.")
+
+    last = world.events()[-1]
+    assert isinstance(last, AgreementEnded)
+    assert "Merged – as announced." == last.note
+    ended = [one.notice for one in world.notices() if one.notice and one.notice.kind is NoticeKind.ENDED]
+    assert {"Merged – as announced."} == {one.reason for one in ended}
+
+
+@pytest.mark.rule("E2", "V8")
+def test_a_trust_that_closed_ends_its_agreements(world: World) -> None:
+    """A closed group can still be reconciled, and its schools are told."""
+    world.refresh(groups=[Group(id=TRUST, name="Areté Learning Trust", is_open=False, closed_on=TODAY)])
+    plan = world.trust().reconcile()
+
+    applied = world.trust().apply(plan, command_id="c-1")
+
+    assert {EndCause.GROUP_CLOSED} == {one.cause for one in plan.to_end}
+    assert 3 == len(applied.ended.done)
+    assert State.NO_AGREEMENT is world.state(OSCAR).state
+
+
+@pytest.mark.rule("K1", "E4")
+@pytest.mark.parametrize("count", [4, 700])
+def test_applying_costs_the_same_for_any_number_of_schools(count: int) -> None:
+    """Half of the schools end, the others are recorded as hidden."""
+    world, urns = large_world(count)
+    world.approved(*urns)
+    close(world, *urns[::2])
+    world.refresh(gone=urns[1::2])
+    plan = world.trust().reconcile()
+
+    world.counted().for_group(TRUST, actor=ANA).apply(plan, command_id="c-1", confirmed=True)
+
+    assert (
+        Counter(
+            {
+                "institutions.group": 3,
+                "institutions.linked": 1,
+                "institutions.institutions": 4,
+                "institutions.successors": 1,
+                "institutions.register_day": 1,
+                "people.at_schools": 2,
+                "people.people": 5,
+                "people.sites": 2,
+                "store.append": 2,
+                "store.last_register": 2,
+                "store.load": 2,
+                "store.note_register": 2,
+                "store.states": 1,
+            }
+        )
+        == world.calls
+    )
+
+
+@pytest.mark.rule("K6")
+def test_applying_tells_how_far_it_is() -> None:
+    """First of the ends, then of the record."""
+    world = World()
+    world.approved(HILDA, OSCAR)
+    close(world, HILDA)
+    seen: list[Progress] = []
+
+    world.trust().apply(world.trust().reconcile(), command_id="c-1", progress=seen.append)
+
+    assert [(Stage.DECIDED, 1, 1), (Stage.SAVED, 1, 1), (Stage.DECIDED, 1, 1)] == [
+        (one.stage, one.done, one.total) for one in seen
+    ]

@@ -1,0 +1,276 @@
+"""Which registers and plans are refused, and who may neither plan nor apply (rules E2, E3)."""
+
+from datetime import date
+from typing import Any
+
+import attrs
+import pytest
+
+from datashare.adapters.memory import MemoryInstitutionDirectory
+from datashare.domain.agreements import (
+    Actor,
+    EndCause,
+    RefusalCode,
+)
+from datashare.domain.people import Permission, PersonId
+from datashare.errors import InvalidValue, NotPermitted, Refused
+from tests.service.reconciling.cases import TOMORROW, YESTERDAY, close, urns_of
+from tests.service.world import (
+    BEN,
+    EVA,
+    GENEROUS,
+    HILDA,
+    NIGHTLY,
+    NO_APPROVER,
+    OSCAR,
+    OTTO,
+    TODAY,
+    TRUST,
+    World,
+    head,
+    large_world,
+    leave_trust,
+    person,
+)
+
+
+@pytest.mark.rule("E3", "E6")
+def test_the_register_is_noted_even_where_nothing_stands_any_more(world: World) -> None:
+    """So that an older one is refused afterwards, for planning, applying and recording."""
+    close(world, HILDA, OSCAR, NO_APPROVER)
+    older = MemoryInstitutionDirectory(world.schools.values(), groups=world.groups, register_day=YESTERDAY)
+    plan = world.trust().reconcile()
+    assert not plan.needs_confirmation
+
+    world.trust().apply(plan, command_id="c-1")
+
+    assert TODAY == world.store.last_register(TRUST)
+    with pytest.raises(Refused, match="of 24 October 2026, and that of 25 October 2026 was applied") as refused:
+        world.trust().reconcile(older)
+    assert [RefusalCode.REGISTER_OLDER] == [reason.code for reason in refused.value.reasons]
+
+
+@pytest.mark.rule("E3", "T2")
+def test_a_plan_from_another_register_is_refused(world: World) -> None:
+    """A newer day, or the same day with another fact: nothing of it is applied."""
+    close(world, HILDA, day=YESTERDAY)
+    plan = world.trust().reconcile()
+    before = world.snapshot("c-1")
+
+    close(world, HILDA, day=TODAY)
+    with pytest.raises(Refused, match="from that of 24 October 2026, and the one in place is of 25 October 2026"):
+        world.trust().apply(plan, command_id="c-1")
+    world.refresh(attrs.evolve(world.schools[HILDA], name="Another Name"), day=YESTERDAY)
+    with pytest.raises(Refused) as refused:
+        world.trust().apply(plan, command_id="c-1")
+
+    assert [RefusalCode.REGISTER_DIFFERS] == [reason.code for reason in refused.value.reasons]
+    assert before == world.snapshot("c-1")
+
+
+@pytest.mark.rule("E3")
+def test_a_plan_that_was_overtaken_is_refused() -> None:
+    """Its register is still in place, and a newer one was applied to the group since."""
+    world = World()
+    world.approved(HILDA)
+    close(world, HILDA, day=YESTERDAY)
+    plan = world.trust().reconcile()
+    world.store.note_register(TRUST, TODAY)
+    before = world.snapshot("c-1")
+
+    with pytest.raises(Refused) as refused:
+        world.trust().apply(plan, command_id="c-1")
+
+    assert [RefusalCode.REGISTER_OLDER] == [reason.code for reason in refused.value.reasons]
+    assert before == world.snapshot("c-1")
+
+
+@pytest.mark.rule("E3")
+def test_a_register_that_holds_none_of_the_groups_schools_is_refused() -> None:
+    """A download that was cut short would end everything, or make everything unclear."""
+    world = World()
+    world.approved(HILDA)
+    empty = MemoryInstitutionDirectory([], groups=world.groups, register_day=TODAY)
+
+    with pytest.raises(Refused) as refused:
+        world.trust().reconcile(empty)
+
+    assert [RefusalCode.REGISTER_EMPTY] == [reason.code for reason in refused.value.reasons]
+
+
+@pytest.mark.rule("E3", "T2")
+def test_a_plan_that_ends_much_is_confirmed_explicitly() -> None:
+    """Four of forty need nothing, four of thirty-nine do."""
+    for count, needed in ((40, False), (39, True)):
+        world, urns = large_world(count)
+        world.approved(*urns)
+        close(world, *urns[:4])
+        plan = world.trust().reconcile()
+        assert needed == plan.needs_confirmation
+        if needed:
+            before = world.snapshot("c-1")
+            with pytest.raises(Refused, match="The plan would end 4 of 39 agreements") as refused:
+                world.trust().apply(plan, command_id="c-1")
+            assert [RefusalCode.CONFIRMATION_NEEDED] == [reason.code for reason in refused.value.reasons]
+            with pytest.raises(Refused):  # a part of it is of the same plan
+                world.trust().apply(plan, command_id="c-1", urns=urns[:1])
+            assert before == world.snapshot("c-1")
+        applied = world.trust().apply(plan, command_id="c-1", confirmed=needed)
+        assert 4 == len(applied.ended.done)
+        # What was done is answered without being confirmed again.
+        assert 4 == len(world.trust().apply(plan, command_id="c-1").ended.done)
+
+
+STRANGERS: dict[str, Actor] = {
+    "no-permission": BEN,
+    "expired-permission": EVA,
+    "other-group": OTTO,
+    "unknown-person": PersonId(TRUST, "nobody"),
+    "school": head(),
+}
+
+
+@pytest.mark.rule("E2", "P12", "K2")
+@pytest.mark.parametrize("actor", STRANGERS.values(), ids=STRANGERS)
+def test_strangers_neither_plan_nor_apply(actor: Actor) -> None:
+    """Nothing is told of the group's agreements, and nothing ends."""
+    world = World()
+    world.approved(HILDA)
+    close(world, HILDA)
+    plan = world.trust().reconcile()
+    before = world.snapshot("c-1")
+
+    for call in (lambda: world.trust(actor).reconcile(), lambda: world.trust(actor).apply(plan, command_id="c-1")):
+        with pytest.raises(NotPermitted):
+            call()
+
+    assert before == world.snapshot("c-1")
+
+
+@pytest.mark.rule("E2", "E7")
+def test_applying_has_a_permission_of_its_own() -> None:
+    """It suffices for what the register shows and for nothing else; the permission to end does not suffice."""
+    world = World(policies={TRUST: GENEROUS})
+    world.approved(HILDA)
+    close(world, HILDA)
+    plan = world.trust().reconcile()
+    applier, ender, reader = (PersonId(TRUST, name) for name in ("applier", "ender", "reader"))
+    world.people.put(
+        person(applier, permissions=[Permission.APPLY_REGISTER]),
+        person(ender, permissions=[Permission.END_AGREEMENT]),
+        person(reader, permissions=[Permission.ADMINISTER_INSTITUTION_DETAILS]),
+    )
+
+    assert world.trust(applier).reconcile() == world.trust(reader).reconcile() == plan
+    for who in (ender, reader):
+        with pytest.raises(NotPermitted, match=r"data_sharing\.apply_register"):
+            world.trust(who).apply(plan, command_id="c-1")
+    with pytest.raises(NotPermitted):
+        world.trust(ender).reconcile()
+    with pytest.raises(NotPermitted):
+        world.trust(applier).end([HILDA], cause=EndCause.SCHOOL_CLOSED, note="Closed.", command_id="c-1")
+    assert 1 == len(world.trust(applier).apply(plan, command_id="c-1").ended.done)
+
+
+@pytest.mark.rule("E2", "E1")
+def test_a_plan_that_was_tampered_with_ends_nothing_that_the_register_does_not_show() -> None:
+    """The cause is checked against the register that is in place, school by school."""
+    world = World()
+    world.approved(HILDA, OSCAR)
+    close(world, HILDA)
+    plan = world.trust().reconcile()
+    forged = attrs.evolve(plan, ends=(*plan.ends, attrs.evolve(plan.ends[0], urn=OSCAR)))
+
+    applied = world.trust().apply(forged, command_id="c-1")
+
+    assert ([HILDA], [OSCAR]) == urns_of(applied.ended)
+    assert RefusalCode.CAUSE_NOT_SHOWN == applied.ended.not_done[0].code
+    with pytest.raises(InvalidValue, match="one that the register shows"):
+        world.trust().apply(
+            attrs.evolve(plan, ends=[attrs.evolve(plan.ends[0], cause=EndCause.BY_GROUP)]), command_id="c-2"
+        )
+
+
+@pytest.mark.rule("E3")
+def test_the_registers_day_comes_from_the_directory_or_the_caller() -> None:
+    """The caller's counts first; without either there is no plan, nor for a day to come."""
+    world = World(register_day=None)
+    world.approved(HILDA)
+    world.institutions.replace([attrs.evolve(one, trusts=()) for one in world.schools.values()], groups=world.groups)
+
+    with pytest.raises(InvalidValue, match="register_day must be given, since the directory of institutions does not"):
+        world.trust().reconcile()
+    with pytest.raises(InvalidValue, match="register_day must be no later than today"):
+        world.trust().reconcile(register_day=TOMORROW)
+    plan = world.trust().reconcile(register_day=YESTERDAY)
+    assert YESTERDAY == plan.register_day
+    world.store.note_register(TRUST, date(2026, 1, 1))
+
+    assert 1 == len(world.trust().apply(plan, command_id="c-1").ended.done)
+
+    assert YESTERDAY == world.store.last_register(TRUST)
+
+
+@pytest.mark.rule("E4", "T2")
+def test_a_plan_names_its_register_where_the_one_in_place_tells_no_day() -> None:
+    """The words say so."""
+    world = World()
+    world.approved(HILDA)
+    close(world, HILDA)
+    plan = world.trust().reconcile()
+    world.institutions.replace(world.schools.values(), groups=world.groups)
+
+    with pytest.raises(Refused, match="the one in place is of a day that it does not tell"):
+        world.trust().apply(plan, command_id="c-1")
+
+
+@pytest.mark.rule("E3", "E6", "K4")
+def test_an_older_register_is_not_recorded(world: World) -> None:
+    """What was recorded under the same command id is answered, and nothing else is recorded from it."""
+    leave_trust(world, HILDA, day=YESTERDAY)
+    world.trust(NIGHTLY).record_visibility(command_id="old", register_day=YESTERDAY)
+    leave_trust(world, OSCAR)
+    world.trust(NIGHTLY).record_visibility(command_id="new")
+    before = world.snapshot("old", "older")
+
+    with pytest.raises(Refused) as refused:
+        world.trust(NIGHTLY).record_visibility(command_id="older", register_day=YESTERDAY)
+    with pytest.raises(Refused):
+        world.trust(NIGHTLY).preview.record_visibility(command_id="older", register_day=YESTERDAY)
+    again = world.trust(NIGHTLY).record_visibility(command_id="old", register_day=YESTERDAY)
+
+    assert [RefusalCode.REGISTER_OLDER] == [reason.code for reason in refused.value.reasons]
+    assert [(HILDA, True)] == [(one.urn, one.replayed) for one in again.done]
+    assert {OSCAR: RefusalCode.REGISTER_OLDER, NO_APPROVER: RefusalCode.REGISTER_OLDER} == {
+        one.urn: one.code for one in again.not_done
+    }
+    assert before == world.snapshot("old", "older")
+
+
+@pytest.mark.rule("E2", "T2")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"urns": [OSCAR]},
+        {"urns": ["100000"]},
+        {"urns": HILDA},
+        {"confirmed": "yes"},
+        {"note": None},
+        {"command_id": ""},
+    ],
+    ids=repr,
+)
+def test_what_cannot_be_right_is_an_error(arguments: dict[str, Any]) -> None:
+    """A school that the plan does not end is not ended by naming it."""
+    world = World()
+    world.approved(HILDA, OSCAR)
+    close(world, HILDA)
+    plan = world.trust().reconcile()
+    before = world.snapshot("c-1")
+
+    with pytest.raises(InvalidValue, match="must be"):
+        world.trust().apply(plan, **{"command_id": "c-1", **arguments})
+    with pytest.raises(InvalidValue, match="a plan of la:870"):
+        world.council().apply(plan, command_id="c-1")
+
+    assert before == world.snapshot("c-1")
