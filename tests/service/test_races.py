@@ -19,6 +19,7 @@ from .world import (
     ANA,
     HILDA,
     MIS,
+    NO_APPROVER,
     NOW,
     OSCAR,
     TRUST,
@@ -202,6 +203,30 @@ def test_a_different_command_with_the_id_in_between_hides_nothing_that_was_saved
     assert [(HILDA, RefusalCode.COMMAND_ID_REUSED)] == [(one.urn, one.code) for one in outcomes.not_done]
     assert State.PENDING == world.state(OSCAR).state
     assert 1 == world.state(HILDA).version
+
+
+@pytest.mark.rule("K4", "K1")
+def test_two_commands_that_took_one_id_at_once_are_each_answered_on_repetition() -> None:
+    """Neither saw the other; each finds again what it did, and does nothing more than that."""
+    world = World()
+
+    def another_writer() -> None:
+        world.trust().request([OSCAR], level=ACTIONS, command_id="c-1")
+
+    store = InterleavingStore(world.store, another_writer)
+    first = world.over(store).for_group(TRUST, actor=ANA).request([HILDA], level=MIS, command_id="c-1")
+    assert [HILDA] == [one.urn for one in first.done]
+    before = world.snapshot("c-1")
+
+    again = world.trust().request([HILDA], level=MIS, command_id="c-1")
+    more = world.trust().request([HILDA, NO_APPROVER], level=MIS, command_id="c-1")
+    other = world.trust().request([OSCAR], level=ACTIONS, command_id="c-1")
+
+    assert [(HILDA, True)] == [(one.urn, one.replayed) for one in again.done]
+    assert [(OSCAR, True)] == [(one.urn, one.replayed) for one in other.done]
+    assert [(HILDA, True)] == [(one.urn, one.replayed) for one in more.done]
+    assert [(NO_APPROVER, RefusalCode.COMMAND_ID_REUSED)] == [(one.urn, one.code) for one in more.not_done]
+    assert before == world.snapshot("c-1")
 
 
 @pytest.mark.rule("K6")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from functools import cached_property
 from typing import assert_never
@@ -181,19 +181,21 @@ class _Action:
         loaded = self.host.store.load(ids, command_id=self.batch.command_id)
         agreements = present(loaded.agreements, ids)
         facts = self.host.gather(scope, agreements.values())
-        kept = {(one.agreement, one.request): one for one in loaded.kept}
-        used = self._used_otherwise(loaded.kept)
-        if used or any(target not in kept for target in waiting):
-            self._refuse_as_a_whole(scope, used=used, some_done=some_done, some_kept=bool(kept))
-        if used:  # R1: but what the action did before another one took its id is not hidden
-            reused = Reason(code=RefusalCode.COMMAND_ID_REUSED)
-            return {target: _not_done(target, reused) for target in waiting}, []
+        repeated = self._repeated(loaded.kept)
+        used = False
+        if any(target not in repeated for target in waiting):
+            used = self._used_otherwise(loaded.kept)
+            # R1: but what the action did before another one took its id is not hidden
+            some_done = some_done or (used and bool(repeated))
+            self._refuse_as_a_whole(scope, used=used, some_done=some_done, some_kept=bool(loaded.kept))
         outcomes: dict[_Target, Outcome] = {}
         changes: list[Change] = []
         for done, target in enumerate(waiting, start=1):
             agreement = agreements[target[0]]
-            if repeated := kept.get(target):
-                outcomes[target] = _replay(repeated, agreement)
+            if kept := repeated.get(target):
+                outcomes[target] = _replay(kept, agreement)
+            elif used:
+                outcomes[target] = _not_done(target, Reason(code=RefusalCode.COMMAND_ID_REUSED))
             elif self.outdated:
                 outcomes[target] = _not_done(target, self.outdated)
             else:
@@ -217,6 +219,15 @@ class _Action:
             reasons.append(self.outdated)
         if reasons and not some_done:
             raise Refused(in_order(reasons))
+
+    def _repeated(self, kept: Iterable[KeptOutcome]) -> dict[_Target, KeptOutcome]:
+        """Find what this very action did before; another one that took its id at once hides none of it (K4)."""
+        known = {(one.agreement, one.request): one for one in kept}
+        return {
+            target: one
+            for target, one in known.items()
+            if (asked := self.digests.get(target)) and asked[1] == one.own_digest
+        }
 
     def _used_otherwise(self, kept: Collection[KeptOutcome]) -> bool:
         """Tell whether the command id was used for something else in the group (K4)."""
