@@ -77,9 +77,10 @@ def export_lines(events: Iterable[Event], form: ExportFormat, *, words: bool = T
     Cost: memory for one event, whatever their number.
 
     Raises:
-        InvalidValue: The form is none.
+        InvalidValue: The form is none, or *words* is neither true nor false.
     """
     checks.require_member(form, ExportFormat, "form")
+    checks.require_a(words, bool, "words", "True or False")
     given = events if words else map(_without_words, events)
     return _csv_lines(given) if form is ExportFormat.CSV else (f"{encode(event)}\n" for event in given)
 

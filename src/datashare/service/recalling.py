@@ -55,10 +55,8 @@ def _may_have_shared(found: AsOf, day: date) -> bool:
 
 def export(host: Host, group: GroupId, form: ExportFormat, *, urn: int | None, words: bool) -> Iterator[str]:
     """Write down the history of a group, or of one of its agreements, line by line (H2)."""
-    checks.require_member(form, ExportFormat, "form")  # before a store opens anything
-    if urn is None:
-        return export_lines(host.store.group_history(group), form, words=words)
-    return export_lines(host.store.history(AgreementId(group, urn)), form, words=words)
+    events = host.store.group_history(group) if urn is None else host.store.history(AgreementId(group, urn))
+    return export_lines(events, form, words=words)
 
 
 def names(host: Host, answers: Iterable[AsOf], *, ours: Callable[[AgreementId], bool]) -> Names:
@@ -77,7 +75,7 @@ def names(host: Host, answers: Iterable[AsOf], *, ours: Callable[[AgreementId], 
     actors = {who for one in given if isinstance(one, Standing) for who in one.actors}
     people = host.people.people({who for who in actors if isinstance(who, PersonId)})
     schools = host.institutions.institutions({one.urn for one in agreements})
-    groups = {one.group: host.institutions.group(one.group) for one in agreements}
+    groups = {id_: host.institutions.group(id_) for id_ in {one.group for one in agreements}}
     return Names(
         people={who: one.name for who, one in people.items()},
         schools={urn: one.name for urn, one in schools.items()},

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from datetime import date, timedelta
-from typing import Any
+from itertools import pairwise
+from typing import Any, get_args
 
 import attrs
 import pendulum
@@ -12,16 +13,25 @@ from hypothesis import strategies as st
 
 from datashare.domain.agreements import (
     Agreement,
+    AgreementEnded,
     AgreementId,
+    AgreementImported,
+    ApprovalRecorded,
     Basis,
     Command,
     EndCause,
     Event,
     Facts,
+    RecipientsAdded,
     Remind,
+    ReminderSent,
+    RequestApproved,
+    RequestDeclined,
     RequestId,
     RequestSent,
+    RequestWithdrawn,
     State,
+    VisibilityLost,
     VisibilityReturned,
     Withdraw,
     fold,
@@ -40,12 +50,13 @@ from datashare.domain.history import (
 from datashare.domain.instants import Instant, to_instant
 from datashare.domain.institutions import HiddenBecause
 from datashare.errors import InvalidValue
-from datashare.testing import strategies
 from tests.domain.agreements.builders import (
     ACTIONS,
     AGREEMENT,
     ANA,
     BEN,
+    DEPUTY,
+    DFE,
     HEAD,
     MAT,
     MIS,
@@ -332,7 +343,7 @@ def test_every_agreement_of_a_group_is_told_at_an_instant() -> None:
     ],
 )
 def test_a_day_is_londons(day: date, first: str, last: str) -> None:
-    """From its midnight to before the next one: what begins with the next day, or ended as this began, is none of it."""
+    """From its midnight to before the next: what begins with the next day, or ended as this began, is none of it."""
     begins, ends = (pendulum.parse(text, exact=False) for text in (first, last))
     assert isinstance(begins, pendulum.DateTime)
     assert isinstance(ends, pendulum.DateTime)
@@ -359,17 +370,47 @@ def test_a_day_is_told_from_its_beginning() -> None:
     assert (NotRecorded(agreement=AGREEMENT),) == on_day(AGREEMENT, [], day)
 
 
+def kinds() -> tuple[Event, ...]:
+    """Give one event of every kind, some with different contents; few enough to be drawn again and again."""
+    told: dict[str, Any] = {"agreement": AGREEMENT, "sequence": 1, "at": NOW, "command_id": "c-1"}
+    by, request = told | {"actor": ANA}, RequestId(AGREEMENT, 1)
+    asking: dict[str, Any] = {"raises": None, "sender": ANA, "terms": TERMS}
+    return (
+        RequestSent(**by, **asking, level=MIS, recipients=[HEAD]),
+        RequestSent(**told, **asking, level=ACTIONS, recipients=[DEPUTY], actor=BEN),
+        RecipientsAdded(**by, request=request, recipients=[DEPUTY]),
+        ReminderSent(**by, request=request, recipients=[HEAD]),
+        RequestApproved(**told, actor=HEAD, request=request, level=MIS, terms=TERMS),
+        RequestApproved(**told, actor=DEPUTY, request=request, level=ACTIONS, terms=None),
+        RequestDeclined(**told, actor=HEAD, request=request),
+        RequestWithdrawn(**by, request=request),
+        ApprovalRecorded(**by, level=ACTIONS, terms=None),
+        AgreementImported(**by, level=DFE, agreed_on=date(2024, 2, 29), terms=TERMS),
+        AgreementEnded(**by, cause=EndCause.BY_GROUP, request=request),
+        AgreementEnded(**told, actor=NIGHTLY, cause=EndCause.SUCCEEDED, request=None),
+        VisibilityLost(**told, actor=NIGHTLY, register_day=date(2026, 3, 30), reasons=[HiddenBecause.CLOSED]),
+        VisibilityReturned(**told, actor=NIGHTLY, register_day=date(2026, 4, 1), resumes=True),
+        VisibilityReturned(**told, actor=NIGHTLY, register_day=date(2026, 5, 1), resumes=False),
+    )
+
+
 @st.composite
 def histories(draw: st.DrawFn, agreement: AgreementId = AGREEMENT) -> list[Event]:
     """Give any events in a row, whether or not anybody could have decided so; several may share their instant."""
-    drawn = draw(st.lists(strategies.events(), max_size=12))
     pauses = st.sampled_from([timedelta(0), TICK, timedelta(hours=1), DAY])
+    drawn = draw(st.lists(st.tuples(st.sampled_from(kinds()), pauses, st.booleans()), max_size=12))
     when, opened, events = NOW, 1, list[Event]()
-    for sequence, event in enumerate(drawn, start=1):
-        when = to_instant(when + draw(pauses))
-        events.append(_moved(event, agreement, sequence, when, draw(st.sampled_from([opened, 999]))))
+    for sequence, (event, pause, is_named) in enumerate(drawn, start=1):
+        when = to_instant(when + pause)
+        events.append(_moved(event, agreement, sequence, when, opened if is_named else 999))
         opened = sequence if isinstance(event, RequestSent) else opened
     return events
+
+
+@pytest.mark.rule("H1")
+def test_every_kind_of_event_is_tried() -> None:
+    """What is drawn below misses no kind."""
+    assert set(get_args(Event)) == {type(event) for event in kinds()}
 
 
 @pytest.mark.rule("H1")
@@ -381,14 +422,14 @@ def test_stretches_cover_the_time_without_gap_or_overlap(events: list[Event]) ->
     assert [event.at for event in events[:1]] == [one.since for one in found[:1]]
     assert [one.until for one in found] == [*(one.since for one in found[1:]), *([None] if found else [])]
     assert all(one.until is None or one.since < one.until for one in found)
-    for before, after in zip(found, found[1:], strict=False):
+    for before, after in pairwise(found):
         assert before != attrs.evolve(after, since=before.since, until=before.until)
 
 
 @pytest.mark.rule("H1", "T3")
 @given(histories(), st.integers(-2, 300), st.sampled_from([-TICK, timedelta(0), TICK]))
 def test_the_past_is_the_fold_of_what_had_happened(events: list[Event], hours: int, shift: timedelta) -> None:
-    """At any instant, at those of the events and at their neighbours, the answer is what the events until then fold to."""
+    """At any instant, be it an event's own or next to it, the answer is the fold of the events so far."""
     for when in [at(timedelta(hours=hours)), *(to_instant(event.at + shift) for event in events)]:
         before = [event for event in events if event.at <= when]
         found = as_of(AGREEMENT, events, when)
