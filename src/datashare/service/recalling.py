@@ -41,16 +41,9 @@ def in_force_on(host: Host, group: GroupId, day: date) -> tuple[Standing, ...]:
 
 
 def shared_on(host: Host, agreements: Iterable[AgreementId], day: date) -> tuple[AsOf, ...]:
-    """Give what granted access in the course of a day that is not to come, and what may have but is not recorded."""
+    """Give what any of these agreements shared in the course of a day that is not to come (H1, A10)."""
     past = _past_day(host, day)
-    found = (one for each in agreements for one in history.on_day(each, host.store.history(each), past))
-    return tuple(one for one in found if _may_have_shared(one, past))
-
-
-def _may_have_shared(found: AsOf, day: date) -> bool:
-    if isinstance(found, NotRecorded):  # A10: an agreement that was imported later may have been in force
-        return found.agreed_on is not None and found.agreed_on <= day
-    return bool(found.capabilities)
+    return tuple(one for each in agreements for one in history.shared_on(each, host.store.history(each), past))
 
 
 def export(host: Host, group: GroupId, form: ExportFormat, *, urn: int | None, words: bool) -> Iterator[str]:

@@ -103,7 +103,7 @@ class Story:
     def answers(self, after: timedelta) -> "Story":
         """Let the head approve."""
         terms = open_request(self.state).terms
-        return self.does(answer_to(self.state, terms and terms.version), after, facts(actor=HEAD))
+        return self.does(answer_to(self.state, terms.version if terms else None), after, facts(actor=HEAD))
 
 
 def approved() -> Story:

@@ -137,6 +137,25 @@ def on_day(agreement: AgreementId, events: Iterable[Event], day: date) -> tuple[
     return found if is_whole else (_before(agreement, happened), *found)
 
 
+def shared_on(agreement: AgreementId, events: Iterable[Event], day: date) -> tuple[AsOf, ...]:
+    """Tell what the group could see of the school in the course of a day in Europe/London, and by whose word (H1).
+
+    Returns:
+        Every stretch of time that touches the day and granted something. Where an agreement of that day or before was
+        imported later, first that the day's beginning is not recorded here: it may have been in force (A10).
+
+    Raises:
+        InvalidValue: It is no day.
+    """
+    return tuple(one for one in on_day(agreement, events, day) if _may_have_shared(one, day))
+
+
+def _may_have_shared(found: AsOf, day: date) -> bool:
+    if isinstance(found, NotRecorded):
+        return found.agreed_on is not None and found.agreed_on <= day
+    return bool(found.capabilities)
+
+
 def _in_order(found: Iterable[Standing]) -> tuple[Standing, ...]:
     return tuple(sorted(found, key=lambda one: (one.agreement.urn, one.since)))
 
