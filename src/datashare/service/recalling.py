@@ -8,7 +8,7 @@ from datetime import date
 from datashare.codec import ExportFormat, export_lines
 from datashare.domain import checks, history
 from datashare.domain.agreements import AgreementId
-from datashare.domain.history import AsOf, Names, NotRecorded, Standing
+from datashare.domain.history import AsOf, Names, Standing
 from datashare.domain.instants import Instant, london_day, to_day, to_instant
 from datashare.domain.institutions import GroupId
 from datashare.domain.people import PersonId

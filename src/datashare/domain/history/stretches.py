@@ -247,11 +247,7 @@ class _Line:
 
     def rest(self) -> Iterator[Standing]:
         """Give what is left when there are no more events: the last stretch of time still lasts."""
-        ended = self._settled()
-        if ended:
-            yield ended
-        if self._standing:
-            yield self._standing
+        yield from filter(None, (self._settled(), self._standing))
 
     def _settled(self) -> Standing | None:
         """Take down how it stands at the instant that was reached; give what stood before, if it was different."""
