@@ -478,3 +478,63 @@ def test_who_is_named_is_listed(events: list[Event]) -> None:
         named |= {who for each in asked for who in each.recipients}
         named |= {in_force.approved_by, in_force.sender} if in_force else set()
         assert named - {None} == one.actors
+
+
+@pytest.mark.rule("H1")
+def test_a_record_that_begins_with_the_day_tells_all_of_it() -> None:
+    """At London's midnight exactly nothing of the day is missing; a microsecond later something is."""
+    (event,) = Story().does(ask(), DAY * 0).events
+    midnight = pendulum.datetime(2026, 5, 2, 23)
+
+    def kinds_on(when: Instant) -> list[type]:
+        moved = _moved(event, AGREEMENT, 1, to_instant(when))
+        return [type(one) for one in on_day(AGREEMENT, [moved], date(2026, 5, 3))]
+
+    assert [Standing] == kinds_on(midnight)
+    assert [NotRecorded, Standing] == kinds_on(midnight + TICK)
+
+
+@pytest.mark.rule("E6", "H1")
+def test_a_loss_that_is_recorded_again_changes_nothing() -> None:
+    """The register's day and the reasons stay those of the first, together."""
+    told: dict[str, Any] = {"agreement": AGREEMENT, "actor": NIGHTLY, "command_id": "c-9"}
+    lost = [
+        VisibilityLost(
+            **told, sequence=3, at=at(DAY * 2), register_day=date(2026, 4, 1), reasons=[HiddenBecause.CLOSED]
+        ),
+        VisibilityLost(
+            **told, sequence=4, at=at(DAY * 3), register_day=date(2026, 4, 2), reasons=[HiddenBecause.NOT_LINKED]
+        ),
+    ]
+    *_, last = timeline([*approved().events, *lost])
+
+    assert (at(DAY * 2), date(2026, 4, 1)) == (last.since, last.hidden_since)
+    assert (HiddenBecause.CLOSED,) == last.hidden_because
+
+
+@pytest.mark.rule("H1")
+def test_nobody_is_said_to_have_asked_for_what_another_request_asked() -> None:
+    """Where the accepted request is not the one that was open, who asked is left open, and the request is named."""
+    sent, accepted = approved().events
+    other = _moved(accepted, AGREEMENT, 2, at(DAY), number=7)
+    *_, last = timeline([sent, other])
+
+    assert (RequestId(AGREEMENT, 7), None) == (last.by_request, last.asked_by)
+
+
+@pytest.mark.rule("H1", "T3")
+def test_an_instant_before_its_predecessors_cannot_turn_time_back() -> None:
+    """Order is by sequence: should a damaged store hold such an event, it counts from its predecessor's instant."""
+    sent, accepted = approved().events
+    third = _moved(Story().does(importing(), DAY).events[0], AGREEMENT, 3, at(DAY - TICK))
+    later = VisibilityLost(
+        agreement=AGREEMENT,
+        sequence=4,
+        at=at(DAY * 2),
+        actor=NIGHTLY,
+        command_id="c-9",
+        register_day=date(2026, 4, 1),
+        reasons=[],
+    )
+
+    assert [NOW, at(DAY), at(DAY * 2)] == [one.since for one in timeline([sent, accepted, third, later])]
