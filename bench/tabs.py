@@ -1,14 +1,14 @@
-"""One tab of one group, in a store of many agreements and in one of a thousand."""
+"""One tab of one group and its past, in a store of many agreements and in one of a thousand."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
 from sqlalchemy import Engine
 
-from datashare import Tab
+from datashare import AccessLevel, GroupSide, Tab
 from datashare.adapters.sql import SqlAgreementStore
 from datashare.domain.history import BEFORE_THE_FIRST, chained
 from tests.servers import Server
@@ -16,7 +16,7 @@ from tests.servers import Server
 from .databases import Database, PostgreSQL, Rows, SQLite
 from .measuring import Line, Work, in_turns
 from .sizes import Sizes
-from .world import ANA, TRUST, World, world_of
+from .world import ANA, NOW, TRUST, World, world_of
 
 SCHOOLS_OF_A_GROUP = 100
 FEW = 1_000
@@ -29,35 +29,61 @@ GROUPS_AT_ONCE = 100
 
 
 def tab_lines(postgresql: Server, sizes: Sizes) -> Iterator[Line]:
-    """Measure a tab on both databases; each is filled once."""
+    """Measure a tab, and answers about the past, on both databases; each is filled once."""
     world = world_of(SCHOOLS_OF_A_GROUP)
     for database in (SQLite(), PostgreSQL(postgresql)):
-        yield _tab_line(database, world, sizes)
+        yield from _lines(database, world, sizes)
 
 
-def _tab_line(database: Database, world: World, sizes: Sizes) -> Line:
+def _lines(database: Database, world: World, sizes: Sizes) -> Iterator[Line]:
     with ExitStack() as stack:
-        many = stack.enter_context(_filled(database, world, sizes.agreements))
-        few = stack.enter_context(_filled(database, world, FEW))
-        against = f"the same with {FEW:,}"
-        taken = in_turns(
-            {"ours": lambda: _tab(world, many), against: lambda: _tab(world, few)}, rounds=10 * sizes.rounds
-        )
-    return Line(
-        work=f"a tab of {SCHOOLS_OF_A_GROUP} schools among {sizes.agreements:,} agreements, {database.name}",
-        ours=taken["ours"],
-        against=against,
-        theirs=taken[against],
-        bar=1.5,
-    )
+        many, few = (stack.enter_context(_filled(database, world, count)) for count in (sizes.agreements, FEW))
+        among = f"among {sizes.agreements:,}"
+        tab = f"a tab of {SCHOOLS_OF_A_GROUP} schools {among} agreements, {database.name}"
+        yield _line(tab, lambda engine: _tab(world, engine), many, few, sizes)
+        for engine in (many, few):
+            world.approve_all(SqlAgreementStore(engine))
+        one = f"as-of for one agreement {among} events, {database.name}"
+        yield _line(one, lambda engine: _as_of_one(world, engine), many, few, sizes)
+        group = f"as-of for {SCHOOLS_OF_A_GROUP} schools {among} events, {database.name}"
+        yield _line(group, lambda engine: _as_of_group(world, engine), many, few, sizes)
+
+
+def _line(
+    work: str, setting_up: Callable[[Engine], AbstractContextManager[Work]], many: Engine, few: Engine, sizes: Sizes
+) -> Line:
+    against = f"the same with {FEW:,}"
+    contestants = {"ours": lambda: setting_up(many), against: lambda: setting_up(few)}
+    taken = in_turns(contestants, rounds=10 * sizes.rounds)
+    return Line(work=work, ours=taken["ours"], against=against, theirs=taken[against], bar=1.5)
+
+
+def _trust(world: World, engine: Engine) -> GroupSide:
+    return world.sharing(SqlAgreementStore(engine)).for_group(TRUST, actor=ANA)
 
 
 @contextmanager
 def _tab(world: World, engine: Engine) -> Iterator[Work]:
     """Give the work that lists the requests that wait, from a pool with an open connection."""
-    trust = world.sharing(SqlAgreementStore(engine)).for_group(TRUST, actor=ANA)
+    trust = _trust(world, engine)
     assert len(world.urns) == len(trust.agreements(Tab.PENDING))
     yield lambda: trust.agreements(Tab.PENDING)
+
+
+@contextmanager
+def _as_of_one(world: World, engine: Engine) -> Iterator[Work]:
+    """Give the work that tells how one agreement stood, from a pool with an open connection."""
+    trust, urn = _trust(world, engine), world.urns[-1]
+    assert trust.as_of(NOW, urn) == trust.timeline(urn)[-1]
+    yield lambda: trust.as_of(NOW, urn)
+
+
+@contextmanager
+def _as_of_group(world: World, engine: Engine) -> Iterator[Work]:
+    """Give the work that tells how every agreement of the group stood, from a pool with an open connection."""
+    trust = _trust(world, engine)
+    assert [AccessLevel.MIS_DATA] * len(world.urns) == [one.level for one in trust.all_as_of(NOW)]
+    yield lambda: trust.all_as_of(NOW)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import pendulum
 
 from datashare import (
     AccessLevel,
+    AgreementId,
     BusinessRole,
     DataSharing,
     Group,
@@ -19,6 +20,7 @@ from datashare import (
     Person,
     PersonId,
     Phase,
+    RequestId,
     SchoolSite,
 )
 from datashare.adapters.memory import MemoryInstitutionDirectory, MemoryPeopleDirectory
@@ -59,6 +61,12 @@ class World:
     def request_spare(self, store: AgreementStore) -> Outcomes:
         """Ask the spare school, as a host has asked others since it was started: statements are compiled then."""
         return self._ask(store, [self.spare], "5f0c6a4e-ask-before")
+
+    def approve_all(self, store: AgreementStore) -> None:
+        """Let the head of every school that was asked accept, one after the other."""
+        for urn in self.urns:
+            school = self.sharing(store).for_school(urn, actor=PersonId(urn, "head"))
+            school.approve(RequestId(AgreementId(TRUST, urn), 1))
 
     def _ask(self, store: AgreementStore, urns: Sequence[int], command_id: str) -> Outcomes:
         trust = self.sharing(store).for_group(TRUST, actor=ANA)

@@ -66,11 +66,15 @@ def test_every_work_of_the_design_is_measured() -> None:
         "a plan for each of 2 trusts, two registers of 30 rows",
         "a tab of 100 schools among 1,200 agreements, SQLite file",
         "a tab of 100 schools among 1,200 agreements, PostgreSQL",
+        "as-of for one agreement among 1,200 events, SQLite file",
+        "as-of for one agreement among 1,200 events, PostgreSQL",
+        "as-of for 100 schools among 1,200 events, SQLite file",
+        "as-of for 100 schools among 1,200 events, PostgreSQL",
         "import datashare",
         "import datashare and take all its names",
     } == works
     assert "NOT MET" not in done.stdout
-    assert "11 of 11 bars met. Every bar was multiplied by 1e+06." in done.stdout
+    assert "15 of 15 bars met. Every bar was multiplied by 1e+06." in done.stdout
 
 
 def test_a_bar_that_is_missed_is_told_and_fails() -> None:

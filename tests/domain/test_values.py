@@ -33,6 +33,7 @@ from datashare.domain.instants import (
     instant_text,
     instant_words,
     london_day,
+    london_span,
     parse_instant,
     to_day,
     to_instant,
@@ -590,6 +591,33 @@ def test_days_and_words_are_londons(instant: Instant, day: int, words: str) -> N
     """The day and the words of an instant are those of London, on the days when the clocks change too."""
     assert day == london_day(instant).day
     assert words == instant_words(instant)
+
+
+@pytest.mark.rule("H1")
+@pytest.mark.parametrize(
+    ("day", "begins", "hours"),
+    [
+        (date(2026, 3, 29), "2026-03-29T00:00:00.000000Z", 23),
+        (date(2026, 5, 3), "2026-05-02T23:00:00.000000Z", 24),
+        (date(2026, 10, 25), "2026-10-24T23:00:00.000000Z", 25),
+        (date(1968, 10, 27), "1968-10-26T23:00:00.000000Z", 24),  # London kept summer time throughout that winter
+        (date.min, "0001-01-01T00:01:15.000000Z", 24),
+    ],
+    ids=str,
+)
+def test_a_day_lasts_from_midnight_to_midnight_in_london(day: date, begins: str, hours: int) -> None:
+    """It is 23 or 25 hours long when the clocks change, and begins as the one before it ends."""
+    first, end = london_span(day)
+
+    assert (begins, timedelta(hours=hours)) == (instant_text(first), end - first)
+    assert (day, day + timedelta(days=1)) == (london_day(first), london_day(end))
+
+
+@pytest.mark.parametrize("day", [date.max, None, "2026-05-03", pendulum.datetime(2026, 5, 3)], ids=str)
+def test_what_has_no_end_in_london_is_refused(day: date) -> None:
+    """Neither is the last day that there is, nor an instant, a day that can be spanned."""
+    with pytest.raises(InvalidValue, match="A day must be"):
+        london_span(day)
 
 
 def test_days_are_worded_alike_on_every_machine() -> None:

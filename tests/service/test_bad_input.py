@@ -1,7 +1,7 @@
 """Bad input of every kind gets a DatashareError that says what to do, and changes nothing (T2)."""
 
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import attrs
@@ -9,6 +9,7 @@ import pendulum
 import pytest
 
 from datashare.adapters.memory import MemoryInstitutionDirectory
+from datashare.codec import ExportFormat
 from datashare.domain.agreements import AgreementId, EndCause, RefusalCode, RequestAccess, RequestId, Tab
 from datashare.domain.people import PersonId
 from datashare.domain.policy import Policy
@@ -23,8 +24,10 @@ from .world import (
     HILDA,
     MIS,
     NIGHTLY,
+    NOW,
     NOWHERE,
     OSCAR,
+    TODAY,
     TRUST,
     World,
     assert_sound,
@@ -57,6 +60,9 @@ NO_RECIPIENTS: list[Any] = [
 ]
 NO_TERMS: list[Any] = ["v1", ("https://x.example", "1")]
 NO_TEXT: list[Any] = ["", "   ", None, 7, "a\0b", "\ud800", "x" * 10_001]
+NO_PAST_INSTANTS: list[Any] = [None, "2026-05-03T00:00:00Z", TODAY, datetime(2026, 5, 3), NOW + timedelta(seconds=1)]  # noqa: DTZ001
+NO_PAST_DAYS: list[Any] = [None, "2026-05-03", NOW, TODAY + timedelta(days=1), date.max]
+NO_ANSWERS: list[Any] = [None, "x", 7, ["x"], [None], [HILDA]]
 
 ASKING: Bad = {"urns": [HILDA], "level": MIS, "command_id": "c-1"}
 RECORDING: Bad = {"urns": [HILDA], "level": MIS, "basis": "Minute 7", "command_id": "c-1"}
@@ -170,6 +176,15 @@ GROUP_CALLS: dict[str, tuple[Bad, dict[str, list[Any]]]] = {
     "why": ({"urn": HILDA}, {"urn": ["100000", None, 1.0, True, 0, [HILDA]]}),
     "agreement": ({"urn": HILDA}, {"urn": ["100000", None, 1.0, True, 0, [HILDA]]}),
     "history": ({"urn": HILDA}, {"urn": ["100000", None, 1.0, True, 0, [HILDA]]}),
+    "timeline": ({"urn": HILDA}, {"urn": ["100000", None, 1.0, True, 0, [HILDA]]}),
+    "as_of": ({"at": NOW, "urn": HILDA}, {"at": NO_PAST_INSTANTS, "urn": ["100000", None, 1.0, True, 0, [HILDA]]}),
+    "all_as_of": ({"at": NOW}, {"at": NO_PAST_INSTANTS}),
+    "in_force_on": ({"day": TODAY}, {"day": NO_PAST_DAYS}),
+    "names": ({"answers": []}, {"answers": NO_ANSWERS}),
+    "export": (
+        {"form": ExportFormat.CSV},
+        {"form": ["csv", None, 1], "urn": ["100000", 1.0, True, 0, [HILDA]], "words": [None, "no", 1]},
+    ),
     "recipients": ({"urns": [HILDA]}, {"urns": NO_URNS}),
     "no_longer_visible": ({}, {}),
     "coverage": ({}, {}),
@@ -192,6 +207,8 @@ SCHOOL_CALLS: dict[str, tuple[Bad, dict[str, list[Any]]]] = {
         {"group": ["la:870", None, HILDA], "note": NO_TEXT, "command_id": NO_COMMAND_IDS},
     ),
     "page": ({}, {}),
+    "shared_on": ({"day": TODAY}, {"day": NO_PAST_DAYS}),
+    "names": ({"answers": []}, {"answers": NO_ANSWERS}),
 }
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import attrs
 import pytest
 
+from datashare.codec import ExportFormat
 from datashare.domain.agreements import (
     Actor,
     AddRecipients,
@@ -41,6 +42,7 @@ from .world import (
     HILDA,
     MIS,
     NIGHTLY,
+    NOW,
     OSCAR,
     OTTO,
     TERMS,
@@ -65,6 +67,12 @@ READING: dict[str, Callable[[GroupSide], object]] = {
     "recipients": lambda side: side.recipients([HILDA]),
     "agreement": lambda side: side.agreement(HILDA),
     "history": lambda side: side.history(HILDA),
+    "timeline": lambda side: side.timeline(HILDA),
+    "as_of": lambda side: side.as_of(NOW, HILDA),
+    "all_as_of": lambda side: side.all_as_of(NOW),
+    "in_force_on": lambda side: side.in_force_on(TODAY),
+    "names": lambda side: side.names([]),
+    "export": lambda side: side.export(ExportFormat.CSV),
 }
 RECONCILING = {"reconcile", "apply"}
 """Who may plan and who may apply is tested with what they do, in the folder `reconciling`."""
@@ -80,6 +88,8 @@ GROUP_STRANGERS: dict[str, Actor] = {
 
 ANSWERING: dict[str, Callable[[World, SchoolSide], object]] = {
     "page": lambda _world, side: side.page(),
+    "shared_on": lambda _world, side: side.shared_on(TODAY),
+    "names": lambda _world, side: side.names([]),
     "approve": lambda world, side: side.approve(world.asked(HILDA)[0]),
     "decline": lambda world, side: side.decline(world.asked(HILDA)[0], reason="No."),
     "end": lambda _world, side: side.end(COUNCIL, note="We leave.", command_id="c-1"),

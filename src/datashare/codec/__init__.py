@@ -6,6 +6,7 @@ What is written by one version of this library is read by every later one.
 
 from __future__ import annotations
 
+from ._exports import COLUMNS, ExportFormat, defused, export_lines
 from ._fingerprints import fingerprint, fingerprints
 from ._forms import (
     VERSION,
@@ -22,6 +23,8 @@ from ._forms import (
 from ._records import new_salt, read_event, record_event, record_events
 
 __all__ = [
+    "COLUMNS",
+    "ExportFormat",
     "VERSION",
     "decode_agreement",
     "decode_batch",
@@ -30,8 +33,10 @@ __all__ = [
     "decode_event",
     "decode_notice",
     "decode_plan",
+    "defused",
     "encode",
     "encode_cautions",
+    "export_lines",
     "fingerprint",
     "fingerprints",
     "new_salt",

@@ -5,7 +5,7 @@ An instant is a `pendulum.DateTime` in UTC, to the microsecond. A day is a `date
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
@@ -108,6 +108,22 @@ def london_day(instant: Instant) -> date:
 def _day_in_london(utc: Instant) -> date:
     there = utc.astimezone(_london())
     return date(there.year, there.month, there.day)
+
+
+def london_span(day: date) -> tuple[Instant, Instant]:
+    """Tell when *day* begins in Europe/London, and when the next one does, in UTC: 23, 24 or 25 hours later.
+
+    Raises:
+        InvalidValue: It is no day, or the last that a date can hold.
+    """
+    first = to_day(day)
+    if first == date.max:
+        raise InvalidValue("A day", day, "one before 31 December 9999")
+    return _midnight(first), _midnight(first + timedelta(days=1))
+
+
+def _midnight(day: date) -> Instant:
+    return to_instant(datetime.combine(day, time(), tzinfo=_london()))
 
 
 _MONTHS = (

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from typing import Any
 
 import attrs
 
+from datashare.codec import ExportFormat
 from datashare.domain import checks
 from datashare.domain.agreements import (
     Actor,
@@ -24,7 +25,8 @@ from datashare.domain.agreements import (
 from datashare.domain.browsing import Column, Facet, FacetValue, Filters, Listing, browse, facets
 from datashare.domain.coverage import Coverage, coverage
 from datashare.domain.drift import Plan
-from datashare.domain.instants import london_day
+from datashare.domain.history import AsOf, Names, Standing
+from datashare.domain.instants import Instant, london_day
 from datashare.domain.institutions import Group, GroupId, Phase, Visibility, date_warnings, visible_institutions
 from datashare.domain.levels import AccessLevel
 from datashare.domain.paging import Page, paged
@@ -33,6 +35,7 @@ from datashare.domain.policy import Policy
 from datashare.errors import Refused
 from datashare.ports import InstitutionDirectory, ProgressReport
 
+from . import recalling
 from .acting import run
 from .group_actions import GroupActions, distinct_urns
 from .host import Host, of_site, present, require_any
@@ -294,6 +297,75 @@ class GroupSide(GroupActions[Outcomes]):
         """
         step = Application(host=self._host, plan=plan, actor=self.actor, command_id=command_id, note=note)
         return step.applied(self.group, confirmed=confirmed, urns=urns, progress=progress)
+
+    def timeline(self, urn: int) -> tuple[Standing, ...]:
+        """Give the stretches of time in which the agreement with one institution stood the same, in order (H1).
+
+        Before the first of them nothing is recorded here; the last one still lasts.
+        """
+        self._view()
+        return recalling.timeline(self._host, AgreementId(self.group, urn))
+
+    def as_of(self, at: Instant, urn: int) -> AsOf:
+        """Tell what the group could do at one institution at an instant, and by whose word (H1, A10).
+
+        Raises:
+            InvalidValue: The instant has no time zone, or is to come.
+        """
+        self._view()
+        return recalling.as_of(self._host, AgreementId(self.group, urn), at)
+
+    def all_as_of(self, at: Instant) -> tuple[Standing, ...]:
+        """Tell the same of every agreement whose record had begun, by URN (H1).
+
+        Cost: one pass over the group's history.
+
+        Raises:
+            InvalidValue: The instant has no time zone, or is to come.
+        """
+        self._view()
+        return recalling.all_as_of(self._host, self.group, at)
+
+    def in_force_on(self, day: date) -> tuple[Standing, ...]:
+        """List what was in force at any time of a day in Europe/London, by URN, then instant (H1).
+
+        What was in force at an institution that the register did not show is listed too, without capabilities.
+
+        Cost: one pass over the group's history.
+
+        Raises:
+            InvalidValue: It is no day, or one to come.
+        """
+        self._view()
+        return recalling.in_force_on(self._host, self.group, day)
+
+    def names(self, answers: Iterable[AsOf]) -> Names:
+        """Look up what those whom answers about the past name are called now (H4); who has gone is told as such.
+
+        Cost: one port call for all people, one for all institutions.
+
+        Raises:
+            InvalidValue: They are no such answers, or about another group.
+        """
+        self._view()
+        return recalling.names(self._host, answers, ours=lambda one: one.group == self.group)
+
+    def export(self, form: ExportFormat, *, urn: int | None = None, words: bool = True) -> Iterator[str]:
+        """Write down the group's history, or that with one institution, line by line as it is taken (H2).
+
+        The lines bring their ends along: write them to a file that is opened with ``newline=""``, and for CSV with
+        the encoding ``utf-8-sig``. `datashare.codec.export_lines` says what they hold.
+
+        Args:
+            form: JSON Lines, the exact form, or CSV that a spreadsheet opens safely.
+            urn: The institution; the whole group by instant, URN and sequence, unless one is named.
+            words: Whether to write what people wrote, such as a reason, which may name somebody.
+
+        Raises:
+            InvalidValue: The form or the URN is none.
+        """
+        self._view()
+        return recalling.export(self._host, self.group, form, urn=urn, words=words)
 
     def _view(self) -> _View:
         """Read the group anew, for somebody who may read (P12)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from datetime import date
 
 import attrs
@@ -11,6 +12,7 @@ from datashare.codec import fingerprint
 from datashare.domain.agreements import (
     Actor,
     Agreement,
+    AgreementId,
     Approve,
     Batch,
     Command,
@@ -21,6 +23,7 @@ from datashare.domain.agreements import (
     RequestId,
     has_lapsed,
 )
+from datashare.domain.history import AsOf, Names
 from datashare.domain.instants import london_day
 from datashare.domain.institutions import Group, GroupId, Visibility
 from datashare.domain.levels import Capability
@@ -28,6 +31,7 @@ from datashare.domain.people import Permission, holds
 from datashare.domain.policy import Policy
 from datashare.errors import InvalidValue, Refused
 
+from . import recalling
 from .acting import run
 from .host import Host, forbidden
 from .outcomes import Done, NotDone
@@ -79,13 +83,43 @@ class SchoolSide:
         Raises:
             NotPermitted: The actor may not see requests at this school.
         """
+        day = london_day(self._host.now())
+        return tuple(self._entry(agreement, policy, day) for agreement, policy in self._shown(day))
+
+    def shared_on(self, day: date) -> tuple[AsOf, ...]:
+        """Tell what any group could see of the school in the course of a day in Europe/London, and by whose word (H1).
+
+        Where an agreement of that day or before was imported later, the answer is that this is not recorded here
+        (A10). The answers are in the order of the groups' text, those of one group in that of time.
+
+        Cost: one history for each group that ever asked.
+
+        Raises:
+            InvalidValue: It is no day, or one to come.
+            NotPermitted: The actor may not see requests at this school.
+        """
+        return recalling.shared_on(self._host, self._agreements_shown(), day)
+
+    def names(self, answers: Iterable[AsOf]) -> Names:
+        """Look up what those whom answers about the past name are called now (H4); who has gone is told as such.
+
+        Raises:
+            InvalidValue: They are no such answers, or about agreements that the actor may not see.
+            NotPermitted: The actor may not see requests at this school.
+        """
+        return recalling.names(self._host, answers, ours=frozenset(self._agreements_shown()).__contains__)
+
+    def _agreements_shown(self) -> tuple[AgreementId, ...]:
+        return tuple(agreement.id for agreement, _ in self._shown(london_day(self._host.now())))
+
+    def _shown(self, day: date) -> tuple[tuple[Agreement, Policy], ...]:
+        """Find the agreements that the actor may see, each with its group's policy."""
         agreements = {one.group: one for one in self._host.store.states_at(self.urn)}
         found = self._host.institutions.institutions([self.urn]).get(self.urn)
         linked = found.groups if found else frozenset()
         policies = {group: self._host.policy(group) for group in {*agreements, *linked}}
-        day = london_day(self._host.now())
         allowed = self._groups_shown(policies, day)
-        return tuple(self._entry(agreements[group], policies[group], day) for group in agreements if group in allowed)
+        return tuple((one, policies[group]) for group, one in agreements.items() if group in allowed)
 
     def _groups_shown(self, policies: dict[GroupId, Policy], day: date) -> set[GroupId]:
         """Find the groups whose requests the actor may see; policies may differ in who may (P2)."""

@@ -14,9 +14,14 @@ from .chaining import (
 )
 from .digests import GroupDigest, NotedHead, digest_of
 from .findings import MOST_FINDINGS, Finding, FindingCode, Verification
+from .standings import Asked, AsOf, NotRecorded, Standing
+from .stretches import all_as_of, all_on, as_of, on_day, shared_on, standings, timeline
 from .verifying import verify
+from .words import Names
 
 __all__ = [
+    "AsOf",
+    "Asked",
     "BEFORE_THE_FIRST",
     "Chain",
     "ChainedRecord",
@@ -25,12 +30,22 @@ __all__ = [
     "FindingCode",
     "GroupDigest",
     "MOST_FINDINGS",
+    "Names",
+    "NotRecorded",
     "NotedHead",
+    "Standing",
     "StateRecord",
     "Verification",
+    "all_as_of",
+    "all_on",
+    "as_of",
     "chained",
     "digest_of",
+    "on_day",
     "sealed",
+    "shared_on",
+    "standings",
+    "timeline",
     "verify",
     "words_fit",
 ]

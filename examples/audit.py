@@ -1,0 +1,134 @@
+"""Who could see a school on a day, and by whose word.
+
+    python examples/audit.py URN DAY [AGREEMENTS.sqlite]
+    python examples/audit.py 900001 2025-05-03
+
+Without a file it makes up a small story: in April 2025 a trust asked St Hilda’s (900001) and Oak Lane (900002); both
+accepted, and on 3 June the register no longer showed Oak Lane to the trust. The day is one in London. The record
+holds ids and no names. The exit code is 0, or 1 where the question or the file cannot be read.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pendulum
+
+from datashare import (
+    AccessLevel,
+    BusinessRole,
+    DatashareError,
+    DataSharing,
+    EstablishmentStatus,
+    Group,
+    GroupId,
+    Institution,
+    Permission,
+    Person,
+    PersonId,
+    SchoolSite,
+    SystemClock,
+    TrustLink,
+)
+from datashare.adapters.memory import MemoryInstitutionDirectory, MemoryPeopleDirectory
+from datashare.adapters.sql import SqlAgreementStore, create_schema, sqlite_engine
+from datashare.domain.history import shared_on
+from datashare.domain.instants import day_words, london_day
+from datashare.ports import AgreementStore
+
+TRUST, ANA, HILDA, OAK = GroupId.mat("9901"), PersonId(GroupId.mat("9901"), "ana"), 900001, 900002
+USAGE = "Usage: python audit.py URN DAY [AGREEMENTS.sqlite], such as: python audit.py 900001 2025-05-03"
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Answer from the file that is named, or from a story that is made up."""
+    urn, day, file = question(arguments)
+    with TemporaryDirectory() as folder:
+        engine = sqlite_engine(file or Path(folder) / "story.sqlite")
+        store = SqlAgreementStore(engine)
+        try:
+            if file is None:
+                create_schema(engine)
+                tell_story(store)
+            found = list(answers(store, urn, day))
+        except DatashareError as error:
+            raise SystemExit(str(error)) from error
+        finally:
+            engine.dispose()
+    print("\n".join(found) or f"Nobody could see URN {urn} on {day_words(day)}, as far as is recorded here.")
+
+
+def question(arguments: Sequence[str]) -> tuple[int, date, Path | None]:
+    """Read what is asked: the school, the day, and the file, which must be there."""
+    try:
+        (urn, day), files = arguments[:2], arguments[2:]
+        asked = int(urn), date.fromisoformat(day), Path(*files) if files else None
+    except ValueError as error:
+        raise SystemExit(USAGE) from error
+    if asked[1] > london_day(SystemClock().now()):
+        raise SystemExit(f"{day_words(asked[1])} is to come, and no record can tell of it.")
+    if len(files) > 1 or (files and not Path(files[0]).is_file()):
+        raise SystemExit(f"There is no file {' '.join(files)}. {USAGE}")
+    return asked
+
+
+def answers(store: AgreementStore, urn: int, day: date) -> Iterator[str]:
+    """Word what each group could see of the school in the course of the day."""
+    for agreement in store.states_at(urn):
+        yield from map(str, shared_on(agreement.id, store.history(agreement.id), day))
+
+
+class Calendar:
+    """The story's clock."""
+
+    def turn_to(self, month: int, day: int, hour: int) -> None:
+        """Let it be another hour of the year 2025, in London."""
+        self.instant = pendulum.datetime(2025, month, day, hour, tz="Europe/London")
+
+    def now(self) -> pendulum.DateTime:
+        """Tell the instant."""
+        return self.instant
+
+
+def tell_story(store: AgreementStore) -> None:
+    """Let two schools accept, and one of them leave."""
+    clock, register = (
+        Calendar(),
+        MemoryInstitutionDirectory(schools(HILDA, OAK), groups=[Group(id=TRUST, name="Trust")]),
+    )
+    sharing = DataSharing(store=store, institutions=register, people=people(HILDA, OAK), clock=clock)
+    trust = sharing.for_group(TRUST, actor=ANA)
+    clock.turn_to(4, 14, hour=9)
+    asked = trust.request([HILDA, OAK], level=AccessLevel.MIS_DATA, command_id="spring").requests
+    for request, day in zip(asked, (2, 3), strict=True):
+        clock.turn_to(5, day, hour=16)
+        sharing.for_school(request.urn, actor=PersonId(request.urn, "head")).approve(request)
+    register.replace(schools(HILDA), groups=[Group(id=TRUST, name="Trust")])
+    clock.turn_to(6, 3, hour=2)
+    trust.record_visibility(command_id="summer")
+
+
+def schools(*urns: int) -> list[Institution]:
+    """Make schools of the trust."""
+    link = TrustLink(TRUST.code)
+    return [Institution(urn=urn, name=f"School {urn}", status=EstablishmentStatus.OPEN, trusts=[link]) for urn in urns]
+
+
+def people(*urns: int) -> MemoryPeopleDirectory:
+    """Make the trust's data lead, and a head for each school."""
+    may = [Permission.ADMINISTER_INSTITUTION_DETAILS, Permission.APPLY_REGISTER]
+    lead = Person(id=ANA, name="Ana", email="ana@trust.example", permissions=may)
+    heads = [
+        Person(id=PersonId(urn, "head"), name="Head", email=f"head@{urn}.example", roles=[BusinessRole.HEAD_TEACHER])
+        for urn in urns
+    ]
+    sites = [SchoolSite(urn=urn, data_sharing_url=f"https://mis.example/{urn}/sharing") for urn in urns]
+    return MemoryPeopleDirectory([lead, *heads], sites=sites)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,89 @@
+"""The past is answered from a database as from memory, and without walking through what others keep there (H1, H2)."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, Engine, event
+
+from datashare.adapters.memory import MemoryAgreementStore
+from datashare.adapters.sql import SqlAgreementStore
+from datashare.codec import ExportFormat
+from datashare.ports import AgreementStore
+from datashare.testing.changes import AGREEMENT, TRUST, asked
+from tests.service.world import HILDA, OSCAR, TODAY, World, leave_trust
+
+DAY = timedelta(days=1)
+
+
+def told(store: AgreementStore) -> list[object]:
+    """Let a trust share with two schools and lose one, and give every answer about that past."""
+    world = World(store=store)
+    world.approved(HILDA, OSCAR)
+    world.clock.move_on(DAY * 2)
+    leave_trust(world, day=TODAY + DAY)
+    world.trust().record_visibility(command_id="leaves")
+    trust, now = world.trust(), world.clock.now()
+    return [
+        trust.timeline(HILDA),
+        *(trust.as_of(now - DAY * number, HILDA) for number in range(3)),
+        trust.all_as_of(now),
+        trust.in_force_on(TODAY),
+        world.school(OSCAR).shared_on(TODAY),
+        *(list(trust.export(form)) for form in ExportFormat),
+    ]
+
+
+@pytest.mark.rule("H1", "H2")
+def test_the_past_is_told_as_from_memory(engine: Engine) -> None:
+    """Every answer about any instant, and both exports, are those of the store in memory."""
+    assert told(MemoryAgreementStore()) == told(SqlAgreementStore(engine))
+
+
+READING: dict[str, Callable[[SqlAgreementStore], object]] = {
+    "history": lambda store: list(store.history(AGREEMENT)),
+    "group_history": lambda store: list(store.group_history(TRUST)),
+}
+
+
+def plan(engine: Engine, call: Callable[[], object]) -> str:
+    """Make a call, and tell how the database finds the events that it reads."""
+    found = list[tuple[str, Any]]()
+
+    def note(_connection: Connection, _cursor: object, statement: str, parameters: object, *_others: object) -> None:
+        if "FROM datashare_events" in statement:
+            found.append((statement, parameters))
+
+    event.listen(engine, "before_cursor_execute", note)
+    call()
+    event.remove(engine, "before_cursor_execute", note)
+    ((statement, parameters),) = found
+    explain = "EXPLAIN QUERY PLAN" if engine.dialect.name == "sqlite" else "EXPLAIN"
+    with engine.connect() as connection:
+        if engine.dialect.name == "postgresql":  # which otherwise walks through any table as small as this one
+            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        return str(connection.exec_driver_sql(f"{explain} {statement}", parameters).all())
+
+
+@pytest.mark.rule("H1")
+@pytest.mark.parametrize("name", READING)
+@pytest.mark.parametrize(
+    ("database", "by_key", "walking"),
+    [
+        ("sqlite", "SEARCH datashare_events USING PRIMARY KEY (group_id=?", "SCAN"),
+        ("postgresql", "datashare_events_pkey", "Seq Scan"),
+    ],
+)
+def test_events_are_found_by_their_key(
+    database: str, by_key: str, walking: str, name: str, request: pytest.FixtureRequest
+) -> None:
+    """No plan walks through the table, where other groups' events stand."""
+    engine: Engine = request.getfixturevalue(database)
+    store = SqlAgreementStore(engine)
+    store.append([asked()])
+
+    found = plan(engine, lambda: READING[name](store))
+
+    assert by_key in found
+    assert walking not in found

@@ -1,0 +1,107 @@
+"""The example that answers who could see a school on a day, run as an auditor runs it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pendulum
+import pytest
+
+from datashare.adapters.sql import SqlAgreementStore, create_schema, sqlite_engine
+from examples.audit import main
+from tests.service.world import HILDA, MIS, OSCAR, World, imported
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "audit.py"
+HEAD_OF_HILDA = "approved by urn:900001/head on 2 May 2025 at 16:00 (London)."
+
+
+def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """Ask, and give what is answered."""
+    main(arguments)
+    return capsys.readouterr().out
+
+
+@pytest.mark.rule("H1")
+@pytest.mark.parametrize(
+    ("urn", "day", "said"),
+    [
+        pytest.param("900001", "2025-05-03", HEAD_OF_HILDA, id="shared"),
+        pytest.param("900001", "2025-05-02", HEAD_OF_HILDA, id="on-the-day-of-the-answer"),
+        pytest.param("900001", "2025-05-01", "Nobody could see URN 900001 on 1 May 2025", id="a-day-before"),
+        pytest.param("900002", "2025-06-03", "to 3 June 2025 at 02:00 (London) mat:9901 could view", id="last-day"),
+        pytest.param("900002", "2025-06-04", "Nobody could see URN 900002 on 4 June 2025", id="left"),
+        pytest.param("123456", "2025-05-03", "Nobody could see URN 123456 on 3 May 2025", id="never"),
+    ],
+)
+def test_the_story_answers_for_any_school_and_day(
+    capsys: pytest.CaptureFixture[str], urn: str, day: str, said: str
+) -> None:
+    """Who could see it, since when, until when, and by whose word; or that nobody could."""
+    assert said in told(capsys, urn, day)
+
+
+@pytest.mark.rule("H1", "A10")
+def test_a_file_is_answered_from(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Every group that a school shared with is told; of a day before an import, that it is not recorded here."""
+    file = tmp_path / "Größe agreements.sqlite"
+    engine = sqlite_engine(file)
+    create_schema(engine)
+    world = World(store=SqlAgreementStore(engine))
+    world.clock.instant = pendulum.datetime(2025, 5, 2, 23, 30)
+    world.approved(HILDA)
+    world.trust().import_agreements([imported(OSCAR, MIS)], command_id="i")
+    before = world.snapshot()
+    engine.dispose()
+
+    found = told(capsys, str(HILDA), "2025-05-03", str(file))
+    assert "mat:5143 could view the DfE's data and view live data from the MIS at URN 100000." in found
+    assert "approved by urn:100000/head on 3 May 2025 at 00:30 (London)." in found
+    assert "Not recorded here: what mat:5143 could see of URN 100001" in told(
+        capsys, str(OSCAR), "2025-05-02", str(file)
+    )
+    assert before == world.snapshot()
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        pytest.param([], "Usage: python audit.py URN DAY", id="nothing"),
+        pytest.param(["900001"], "Usage", id="no-day"),
+        pytest.param(["school", "2025-05-03"], "Usage", id="no-urn"),
+        pytest.param(["900001", "3 May"], "Usage", id="no-iso-day"),
+        pytest.param(["0", "2025-05-03"], "urn must be a URN", id="urn-out-of-range"),
+        pytest.param(["900001", "2999-01-01"], "1 January 2999 is to come", id="to-come"),
+        pytest.param(["900001", "2025-05-03", "gone.sqlite"], "There is no file gone.sqlite.", id="no-file"),
+        pytest.param(["900001", "2025-05-03", "a", "b"], "There is no file a b.", id="two-files"),
+    ],
+)
+def test_what_cannot_be_answered_is_told(arguments: list[str], said: str, tmp_path: Path) -> None:
+    """On standard error, with code 1, without a trace, and without making a file."""
+    ran = subprocess.run(
+        [sys.executable, EXAMPLE, *arguments],
+        capture_output=True,
+        check=False,
+        encoding="utf-8",
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+    )
+
+    assert (1, "") == (ran.returncode, ran.stdout)
+    assert said in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_a_file_of_something_else_is_told(tmp_path: Path) -> None:
+    """A file that holds no agreements is named as such, not answered from."""
+    file = tmp_path / "notes.sqlite"
+    file.write_text("Ours.", encoding="utf-8")
+
+    with pytest.raises(SystemExit, match=r"database|file"):
+        main(["900001", "2025-05-03", str(file)])
+
+    assert "Ours." == file.read_text(encoding="utf-8")

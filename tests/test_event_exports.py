@@ -1,0 +1,275 @@
+"""The record as JSON Lines and as CSV that a spreadsheet opens safely (rules H2, H4)."""
+
+import csv
+import io
+from collections.abc import Iterator
+from datetime import date
+from typing import Any, get_args
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from datashare.codec import COLUMNS, ExportFormat, decode_event, defused, encode, export_lines
+from datashare.domain.agreements import (
+    FREE_TEXT,
+    AgreementImported,
+    Event,
+    RequestDeclined,
+    RequestId,
+    RequestSent,
+    Terms,
+    VisibilityLost,
+    VisibilityReturned,
+)
+from datashare.domain.institutions import HiddenBecause
+from datashare.errors import InvalidValue
+from datashare.testing.strategies import events
+from tests.domain.agreements.builders import AGREEMENT, ANA, DEPUTY, HEAD, MIS, NIGHTLY, NOW, TERMS
+
+TOLD: dict[str, Any] = {"agreement": AGREEMENT, "sequence": 1, "at": NOW, "actor": ANA, "command_id": "c-1"}
+SENT = RequestSent(**TOLD, level=MIS, raises=None, sender=ANA, recipients=[DEPUTY, HEAD], terms=TERMS)
+IMPORTED = AgreementImported(
+    **TOLD, level=MIS, agreed_on=date(2024, 2, 29), terms=None, approver="Mrs Ó Briain", evidence="Cabinet 3"
+)
+
+
+def declined(reason: str | None) -> RequestDeclined:
+    """Give an event with what somebody wrote."""
+    return RequestDeclined(**{**TOLD, "actor": HEAD, "sequence": 2}, request=RequestId(AGREEMENT, 1), reason=reason)
+
+
+def saved(lines: Iterator[str], encoding: str = "utf-8") -> bytes:
+    """Write lines to a file as the documentation says, and give its bytes."""
+    file = io.BytesIO()
+    with io.TextIOWrapper(file, encoding=encoding, newline="") as text:
+        text.writelines(lines)
+        text.flush()
+        return file.getvalue()
+
+
+def read_csv(written: bytes, encoding: str = "utf-8") -> list[dict[str, str]]:
+    """Read a CSV file as Python does."""
+    text = io.StringIO(written.decode(encoding), newline="")
+    return list(csv.DictReader(text, strict=True))
+
+
+def rows(*given_events: Event, words: bool = True) -> list[dict[str, str]]:
+    """Give the rows of the CSV form as they are read back, without the empty cells."""
+    found = read_csv(saved(export_lines(given_events, ExportFormat.CSV, words=words)))
+    return [{name: cell for name, cell in row.items() if cell} for row in found]
+
+
+@pytest.mark.rule("H2")
+def test_json_lines_are_events_as_they_are_encoded() -> None:
+    """One object a line, in the order of the events, each with its line end."""
+    assert [f"{encode(one)}\n" for one in (SENT, IMPORTED)] == list(
+        export_lines([SENT, IMPORTED], ExportFormat.JSON_LINES)
+    )
+
+
+@pytest.mark.rule("H2")
+def test_a_row_holds_an_event_in_plain_columns() -> None:
+    """What it does not have is empty; several people stand in a line each."""
+    assert rows(SENT) == [
+        {
+            "group": "mat:5143",
+            "urn": "100000",
+            "sequence": "1",
+            "at": "2026-03-29T00:59:59.999999Z",
+            "event": "request_sent",
+            "actor": "mat:5143/ana",
+            "command_id": "c-1",
+            "level": "mis_data",
+            "sender": "mat:5143/ana",
+            "recipients": "urn:100000/deputy\nurn:100000/head",
+            "terms_reference": "https://council.example/addendum-ß.pdf",
+            "terms_version": "2.1",
+            "terms_review_on": "2027-03-29",
+        }
+    ]
+
+
+@pytest.mark.rule("H2", "E6")
+def test_what_the_register_showed_has_its_columns() -> None:
+    """Its day, every reason, and whether access resumed."""
+    told = {**TOLD, "actor": NIGHTLY}
+    lost = VisibilityLost(
+        **told, register_day=date(2026, 4, 1), reasons=[HiddenBecause.CLOSED, HiddenBecause.NOT_LINKED]
+    )
+    back = [VisibilityReturned(**told, register_day=date(2026, 4, 2), resumes=one) for one in (True, False)]
+    found = rows(lost, *back)
+
+    assert ("system:nightly-refresh", "2026-04-01") == (found[0]["actor"], found[0]["register_day"])
+    assert "closed\nnot_linked" == found[0]["reasons"]
+    assert ["yes", "no"] == [row["resumes"] for row in found[1:]]
+
+
+@pytest.mark.rule("H2")
+def test_every_field_of_every_event_has_a_column() -> None:
+    """A field that comes later is not forgotten; those of terms have columns of their own."""
+    fields = {field.name for kind in get_args(Event) for field in attrs.fields(kind) if field.init}
+    terms = {f"terms_{field.name}" for field in attrs.fields(Terms)}
+
+    assert {"group", "urn", "event", *terms, *fields} - {"agreement", "terms"} == set(COLUMNS)
+    assert len(set(COLUMNS)) == len(COLUMNS)
+
+
+@pytest.mark.rule("H2")
+def test_an_empty_history_has_a_header_alone() -> None:
+    """A spreadsheet shows what would stand there; JSON Lines need no header."""
+    assert [",".join(COLUMNS) + "\r\n"] == list(export_lines([], ExportFormat.CSV))
+    assert [] == list(export_lines([], ExportFormat.JSON_LINES))
+
+
+@pytest.mark.rule("H2")
+@pytest.mark.parametrize("form", ExportFormat)
+def test_events_are_taken_one_by_one(form: ExportFormat) -> None:
+    """A line is there before the next event is asked for, so that a history of any length can be written."""
+    taken = list[int]()
+
+    def history() -> Iterator[Event]:
+        for number in range(1, 4):
+            taken.append(number)
+            yield attrs.evolve(SENT, sequence=number)
+
+    lines = export_lines(history(), form)
+    assert [] == taken
+    if form is ExportFormat.CSV:
+        next(lines)
+    next(lines)
+    assert [1] == taken
+
+
+@pytest.mark.rule("H2")
+def test_what_is_no_form_is_refused_at_once() -> None:
+    """Before a line is taken, a text in place of the form too."""
+    form: Any = "csv"
+    with pytest.raises(InvalidValue, match="form must be a member of ExportFormat"):
+        export_lines([], form)
+
+
+@pytest.mark.rule("H4")
+@pytest.mark.parametrize("form", ExportFormat)
+def test_what_people_wrote_can_be_left_out(form: ExportFormat) -> None:
+    """It may name somebody; everything else stays."""
+    written = saved(export_lines([IMPORTED, declined("Ask Mr Ó Sé.")], form, words=False)).decode()
+
+    assert "Briain" not in written
+    assert "Cabinet" not in written
+    assert "Sé" not in written
+    assert "2024-02-29" in written
+    assert "Briain" in saved(export_lines([IMPORTED], form)).decode()
+
+
+@pytest.mark.rule("H2")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "=1+1",
+        '=HYPERLINK("https://evil.example","Open")',
+        "+44",
+        "-1",
+        "@SUM(A1)",
+        "\t=1",
+        "\r=1",
+        "\n=1",
+        "\t",
+        "  =1",
+        "\u00a0=1",
+        "\u200b=1",
+        "\ufeff=1",
+        "\x1b=1",
+        "\uff1d1",
+        "\uff0b1",
+        "\uff0d1",
+        "\uff20SUM",
+        "\ufe661",
+        "\u22121",
+        "'",
+        "'=1",
+    ],
+    ids=ascii,
+)
+def test_what_begins_a_formula_is_defused(text: str) -> None:
+    """The cell begins with an apostrophe, and without it is what was written."""
+    (row,) = rows(declined(text))
+
+    assert f"'{text}" == row["reason"]
+
+
+@pytest.mark.rule("H2")
+@pytest.mark.parametrize("text", ["", " ", "1=1", "Yes - later", "Größe", "a'b", '"=1"', "(=1)", "‘=1’"], ids=ascii)
+def test_plain_text_stays_as_it_is(text: str) -> None:
+    """Only the beginning of a cell makes a formula."""
+    assert text == defused(text)
+
+
+@pytest.mark.rule("H2")
+def test_ids_are_defused_like_texts() -> None:
+    """A caller's command id, a version and a reference may begin with anything printable."""
+    (row,) = rows(attrs.evolve(SENT, command_id="=c", terms=Terms(reference="@ref", version="-2")))
+
+    assert ("'=c", "'@ref", "'-2") == (row["command_id"], row["terms_reference"], row["terms_version"])
+
+
+@pytest.mark.rule("H2")
+def test_what_a_file_cannot_hold_is_replaced() -> None:
+    """No event can hold it; a text from elsewhere could."""
+    assert "a\ufffdb\ufffd" == defused("a\0b\ud800")
+    for text in ("a\0b", "a\ud800"):
+        with pytest.raises(InvalidValue, match="without NUL or broken surrogate"):
+            declined(text)
+
+
+@pytest.mark.rule("H2")
+def test_a_spreadsheet_is_told_the_encoding() -> None:
+    """With the mark of utf-8-sig first, the header and the cells are read back the same."""
+    written = saved(export_lines([declined("Größe, „=1“")], ExportFormat.CSV), "utf-8-sig")
+
+    assert written.startswith(b"\xef\xbb\xbfgroup,urn,")
+    assert ["Größe, „=1“"] == [row["reason"] for row in read_csv(written, "utf-8-sig")]
+
+
+@pytest.mark.rule("H2")
+@given(st.lists(events(), max_size=3))
+def test_json_lines_give_the_events_again(given_events: list[Event]) -> None:
+    """Whatever people wrote, a file of lines read by line ends holds the same events."""
+    written = saved(export_lines(given_events, ExportFormat.JSON_LINES))
+
+    assert given_events == [decode_event(line.decode()) for line in written.splitlines(keepends=False) if line]
+    assert len(given_events) == written.count(b"\n")
+
+
+@pytest.mark.rule("H2")
+@given(events())
+def test_csv_gives_every_text_again(event: Event) -> None:
+    """Whatever people wrote, one row is read back, and each cell without its mark is the text."""
+    (row,) = read_csv(saved(export_lines([event], ExportFormat.CSV)))
+
+    written = {field.name for field in attrs.fields(type(event)) if field.metadata.get(FREE_TEXT)}
+    for name in written:
+        assert row[name].removeprefix("'") == (getattr(event, name) or "")
+    assert row["command_id"].removeprefix("'") == event.command_id
+    assert all(not cell.lstrip().startswith(("=", "+", "-", "@")) for cell in row.values())
+
+
+@pytest.mark.rule("H2")
+@given(st.text("=+-@＝＋－＠'\t\r\n \u00a0\ufeffa1", max_size=5))
+def test_to_take_off_the_mark_gives_the_text_again(text: str) -> None:
+    """The mark stands wherever a cell begins with it, so nothing is lost and nothing doubtful."""
+    cell = defused(text)
+
+    assert text == (cell.removeprefix("'"))
+    assert not cell.strip(" \u00a0\ufeff\t\r\n").startswith(tuple("=+-@＝＋－＠"))
+
+
+@pytest.mark.rule("H4")
+@given(events())
+def test_people_are_ids_in_either_form(event: Event) -> None:
+    """An actor is written as its id and nothing more."""
+    (row,) = read_csv(saved(export_lines([event], ExportFormat.CSV)))
+
+    assert str(event.actor) == row["actor"]
+    assert str(event.agreement.group) == row["group"]
