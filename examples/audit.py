@@ -96,10 +96,8 @@ class Calendar:
 
 def tell_story(store: AgreementStore) -> None:
     """Let two schools accept, and one of them leave."""
-    clock, register = (
-        Calendar(),
-        MemoryInstitutionDirectory(schools(HILDA, OAK), groups=[Group(id=TRUST, name="Trust")]),
-    )
+    clock, groups = Calendar(), [Group(id=TRUST, name="Trust")]
+    register = MemoryInstitutionDirectory(schools(HILDA, OAK), groups=groups)
     sharing = DataSharing(store=store, institutions=register, people=people(HILDA, OAK), clock=clock)
     trust = sharing.for_group(TRUST, actor=ANA)
     clock.turn_to(4, 14, hour=9)
@@ -107,7 +105,7 @@ def tell_story(store: AgreementStore) -> None:
     for request, day in zip(asked, (2, 3), strict=True):
         clock.turn_to(5, day, hour=16)
         sharing.for_school(request.urn, actor=PersonId(request.urn, "head")).approve(request)
-    register.replace(schools(HILDA), groups=[Group(id=TRUST, name="Trust")])
+    register.replace(schools(HILDA), groups=groups)
     clock.turn_to(6, 3, hour=2)
     trust.record_visibility(command_id="summer")
 

@@ -20,71 +20,25 @@ from datashare.domain.agreements import (
     Reason,
     RefusalCode,
     Tab,
-    has_lapsed,
 )
 from datashare.domain.browsing import Column, Facet, FacetValue, Filters, Listing, browse, facets
-from datashare.domain.coverage import Coverage, coverage
+from datashare.domain.coverage import Coverage
 from datashare.domain.drift import Plan
 from datashare.domain.history import AsOf, Names, Standing
 from datashare.domain.instants import Instant, london_day
-from datashare.domain.institutions import Group, GroupId, Phase, Visibility, date_warnings, visible_institutions
+from datashare.domain.institutions import GroupId, Phase, Visibility
 from datashare.domain.levels import AccessLevel
 from datashare.domain.paging import Page, paged
-from datashare.domain.people import Person, PersonId, SuggestedRecipient, approvers, suggested_recipients
-from datashare.domain.policy import Policy
 from datashare.errors import Refused
 from datashare.ports import InstitutionDirectory, ProgressReport
 
 from . import recalling
 from .acting import run
 from .group_actions import GroupActions, distinct_urns
-from .host import Host, of_site, present, require_any
+from .host import Host, present, require_any
 from .outcomes import Outcomes
 from .reconciling import Application, Applied, reconcile
-
-
-@attrs.frozen(kw_only=True)
-class HiddenAgreement:
-    """What still stands at an institution that the group no longer sees (T4).
-
-    Attributes:
-        agreement: The agreement as it stands.
-        visibility: Every reason that hides the institution.
-    """
-
-    agreement: Agreement
-    visibility: Visibility
-
-
-@attrs.frozen(kw_only=True)
-class SchoolRecipients:
-    """Whom a page can offer to ask at one school (P8, Q2).
-
-    Attributes:
-        visibility: Whether the group sees the school; if not, no people are shown.
-        has_school_site: Whether it has an MIS site; without one it cannot be asked (V11).
-        people: Who can be asked: Head Teachers first; who has the open request is left out.
-        somebody_can_approve: Whether anybody at the school can answer (P10).
-    """
-
-    visibility: Visibility
-    has_school_site: bool
-    people: tuple[SuggestedRecipient, ...]
-    somebody_can_approve: bool
-
-    @property
-    def urn(self) -> int:
-        """The school."""
-        return self.visibility.urn
-
-
-@attrs.frozen
-class _View:
-    """What a group sees at one instant."""
-
-    group: Group
-    policy: Policy
-    day: date
+from .viewing import HiddenAgreement, SchoolRecipients, View
 
 
 @attrs.frozen
@@ -151,17 +105,17 @@ class GroupSide(GroupActions[Outcomes]):
         for name, values in several.items():
             checks.require_collection(values, name)
         wanted = Filters(search=search, **several)
-        found = browse(self._listings(self._view()), wanted, sort=sort, descending=descending)
+        found = browse(self._view().listings(), wanted, sort=sort, descending=descending)
         return paged(found, offset=offset, limit=limit)
 
     def agreements(self, tab: Tab, *, sort: Column = Column.NAME, descending: bool = False) -> tuple[Listing, ...]:
         """List the schools under one tab (T4, N1)."""
         checks.require_member(tab, Tab, "tab")
-        return browse(self._listings(self._view()), Filters(tab={tab}), sort=sort, descending=descending)
+        return browse(self._view().listings(), Filters(tab={tab}), sort=sort, descending=descending)
 
     def facets(self, filters: Filters | None = None) -> Mapping[Facet, tuple[FacetValue, ...]]:
         """Give the values that each filter offers, with counts, given the other filters (B8)."""
-        return facets(self._listings(self._view()), Filters() if filters is None else filters)
+        return facets(self._view().listings(), Filters() if filters is None else filters)
 
     def details(self, urn: int) -> Listing:
         """Give one school's row (B1).
@@ -170,7 +124,7 @@ class GroupSide(GroupActions[Outcomes]):
             Refused: The group does not see it; the reason says why.
         """
         checks.require_urn(urn)
-        found = next((one for one in self._listings(self._view()) if one.institution.urn == urn), None)
+        found = next((one for one in self._view().listings() if one.institution.urn == urn), None)
         if found is None:
             raise Refused([Reason(code=RefusalCode.NOT_VISIBLE, visibility=self.why(urn))])
         return found
@@ -178,60 +132,25 @@ class GroupSide(GroupActions[Outcomes]):
     def why(self, urn: int) -> Visibility:
         """Tell of any URN whether the group sees it, with every reason that hides it (V9)."""
         checks.require_urn(urn)
-        view = self._view()
-        return self._host.see(view.group, view.policy, [urn], view.day)[urn]
+        return self._view().see([urn])[urn]
 
     def no_longer_visible(self) -> tuple[HiddenAgreement, ...]:
         """List what stands at institutions that the group no longer sees, with the reasons (T4)."""
-        return self._hidden(self._view())
-
-    def _hidden(self, view: _View) -> tuple[HiddenAgreement, ...]:
-        standing = [one for one in self._host.store.states(self.group) if one.stands]
-        seen = self._host.see(view.group, view.policy, (one.urn for one in standing), view.day)
-        return tuple(
-            HiddenAgreement(agreement=one, visibility=seen[one.urn]) for one in standing if not seen[one.urn].visible
-        )
+        return self._view().no_longer_visible()
 
     def recipients(self, urns: Iterable[int]) -> tuple[SchoolRecipients, ...]:
         """Tell whom to ask at each school: Head Teachers first; who was asked already is left out (P8, Q2).
 
         Cost: a constant number of port calls, whatever the number of schools.
         """
-        view, wanted = self._view(), distinct_urns(urns)
-        seen = self._host.see(view.group, view.policy, wanted, view.day)
-        visible = [urn for urn in wanted if seen[urn].visible]
-        loaded = self._host.store.load([AgreementId(self.group, urn) for urn in visible]).agreements
-        open_requests = {one.urn: one.request for one in loaded.values() if one.request}
-        people = self._host.people.at_schools(visible)
-        sites = self._host.people.sites(visible)
-        return tuple(
-            _offered(
-                seen[urn],
-                has_site=urn in sites,
-                people=people.get(urn, ()),
-                asked=frozenset(open_requests[urn].recipients if urn in open_requests else ()),
-                policy=view.policy,
-            )
-            for urn in wanted
-        )
+        return self._view().recipients(distinct_urns(urns))
 
     def coverage(self) -> Coverage:
         """Count how far the group has come with its schools (X5); `str` words the answer for a weekly mail.
 
         Cost: a constant number of port calls, whatever the number of schools.
         """
-        view = self._view()
-        rows = self._listings(view)
-        urns = [row.urn for row in rows]
-        people = self._host.people.at_schools(urns)
-        return coverage(
-            rows,
-            {urn: of_site(urn, people.get(urn, ())) for urn in urns},
-            group=view.group,
-            policy=view.policy,
-            day=view.day,
-            hidden=len(self._hidden(view)),
-        )
+        return self._view().coverage()
 
     def agreement(self, urn: int) -> Agreement:
         """Give the agreement with one institution as it stands, visible or not."""
@@ -367,33 +286,13 @@ class GroupSide(GroupActions[Outcomes]):
         self._view()
         return recalling.export(self._host, self.group, form, urn=urn, words=words)
 
-    def _view(self) -> _View:
+    def _view(self) -> View:
         """Read the group anew, for somebody who may read (P12)."""
         policy, group = self._host.policy(self.group), self._host.group(self.group)
         day = london_day(self._host.now())
         person = self._host.person(self.actor)
         require_any(person, policy.readers, who=self.actor, site=self.group, policy=policy, day=day)
-        return _View(group, policy, day)
-
-    def _listings(self, view: _View) -> tuple[Listing, ...]:
-        """Read the whole table, at a constant number of port calls."""
-        linked = tuple(self._host.institutions.linked(self.group))
-        seen = visible_institutions(linked, group=view.group, policy=view.policy, day=view.day)
-        sites = self._host.people.sites([one.urn for one in seen])
-        agreements = {one.urn: one for one in self._host.store.states(self.group)}
-        clusters = self._host.institutions.clusters(self.group)
-        lapsed = {urn for urn, one in agreements.items() if has_lapsed(one, policy=view.policy, day=view.day)}
-        return tuple(
-            Listing(
-                institution=one,
-                clusters=sorted(name for name, urns in clusters.items() if one.urn in urns),
-                has_school_site=one.urn in sites,
-                agreement=agreements.get(one.urn) or Agreement(id=AgreementId(self.group, one.urn)),
-                warnings=date_warnings(one, view.day),
-                lapsed=one.urn in lapsed,
-            )
-            for one in seen
-        )
+        return View(host=self._host, group=group, policy=policy, day=day)
 
 
 def for_user(host: Host, group: GroupId, actor: Actor) -> GroupSide:
@@ -403,15 +302,3 @@ def for_user(host: Host, group: GroupId, actor: Actor) -> GroupSide:
 
 def _through(host: Host, *, preview: bool) -> Callable[[Batch, type[Command], ProgressReport | None], Outcomes]:
     return lambda batch, kind, progress: run(host, batch, kind=kind, preview=preview, progress=progress)
-
-
-def _offered(
-    seen: Visibility, *, has_site: bool, people: Iterable[Person], asked: frozenset[PersonId], policy: Policy
-) -> SchoolRecipients:
-    known = of_site(seen.urn, people)
-    return SchoolRecipients(
-        visibility=seen,
-        has_school_site=has_site,
-        people=suggested_recipients(known, urn=seen.urn, asked=asked, policy=policy, day=seen.day),
-        somebody_can_approve=bool(approvers(known, policy=policy, day=seen.day)),
-    )
