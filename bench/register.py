@@ -19,7 +19,10 @@ from .sizes import Sizes
 
 SAMPLE = Path(__file__).parents[1] / "examples" / "data" / "edubasealldata20250718_sample.csv.gz"
 ENCODING = "cp1252"
-FIRST_URN = 1_000_000
+FIRST_URN = 100_000
+"""Of six digits, as the register's own are."""
+FIRST_UKPRN = 10_000_000
+"""Of eight digits that begin with 1, likewise."""
 LIKE_NO_OTHER = ("EstablishmentName", "Street", "Postcode", "UKPRN")
 """What nearly every school of the real register has of its own; repeated cells would be read once and share memory."""
 MOST_BYTES = 1024.0
@@ -87,7 +90,7 @@ def _like_no_other(row: Sequence[str], repetition: int, urn: int, urn_column: in
     for column in own:
         cell = made[column]
         if repetition and cell:
-            made[column] = f"{urn % 100_000_000:08}" if cell.isdecimal() else f"{cell[:-2]}{repetition:02}"
+            made[column] = f"{FIRST_UKPRN + urn}" if cell.isdecimal() else f"{cell[:-2]}{repetition:02}"
     return made
 
 

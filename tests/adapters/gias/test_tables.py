@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import pickle
 import random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from datashare.adapters.gias import ReadingProgress, read_establishments, read_group_links, read_register
+from datashare.adapters.gias._tables import Layout, open_table
 from datashare.errors import BadRow, MissingColumns, RegisterUnreadable
 
 from . import made
@@ -271,3 +275,58 @@ def test_an_error_of_the_hosts_own_progress_is_the_hosts() -> None:
 
     with pytest.raises(ValueError, match="enough"):
         read_register(made.download(made.SCHOOL), progress=stop)
+
+
+LAYOUT = Layout(what="Letters", argument="letters", cells=(("D",), ("B",), ("Z",)), needed=(("B",),))
+"""Two of four columns, not in the order of the file, and one that is not there."""
+
+LINES = st.lists(
+    st.lists(
+        st.sampled_from(
+            ["", "a", "é’", "1", " ", '"', '""', '"a"', '"a,b"', '"a""b"', '"a\nb"', 'a"b', '"a"b', "'", '"']
+        ),
+        min_size=1,
+        max_size=5,
+    ).map(",".join),
+    max_size=12,
+)
+
+
+def by_csv(text: str) -> tuple[list[tuple[str, str, str]], int]:
+    """Read rows by `csv` alone; give those of the right length, and the number of lines that it took for all."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    rows: list[list[str]] = []
+    next(reader)
+    while True:
+        try:
+            rows.extend(reader)
+        except csv.Error:
+            continue
+        return [(row[3], row[1], "") for row in rows if any(row) and len(row) == 4], reader.line_num
+
+
+@given(LINES, st.sampled_from(["\n", "\r\n", "\r"]), st.booleans())
+def test_rows_are_read_as_csv_reads_them(lines: list[str], end: str, last: bool) -> None:
+    """Whatever is quoted, unclosed, empty or too long: the quick way gives the rows that `csv` gives, and no others."""
+    text = end.join(["A,B,C,D", "first,b,c,d", *lines]) + (end if last else "")
+    bad: list[BadRow] = []
+    with open_table(io.BytesIO(text.encode()), LAYOUT, bad.append) as table:
+        found = list(table.rows())
+
+    rows, taken = by_csv(text)
+    assert rows == found
+    assert all(1 < one.line <= taken for one in bad)
+
+
+@given(st.lists(st.lists(st.booleans(), min_size=4, max_size=4), min_size=12, max_size=30))
+def test_any_number_of_ways_to_quote_is_read(ways: list[list[bool]]) -> None:
+    """More ways than there are quick patterns for: each row gives its cells."""
+    cells = [[f"{column}{number}" for column in "abcd"] for number in range(len(ways))]
+    quoted = [
+        ",".join(f'"{cell}"' if quotes else cell for cell, quotes in zip(row, way, strict=True))
+        for row, way in zip(cells, ways, strict=True)
+    ]
+    text = "\n".join(["A,B,C,D", *quoted])
+
+    with open_table(io.BytesIO(text.encode()), LAYOUT) as table:
+        assert [(row[3], row[1], "") for row in cells] == list(table.rows())

@@ -183,6 +183,7 @@ class _Groups:
         self._found: dict[GroupId, Group] = {}
         self._trusts: dict[str, str] = {}
         self._authorities: dict[str, str] = {}
+        self._named_last: tuple[object, object] | None = None
 
     def add_records(self, groups: Iterable[Group]) -> None:
         """Take the groups of "All group records"."""
@@ -201,6 +202,10 @@ class _Groups:
 
     def add_named_by(self, institution: Institution) -> None:
         """Take the trusts and the local authority of an institution's row."""
+        named = institution.trusts, institution.local_authority
+        if named == self._named_last:  # neighbours in the file often share them
+            return
+        self._named_last = named
         for link in institution.trusts:
             self._trusts.setdefault(link.uid, link.name)
         if institution.local_authority:

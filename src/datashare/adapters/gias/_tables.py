@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from operator import itemgetter
@@ -84,11 +84,14 @@ class Table:
         self.file = text.file
         self.day = _day_in(text.names)
         self.rows_read = 0
+        self._usual_lines = 0
         self._lines_taken = 1
+        self._lines = text.lines
+        self._held: list[str] = []
         self._text = text
         self._report = report
         self._progress = progress
-        self._reader = csv.reader(text.lines, strict=True)
+        self._reader = csv.reader(self._lines_for_csv(), strict=True)
         self._header = self._read_header()
         self._may_lack = layout.may_lack
         self._names = self._find_columns(layout)
@@ -99,47 +102,63 @@ class Table:
 
     def bad(self, bad: BadCell) -> None:
         """Report a cell of the present row."""
-        self._report(BadRow(self.file, self._reader.line_num, bad.column, bad.value, bad.why))
+        self._report(BadRow(self.file, self._line_num, bad.column, bad.value, bad.why))
 
     def rows(self) -> Iterator[tuple[str, ...]]:
         """Give the cells of the layout of each row; a column that is not there gives empty text."""
-        indexes = [self._header.index(name) if name in self._header else -1 for name in self._names]
-        pick = itemgetter(*indexes)
-        padded = -1 in indexes
-        width = 0
+        columns = [self._header.index(name) if name in self._header else -1 for name in self._names]
+        pick, padding = itemgetter(*columns), [""] if -1 in columns else []
+        usual: _Usual | None = None
         self._tell()
-        for row in self._read():
-            width = width or self._width(row)
-            if len(row) != width:
-                self._swallowed(f"has {len(row)} fields where {width} are expected")
+        for line in self._lines:
+            if usual and (cells := usual.cells(line)):
+                self._usual_lines += 1
+                self._count()
+                yield cells
                 continue
-            if padded:
-                row.append("")
-            yield pick(row)
+            self._held.append(line)
+            row = self._row_by_csv()
+            if row is None:
+                continue
+            usual = usual or _Usual(self._width(row), columns)
+            if len(row) != usual.width:
+                self._swallowed(f"has {len(row)} fields where {usual.width} are expected")
+                continue
+            yield pick(row + padding)
         if not self.rows_read:
             raise RegisterUnreadable(self.file, "it has a header but no rows. Download it again.")
         self._tell()
 
-    def _read(self) -> Iterator[list[str]]:
-        """Give the rows that are well-formed and not empty, and go on after one that is not."""
-        while True:
-            before = self._reader.line_num
-            try:
-                for row in self._reader:
-                    self._lines_taken = self._reader.line_num - before
-                    before = self._reader.line_num
-                    if not any(row):
-                        continue
-                    self.rows_read += 1
-                    if not self.rows_read % PROGRESS_EVERY:
-                        self._tell()
-                    yield row
-            except csv.Error as exc:
-                self.rows_read += 1
-                self._lines_taken = self._reader.line_num - before
-                self._swallowed(f"that begins in line {before + 1} is not well-formed CSV ({exc})")
-            else:
-                return
+    def _row_by_csv(self) -> list[str] | None:
+        """Give the row that begins in the line held; none where it is empty, or is not well-formed and reported."""
+        before = self._reader.line_num
+        begins = self._line_num
+        try:
+            row = next(self._reader)
+        except csv.Error as exc:
+            self.rows_read += 1
+            self._lines_taken = self._reader.line_num - before
+            self._swallowed(f"that begins in line {begins + 1} is not well-formed CSV ({exc})")
+            return None
+        self._lines_taken = self._reader.line_num - before
+        if not any(row):
+            return None
+        self._count()
+        return row
+
+    def _lines_for_csv(self) -> Iterator[str]:
+        """Give the line held, then as many more as a row takes."""
+        while line := self._held.pop() if self._held else next(self._lines, ""):
+            yield line
+
+    @property
+    def _line_num(self) -> int:
+        return self._reader.line_num + self._usual_lines
+
+    def _count(self) -> None:
+        self.rows_read += 1
+        if not self.rows_read % PROGRESS_EVERY:
+            self._tell()
 
     def _swallowed(self, why: str) -> None:
         """Report a row whose quotes cannot be trusted, and count every line that it took with it."""
@@ -185,6 +204,67 @@ class Table:
                     total_bytes=self._text.total,
                 )
             )
+
+
+class _Usual:
+    """Reads the lines that are rows by themselves, as nearly all are, in less than half the time that `csv` takes.
+
+    A line that the pattern matches is cells with no quote in them, each with quotes around it or, where it holds no
+    comma, without; `csv` reads the same of it. Any other line is for `csv`. Which columns have quotes differs little
+    from row to row, so there is a quicker pattern for each of the first few ways; the number of quotes tells which.
+
+    Attributes:
+        width: How many fields a row has.
+    """
+
+    def __init__(self, width: int, columns: Sequence[int]) -> None:
+        """Make the pattern.
+
+        Args:
+            width: How many fields a row has.
+            columns: Where the wanted cells stand in a row, in the order in which they are wanted; -1 for none.
+        """
+        self.width = width
+        self._wanted = sorted({column for column in columns if column >= 0})
+        self._pick = itemgetter(*(self._wanted.index(column) if column >= 0 else -1 for column in columns))
+        self._padding = ("",) if -1 in columns else ()
+        self._match = _matching(f"({_FIELD})" if column in self._wanted else f"(?:{_FIELD})" for column in range(width))
+        self._known: dict[int, _Match] = {}
+
+    def cells(self, line: str) -> tuple[str, ...] | None:
+        """Give the wanted cells of a line; none where it is not a row by itself, or they are all empty."""
+        quotes = line.count('"')
+        known = self._known.get(quotes)
+        found = known(line) if known else None
+        cells = found.groups() if found else self._of_another_shape(line, quotes)
+        return self._pick(cells + self._padding) if any(cells) else None
+
+    def _of_another_shape(self, line: str, quotes: int) -> tuple[str, ...]:
+        found = self._match(line)
+        if found is None:
+            return ()
+        if len(self._known) < _MOST_SHAPES:
+            self._known.setdefault(quotes, self._matching_shape_of(line))
+        return tuple([cell.strip('"') for cell in found.groups()])
+
+    def _matching_shape_of(self, line: str) -> _Match:
+        """Make the pattern of lines that have quotes around the same cells as one that is a row by itself."""
+        quoted = [cell.startswith('"') for cell in _CELLS.findall(line)]
+        return _matching(
+            ('"{}"' if has_quotes else "{}").format(f"({inner})" if column in self._wanted else inner)
+            for column, has_quotes in enumerate(quoted)
+            for inner in ['[^"]*+' if has_quotes else '[^",\\r\\n]*+']
+        )
+
+
+_Match = Callable[[str], re.Match[str] | None]
+_MOST_SHAPES = 8
+_FIELD = '"[^"]*+"|[^",\\r\\n]*+'
+_CELLS = re.compile(f"(?:^|,)({_FIELD})")
+
+
+def _matching(fields: Iterable[str]) -> _Match:
+    return re.compile(f"{','.join(fields)}[\\r\\n]*+").fullmatch
 
 
 def require_progress(progress: object) -> None:
