@@ -32,6 +32,7 @@ from .world import (
     SITELESS,
     TERMS,
     TODAY,
+    TRUST,
     World,
     head,
     join_trust,
@@ -164,6 +165,9 @@ Areté Learning Trust on 31 October 2026: 5 schools
 - share MIS Data & Trust Actions: 1 of 5
 - are asked and have not answered: 2
 - share nothing and are not asked: 2
+MIS Data or more, by cluster: North 1 of 1; South 1 of 1; In no cluster 0 of 3
+MIS Data or more, by phase: Primary 1 of 4; Secondary 1 of 1
+MIS Data or more, by LA: Council 870 1 of 4; Council 871 1 of 1
 Waiting longest: Abbey Infants (100005), for 4 days, since 27 October 2026.
 Nobody can be asked, for want of an MIS site, at:
 - Castle School (100002)
@@ -185,6 +189,26 @@ def test_the_words_of_a_group_that_has_nothing_to_tell_are_few() -> None:
     assert "Areté Learning Trust on 25 October 2026: 1 school" == str(world.trust().coverage()).splitlines()[0]
     assert "- share nothing and are not asked: 1" == str(world.trust().coverage()).splitlines()[-1]
     assert "1 school that the register no longer shows" in str(attrs.evolve(world.trust().coverage(), hidden=1))
+
+
+@pytest.mark.rule("X5", "O5")
+def test_no_name_forges_a_line_of_the_mail() -> None:
+    """Line breaks and what commands a terminal are shown as spaces."""
+    world = World()
+    world.refresh(attrs.evolve(world.schools[SITELESS], name="Elm\n- share MIS Data or more: 5 of 5\x1b[2J"))
+
+    told = str(world.trust().coverage())
+
+    assert "- Elm - share MIS Data or more: 5 of 5 [2J (100002)" in told.splitlines()
+    assert "\x1b" not in told
+
+
+@pytest.mark.rule("X5")
+def test_a_policy_that_lets_nothing_be_requested_is_told_without_levels() -> None:
+    """Then there is no level to count by."""
+    found = World(policies={TRUST: attrs.evolve(Policy.mat(), requestable_levels=())}).trust().coverage()
+
+    assert "or more" not in str(found)
 
 
 @pytest.mark.rule("X5", "P12")

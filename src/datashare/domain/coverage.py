@@ -20,6 +20,7 @@ from .institutions import Group, GroupId
 from .levels import AccessLevel
 from .people import Person, PersonId, approvers, eligible_recipients
 from .policy import Policy
+from .wording import counted, plain_line
 
 
 @attrs.frozen(kw_only=True)
@@ -90,7 +91,7 @@ class Coverage:
         return self.pending[0] if self.pending else None
 
     def __str__(self) -> str:
-        return "\n".join(_words(self))
+        return "\n".join(map(plain_line, _words(self)))
 
 
 def coverage(
@@ -192,27 +193,40 @@ def _review_of(row: Listing) -> date | None:
 def _words(found: Coverage) -> Iterator[str]:
     """Word coverage as lines: the figures first, then what needs somebody's attention."""
     total = found.total
-    yield f"{found.group_name} on {day_words(found.day)}: {_counted(total.schools, 'school')}"
+    yield f"{found.group_name} on {day_words(found.day)}: {counted(total.schools, 'school')}"
     for level, label in found.labels.items():
-        or_more = "" if level is max(AccessLevel) else " or more"
-        yield f"- share {label}{or_more}: {total.at_least[level]} of {total.schools}"
+        yield f"- share {_or_more(level, label)}: {total.at_least[level]} of {total.schools}"
     yield f"- are asked and have not answered: {total.pending}"
     yield f"- share nothing and are not asked: {total.missing}"
+    for way, parts in (("cluster", found.by_cluster), ("phase", found.by_phase), ("LA", found.by_local_authority)):
+        yield from _in_parts(way, parts, found.labels)
     yield from _oldest(found)
     yield from _named("Nobody can be asked, for want of an MIS site, at", found.without_site)
     yield from _named("Nobody can be asked, for want of an eligible role or an address, at", found.without_recipient)
     yield from _named("Nobody can accept a request at", found.without_approver)
     yield from _named("The terms are overdue for review at", found.terms_overdue, _review_words)
     if found.hidden:
-        schools = _counted(found.hidden, "school")
+        schools = counted(found.hidden, "school")
         yield f"Something still stands at {schools} that the register no longer shows to the group."
+
+
+def _in_parts(way: str, parts: Sequence[Tally], labels: Mapping[AccessLevel, str]) -> Iterator[str]:
+    """Say of each part how many share at least the lowest level that may be requested, where there are several."""
+    if len(parts) > 1 and labels:
+        lowest, label = next(iter(labels.items()))
+        figures = "; ".join(f"{part.label} {part.at_least[lowest]} of {part.schools}" for part in parts)
+        yield f"{_or_more(lowest, label)}, by {way}: {figures}"
+
+
+def _or_more(level: AccessLevel, label: str) -> str:
+    return label if level is max(AccessLevel) else f"{label} or more"
 
 
 def _oldest(found: Coverage) -> Iterator[str]:
     oldest = found.oldest_pending
     if oldest and (request := oldest.agreement.request):
         asked = london_day(request.asked_at)
-        waited = _counted((found.day - asked).days, "day")
+        waited = counted((found.day - asked).days, "day")
         yield f"Waiting longest: {_school(oldest)}, for {waited}, since {day_words(asked)}."
 
 
@@ -229,7 +243,3 @@ def _named(what: str, rows: Sequence[Listing], word: Callable[[Listing], str] = 
     if rows:
         yield f"{what}:"
         yield from (f"- {word(row)}" for row in rows)
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -80,7 +80,7 @@ def read_register(
     Of rows with one URN the first is kept; another that says the same is passed over, one that differs is a
     bad row. So it is with groups.
 
-    Cost: about 1.7 times what `csv.reader` takes to walk the establishment file, and some 550 bytes of memory
+    Cost: about 1.3 times what `csv.reader` takes to walk the establishment file, and some 550 bytes of memory
     for each institution kept.
 
     Args:
