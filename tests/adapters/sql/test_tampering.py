@@ -67,7 +67,7 @@ TAMPERING: dict[str, tuple[Sequence[str], int, FindingCode]] = {
         3,
         FindingCode.ALTERED,
     ),
-    "hash": (["UPDATE EVENTS SET hash = REPLACE(hash, 'a', 'b') WHERE OURS AND sequence = 4"], 4, FindingCode.ALTERED),
+    "hash": (["UPDATE EVENTS SET hash = SUBSTR(hash, 2) WHERE OURS AND sequence = 4"], 4, FindingCode.ALTERED),
     "first-dropped": (["DELETE FROM EVENTS WHERE OURS AND sequence = 1"], 1, FindingCode.MISSING),
     "inner-dropped": (["DELETE FROM EVENTS WHERE OURS AND sequence = 2"], 2, FindingCode.MISSING),
     "last-dropped": (["DELETE FROM EVENTS WHERE OURS AND sequence = 4"], 4, FindingCode.MISSING),
