@@ -25,7 +25,7 @@ from sqlalchemy import make_url
 from datashare.codec import decode_agreement, read_event
 from datashare.domain.agreements import AgreementId, Decline, RequestDeclined, Withdraw
 from datashare.domain.history import BEFORE_THE_FIRST, FindingCode, Verification, chained, verify
-from datashare.errors import SchemaMismatch, StoreError, StoreUnavailable, TransactionLost
+from datashare.errors import SchemaMismatch, StoreError, StoreUnavailable, StoreUnreadable, TransactionLost
 from datashare.ports import AgreementStore, Change
 from datashare.testing import AgreementStoreContract, CountRoundTrips, InHostsTransaction
 from datashare.testing.changes import AGREEMENT, COUNCIL, NOW, OTHER_URN, TRUST, asked, imported, then
@@ -246,6 +246,20 @@ def test_errors_are_told_apart_by_what_to_do_next(
     assert expected is type(store_error(failed(kind, cause), joined=joined))
 
 
+def test_text_that_is_none_is_told_without_quoting_it(sqlite: Settings) -> None:
+    """SQLite's own words quote the row; to try again later would not help, so nobody is told to."""
+    store = DjangoAgreementStore()
+    store.append([asked()])
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE agreements_agreementevent SET text = CAST(x'68656164ff' AS TEXT)")
+
+    for read in (lambda: list(store.chains()), lambda: list(store.history(AGREEMENT))):
+        with pytest.raises(StoreUnreadable, match="its text is not UTF-8") as caught:
+            read()
+        assert "head" not in str(caught.value)
+        assert "command id" not in str(caught.value)
+
+
 def test_missing_tables_say_what_to_do(tmp_path: Path, postgresql_url: str) -> None:
     """Where nobody migrated, the caller is told to."""
     for given in (sqlite_settings(tmp_path / "empty"), postgresql_settings(postgresql_url)):
@@ -293,9 +307,9 @@ def test_a_damaged_row_is_told_as_an_error_of_the_store(store: DjangoAgreementSt
     AgreementState.objects.update(state="{}")
     AgreementEvent.objects.update(text="{}")
 
-    with pytest.raises(StoreError, match="damaged"):
+    with pytest.raises(StoreUnreadable, match="damaged"):
         store.states(TRUST)
-    with pytest.raises(StoreError, match="damaged"):
+    with pytest.raises(StoreUnreadable, match="damaged"):
         list(store.history(AGREEMENT))
 
 
