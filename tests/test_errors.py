@@ -24,6 +24,7 @@ from datashare.errors import (
     SchemaMismatch,
     StoreError,
     StoreUnavailable,
+    StoreUnreadable,
     TransactionLost,
     UnknownGroup,
     shown,
@@ -48,6 +49,7 @@ SAMPLES: tuple[DatashareError, ...] = (
     UnknownGroup(GroupId.mat("5143")),
     StoreError("Disk quota exceeded."),
     StoreUnavailable("The database is locked."),
+    StoreUnreadable("Event 1 of mat:5143/100000 was damaged."),
     SchemaMismatch("They are of version 1, and 2 is needed."),
     TransactionLost("Deadlock found."),
     RegisterError("No file of the register was named. Name at least one."),
@@ -140,6 +142,14 @@ def test_every_exception_is_public_and_sampled() -> None:
                 "The database is locked. Try again later with the same command id, so that nothing is done twice."
             ),
             id="store-unavailable",
+        ),
+        pytest.param(
+            StoreUnreadable("Event 1 of mat:5143/100000 cannot be read; it was damaged."),
+            (
+                "The agreement store could not do its work. Event 1 of mat:5143/100000 cannot be read; it was damaged. "
+                "Restore it from a copy of the database, or update the library; to ask again does not help."
+            ),
+            id="store-unreadable",
         ),
         pytest.param(
             SchemaMismatch("They are of version 1."),

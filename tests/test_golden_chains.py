@@ -31,7 +31,8 @@ def golden_chains() -> Sequence[Chain]:
         line.pop("agreement"): (StateRecord(**line), list[ChainedRecord]()) for line in lines_of("chain_states.jsonl")
     }
     for line in lines_of("chains.jsonl"):
-        found[line.pop("agreement")][1].append(ChainedRecord(**line))
+        at = json.loads(line["text"])["value"]["at"]  # as the first version kept it beside the text
+        found[line.pop("agreement")][1].append(ChainedRecord(**line, at=at))
     return [
         Chain(agreement=AgreementId.parse(key), state=state, records=records) for key, (state, records) in found.items()
     ]
@@ -57,6 +58,7 @@ def test_golden_chains_fold_to_what_they_folded_to() -> None:
     for chain in golden_chains():
         assert chain.state
         events = [read_event(record) for record in chain.records]
+        assert isinstance(chain.agreement, AgreementId)
         assert decode_agreement(chain.state.text) == fold(chain.agreement, events)
 
 

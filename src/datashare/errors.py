@@ -9,6 +9,7 @@
     ├── UnknownGroup          the directory of institutions does not know the group
     ├── StoreError            the agreement store could not do its work
     │   ├── StoreUnavailable  it cannot be reached, or is locked, full or read-only
+    │   ├── StoreUnreadable   something that it keeps cannot be read
     │   ├── SchemaMismatch    its tables belong to another version of this library
     │   └── TransactionLost   the host's own transaction must be rolled back and repeated
     └── RegisterError         a download of the register cannot be used
@@ -41,6 +42,7 @@ __all__ = [
     "SchemaMismatch",
     "StoreError",
     "StoreUnavailable",
+    "StoreUnreadable",
     "TransactionLost",
     "UnknownGroup",
 ]
@@ -144,6 +146,13 @@ class StoreUnavailable(StoreError):
 
     _happened = "The agreement store cannot be reached, or is locked, full or read-only."
     _to_do = "Try again later with the same command id, so that nothing is done twice."
+
+
+class StoreUnreadable(StoreError):
+    """Something that the store keeps cannot be read: it was damaged, or written by a later version of the library."""
+
+    _happened = "The agreement store could not do its work."
+    _to_do = "Restore it from a copy of the database, or update the library; to ask again does not help."
 
 
 class SchemaMismatch(StoreError):

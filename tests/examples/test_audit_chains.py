@@ -13,6 +13,7 @@ from sqlalchemy import Engine, create_engine, make_url
 
 from datashare.adapters.sql import SqlAgreementStore, create_schema, sqlite_engine
 from datashare.domain.agreements import Decline, RequestAccess
+from datashare.domain.history import BEFORE_THE_FIRST, chained
 from datashare.testing.changes import OTHER_URN, asked, imported, then
 from examples.audit_chains import first_breaks
 
@@ -86,6 +87,10 @@ TAMPERING = {
         ["UPDATE datashare_events SET urn = 100001 WHERE urn = 100000 AND sequence = 3"],
         {"mat:5143/100000": 3, "mat:5143/100001": 2},
     ),
+    "instant": (
+        ["UPDATE datashare_events SET at = REPLACE(at, '2026', '2025') WHERE urn = 100000 AND sequence = 2"],
+        {"mat:5143/100000": 2},
+    ),
     "head": (["UPDATE datashare_agreements SET head = '' WHERE urn = 42"], {"mat:5143/42": 1}),
 }
 
@@ -103,6 +108,32 @@ def test_what_was_changed_is_found_with_other_software(
         connection.commit()
 
         assert expected == first_breaks(connection)
+
+
+NONSENSE = {
+    "word": "nonsense",
+    "nothing": "",
+    "number": "1",
+    "half": "[" * 100_000,
+    "list": "[]",
+    "object": "{}",
+    "value-number": '{"value":1}',
+    "value-list": '{"value":[]}',
+    "value-object": '{"value":{}}',
+}
+
+
+@pytest.mark.rule("H3")
+@pytest.mark.parametrize("nonsense", NONSENSE.values(), ids=NONSENSE)
+def test_nonsense_with_the_right_hash_is_found_with_other_software(sqlite_file: Connect, nonsense: str) -> None:
+    """Whatever was written in the place of an event, with its hash, is named, and so is what else is wrong."""
+    hashed = chained(BEFORE_THE_FIRST, nonsense)
+    with closing(sqlite_file()) as connection, connection:
+        connection.execute("UPDATE datashare_events SET text = ?, hash = ? WHERE urn = 42", (nonsense, hashed))
+        connection.execute("UPDATE datashare_agreements SET head = ? WHERE urn = 42", (hashed,))
+        connection.execute("UPDATE datashare_events SET sequence = 'x' WHERE urn = 100000 AND sequence = 2")
+
+        assert {"mat:5143/42": 1, "mat:5143/100000": 2} == first_breaks(connection)
 
 
 @pytest.mark.rule("H3")

@@ -25,14 +25,15 @@ from sqlalchemy import make_url
 from datashare.codec import decode_agreement, read_event
 from datashare.domain.agreements import AgreementId, Decline, RequestDeclined, Withdraw
 from datashare.domain.history import BEFORE_THE_FIRST, FindingCode, Verification, chained, verify
-from datashare.errors import SchemaMismatch, StoreError, StoreUnavailable, TransactionLost
+from datashare.errors import SchemaMismatch, StoreError, StoreUnavailable, StoreUnreadable, TransactionLost
 from datashare.ports import AgreementStore, Change
 from datashare.testing import AgreementStoreContract, CountRoundTrips, InHostsTransaction
-from datashare.testing.changes import AGREEMENT, COUNCIL, OTHER_URN, TRUST, asked, imported, then
+from datashare.testing.changes import AGREEMENT, COUNCIL, NOW, OTHER_URN, TRUST, asked, imported, then
 from datashare.testing.comparison import compare_with_memory
 from datashare.testing.threads import at_once
 from examples.django_host.agreements.errors import store_error
 from examples.django_host.agreements.models import AgreementEvent, AgreementState
+from examples.django_host.agreements.rows import chains_in
 from examples.django_host.agreements.store import DjangoAgreementStore
 from examples.django_host.settings import DATABASES
 from tests.servers import Server
@@ -245,6 +246,20 @@ def test_errors_are_told_apart_by_what_to_do_next(
     assert expected is type(store_error(failed(kind, cause), joined=joined))
 
 
+def test_text_that_is_none_is_told_without_quoting_it(sqlite: Settings) -> None:
+    """SQLite's own words quote the row; to try again later would not help, so nobody is told to."""
+    store = DjangoAgreementStore()
+    store.append([asked()])
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE agreements_agreementevent SET text = CAST(x'68656164ff' AS TEXT)")
+
+    for read in (lambda: list(store.chains()), lambda: list(store.history(AGREEMENT))):
+        with pytest.raises(StoreUnreadable, match="its text is not UTF-8") as caught:
+            read()
+        assert "head" not in str(caught.value)
+        assert "command id" not in str(caught.value)
+
+
 def test_missing_tables_say_what_to_do(tmp_path: Path, postgresql_url: str) -> None:
     """Where nobody migrated, the caller is told to."""
     for given in (sqlite_settings(tmp_path / "empty"), postgresql_settings(postgresql_url)):
@@ -292,9 +307,9 @@ def test_a_damaged_row_is_told_as_an_error_of_the_store(store: DjangoAgreementSt
     AgreementState.objects.update(state="{}")
     AgreementEvent.objects.update(text="{}")
 
-    with pytest.raises(StoreError, match="damaged"):
+    with pytest.raises(StoreUnreadable, match="damaged"):
         store.states(TRUST)
-    with pytest.raises(StoreError, match="damaged"):
+    with pytest.raises(StoreUnreadable, match="damaged"):
         list(store.history(AGREEMENT))
 
 
@@ -330,6 +345,38 @@ def test_what_was_changed_by_hand_is_found(store: DjangoAgreementStore) -> None:
         (AGREEMENT, 1, FindingCode.MISSING),
         (AgreementId(TRUST, OTHER_URN), 1, FindingCode.ALTERED),
     ] == [(finding.agreement, finding.sequence, finding.code) for finding in verified(store).findings]
+
+
+@pytest.mark.rule("H3")
+def test_an_altered_instant_is_found(store: DjangoAgreementStore) -> None:
+    """A group's history is ordered by the column, so it has to be the event's own, to the microsecond."""
+    store.append([asked(), asked(OTHER_URN, now=NOW.add(microseconds=1))])
+    assert verified(store).sound
+    AgreementEvent.objects.filter(urn=OTHER_URN).update(at=NOW)
+
+    assert [(AgreementId(TRUST, OTHER_URN), 1, FindingCode.INSTANT_DIFFERS)] == [
+        (finding.agreement, finding.sequence, finding.code) for finding in verified(store).findings
+    ]
+
+
+@pytest.mark.rule("H3")
+def test_a_key_that_names_no_agreement_is_found(store: DjangoAgreementStore) -> None:
+    """It is named as it is, and hides nothing else."""
+    store.append([asked(), asked(OTHER_URN)])
+    AgreementEvent.objects.filter(urn=OTHER_URN).update(group="aaa", urn=-5)
+
+    assert [
+        ("aaa/-5", 1, FindingCode.STRAY),
+        (AgreementId(TRUST, OTHER_URN), 1, FindingCode.MISSING),
+    ] == [(finding.agreement, finding.sequence, finding.code) for finding in verified(store).findings]
+
+
+def test_an_instant_that_is_none_is_given_as_it_is() -> None:
+    """SQLite keeps whatever somebody wrote; that it differs is for whoever verifies to say."""
+    rows = [(1, 1, None, kept, "", "{}", None) for kept in ("x", "", None, "2026-03-29 01:00:00")]
+    (chain,) = chains_in("mat:5143", rows)
+
+    assert ["x", "", "", "2026-03-29T01:00:00.000000Z"] == [record.at for record in chain.records]
 
 
 def verified(store: DjangoAgreementStore) -> Verification:

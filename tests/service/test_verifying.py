@@ -8,23 +8,28 @@ import attrs
 import pytest
 
 from datashare import DataSharing
+from datashare.domain.agreements import AgreementId
 from datashare.domain.history import Chain, FindingCode, GroupDigest, Verification
 from datashare.domain.institutions import GroupId
-from datashare.errors import InvalidValue, StoreError
+from datashare.errors import InvalidValue
 from datashare.testing import WrappedStore
 
 from .world import COUNCIL, NOW, TRUST, World, large_world
 
 
 class Tampered(WrappedStore):
-    """A store in which somebody deleted the first event of every agreement, or set every hash to something."""
+    """A store in which somebody deleted the first event of every agreement, or set all hashes of one."""
 
-    hash = ""
+    hash, only = "", 0
 
     def chains(self, group: GroupId | None = None, /) -> Iterator[Chain]:
         for chain in self.inner.chains(group):
-            records = [attrs.evolve(one, hash=self.hash) for one in chain.records] if self.hash else chain.records[1:]
-            yield attrs.evolve(chain, records=records)
+            if not self.hash:
+                yield attrs.evolve(chain, records=chain.records[1:])
+            elif chain.agreement == AgreementId(TRUST, self.only):
+                yield attrs.evolve(chain, records=[attrs.evolve(one, hash=self.hash) for one in chain.records])
+            else:
+                yield chain
 
 
 def asked_world() -> tuple[World, tuple[int, ...]]:
@@ -51,8 +56,8 @@ def test_what_is_wrong_is_named() -> None:
     world, urns = asked_world()
     found = world.over(Tampered(world.store)).verify(TRUST)
 
-    assert [(urn, 1, FindingCode.MISSING) for urn in sorted(urns)] == [
-        (finding.agreement.urn, finding.sequence, finding.code) for finding in found.findings
+    assert [(AgreementId(TRUST, urn), 1, FindingCode.MISSING) for urn in sorted(urns)] == [
+        (finding.agreement, finding.sequence, finding.code) for finding in found.findings
     ]
     assert (7, False) == (found.broken, found.sound)
 
@@ -86,14 +91,17 @@ def test_verifying_and_noting_cost_one_call(count: int) -> None:
     assert Counter({"store.chains": 2}) == world.calls
 
 
+@pytest.mark.rule("H3")
 def test_a_chain_that_ends_in_no_hash_is_not_noted() -> None:
-    """A digest that could not be read back is none; to verify says what is wrong."""
-    world, _ = asked_world()
+    """A damaged agreement keeps nobody from noting the others; to verify says what is wrong."""
+    world, urns = asked_world()
     store = Tampered(world.store)
-    store.hash = "x"
+    store.hash, store.only = "x", urns[0]
+    sharing = world.over(store)
+    noted = sharing.digest(TRUST)
 
-    with pytest.raises(StoreError, match=r"verify\(\) names the agreement"):
-        world.over(store).digest(TRUST)
+    assert sorted(urns[1:]) == [head.urn for head in noted.heads]
+    assert [AgreementId(TRUST, urns[0])] == [one.agreement for one in sharing.verify(TRUST, noted=noted).findings]
 
 
 WRONG: dict[str, Any] = {

@@ -32,6 +32,11 @@ class Overmemory(WrappedStore):
     def __init__(self) -> None:
         super().__init__(MemoryAgreementStore())
 
+    def events_of(self, chain: Chain) -> Iterator[Event]:
+        """Give the events of a chain."""
+        assert isinstance(chain.agreement, AgreementId)
+        return self.inner.history(chain.agreement)
+
 
 class OneByOne(Overmemory):
     """1. Saves the changes of a call one by one."""
@@ -186,7 +191,7 @@ class Blurting(Overmemory):
 
     def chains(self, group: GroupId | None = None, /) -> Iterator[Chain]:
         for chain in self.inner.chains(group):
-            texts = zip(chain.records, self.inner.history(chain.agreement), strict=True)
+            texts = zip(chain.records, self.events_of(chain), strict=True)
             yield attrs.evolve(chain, records=[attrs.evolve(one, text=encode(event)) for one, event in texts])
 
 
@@ -195,7 +200,7 @@ class Salting(Overmemory):
 
     def chains(self, group: GroupId | None = None, /) -> Iterator[Chain]:
         for chain in self.inner.chains(group):
-            events = [record_event(event, salt="9" * 32) for event in self.inner.history(chain.agreement)]
+            events = [record_event(event, salt="9" * 32) for event in self.events_of(chain)]
             records = [
                 attrs.evolve(one, text=event.text, erasable=event.erasable)
                 for one, event in zip(chain.records, events, strict=True)
@@ -208,8 +213,16 @@ class Resealing(Overmemory):
 
     def chains(self, group: GroupId | None = None, /) -> Iterator[Chain]:
         for chain in self.inner.chains(group):
-            records = record_events(self.inner.history(chain.agreement), after=BEFORE_THE_FIRST)
+            records = record_events(self.events_of(chain), after=BEFORE_THE_FIRST)
             yield attrs.evolve(chain, records=records)
+
+
+class Untimed(Overmemory):
+    """16. Gives the instants of chained events to the second."""
+
+    def chains(self, group: GroupId | None = None, /) -> Iterator[Chain]:
+        for chain in self.inner.chains(group):
+            yield attrs.evolve(chain, records=[attrs.evolve(one, at=f"{one.at[:19]}Z") for one in chain.records])
 
 
 class Shuffling(Overmemory):
@@ -274,6 +287,7 @@ BROKEN: list[tuple[type[Overmemory], Any]] = [
     (Resealing, suite.test_what_was_chained_stays_as_it_was),
     (Shuffling, suite.test_chains_are_in_the_order_of_groups_and_urns),
     (Torn, suite.test_chains_that_are_being_read_go_on),
+    (Untimed, suite.test_each_record_has_its_instant_beside_it),
     (Hasty, suite.test_the_newest_register_is_kept),
 ]
 

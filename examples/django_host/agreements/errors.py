@@ -5,7 +5,7 @@ import sqlite3
 from django.db import Error, InterfaceError, OperationalError, ProgrammingError
 from django.db.transaction import TransactionManagementError
 
-from datashare.errors import SchemaMismatch, StoreError, StoreUnavailable, TransactionLost
+from datashare.errors import SchemaMismatch, StoreError, StoreUnavailable, StoreUnreadable, TransactionLost
 
 # PostgreSQL: serialization_failure, deadlock_detected, lock_not_available, in_failed_sql_transaction.
 LOST = frozenset({"40001", "40P01", "55P03", "25P02"})
@@ -24,6 +24,8 @@ def store_error(error: Error, *, joined: bool) -> StoreError:
         error: What Django raised; its cause is what the driver raised.
         joined: Whether the transaction is the host's.
     """
+    if str(error).startswith("Could not decode to UTF-8"):  # SQLite's words, which go on to quote the row
+        return StoreUnreadable("A row cannot be read; it was damaged, so that its text is not UTF-8.")
     # Only the first line: what follows may quote the values of a row.
     why = f"The database said: {next(iter(str(error).splitlines()), '')[:LONGEST_WHY].rstrip('.')}."
     if joined and (isinstance(error, TransactionManagementError) or _was_lost(error)):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from functools import reduce
 from itertools import groupby
 from operator import or_
 
 from django.db.models import IntegerField, Q, QuerySet, TextField, Value
+from django.db.models.functions import Cast
 
 from datashare.codec import (
     decode_agreement,
@@ -20,8 +22,8 @@ from datashare.codec import (
     record_events,
 )
 from datashare.domain.agreements import Agreement, AgreementId, Event, RequestId
-from datashare.domain.history import BEFORE_THE_FIRST, Chain, ChainedRecord, EventRecord, StateRecord
-from datashare.domain.instants import to_instant
+from datashare.domain.history import BEFORE_THE_FIRST, Chain, ChainedRecord, EventRecord, StateRecord, agreement_under
+from datashare.domain.instants import instant_text, to_instant
 from datashare.domain.institutions import GroupId
 from datashare.domain.notices import ASKING, Notice
 from datashare.ports import Change, KeptOutcome, NoticeStatus, StoredNotice
@@ -71,8 +73,8 @@ def _event_row(state: AgreementState, event: Event, record: ChainedRecord) -> Ag
     )
 
 
-ChainRow = tuple[int, int | None, int | None, str, str, str | None]
-"""URN, sequence, version, hash, text, erasable: of an event without a version, or of a state without a sequence."""
+ChainRow = tuple[int, int | None, int | None, str | None, str, str, str | None]
+"""URN, sequence, version, at, hash, text, erasable: of an event without a version, or of a state without a sequence."""
 
 
 def chain_rows(
@@ -80,11 +82,12 @@ def chain_rows(
 ) -> QuerySet[AgreementState, ChainRow]:
     """Select the chains of one group: in one statement, so that each is of one moment."""
     no_number, no_text = Value(None, IntegerField()), Value(None, TextField())
-    kept = states.annotate(sequence=no_number, erasable=no_text)
-    happened = events.annotate(version=no_number)
+    kept = states.annotate(sequence=no_number, kept_at=no_text, erasable=no_text)
+    # As text, since Django refuses to read an instant that is none.
+    happened = events.annotate(version=no_number, kept_at=Cast("at", TextField()))
     return (
-        kept.values_list("urn", "sequence", "version", "head", "state", "erasable")
-        .union(happened.values_list("urn", "sequence", "version", "hash", "text", "erasable"), all=True)
+        kept.values_list("urn", "sequence", "version", "kept_at", "head", "state", "erasable")
+        .union(happened.values_list("urn", "sequence", "version", "kept_at", "hash", "text", "erasable"), all=True)
         .order_by("urn", "sequence")
     )
 
@@ -93,12 +96,22 @@ def chains_in(group: str, rows: Iterable[ChainRow]) -> Iterator[Chain]:
     """Read chains, as they are kept, from rows in the order of their URNs; a state comes first or last."""
     for urn, found in groupby(rows, lambda row: row[0]):
         state, records = None, []
-        for _, sequence, version, hashed, text, erasable in found:
+        for _, sequence, version, at, hashed, text, erasable in found:
             if sequence is None:
                 state = StateRecord(version=version or 0, head=hashed, text=text)
             else:
-                records.append(ChainedRecord(sequence=sequence, hash=hashed, text=text, erasable=erasable))
-        yield Chain(agreement=AgreementId(GroupId.parse(group), urn), state=state, records=records)
+                when = _written_instant(at or "")
+                records.append(ChainedRecord(sequence=sequence, at=when, hash=hashed, text=text, erasable=erasable))
+        yield Chain(agreement=agreement_under(f"{group}/{urn}"), state=state, records=records)
+
+
+def _written_instant(kept: str) -> str:
+    """Write an instant as events do; SQLite keeps it without its zone, and what is none stays as it is."""
+    try:
+        found = datetime.fromisoformat(kept)
+        return instant_text(to_instant(found if found.tzinfo else found.replace(tzinfo=UTC)))
+    except ValueError:
+        return kept
 
 
 def outcome_row(kept: KeptOutcome) -> CommandOutcome:

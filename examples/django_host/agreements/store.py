@@ -17,7 +17,7 @@ from datashare.domain.agreements import Agreement, AgreementId, Event
 from datashare.domain.history import Chain
 from datashare.domain.instants import Instant, to_instant
 from datashare.domain.institutions import GroupId
-from datashare.errors import InvalidValue, StoreError
+from datashare.errors import InvalidValue, StoreUnreadable
 from datashare.ports import Change, KeptOutcome, LeasedNotice, Loaded, NoticeStatus, StoredNotice, arguments
 
 from .errors import store_error
@@ -73,7 +73,7 @@ class DjangoAgreementStore:
         except Error as error:
             raise store_error(error, joined=self.joined) from error
         except InvalidValue as error:
-            raise StoreError("A row cannot be read; it was damaged, or written by a later version.") from error
+            raise StoreUnreadable("A row cannot be read; it was damaged, or written by a later version.") from error
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

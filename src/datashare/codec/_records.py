@@ -12,6 +12,7 @@ import attrs
 from datashare.domain import checks
 from datashare.domain.agreements import FREE_TEXT, Event
 from datashare.domain.history import ChainedRecord, EventRecord, chained, sealed
+from datashare.domain.instants import instant_text
 from datashare.errors import InvalidValue
 
 from ._converter import canonical, converter
@@ -57,8 +58,18 @@ def record_events(events: Iterable[Event], /, *, after: str) -> tuple[ChainedRec
     for event in events:
         record = record_event(event, salt=new_salt())
         after = chained(after, record.text)
-        records.append(ChainedRecord(sequence=event.sequence, hash=after, text=record.text, erasable=record.erasable))
+        records.append(_chained(event, record, after))
     return tuple(records)
+
+
+def _chained(event: Event, record: EventRecord, hashed: str) -> ChainedRecord:
+    return ChainedRecord(
+        sequence=event.sequence,
+        at=instant_text(event.at),
+        hash=hashed,
+        text=record.text,
+        erasable=record.erasable,
+    )
 
 
 def new_salt() -> str:

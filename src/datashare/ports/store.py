@@ -183,7 +183,9 @@ class AgreementStore(Protocol):
     14. Keep of each event the text and the hash for ever, as `datashare.codec.record_events` gives them, and what
         people wrote beside it until the host erases that.
     15. Give each chain as it is kept, state and events of one moment, whether it can be read or not: a state without
-        events, and events without a state, too.
+        events, events without a state, and what is kept under a key that names no agreement, too.
+    16. Give with each record of a chain the instant by which the store orders events, as it is kept, written as
+        `datashare.domain.instants.instant_text` does where it is one.
     """
 
     @property

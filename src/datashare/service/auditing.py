@@ -6,7 +6,7 @@ from datashare.codec import decode_agreement, read_event
 from datashare.domain import checks
 from datashare.domain.history import GroupDigest, Verification, digest_of, verify
 from datashare.domain.institutions import GroupId
-from datashare.errors import InvalidValue, StoreError
+from datashare.errors import InvalidValue
 from datashare.ports.arguments import require_group
 
 from .host import Host
@@ -32,11 +32,6 @@ def digested(host: Host, group: GroupId) -> GroupDigest:
 
     Raises:
         InvalidValue: The group is none.
-        StoreError: A chain ends in what is no hash.
     """
     now = host.now()
-    chains = host.store.chains(require_group(group))
-    try:
-        return digest_of(group, chains, at=now)
-    except InvalidValue as exc:
-        raise StoreError(f"The history of {group} cannot be noted: {exc} verify() names the agreement.") from exc
+    return digest_of(group, host.store.chains(require_group(group)), at=now)

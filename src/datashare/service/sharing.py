@@ -158,8 +158,9 @@ class DataSharing:
         """Tell whether the history of a group, or of all, is as it was written, and what is wrong first (H3, H4).
 
         It finds every event that was altered, dropped, inserted or moved, whatever people wrote that was altered and
-        not erased, and each present state that is not what its events come to. What is cut off at the end, removed as a
-        whole or rewritten as a whole, with its state, shows against a digest that was noted outside.
+        not erased, each instant that is kept beside an event and is not its own, each present state that is not what
+        its events come to, and whatever is kept under a key that names no agreement. What is cut off at the end,
+        removed as a whole or rewritten as a whole, with its state, shows against a digest that was noted outside.
 
         It is for whoever keeps the system running, so it asks for no permission, and tells URNs and numbers alone.
         Nothing is changed, and writers at work are neither disturbed nor taken for a fault. Cost: one port call and
@@ -178,11 +179,12 @@ class DataSharing:
     def digest(self, group: GroupId) -> GroupDigest:
         """Give the group's digest at this instant, to be noted where nobody can reach who can write to the store (H3).
 
+        An agreement whose last event has no number or no hash, since it was damaged, is left out; `verify` names it.
         Cost: one port call and one pass, in which one agreement's chain is held at a time.
 
         Raises:
             InvalidValue: The group is none.
-            StoreError: The store could not do its work, or a chain ends in what is no hash; `verify` names it.
+            StoreError: The store could not do its work.
         """
         return digested(self._host, group)
 

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, text
 
 from datashare.adapters.sql import SqlAgreementStore
 from datashare.domain.agreements import Approve, Decline, EndAgreement, Event, RequestDeclined
-from datashare.errors import StoreError
+from datashare.errors import StoreUnreadable
 from datashare.testing.changes import AGREEMENT, OTHER_URN, TRUST, URN, asked, then
 from datashare.testing.contracts._store_suite import do
 
@@ -103,13 +103,13 @@ def read_all(store: SqlAgreementStore) -> None:
     ids=["state", "event", "notice", "outcome"],
 )
 def test_a_damaged_row_is_named(engine: Engine, damage: str, said: str) -> None:
-    """Whatever stands where a row should is a StoreError that names the row."""
+    """Whatever stands where a row should is an error that names the row."""
     store = SqlAgreementStore(engine)
     store.append([asked()])
     with engine.begin() as connection:
         connection.execute(text(damage))
 
-    with pytest.raises(StoreError, match=said):
+    with pytest.raises(StoreUnreadable, match=said):
         read_all(store)
 
 

@@ -16,7 +16,7 @@ from datashare.codec import decode_agreement, read_event
 from datashare.domain.agreements import AgreementId, Approve, Decline, EndAgreement, RequestAccess
 from datashare.domain.history import Chain, FindingCode, GroupDigest, Verification, digest_of, verify
 from datashare.domain.institutions import GroupId
-from datashare.errors import StoreError
+from datashare.errors import StoreUnreadable
 from datashare.testing.changes import AGREEMENT, NOW, OTHER_URN, TRUST, URN, asked
 from datashare.testing.contracts._store_suite import OTHER, do
 
@@ -67,7 +67,7 @@ TAMPERING: dict[str, tuple[Sequence[str], int, FindingCode]] = {
         3,
         FindingCode.ALTERED,
     ),
-    "hash": (["UPDATE EVENTS SET hash = REPLACE(hash, 'a', 'b') WHERE OURS AND sequence = 4"], 4, FindingCode.ALTERED),
+    "hash": (["UPDATE EVENTS SET hash = SUBSTR(hash, 2) WHERE OURS AND sequence = 4"], 4, FindingCode.ALTERED),
     "first-dropped": (["DELETE FROM EVENTS WHERE OURS AND sequence = 1"], 1, FindingCode.MISSING),
     "inner-dropped": (["DELETE FROM EVENTS WHERE OURS AND sequence = 2"], 2, FindingCode.MISSING),
     "last-dropped": (["DELETE FROM EVENTS WHERE OURS AND sequence = 4"], 4, FindingCode.MISSING),
@@ -129,6 +129,16 @@ TAMPERING: dict[str, tuple[Sequence[str], int, FindingCode]] = {
         2,
         FindingCode.WORDS_ALTERED,
     ),
+    "instant": (
+        ["UPDATE EVENTS SET at = REPLACE(at, '2026', '2025') WHERE OURS AND sequence = 3"],
+        3,
+        FindingCode.INSTANT_DIFFERS,
+    ),
+    "all-instants": (
+        ["UPDATE EVENTS SET at = '2024-02-29T00:00:00.000000Z' WHERE OURS"],
+        1,
+        FindingCode.INSTANT_DIFFERS,
+    ),
     "state": (
         ["UPDATE AGREEMENTS SET state = REPLACE(state, 'mis_data', 'dfe_data') WHERE OURS"],
         4,
@@ -170,8 +180,8 @@ def test_an_event_that_was_moved_is_found_where_it_is_too(engine: Engine) -> Non
     run(engine, "UPDATE EVENTS SET urn = 100001 WHERE OURS AND sequence = 2")
     verification = verified(store)
 
-    assert [(URN, FindingCode.MISSING), (OTHER_URN, FindingCode.MOVED)] == [
-        (finding.agreement.urn, finding.code) for finding in verification.findings
+    assert [(AGREEMENT, FindingCode.MISSING), (OTHER, FindingCode.MOVED)] == [
+        (finding.agreement, finding.code) for finding in verification.findings
     ]
     assert (2, 5, 2) == (verification.agreements, verification.events, verification.broken)
 
@@ -243,6 +253,8 @@ ODDITIES = {
     "blob": ("UPDATE datashare_events SET text = x'00ff' WHERE urn = 100000 AND sequence = 2", 2),
     "number-for-hash": ("UPDATE datashare_events SET hash = 5 WHERE urn = 100000 AND sequence = 2", 2),
     "number-beside": ("UPDATE datashare_events SET erasable = x'00' WHERE urn = 100000 AND sequence = 2", 2),
+    "no-instant": ("UPDATE datashare_events SET at = '' WHERE urn = 100000 AND sequence = 2", 2),
+    "blob-for-instant": ("UPDATE datashare_events SET at = x'00ff' WHERE urn = 100000 AND sequence = 2", 2),
     "text-for-number": ("UPDATE datashare_events SET sequence = 'x' WHERE urn = 100000 AND sequence = 2", 2),
     "version": ("UPDATE datashare_agreements SET version = 'x' WHERE urn = 100000", 4),
     "state": ("UPDATE datashare_agreements SET state = x'00ff' WHERE urn = 100000", 4),
@@ -259,24 +271,82 @@ def test_values_of_another_type_are_found(sqlite: Engine, statement: str, sequen
     assert (AGREEMENT, sequence) == (finding.agreement, finding.sequence)
 
 
-def test_a_key_that_names_no_agreement_is_an_error_that_names_it(sqlite: Engine) -> None:
-    """Rows that belong to no group can be no finding about one; whoever verifies everything is told."""
-    store = with_a_history(sqlite)
-    by_hand(sqlite, "UPDATE datashare_events SET group_id = 'x:1' WHERE urn = 100001")
+STRAYS = {
+    "group": ("UPDATE datashare_events SET group_id = 'aaa' WHERE urn = 100001", "aaa/100001"),
+    "no-urn": ("UPDATE datashare_events SET urn = -5 WHERE urn = 100001", "mat:5143/-5"),
+    "text-for-urn": ("UPDATE datashare_events SET urn = 'x' WHERE urn = 100001", "mat:5143/x"),
+    "blob-for-group": ("UPDATE datashare_events SET group_id = x'00' WHERE urn = 100001", "b'\\x00'/100001"),
+}
 
-    with pytest.raises(StoreError, match="The key x:1/100001 cannot be read"):
-        list(store.chains())
+
+@pytest.mark.rule("H3")
+@pytest.mark.parametrize(("statement", "key"), STRAYS.values(), ids=STRAYS)
+def test_a_key_that_names_no_agreement_is_found_and_hides_nothing(sqlite: Engine, statement: str, key: str) -> None:
+    """It is named by its text, and so is every other agreement that is not as it was written."""
+    store = with_a_history(sqlite)
+    noted = digest_of(TRUST, store.chains(TRUST), at=NOW)
+    by_hand(sqlite, statement)
+    by_hand(sqlite, "UPDATE datashare_events SET text = '{}' WHERE urn = 100000 AND sequence = 2")
+    found = verify(store.chains(), read_event=read_event, read_state=decode_agreement, noted=noted)
+    named = {(finding.agreement, finding.sequence, finding.code) for finding in found.findings}
+
+    assert {
+        (key, 1, FindingCode.STRAY),
+        (AGREEMENT, 2, FindingCode.ALTERED),
+        (OTHER, 1, FindingCode.MISSING),
+    } == named
+    of_group = {finding.agreement for finding in verified(store).findings}
+    assert {one for one, _, _ in named if str(one).startswith("mat:")} == of_group
+    assert [URN] == [head.urn for head in digest_of(TRUST, store.chains(TRUST), at=NOW).heads]
+
+
+@pytest.mark.rule("H3")
+def test_an_agreement_whose_key_names_none_is_found_on_every_database(engine: Engine) -> None:
+    """Numbers that are no URN fit into the column anywhere, and the foreign key allows them."""
+    store = with_a_history(engine)
+    run(
+        engine,
+        (
+            "INSERT INTO AGREEMENTS (group_id, urn, version, head, state) "
+            "SELECT 'aaa', -5, version, head, state FROM datashare_agreements WHERE OURS"
+        ),
+        "UPDATE EVENTS SET hash = UPPER(hash) WHERE THEIRS",
+    )
+    found = verify(store.chains(), read_event=read_event, read_state=decode_agreement)
+
+    assert [("aaa/-5", 0, FindingCode.STRAY), (OTHER, 1, FindingCode.ALTERED)] == [
+        (finding.agreement, finding.sequence, finding.code) for finding in found.findings
+    ]
+
+
+DAMAGED_ENDS = {
+    "upper-case": "UPDATE datashare_events SET hash = upper(hash) WHERE urn = 100001",
+    "half-a-number": "UPDATE datashare_events SET sequence = 1.5 WHERE urn = 100001",
+}
+
+
+@pytest.mark.rule("H3")
+@pytest.mark.parametrize("statement", DAMAGED_ENDS.values(), ids=DAMAGED_ENDS)
+def test_a_damaged_agreement_keeps_nobody_from_noting_the_others(sqlite: Engine, statement: str) -> None:
+    """It is left out of the digest, and named when the history is verified."""
+    store = with_a_history(sqlite)
+    by_hand(sqlite, statement)
+    noted = digest_of(TRUST, store.chains(TRUST), at=NOW)
+
+    assert [URN] == [head.urn for head in noted.heads]
+    assert [OTHER] == [finding.agreement for finding in verified(store, noted).findings]
 
 
 def test_text_that_is_none_is_an_error_that_does_not_quote_it(sqlite: Engine) -> None:
-    """Bytes that are no UTF-8 cannot even be fetched; to try again later would not help, so nobody is told to."""
+    """Bytes that are no UTF-8 cannot even be fetched; to ask again would not help, so nobody is told to."""
     store = with_a_history(sqlite)
     by_hand(sqlite, "UPDATE datashare_events SET text = CAST(x'68656164ff' AS TEXT) WHERE urn = 100000")
 
     for read in (lambda: list(store.chains()), lambda: list(store.history(AGREEMENT))):
-        with pytest.raises(StoreError, match="its text is not UTF-8") as caught:
+        with pytest.raises(StoreUnreadable, match="its text is not UTF-8") as caught:
             read()
-        assert StoreError is type(caught.value)
+        assert "saved" not in str(caught.value)
+        assert "command id" not in str(caught.value)
         assert "head" not in str(caught.value)
         assert caught.value.__cause__ is None
 
@@ -288,7 +358,7 @@ def test_chains_are_read_a_page_at_a_time(postgresql: Engine) -> None:
     found: list[Any] = []
 
     assert 1 == round_trips(postgresql, lambda: found.append(store.chains()))
-    assert 1 == next(found[0]).agreement.urn
+    assert AgreementId(TRUST, 1) == next(found[0]).agreement
     found.clear()
     gc.collect()
     assert 0 == postgresql.pool.checkedout()  # type: ignore[attr-defined]  # a pool of connections counts them

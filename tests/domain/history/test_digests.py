@@ -16,7 +16,7 @@ from datashare.errors import InvalidValue
 from datashare.testing import strategies
 from datashare.testing.changes import NOW, OTHER_URN, TRUST
 
-from .chains import chain_of
+from .chains import chain_of, verified
 
 CHAINS = [chain_of([RequestAccess, Decline]), chain_of([RequestAccess], AgreementId(TRUST, OTHER_URN))]
 DIGEST = digest_of(TRUST, CHAINS, at=NOW)
@@ -134,6 +134,7 @@ HEAD = DIGEST.heads[0]
     [
         lambda: attrs.evolve(HEAD, urn=0),
         lambda: attrs.evolve(HEAD, version=0),
+        lambda: attrs.evolve(HEAD, version=10**9),
         lambda: attrs.evolve(HEAD, head="x"),
         lambda: attrs.evolve(HEAD, head=None),  # type: ignore[arg-type]
         lambda: attrs.evolve(HEAD, head=A_HASH + "\n"),
@@ -143,7 +144,7 @@ HEAD = DIGEST.heads[0]
         lambda: attrs.evolve(DIGEST, heads=DIGEST.heads[::-1]),
         lambda: attrs.evolve(DIGEST, heads=[HEAD, HEAD]),
     ],
-    ids=range(10),
+    ids=range(11),
 )
 def test_digests_are_valid_from_construction(wrong: Any) -> None:  # noqa: ANN401 - a function
     """None can be made that could not be read back."""
@@ -159,10 +160,37 @@ def test_an_agreement_without_events_is_not_noted() -> None:
     assert () == digest_of(GroupId.mat("7"), [], at=NOW).heads
 
 
+@pytest.mark.rule("H3")
+@pytest.mark.parametrize(
+    "last",
+    [{"hash": ""}, {"hash": A_HASH.upper()}, {"sequence": 0}, {"sequence": 10**9}],
+    ids=["no-hash", "upper-case", "no-number", "too-high"],
+)
+def test_an_agreement_that_does_not_end_in_a_number_and_a_hash_is_not_noted(last: dict[str, Any]) -> None:
+    """The rest is noted and can be read back, and whoever verifies is told of what was left out."""
+    first, second = CHAINS[0].records
+    damaged = attrs.evolve(CHAINS[0], records=[first, attrs.evolve(second, **last)])
+    digest = digest_of(TRUST, [damaged, CHAINS[1]], at=NOW)
+
+    assert [OTHER_URN] == [head.urn for head in digest.heads]
+    assert digest == GroupDigest.parse(str(digest))
+    (finding,) = verified(damaged, CHAINS[1], noted=digest).findings
+    assert damaged.agreement == finding.agreement
+
+
+@pytest.mark.rule("H3")
+def test_a_key_that_names_no_agreement_is_not_noted() -> None:
+    """A digest lists URNs, and there is none."""
+    stray = attrs.evolve(CHAINS[0], agreement="mat:5143/-5")
+
+    assert [OTHER_URN] == [head.urn for head in digest_of(TRUST, [stray, CHAINS[1]], at=NOW).heads]
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
-        lambda: attrs.evolve(CHAINS[0], agreement="x"),  # type: ignore[arg-type]
+        lambda: attrs.evolve(CHAINS[0], agreement=5),  # type: ignore[arg-type]
+        lambda: attrs.evolve(CHAINS[0].records[0], at=NOW),  # type: ignore[arg-type]
         lambda: attrs.evolve(CHAINS[0], state="x"),  # type: ignore[arg-type]
         lambda: attrs.evolve(CHAINS[0], records=[5]),
         lambda: attrs.evolve(CHAINS[0].records[0], sequence="1"),  # type: ignore[arg-type]
@@ -171,7 +199,7 @@ def test_an_agreement_without_events_is_not_noted() -> None:
         lambda: _state_with(CHAINS[0], head=5),
         lambda: _state_with(CHAINS[0], text=b""),
     ],
-    ids=range(8),
+    ids=range(9),
 )
 def test_chains_are_valid_from_construction(wrong: Any) -> None:  # noqa: ANN401 - a function
     """Whatever is kept, a store gives numbers and texts."""

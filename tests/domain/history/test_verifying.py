@@ -7,7 +7,7 @@ from weakref import WeakSet
 
 import attrs
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from datashare.codec import decode_agreement, encode, read_event, record_events
@@ -32,10 +32,12 @@ from datashare.domain.history import (
     FindingCode,
     StateRecord,
     Verification,
+    agreement_under,
     chained,
     digest_of,
     verify,
 )
+from datashare.domain.instants import instant_text
 from datashare.errors import InvalidValue
 from datashare.testing.changes import AGREEMENT, COMMANDS, NOW, OTHER_URN, TRUST
 
@@ -62,7 +64,8 @@ FORGED = chain_of(LONG)
 def chains(draw: st.DrawFn, least: int = 1) -> Chain:
     """Draw a sound chain of at least so many events."""
     kinds = draw(st.lists(st.sampled_from(COMMANDS), min_size=least, max_size=12))
-    assume(len(what_happened(kinds)[1]) >= least)
+    if len(what_happened(kinds)[1]) < least:
+        kinds = [*LONG[:least], *kinds]  # rather than to draw again and again
     return chain_of(kinds)
 
 
@@ -223,7 +226,8 @@ def test_an_event_with_another_number_is_found(drawn: tuple[Chain, int], sequenc
 def inserted(chain: Chain, place: int, text: str, hashed: str | None = None, erasable: str | None = None) -> Chain:
     """Put an event into a chain, and let the others make room; its hash is right unless another is given."""
     before = chain.records[place - 2].hash if place > 1 else BEFORE_THE_FIRST
-    intruder = ChainedRecord(sequence=place, hash=hashed or chained(before, text), text=text, erasable=erasable)
+    hashed = hashed or chained(before, text)
+    intruder = ChainedRecord(sequence=place, at=instant_text(NOW), hash=hashed, text=text, erasable=erasable)
     records = list(chain.records)
     records.insert(place - 1, intruder)
     return with_records(chain, numbered(records))
@@ -290,6 +294,90 @@ def test_an_event_moved_to_another_agreement_is_found_at_both(drawn: tuple[Chain
         (finding,) = verification.findings
         assert (OTHER, place, FindingCode.MOVED) == (finding.agreement, finding.sequence, finding.code)
         assert f"event {number} of {AGREEMENT}" in finding.detail
+
+
+@pytest.mark.rule("H3")
+def test_a_copied_hash_does_not_hide_an_event_of_another_agreement() -> None:
+    """What follows the intruder seems to follow from it, and is the true event of that number all the same."""
+    foreign = chain_of(LONG, OTHER).records[2]
+    for place in (3, len(FORGED.records) + 1):
+        copied = FORGED.records[place - 2].hash
+
+        assert (place, FindingCode.MOVED) == found(verified(inserted(FORGED, place, foreign.text, copied)))
+
+
+@pytest.mark.rule("H3")
+def test_a_later_event_on_which_nothing_rests_is_the_one_that_was_inserted() -> None:
+    """It bears the number of an earlier one, with the hash it would have there; the earlier one is the true one."""
+    text = with_value(FORGED.records[1], "command_id", "forged")
+    hashed = chained(FORGED.records[0].hash, text)
+    for place in (4, len(FORGED.records) + 1):
+        assert (place, FindingCode.INSERTED) == found(verified(inserted(FORGED, place, text, hashed)))
+
+
+@pytest.mark.rule("H3")
+def test_events_overwritten_with_a_later_one_are_not_taken_for_missing() -> None:
+    """No row is gone: there are several of the later event, and the first that was overwritten is named."""
+    later = FORGED.records[3]
+    altered = FORGED
+    for number in (2, 3):
+        altered = with_record(altered, number, text=later.text, hash=later.hash)
+
+    assert (2, FindingCode.ALTERED) == found(verified(altered))
+
+
+@pytest.mark.rule("H3")
+@pytest.mark.parametrize("number", [1, 2, 7])
+def test_an_event_that_was_given_a_later_number_is_altered_and_not_missing(number: int) -> None:
+    """After it comes what came after it, so nothing is gone."""
+    text = with_value(FORGED.records[number - 1], "sequence", 99)
+
+    assert (number, FindingCode.ALTERED) == found(verified(with_record(FORGED, number, text=text)))
+
+
+INSTANTS: dict[str, Callable[[str], str]] = {
+    "a-microsecond": lambda at: at.replace("999999Z", "999998Z"),
+    "another-year": lambda at: at.replace("2026", "2025"),
+    "another-form": lambda at: at.replace("Z", "+00:00"),
+    "nothing": lambda _: "",
+    "no-instant": lambda _: "x",
+}
+
+
+@pytest.mark.rule("H3")
+@pytest.mark.parametrize("alter", INSTANTS.values(), ids=INSTANTS)
+@pytest.mark.parametrize("number", [1, 2, 7])
+def test_an_altered_instant_beside_an_event_is_found(alter: Callable[[str], str], number: int) -> None:
+    """A group's events are ordered by it and no hash covers it, so it must be what the event itself says."""
+    at = FORGED.records[number - 1].at
+    assert alter(at) != at
+    verification = verified(with_record(FORGED, number, at=alter(at)))
+
+    assert (number, FindingCode.INSTANT_DIFFERS) == found(verification)
+    assert f"The instant that is kept beside event {number} was altered. The event fits" in str(verification)
+
+
+@pytest.mark.rule("H3")
+@pytest.mark.parametrize("key", ["aaa/100000", "mat:5143/-5", "mat:5143/0100000", "", "x\ny"])
+def test_what_is_kept_under_a_key_that_names_no_agreement_is_found(key: str) -> None:
+    """It is named by its key as text, and what comes before it and after it is verified all the same."""
+    stray = attrs.evolve(FORGED, agreement=agreement_under(key))
+    empty = attrs.evolve(stray, records=())
+    altered = with_record(FORGED, 2, text="{}")
+    verification = verified(FORGED, stray, empty, altered)
+
+    assert (4, 21, 3) == (verification.agreements, verification.events, verification.broken)
+    assert [
+        (key, 1, FindingCode.STRAY),
+        (key, 0, FindingCode.STRAY),
+        (AGREEMENT, 2, FindingCode.ALTERED),
+    ] == [(finding.agreement, finding.sequence, finding.code) for finding in verification.findings]
+    assert f"{key!r}: What is kept under this key belongs to no agreement" in str(verification)
+
+
+def test_the_key_of_an_agreement_names_it() -> None:
+    """As text it is what an agreement is written as."""
+    assert AGREEMENT == agreement_under(str(AGREEMENT))
 
 
 STATES: dict[str, Callable[[StateRecord], StateRecord | None]] = {
@@ -416,9 +504,13 @@ def test_the_first_of_several_things_is_named() -> None:
     words_first = with_record(with_record(WORDED, 1, erasable="{}"), 2, text="{}")
     event_first = with_record(with_record(WORDED, 2, erasable="{}"), 1, text="{}")
     same = with_record(WORDED, 1, erasable="{}", text="{}")
+    instant_first = with_record(with_record(WORDED, 2, text="{}"), 1, at="x")
+    instant_later = with_record(with_record(WORDED, 1, text="{}"), 2, at="x")
 
     assert (1, FindingCode.WORDS_ALTERED) == found(verified(words_first))
     assert (1, FindingCode.ALTERED) == found(verified(event_first)) == found(verified(same))
+    assert (1, FindingCode.INSTANT_DIFFERS) == found(verified(instant_first))
+    assert (1, FindingCode.ALTERED) == found(verified(instant_later))
 
 
 @pytest.mark.rule("H3")
@@ -475,6 +567,7 @@ def test_what_came_after_a_digest_is_right() -> None:
         st.builds(
             ChainedRecord,
             sequence=st.integers(-2, 9),
+            at=st.text(max_size=9),
             hash=st.text(max_size=3),
             text=st.one_of(st.text(max_size=9), st.sampled_from(FORGED.records).map(lambda one: one.text)),
             erasable=st.none() | st.text(max_size=9),

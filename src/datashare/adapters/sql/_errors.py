@@ -12,7 +12,7 @@ from typing import Final
 
 from sqlalchemy import exc
 
-from datashare.errors import SchemaMismatch, StoreError, StoreUnavailable, TransactionLost
+from datashare.errors import SchemaMismatch, StoreError, StoreUnavailable, StoreUnreadable, TransactionLost
 
 # PostgreSQL: serialization_failure, deadlock_detected, in_failed_sql_transaction, lock_not_available.
 # MariaDB: lock wait timeout, deadlock, record has changed since last read; no such savepoint, after a deadlock.
@@ -39,6 +39,7 @@ def mapped(*, joined: bool = False) -> Iterator[None]:
         TransactionLost: The host's transaction was lost to another one, or had failed before.
         SchemaMismatch: Tables or columns are missing.
         StoreUnavailable: The database cannot be reached, or is locked, full or read-only.
+        StoreUnreadable: A row is no text.
         StoreError: Anything else.
     """
     try:
@@ -64,7 +65,7 @@ def is_lost(error: exc.DBAPIError) -> bool:
 
 def _meaning(error: exc.DBAPIError, *, joined: bool) -> StoreError:
     if _is_no_text(error.orig):
-        return StoreError("A row cannot be read; it was damaged, so that its text is not UTF-8.")
+        return StoreUnreadable("A row cannot be read; it was damaged, so that its text is not UTF-8.")
     code = _code(error)
     why = f"The database refused a value ({code})." if isinstance(error, exc.DataError) else _first_line(error.orig)
     if joined and (code in _LOST or code in _SQLITE_BUSY):

@@ -20,11 +20,19 @@ from datashare.codec import (
     record_event,
 )
 from datashare.domain.agreements import Agreement, AgreementId, Event, RequestId
-from datashare.domain.history import BEFORE_THE_FIRST, Chain, ChainedRecord, EventRecord, StateRecord, chained
+from datashare.domain.history import (
+    BEFORE_THE_FIRST,
+    Chain,
+    ChainedRecord,
+    EventRecord,
+    StateRecord,
+    agreement_under,
+    chained,
+)
 from datashare.domain.instants import instant_text, parse_instant
 from datashare.domain.institutions import GroupId
 from datashare.domain.notices import ASKING, Notice
-from datashare.errors import InvalidValue, StoreError
+from datashare.errors import InvalidValue, StoreUnreadable
 from datashare.ports import Change, KeptOutcome, NoticeStatus, StoredNotice
 
 from ._bulk import RowValues
@@ -127,19 +135,19 @@ def event_in(row: Row[Any]) -> Event:
 def chains_in(rows: Iterable[Row[Any]]) -> Iterator[Chain]:
     """Read chains from rows in the order of their keys; a state, which has no sequence, comes first or last."""
     for (group, urn), found in groupby(rows, lambda row: (row.group_id, row.urn)):
-        agreement = _read(AgreementId.parse, f"{group}/{urn}", f"The key {group}/{urn}")
         state, records = None, []
         for row in found:
             if row.sequence is None:
                 state = StateRecord(version=_number(row.version), head=_text(row.hash), text=_text(row.text))
             else:
                 records.append(_record(row))
-        yield Chain(agreement=agreement, state=state, records=records)
+        yield Chain(agreement=agreement_under(f"{group}/{urn}"), state=state, records=records)
 
 
 def _record(row: Row[Any]) -> ChainedRecord:
     return ChainedRecord(
         sequence=_number(row.sequence),
+        at=_text(row.at),
         hash=_text(row.hash),
         text=_text(row.text),
         erasable=None if row.erasable is None else _text(row.erasable),
@@ -204,4 +212,4 @@ def _read(decode: Callable[[Any], _T], written: object, what: str) -> _T:
         return decode(written)
     except InvalidValue:
         # Without its cause, which would quote the row.
-        raise StoreError(f"{what} cannot be read; it was damaged, or written by a later version.") from None
+        raise StoreUnreadable(f"{what} cannot be read; it was damaged, or written by a later version.") from None

@@ -12,6 +12,7 @@ import attrs
 
 from datashare.domain import checks
 from datashare.domain.agreements import AgreementId
+from datashare.errors import InvalidValue
 
 BEFORE_THE_FIRST = "0" * 64
 """What stands in the place of a predecessor's hash for the first event of an agreement."""
@@ -36,10 +37,13 @@ class ChainedRecord(EventRecord):
 
     Attributes:
         sequence: Under which number it is kept; that of the event itself, if nobody moved it.
+        at: The instant by which the store finds and orders it, as kept beside it; no hash covers it. It is written as
+            `datashare.domain.instants.instant_text` does, and whatever else is there in any form.
         hash: The hash that is kept with it, as `chained` gives it.
     """
 
     sequence: int = attrs.field(validator=checks.is_a(int, "a whole number"))
+    at: str = attrs.field(validator=checks.is_a(str, "text"))
     hash: str = attrs.field(validator=checks.is_a(str, "text"))
 
 
@@ -58,6 +62,7 @@ class StateRecord:
     text: str = attrs.field(validator=checks.is_a(str, "text"))
 
 
+AN_AGREEMENT_OR_KEY = checks.is_a((AgreementId, str), "an AgreementId, or the text of a key that names none")
 _STATE_OR_NONE = checks.is_a((StateRecord, type(None)), "a StateRecord or None")
 
 
@@ -66,16 +71,25 @@ class Chain:
     """All that is kept of the history of one agreement, at one moment, unread (H3).
 
     Attributes:
-        agreement: Under which agreement it is kept.
+        agreement: Under which agreement it is kept; the key as it is, where it names none.
         state: The present state; `None` where none is kept.
         records: The events, in the order of the numbers under which they are kept.
     """
 
-    agreement: AgreementId = attrs.field(validator=checks.is_a(AgreementId, "an AgreementId"))
+    agreement: AgreementId | str = attrs.field(validator=AN_AGREEMENT_OR_KEY)
     state: StateRecord | None = attrs.field(validator=_STATE_OR_NONE)
     records: tuple[ChainedRecord, ...] = attrs.field(
         converter=checks.to_tuple, validator=checks.all_are(ChainedRecord, "ChainedRecords")
     )
+
+
+def agreement_under(key: str) -> AgreementId | str:
+    """Name the agreement of a key such as ``mat:5143/100000``; the key itself, where it names none."""
+    try:
+        found = AgreementId.parse(key)
+    except InvalidValue:
+        return key
+    return found if str(found) == key else key
 
 
 def chained(previous: str, text: str) -> str:

@@ -23,6 +23,7 @@ _HASH = re.compile("[0-9a-f]{64}")
 _FIRST_LINE = "datashare digest 1"
 _LISTING = re.compile(f"{_FIRST_LINE}\ngroup ([^\n]+)\nat ([^\n]+)\n((?:[^\n]+\n)*)sha256 [0-9a-f]{{64}}\n")
 _HEAD = re.compile("([0-9]{1,7}) ([0-9]{1,9}) ([0-9a-f]{64})")
+_MOST_EVENTS = 999_999_999
 _EXPECTED = "a listing as str() writes it, unchanged: its last line is the SHA-256 of the lines before it"
 
 
@@ -39,6 +40,11 @@ class NotedHead:
     urn: int = attrs.field(validator=checks.urn)
     version: int = attrs.field(validator=checks.whole(1))
     head: str = attrs.field()
+
+    @version.validator
+    def _check_version(self, _attribute: attrs.Attribute[Any], value: int) -> None:
+        if value > _MOST_EVENTS:  # more digits could not be read back
+            raise InvalidValue("NotedHead.version", value, f"a whole number from 1 to {_MOST_EVENTS}")
 
     @head.validator
     def _check_head(self, _attribute: attrs.Attribute[Any], value: object) -> None:
@@ -110,11 +116,24 @@ class GroupDigest:
 def digest_of(group: GroupId, chains: Iterable[Chain], *, at: Instant) -> GroupDigest:
     """Take down where the chains of a group end.
 
+    What does not end in an event with a number and a hash is left out, so that one damaged row keeps nobody from noting
+    the rest; `verify` names each of these.
+
     Args:
         group: The group.
         chains: Its chains, in the order of URNs; walked once, and none is kept.
         at: The present instant, in UTC.
     """
-    last = ((chain.agreement.urn, chain.records[-1]) for chain in chains if chain.records)
-    heads = [NotedHead(urn=urn, version=record.sequence, head=record.hash) for urn, record in last]
-    return GroupDigest(group=group, at=at, heads=heads)
+    heads = filter(None, map(_head_of, chains))
+    return GroupDigest(group=group, at=at, heads=tuple(heads))
+
+
+def _head_of(chain: Chain) -> NotedHead | None:
+    """Take down where a chain ends; nothing where it ends in no event, or in what is no number and hash."""
+    if isinstance(chain.agreement, str) or not chain.records:
+        return None
+    last = chain.records[-1]
+    try:
+        return NotedHead(urn=chain.agreement.urn, version=last.sequence, head=last.hash)
+    except InvalidValue:
+        return None

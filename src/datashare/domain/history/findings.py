@@ -8,6 +8,9 @@ import attrs
 
 from datashare.domain import checks
 from datashare.domain.agreements import AgreementId
+from datashare.errors import shown
+
+from .chaining import AN_AGREEMENT_OR_KEY
 
 MOST_FINDINGS = 1_000
 """So many findings are kept; the rest are counted."""
@@ -21,8 +24,10 @@ class FindingCode(enum.Enum):
     INSERTED = "inserted"
     MOVED = "moved"
     WORDS_ALTERED = "words_altered"
+    INSTANT_DIFFERS = "instant_differs"
     STATE_DIFFERS = "state_differs"
     NOT_AS_NOTED = "not_as_noted"
+    STRAY = "stray"
 
     __hash__ = object.__hash__
 
@@ -34,8 +39,10 @@ _ADVICE = {
     FindingCode.INSERTED: _RESTORE,
     FindingCode.MOVED: _RESTORE,
     FindingCode.WORDS_ALTERED: "Restore them from a copy of the database that verifies, or erase them with their salt.",
+    FindingCode.INSTANT_DIFFERS: "The event fits its hash, so write the instant beside it anew from its text.",
     FindingCode.STATE_DIFFERS: "The events fit together, so write the present state anew from them.",
     FindingCode.NOT_AS_NOTED: "Compare the agreement with a copy of the database from when the digest was noted.",
+    FindingCode.STRAY: "Find out from a copy of the database that verifies where they belong.",
 }
 
 
@@ -44,19 +51,21 @@ class Finding:
     """The first thing that is wrong with the history of one agreement (H3).
 
     Attributes:
-        agreement: Under which agreement it is kept.
+        agreement: Under which agreement it is kept; the key as it is, where it names none.
         sequence: Which event: its number, 0 where no event is kept at all.
         code: What is wrong.
         detail: The same, as a sentence.
     """
 
-    agreement: AgreementId = attrs.field(validator=checks.is_a(AgreementId, "an AgreementId"))
+    agreement: AgreementId | str = attrs.field(validator=AN_AGREEMENT_OR_KEY)
     sequence: int = attrs.field(validator=checks.is_a(int, "a whole number"))
     code: FindingCode = attrs.field(validator=checks.member(FindingCode))
     detail: str = attrs.field(validator=checks.text)
 
     def __str__(self) -> str:
-        return f"{self.agreement}: {self.detail} {_ADVICE[self.code]}"
+        # A key that names no agreement may hold anything, line breaks included.
+        key = shown(self.agreement) if isinstance(self.agreement, str) else self.agreement
+        return f"{key}: {self.detail} {_ADVICE[self.code]}"
 
 
 @attrs.frozen(kw_only=True)
@@ -64,7 +73,7 @@ class Verification:
     """What became of walking over chains (H3); `str` says it in words, for whoever keeps the system running.
 
     Attributes:
-        agreements: How many agreements were walked over.
+        agreements: How many agreements were walked over, keys that name none included.
         events: How many events.
         broken: How many agreements are not as they were written, those included that were noted and are gone.
         findings: What is wrong with each of them, in the order in which they were walked over, those that are gone

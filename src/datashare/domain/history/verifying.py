@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from datashare.domain import checks
 from datashare.domain.agreements import Agreement, AgreementId, Event, fold
+from datashare.domain.instants import instant_text
 from datashare.errors import InvalidValue
 
 from .chaining import Chain, EventRecord, words_fit
@@ -33,7 +34,7 @@ def verify(
         noted: A digest that was noted before; all chains of its group must be among *chains*. Events that came after it
             are right.
     """
-    heads = {AgreementId(noted.group, head.urn): head for head in noted.heads} if noted else {}
+    heads = _noted_heads(noted) if noted else {}
     agreements = events = broken = 0
     findings: list[Finding] = []
 
@@ -54,6 +55,10 @@ def verify(
     return Verification(agreements=agreements, events=events, broken=broken, findings=findings)
 
 
+def _noted_heads(noted: GroupDigest) -> dict[AgreementId | str, NotedHead]:
+    return {AgreementId(noted.group, head.urn): head for head in noted.heads}
+
+
 def _readings(chain: Chain, read_event: Callable[[EventRecord], Event]) -> list[Event | None]:
     """Read the events without what people wrote, which is looked at by itself."""
     return [_read(read_event, EventRecord(text=record.text, erasable=None)) for record in chain.records]
@@ -69,21 +74,38 @@ def _read(read_event: Callable[[EventRecord], Event], record: EventRecord) -> Ev
 def _first_finding(
     chain: Chain, events: Sequence[Event | None], read_state: Callable[[str], Agreement], noted: NotedHead | None
 ) -> Finding | None:
+    if isinstance(chain.agreement, str):
+        return _stray(chain)
     found = first_break(read_chain(chain, events))
     place, finding = found or (len(events) + 1, None)
-    words = next((record for record in chain.records[: place - 1] if not words_fit(record)), None)
-    if words:
-        return _words_altered(chain, words.sequence)
-    return finding or _not_as_noted(chain, noted) or _state_differs(chain, events, read_state)
+    return (
+        _differs_beside(chain, events[: place - 1])
+        or finding
+        or _not_as_noted(chain, noted)
+        or _state_differs(chain.agreement, chain, events, read_state)
+    )
 
 
-def _words_altered(chain: Chain, number: int) -> Finding:
+def _stray(chain: Chain) -> Finding:
     return Finding(
         agreement=chain.agreement,
-        sequence=number,
-        code=FindingCode.WORDS_ALTERED,
-        detail=f"What somebody wrote in event {number}, or its salt, was altered.",
+        sequence=chain.records[0].sequence if chain.records else 0,
+        code=FindingCode.STRAY,
+        detail="What is kept under this key belongs to no agreement, since the key names none.",
     )
+
+
+def _differs_beside(chain: Chain, right: Sequence[Event | None]) -> Finding | None:
+    """Look at what stands beside events that are right themselves, and is in no hash."""
+    for record, event in zip(chain.records, right, strict=False):
+        if not words_fit(record):
+            code, detail = FindingCode.WORDS_ALTERED, f"What somebody wrote in event {record.sequence}, or its salt,"
+        elif event and record.at != instant_text(event.at):
+            code, detail = FindingCode.INSTANT_DIFFERS, f"The instant that is kept beside event {record.sequence}"
+        else:
+            continue
+        return Finding(agreement=chain.agreement, sequence=record.sequence, code=code, detail=f"{detail} was altered.")
+    return None
 
 
 def _not_as_noted(chain: Chain, noted: NotedHead | None) -> Finding | None:
@@ -98,7 +120,7 @@ def _not_as_noted(chain: Chain, noted: NotedHead | None) -> Finding | None:
     return Finding(agreement=chain.agreement, sequence=number, code=FindingCode.NOT_AS_NOTED, detail=detail)
 
 
-def _gone(heads: dict[AgreementId, NotedHead]) -> Iterator[Finding]:
+def _gone(heads: dict[AgreementId | str, NotedHead]) -> Iterator[Finding]:
     for agreement, head in heads.items():
         yield Finding(
             agreement=agreement,
@@ -109,10 +131,10 @@ def _gone(heads: dict[AgreementId, NotedHead]) -> Iterator[Finding]:
 
 
 def _state_differs(
-    chain: Chain, events: Sequence[Event | None], read_state: Callable[[str], Agreement]
+    agreement: AgreementId, chain: Chain, events: Sequence[Event | None], read_state: Callable[[str], Agreement]
 ) -> Finding | None:
     """Compare the present state with the fold; access is decided from it, and nothing hashes it."""
-    folded = fold(chain.agreement, [event for event in events if event])
+    folded = fold(agreement, [event for event in events if event])
     try:
         differs = chain.state is None or read_state(chain.state.text) != folded
     except InvalidValue:
@@ -120,7 +142,7 @@ def _state_differs(
     if not differs:
         return None
     return Finding(
-        agreement=chain.agreement,
+        agreement=agreement,
         sequence=len(events),
         code=FindingCode.STATE_DIFFERS,
         detail="The present state is not what its events come to.",

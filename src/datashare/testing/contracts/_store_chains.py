@@ -1,4 +1,4 @@
-"""Numbers 14 and 15 of the store's contract: the chain of each agreement, as it is kept."""
+"""Numbers 14 to 16 of the store's contract: the chain of each agreement, as it is kept."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ import pytest
 from datashare.codec import decode_agreement, read_event
 from datashare.domain.agreements import Agreement, AgreementId, Decline, RequestAccess, Withdraw, fold
 from datashare.domain.history import Chain, Verification, verify
+from datashare.domain.instants import instant_text
 from datashare.domain.institutions import GroupId
 from datashare.ports import AgreementStore, Change
-from datashare.testing.changes import AGREEMENT, COUNCIL, OTHER_URN, TRUST, TWIN, URN, asked, imported, then
+from datashare.testing.changes import AGREEMENT, COUNCIL, NOW, OTHER_URN, TRUST, TWIN, URN, asked, imported, then
 
 from ._store_suite import OTHER, StoreSuite, do, save, standing
 
 
 class Chains(StoreSuite):
-    """14. and 15. The chain of each agreement."""
+    """14. to 16. The chain of each agreement."""
 
     @pytest.mark.must(14)
     @pytest.mark.rule("H3")
@@ -81,6 +82,16 @@ class Chains(StoreSuite):
         assert before.records == after.records[:1]
         assert [after] == list(store.chains(TRUST)) == list(store.chains())
 
+    @pytest.mark.must(16)
+    @pytest.mark.rule("H3")
+    def test_each_record_has_its_instant_beside_it(self, store: AgreementStore) -> None:
+        """What events are ordered by is given as text of one form, to the microsecond, so that it can be compared."""
+        save(store, *(asked(urn, now=NOW.add(microseconds=number)) for number, urn in enumerate((URN, OTHER_URN))))
+        kept = [record.at for chain in store.chains(TRUST) for record in chain.records]
+
+        assert ["2026-03-29T00:59:59.999999Z", "2026-03-29T01:00:00.000000Z"] == kept
+        assert [instant_text(event.at) for event in store.group_history(TRUST)] == kept
+
     @pytest.mark.must(15)
     @pytest.mark.rule("H3")
     def test_chains_are_in_the_order_of_groups_and_urns(self, store: AgreementStore) -> None:
@@ -109,7 +120,7 @@ class Chains(StoreSuite):
 
         for stream in streams:
             found = list(stream)
-            assert [URN, OTHER_URN] == [chain.agreement.urn for chain in found]
+            assert [AGREEMENT, OTHER] == [chain.agreement for chain in found]
             assert verified(found).sound
 
     @pytest.mark.must(3, 15)
