@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import attrs
 import pendulum
 
 from datashare import AccessLevel, DataSharing, GroupId, GroupKind, ImportAgreement, Permission, Person, PersonId
 from datashare.adapters.gias import Register, read_register
 from datashare.adapters.memory import MemoryAgreementStore, MemoryInstitutionDirectory, MemoryPeopleDirectory
+from datashare.errors import Refused
 from datashare.testing import StandingClock
 
 from .measuring import Line, Work, in_turns
@@ -33,22 +35,53 @@ _Cells = Mapping[str, int]
 def drift_lines(sizes: Sizes) -> Iterator[Line]:
     """Measure a plan for each trust of the older register, whose schools have all agreed."""
     with TemporaryDirectory() as name:
-        folder = Path(name)
-        write_two_registers(folder, sizes.register_rows)
-        older, newer = _read(folder)
-        sharing, trusts = agreed_everywhere(older)
+        files = _given(sizes) or _made_up(Path(name), sizes.register_rows)
+        older, newer = files.read()
+        sharing, trusts = agreed_everywhere(older, _day_after(newer))
         against = "reading both files and the links"
         taken = in_turns(
-            {"ours": lambda: _planning(sharing, trusts, newer), against: lambda: _reading(folder)},
+            {"ours": lambda: _planning(sharing, trusts, newer), against: lambda: _reading(files)},
             rounds=sizes.long_rounds,
         )
     yield Line(
-        work=f"a plan for each of {len(trusts):,} trusts, two registers of {sizes.register_rows:,} rows",
+        work=f"a plan for each of {len(trusts):,} trusts, two registers of {older.rows:,} rows",
         ours=taken["ours"],
         against=against,
         theirs=taken[against],
         bar=2.0,
     )
+
+
+@attrs.frozen(kw_only=True)
+class Files:
+    """Two registers to compare, and what belongs to them."""
+
+    older: Path
+    newer: Path
+    links: Path | None = None
+    group_links: tuple[Path, ...] = ()
+
+    def read(self) -> tuple[Register, Register]:
+        """Read the older and the newer."""
+        older = read_register(self.older, group_links=self.group_links)
+        return older, read_register(self.newer, links=self.links)
+
+
+def _given(sizes: Sizes) -> Files | None:
+    """Take the real registers that the environment names, if it names any."""
+    if not sizes.older:
+        return None
+    return Files(
+        older=Path(sizes.older),
+        newer=Path(sizes.newer),
+        links=Path(sizes.links) if sizes.links else None,
+        group_links=(Path(sizes.group_links),) if sizes.group_links else (),
+    )
+
+
+def _made_up(folder: Path, count: int) -> Files:
+    write_two_registers(folder, count)
+    return Files(older=folder / OLDER, newer=folder / NEWER, links=folder / LINKS)
 
 
 def write_two_registers(folder: Path, count: int) -> None:
@@ -105,7 +138,13 @@ def _with(row: Sequence[str], cells: _Cells, changes: Mapping[str, str]) -> list
     return made
 
 
-def agreed_everywhere(older: Register) -> tuple[DataSharing, list[GroupId]]:
+def _day_after(newer: Register) -> pendulum.DateTime:
+    """Give an instant at which the newer register has come."""
+    day = newer.day
+    return max(NOW, pendulum.datetime(day.year, day.month, day.day, 23)) if day else NOW
+
+
+def agreed_everywhere(older: Register, now: pendulum.DateTime = NOW) -> tuple[DataSharing, list[GroupId]]:
     """Let every school that a trust sees have agreed; give the service and the trusts."""
     trusts = sorted(group for group in older.groups if group.kind is GroupKind.MULTI_ACADEMY_TRUST)
     readers = [
@@ -124,7 +163,7 @@ def agreed_everywhere(older: Register) -> tuple[DataSharing, list[GroupId]]:
         store=MemoryAgreementStore(),
         institutions=_directory(older),
         people=MemoryPeopleDirectory(readers),
-        clock=StandingClock(NOW),
+        clock=StandingClock(now),
     )
     for trust in trusts:
         _agree(sharing, trust)
@@ -159,13 +198,9 @@ def _directory(register: Register) -> MemoryInstitutionDirectory:
     )
 
 
-def _read(folder: Path) -> tuple[Register, Register]:
-    return read_register(folder / OLDER), read_register(folder / NEWER, links=folder / LINKS)
-
-
 @contextmanager
-def _reading(folder: Path) -> Iterator[Work]:
-    yield lambda: _read(folder)
+def _reading(files: Files) -> Iterator[Work]:
+    yield files.read
 
 
 @contextmanager
@@ -173,6 +208,8 @@ def _planning(sharing: DataSharing, trusts: Iterable[GroupId], newer: Register) 
     def plan() -> None:
         there = _directory(newer)
         for trust in trusts:
-            sharing.for_group(trust, actor=_reader(trust)).reconcile(there)
+            side = sharing.for_group(trust, actor=_reader(trust))
+            with suppress(Refused):  # every school that it saw may be gone from a real one
+                side.reconcile(there, register_day=there.register_day() or NOW.date())
 
     yield plan

@@ -18,6 +18,10 @@ class Sizes:
         register_rows: The rows of the full register.
         rounds: How often each thing is done, the long ones a third as often.
         bars: What every bar is multiplied by, for a machine that is never quiet.
+        older: The file of an older register, plain or compressed, for the chapter of plans; made up where it is empty.
+        newer: That of a newer one.
+        links: The file of its establishment links.
+        group_links: The file of the older one's group links, where that lacks ``Trusts (code)``.
         only: The chapters to measure, separated by commas; all of them where it is empty.
     """
 
@@ -27,7 +31,15 @@ class Sizes:
     register_rows: int = attrs.field(default=52_000, converter=int)
     rounds: int = attrs.field(default=12, converter=int)
     bars: float = attrs.field(default=1.0, converter=float)
+    older: str = ""
+    newer: str = ""
+    links: str = ""
+    group_links: str = ""
     only: str = ""
+
+    def __attrs_post_init__(self) -> None:
+        if bool(self.older) != bool(self.newer):
+            raise SystemExit("BENCH_OLDER and BENCH_NEWER go together. Name both files, or neither.")
 
     @property
     def long_rounds(self) -> int:

@@ -1,14 +1,17 @@
 """Show what a newer download of the register means for a trust's or local authority's agreements.
 
-    python examples/new_register.py OLD.csv NEW.csv UID-or-LA:code [LINKS.csv …]
+    python examples/new_register.py OLD.csv NEW.csv UID-or-LA:code [LINKS.csv …] [--group-links FILE]
 
 OLD.csv and NEW.csv are "Establishment fields CSV" of https://get-information-schools.service.gov.uk/Downloads, of two
 days, as they are, zipped or gzipped. LINKS.csv is "Establishment links CSV" of the newer day: it names the successors.
+Where OLD.csv lacks the column "Trusts (code)", FILE tells which school was in which trust: it is "All group links
+records" or "Academy sponsor and trust links" of the older day.
 It is taken that every school that the group saw in OLD.csv had agreed to share its MIS Data.
 
 The plan goes to standard output; nothing is kept and nobody is told. Rows that could not be read are told on standard
-error. The exit code is 0; 1 where OLD.csv names no such group; 2 for bad arguments, for files that cannot be read, and
-where NEW.csv is older than OLD.csv or holds none of the group's schools.
+error. The exit code is 0; 1 where OLD.csv names no such group; 2 for bad arguments, for files that cannot be read, that
+are named for a day to come or that name no trusts, and where NEW.csv is older than OLD.csv or holds none of the group's
+schools.
 """
 
 from __future__ import annotations
@@ -18,22 +21,35 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TextIO
 
-from datashare import AccessLevel, DataSharing, GroupId, ImportAgreement, Permission, Person, PersonId, SystemClock
+from datashare import (
+    AccessLevel,
+    DataSharing,
+    GroupId,
+    GroupKind,
+    ImportAgreement,
+    Permission,
+    Person,
+    PersonId,
+    SystemClock,
+)
 from datashare.adapters.gias import Register, read_links, read_register, successors
 from datashare.adapters.memory import MemoryAgreementStore, MemoryInstitutionDirectory, MemoryPeopleDirectory
 from datashare.domain.drift import Plan
-from datashare.domain.instants import london_day
+from datashare.domain.instants import day_words, london_day
 from datashare.domain.institutions import SuccessorLink
 from datashare.errors import BadRow, DatashareError
 
 USAGE = """\
-Usage: python new_register.py OLD.csv NEW.csv UID-or-LA:code [LINKS.csv ...]
+Usage: python new_register.py OLD.csv NEW.csv UID-or-LA:code [LINKS.csv ...] [--group-links FILE]
 
   OLD.csv, NEW.csv  "Establishment fields CSV" of https://get-information-schools.service.gov.uk/Downloads,
                     of two days, as they are, zipped or gzipped
   UID-or-LA:code    a trust's group UID, such as 5143, or a local authority, such as LA:870
   LINKS.csv         "Establishment links CSV" of the newer day, for the successors
+  FILE              "All group links records" or "Academy sponsor and trust links" of the older day,
+                    where OLD.csv lacks the column "Trusts (code)"
 """
+GROUP_LINKS = "--group-links"
 DONE, NO_SUCH_GROUP, MISUSED = 0, 1, 2
 PROBLEMS_SHOWN = 10
 
@@ -42,17 +58,22 @@ def main(arguments: Sequence[str]) -> int:
     """Print the plan, and tell the exit code."""
     for stream in (sys.stdout, sys.stderr):
         _show_what_it_can(stream)
-    if len(arguments) < 3:
+    given, group_links = _parted(arguments)
+    if len(given) < 3:
         print(USAGE, end="", file=sys.stderr)
         return MISUSED
-    old_file, new_file, group, *link_files = arguments
+    old_file, new_file, group, *link_files = given
     try:
         id_ = GroupId.parse(group.casefold() if ":" in group else f"mat:{group}")
-        old, new = read_register(old_file), read_register(new_file)
+        old, new = read_register(old_file, group_links=group_links), read_register(new_file)
         links, bad_links = _links_in(link_files)
         _tell_problems(old_file, old.problems, old.problem_count)
         _tell_problems(new_file, new.problems, new.problem_count)
         _tell_problems("The links", bad_links, len(bad_links))
+        wrong = _unfit(old_file, old, id_) or _unfit(new_file, new, id_)
+        if wrong:
+            print(wrong, file=sys.stderr)
+            return MISUSED
         if id_ not in old.groups:
             told = f"{old_file} names no {id_.kind.label} {id_.code}. Check the code and the file."
             print(told, file=sys.stderr)
@@ -92,6 +113,27 @@ def plan_for(group: GroupId, old: Register, new: Register, links: Iterable[Succe
     side.import_agreements(agreed, command_id="agreed")
     side.record_visibility(command_id="old")  # from here on an older register is refused
     return side.reconcile(_directory(new, links), register_day=new.day or today)
+
+
+def _parted(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Part the files of group links, each after its option, from the other arguments."""
+    others, links = list(arguments), []
+    while GROUP_LINKS in others:
+        place = others.index(GROUP_LINKS)
+        links += others[place + 1 : place + 2]
+        del others[place : place + 2]
+    return others, links
+
+
+def _unfit(file: str, register: Register, group: GroupId) -> str:
+    """Say why a register cannot be compared with another, or nothing."""
+    if register.day and register.day > london_day(SystemClock().now()):
+        return f"{file} is named for {day_words(register.day)}, which is to come. Check its name."
+    trusts = any(one.kind is GroupKind.MULTI_ACADEMY_TRUST for one in register.groups)
+    if group.kind is GroupKind.MULTI_ACADEMY_TRUST and not trusts:
+        why = f'{file} names no trust at all; does it lack the column "Trusts (code)"?'
+        return f"{why} For OLD.csv, add the group links of its day: {GROUP_LINKS} FILE."
+    return ""
 
 
 def _directory(register: Register, links: Iterable[SuccessorLink] = ()) -> MemoryInstitutionDirectory:

@@ -24,6 +24,7 @@ from datashare.domain.agreements import EndCause, fold
 from datashare.domain.history import BEFORE_THE_FIRST, chained
 from datashare.domain.institutions import GroupId
 from datashare.domain.people import PersonId
+from tests.adapters.gias import made
 from tests.servers import Server
 
 PROJECT = Path(__file__).parents[2]
@@ -75,6 +76,33 @@ def test_every_work_of_the_design_is_measured() -> None:
     } == works
     assert "NOT MET" not in done.stdout
     assert "15 of 15 bars met. Every bar was multiplied by 1e+06." in done.stdout
+
+
+def test_real_registers_can_be_brought(tmp_path: Path) -> None:
+    """The older without the trusts of its schools, and the newer of a day that no other sample has reached."""
+    bare = {name: cell for name, cell in made.SCHOOL.items() if not name.startswith("Trusts")}
+    closed = made.SCHOOL | {"EstablishmentStatus (code)": "2", "EstablishmentStatus (name)": "Closed"}
+    downloads = {
+        "BENCH_OLDER": ("edubasealldata20250718.csv", bare),
+        "BENCH_NEWER": ("edubasealldata29990418.csv", closed),
+        "BENCH_LINKS": ("links.csv", made.LINK),
+        "BENCH_GROUP_LINKS": ("grouplinks.csv", made.GROUP_LINK),
+    }
+    for file, row in downloads.values():
+        (tmp_path / file).write_bytes(made.download(row).getvalue())
+
+    files = {name: str(tmp_path / file) for name, (file, _) in downloads.items()}
+    done = bench(BENCH_BARS="1e6", BENCH_ONLY="drift", **files)
+
+    assert done.returncode == 0, done.stderr
+    assert "a plan for each of 1 trusts, two registers of 1 rows" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["BENCH_OLDER", "BENCH_NEWER"])
+def test_a_register_alone_is_compared_with_nothing(name: str) -> None:
+    """Otherwise the one that was brought would be left out unseen."""
+    with pytest.raises(SystemExit, match=r"BENCH_OLDER and BENCH_NEWER go together\."):
+        sizes_in({name: "register.csv"})
 
 
 def test_a_bar_that_is_missed_is_told_and_fails() -> None:

@@ -1,14 +1,14 @@
 """Makes registers and plans for the tests of drift: say only what matters."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import date
 from typing import Any
 
 import attrs
 
-from datashare.domain.agreements import Agreement, State
-from datashare.domain.drift import Plan, RegisterFacts, plan
+from datashare.domain.agreements import Agreement, RefusalCode, State
+from datashare.domain.drift import Plan, Present, RegisterFacts, plan, why_not_applied
 from datashare.domain.institutions import Group, Institution, SuccessorLink, link_with
 from datashare.domain.levels import AccessLevel
 from datashare.domain.policy import Policy
@@ -68,6 +68,7 @@ def planned(
     names_group: bool = True,
     policy: Policy | None = None,
     seen_before: AbstractSet[int] | None = None,
+    names_before: Mapping[int, str] | None = None,
     day: date = DAY,
 ) -> Plan:
     """Make a plan."""
@@ -79,4 +80,19 @@ def planned(
         day=day,
         register_day=DAY,
         seen_before=seen_before,
+        names_before=names_before,
     )
+
+
+def against(
+    given: Plan,
+    view: RegisterFacts,
+    *agreements: Agreement,
+    whole: RegisterFacts | None = None,
+    last_register: date | None = None,
+    confirmed: bool = False,
+) -> dict[RefusalCode, str]:
+    """Tell what speaks against applying a plan, in words by code."""
+    present = Present(facts=whole or view, agreements=agreements, policy=Policy.mat(), day=DAY)
+    reasons = why_not_applied(given, view, present, last_register=last_register, confirmed=confirmed)
+    return {one.code: str(one) for one in reasons}

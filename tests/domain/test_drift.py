@@ -7,13 +7,13 @@ import attrs
 import pytest
 
 from datashare.domain.agreements import Agreement, AgreementId, EndCause, RefusalCode, RequestId, State
-from datashare.domain.drift import Joined, Plan, RegisterFacts, Uncertainty, why_no_plan, why_not_applied
-from datashare.domain.institutions import Coded, EstablishmentStatus, Institution, TrustLink
+from datashare.domain.drift import Joined, Plan, RegisterFacts, Uncertainty, why_no_plan
+from datashare.domain.institutions import Coded, EstablishmentStatus, Institution, SuccessorLink, TrustLink
 from datashare.domain.levels import AccessLevel
 from datashare.domain.policy import Policy
 from datashare.errors import InvalidValue
 from tests.domain.builders import AUTHORITY, DAY, TRUST, agreement, group
-from tests.domain.drift_cases import NEW, OLD, OTHER, facts, link, planned, school, standing
+from tests.domain.drift_cases import NEW, OLD, OTHER, against, facts, link, planned, school, standing
 
 CLOSED = EstablishmentStatus.CLOSED
 STATUSES = EstablishmentStatus
@@ -262,17 +262,70 @@ def test_a_school_that_is_as_it_was_is_in_no_part() -> None:
         pytest.param([], frozenset({NEW}), False, id="seen-before"),
         pytest.param([standing(NEW, State.NO_AGREEMENT)], frozenset(), True, id="came-back"),
         pytest.param([standing(NEW, State.PENDING)], frozenset(), False, id="asked-already"),
-        pytest.param([], None, True, id="nothing-ever-happened"),
-        pytest.param([standing(NEW, State.NO_AGREEMENT)], None, False, id="something-happened"),
+        pytest.param([], None, True, id="nothing-known"),
+        pytest.param([standing(NEW, State.NO_AGREEMENT)], None, True, id="nothing-known-and-came-back"),
+        pytest.param([standing(NEW, State.PENDING)], None, False, id="nothing-known-and-asked-already"),
     ],
 )
 def test_a_school_joined_where_the_group_did_not_see_it_before(
     known: list[Agreement], seen_before: frozenset[int] | None, joined: bool
 ) -> None:
-    """What it saw before is told by the register before; without one, by the history."""
+    """What it saw before is told by an older register; without one the plan claims only that nothing stands."""
     plan = planned(*known, schools=[school(NEW, "Óak"), school(OTHER, status=CLOSED)], seen_before=seen_before)
 
     assert ((Joined(urn=NEW, name="Óak"),) if joined else ()) == plan.joined
+    assert (seen_before is not None) == plan.compared
+    assert (joined and seen_before is None) == ("Schools that have no agreement (1):" in str(plan))
+    assert (joined and seen_before is not None) == ("Schools that joined and have no agreement (1):" in str(plan))
+
+
+@pytest.mark.rule("E2")
+def test_what_this_register_does_not_name_is_called_as_in_the_older_one() -> None:
+    """A download that was cut short names nobody, and a person has to recognise the schools."""
+    plan = planned(
+        standing(OLD),
+        standing(OTHER),
+        schools=[school(OTHER, "New Name")],
+        names_before={OLD: "Óak", OTHER: "Old Name"},
+    )
+
+    assert [(OLD, "Óak")] == [(one.urn, one.name) for one in plan.unclear]
+    assert "Óak (100000): the register has no such URN." in str(plan)
+    assert [("New Name", OTHER)] == [
+        (one.name, one.urn)
+        for one in planned(standing(OTHER), schools=[closed(OTHER, name="New Name")], names_before={OTHER: "x"}).ends
+    ]
+
+
+@pytest.mark.rule("E2", "E5")
+@pytest.mark.parametrize(
+    ("found", "day", "told"),
+    [
+        pytest.param(school(OLD), TOMORROW, True, id="to-come"),
+        pytest.param(school(OLD), DAY, False, id="today"),
+        pytest.param(school(OLD), None, False, id="undated"),
+        pytest.param(closed(), TOMORROW, False, id="of-a-school-that-closed"),
+    ],
+)
+def test_a_successor_to_come_of_a_school_that_is_open_is_unclear(
+    found: Institution, day: date | None, told: bool
+) -> None:
+    """It is nothing to ask yet, and somebody should know of it; that of a closed school stands among the successors."""
+    plan = planned(standing(), schools=[found, school(NEW, "Óak")], links=[link(OLD, NEW, day=day)])
+
+    words = "Óak (200000) is to succeed it on 4 May 2026"
+    assert ([((Uncertainty.SUCCESSOR_TO_COME,), True, words)] if told else []) == [
+        (one.because, one.visible, one.why) for one in plan.unclear
+    ]
+    assert ([NEW] if found.status is CLOSED else []) == [one.urn for one in plan.successors]
+
+
+@pytest.mark.rule("E2")
+def test_no_more_of_the_registers_words_than_a_person_reads() -> None:
+    """A cell may be of any length, and a plan is to be shown."""
+    (one,) = planned(standing(), schools=[school(OLD, trusts=[TrustLink("99", "x" * 5000)])]).ends
+
+    assert 2000 == len(one.why)
 
 
 @pytest.mark.rule("E2", "V6")
@@ -311,22 +364,136 @@ def test_parts_are_in_the_order_of_names() -> None:
         pytest.param(0, 0, False, id="nothing"),
     ],
 )
-@pytest.mark.parametrize("state", [State.APPROVED, State.PENDING], ids=lambda state: state.value)
+@pytest.mark.parametrize("state", [State.APPROVED, State.PENDING, State.UPGRADING], ids=lambda state: state.value)
 def test_a_plan_is_confirmed_above_a_tenth_and_above_three(count: int, of: int, needed: bool, state: State) -> None:
     """Open requests to close count as agreements to end do, on both sides of the fraction."""
-    urns = range(1, of + 1)
-    plan = planned(
-        *(standing(urn, state) for urn in urns),
-        schools=[closed(urn) if urn <= count else school(urn) for urn in urns],
-    )
+    plan, view, agreements = some_closed({state: (count, of)})
 
+    in_force = "0 of 0" if state is State.PENDING else f"{count} of {of}"
+    words = f"would end {count} of {of} agreements and open requests, {in_force} agreements in force among them"
     assert (count, of) == (len(plan.to_end), plan.standing)
     assert needed == plan.needs_confirmation
-    assert needed == (f"It would end {count} of {of}, so it has to be confirmed explicitly." in str(plan))
-    view = facts(*[closed(urn) if urn <= count else school(urn) for urn in urns], urns=urns)
-    reasons = why_not_applied(plan, view, last_register=None, confirmed=False)
-    assert ([RefusalCode.CONFIRMATION_NEEDED] if needed else []) == [reason.code for reason in reasons]
-    assert () == why_not_applied(plan, view, last_register=None, confirmed=True)
+    assert needed == (f"It {words}, so it has to be confirmed explicitly." in str(plan))
+    reasons = against(plan, view, *agreements)
+    assert ([RefusalCode.CONFIRMATION_NEEDED] if needed else []) == list(reasons)
+    assert not needed or f"All that this register shows {words}." in reasons[RefusalCode.CONFIRMATION_NEEDED]
+    assert {} == against(plan, view, *agreements, confirmed=True)
+
+
+def some_closed(
+    counts: dict[State, tuple[int, int]],
+) -> tuple[Plan, RegisterFacts, list[Agreement]]:
+    """Make a plan, and what it rests on, where so many of so many schools of each state closed."""
+    numbered = [(state, number < count) for state, (count, of) in counts.items() for number in range(of)]
+    agreements = [standing(urn, state) for urn, (state, _) in enumerate(numbered, 1)]
+    schools = [closed(urn) if ends else school(urn) for urn, (_, ends) in enumerate(numbered, 1)]
+    return planned(*agreements, schools=schools), facts(*schools, urns=range(1, len(numbered) + 1)), agreements
+
+
+@pytest.mark.rule("E3")
+@pytest.mark.parametrize(
+    ("in_force", "alone", "needed"),
+    [
+        pytest.param((10, 10), (0, 90), True, id="all-agreements-among-many-requests"),
+        pytest.param((4, 39), (0, 1), True, id="just-above-a-tenth-of-those-in-force"),
+        pytest.param((4, 40), (0, 0), False, id="a-tenth-of-both"),
+        pytest.param((3, 3), (0, 37), False, id="three-agreements"),
+        pytest.param((3, 3), (1, 36), True, id="four-of-thirty-nine"),
+        pytest.param((3, 3), (1, 37), False, id="four-of-forty"),
+        pytest.param((0, 90), (10, 10), False, id="requests-alone-among-many-agreements"),
+    ],
+)
+def test_open_requests_do_not_hide_that_agreements_end(
+    in_force: tuple[int, int], alone: tuple[int, int], needed: bool
+) -> None:
+    """Either share suffices: of what is in force, or of all that stands."""
+    plan, view, agreements = some_closed({State.APPROVED: in_force, State.PENDING: alone})
+
+    assert (in_force[1], in_force[1] + alone[1]) == (plan.in_force, plan.standing)
+    assert needed == plan.needs_confirmation
+    assert ([RefusalCode.CONFIRMATION_NEEDED] if needed else []) == list(against(plan, view, *agreements))
+
+
+@pytest.mark.rule("E3")
+def test_what_a_plan_says_of_itself_does_not_spare_the_confirmation() -> None:
+    """Neither a forged count nor a part at a time, for what the register shows is counted again."""
+    plan, view, agreements = some_closed({State.APPROVED: (10, 20)})
+
+    for forged in (
+        attrs.evolve(plan, standing=1000, in_force=1000),
+        attrs.evolve(plan, ends=plan.ends[:3]),
+        attrs.evolve(plan, ends=[]),
+    ):
+        assert not forged.needs_confirmation
+        assert [RefusalCode.CONFIRMATION_NEEDED] == list(against(forged, view, *agreements))
+        assert {} == against(forged, view, *agreements, confirmed=True)
+
+
+@pytest.mark.rule("E3")
+def test_what_ended_meanwhile_needs_no_confirmation_again() -> None:
+    """After a part was confirmed and applied, only what would end still counts."""
+    plan, view, agreements = some_closed({State.APPROVED: (10, 20)})
+    left = [standing(one.urn, State.NO_AGREEMENT) if one.urn <= 7 else one for one in agreements]
+
+    assert {} == against(plan, view, *left)
+
+
+@pytest.mark.rule("E3")
+def test_agreements_that_came_after_the_plan_count_too() -> None:
+    """Whether the register ends them or not; the plan's own facts stay as they were."""
+    plan, view, agreements = some_closed({State.APPROVED: (3, 3)})
+    more = [standing(urn) for urn in range(4, 8)]
+    opened = facts(*[closed(urn) for urn in range(1, 4)], *[school(urn) for urn in range(4, 8)], urns=range(1, 8))
+    shut = facts(*[closed(urn) for urn in range(1, 8)], urns=range(1, 8))
+
+    assert {} == against(plan, view, *agreements, *more, whole=opened)
+    reasons = against(plan, view, *agreements, *more, whole=shut)
+    assert "would end 7 of 7 agreements" in reasons[RefusalCode.CONFIRMATION_NEEDED]
+
+
+@pytest.mark.rule("E2")
+@pytest.mark.parametrize(
+    ("found", "cause", "group_named", "links"),
+    [
+        pytest.param(None, EndCause.SCHOOL_LEFT_GROUP, True, [], id="gone"),
+        pytest.param(school(OLD), EndCause.GROUP_CLOSED, False, [], id="group-not-named"),
+        pytest.param(
+            school(OLD, trusts=[ELSEWHERE]), EndCause.SUCCEEDED, True, [link(OLD, NEW)], id="left-and-succeeded"
+        ),
+        pytest.param(closed(), EndCause.SUCCEEDED, True, [link(OLD, NEW, day=TOMORROW)], id="succeeded-later"),
+        pytest.param(closed(), EndCause.SCHOOL_LEFT_GROUP, True, [], id="another-cause"),
+        pytest.param(school(OLD), EndCause.SCHOOL_CLOSED, True, [], id="as-it-was"),
+        pytest.param(
+            school(OLD, status=STATUSES.UNKNOWN, status_name="Merged"),
+            EndCause.SCHOOL_CLOSED,
+            True,
+            [],
+            id="unknown-status",
+        ),
+        pytest.param(
+            school(OLD, status=STATUSES.OPEN_PROPOSED_TO_CLOSE), EndCause.SCHOOL_CLOSED, True, [], id="to-close"
+        ),
+    ],
+)
+@pytest.mark.parametrize("state", [State.APPROVED, State.NO_AGREEMENT], ids=lambda state: state.value)
+def test_a_planned_end_has_the_very_cause_that_a_plan_would_give(
+    found: Institution | None, cause: EndCause, group_named: bool, links: list[SuccessorLink], state: State
+) -> None:
+    """One that was added or altered refuses the whole plan, whether anything stands with the school or not."""
+    schools = [closed(OTHER), *([found] if found else [])]
+    by = None if group_named else group(is_open=False)
+    view = facts(*schools, links=links, urns=[OLD, OTHER], by=by, names_group=group_named)
+    plan = planned(standing(OLD, state), standing(OTHER), schools=schools, links=links, by=by, names_group=group_named)
+    assert {} == against(plan, view, standing(OLD, state), standing(OTHER))
+    added = attrs.evolve(plan.ends[-1], urn=OLD, name="Óak", cause=cause)
+    forged = attrs.evolve(plan, ends=[one for one in plan.ends if one.urn != OLD] + [added])
+
+    reasons = against(forged, view, standing(OLD, state), standing(OTHER))
+
+    assert [RefusalCode.REGISTER_DIFFERS] == list(reasons)
+    words = reasons[RefusalCode.REGISTER_DIFFERS]
+    assert "It does not show clearly of Óak (100000) that the " in words
+    assert words.endswith("Make a new plan.")
 
 
 @pytest.mark.rule("E3")
@@ -342,11 +509,10 @@ def test_a_plan_is_confirmed_above_a_tenth_and_above_three(count: int, of: int, 
 def test_a_register_that_is_older_than_the_last_one_is_refused(last: date | None, reasons: list[RefusalCode]) -> None:
     """Both when planning and when applying; the same day again is no older."""
     view = facts(school(OLD))
-    found = why_no_plan(view, agreements=[standing()], register_day=DAY, last_register=last)
+    found = why_no_plan(view, register_day=DAY, last_register=last)
 
     assert reasons == [reason.code for reason in found]
-    applying = why_not_applied(planned(standing(), schools=[school(OLD)]), view, last_register=last, confirmed=False)
-    assert reasons == [reason.code for reason in applying]
+    assert reasons == list(against(planned(standing(), schools=[school(OLD)]), view, standing(), last_register=last))
     if reasons:
         assert (
             "The register is of 3 May 2026, and that of 4 May 2026 was applied to the group already. "
@@ -356,23 +522,36 @@ def test_a_register_that_is_older_than_the_last_one_is_refused(last: date | None
 
 @pytest.mark.rule("E3")
 @pytest.mark.parametrize(
-    ("schools", "stands", "refused"),
+    ("schools", "urns", "seen_before", "refused"),
     [
-        pytest.param([], True, True, id="nothing-at-all"),
-        pytest.param([school(OTHER, trusts=[ELSEWHERE])], True, True, id="only-others"),
-        pytest.param([school(OLD, trusts=())], True, False, id="a-school-that-left"),
-        pytest.param([school(OTHER)], True, False, id="another-school-of-the-group"),
-        pytest.param([], False, False, id="nothing-stands"),
+        pytest.param([], [OLD], None, True, id="nothing-at-all"),
+        pytest.param([school(OTHER, trusts=[ELSEWHERE])], [OLD], None, True, id="only-others"),
+        pytest.param([school(OLD, trusts=())], [OLD], None, False, id="every-school-left"),
+        pytest.param([school(OTHER)], [OLD], None, False, id="another-school-of-the-group"),
+        pytest.param([], [], {OTHER}, True, id="nothing-ever-happened-and-schools-were-seen"),
+        pytest.param([school(OTHER)], [], {OTHER}, False, id="nothing-ever-happened"),
+        pytest.param([], [], set(), False, id="a-group-that-never-had-a-school"),
+        pytest.param([], [], None, False, id="nothing-known"),
     ],
 )
 def test_a_register_without_the_groups_schools_is_refused(
-    schools: list[Institution], stands: bool, refused: bool
+    schools: list[Institution], urns: list[int], seen_before: set[int] | None, refused: bool
 ) -> None:
-    """A download that was cut short looks like this, and would end everything."""
-    state = State.APPROVED if stands else State.NO_AGREEMENT
-    found = why_no_plan(facts(*schools), agreements=[standing(OLD, state)], register_day=DAY, last_register=None)
+    """A download that was cut short looks like this; a register that knows the schools that left does not."""
+    view = facts(*schools, urns=urns)
+    found = why_no_plan(view, register_day=DAY, last_register=None, seen_before=seen_before)
 
     assert ([RefusalCode.REGISTER_EMPTY] if refused else []) == [reason.code for reason in found]
+
+
+@pytest.mark.rule("E3")
+def test_a_plan_of_a_register_without_the_groups_schools_is_not_applied() -> None:
+    """It can only have been made by hand."""
+    view = facts()
+    plan = attrs.evolve(planned(standing(), schools=[school(OLD)]), digest=view.digest)
+
+    for state in (State.APPROVED, State.NO_AGREEMENT):
+        assert [RefusalCode.REGISTER_EMPTY] == list(against(plan, view, standing(OLD, state)))
 
 
 SUCCESSOR = school(NEW)
@@ -421,11 +600,11 @@ def test_another_fact_makes_another_register(other: RegisterFacts) -> None:
     """Each fact that a plan rests on is in the digest, so a different register of the same day is refused."""
     given = attrs.evolve(planned(standing(), schools=[closed()]), digest=BASE.digest)
 
-    (reason,) = why_not_applied(given, other, last_register=None, confirmed=False)
+    ((code, words),) = against(given, other, standing(), whole=BASE).items()
 
-    assert RefusalCode.REGISTER_DIFFERS is reason.code
-    assert "The plan is from that of 3 May 2026, and the one in place is of " in str(reason)
-    assert str(reason).endswith("Make a new plan.")
+    assert RefusalCode.REGISTER_DIFFERS is code
+    assert "The plan is from that of 3 May 2026, and the one in place is of " in words
+    assert words.endswith("Make a new plan.")
 
 
 @pytest.mark.rule("E4")
@@ -442,15 +621,15 @@ def test_the_same_facts_in_any_order_are_the_same_register() -> None:
 @pytest.mark.rule("E4")
 def test_every_reason_against_a_plan_is_told() -> None:
     """The primary one first; nothing of it is applied."""
-    urns = range(1, 5)
-    plan = planned(*(standing(urn) for urn in urns), schools=[closed(urn) for urn in urns])
-    found = why_not_applied(plan, BASE, last_register=TOMORROW, confirmed=False)
+    plan, view, agreements = some_closed({State.APPROVED: (4, 4)})
 
-    assert [
-        RefusalCode.REGISTER_OLDER,
-        RefusalCode.REGISTER_DIFFERS,
-        RefusalCode.CONFIRMATION_NEEDED,
-    ] == [reason.code for reason in found]
+    assert [RefusalCode.REGISTER_OLDER, RefusalCode.CONFIRMATION_NEEDED] == list(
+        against(plan, view, *agreements, last_register=TOMORROW)
+    )
+    # What another register would end is no part of this plan.
+    assert [RefusalCode.REGISTER_EMPTY, RefusalCode.REGISTER_OLDER, RefusalCode.REGISTER_DIFFERS] == list(
+        against(plan, facts(urns=range(1, 5)), *agreements, last_register=TOMORROW)
+    )
 
 
 def everything() -> Plan:
@@ -490,19 +669,20 @@ Its open request is closed too.
 Open requests to close (1):
   - School 1 (1): the school left the group – the register does not link it with the group (it is in no trust).
 
-Schools that joined and have no agreement (1):
+Schools that have no agreement (1):
   - School 4 (4)
 
 Successors to ask (1):
   - School 200000 (200000) after 100000, MIS Data suggested. Evidence: 100000 → 200000, Successor - merged, \
-4 May 2026, in the future, same number, 3 to 1. Look at: in the future, several successors.
+4 May 2026, in the future, same number, 3 to at least 1. Look at: in the future, several successors, \
+several predecessors.
 
 Successors that are not to be asked now (2):
   - School 200001 (200001) after 100000. The group does not see it: the register does not link it with the group \
-(it is in trust 99 Elsewhere Trust). Evidence: 100000 → 200001, Successor, undated, other number, 3 to 1. \
+(it is in trust 99 Elsewhere Trust). Evidence: 100000 → 200001, Successor, undated, other number, 3 to at least 1. \
 Look at: undated, several successors, other number.
   - School 3 (3) after 100000. It stands already: Pending. Evidence: 100000 → 3, Successor, 3 May 2026, same number, \
-3 to 1. Look at: several successors.
+3 to at least 1. Look at: several successors.
 
 Unclear, and left as it is (1):
   - URN 2 (2): the register has no such URN.

@@ -466,6 +466,24 @@ def test_the_end_of_an_imported_agreement_is_told_to_those_who_can_answer() -> N
     assert [HEAD] == whom(told(done(new(), importing()), end(), facts(command_id="c-2")))
 
 
+@pytest.mark.rule("E1", "A9", "A10")
+@pytest.mark.parametrize("entered", [record(), importing()], ids=["recorded", "imported"])
+def test_whoever_entered_an_agreement_without_a_request_is_told_of_its_end(entered: Command) -> None:
+    """They stand for the group, beside the sender of a request to raise it, and the school can ask them."""
+    central = attrs.evolve(Policy.mat(), central_approval=True)
+    standing = done(new(), entered, facts(actor=BEN, policy=central))
+    raising = done(standing, ask(ACTIONS), facts(command_id="c-2"))
+    found = told(standing, end(), facts(actor=NIGHTLY, command_id="c-3"))
+
+    assert [BEN] == whom(found, Party.GROUP)
+    assert {TRUST_STAFF[BEN].name} == {one.sender_name for one in found}
+    assert [ANA, BEN] == whom(told(raising, end(), facts(actor=NIGHTLY, command_id="c-3")), Party.GROUP)
+    assert [] == whom(told(standing, end(), facts(actor=BEN, command_id="c-3")), Party.GROUP)
+    assert standing.in_force is not None
+    system = attrs.evolve(standing, in_force=attrs.evolve(standing.in_force, approved_by=NIGHTLY))
+    assert [] == whom(told(system, end(), facts(command_id="c-3")), Party.GROUP)
+
+
 @pytest.mark.rule("A9", "E1")
 def test_the_school_is_told_whom_to_ask() -> None:
     """Who acted for the group; where the school or a system did, who had asked, while still there."""

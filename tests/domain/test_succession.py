@@ -67,7 +67,16 @@ def test_a_successor_is_proposed_with_its_evidence_and_the_level_held() -> None:
         pytest.param([link(OLD, NEW)], "", (Doubt.OTHER_NUMBER,), id="no-number"),
         pytest.param([link(OLD, NEW), link(OLD, OTHER)], "2000", (Doubt.SEVERAL_SUCCESSORS,), id="split"),
         pytest.param([link(OLD, NEW), link(OTHER, NEW)], "2000", (Doubt.SEVERAL_PREDECESSORS,), id="merged"),
-        pytest.param([link(OLD, NEW), link(OLD, NEW, "Successor - merged")], "2000", (), id="twice"),
+        pytest.param(
+            [link(OLD, NEW, "Successor - merged")], "2000", (Doubt.SEVERAL_PREDECESSORS,), id="merged-in-words"
+        ),
+        pytest.param(
+            [link(OLD, NEW, "Successor - Amalgamated")],
+            "2000",
+            (Doubt.SEVERAL_PREDECESSORS,),
+            id="amalgamated-in-words",
+        ),
+        pytest.param([link(OLD, NEW), link(OLD, NEW, "Successor - Split School")], "2000", (), id="twice"),
         pytest.param([link(OLD, NEW), link(OLD, OLD), link(NEW, NEW)], "2000", (), id="with-itself"),
     ],
 )
@@ -190,7 +199,41 @@ def test_the_successor_of_what_has_ended_is_told_while_it_is_to_be_asked(
     plan = planned(ended, *there, schools=[GONE, *schools], links=[link(OLD, NEW)])
 
     assert ([(NEW, None, "")] if told else []) == [(one.urn, one.level, one.level_label) for one in plan.successors]
+    assert all((Doubt.LEVEL_BEFORE_AN_END_UNKNOWN,) == one.doubts for one in plan.successors)
     assert () == plan.to_end
+
+
+@pytest.mark.rule("E5")
+@pytest.mark.parametrize(
+    ("state", "level", "doubts"),
+    [
+        pytest.param(State.APPROVED, DFE, (Doubt.SEVERAL_PREDECESSORS,), id="lower"),
+        pytest.param(State.PENDING, ACTIONS, (Doubt.SEVERAL_PREDECESSORS,), id="asked"),
+        pytest.param(
+            State.NO_AGREEMENT,
+            ACTIONS,
+            (Doubt.SEVERAL_PREDECESSORS, Doubt.LEVEL_BEFORE_AN_END_UNKNOWN),
+            id="ended",
+        ),
+    ],
+)
+def test_a_predecessor_that_is_still_open_counts_beside_the_one_that_closed(
+    state: State, level: AccessLevel, doubts: tuple[Doubt, ...]
+) -> None:
+    """Of two that merge one may be proposed to close still; what it holds can be the lowest, or not known any more."""
+    open_still = school(OTHER, status=EstablishmentStatus.OPEN_PROPOSED_TO_CLOSE)
+    plan = planned(
+        standing(OLD, level=ACTIONS),
+        standing(OTHER, state, level=level),
+        schools=[GONE, open_still, school(NEW)],
+        links=[link(OLD, NEW), link(OTHER, NEW)],
+        policy=attrs.evolve(Policy.mat(), requestable_levels={DFE, MIS, ACTIONS}),
+    )
+
+    (found,) = plan.to_ask
+    lowest = DFE if state is State.APPROVED else ACTIONS
+    assert ((OLD, OTHER), lowest, doubts) == (found.predecessors, found.level, found.doubts)
+    assert [(OLD, NEW), (OTHER, NEW)] == [(one.predecessor, one.successor) for one in found.evidence]
 
 
 @pytest.mark.rule("E5")
@@ -271,10 +314,11 @@ def test_any_links_end_and_only_propose(
     stands = {one.urn for one in agreements if one.stands}
     assert {one.urn for one in plan.to_ask} <= visible - stands
     assert {one.urn for one in plan.to_end} <= stands - visible
-    assert {one.urn for one in plan.joined} == visible - states.keys() - {one.urn for one in plan.to_ask}
-    hidden = [one.urn for one in agreements if one.urn not in visible]
+    assert {one.urn for one in plan.joined} == visible - stands - {one.urn for one in plan.to_ask}
+    hidden = {one.urn for one in agreements if one.urn not in visible}
     for found in plan.successors:
-        assert set(found.predecessors) <= set(hidden) - {found.urn}
+        assert set(found.predecessors) <= states.keys() - {found.urn}
+        assert hidden & set(found.predecessors)
         assert {one.predecessor for one in found.evidence} & set(found.predecessors)
         assert found.urn in {one.successor for one in found.evidence}
     each_once = [

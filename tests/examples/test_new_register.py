@@ -72,7 +72,7 @@ Schools that joined and have no agreement (1):
 
 Successors to ask (1):
   - School 100003 (100003) after 100000, MIS Data suggested. Evidence: 100000 → 100003, Successor, undated, \
-same number, 1 to 1. Look at: undated.
+same number, 1 to at least 1. Look at: undated.
 
 This is a plan: nothing has been done yet.
 """
@@ -89,7 +89,7 @@ def test_the_same_download_twice_leaves_nothing_to_end(capsys: pytest.CaptureFix
     out, err = capsys.readouterr()
     assert "" == err
     assert "to end" not in out
-    assert "joined" not in out
+    assert "no agreement" not in out
     assert "register of 18 July 2025" in out
 
 
@@ -127,6 +127,69 @@ def test_rows_that_cannot_be_read_are_told(capsys: pytest.CaptureFixture[str], t
     assert "old.csv: 12 rows could not be read, so the plan may be wrong." in err
     assert "The links: 1 rows could not be read, so the plan may be wrong." in err
     assert 10 + 1 + 2 == err.count("Warning: ")
+
+
+@pytest.mark.rule("E2", "O5")
+def test_a_school_that_the_newer_file_does_not_hold_keeps_its_name(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """A download that was cut short is recognised by the names of what is missing."""
+    old, new = written(tmp_path / "old.csv", *OLD), written(tmp_path / "new.csv", *OLD[1:])
+
+    assert 0 == main([old, new, "5143"])
+
+    assert "Unclear, and left as it is (1):\n  - School 100000 (100000): the register has no such URN." in (
+        capsys.readouterr().out
+    )
+
+
+@pytest.mark.rule("V1")
+def test_group_links_say_who_was_in_which_trust_where_the_older_file_does_not(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Without them it is told what is missing, and how to add it."""
+    bare = [made.without(row, "Trusts (code)", "Trusts (name)") for row in OLD]
+    old, new = written(tmp_path / "old.csv", *bare), written(tmp_path / "new.csv", *NEW)
+    linked = written(tmp_path / "groups.csv", *[made.GROUP_LINK | {"URN": row["URN"]} for row in OLD])
+
+    assert 2 == main([old, new, "5143"])
+    out, err = capsys.readouterr()
+    words = (
+        'old.csv names no trust at all; does it lack the column "Trusts (code)"? For OLD.csv, add the group links of '
+    )
+    assert "" == out
+    assert f"{tmp_path}/{words}its day: --group-links FILE.\n" == err
+    assert 0 == main([old, "--group-links", linked, new, "5143"])
+    assert "Agreements to end (2):" in capsys.readouterr().out
+    assert 0 == main([old, old, "LA:870"])  # an authority needs none
+    assert "Nothing to do." in capsys.readouterr().out
+
+
+@pytest.mark.rule("V1", "E3")
+def test_a_newer_file_without_trusts_ends_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Every school would have left its trust."""
+    bare = [made.without(row, "Trusts (code)", "Trusts (name)") for row in NEW]
+    old, new = written(tmp_path / "old.csv", *OLD), written(tmp_path / "new.csv", *bare)
+
+    assert 2 == main([old, new, "5143"])
+
+    out, err = capsys.readouterr()
+    assert ("", True) == (out, err.startswith(f"{new} names no trust at all"))
+
+
+@pytest.mark.rule("E3")
+@pytest.mark.parametrize("place", [0, 1], ids=["older", "newer"])
+def test_a_file_that_is_named_for_a_day_to_come_is_told(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, place: int
+) -> None:
+    """It says which of the two it is."""
+    files = [written(tmp_path / "old.csv", *OLD), written(tmp_path / "new.csv", *NEW)]
+    files[place] = written(tmp_path / "edubasealldata29990718.csv", *NEW)
+
+    assert 2 == main([*files, "5143"])
+
+    out, err = capsys.readouterr()
+    assert ("", f"{files[place]} is named for 18 July 2999, which is to come. Check its name.\n") == (out, err)
 
 
 def test_a_group_that_is_not_in_the_older_file_is_told(capsys: pytest.CaptureFixture[str]) -> None:
@@ -171,10 +234,12 @@ def test_files_in_the_wrong_order_and_files_of_others_are_refused(
         (REAL, str(made.LINKS), "5143"),
         (REAL, REAL, "5143", REAL),
         (REAL, REAL, "5143", "nowhere.csv"),
+        (REAL, REAL, "--group-links", "5143"),
+        (REAL, REAL, "5143", "--group-links", REAL),
     ],
     ids=[
         "none", "one", "two", "name", "unknown kind", "no group", "no old file", "no new file", "folder",
-        "other download", "no links", "no links file",
+        "other download", "no links", "no links file", "file for the group", "no group links",
     ],
 )  # fmt: skip
 def test_what_cannot_be_used_is_told(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]) -> None:
@@ -183,5 +248,5 @@ def test_what_cannot_be_used_is_told(capsys: pytest.CaptureFixture[str], argumen
     out, err = capsys.readouterr()
 
     assert (2, "") == (code, out)
-    assert err.strip().endswith((".", "for the successors"))
+    assert err.strip().endswith((".", 'lacks the column "Trusts (code)"'))
     assert "Traceback" not in err

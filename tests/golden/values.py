@@ -291,6 +291,7 @@ PLANS: dict[str, Plan] = {
         register_day=date(2026, 3, 28),
         digest="0c5e",
         standing=3,
+        in_force=2,
         looked_at=(100000, 100001, 100002),
         ends=(
             PlannedEnd(
@@ -316,6 +317,7 @@ PLANS: dict[str, Plan] = {
                 request=RequestId(AgreementId(MAT, 100001), 1),
             ),
         ),
+        compared=True,
         joined=(Joined(urn=100003, name="Old Hall"),),
         successors=(
             Successor(
@@ -357,9 +359,11 @@ PLANS: dict[str, Plan] = {
         register_day=date(2026, 3, 28),
         digest="0c5f",
         standing=0,
+        in_force=0,
         looked_at=(),
         ends=(),
         closes=(),
+        compared=False,
         joined=(),
         successors=(),
         unclear=(),

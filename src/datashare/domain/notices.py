@@ -214,9 +214,7 @@ def _answerers(facts: Facts) -> tuple[PersonId, ...]:
 
 
 def _senders(agreement: Agreement) -> tuple[PersonId, ...]:
-    open_sender = agreement.request.sender if agreement.request else None
-    former_sender = agreement.in_force.sender if agreement.in_force else None
-    return tuple(who for who in (open_sender, former_sender) if who)
+    return agreement.senders
 
 
 def _contact(before: Agreement, event: Event, facts: Facts) -> PersonId | None:

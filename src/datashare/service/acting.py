@@ -59,6 +59,7 @@ def run(
     *,
     kind: type[Command] | None = None,
     preview: bool = False,
+    register_checked: bool = False,
     progress: ProgressReport | None = None,
 ) -> Outcomes:
     """Carry *batch* out; as a preview, tell what it would do and do nothing (K1-K6).
@@ -71,6 +72,7 @@ def run(
         batch: The action.
         kind: What was asked of an empty selection, so that it too needs the permission (K2, K5).
         preview: Whether to do nothing.
+        register_checked: Whether the caller made sure that the register holds schools of the group (E3).
         progress: Called as schools are decided, then when they are saved (K6).
 
     Raises:
@@ -83,7 +85,7 @@ def run(
         checks.require_callable(progress, "progress", "something to call with a Progress")
     scope = _admit(host, batch, kind)
     asked = _asked(batch)
-    action = _Action(host, batch, preview, progress, asked)
+    action = _Action(host, batch, preview, progress, asked, register_checked)
     outcomes: dict[_Target, Outcome] = {}
     waiting = list(asked)
     for number in range(1 if host.store.joined else ROUNDS):
@@ -151,6 +153,7 @@ class _Action:
     preview: bool
     progress: ProgressReport | None
     asked: Mapping[_Target, Command]
+    register_checked: bool
 
     @cached_property
     def digests(self) -> Mapping[_Target, tuple[str, str]]:
@@ -169,6 +172,20 @@ class _Action:
         last = self.host.store.last_register(self.batch.group) if days else None
         return older_register(min(days), last) if days else None
 
+    def _not_to_record(self, scope: Scope, facts: Mapping[int, Facts]) -> Reason | None:
+        """Tell why nothing of what a register shows is recorded, where it is outdated or cut short (E3).
+
+        Cost: a call for the group's schools, only where the register knows none of those of the agreements.
+        """
+        if not any(isinstance(one, RecordVisibility) for one in self.batch.commands):
+            return None
+        # What lost a race is a part only, and the first look was at the whole.
+        checked = self.register_checked or len(facts) < len(self.asked)
+        known = any(one.visibility.institution for one in facts.values())
+        if checked or known or self.host.institutions.linked(scope.group.id):
+            return self.outdated
+        return Reason(code=RefusalCode.REGISTER_EMPTY)
+
     def round(
         self, scope: Scope, waiting: Sequence[_Target], *, some_done: bool
     ) -> tuple[dict[_Target, Outcome], list[_Target]]:
@@ -182,12 +199,13 @@ class _Action:
         agreements = present(loaded.agreements, ids)
         facts = self.host.gather(scope, agreements.values())
         repeated = self._repeated(loaded.kept)
-        used = False
+        used, against = False, None
         if any(target not in repeated for target in waiting):
-            used = self._used_otherwise(loaded.kept)
+            used, against = self._used_otherwise(loaded.kept), self._not_to_record(scope, facts)
             # R1: but what the action did before another one took its id is not hidden
             some_done = some_done or (used and bool(repeated))
-            self._refuse_as_a_whole(scope, used=used, some_done=some_done, some_kept=bool(loaded.kept))
+            refused = [against] if against and not loaded.kept else []
+            self._refuse_as_a_whole(scope, refused, used=used, some_done=some_done)
         outcomes: dict[_Target, Outcome] = {}
         changes: list[Change] = []
         for done, target in enumerate(waiting, start=1):
@@ -196,8 +214,8 @@ class _Action:
                 outcomes[target] = _replay(kept, agreement)
             elif used:
                 outcomes[target] = _not_done(target, Reason(code=RefusalCode.COMMAND_ID_REUSED))
-            elif self.outdated:
-                outcomes[target] = _not_done(target, self.outdated)
+            elif against:
+                outcomes[target] = _not_done(target, against)
             else:
                 outcome = _decided(agreement, self.asked[target], facts[agreement.urn])
                 outcomes[target] = outcome
@@ -206,7 +224,7 @@ class _Action:
             self.report(Stage.DECIDED, done, len(waiting))
         return self._saved(outcomes, changes)
 
-    def _refuse_as_a_whole(self, scope: Scope, *, used: bool, some_done: bool, some_kept: bool) -> None:
+    def _refuse_as_a_whole(self, scope: Scope, against: list[Reason], *, used: bool, some_done: bool) -> None:
         """Refuse the whole action where the rules say so (R1), unless a part of it has been done already.
 
         What was done under the command id is answered on repetition, whatever has moved since (K4).
@@ -214,9 +232,7 @@ class _Action:
         found = refusals_as_a_whole(
             self.batch, group=scope.group, people=scope.people, policy=scope.policy, day=scope.day
         )
-        reasons = [*found, Reason(code=RefusalCode.COMMAND_ID_REUSED)] if used else [*found]
-        if self.outdated and not some_kept:
-            reasons.append(self.outdated)
+        reasons = [*found, *against, *([Reason(code=RefusalCode.COMMAND_ID_REUSED)] if used else [])]
         if reasons and not some_done:
             raise Refused(in_order(reasons))
 

@@ -181,8 +181,9 @@ class GroupActions(Generic[_Answer]):
     ) -> _Answer:
         """Record, after a refresh of the register, which schools stopped or resumed being visible (E6).
 
-        It ends nothing. A named system may do it. A register that is older than the last one applied to the group is
-        refused; what was recorded under the same command id is answered all the same (E3, K4).
+        It ends nothing. A named system may do it. A register that is older than the last one applied to the group, or
+        that knows none of its schools, is refused; what was recorded under the same command id is answered all the
+        same (E3, K4).
 
         Args:
             command_id: The caller's id for this refresh.

@@ -172,7 +172,8 @@ class GroupSide(GroupActions[Outcomes]):
 
         Args:
             register: A newer register that is not in place yet; then the one in place tells what the group saw
-                before. Without one, the register in place.
+                before, and names what the newer one does not know. Without one, the register in place, and who joined
+                cannot be told.
             register_day: The register's day in Europe/London, where the directory does not tell it.
 
         Raises:
@@ -199,19 +200,23 @@ class GroupSide(GroupActions[Outcomes]):
         It needs a person with `Permission.APPLY_REGISTER`, and the very register that the plan was made from in
         place. Both sides are told of each end. A school whose agreement changed since the plan is a `CONFLICT`, and
         the others go through. Repeated with the same command id, it does what is left to do and answers the rest.
+        What the plan says of itself is not relied on: every cause, and how much would end, is taken afresh from the
+        register in place and from what stands.
 
         Args:
             plan: What `reconcile` gave.
             command_id: The caller's id for this action (K4).
             note: Why, in words, for the history and for those who are told; what the register shows, unless given.
-            confirmed: Whether a person confirmed it, as `Plan.needs_confirmation` may demand (E3).
+            confirmed: Whether a person confirmed it, as `Plan.needs_confirmation` may demand; asked of all that the
+                register would end now, not of *urns* alone (E3).
             urns: Only these of the schools that it ends; the others need a new plan.
             progress: As for the other actions, of the ends and then of the record.
 
         Raises:
             NotPermitted: The actor may not, or is a system.
-            Refused: The register in place is another or older, or the plan must be confirmed; nothing happened.
-            InvalidValue: The plan is none of this group, or does not end one of *urns*.
+            Refused: The register in place is another, older or empty of the group's schools, or does not show a cause
+                that the plan names, or the plan must be confirmed; nothing happened.
+            InvalidValue: The plan is none of this group or of a day to come, or does not end one of *urns*.
             StoreError: The store could not do its work; repeat with the same command id.
         """
         step = Application(host=self._host, plan=plan, actor=self.actor, command_id=command_id, note=note)

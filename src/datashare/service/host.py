@@ -154,14 +154,8 @@ def _has(given: object, name: str, member: object) -> bool:
 
 
 def _senders(agreements: Iterable[Agreement]) -> set[PersonId]:
-    """Find whom the requests were from, since they may have to be told (A8)."""
-    found = set()
-    for agreement in agreements:
-        if agreement.request:
-            found.add(agreement.request.sender)
-        if agreement.in_force and agreement.in_force.sender:
-            found.add(agreement.in_force.sender)
-    return found
+    """Find the group's people behind the agreements, since they may have to be told (A8)."""
+    return {who for agreement in agreements for who in agreement.senders}
 
 
 def require_any(

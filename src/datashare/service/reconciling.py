@@ -11,14 +11,25 @@ import attrs
 from datashare.domain import checks
 from datashare.domain.agreements import (
     Actor,
+    AgreementId,
     Batch,
     EndAgreement,
     Planned,
+    Reason,
     RecordVisibility,
     RefusalCode,
     SystemActor,
 )
-from datashare.domain.drift import Plan, PlannedEnd, RegisterFacts, leads_on, plan, why_no_plan, why_not_applied
+from datashare.domain.drift import (
+    Plan,
+    PlannedEnd,
+    Present,
+    RegisterFacts,
+    leads_on,
+    plan,
+    why_no_plan,
+    why_not_applied,
+)
 from datashare.domain.instants import day_words, london_day, to_optional_day
 from datashare.domain.institutions import GroupId, Institution, SuccessorLink, visible_institutions
 from datashare.domain.people import Permission
@@ -36,8 +47,8 @@ class Applied:
 
     Attributes:
         ended: The schools that the plan ends, those that were left out apart.
-        recorded: The other schools, and what the register shows of them (E6); none where an earlier call with the
-            same command id was repeated after another register had been put in place.
+        recorded: The other schools, and what the register shows of them (E6); where an earlier call with the same
+            command id was repeated after another register had been put in place, what that call recorded.
     """
 
     ended: Outcomes
@@ -63,10 +74,18 @@ def reconcile(
         raise UnknownGroup(group)
     day = _day_of(facts, register_day, today)
     last = host.store.last_register(group)
-    reasons = why_no_plan(facts, agreements=agreements, register_day=day, last_register=last)
+    reasons = why_no_plan(facts, register_day=day, last_register=last, seen_before=seen_before)
     if reasons:
         raise Refused(reasons)
-    return plan(facts, agreements=agreements, policy=policy, day=today, register_day=day, seen_before=seen_before)
+    return plan(
+        facts,
+        agreements=agreements,
+        policy=policy,
+        day=today,
+        register_day=day,
+        seen_before=seen_before,
+        names_before=None if newer is None else _names_now(host, facts),
+    )
 
 
 def _as_it_was_called(host: Host, facts: RegisterFacts) -> RegisterFacts:
@@ -87,6 +106,12 @@ def _day_of(facts: RegisterFacts, given: date | None, today: date) -> date:
 def _seen_now(host: Host, group: GroupId, today: date) -> frozenset[int]:
     known, linked = host.institutions.group(group) or gone(group), host.institutions.linked(group)
     return frozenset(one.urn for one in visible_institutions(linked, group=known, policy=host.policy(group), day=today))
+
+
+def _names_now(host: Host, facts: RegisterFacts) -> dict[int, str]:
+    """Name what a newer register does not know as the one in place does."""
+    told_of = facts.urns | {link.successor for link in facts.links}
+    return {urn: one.name for urn, one in host.institutions.institutions(told_of - facts.institutions.keys()).items()}
 
 
 def gathered(register: InstitutionDirectory, group: GroupId, urns: Collection[int]) -> RegisterFacts:
@@ -132,30 +157,55 @@ class Application:
     """One plan under way: by whom, and under which command id."""
 
     host: Host
-    plan: Plan = attrs.field(validator=checks.is_a(Plan, "a Plan, as reconcile gives it"))
+    plan: Plan
     actor: Actor
     command_id: str
-    note: str = attrs.field(validator=checks.text_or_empty)
+    note: str
 
     def applied(
         self, group: GroupId, *, confirmed: bool, urns: Iterable[int] | None, progress: ProgressReport | None
     ) -> Applied:
         """Apply it; see `GroupSide.apply`."""
+        checks.require_a(self.plan, Plan, "plan", "a Plan, as reconcile gives it")
+        checks.require_text(self.note, "note", blank=True)
         checks.require_a(confirmed, bool, "confirmed", "True or False")
         batch = self._batch(group, urns)
         self._require_person(group)
-        facts = gathered(self.host.institutions, group, self.plan.looked_at)
-        last = self.host.store.last_register(group)
-        reasons = why_not_applied(self.plan, facts, last_register=last, confirmed=confirmed)
-        if reasons and not self._was_done(batch):
+        reasons = self._why_not(group, confirmed=confirmed)
+        recorded = self._recorded_before(group)
+        if reasons and not self._was_done(batch, recorded):
             raise Refused(reasons)
+        if recorded:  # K4: the id of another plan is refused before anything ends
+            self._record(group, recorded, preview=True)
         ended = run(self.host, batch, progress=progress) if batch.commands else Outcomes(())
-        moved = any(reason.code is not RefusalCode.CONFIRMATION_NEEDED for reason in reasons)
-        return Applied(ended=ended, recorded=Outcomes(()) if moved else self._recorded(group, progress))
+        if any(reason.code is not RefusalCode.CONFIRMATION_NEEDED for reason in reasons):
+            return Applied(ended=ended, recorded=self._record(group, recorded, progress=progress))
+        standing = {one.urn for one in self.host.store.states(group) if one.stands}
+        outcomes = self._record(group, standing | recorded, progress=progress)
+        self.host.store.note_register(group, self.plan.register_day)  # also where nothing stands any more
+        return Applied(ended=ended, recorded=outcomes)
+
+    def _why_not(self, group: GroupId, *, confirmed: bool) -> tuple[Reason, ...]:
+        """Give every reason to apply nothing, from what the register and the store say now (E2-E4)."""
+        host, there = self.host, self.host.institutions
+        agreements = host.store.states(group)
+        facts = gathered(there, group, self.plan.looked_at)
+        urns = {one.urn for one in agreements}
+        present = Present(
+            facts=facts if urns == facts.urns else gathered(there, group, urns),
+            agreements=agreements,
+            policy=host.policy(group),
+            day=london_day(host.now()),
+        )
+        last = host.store.last_register(group)
+        return why_not_applied(self.plan, facts, present, last_register=last, confirmed=confirmed)
 
     def _batch(self, group: GroupId, urns: Iterable[int] | None) -> Batch:
         if self.plan.group != group:
             raise InvalidValue("plan", str(self.plan.group), f"a plan of {group}")
+        today = london_day(self.host.now())
+        if self.plan.register_day > today:
+            raise InvalidValue("plan", self.plan.register_day, "of a register that is no later than today")
         commands = {one.urn: self._command(one) for one in self.plan.to_end}
         chosen = commands if urns is None else dict.fromkeys(checks.require_urns(urns, "urns"))
         strangers = [urn for urn in chosen if urn not in commands]
@@ -175,21 +225,35 @@ class Application:
         wanted, day = (Permission.APPLY_REGISTER,), london_day(host.now())
         require_any(host.person(self.actor), wanted, who=self.actor, site=group, policy=policy, day=day)
 
-    def _was_done(self, batch: Batch) -> bool:
-        """Tell whether all of it was done under this command id before, whatever has moved since (K4)."""
-        wanted = {batch.agreement_of(command) for command in batch.commands}
-        loaded = self.host.store.load(wanted, command_id=batch.command_id)
-        return bool(wanted) and wanted <= {one.agreement for one in loaded.kept}
+    def _was_done(self, batch: Batch, recorded: Collection[int]) -> bool:
+        """Tell whether all of it was done under this command id before, whatever has moved since (K4).
 
-    def _recorded(self, group: GroupId, progress: ProgressReport | None) -> Outcomes:
-        """Record of what still stands whether the group sees it, and which register was applied (E3, E6)."""
-        standing = [one for one in self.host.store.states(group) if one.stands]
+        Where nothing was to end, the record alone tells; what neither ended nor recorded anything left no trace.
+        """
+        wanted = {batch.agreement_of(command) for command in batch.commands}
+        if not wanted:
+            return bool(recorded)
+        loaded = self.host.store.load(wanted, command_id=batch.command_id)
+        return wanted <= {one.agreement for one in loaded.kept}
+
+    def _recorded_before(self, group: GroupId) -> set[int]:
+        """Find of which schools a loss or a return was recorded under this command id before (K4)."""
+        ids = {AgreementId(group, urn) for urn in self.plan.looked_at}
+        return {one.agreement.urn for one in self.host.store.load(ids, command_id=_beside(self.command_id)).kept}
+
+    def _record(
+        self,
+        group: GroupId,
+        urns: Collection[int],
+        *,
+        preview: bool = False,
+        progress: ProgressReport | None = None,
+    ) -> Outcomes:
+        """Record of schools whether the group sees them, or answer what was recorded (E6, K4)."""
         day = self.plan.register_day
-        commands = [RecordVisibility(urn=one.urn, register_day=day) for one in standing]
+        commands = [RecordVisibility(urn=urn, register_day=day) for urn in sorted(urns)]
         batch = Batch(group=group, actor=self.actor, command_id=_beside(self.command_id), commands=commands)
-        recorded = run(self.host, batch, kind=RecordVisibility, progress=progress)
-        self.host.store.note_register(group, day)  # also where nothing stands any more
-        return recorded
+        return run(self.host, batch, kind=RecordVisibility, preview=preview, register_checked=True, progress=progress)
 
 
 def _beside(command_id: str) -> str:

@@ -124,6 +124,26 @@ def test_end_needs_a_note(note: str) -> None:
         EndAgreement(urn=URN, cause=EndCause.BY_GROUP, note=note)
 
 
+@pytest.mark.rule("E2", "E1")
+@pytest.mark.parametrize("because", HiddenBecause)
+@pytest.mark.parametrize("cause", SHOWN, ids=lambda cause: cause.value)
+def test_a_planned_end_rests_only_on_what_is_clear(cause: EndCause, because: HiddenBecause) -> None:
+    """A URN that is gone is unclear, and a school that left was not succeeded; a person may still judge by hand."""
+    clear = {
+        EndCause.SCHOOL_CLOSED: HiddenBecause.CLOSED,
+        EndCause.SCHOOL_LEFT_GROUP: HiddenBecause.NOT_LINKED,
+        EndCause.GROUP_CLOSED: HiddenBecause.GROUP_CLOSED,
+        EndCause.SUCCEEDED: HiddenBecause.CLOSED,
+    }
+    agreement = in_state(State.APPROVED)
+    planned = attrs.evolve(end(cause), planned=Planned(plan="0c5e", version=agreement.version))
+
+    if because is clear[cause]:
+        assert State.NO_AGREEMENT is done(agreement, planned, facts(because)).state
+    else:
+        assert (RefusalCode.CAUSE_NOT_SHOWN,) == codes(agreement, planned, facts(because))
+
+
 @pytest.mark.rule("E1", "T2")
 def test_nothing_is_ended_where_nothing_stands() -> None:
     """Without an agreement or a request, an end is refused, after an end too."""

@@ -28,6 +28,7 @@ from tests.service.world import (
     NIGHTLY,
     NO_APPROVER,
     NOWHERE,
+    OSCAR,
     TERMS,
     TODAY,
     TRUST,
@@ -106,6 +107,24 @@ def test_a_register_to_come_can_be_looked_at_before_it_is_put_in_place(world: Wo
     assert ([HILDA], []) == urns_of(world.trust().apply(plan, command_id="c-1").ended)
     assert {SUCCESSOR, CLOSED} < {one.urn for one in world.trust().reconcile().joined}
     assert world.trust().reconcile() == world.trust().reconcile(world.institutions)  # it is no newer one
+
+
+@pytest.mark.rule("E2")
+def test_a_register_to_come_that_was_cut_short_names_schools_as_the_one_in_place(world: World) -> None:
+    """What it does not hold is unclear, and its name is known all the same; so is that of a successor."""
+    links = (link(HILDA, SUCCESSOR),)
+    world.refresh(school(SUCCESSOR, "Hilda Academy", trust=None))
+    there = MemoryInstitutionDirectory(
+        [world.schools[NO_APPROVER], attrs.evolve(world.schools[HILDA], status=EstablishmentStatus.CLOSED)],
+        groups=world.groups,
+        successors=links,
+        register_day=TODAY,
+    )
+
+    plan = world.trust().reconcile(there)
+
+    assert [(OSCAR, "Óscar Romero Academy")] == [(one.urn, one.name) for one in plan.unclear]
+    assert [(SUCCESSOR, "Hilda Academy")] == [(one.urn, one.name) for one in plan.successors]
 
 
 @pytest.mark.rule("E2")

@@ -314,6 +314,11 @@ _SHOWN_BY = {
     EndCause.GROUP_CLOSED: frozenset({HiddenBecause.GROUP_CLOSED}),
     EndCause.SUCCEEDED: frozenset({HiddenBecause.CLOSED, HiddenBecause.NOT_LINKED}),
 }
+# E2: a plan ends only what is clear; a URN that is gone is not, nor is a successor of a school that is open elsewhere.
+_SHOWN_CLEARLY_BY = _SHOWN_BY | {
+    EndCause.SCHOOL_LEFT_GROUP: frozenset({HiddenBecause.NOT_LINKED}),
+    EndCause.SUCCEEDED: frozenset({HiddenBecause.CLOSED}),
+}
 
 
 def _end(agreement: Agreement, command: EndAgreement, facts: Facts, reasons: list[Reason]) -> Decided | Refusal:
@@ -321,7 +326,7 @@ def _end(agreement: Agreement, command: EndAgreement, facts: Facts, reasons: lis
     if planned and planned.version != agreement.version:  # E4: what else speaks against it is for a new plan to say
         seen = f"The plan saw its version {planned.version}, and it is in version {agreement.version} now."
         return Refusal([Reason(code=RefusalCode.CONFLICT, detail=f"{seen} Make a new plan.")])
-    if command.cause in SHOWN_BY_REGISTER and not _shown(command.cause, facts):
+    if command.cause in SHOWN_BY_REGISTER and not _shown(command, facts):
         detail = f"The register does not show this cause: {facts.visibility}"
         reasons.append(Reason(code=RefusalCode.CAUSE_NOT_SHOWN, detail=detail))
     if command.cause is EndCause.ENTERED_IN_ERROR and not _may_be_an_error(agreement, facts):
@@ -332,8 +337,9 @@ def _end(agreement: Agreement, command: EndAgreement, facts: Facts, reasons: lis
     return _unless(reasons, events)
 
 
-def _shown(cause: EndCause, facts: Facts) -> bool:
-    return not _SHOWN_BY[cause].isdisjoint(reason.because for reason in facts.visibility.reasons)
+def _shown(command: EndAgreement, facts: Facts) -> bool:
+    shown_by = (_SHOWN_CLEARLY_BY if command.planned else _SHOWN_BY)[command.cause]
+    return not shown_by.isdisjoint(reason.because for reason in facts.visibility.reasons)
 
 
 def _may_be_an_error(agreement: Agreement, facts: Facts) -> bool:

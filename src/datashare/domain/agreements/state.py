@@ -176,6 +176,19 @@ class Agreement:
         """Whether anything stands: a level in force, or an open request."""
         return self.state is not State.NO_AGREEMENT
 
+    @property
+    def senders(self) -> tuple[PersonId, ...]:
+        """The group's people behind it, who may have to be told (A8).
+
+        Whom the open request is from, and whom the accepted one was from, or who recorded or imported what is in force.
+        """
+        found = [self.request.sender] if self.request else []
+        if self.in_force and self.in_force.sender:
+            found.append(self.in_force.sender)
+        elif self.in_force and isinstance(self.in_force.approved_by, PersonId):
+            found.append(self.in_force.approved_by)
+        return tuple(who for who in found if who.site == self.group)
+
     def closed_request(self, request: RequestId) -> ClosedRequest | None:
         """Find how *request* was closed, if it was (A4)."""
         return next((one for one in self.closed if one.id == request), None)

@@ -6,7 +6,7 @@ It touches nothing but the standard library and attrs, and changes nothing: it o
 from __future__ import annotations
 
 from .facts import RegisterFacts, leads_on
-from .planning import plan, why_no_plan, why_not_applied
+from .planning import Present, plan, why_no_plan, why_not_applied
 from .plans import Doubt, Joined, Plan, PlannedEnd, Succession, Successor, Uncertainty, Unclear
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Joined",
     "Plan",
     "PlannedEnd",
+    "Present",
     "RegisterFacts",
     "Succession",
     "Successor",

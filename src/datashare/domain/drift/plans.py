@@ -21,7 +21,7 @@ _A_REQUEST_OR_NONE = checks.is_a((RequestId, type(None)), "a RequestId or None")
 _YES_OR_NO = checks.is_a(bool, "True or False")
 
 CONFIRM_ABOVE_PERCENT, CONFIRM_ABOVE = 10, 3
-"""A plan that ends more than this share of the group's agreements, and more than this number, is confirmed (E3)."""
+"""Ending more than this share of what stands or of what is in force, and more than this number, is confirmed (E3)."""
 
 
 class Uncertainty(enum.Enum):
@@ -35,6 +35,7 @@ class Uncertainty(enum.Enum):
     LEFT_OUT_BY_POLICY = "left_out_by_policy"
     PROPOSED_TO_CLOSE = "proposed_to_close"
     DATES_CONTRADICT_STATUS = "dates_contradict_status"
+    SUCCESSOR_TO_COME = "successor_to_come"
 
 
 class Doubt(enum.Enum):
@@ -47,6 +48,7 @@ class Doubt(enum.Enum):
     SEVERAL_PREDECESSORS = "several_predecessors"
     OTHER_NUMBER = "other_number"
     VIA_ANOTHER = "via_another"
+    LEVEL_BEFORE_AN_END_UNKNOWN = "level_before_an_end_unknown"
 
 
 @attrs.frozen(kw_only=True)
@@ -76,7 +78,7 @@ class PlannedEnd:
 
 @attrs.frozen(kw_only=True)
 class Joined:
-    """A school that the group sees and did not see before, with no agreement and succeeding none of its schools.
+    """A school that the group sees, with no agreement and succeeding none of its schools.
 
     Attributes:
         urn: The school.
@@ -99,7 +101,8 @@ class Succession:
         in_the_future: Whether that is after the register's own day.
         same_number: Whether both have the same LA code and establishment number.
         successors: How many successors the predecessor has.
-        predecessors: How many predecessors the successor has, among the links from the group's own schools.
+        predecessors: How many predecessors the successor has at least: those among the links from the group's own
+            schools are counted.
     """
 
     predecessor: int = attrs.field(validator=checks.urn)
@@ -119,12 +122,13 @@ class Successor:
     Attributes:
         urn: The successor.
         name: Its name in the register.
-        predecessors: The schools of the group that it succeeded.
+        predecessors: The schools with a history here that it succeeded, those included that the group still sees.
         evidence: The links that lead there from each of them, in order.
         doubts: What deserves a look.
         state: What stands with it already.
         hidden: Why the group does not see it, in words; empty where it does.
-        level: The level to ask for: the lowest held by its predecessors, if any is known and may be requested.
+        level: The level to ask for: the lowest held by its predecessors, if any is known and may be requested. What
+            was held before an end is not known, and `Doubt.LEVEL_BEFORE_AN_END_UNKNOWN` tells of it.
         level_label: That level in the words of the group's policy (L3).
     """
 
@@ -180,10 +184,13 @@ class Plan:
         register_day: The register's day, in Europe/London.
         digest: The digest of what the register says here; another register has another.
         standing: How many agreements stand, open requests included.
+        in_force: How many of them have a level in force.
         looked_at: The URNs of all agreements that it looked at, those that ended included.
         ends: The agreements to end, and why.
         closes: The schools where only an open request stands, which is to be closed.
-        joined: The schools that joined and have no agreement.
+        compared: Whether it was known which schools the group saw in an older register.
+        joined: The schools that have no agreement, and that the group did not see before, as far as that is known;
+            where nothing was *compared*, all that have none.
         successors: What succeeded the group's schools; `to_ask` are those to ask.
         unclear: What a person should look at.
     """
@@ -193,11 +200,13 @@ class Plan:
     register_day: date = attrs.field(converter=to_day)
     digest: str = attrs.field(validator=checks.key)
     standing: int = attrs.field(validator=checks.whole(0))
+    in_force: int = attrs.field(validator=checks.whole(0))
     looked_at: tuple[int, ...] = attrs.field(converter=to_tuple, validator=checks.each(checks.urn))
     ends: tuple[PlannedEnd, ...] = attrs.field(converter=to_tuple, validator=checks.all_are(PlannedEnd, "PlannedEnds"))
     closes: tuple[PlannedEnd, ...] = attrs.field(
         converter=to_tuple, validator=checks.all_are(PlannedEnd, "PlannedEnds")
     )
+    compared: bool = attrs.field(validator=_YES_OR_NO)
     joined: tuple[Joined, ...] = attrs.field(converter=to_tuple, validator=checks.all_are(Joined, "Joineds"))
     successors: tuple[Successor, ...] = attrs.field(
         converter=to_tuple, validator=checks.all_are(Successor, "Successors")
@@ -216,9 +225,11 @@ class Plan:
 
     @property
     def needs_confirmation(self) -> bool:
-        """Whether it ends more than a tenth of what stands, and more than three (E3)."""
-        count = len(self.to_end)
-        return count > CONFIRM_ABOVE and 100 * count > CONFIRM_ABOVE_PERCENT * self.standing
+        """Whether it ends more than a tenth of what stands, or of what is in force, and more than three (E3).
+
+        So that many open requests do not hide that most agreements would end.
+        """
+        return _is_much(len(self.to_end), self.standing) or _is_much(len(self.ends), self.in_force)
 
     @property
     def nothing_to_do(self) -> bool:
@@ -227,3 +238,7 @@ class Plan:
 
     def __str__(self) -> str:
         return worded(self)
+
+
+def _is_much(count: int, of: int) -> bool:
+    return count > CONFIRM_ABOVE and 100 * count > CONFIRM_ABOVE_PERCENT * of

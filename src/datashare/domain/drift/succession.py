@@ -59,6 +59,11 @@ class Links:
                 found[link.successor].add(urn)
         return {urn: frozenset(those) for urn, those in found.items()}
 
+    def to_come(self, urn: int) -> Mapping[int, date]:
+        """Tell what is to succeed *urn* after the register's day, and when."""
+        links = self.onward.get(urn, ())
+        return {link.successor: link.day for link in links if link.day and link.day > self.register_day}
+
     def succeeded(self, urn: int) -> bool:
         """Tell whether anything had succeeded *urn* by the register's day; a link without a day counts."""
         return any(link.day is None or link.day <= self.register_day for link in self.onward.get(urn, ()))
@@ -109,7 +114,7 @@ class Links:
             Doubt.IN_THE_FUTURE: any(one.in_the_future for one in evidence),
             Doubt.CYCLIC: self._turns_back(path),
             Doubt.SEVERAL_SUCCESSORS: any(one.successors > 1 for one in evidence),
-            Doubt.SEVERAL_PREDECESSORS: any(one.predecessors > 1 for one in evidence),
+            Doubt.SEVERAL_PREDECESSORS: any(one.predecessors > 1 or _unites(one.kind) for one in evidence),
             Doubt.OTHER_NUMBER: not all(one.same_number for one in evidence),
             Doubt.VIA_ANOTHER: len(path) > 1,
         }
@@ -122,6 +127,15 @@ class Links:
             for urn, number in place.items()
             for link in self.onward.get(urn, ())
         )
+
+
+def _unites(kind: str) -> bool:
+    """Tell whether the register's words say that several became one; it may link the others with other groups.
+
+    GIAS: ``Successor - merged`` and ``Successor - amalgamated``.
+    """
+    words = kind.casefold()
+    return "merge" in words or "amalgam" in words
 
 
 def _same_number(one: Institution | None, other: Institution | None) -> bool:
