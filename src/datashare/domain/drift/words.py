@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from datashare.domain.agreements import EndCause
 from datashare.domain.instants import day_words
+from datashare.domain.wording import plain_line
 
 if TYPE_CHECKING:
     from .plans import Joined, Plan, PlannedEnd, Succession, Successor, Unclear
@@ -37,7 +38,7 @@ def worded(plan: Plan) -> str:
             ]
         )
     blocks.append(["Nothing to do." if plan.nothing_to_do else "This is a plan: nothing has been done yet."])
-    return "\n\n".join("\n".join(_plain(line) for line in block) for block in blocks)
+    return "\n\n".join("\n".join(plain_line(line) for line in block) for block in blocks)
 
 
 def shares(plan: Plan) -> str:
@@ -97,8 +98,3 @@ def _evidence(link: Succession) -> str:
 
 def _unclear(one: Unclear) -> str:
     return f"{one.name} ({one.urn}): {one.why}."
-
-
-def _plain(line: str) -> str:
-    """Keep what a name could do to a terminal out of it (O5)."""
-    return "".join(letter if letter.isprintable() else " " for letter in line)

@@ -8,6 +8,7 @@ import attrs
 
 from datashare.domain import checks
 from datashare.domain.agreements import AgreementId
+from datashare.domain.wording import counted
 from datashare.errors import shown
 
 from .chaining import AN_AGREEMENT_OR_KEY
@@ -93,18 +94,14 @@ class Verification:
         return not self.broken
 
     def __str__(self) -> str:
-        walked = f"{_count(self.agreements, 'agreement')} with {_count(self.events, 'event')}"
+        walked = f"{counted(self.agreements, 'agreement')} with {counted(self.events, 'event')}"
         if self.sound:
             return f"Checked {walked}: everything is as it was written."
         more = self.broken - len(self.findings)
         return "\n".join(
             [
-                f"Checked {walked}: {_count(self.broken, 'agreement')} not as written.",
+                f"Checked {walked}: {counted(self.broken, 'agreement')} not as written.",
                 *map(str, self.findings),
-                *([f"… and {_count(more, 'agreement')} more."] if more else []),
+                *([f"… and {counted(more, 'agreement')} more."] if more else []),
             ]
         )
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
