@@ -5,6 +5,7 @@ from collections import Counter
 import attrs
 import pytest
 
+from datashare.adapters.memory import MemoryInstitutionDirectory
 from datashare.domain.agreements import (
     AgreementEnded,
     EndCause,
@@ -215,6 +216,24 @@ def test_what_is_left_of_a_confirmed_plan_is_confirmed_only_if_it_is_much() -> N
     assert (list(urns[7:10]), []) == urns_of(rest.ended)
 
 
+@pytest.mark.rule("E3")
+def test_what_was_agreed_since_the_plan_counts_for_its_confirmation() -> None:
+    """The plan of a register to come looked at one agreement; four more stand when it is put in place and applied."""
+    world, urns = large_world(8)
+    world.approved(urns[0])
+    gone = [attrs.evolve(world.schools[urn], status=EstablishmentStatus.CLOSED) for urn in urns[:5]]
+    newer = {**world.schools, **{one.urn: one for one in gone}}.values()
+    there = MemoryInstitutionDirectory(newer, groups=world.groups, register_day=TODAY)
+    plan = world.trust().reconcile(there)
+    world.approved(*urns[1:5], command_id="more")
+    world.institutions.replace(newer, groups=world.groups, register_day=TODAY)
+
+    with pytest.raises(Refused, match="would end 5 of 5 agreements"):
+        world.trust().apply(plan, command_id="c-1")
+
+    assert 1 == len(world.trust().apply(plan, command_id="c-1", confirmed=True).ended.done)
+
+
 @pytest.mark.rule("E4")
 def test_a_request_sent_since_the_plan_does_not_stand_in_its_way(world: World) -> None:
     """It belongs to another school; that the plan did not look at it is no difference of the register."""
@@ -278,6 +297,21 @@ def test_the_command_id_of_another_action_is_refused(world: World) -> None:
         world.trust().apply(world.trust().reconcile(), command_id="c-1")
 
     assert State.APPROVED is world.state(OSCAR).state
+
+
+@pytest.mark.rule("K4")
+def test_what_was_recorded_is_answered_where_it_has_ended_since() -> None:
+    """The register is still in place, and the agreement no longer stands."""
+    world = World(policies={TRUST: GENEROUS})
+    world.approved(HILDA, OSCAR)
+    world.refresh(gone=[OSCAR])
+    plan = world.trust().reconcile()
+    world.trust().apply(plan, command_id="c-1")
+    world.trust().end([OSCAR], cause=EndCause.BY_GROUP, note="Since.", command_id="since")
+
+    again = world.trust().apply(plan, command_id="c-1")
+
+    assert [(HILDA, False), (OSCAR, True)] == [(one.urn, one.replayed) for one in again.recorded.done]
 
 
 @pytest.mark.rule("K4", "T2")
