@@ -9,7 +9,7 @@ import attrs
 
 from datashare.domain.agreements import Agreement, RefusalCode, State
 from datashare.domain.drift import Plan, Present, RegisterFacts, plan, why_not_applied
-from datashare.domain.institutions import Group, Institution, SuccessorLink, link_with
+from datashare.domain.institutions import EstablishmentStatus, Group, Institution, SuccessorLink, link_with
 from datashare.domain.levels import AccessLevel
 from datashare.domain.policy import Policy
 from tests.domain import builders as made
@@ -21,6 +21,11 @@ OLD, NEW, OTHER = 100000, 200000, 200001
 def school(urn: int, name: str = "", *, number: str = "2000", **cells: Any) -> Institution:
     """Make an open school of the trust, with an establishment number."""
     return attrs.evolve(institution(urn, name or f"School {urn}", **cells), establishment_number=number)
+
+
+def closed(urn: int = OLD, **cells: Any) -> Institution:
+    """Make a school that closed."""
+    return school(urn, status=EstablishmentStatus.CLOSED, close_date=DAY, **cells)
 
 
 def link(old: int, new: int, kind: str = "Successor", day: date | None = DAY) -> SuccessorLink:

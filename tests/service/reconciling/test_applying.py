@@ -5,23 +5,23 @@ from collections import Counter
 import attrs
 import pytest
 
+from datashare.adapters.memory import MemoryInstitutionDirectory
 from datashare.domain.agreements import (
     AgreementEnded,
     EndCause,
     RefusalCode,
     RequestOutcome,
     State,
-    VisibilityLost,
 )
 from datashare.domain.institutions import EstablishmentStatus, Group
 from datashare.domain.notices import NoticeKind
 from datashare.domain.people import BusinessRole, Permission, PersonId, SchoolSite
 from datashare.domain.policy import Party
-from datashare.errors import Refused, StoreUnavailable
+from datashare.errors import Refused
 from datashare.ports import Progress, Stage
 from datashare.service import Applied
-from datashare.testing import FailingStore, InterleavingStore
-from tests.service.reconciling.cases import SUCCESSOR, YESTERDAY, close, link, told, urns_of
+from datashare.testing import InterleavingStore
+from tests.service.reconciling.cases import SUCCESSOR, close, link, told, urns_of
 from tests.service.test_races import at_once
 from tests.service.world import (
     ACTIONS,
@@ -118,79 +118,6 @@ def test_a_second_plan_from_the_same_register_ends_and_closes_nothing(world: Wor
     assert before == world.snapshot()
 
 
-@pytest.mark.rule("E4", "K4")
-def test_applying_again_under_the_same_command_id_answers_what_was_done(world: World) -> None:
-    """Nothing is done or sent twice, even where register and agreements have moved on since."""
-    close(world, HILDA, day=YESTERDAY)
-    plan = world.trust().reconcile()
-    first = world.trust().apply(plan, command_id="c-1")
-    before = world.snapshot("c-1")
-
-    again = world.trust().apply(plan, command_id="c-1")
-
-    assert [True] == [one.replayed for one in again.ended.done]
-    assert first.ended.done[0].events == again.ended.done[0].events
-    assert ([OSCAR, NO_APPROVER], []) == urns_of(again.recorded)
-    assert before == world.snapshot("c-1")
-
-    leave_trust(world, OSCAR, day=TODAY)
-    world.trust().record_visibility(command_id="newer")
-    before = world.snapshot("c-1")
-    later = world.trust().apply(plan, command_id="c-1")
-
-    assert again.ended == later.ended
-    assert 0 == len(later.recorded)  # since the first call had recorded no change
-    assert before == world.snapshot("c-1")
-
-
-@pytest.mark.rule("E4", "K4")
-@pytest.mark.parametrize("ends", [True, False], ids=["with-an-end", "without"])
-def test_what_was_recorded_is_answered_after_the_next_register_too(world: World, ends: bool) -> None:
-    """A repetition that comes late answers the ends and the record as they were, and does nothing."""
-    if ends:
-        close(world, HILDA, day=YESTERDAY)
-    world.refresh(gone=[OSCAR], day=YESTERDAY)
-    plan = world.trust().reconcile()
-    assert ([HILDA] if ends else []) == [one.urn for one in plan.to_end]
-    first = world.trust().apply(plan, command_id="c-1")
-    assert [OSCAR] == [one.urn for one in first.recorded.done if one.events]
-
-    leave_trust(world, NO_APPROVER, day=TODAY)
-    world.trust().record_visibility(command_id="newer")
-    before = world.snapshot("c-1", "newer")
-    later = world.trust().apply(plan, command_id="c-1")
-
-    assert [one.events for one in first.ended.done] == [one.events for one in later.ended.done]
-    assert [(OSCAR, one.events) for one in first.recorded.done if one.events] == [
-        (one.urn, one.events) for one in later.recorded.done
-    ]
-    assert all(one.replayed for one in (*later.ended.done, *later.recorded.done))
-    assert before == world.snapshot("c-1", "newer")
-    assert TODAY == world.store.last_register(TRUST)
-    with pytest.raises(Refused):  # under another id it is another action
-        world.trust().apply(plan, command_id="c-2")
-
-
-@pytest.mark.rule("E4", "K4")
-def test_a_part_that_is_left_to_do_needs_the_register_of_the_plan(world: World) -> None:
-    """One school ended and one was a conflict; on another register the latter is not decided."""
-    close(world, HILDA, OSCAR, day=YESTERDAY)
-    plan = world.trust().reconcile()
-    world.trust(NIGHTLY).record_visibility(command_id="nightly")
-    again = world.trust().reconcile()
-    mixed = attrs.evolve(again, ends=[plan.ends[0], again.ends[1]])
-    done, left = again.ends[1].urn, plan.ends[0].urn
-    assert ([done], [left]) == urns_of(world.trust().apply(mixed, command_id="c-1").ended)
-    close(world, NO_APPROVER)
-    before = world.snapshot("c-1")
-
-    with pytest.raises(Refused) as refused:
-        world.trust().apply(mixed, command_id="c-1")
-
-    assert [RefusalCode.REGISTER_DIFFERS] == [reason.code for reason in refused.value.reasons]
-    assert before == world.snapshot("c-1")
-
-
 @pytest.mark.rule("E3", "E4")
 def test_what_is_left_of_a_confirmed_plan_is_confirmed_only_if_it_is_much() -> None:
     """A part is no way around the question; after it, what would still end is counted afresh."""
@@ -213,6 +140,24 @@ def test_what_is_left_of_a_confirmed_plan_is_confirmed_only_if_it_is_much() -> N
 
     rest = world.trust().apply(world.trust().reconcile(), command_id="c-3")
     assert (list(urns[7:10]), []) == urns_of(rest.ended)
+
+
+@pytest.mark.rule("E3")
+def test_what_was_agreed_since_the_plan_counts_for_its_confirmation() -> None:
+    """The plan of a register to come looked at one agreement; four more stand when it is put in place and applied."""
+    world, urns = large_world(8)
+    world.approved(urns[0])
+    gone = [attrs.evolve(world.schools[urn], status=EstablishmentStatus.CLOSED) for urn in urns[:5]]
+    newer = {**world.schools, **{one.urn: one for one in gone}}.values()
+    there = MemoryInstitutionDirectory(newer, groups=world.groups, register_day=TODAY)
+    plan = world.trust().reconcile(there)
+    world.approved(*urns[1:5], command_id="more")
+    world.institutions.replace(newer, groups=world.groups, register_day=TODAY)
+
+    with pytest.raises(Refused, match="would end 5 of 5 agreements"):
+        world.trust().apply(plan, command_id="c-1")
+
+    assert 1 == len(world.trust().apply(plan, command_id="c-1", confirmed=True).ended.done)
 
 
 @pytest.mark.rule("E4")
@@ -260,61 +205,6 @@ def test_whoever_imported_an_agreement_is_told_of_its_end(world: World) -> None:
     assert {(NOBODY, ANA)} == {
         (one.agreement.urn, who.id) for one in ended for who in one.people if who.id.site == TRUST
     }
-
-
-@pytest.mark.rule("K4", "E4")
-def test_the_command_id_of_another_action_is_refused(world: World) -> None:
-    """So it is with the id of a plan from another register."""
-    close(world, HILDA, day=YESTERDAY)
-    plan = world.trust().reconcile()
-    before = world.snapshot("ask")
-    with pytest.raises(Refused, match="This command id was used for a different command"):
-        world.trust().apply(plan, command_id="ask")
-    assert before == world.snapshot("ask")
-    world.trust().apply(plan, command_id="c-1")
-    close(world, OSCAR)
-
-    with pytest.raises(Refused, match="This command id was used for a different command"):
-        world.trust().apply(world.trust().reconcile(), command_id="c-1")
-
-    assert State.APPROVED is world.state(OSCAR).state
-
-
-@pytest.mark.rule("K4", "T2")
-def test_the_command_id_of_a_plan_that_only_recorded_is_refused_before_anything_ends(world: World) -> None:
-    """It is another plan's, and so it is where another person takes it."""
-    world.refresh(gone=[OSCAR], day=YESTERDAY)
-    first = world.trust().reconcile()
-    world.trust().apply(first, command_id="c-1")
-    close(world, HILDA)
-    before = world.snapshot("c-1")
-
-    with pytest.raises(Refused, match="This command id was used for a different command"):
-        world.trust().apply(world.trust().reconcile(), command_id="c-1")
-
-    assert before == world.snapshot("c-1")
-
-
-@pytest.mark.rule("E4", "K4", "O2")
-@pytest.mark.parametrize("call", ["append", "note_register"])
-@pytest.mark.parametrize("done", [False, True], ids=["before", "after"])
-def test_what_broke_off_is_completed_by_repeating_it(world: World, call: str, done: bool) -> None:
-    """Between the ends and the record, or at the last step: the same command id does what is left, once."""
-    close(world, HILDA, OSCAR)
-    world.refresh(gone=[NO_APPROVER])
-    plan = world.trust().reconcile()
-    broken = world.over(FailingStore(world.store, call, done=done)).for_group(TRUST, actor=ANA)
-    with pytest.raises(StoreUnavailable):
-        broken.apply(plan, command_id="c-1")
-
-    healed = world.trust().apply(plan, command_id="c-1")
-
-    assert ([HILDA, OSCAR], []) == urns_of(healed.ended)
-    assert [(NO_APPROVER, TODAY)] == [(one.urn, one.after.hidden_since) for one in healed.recorded.done]
-    assert [1, 1] == [sum(isinstance(event, AgreementEnded) for event in world.events(urn)) for urn in (HILDA, OSCAR)]
-    assert 1 == sum(isinstance(event, VisibilityLost) for event in world.events(NO_APPROVER))
-    assert TODAY == world.store.last_register(TRUST)
-    assert_sound(world)
 
 
 @pytest.mark.rule("E4", "K1")

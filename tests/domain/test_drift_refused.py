@@ -1,0 +1,299 @@
+"""Which registers and plans are refused, and what is confirmed (rules E2-E4)."""
+
+from datetime import date, timedelta
+from typing import Any
+
+import attrs
+import pytest
+
+from datashare.domain.agreements import Agreement, EndCause, RefusalCode, State
+from datashare.domain.drift import Plan, RegisterFacts, why_no_plan
+from datashare.domain.institutions import Coded, EstablishmentStatus, Institution, SuccessorLink, TrustLink
+from tests.domain.builders import DAY, group
+from tests.domain.drift_cases import NEW, OLD, OTHER, against, closed, facts, link, planned, school, standing
+
+CLOSED = EstablishmentStatus.CLOSED
+STATUSES = EstablishmentStatus
+ELSEWHERE = TrustLink("99", "Elsewhere Trust")
+TOMORROW = DAY + timedelta(days=1)
+
+
+@pytest.mark.rule("E3")
+@pytest.mark.parametrize(
+    ("count", "of", "needed"),
+    [
+        pytest.param(3, 3, False, id="three-of-three"),
+        pytest.param(4, 4, True, id="four-of-four"),
+        pytest.param(4, 39, True, id="just-above-a-tenth"),
+        pytest.param(4, 40, False, id="exactly-a-tenth"),
+        pytest.param(10, 100, False, id="ten-of-a-hundred"),
+        pytest.param(11, 100, True, id="eleven-of-a-hundred"),
+        pytest.param(0, 0, False, id="nothing"),
+    ],
+)
+@pytest.mark.parametrize("state", [State.APPROVED, State.PENDING, State.UPGRADING], ids=lambda state: state.value)
+def test_a_plan_is_confirmed_above_a_tenth_and_above_three(count: int, of: int, needed: bool, state: State) -> None:
+    """Open requests to close count as agreements to end do, on both sides of the fraction."""
+    plan, view, agreements = some_closed({state: (count, of)})
+
+    in_force = "0 of 0" if state is State.PENDING else f"{count} of {of}"
+    words = f"would end {count} of {of} agreements and open requests, {in_force} agreements in force among them"
+    assert (count, of) == (len(plan.to_end), plan.standing)
+    assert needed == plan.needs_confirmation
+    assert needed == (f"It {words}, so it has to be confirmed explicitly." in str(plan))
+    reasons = against(plan, view, *agreements)
+    assert ([RefusalCode.CONFIRMATION_NEEDED] if needed else []) == list(reasons)
+    assert not needed or f"All that this register shows {words}." in reasons[RefusalCode.CONFIRMATION_NEEDED]
+    assert {} == against(plan, view, *agreements, confirmed=True)
+
+
+def some_closed(
+    counts: dict[State, tuple[int, int]],
+) -> tuple[Plan, RegisterFacts, list[Agreement]]:
+    """Make a plan, and what it rests on, where so many of so many schools of each state closed."""
+    numbered = [(state, number < count) for state, (count, of) in counts.items() for number in range(of)]
+    agreements = [standing(urn, state) for urn, (state, _) in enumerate(numbered, 1)]
+    schools = [closed(urn) if ends else school(urn) for urn, (_, ends) in enumerate(numbered, 1)]
+    return planned(*agreements, schools=schools), facts(*schools, urns=range(1, len(numbered) + 1)), agreements
+
+
+@pytest.mark.rule("E3")
+@pytest.mark.parametrize(
+    ("in_force", "alone", "needed"),
+    [
+        pytest.param((10, 10), (0, 90), True, id="all-agreements-among-many-requests"),
+        pytest.param((4, 39), (0, 1), True, id="just-above-a-tenth-of-those-in-force"),
+        pytest.param((4, 40), (0, 0), False, id="a-tenth-of-both"),
+        pytest.param((3, 3), (0, 37), False, id="three-agreements"),
+        pytest.param((3, 3), (1, 36), True, id="four-of-thirty-nine"),
+        pytest.param((3, 3), (1, 37), False, id="four-of-forty"),
+        pytest.param((0, 90), (10, 10), False, id="requests-alone-among-many-agreements"),
+    ],
+)
+def test_open_requests_do_not_hide_that_agreements_end(
+    in_force: tuple[int, int], alone: tuple[int, int], needed: bool
+) -> None:
+    """Either share suffices: of what is in force, or of all that stands."""
+    plan, view, agreements = some_closed({State.APPROVED: in_force, State.PENDING: alone})
+
+    assert (in_force[1], in_force[1] + alone[1]) == (plan.in_force, plan.standing)
+    assert needed == plan.needs_confirmation
+    assert ([RefusalCode.CONFIRMATION_NEEDED] if needed else []) == list(against(plan, view, *agreements))
+
+
+@pytest.mark.rule("E3")
+def test_what_a_plan_says_of_itself_does_not_spare_the_confirmation() -> None:
+    """Neither a forged count nor a part at a time, for what the register shows is counted again."""
+    plan, view, agreements = some_closed({State.APPROVED: (10, 20)})
+
+    for forged in (
+        attrs.evolve(plan, standing=1000, in_force=1000),
+        attrs.evolve(plan, ends=plan.ends[:3]),
+        attrs.evolve(plan, ends=[]),
+    ):
+        assert not forged.needs_confirmation
+        assert [RefusalCode.CONFIRMATION_NEEDED] == list(against(forged, view, *agreements))
+        assert {} == against(forged, view, *agreements, confirmed=True)
+
+
+@pytest.mark.rule("E3")
+def test_what_ended_meanwhile_needs_no_confirmation_again() -> None:
+    """After a part was confirmed and applied, only what would end still counts."""
+    plan, view, agreements = some_closed({State.APPROVED: (10, 20)})
+    left = [standing(one.urn, State.NO_AGREEMENT) if one.urn <= 7 else one for one in agreements]
+
+    assert {} == against(plan, view, *left)
+
+
+@pytest.mark.rule("E3")
+def test_agreements_that_came_after_the_plan_count_too() -> None:
+    """Whether the register ends them or not; the plan's own facts stay as they were."""
+    plan, view, agreements = some_closed({State.APPROVED: (3, 3)})
+    more = [standing(urn) for urn in range(4, 8)]
+    opened = facts(*[closed(urn) for urn in range(1, 4)], *[school(urn) for urn in range(4, 8)], urns=range(1, 8))
+    shut = facts(*[closed(urn) for urn in range(1, 8)], urns=range(1, 8))
+
+    assert {} == against(plan, view, *agreements, *more, whole=opened)
+    reasons = against(plan, view, *agreements, *more, whole=shut)
+    assert "would end 7 of 7 agreements" in reasons[RefusalCode.CONFIRMATION_NEEDED]
+
+
+@pytest.mark.rule("E2")
+@pytest.mark.parametrize(
+    ("found", "cause", "group_named", "links"),
+    [
+        pytest.param(None, EndCause.SCHOOL_LEFT_GROUP, True, [], id="gone"),
+        pytest.param(school(OLD), EndCause.GROUP_CLOSED, False, [], id="group-not-named"),
+        pytest.param(
+            school(OLD, trusts=[ELSEWHERE]), EndCause.SUCCEEDED, True, [link(OLD, NEW)], id="left-and-succeeded"
+        ),
+        pytest.param(closed(), EndCause.SUCCEEDED, True, [link(OLD, NEW, day=TOMORROW)], id="succeeded-later"),
+        pytest.param(closed(), EndCause.SCHOOL_LEFT_GROUP, True, [], id="another-cause"),
+        pytest.param(school(OLD), EndCause.SCHOOL_CLOSED, True, [], id="as-it-was"),
+        pytest.param(
+            school(OLD, status=STATUSES.UNKNOWN, status_name="Merged"),
+            EndCause.SCHOOL_CLOSED,
+            True,
+            [],
+            id="unknown-status",
+        ),
+        pytest.param(
+            school(OLD, status=STATUSES.OPEN_PROPOSED_TO_CLOSE), EndCause.SCHOOL_CLOSED, True, [], id="to-close"
+        ),
+    ],
+)
+@pytest.mark.parametrize("state", [State.APPROVED, State.NO_AGREEMENT], ids=lambda state: state.value)
+def test_a_planned_end_has_the_very_cause_that_a_plan_would_give(
+    found: Institution | None, cause: EndCause, group_named: bool, links: list[SuccessorLink], state: State
+) -> None:
+    """One that was added or altered refuses the whole plan, whether anything stands with the school or not."""
+    schools = [closed(OTHER), *([found] if found else [])]
+    by = None if group_named else group(is_open=False)
+    view = facts(*schools, links=links, urns=[OLD, OTHER], by=by, names_group=group_named)
+    plan = planned(standing(OLD, state), standing(OTHER), schools=schools, links=links, by=by, names_group=group_named)
+    assert {} == against(plan, view, standing(OLD, state), standing(OTHER))
+    added = attrs.evolve(plan.ends[-1], urn=OLD, name="Óak", cause=cause)
+    forged = attrs.evolve(plan, ends=[one for one in plan.ends if one.urn != OLD] + [added])
+
+    reasons = against(forged, view, standing(OLD, state), standing(OTHER))
+
+    assert [RefusalCode.REGISTER_DIFFERS] == list(reasons)
+    words = reasons[RefusalCode.REGISTER_DIFFERS]
+    assert "It does not show clearly of Óak (100000) that the " in words
+    assert words.endswith("Make a new plan.")
+
+
+@pytest.mark.rule("E3")
+@pytest.mark.parametrize(
+    ("last", "reasons"),
+    [
+        pytest.param(None, [], id="first"),
+        pytest.param(DAY, [], id="same-day"),
+        pytest.param(DAY - timedelta(days=1), [], id="newer"),
+        pytest.param(TOMORROW, [RefusalCode.REGISTER_OLDER], id="older"),
+    ],
+)
+def test_a_register_that_is_older_than_the_last_one_is_refused(last: date | None, reasons: list[RefusalCode]) -> None:
+    """Both when planning and when applying; the same day again is no older."""
+    view = facts(school(OLD))
+    found = why_no_plan(view, register_day=DAY, last_register=last)
+
+    assert reasons == [reason.code for reason in found]
+    assert reasons == list(against(planned(standing(), schools=[school(OLD)]), view, standing(), last_register=last))
+    if reasons:
+        assert (
+            "The register is of 3 May 2026, and that of 4 May 2026 was applied to the group already. "
+            "Put the newest register in place."
+        ) == str(found[0])
+
+
+@pytest.mark.rule("E3")
+@pytest.mark.parametrize(
+    ("schools", "urns", "seen_before", "refused"),
+    [
+        pytest.param([], [OLD], None, True, id="nothing-at-all"),
+        pytest.param([school(OTHER, trusts=[ELSEWHERE])], [OLD], None, True, id="only-others"),
+        pytest.param([school(OLD, trusts=())], [OLD], None, False, id="every-school-left"),
+        pytest.param([school(OTHER)], [OLD], None, False, id="another-school-of-the-group"),
+        pytest.param([], [], {OTHER}, True, id="nothing-ever-happened-and-schools-were-seen"),
+        pytest.param([school(OTHER)], [], {OTHER}, False, id="nothing-ever-happened"),
+        pytest.param([], [], set(), False, id="a-group-that-never-had-a-school"),
+        pytest.param([], [], None, False, id="nothing-known"),
+    ],
+)
+def test_a_register_without_the_groups_schools_is_refused(
+    schools: list[Institution], urns: list[int], seen_before: set[int] | None, refused: bool
+) -> None:
+    """A download that was cut short looks like this; a register that knows the schools that left does not."""
+    view = facts(*schools, urns=urns)
+    found = why_no_plan(view, register_day=DAY, last_register=None, seen_before=seen_before)
+
+    assert ([RefusalCode.REGISTER_EMPTY] if refused else []) == [reason.code for reason in found]
+
+
+@pytest.mark.rule("E3")
+def test_a_plan_of_a_register_without_the_groups_schools_is_not_applied() -> None:
+    """It can only have been made by hand."""
+    view = facts()
+    plan = attrs.evolve(planned(standing(), schools=[school(OLD)]), digest=view.digest)
+
+    for state in (State.APPROVED, State.NO_AGREEMENT):
+        assert [RefusalCode.REGISTER_EMPTY] == list(against(plan, view, standing(OLD, state)))
+
+
+SUCCESSOR = school(NEW)
+BASE = facts(closed(), SUCCESSOR, links=[link(OLD, NEW)], urns=[OLD, OTHER])
+
+
+@pytest.mark.rule("E4", "E3")
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(attrs.evolve(BASE, told_day=TOMORROW), id="day"),
+        pytest.param(attrs.evolve(BASE, told_day=None), id="day-not-told"),
+        pytest.param(attrs.evolve(BASE, group=attrs.evolve(BASE.group, name="New Name Trust")), id="groups-name"),
+        pytest.param(attrs.evolve(BASE, group=attrs.evolve(BASE.group, is_open=False)), id="group-closed"),
+        pytest.param(attrs.evolve(BASE, group=attrs.evolve(BASE.group, closed_on=DAY)), id="groups-close-date"),
+        pytest.param(attrs.evolve(BASE, names_group=False), id="group-not-named"),
+        pytest.param(attrs.evolve(BASE, linked={OLD}), id="linked"),
+        pytest.param(attrs.evolve(BASE, urns={OLD}), id="urns"),
+        pytest.param(attrs.evolve(BASE, institutions={NEW: SUCCESSOR}), id="institution-gone"),
+        pytest.param(attrs.evolve(BASE, links=[]), id="link-gone"),
+        pytest.param(attrs.evolve(BASE, links=[link(OLD, OTHER)]), id="links-successor"),
+        pytest.param(attrs.evolve(BASE, links=[link(OTHER, NEW)]), id="links-predecessor"),
+        pytest.param(attrs.evolve(BASE, links=[link(OLD, NEW, "Successor - merged")]), id="links-kind"),
+        pytest.param(attrs.evolve(BASE, links=[link(OLD, NEW, day=None)]), id="links-day"),
+        *(
+            pytest.param(
+                attrs.evolve(BASE, institutions={NEW: SUCCESSOR, OLD: attrs.evolve(closed(), **{name: value})}), id=name
+            )
+            for name, value in dict[str, Any](
+                {
+                    "name": "Another Name",
+                    "status": STATUSES.OPEN,
+                    "status_name": "Merged",
+                    "open_date": DAY,
+                    "close_date": None,
+                    "local_authority": Coded("871", "Slough"),
+                    "establishment_number": "2001",
+                    "establishment_type": None,
+                    "trusts": (),
+                }
+            ).items()
+        ),
+    ],
+)
+def test_another_fact_makes_another_register(other: RegisterFacts) -> None:
+    """Each fact that a plan rests on is in the digest, so a different register of the same day is refused."""
+    given = attrs.evolve(planned(standing(), schools=[closed()]), digest=BASE.digest)
+
+    ((code, words),) = against(given, other, standing(), whole=BASE).items()
+
+    assert RefusalCode.REGISTER_DIFFERS is code
+    assert "The plan is from that of 3 May 2026, and the one in place is of " in words
+    assert words.endswith("Make a new plan.")
+
+
+@pytest.mark.rule("E4")
+def test_the_same_facts_in_any_order_are_the_same_register() -> None:
+    """Directories give them in any order, and a plan looks at no address."""
+    links = [link(OLD, NEW), link(OLD, OTHER, day=None)]
+    moved = attrs.evolve(SUCCESSOR, street="2 New Road")
+    there = facts(SUCCESSOR, closed(), links=links, urns=[OTHER, OLD])
+    here = facts(closed(), moved, links=reversed(links), urns=[OLD, OTHER])
+
+    assert there.digest == here.digest
+
+
+@pytest.mark.rule("E4")
+def test_every_reason_against_a_plan_is_told() -> None:
+    """The primary one first; nothing of it is applied."""
+    plan, view, agreements = some_closed({State.APPROVED: (4, 4)})
+
+    assert [RefusalCode.REGISTER_OLDER, RefusalCode.CONFIRMATION_NEEDED] == list(
+        against(plan, view, *agreements, last_register=TOMORROW)
+    )
+    # What another register would end is no part of this plan.
+    assert [RefusalCode.REGISTER_EMPTY, RefusalCode.REGISTER_OLDER, RefusalCode.REGISTER_DIFFERS] == list(
+        against(plan, facts(urns=range(1, 5)), *agreements, last_register=TOMORROW)
+    )
