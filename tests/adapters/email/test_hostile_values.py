@@ -26,6 +26,7 @@ MANY = settings(max_examples=10_000 if settings().max_examples >= 1_000 else set
 LETTERS = letters()
 ISOLATES = "\u2068\u2069"
 LONG = "x" * 10_000
+OFFICE = "The Data Protection and Information Governance Office of Northshire, Room 12 (Second Floor)"
 
 FRAGMENTS = [
     *HOSTILE.values(),
@@ -110,6 +111,7 @@ PLAIN_HEADERS = [
 @example(saying(notice(NoticeKind.DECLINED), *([HOSTILE["encoded word"]] * 8)))
 @example(saying(notice(NoticeKind.REQUEST), *["\u202e\u2069\n"] * 8))
 @example(saying(notice(NoticeKind.REQUEST), *[LONG] * 8))
+@example(saying(notice(NoticeKind.REQUEST), *[OFFICE] * 8))
 def test_no_value_adds_a_header_or_a_recipient(one: Notice) -> None:
     """Written and read, a message has the headers of a plain one, one recipient, and the subject as it was worded."""
     content = LETTERS.message(one).as_bytes()
@@ -126,8 +128,22 @@ def test_no_value_adds_a_header_or_a_recipient(one: Notice) -> None:
     if asked:
         (reply,) = message["Reply-To"].addresses
         assert "ana@group.example" == reply.addr_spec
-        assert visible(one.sender_name).startswith(visible(reply.display_name).removesuffix("…"))
+        assert shows_the_beginning(reply.display_name, one.sender_name)
+    assert all(len(word) <= 75 for word in encoded_words(content, "Reply-To"))
+    assert len(encoded_words(content, "Reply-To")) <= 1
     assert len(message["Subject"]) < 300
+
+
+def shows_the_beginning(displayed: str, value: str) -> bool:
+    """Tell whether a name is shown from its beginning on, and cut only where that is said; none for none."""
+    seen, whole = visible(displayed), visible(value)
+    return seen == whole or (len(displayed) > 7 and whole.startswith(seen.removesuffix("…")) and seen.endswith("…"))
+
+
+def encoded_words(content: bytes, header: str) -> list[bytes]:
+    """Give the encoded words of a header, as they are written."""
+    (written,) = re.findall(rb"^%s: (.*(?:\n[ \t].*)*)" % header.encode(), content, re.MULTILINE) or [b""]
+    return re.findall(rb"=\?[\w-]+\?[bq]\?[^?\s]*\?=", written)
 
 
 @pytest.mark.rule("O5")
