@@ -169,9 +169,9 @@ def test_a_reminder_goes_to_those_who_still_can_be_asked(world: World) -> None:
         assert ["deputy@100000.example", "executive@100000.example", "head@100000.example"] == addresses(server)
         for mail in server.mailbox.kept:
             text = part(mail.message, "plain")
-            assert mail.message["Subject"].startswith("Reminder: ")
+            assert mail.message["Subject"].startswith("Reminder")
             assert "“MIS Data & Trust Actions” instead of “MIS Data”" in text
-            assert "may also:\n  - carry out trust actions in the school’s MIS\n" in text
+            assert "may also:\n  - carry out trust actions in the school’s MIS, such as logging in to it\n" in text
 
 
 @pytest.mark.rule("Q8")
@@ -183,7 +183,9 @@ def test_an_authoritys_request_brings_its_terms(world: World) -> None:
 
         for mail in server.mailbox.kept:
             text = part(mail.message, "plain")
-            assert f"Please read the terms first: {TERMS.reference} (version {TERMS.version})" in text
+            assert (
+                f"Please read the terms first: {TERMS.reference} (version {TERMS.version}, due for review on " in text
+            )
             assert "your local authority" in text
 
 
