@@ -1,6 +1,7 @@
 """One message of each kind, from notices that the library makes of what a made-up trust and council do."""
 
 from datetime import date
+from typing import Any
 
 import attrs
 import pendulum
@@ -59,19 +60,11 @@ class Host:
         self.trust = group.kind is GroupKind.MULTI_ACADEMY_TRUST
         self.asker = PersonId(group, "ana")
         self.store = MemoryAgreementStore()
-        school = Institution(
-            urn=HILDA,
-            name="St Hilda’s Primary School",
-            status=EstablishmentStatus.OPEN,
-            trusts=[TrustLink(TRUST.code)],
-            local_authority=Coded(COUNCIL.code, "Northshire"),
-        )
-        name = "Northern Lights Trust" if self.trust else "Northshire Council"
+        self.register = MemoryInstitutionDirectory([], groups=[])
+        self.show()
         self.sharing = DataSharing(
             store=self.store,
-            institutions=MemoryInstitutionDirectory(
-                [school], groups=[Group(id=group, name=name)], register_day=date(2026, 5, 1)
-            ),
+            institutions=self.register,
             people=MemoryPeopleDirectory(
                 self._people(),
                 sites=[SchoolSite(urn=HILDA, data_sharing_url="https://hilda.mis.example/data/sharing")],
@@ -81,6 +74,22 @@ class Host:
         )
         self.side = self.sharing.for_group(group, actor=self.asker)
         self.school = self.sharing.for_school(HILDA, actor=PersonId(HILDA, HEAD))
+
+    def show(self, **changes: Any) -> None:
+        """Let the register show the school as it is, or otherwise."""
+        school = Institution(
+            urn=HILDA,
+            name="St Hilda’s Primary School",
+            status=EstablishmentStatus.OPEN,
+            trusts=[TrustLink(TRUST.code)],
+            local_authority=Coded(COUNCIL.code, "Northshire"),
+        )
+        name = "Northern Lights Trust" if self.trust else "Northshire Council"
+        self.register.replace(
+            [attrs.evolve(school, **changes)],
+            groups=[Group(id=self.group, name=name)],
+            register_day=date(2026, 5, 1),
+        )
 
     def _people(self) -> list[Person]:
         head = Person(
@@ -223,6 +232,8 @@ def closing() -> list[Sample]:
     left.agree()
     left.ask(ACTIONS, command_id="raise")
     unanswered.ask()
+    left.show(trusts=[])
+    unanswered.show(status=EstablishmentStatus.CLOSED)
     for host, cause in ((left, EndCause.SCHOOL_LEFT_GROUP), (unanswered, EndCause.SCHOOL_CLOSED)):
         host.side.end([HILDA], cause=cause, note="So says the register of 1 May.", command_id="end")
     return [

@@ -98,7 +98,7 @@ def test_every_message_is_plain_whole_and_short(one: Notice) -> None:
     assert len(text.split()) < 170
     for words in (subject, text, page):
         assert other not in re.sub("Ar.*? Learning Trust", "", words).lower().replace("trust actions", "")
-        assert not re.search(r"None|\{\{|\{%|Undefined|“”|\s[.,:;](\s|$)|\( ?\)|\.\.|bdi", words)
+        assert not re.search(r"None|\{\{|\{%|Undefined|“”|\s[.,:;](\s|$)|\( ?\)|\.\.|[.:?][A-Z]|bdi", words)
     assert not re.search(r"[^\n ] {2,}|[ \t]\n(?<!-- \n)|\n{3,}", text)
     assert all(re.search(r"[.:?]$", line) for line in text.splitlines()[2:4] if line)
 
@@ -279,6 +279,8 @@ def test_an_end_says_why_by_whose_word_and_what_comes_next(cause: EndCause | Non
         assert f"{why}\n\nThe note that goes with it:\n    We change our MIS in May.\n" in text
         assert f"There is nothing that you need to do. {step}" in text
         assert ("new request" in step) == ("new request" in text)
+        upgrading = attrs.evolve(ended(cause, audience), request=NOTICES["notice"].request)
+        assert f"has been closed too. {why.removeprefix('the agreement has ended.')}".strip() in LETTERS.text(upgrading)
 
 
 @pytest.mark.parametrize(
@@ -378,7 +380,7 @@ SIAN, TEACHER = Answerer(name="Siân", asked=True), Answerer(name="Ceri <b>", as
 PASSING_ON: dict[str, tuple[dict[str, object], str, str, str]] = {
     "asked": (
         {"answerers": (SIAN, TEACHER)},
-        "It has also gone to Siân, who can, so there is nothing that you need to do.",
+        "The request has also gone to Siân, who can, so there is nothing that you need to do.",
         "For your information: ",
         "Reminder for your information: ",
     ),
@@ -390,13 +392,13 @@ PASSING_ON: dict[str, tuple[dict[str, object], str, str, str]] = {
     ),
     "many asked": (
         {"answerers": [attrs.evolve(SIAN, name=name) for name in "ABCDE"]},
-        "It has also gone to A, B, C and others, who can, so",
+        "The request has also gone to A, B, C and others, who can, so",
         "For your information: ",
         "Reminder for your information: ",
     ),
     "three asked": (
         {"answerers": [attrs.evolve(SIAN, name=name) for name in "ABC"]},
-        "It has also gone to A, B and C, who can, so",
+        "The request has also gone to A, B and C, who can, so",
         "For your information: ",
         "Reminder for your information: ",
     ),
