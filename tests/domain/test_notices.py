@@ -553,6 +553,7 @@ def test_the_school_is_told_whom_to_ask() -> None:
     assert {ana} == contacts(by_ben, end(), facts(command_id="c-2"))
     assert {ben} == contacts(by_ben, end(), facts(actor=NIGHTLY, command_id="c-2"))
     assert {("", None)} == contacts(standing, end(), facts(actor=NIGHTLY, command_id="c-2", others=gone))
+    assert {ana} == contacts(pending(), end(EndCause.BY_SCHOOL), by_head())
 
 
 # What every notice says

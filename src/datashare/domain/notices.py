@@ -354,7 +354,7 @@ def _first(event: Event, topic: _Topic, audience: Party, facts: Facts, own: dict
     """Make the first of an event's notices to one side; the others share all but what is their own."""
     group, policy, site = facts.group, facts.policy, facts.site
     sender = facts.person(topic.sender)
-    actor = facts.person(facts.actor) if isinstance(facts.actor, PersonId) else None
+    actor = facts.person(facts.actor)
     institution = facts.visibility.institution
     answerers = _named_answerers(topic, facts)
     return _made(

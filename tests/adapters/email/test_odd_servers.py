@@ -10,7 +10,6 @@ from typing import Any
 import attrs
 import pytest
 from aiosmtpd.smtp import SMTP
-from jinja2 import DictLoader
 
 from datashare.adapters.email import EmailNotifier, MailServer, Security
 from datashare.adapters.email._answers import answer_to
@@ -277,13 +276,3 @@ def test_a_failed_login_leaves_no_connection_open() -> None:
 
         assert left.wait(5)
         assert 535 == refused.value.smtp_code
-
-
-# Templates of the host's own
-
-
-@pytest.mark.parametrize("name", ["foot.j2", "answer.j2", "words.j2", "questions.j2", "parts/own.j2"])
-def test_every_template_is_read_when_letters_are_made(name: str) -> None:
-    """Broken syntax is found at once, in those that several messages share and in those of the host's own too."""
-    with pytest.raises(InvalidValue, match=rf"TemplateSyntaxError.*{name}|{name}.*TemplateSyntaxError"):
-        letters(templates=DictLoader({name: "{% if %}"}))
