@@ -1,6 +1,7 @@
 """One message of each kind, from notices that the library makes of what a made-up trust and council do."""
 
 from datetime import date
+from typing import Any
 
 import attrs
 import pendulum
@@ -30,7 +31,9 @@ MIS, ACTIONS = AccessLevel.MIS_DATA, AccessLevel.MIS_DATA_AND_GROUP_ACTIONS
 TRUST, COUNCIL = GroupId.mat("9901"), GroupId.local_authority("870")
 HILDA = 900001
 HEAD, DEPUTY = "head", "deputy"
-TERMS = Terms(reference="https://northshire.example/data-sharing/addendum.pdf", version="2.1")
+TERMS = Terms(
+    reference="https://northshire.example/data-sharing/addendum.pdf", version="2.1", review_on=date(2027, 5, 1)
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -49,26 +52,19 @@ class Sample:
 
 
 class Host:
-    """A group and one school, where something happens."""
+    """A group and one school, where something happens; *headless* while the school looks for a head teacher."""
 
-    def __init__(self, group: GroupId) -> None:
+    def __init__(self, group: GroupId, *, headless: bool = False) -> None:
         self.group = group
+        self.headless = headless
         self.trust = group.kind is GroupKind.MULTI_ACADEMY_TRUST
         self.asker = PersonId(group, "ana")
         self.store = MemoryAgreementStore()
-        school = Institution(
-            urn=HILDA,
-            name="St Hilda’s Primary School",
-            status=EstablishmentStatus.OPEN,
-            trusts=[TrustLink(TRUST.code)],
-            local_authority=Coded(COUNCIL.code, "Northshire"),
-        )
-        name = "Northern Lights Trust" if self.trust else "Northshire Council"
+        self.register = MemoryInstitutionDirectory([], groups=[])
+        self.show()
         self.sharing = DataSharing(
             store=self.store,
-            institutions=MemoryInstitutionDirectory(
-                [school], groups=[Group(id=group, name=name)], register_day=date(2026, 5, 1)
-            ),
+            institutions=self.register,
             people=MemoryPeopleDirectory(
                 self._people(),
                 sites=[SchoolSite(urn=HILDA, data_sharing_url="https://hilda.mis.example/data/sharing")],
@@ -79,13 +75,30 @@ class Host:
         self.side = self.sharing.for_group(group, actor=self.asker)
         self.school = self.sharing.for_school(HILDA, actor=PersonId(HILDA, HEAD))
 
+    def show(self, **changes: Any) -> None:
+        """Let the register show the school as it is, or otherwise."""
+        school = Institution(
+            urn=HILDA,
+            name="St Hilda’s Primary School",
+            status=EstablishmentStatus.OPEN,
+            trusts=[TrustLink(TRUST.code)],
+            local_authority=Coded(COUNCIL.code, "Northshire"),
+        )
+        name = "Northern Lights Trust" if self.trust else "Northshire Council"
+        self.register.replace(
+            [attrs.evolve(school, **changes)],
+            groups=[Group(id=self.group, name=name)],
+            register_day=date(2026, 5, 1),
+        )
+
     def _people(self) -> list[Person]:
+        head = Person(
+            id=PersonId(HILDA, HEAD), name="Siân Williams", email="head@hilda.example",
+            roles=[BusinessRole.HEAD_TEACHER],
+        )  # fmt: skip
         return [
+            *([] if self.headless else [head]),
             Person(id=self.asker, name="Ana Okafor", email="ana.okafor@group.example", permissions=Permission),
-            Person(
-                id=PersonId(HILDA, HEAD), name="Siân Williams", email="head@hilda.example",
-                roles=[BusinessRole.HEAD_TEACHER],
-            ),
             Person(
                 id=PersonId(HILDA, DEPUTY), name="Tom Field", email="deputy@hilda.example",
                 roles=[BusinessRole.DEPUTY_HEAD_TEACHER],
@@ -124,8 +137,10 @@ def samples() -> list[Sample]:
 def asking() -> list[Sample]:
     """Let the groups ask, remind and withdraw."""
     trust, council, raising, raised = Host(TRUST), Host(COUNCIL), Host(TRUST), Host(COUNCIL)
+    headless = Host(TRUST, headless=True)
     trust.ask(ACTIONS)
     council.ask()
+    headless.ask()
     for host in (raising, raised):
         host.agree()
         request = host.ask(ACTIONS, command_id="raise")
@@ -137,8 +152,13 @@ def asking() -> list[Sample]:
         Sample(name="request", title="A trust asks, and the head teacher can answer", notice=first),
         Sample(
             name="request-pass-on",
-            title="The same, to a deputy who cannot answer",
+            title="The same, to a deputy who cannot answer: the head teacher has been asked too",
             notice=trust.told(NoticeKind.REQUEST, "deputy@hilda.example"),
+        ),
+        Sample(
+            name="request-nobody",
+            title="A trust asks a school where nobody can answer yet",
+            notice=headless.told(NoticeKind.REQUEST, "deputy@hilda.example"),
         ),
         Sample(
             name="request-terms",
@@ -201,7 +221,7 @@ def answering() -> list[Sample]:
 
 def closing() -> list[Sample]:
     """Let a request be withdrawn, and agreements end."""
-    withdrawn, closed, ended = Host(TRUST), Host(TRUST), Host(COUNCIL)
+    withdrawn, closed, ended, left, unanswered = Host(TRUST), Host(TRUST), Host(COUNCIL), Host(TRUST), Host(TRUST)
     withdrawn.side.withdraw(
         [withdrawn.ask()], reason="We asked for the wrong level. A new request follows.", command_id="withdraw"
     )
@@ -209,6 +229,13 @@ def closing() -> list[Sample]:
     closed.side.end([HILDA], cause=EndCause.BY_GROUP, note="We no longer need this data.", command_id="end")
     ended.agree()
     ended.school.end(COUNCIL, note="The governors decided so on 28 April.", command_id="end")
+    left.agree()
+    left.ask(ACTIONS, command_id="raise")
+    unanswered.ask()
+    left.show(trusts=[])
+    unanswered.show(status=EstablishmentStatus.CLOSED)
+    for host, cause in ((left, EndCause.SCHOOL_LEFT_GROUP), (unanswered, EndCause.SCHOOL_CLOSED)):
+        host.side.end([HILDA], cause=cause, note="So says the register of 1 May.", command_id="end")
     return [
         Sample(
             name="withdrawn",
@@ -224,5 +251,15 @@ def closing() -> list[Sample]:
             name="ended-by-school",
             title="A school has ended an agreement: the local authority is told",
             notice=ended.told(NoticeKind.ENDED, "ana.okafor@group.example"),
+        ),
+        Sample(
+            name="ended-left",
+            title="The school has left the trust: what was agreed ends, and a request for more is closed",
+            notice=left.told(NoticeKind.ENDED),
+        ),
+        Sample(
+            name="ended-request",
+            title="The school has closed before it answered: the request is closed",
+            notice=unanswered.told(NoticeKind.ENDED),
         ),
     ]

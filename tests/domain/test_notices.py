@@ -170,6 +170,9 @@ def test_a_request_tells_each_who_was_chosen() -> None:
             reason=None,
             actor_name="Siân ana",
             cause=None,
+            answerers=head.answerers,
+            nobody_can_answer=False,
+            asked_on=None,
         )
         == head
     )
@@ -276,6 +279,55 @@ def test_what_lapsed_is_no_level_before() -> None:
     assert {(None, "")} == {(notice.level_before, notice.level_before_label) for notice in found}
     assert all(notice.adds == notice.level.adds_to(None) for notice in found if notice.level)
     assert len(found) == 3 + 3 + 3 + 3 + 1
+
+
+def answerers(notices: Iterable[Notice]) -> set[frozenset[tuple[str, bool]]]:
+    """Tell who is named as able to answer, and whether they were asked, in each notice."""
+    return {frozenset((one.name, one.asked) for one in notice.answerers) for notice in notices}
+
+
+@pytest.mark.rule("P3")
+def test_what_asks_names_who_can_answer_and_whether_they_were_asked() -> None:
+    """A recipient, a holder of the permission who is none, and one without an address; whoever the notice goes to."""
+    people = replacing(SCHOOL, person(TEACHER, permissions=[Permission.ADMINISTER_DATA_SHARING_REQUEST]))
+    known, later = facts(people=people), facts(people=people, command_id="c-2")
+    asked = told(new(), ask(recipients=Named((HEAD, DEPUTY))), known)
+    standing = done(new(), ask(recipients=Named((DEPUTY,))), known)
+    request = open_request(standing).id
+    reminded = told(standing, Remind(request=request), later)
+    added = told(standing, AddRecipients(request=request, recipients=Named((HEAD, DATA_MANAGER))), later)
+    others = {(people[TEACHER].name, False), (people[MUTE_HEAD].name, False)}
+
+    assert {frozenset({("Siân head", True), *others})} == answerers(asked) == answerers(added)
+    assert {frozenset({("Siân head", False), *others})} == answerers(reminded)
+    assert [2, 2, 1] == [len(found) for found in (asked, added, reminded)]
+    assert {False} == {one.nobody_can_answer for one in (*asked, *added, *reminded)}
+
+
+@pytest.mark.rule("P10")
+def test_what_asks_says_where_nobody_can_answer() -> None:
+    """The school is asked all the same; what does not ask says nothing of it."""
+    people = without(SCHOOL, HEAD, MUTE_HEAD)
+    known = facts(people=people)
+    standing = done(new(), ask(recipients=Named((DEPUTY,))), known)
+    (asked,) = told(new(), ask(recipients=Named((DEPUTY,))), known)
+    (reminded,) = told(standing, Remind(request=open_request(standing).id), facts(people=people, command_id="c-2"))
+    (withdrawn,) = told(standing, withdraw(standing), facts(people=people, command_id="c-2"))
+
+    assert [True, True, False] == [one.nobody_can_answer for one in (asked, reminded, withdrawn)]
+    assert {frozenset()} == answerers([asked, reminded, withdrawn])
+    assert () == told(pending(), approve(pending()), by_head())[0].answerers
+
+
+@pytest.mark.rule("N2")
+def test_a_reminder_tells_the_day_of_the_request() -> None:
+    """The day in Europe/London on which it was sent, not that of the reminder; nothing else tells one."""
+    standing = pending()
+    reminders = told(standing, Remind(request=open_request(standing).id), facts(now=NOW + timedelta(days=40)))
+    others = [*told(new(), ask()), *told(standing, withdraw(standing))]
+
+    assert {DAY} == {one.asked_on for one in reminders}
+    assert {None} == {one.asked_on for one in others}
 
 
 def test_a_first_request_has_no_level_before() -> None:
@@ -501,6 +553,7 @@ def test_the_school_is_told_whom_to_ask() -> None:
     assert {ana} == contacts(by_ben, end(), facts(command_id="c-2"))
     assert {ben} == contacts(by_ben, end(), facts(actor=NIGHTLY, command_id="c-2"))
     assert {("", None)} == contacts(standing, end(), facts(actor=NIGHTLY, command_id="c-2", others=gone))
+    assert {ana} == contacts(pending(), end(EndCause.BY_SCHOOL), by_head())
 
 
 # What every notice says

@@ -46,7 +46,7 @@ from datashare.domain.agreements import (
 from datashare.domain.drift import Doubt, Joined, Plan, PlannedEnd, Succession, Successor, Uncertainty, Unclear
 from datashare.domain.institutions import GroupId, GroupKind, HiddenBecause
 from datashare.domain.levels import AccessLevel
-from datashare.domain.notices import Addressee, Notice, NoticeKind
+from datashare.domain.notices import Addressee, Answerer, Notice, NoticeKind
 from datashare.domain.people import PersonId
 from datashare.domain.policy import Party
 
@@ -281,6 +281,41 @@ NOTICES: dict[str, Notice] = {
         reason="The school moved on.",
         actor_name="Ana Ćosić",
         cause=EndCause.SCHOOL_LEFT_GROUP,
+    ),
+    "notice_reminder": Notice(
+        id="1c9cf1d3-2b1e-5b3c-9f3e-3d2f6f0b1a14",
+        kind=NoticeKind.REMINDER,
+        audience=Party.SCHOOL,
+        agreement=AGREEMENT,
+        sequence=8,
+        request=REQUEST,
+        address="deputy@hilda.example",
+        people=(Addressee(id=DEPUTY, name="Dai ap Rhys"),),
+        created_at=AT,
+        group_kind=GroupKind.MULTI_ACADEMY_TRUST,
+        group_name="Areté Learning Trust",
+        institution_name="St Hilda’s {CE} Primary",
+        level=AccessLevel.MIS_DATA,
+        level_label="MIS Data",
+        answerers=(Answerer(name="Hana Žižková", asked=True), Answerer(name="Siân", asked=False)),
+        asked_on=date(2026, 3, 1),
+    ),
+    "notice_nobody_can_answer": Notice(
+        id="1c9cf1d3-2b1e-5b3c-9f3e-3d2f6f0b1a15",
+        kind=NoticeKind.REQUEST,
+        audience=Party.SCHOOL,
+        agreement=AGREEMENT,
+        sequence=8,
+        request=REQUEST,
+        address="deputy@hilda.example",
+        people=(Addressee(id=DEPUTY, name="Dai ap Rhys"),),
+        created_at=AT,
+        group_kind=GroupKind.MULTI_ACADEMY_TRUST,
+        group_name="Areté Learning Trust",
+        institution_name="St Hilda’s {CE} Primary",
+        level=AccessLevel.MIS_DATA,
+        level_label="MIS Data",
+        nobody_can_answer=True,
     ),
 }
 

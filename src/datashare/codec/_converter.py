@@ -56,7 +56,18 @@ def converter() -> cattrs.Converter:
     made.register_unstructure_hook_factory(_is_set, _sorted_set)
     made.register_unstructure_hook(Enum, attrgetter("_value_"))  # .value asks a property written in Python
     later = override(omit_if_default=True)  # as the writers do, so that older texts stay as they are
-    made.register_unstructure_hook(Notice, make_dict_unstructure_fn(Notice, made, actor_name=later, cause=later))
+    made.register_unstructure_hook(
+        Notice,
+        make_dict_unstructure_fn(
+            Notice,
+            made,
+            actor_name=later,
+            answerers=later,
+            asked_on=later,
+            cause=later,
+            nobody_can_answer=later,
+        ),
+    )
     made.register_unstructure_hook(EndAgreement, make_dict_unstructure_fn(EndAgreement, made, planned=later))
     for union in (Recipients, Command, Event):
         configure_tagged_union(union, made, tag_generator=tag_of, tag_name="kind")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
+from datetime import date
 from typing import Any, assert_never
 
 import attrs
@@ -37,7 +38,7 @@ from .agreements import (
     notice_id,
 )
 from .checks import to_tuple
-from .instants import Instant, to_instant
+from .instants import Instant, london_day, to_instant, to_optional_day
 from .institutions import GroupKind
 from .levels import AccessLevel, Capability
 from .people import Person, PersonId, address_key
@@ -78,6 +79,19 @@ class Addressee:
     can_approve: bool = attrs.field(default=False, validator=checks.is_a(bool, "True or False"))
 
 
+@attrs.frozen(kw_only=True)
+class Answerer:
+    """One of the people who can answer the request that a notice asks about (P2, P3).
+
+    Attributes:
+        name: Their name at the time.
+        asked: Whether the request has been sent to them too.
+    """
+
+    name: str = attrs.field(validator=checks.text)
+    asked: bool = attrs.field(validator=checks.is_a(bool, "True or False"))
+
+
 _A_LEVEL_OR_NONE = checks.is_a((AccessLevel, type(None)), f"{checks.member_words(AccessLevel)} or None")
 
 
@@ -110,6 +124,9 @@ class Notice:
         reason: What the one who acted wrote, if anything.
         actor_name: Who did what it tells; empty where a system did.
         cause: Why the agreement ended, where it tells of that (E1).
+        answerers: Who at the school could answer at the time, where it asks for an answer.
+        nobody_can_answer: Whether it asks for an answer that nobody at the school could give at the time (P10).
+        asked_on: When the request was sent that it reminds of, as a day in Europe/London.
     """
 
     id: str = attrs.field(validator=checks.key)
@@ -139,6 +156,13 @@ class Notice:
         validator=checks.is_a((EndCause, type(None)), f"{checks.member_words(EndCause)} or None"),
         metadata={CAME_LATER: True},
     )
+    answerers: tuple[Answerer, ...] = attrs.field(
+        default=(), converter=to_tuple, validator=checks.all_are(Answerer, "Answerers"), metadata={CAME_LATER: True}
+    )
+    nobody_can_answer: bool = attrs.field(
+        default=False, validator=checks.is_a(bool, "True or False"), metadata={CAME_LATER: True}
+    )
+    asked_on: date | None = attrs.field(default=None, converter=to_optional_day, metadata={CAME_LATER: True})
 
     @property
     def adds(self) -> tuple[Capability, ...]:
@@ -158,6 +182,8 @@ class _Topic:
     terms: Terms | None = None
     reason: str | None = None
     cause: EndCause | None = None
+    asked: tuple[PersonId, ...] | None = None
+    asked_on: date | None = None
 
 
 def notices_for(before: Agreement, events: Iterable[Event], facts: Facts) -> tuple[Notice, ...]:
@@ -242,6 +268,8 @@ def _asking(before: Agreement, event: RequestSent | RecipientsAdded | ReminderSe
         terms=source.terms if source else None,
         reason=None,
         cause=None,
+        asked=(*_asked(before), *event.recipients),
+        asked_on=london_day(before.request.asked_at) if isinstance(event, ReminderSent) and before.request else None,
     )
 
 
@@ -305,6 +333,7 @@ def _addressed(event: Event, topic: _Topic, audience: Party, people: list[Person
 
 _made_topic = maker(_Topic)
 _made_addressee = maker(Addressee)
+_made_answerer = maker(Answerer)
 _made = maker(Notice)
 _copied = copier(Notice)
 
@@ -325,8 +354,9 @@ def _first(event: Event, topic: _Topic, audience: Party, facts: Facts, own: dict
     """Make the first of an event's notices to one side; the others share all but what is their own."""
     group, policy, site = facts.group, facts.policy, facts.site
     sender = facts.person(topic.sender)
-    actor = facts.person(facts.actor) if isinstance(facts.actor, PersonId) else None
+    actor = facts.person(facts.actor)
     institution = facts.visibility.institution
+    answerers = _named_answerers(topic, facts)
     return _made(
         kind=topic.kind,
         audience=audience,
@@ -348,5 +378,16 @@ def _first(event: Event, topic: _Topic, audience: Party, facts: Facts, own: dict
         reason=topic.reason,
         actor_name=actor.name if actor else "",
         cause=topic.cause,
+        answerers=answerers,
+        nobody_can_answer=topic.asked is not None and not answerers,
+        asked_on=topic.asked_on,
         **own,
     )
+
+
+def _named_answerers(topic: _Topic, facts: Facts) -> tuple[Answerer, ...]:
+    """Name who can answer what is asked, so that nobody else need wonder what to do."""
+    asked = topic.asked
+    if asked is None:
+        return ()
+    return tuple([_made_answerer(name=one.name, asked=one.id in asked) for one in facts.approvers.values()])

@@ -66,7 +66,7 @@ from datashare.domain.institutions import (
     TrustLink,
 )
 from datashare.domain.levels import AccessLevel
-from datashare.domain.notices import Addressee, Notice, NoticeKind
+from datashare.domain.notices import Addressee, Answerer, Notice, NoticeKind
 from datashare.domain.people import (
     Associations,
     BusinessRole,
@@ -306,6 +306,9 @@ def notices(draw: st.DrawFn) -> Notice:
         reason=draw(st.none() | texts()),
         actor_name=draw(st.just("") | texts()),
         cause=draw(st.none() | st.sampled_from(EndCause)),
+        answerers=draw(st.lists(st.builds(Answerer, name=texts(), asked=st.booleans()), max_size=2)),
+        nobody_can_answer=draw(st.booleans()),
+        asked_on=draw(st.none() | st.dates()),
     )
 
 

@@ -53,6 +53,9 @@ begin acl
 at_recipient:
   require message = 530 5.7.0 Encrypt, and log in
           condition = {let_in}
+  # As in the settings that Debian's package brings along.
+  require message = relay not permitted
+          domains = *.example
   defer   message = 450 4.2.0 Greylisted, come back later
           condition = ${{lookup {{$local_part@$domain}} lsearch {{{folder}/greylist}} {{yes}} {{no}}}}
   require verify = recipient

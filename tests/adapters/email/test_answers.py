@@ -1,5 +1,6 @@
 """Whatever goes wrong on the way to a mail server becomes an answer in words."""
 
+import binascii
 import smtplib
 import ssl
 from collections.abc import Iterator
@@ -17,6 +18,9 @@ HOW: dict[type[Exception], tuple[object, ...]] = {
     smtplib.SMTPConnectError: (-1, b""),
     smtplib.SMTPHeloError: (500, b"what?"),
     smtplib.SMTPAuthenticationError: (535, b"5.7.8 no"),
+    UnicodeDecodeError: ("ascii", b"\xff", 0, 1, "words"),
+    UnicodeEncodeError: ("ascii", "ü", 0, 1, "words"),
+    UnicodeTranslateError: ("ü", 0, 1, "words"),
 }
 """How to make those that take more than words."""
 
@@ -25,11 +29,12 @@ def below(kind: type[Exception]) -> Iterator[type[Exception]]:
     """Give a class of errors of the standard library with all below it."""
     yield kind
     for child in kind.__subclasses__():
-        if child.__module__ in {"builtins", "smtplib", "socket", "ssl"}:
+        if child.__module__ in {"binascii", "builtins", "smtplib", "socket", "ssl"}:
             yield from below(child)
 
 
-KINDS = sorted({*below(smtplib.SMTPException), *below(OSError)}, key=lambda kind: kind.__name__)
+ROOTS = (smtplib.SMTPException, OSError, ValueError)
+KINDS = sorted({kind for root in ROOTS for kind in below(root)}, key=lambda kind: kind.__name__)
 
 
 @pytest.mark.rule("O3")
@@ -48,7 +53,7 @@ def test_every_error_has_an_answer(kind: type[Exception]) -> None:
 
 def test_the_errors_are_found() -> None:
     """The walk over the classes reaches the bottom."""
-    assert {smtplib.SMTPAuthenticationError, ssl.SSLCertVerificationError, TimeoutError} <= set(KINDS)
+    assert {smtplib.SMTPAuthenticationError, ssl.SSLCertVerificationError, TimeoutError, binascii.Error} <= set(KINDS)
 
 
 @pytest.mark.rule("O3")

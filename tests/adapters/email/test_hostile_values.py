@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Callable
 
 import attrs
 import idna
@@ -10,14 +11,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from datashare.adapters.email._values import one_line
-from datashare.domain.agreements import Terms
-from datashare.domain.notices import Addressee, Notice, NoticeKind
+from datashare.domain.agreements import EndCause, Terms
+from datashare.domain.institutions import GroupKind
+from datashare.domain.notices import ASKING, Addressee, Answerer, Notice, NoticeKind
 from datashare.domain.policy import Party
 from datashare.domain.trusted import copier
 from datashare.errors import InvalidValue
 from datashare.testing.contracts._notifier import HOSTILE
 from tests.adapters.email.servers import TagReader, letters, part, read
-from tests.adapters.email.test_words import HANA, notice
+from tests.adapters.email.test_words import DAI, HANA, notice
 from tests.golden.values import TERMS
 
 MANY = settings(max_examples=10_000 if settings().max_examples >= 1_000 else settings().max_examples)
@@ -26,6 +28,7 @@ MANY = settings(max_examples=10_000 if settings().max_examples >= 1_000 else set
 LETTERS = letters()
 ISOLATES = "\u2068\u2069"
 LONG = "x" * 10_000
+OFFICE = "The Data Protection and Information Governance Office of Northshire, Room 12 (Second Floor)"
 
 FRAGMENTS = [
     *HOSTILE.values(),
@@ -48,49 +51,100 @@ def hostile() -> st.SearchStrategy[str]:
 
 @st.composite
 def hostile_notices(draw: st.DrawFn) -> Notice:
-    """Give notices whose every text from outside is hostile."""
+    """Give notices of every kind, whose every text from outside is hostile."""
     plain = notice(
-        draw(st.sampled_from(NoticeKind)), audience=draw(st.sampled_from(Party)), upgrade=draw(st.booleans())
+        draw(st.sampled_from(NoticeKind)),
+        audience=draw(st.sampled_from(Party)),
+        group_kind=draw(st.sampled_from(GroupKind)),
+        upgrade=draw(st.booleans()),
+        readers=draw(st.sampled_from([(HANA,), (DAI,)])),
     )
-    return saying(plain, *(draw(hostile()) for _ in range(8)))
+    plain = attrs.evolve(
+        plain,
+        cause=draw(st.none() | st.sampled_from(EndCause)),
+        terms=draw(st.sampled_from([None, TERMS])),
+        answerers=draw(st.sampled_from([(), (ASKED,), (UNASKED,)])),
+    )
+    texts = {field: draw(hostile()) for field in FIELDS}
+    texts["reference"] = f"§ {texts['reference']}"  # no address, since that would be a link
+    return saying(plain, *texts.values())
 
 
-_unchecked, _unchecked_addressee, _unchecked_terms = copier(Notice), copier(Addressee), copier(Terms)
+ASKED, UNASKED = Answerer(name="x", asked=True), Answerer(name="x", asked=False)
+_unchecked, _unchecked_terms = copier(Notice), copier(Terms)
+_unchecked_addressee, _unchecked_answerer = copier(Addressee), copier(Answerer)
+
+FIELDS: dict[str, Callable[[Notice], str | None]] = {
+    "person": lambda one: one.people[0].name,
+    "group": lambda one: one.group_name,
+    "school": lambda one: one.institution_name,
+    "sender": lambda one: one.sender_name,
+    "actor": lambda one: one.actor_name,
+    "level": lambda one: one.level_label,
+    "level before": lambda one: one.level_before_label if one.level_before else None,
+    "reason": lambda one: one.reason or "",
+    "reference": lambda one: one.terms.reference if one.terms else None,
+    "version": lambda one: one.terms.version if one.terms else None,
+    "answerer": lambda one: one.answerers[0].name if one.answerers else None,
+}
+"""Where each text from outside stands in a notice; none, where it has no place in that one."""
+
+ALWAYS = {"person", "group", "school", "reason"}
+ASKING_TOO = ALWAYS | {"level", "sender", "reference", "version"}
+NAMED: dict[NoticeKind, set[str]] = {
+    NoticeKind.REQUEST: ASKING_TOO | {"level before"},
+    NoticeKind.REMINDER: ASKING_TOO | {"level before"},
+    NoticeKind.APPROVED: ALWAYS | {"level", "level before", "actor", "reference", "version"},
+    NoticeKind.DECLINED: ALWAYS | {"level", "level before", "actor"},
+    NoticeKind.WITHDRAWN: ALWAYS | {"level", "level before", "actor"},
+    NoticeKind.APPROVAL_RECORDED: ALWAYS | {"level", "level before", "actor", "reference", "version"},
+    NoticeKind.ENDED: ALWAYS | {"level"},
+}
+"""What the messages of each kind show, whatever else they depend on."""
+
+
+def named(one: Notice) -> set[str]:
+    """Tell which texts the messages of a notice show."""
+    found = set(NAMED[one.kind])
+    if one.audience is Party.SCHOOL:
+        found.add("sender")
+    if one.kind is NoticeKind.ENDED and one.cause:
+        found.add("actor")
+    if one.kind in ASKING and not one.people[0].can_approve:
+        found.add("answerer")
+    return found
 
 
 def saying(plain: Notice, *texts: str) -> Notice:
-    """Put eight texts into a notice, those too that no notice can hold."""
-    person, group, school, sender, actor, level, before, reason = texts
+    """Put a text into each of the fields of a notice, those too that no notice can hold."""
+    said = dict(zip(FIELDS, texts, strict=True))
     return _unchecked(
         plain,
-        people=tuple(_unchecked_addressee(one, name=person) for one in plain.people),
-        group_name=group,
-        institution_name=school,
-        sender_name=sender,
-        actor_name=actor,
-        level_label=level,
-        level_before_label=before if plain.level_before else "",
-        reason=reason,
+        people=tuple(_unchecked_addressee(one, name=said["person"]) for one in plain.people),
+        group_name=said["group"],
+        institution_name=said["school"],
+        sender_name=said["sender"],
+        actor_name=said["actor"],
+        level_label=said["level"],
+        level_before_label=said["level before"] if plain.level_before else "",
+        reason=said["reason"],
+        terms=plain.terms and _unchecked_terms(plain.terms, reference=said["reference"], version=said["version"]),
+        answerers=tuple(_unchecked_answerer(one, name=said["answerer"]) for one in plain.answerers),
     )
 
 
 def texts_of(one: Notice) -> tuple[str, ...]:
-    """Give the eight texts of a notice."""
-    return (
-        one.people[0].name,
-        one.group_name,
-        one.institution_name,
-        one.sender_name,
-        one.actor_name,
-        one.level_label,
-        one.level_before_label,
-        one.reason or "",
-    )
+    """Give the texts of a notice, in the order of `FIELDS`."""
+    return tuple(find(one) or "" for find in FIELDS.values())
 
 
 def visible(text: str) -> str:
     """Give the characters that show something, whatever is between them."""
     return "".join(c for c in text if c.isprintable() and not c.isspace())
+
+
+NAMES = {"person", "group", "school", "reference", "version", "answerer"}
+"""What is always named, and said to be nothing where there is nothing to see."""
 
 
 def shown(value: str) -> str:
@@ -107,9 +161,10 @@ PLAIN_HEADERS = [
 @pytest.mark.rule("O5")
 @MANY
 @given(hostile_notices())
-@example(saying(notice(NoticeKind.DECLINED), *([HOSTILE["encoded word"]] * 8)))
-@example(saying(notice(NoticeKind.REQUEST), *["\u202e\u2069\n"] * 8))
-@example(saying(notice(NoticeKind.REQUEST), *[LONG] * 8))
+@example(saying(notice(NoticeKind.DECLINED), *[HOSTILE["encoded word"]] * len(FIELDS)))
+@example(saying(notice(NoticeKind.REQUEST), *["\u202e\u2069\n"] * len(FIELDS)))
+@example(saying(notice(NoticeKind.REQUEST), *[LONG] * len(FIELDS)))
+@example(saying(notice(NoticeKind.REQUEST), *[OFFICE] * len(FIELDS)))
 def test_no_value_adds_a_header_or_a_recipient(one: Notice) -> None:
     """Written and read, a message has the headers of a plain one, one recipient, and the subject as it was worded."""
     content = LETTERS.message(one).as_bytes()
@@ -126,15 +181,29 @@ def test_no_value_adds_a_header_or_a_recipient(one: Notice) -> None:
     if asked:
         (reply,) = message["Reply-To"].addresses
         assert "ana@group.example" == reply.addr_spec
-        assert visible(one.sender_name).startswith(visible(reply.display_name).removesuffix("…"))
+        assert shows_the_beginning(reply.display_name, one.sender_name)
+    assert all(len(word) <= 75 for word in encoded_words(content, "Reply-To"))
+    assert len(encoded_words(content, "Reply-To")) <= 1
     assert len(message["Subject"]) < 300
+
+
+def shows_the_beginning(displayed: str, value: str) -> bool:
+    """Tell whether a name is shown from its beginning on, and cut only where that is said; none for none."""
+    seen, whole = visible(displayed), visible(value)
+    return seen == whole or (len(displayed) > 7 and whole.startswith(seen.removesuffix("…")) and seen.endswith("…"))
+
+
+def encoded_words(content: bytes, header: str) -> list[bytes]:
+    """Give the encoded words of a header, as they are written."""
+    (written,) = re.findall(rb"^%s: (.*(?:\n[ \t].*)*)" % header.encode(), content, re.MULTILINE) or [b""]
+    return re.findall(rb"=\?[\w-]+\?[bq]\?[^?\s]*\?=", written)
 
 
 @pytest.mark.rule("O5")
 @MANY
 @given(hostile_notices())
-@example(saying(notice(NoticeKind.DECLINED), *([HOSTILE["markup"]] * 8)))
-@example(saying(notice(NoticeKind.REQUEST), *[LONG] * 8))
+@example(saying(notice(NoticeKind.DECLINED), *[HOSTILE["markup"]] * len(FIELDS)))
+@example(saying(notice(NoticeKind.REQUEST), *[LONG] * len(FIELDS)))
 def test_no_value_adds_markup_and_what_is_displayed_is_the_value(one: Notice) -> None:
     """The page has the tags of a plain one; page and text show every character of each value that they name."""
     message = LETTERS.message(one)
@@ -144,11 +213,9 @@ def test_no_value_adds_markup_and_what_is_displayed_is_the_value(one: Notice) ->
 
     assert TagReader(LETTERS.html(plain)).tags == TagReader(page).tags
     for words in (seen, visible(text)):
-        assert shown(one.people[0].name) in words
-        assert shown(one.group_name) in words
-        assert shown(one.institution_name) in words
-        assert visible(one.level_label) in words
-        assert visible(one.reason or "") in words
+        for field in named(one):
+            value = FIELDS[field](one)
+            assert value is None or (shown(value) if field in NAMES else visible(value)) in words, field
     for direction in re.findall("[\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]", page):
         pytest.fail(f"{unicodedata.name(direction)} is on the page")
     assert balanced(text)

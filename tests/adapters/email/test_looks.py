@@ -12,7 +12,7 @@ from datashare.domain.notices import Notice, NoticeKind
 from datashare.domain.policy import Party
 from docs._ext.browser import DESKTOP, PHONE, Browser, Screen
 from tests.adapters.email.servers import letters
-from tests.adapters.email.test_hostile_values import saying
+from tests.adapters.email.test_hostile_values import FIELDS, saying
 from tests.adapters.email.test_words import READERS, notice
 from tests.machine import CHROMIUM
 
@@ -66,7 +66,7 @@ def test_every_page_fits_its_screen(browser: Browser, kind: NoticeKind, screen: 
 def test_long_and_turned_values_fit_too(browser: Browser, name: str, screen: Screen) -> None:
     """However long a name, a word, an address or a link is, it is broken and nothing leaves the screen."""
     for kind in NoticeKind:
-        one = saying(notice(kind, upgrade=True, group_kind=GroupKind.LOCAL_AUTHORITY), *[name] * 8)
+        one = saying(notice(kind, upgrade=True, group_kind=GroupKind.LOCAL_AUTHORITY), *[name] * len(FIELDS))
         browser.show(LETTERS.html(attrs.evolve(one, link="https://hilda.example/" + "x" * 300)), screen)
 
         assert screen.width == browser.ask(WIDTH)

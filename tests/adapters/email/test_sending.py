@@ -69,11 +69,11 @@ def addresses(server: RunningServer) -> list[str]:
     return sorted(mail.recipients[0] for mail in server.mailbox.kept)
 
 
-def agree(world: World, server: RunningServer, **expected: NoticeStatus) -> None:
-    """Check that the request is open, that notices are as expected, and that the mailbox holds those delivered."""
+def agree(world: World, server: RunningServer, **expected: int) -> None:
+    """Check that the request is open, so many notices have each status, and the mailbox holds those delivered."""
     found = statuses(world)
     assert State.PENDING == world.state(HILDA).state  # O4: whatever became of the messages
-    assert set(expected.values()) == set(found.values())
+    assert expected == {status.name.lower(): count for status, count in Counter(found.values()).items()}
     assert sorted(address for address, status in found.items() if status is DELIVERED) == addresses(server)
 
 
@@ -89,7 +89,7 @@ def test_every_recipient_gets_a_message_with_the_link(world: World) -> None:
         again = run(world, notifier)
 
         assert (DeliveryReport(delivered=len(ASKABLE) + 1), DeliveryReport()) == (report, again)
-        agree(world, server, all=DELIVERED)
+        agree(world, server, delivered=5)
         assert 1 == len({mail.peer for mail in server.mailbox.kept})
         for mail in server.mailbox.kept:
             link = f"https://{OSCAR if str(OSCAR) in mail.recipients[0] else HILDA}.example/data/sharing"
@@ -169,9 +169,9 @@ def test_a_reminder_goes_to_those_who_still_can_be_asked(world: World) -> None:
         assert ["deputy@100000.example", "executive@100000.example", "head@100000.example"] == addresses(server)
         for mail in server.mailbox.kept:
             text = part(mail.message, "plain")
-            assert mail.message["Subject"].startswith("Reminder: ")
+            assert mail.message["Subject"].startswith("Reminder")
             assert "“MIS Data & Trust Actions” instead of “MIS Data”" in text
-            assert "may also:\n  - carry out trust actions in the school’s MIS\n" in text
+            assert "may also:\n  - carry out trust actions in the school’s MIS, such as logging in to it\n" in text
 
 
 @pytest.mark.rule("Q8")
@@ -183,7 +183,9 @@ def test_an_authoritys_request_brings_its_terms(world: World) -> None:
 
         for mail in server.mailbox.kept:
             text = part(mail.message, "plain")
-            assert f"Please read the terms first: {TERMS.reference} (version {TERMS.version})" in text
+            assert (
+                f"Please read the terms first: {TERMS.reference} (version {TERMS.version}, due for review on " in text
+            )
             assert "your local authority" in text
 
 
@@ -235,7 +237,7 @@ def test_a_refused_address_is_given_up_and_the_others_are_written_to(world: Worl
         report = run(world, notifier)
 
         assert DeliveryReport(delivered=len(ASKABLE) - 1, given_up=1) == report
-        agree(world, server, one=GIVEN_UP, others=DELIVERED)
+        agree(world, server, given_up=1, delivered=3)
         assert GIVEN_UP == statuses(world)[refused]
         assert "The mail server refused the address: 550 5.1.1 No such mailbox here." == errors(world)
         assert 1 == len({mail.peer for mail in server.mailbox.kept})
@@ -256,12 +258,12 @@ def test_greylisting_delays_and_loses_nothing(world: World) -> None:
         EmailNotifier(letters(), plain(server.port)) as notifier,
     ):
         first = run(world, notifier)
-        agree(world, server, all=WAITING)
+        agree(world, server, waiting=4)
         world.clock.move_on(MINUTE)
         second = run(world, notifier)
 
         assert (DeliveryReport(retried=4), DeliveryReport(delivered=4)) == (first, second)
-        agree(world, server, all=DELIVERED)
+        agree(world, server, delivered=4)
 
 
 @pytest.mark.rule("O3")
@@ -312,13 +314,13 @@ def test_a_server_that_is_down_loses_nothing(world: World) -> None:
         port = gone.port
     with EmailNotifier(letters(), plain(port)) as notifier:
         assert DeliveryReport(retried=4) == run(world, notifier)
-    agree(world, RunningServer(port=0, mailbox=Mailbox()), all=WAITING)
+    agree(world, RunningServer(port=0, mailbox=Mailbox()), waiting=4)
     assert "ConnectionRefusedError" in errors(world)
 
     world.clock.move_on(MINUTE)
     with serving() as server, EmailNotifier(letters(), plain(server.port)) as notifier:
         assert DeliveryReport(delivered=4) == run(world, notifier)
-        agree(world, server, all=DELIVERED)
+        agree(world, server, delivered=4)
 
 
 @pytest.mark.rule("O3", "O4")
@@ -327,12 +329,12 @@ def test_a_server_that_dies_in_the_middle_of_a_message_took_nothing_over(world: 
     world.asked(OSCAR, HILDA)
     with serving(kind=DyingServer) as dying, EmailNotifier(letters(), plain(dying.port)) as notifier:
         assert DeliveryReport(retried=5) == run(world, notifier)
-        agree(world, dying, all=WAITING)
+        agree(world, dying, waiting=5)
 
     world.clock.move_on(MINUTE)
     with serving() as server, EmailNotifier(letters(), plain(server.port)) as notifier:
         assert DeliveryReport(delivered=5) == run(world, notifier)
-        agree(world, server, all=DELIVERED)
+        agree(world, server, delivered=5)
 
 
 @pytest.mark.rule("O3")
@@ -354,9 +356,9 @@ def test_a_server_that_dies_before_it_answers_gets_the_same_message_again(world:
         world.clock.move_on(MINUTE)
         assert DeliveryReport(delivered=1) == run(world, notifier)
 
-        first, second = server.mailbox.kept
-        assert first.content == second.content
-        assert {DELIVERED} == set(statuses(world).values())
+        first = server.mailbox.kept.pop(0)
+        assert [first.content] == [mail.content for mail in server.mailbox.kept]
+        agree(world, server, delivered=1)
 
 
 @pytest.mark.rule("O3", "O4")
@@ -368,7 +370,7 @@ def test_a_slow_server_is_not_waited_for(world: World) -> None:
         EmailNotifier(letters(), plain(server.port, timeout=timedelta(seconds=0.3))) as notifier,
     ):
         assert DeliveryReport(retried=1) == run(world, notifier)
-        agree(world, server, all=WAITING)
+        agree(world, server, waiting=1)
         assert "The mail server did not answer in time." == errors(world)
 
 
@@ -395,7 +397,7 @@ def test_a_connection_that_was_closed_between_messages_is_opened_again(world: Wo
     ):
         # The server hangs up a moment after it said that all is well.
         assert DeliveryReport(delivered=4) == run(world, Unhurried(notifier))
-        agree(world, server, all=DELIVERED)
+        agree(world, server, delivered=4)
         assert 4 == len({mail.peer for mail in server.mailbox.kept})
 
 
@@ -427,14 +429,14 @@ def test_a_server_that_takes_so_many_messages_a_connection_gets_a_new_one(world:
         EmailNotifier(letters(), plain(server.port)) as notifier,
     ):
         assert DeliveryReport(delivered=4) == run(world, notifier)
-        agree(world, server, all=DELIVERED)
+        agree(world, server, delivered=4)
 
 
 def test_a_server_that_no_longer_wants_to_listen_is_connected_to_again() -> None:
-    """A server that answers the question whether it is alive with 421 counts as gone."""
+    """A server that answers the question whether it is ready with 421 counts as gone."""
 
     class Tired(SMTP):
-        async def smtp_NOOP(self, arg: str) -> None:  # noqa: ARG002, N802
+        async def smtp_RSET(self, arg: str) -> None:  # noqa: ARG002, N802
             await self.push("421 Too long idle")
 
     with serving(kind=Tired) as server, EmailNotifier(letters(), plain(server.port)) as notifier:
@@ -462,7 +464,7 @@ def test_messages_go_out_encrypted_and_logged_in(world: World, certificates: Cer
         ) as notifier,
     ):
         assert DeliveryReport(delivered=4) == run(world, notifier)
-        agree(world, server, all=DELIVERED)
+        agree(world, server, delivered=4)
         assert [PASSWORD.encode()] == box.passwords
 
 
@@ -498,7 +500,7 @@ def test_a_certificate_that_is_not_trusted_stops_everything_and_loses_nothing(
         EmailNotifier(letters(), encrypted(server, certificates, **settings)) as notifier,
     ):
         assert DeliveryReport(retried=4) == run(world, notifier)
-        agree(world, server, all=WAITING)
+        agree(world, server, waiting=4)
         assert "The mail server's certificate is not trusted" in errors(world)
         assert why in errors(world)
         assert ([], []) == (box.passwords, box.commands)
@@ -511,7 +513,7 @@ def test_a_certificate_that_is_not_trusted_stops_everything_and_loses_nothing(
         ) as it,
     ):
         assert DeliveryReport(delivered=4) == run(world, it)
-        agree(world, server, all=DELIVERED)
+        agree(world, server, delivered=4)
 
 
 @pytest.mark.rule("O3", "O4")
@@ -523,7 +525,7 @@ def test_a_wrong_password_gives_no_notice_up(world: World, certificates: Certifi
         wrong = encrypted(server, certificates, username=USER, password="battery staple")  # noqa: S106
         with EmailNotifier(letters(), wrong) as notifier:
             assert DeliveryReport(retried=4) == run(world, notifier)
-        agree(world, server, all=WAITING)
+        agree(world, server, waiting=4)
         assert "refused the user name or password: 535" in errors(world)
         assert "battery" not in errors(world) + repr(wrong)
 
@@ -531,7 +533,7 @@ def test_a_wrong_password_gives_no_notice_up(world: World, certificates: Certifi
         right = encrypted(server, certificates, username=USER, password=PASSWORD)
         with EmailNotifier(letters(), right) as notifier:
             assert DeliveryReport(delivered=4) == run(world, notifier)
-        agree(world, server, all=DELIVERED)
+        agree(world, server, delivered=4)
 
 
 def test_a_server_without_starttls_is_not_talked_to_in_the_clear() -> None:
@@ -635,6 +637,11 @@ def test_threads_may_share_a_notifier() -> None:
     [
         pytest.param({"host": ""}, id="no host"),
         pytest.param({"host": "mx.example\r\nQUIT"}, id="host of two lines"),
+        pytest.param({"host": "mx..example"}, id="host with an empty label"),
+        pytest.param({"host": f"{'x' * 64}.example"}, id="host with a long label"),
+        pytest.param({"host": ".".join(["x" * 50] * 6)}, id="long host"),
+        pytest.param({"host": "bücher.example"}, id="host outside ASCII"),
+        pytest.param({"host": 2_130_706_433}, id="host as a number"),
         pytest.param({"port": 0}, id="port 0"),
         pytest.param({"port": 65_536}, id="port too large"),
         pytest.param({"port": True}, id="port no number"),
@@ -649,6 +656,9 @@ def test_threads_may_share_a_notifier() -> None:
         pytest.param({"timeout": 5}, id="time as a number"),
         pytest.param({"context": "none"}, id="no context"),
         pytest.param({"own_name": " "}, id="blank name"),
+        pytest.param({"own_name": "Büro"}, id="name outside ASCII"),
+        pytest.param({"own_name": "mis.example x"}, id="name of two words"),
+        pytest.param({"own_name": 7}, id="name as a number"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(settings: dict[str, Any]) -> None:

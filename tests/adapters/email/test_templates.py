@@ -4,7 +4,7 @@ from pathlib import Path
 
 import attrs
 import pytest
-from jinja2 import DictLoader
+from jinja2 import DictLoader, FunctionLoader
 
 from datashare.adapters.email import Letters
 from datashare.domain.notices import NoticeKind
@@ -98,6 +98,24 @@ def test_what_is_no_template_is_refused_at_once(tmp_path: Path) -> None:
     for nothing in (tmp_path / "missing", str(tmp_path / "ended.j2"), 7):
         with pytest.raises(InvalidValue, match="a folder that is there"):
             letters(templates=nothing)
+
+
+@pytest.mark.parametrize("name", ["foot.j2", "answer.j2", "words.j2", "questions.j2", "parts/own.j2"])
+def test_every_template_is_read_when_letters_are_made(name: str) -> None:
+    """Broken syntax is found at once, in those that several messages share and in those of the host's own too."""
+    broken = {name: "{% if %}", "notes.txt": "{% if %}"}
+    with pytest.raises(InvalidValue, match=rf"must be templates that can be used .*TemplateSyntaxError.*{name}"):
+        letters(templates=DictLoader(broken))
+    if "own" not in name:  # a loader that cannot list what it has is asked for those that come along
+        with pytest.raises(InvalidValue, match=rf"TemplateSyntaxError.*{name}"):
+            letters(templates=FunctionLoader(broken.get))
+
+
+def test_files_that_are_no_templates_may_lie_beside_them(tmp_path: Path) -> None:
+    """Only what ends in .j2 is read."""
+    (tmp_path / "notes.txt").write_bytes(b"caf\xe9 {% if %}")
+
+    assert letters().text(ASKED) == letters(templates=tmp_path).text(ASKED)
 
 
 @pytest.mark.parametrize(

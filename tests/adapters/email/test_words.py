@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import date
 from itertools import product
 
 import attrs
@@ -10,7 +11,7 @@ import pytest
 from datashare.domain.agreements import EndCause
 from datashare.domain.institutions import GroupKind
 from datashare.domain.levels import AccessLevel
-from datashare.domain.notices import ASKING, Addressee, Notice, NoticeKind
+from datashare.domain.notices import ASKING, Addressee, Answerer, Notice, NoticeKind
 from datashare.domain.policy import Party, Policy
 from tests.adapters.email.pages import SeenPage, contrast
 from tests.adapters.email.servers import TagReader, letters, read
@@ -63,6 +64,8 @@ def notice(
         reason="We change our MIS in May." if kind not in {*ASKING, NoticeKind.APPROVED} else None,
         actor_name="Mair Jones" if answered else "Ana Ćosić",
         cause=EndCause.BY_GROUP if kind is NoticeKind.ENDED else None,
+        request=NOTICES["notice"].request if kind is not NoticeKind.ENDED or upgrade else None,
+        asked_on=date(2026, 3, 2) if kind is NoticeKind.REMINDER else None,
     )
 
 
@@ -92,10 +95,10 @@ def test_every_message_is_plain_whole_and_short(one: Notice) -> None:
     assert one.institution_name in subject
     assert len(subject) < 120
     assert len(" ".join(text.split("\n\n")[:2]).split()) < 60
-    assert len(text.split()) < 160
+    assert len(text.split()) < 170
     for words in (subject, text, page):
         assert other not in re.sub("Ar.*? Learning Trust", "", words).lower().replace("trust actions", "")
-        assert not re.search(r"None|\{\{|\{%|Undefined|“”|\s[.,:;](\s|$)|\( ?\)|\.\.|bdi", words)
+        assert not re.search(r"None|\{\{|\{%|Undefined|“”|\s[.,:;](\s|$)|\( ?\)|\.\.|[.:?][A-Z]|bdi", words)
     assert not re.search(r"[^\n ] {2,}|[ \t]\n(?<!-- \n)|\n{3,}", text)
     assert all(re.search(r"[.:?]$", line) for line in text.splitlines()[2:4] if line)
 
@@ -146,7 +149,10 @@ def test_an_upgrade_names_both_levels_and_what_the_new_one_adds(kind: NoticeKind
 
     assert "“MIS Data & Trust Actions”" in upgrade
     assert "“MIS Data”" in upgrade
-    assert ["carry out trust actions in the school’s MIS", "log in to the school’s MIS"] == listed(upgrade)
+    assert [
+        "carry out trust actions in the school’s MIS, such as logging in to it",
+        "log in to the school’s MIS",
+    ] == listed(upgrade)
     assert ["see the DfE’s data about the school", "see live data from the school’s MIS", *listed(upgrade)] == listed(
         first
     )
@@ -172,9 +178,11 @@ def test_the_terms_are_linked_with_their_version(kind: NoticeKind) -> None:
     """The local authority's addendum can be opened, where it is an https address, and read where it is not."""
     asked = notice(kind, group_kind=GroupKind.LOCAL_AUTHORITY)
     linked = attrs.evolve(asked, terms=attrs.evolve(TERMS, reference="https://council.example/addendum.pdf"))
-    named = attrs.evolve(asked, terms=attrs.evolve(TERMS, reference="javascript:alert(1)"))
+    named = attrs.evolve(asked, terms=attrs.evolve(TERMS, reference="javascript:alert(1)", review_on=None))
 
-    words = "Please read the terms first: https://council.example/addendum.pdf (version 2.1)"
+    version = "(version 2.1, due for review on 29 March 2027)"
+    words = f"Please read the terms first: https://council.example/addendum.pdf {version}"
+    assert version in page_words(linked)
     assert words in LETTERS.text(linked)
     assert 'href="https://council.example/addendum.pdf"' in LETTERS.html(linked)
     assert "Please read the terms first: javascript:alert(1) (version 2.1)" in LETTERS.text(named)
@@ -207,33 +215,241 @@ def test_an_answer_of_nobody_known_is_told(kind: str, words: str, audience: Part
     assert f"{somebody} has {words}, for St Hilda’s {{CE}} Primary" in LETTERS.text(one)
 
 
+OF_GROUP, OF_SCHOOL = "Ana Ćosić from Llanfair Borough", "Mair Jones at the school"
+CAUSES: dict[EndCause | None, tuple[str, str, str]] = {
+    EndCause.SCHOOL_CLOSED: (
+        f"The school has closed. {OF_GROUP} recorded this.",
+        "A school that has closed cannot be asked again.",
+        "A school that has closed cannot be asked again.",
+    ),
+    EndCause.SCHOOL_LEFT_GROUP: (
+        f"The school has left the local authority. {OF_GROUP} recorded this.",
+        "If the school joins the local authority again, the local authority can send a new request.",
+        "If the school joins the local authority again, you can send a new request.",
+    ),
+    EndCause.GROUP_CLOSED: (
+        f"The local authority has closed. {OF_GROUP} recorded this.",
+        "A local authority that has closed cannot ask again.",
+        "A local authority that has closed cannot ask again.",
+    ),
+    EndCause.SUCCEEDED: (
+        f"Another school has taken the school’s place. {OF_GROUP} recorded this.",
+        "If the school that has taken its place is to share data, the local authority asks that school.",
+        "If the school that has taken its place is to share data, send that school a request.",
+    ),
+    EndCause.BY_SCHOOL: (
+        f"{OF_SCHOOL} asked for this.",
+        "If the school is to share data again, the local authority must send a new request.",
+        "If you still need the data, talk to the school, then send a new request.",
+    ),
+    EndCause.BY_GROUP: (
+        f"{OF_GROUP} asked for this.",
+        "If the school is to share data again, the local authority must send a new request.",
+        "If the school is to share data again, send a new request.",
+    ),
+    EndCause.ENTERED_IN_ERROR: (
+        f"It had been entered by mistake. {OF_GROUP} recorded this.",
+        "If the school is to share data again, the local authority must send a new request.",
+        "If the school is to share data again, send a new request.",
+    ),
+    None: (
+        "the agreement has ended.",
+        "If the school is to share data again, the local authority must send a new request.",
+        "If the school is to share data again, send a new request.",
+    ),
+}
+"""Why, with who said so, and what comes next, for the school's side and the group's."""
+
+
+def ended(cause: EndCause | None, audience: Party = Party.SCHOOL, actor: str | None = None) -> Notice:
+    """Make a notice of an end, by somebody of the side that can say so."""
+    known = "Mair Jones" if cause is EndCause.BY_SCHOOL else "Ana Ćosić"
+    plain = notice(NoticeKind.ENDED, group_kind=GroupKind.LOCAL_AUTHORITY, audience=audience)
+    return attrs.evolve(plain, cause=cause, actor_name=known if actor is None else actor)
+
+
+@pytest.mark.rule("E1")
+@pytest.mark.parametrize("cause", CAUSES, ids=str)
+def test_an_end_says_why_by_whose_word_and_what_comes_next(cause: EndCause | None) -> None:
+    """Each cause has sentences of its own; nobody is told to send a request that the cause rules out."""
+    why, *steps = CAUSES[cause]
+    for audience, step in zip((Party.SCHOOL, Party.GROUP), steps, strict=True):
+        text = LETTERS.text(ended(cause, audience))
+
+        assert f"{why}\n\nThe note that goes with it:\n    We change our MIS in May.\n" in text
+        assert f"There is nothing that you need to do. {step}" in text
+        assert ("new request" in step) == ("new request" in text)
+        upgrading = attrs.evolve(ended(cause, audience), request=NOTICES["notice"].request)
+        assert f"has been closed too. {why.removeprefix('the agreement has ended.')}".strip() in LETTERS.text(upgrading)
+
+
 @pytest.mark.parametrize(
     ("cause", "words"),
     [
-        (EndCause.SCHOOL_CLOSED, "The school has closed."),
-        (EndCause.SCHOOL_LEFT_GROUP, "The school has left the local authority."),
-        (EndCause.GROUP_CLOSED, "The local authority has closed."),
-        (EndCause.SUCCEEDED, "Another school has taken the school’s place."),
         (EndCause.BY_SCHOOL, "The school asked for this."),
         (EndCause.BY_GROUP, "The local authority asked for this."),
-        (EndCause.ENTERED_IN_ERROR, "It had been entered by mistake."),
-        (None, "the agreement has ended."),
+        (EndCause.SCHOOL_CLOSED, "The school has closed."),
     ],
     ids=str,
 )
-def test_an_end_says_why(cause: EndCause | None, words: str) -> None:
-    """Each cause is a sentence of its own, before the note."""
-    one = attrs.evolve(notice(NoticeKind.ENDED, group_kind=GroupKind.LOCAL_AUTHORITY), cause=cause)
-
-    assert f"{words}\n\nThe note that goes with it:\n    We change our MIS in May.\n" in LETTERS.text(one)
+def test_an_end_by_nobody_known_is_told(cause: EndCause, words: str) -> None:
+    """Where a system ended it, or the name is not known, the sentences are whole all the same."""
+    assert f"has ended. {words}\n\n" in LETTERS.text(ended(cause, actor=""))
 
 
-def test_the_end_of_a_request_alone_says_so() -> None:
-    """Where nothing was in force, what ended is the request."""
-    one = attrs.evolve(notice(NoticeKind.ENDED), level=None, level_label="")
+@pytest.mark.parametrize(
+    ("cause", "actor", "whom"),
+    [
+        (EndCause.BY_SCHOOL, "Mair Jones", "Mair Jones at the school"),
+        (EndCause.BY_SCHOOL, "", "the school"),
+        (EndCause.SCHOOL_CLOSED, "Ana Ćosić", "Ana Ćosić, who recorded this"),
+        (EndCause.BY_GROUP, "Ana Ćosić", "Ana Ćosić, who recorded this"),
+        (EndCause.GROUP_CLOSED, "", "whoever looks after data sharing at Llanfair Borough"),
+    ],
+    ids=str,
+)
+def test_the_group_is_told_whom_to_ask_about_an_end(cause: EndCause, actor: str, whom: str) -> None:
+    """Who ended it; never a school that has closed."""
+    assert f"Questions? Ask {whom}.\n" in LETTERS.text(ended(cause, Party.GROUP, actor))
 
-    assert "The request of Areté Learning Trust to St Hilda’s {CE} Primary has been closed" in LETTERS.text(one)
-    assert "no longer:" not in LETTERS.text(one)
+
+@pytest.mark.parametrize(
+    ("cause", "whom"),
+    [
+        (EndCause.GROUP_CLOSED, "whoever looks after your school’s MIS"),
+        (EndCause.SCHOOL_LEFT_GROUP, "Llanfair Borough"),
+        (EndCause.SCHOOL_CLOSED, "Llanfair Borough, your local authority"),
+    ],
+    ids=str,
+)
+def test_the_school_is_told_whom_to_ask_about_an_end(cause: EndCause, whom: str) -> None:
+    """Whom the notice names, or where nobody is known, whoever there still is."""
+    named, unknown = ended(cause), attrs.evolve(ended(cause), sender_name="", sender_address=None)
+
+    assert "Questions? Ask Ana Ćosić at Llanfair Borough: ana@group.example\n" in LETTERS.text(named)
+    assert f"Questions? Ask {whom}.\n" in LETTERS.text(unknown)
+
+
+@pytest.mark.rule("E1")
+def test_an_end_tells_of_the_request_that_it_closes() -> None:
+    """With an agreement, alone, or not at all; the subject is true of each."""
+    both, agreement = notice(NoticeKind.ENDED, upgrade=True), notice(NoticeKind.ENDED)
+    request = attrs.evolve(both, level=None, level_label="", level_before=None)
+    closed = "The request that was still open has been closed too."
+
+    assert f"the agreement has ended. {closed}" in LETTERS.text(both)
+    assert closed not in LETTERS.text(agreement) + LETTERS.text(request)
+    for one in (both, agreement):
+        assert "Ended: data sharing between St Hilda’s {CE} Primary and Areté Learning Trust" == LETTERS.subject(one)
+    assert "Closed: the request of Areté Learning Trust to St Hilda’s {CE} Primary" == LETTERS.subject(request)
+    assert "The request of Areté Learning Trust to St Hilda’s {CE} Primary has been closed" in LETTERS.text(request)
+    assert "no longer" not in LETTERS.text(request)
+
+
+@pytest.mark.rule("N6")
+def test_a_withdrawal_says_who_withdrew_and_is_true_by_itself() -> None:
+    """Who never got the request, because it was withdrawn first, understands the message too."""
+    one = notice(NoticeKind.WITHDRAWN)
+    told, unknown = LETTERS.text(one), LETTERS.text(attrs.evolve(one, actor_name=""))
+
+    assert "Ana Ćosić from Areté Learning Trust, your trust, has withdrawn the request to St Hilda’s" in told
+    assert "\nAreté Learning Trust, your trust, has withdrawn the request to St Hilda’s" in unknown
+    assert "If you have a message that asks for this, it can no longer be answered." in told
+    assert "earlier" not in told
+
+
+@pytest.mark.rule("N2")
+def test_a_reminder_says_when_the_request_was_sent() -> None:
+    """By its day, where that is known; notices stored by older versions do not know it."""
+    one = notice(NoticeKind.REMINDER)
+
+    assert "your trust, asked St Hilda’s {CE} Primary on 2 March 2026 to share" in LETTERS.text(one)
+    older = LETTERS.text(attrs.evolve(one, asked_on=None))
+    assert "your trust, has asked St Hilda’s {CE} Primary to share" in older
+
+
+@pytest.mark.parametrize(("month", "name"), [(1, "January"), (6, "June"), (7, "July"), (12, "December")])
+def test_days_are_written_out(month: int, name: str) -> None:
+    """In English, whatever the locale of the program."""
+    one = attrs.evolve(notice(NoticeKind.REMINDER), asked_on=date(2026, month, 30))
+
+    assert f"on 30 {name} 2026" in LETTERS.text(one)
+
+
+SIAN, TEACHER = Answerer(name="Siân", asked=True), Answerer(name="Ceri <b>", asked=False)
+PASSING_ON: dict[str, tuple[dict[str, object], str, str, str]] = {
+    "asked": (
+        {"answerers": (SIAN, TEACHER)},
+        "The request has also gone to Siân, who can, so there is nothing that you need to do.",
+        "For your information: ",
+        "Reminder for your information: ",
+    ),
+    "not asked": (
+        {"answerers": (TEACHER,)},
+        "Please pass it on to Ceri <b>, who can accept or decline on the school’s Data Sharing page.",
+        "Please pass on: ",
+        "Reminder, please pass on: ",
+    ),
+    "many asked": (
+        {"answerers": [attrs.evolve(SIAN, name=name) for name in "ABCDE"]},
+        "The request has also gone to A, B, C and others, who can, so",
+        "For your information: ",
+        "Reminder for your information: ",
+    ),
+    "three asked": (
+        {"answerers": [attrs.evolve(SIAN, name=name) for name in "ABC"]},
+        "The request has also gone to A, B and C, who can, so",
+        "For your information: ",
+        "Reminder for your information: ",
+    ),
+    "nobody": (
+        {"nobody_can_answer": True},
+        (
+            "Nobody at your school can answer this yet. Please ask whoever looks after your school’s MIS to give "
+            "somebody, usually the Head Teacher, the permission “School: Action: Data Sharing Request: Administer”."
+        ),
+        "Nobody can answer yet: ",
+        "Reminder, nobody can answer yet: ",
+    ),
+    "not known": (
+        {},
+        "Please pass it on to someone at your school who can, usually the Head Teacher,",
+        "Please pass on: ",
+        "Reminder, please pass on: ",
+    ),
+}
+"""What is known of who can answer, what who cannot is told, and how the subjects begin."""
+
+
+@pytest.mark.rule("P3", "P10")
+@pytest.mark.parametrize("case", PASSING_ON)
+def test_who_cannot_answer_is_told_who_can(case: str) -> None:
+    """They have been asked too, or they have not, or nobody can: the subject asks for no more than there is to do."""
+    known, words, *subjects = PASSING_ON[case]
+    for kind, beginning in zip((NoticeKind.REQUEST, NoticeKind.REMINDER), subjects, strict=True):
+        one = attrs.evolve(notice(kind, readers=(DAI,)), **known)  # type: ignore[arg-type]
+
+        assert words in LETTERS.text(one)
+        assert words in page_words(one)
+        assert LETTERS.subject(one).startswith(beginning + "Areté Learning Trust ")
+        assert len(LETTERS.subject(one)) < 140
+
+
+@pytest.mark.parametrize(("kind", "beginning"), [("request", "Please answer: "), ("reminder", "Reminder: ")])
+def test_who_can_answer_is_asked_to_in_the_subject(kind: str, beginning: str) -> None:
+    """Whoever else can; where the address is shared, or nobody is named, too."""
+    for readers in ((HANA,), (DAI, HANA), ()):
+        one = attrs.evolve(notice(NoticeKind(kind), readers=readers), answerers=(SIAN,))
+
+        assert LETTERS.subject(one).startswith(beginning)
+        assert "accept or decline" in LETTERS.text(one)
+
+
+def test_who_passes_it_on_is_told_the_way() -> None:
+    """Without a link, where to look stands in the words."""
+    one = attrs.evolve(notice(NoticeKind.REQUEST, readers=(DAI,)), answerers=(TEACHER,), link=None)
+
+    assert "on the school’s Data Sharing page: in your MIS, open School › Data › Data Sharing." in LETTERS.text(one)
 
 
 def test_whom_to_ask_is_always_told() -> None:
@@ -247,7 +463,6 @@ def test_whom_to_ask_is_always_told() -> None:
     answered = notice(NoticeKind.APPROVED, audience=Party.GROUP)
     assert "Questions? Ask Mair Jones at the school." in LETTERS.text(answered)
     assert "Questions? Ask the school." in LETTERS.text(attrs.evolve(answered, actor_name=""))
-    assert "Questions? Ask the school." in LETTERS.text(notice(NoticeKind.ENDED, audience=Party.GROUP))
     assert LETTERS.text(attrs.evolve(asked, people=())).startswith("Dear colleague,\n")
 
 

@@ -13,14 +13,22 @@ import ssl
 
 from datashare.ports import NeverDeliverable, SendResult, TryAgain
 
-_ABOUT_THE_HOST = {502, 503, 504, 530, 534, 535, 538}
-"""Protocol and authentication: nothing that another address or message would change (RFC 4954, RFC 5321)."""
+_HOST_CODES = {502, 503, 504, 523, 530, 534, 535, 538}
+"""Protocol, encryption, authentication: nothing that another address or message would change (RFC 4954, RFC 5321)."""
+
+_STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}\b")
+"""The enhanced status of RFC 3463, with which most servers begin what they say."""
+
+_HOST_STATUS = re.compile(r"5\.(1\.[78]|5\.\d+|7\.\d+)\b")
+"""About the sender's address; the protocol; security and policy, such as relaying or SPF (RFC 3463)."""
+
+_HOST_WORDS = re.compile(r"\b(relay\w*|authenticat\w*|encrypt\w*|starttls|sender|helo|ehlo|rcpthosts)\b", re.IGNORECASE)
+"""What servers say of the host without such a status; where one says it of an address, the notice only waits longer."""
+
+_ADDRESSES = re.compile(r"\S+@\S+")
 
 _TOO_LARGE = 552
 """Said of the sender's command where that tells the size of the message (RFC 1870)."""
-
-_POLICY = re.compile(r"5\.7\.\d")
-"""The class of security and policy in RFC 3463: not allowed to relay, to send as this sender, or without SPF."""
 
 
 def answer_to(error: Exception) -> SendResult:
@@ -51,8 +59,14 @@ def answer_to(error: Exception) -> SendResult:
 
 def _refused(what: str, code: int, said: bytes | str) -> SendResult:
     why = f"{what}: {_words(code, said)}."
-    about_the_host = code in _ABOUT_THE_HOST or _POLICY.match(_text(said))
-    return NeverDeliverable(why) if 500 <= code <= 599 and not about_the_host else TryAgain(why)
+    return NeverDeliverable(why) if 500 <= code <= 599 and not _is_about_the_host(code, _text(said)) else TryAgain(why)
+
+
+def _is_about_the_host(code: int, said: str) -> bool:
+    if code in _HOST_CODES:
+        return True
+    told = _HOST_STATUS.match(said) if _STATUS.match(said) else _HOST_WORDS.search(_ADDRESSES.sub("", said))
+    return told is not None
 
 
 def _words(code: int, said: bytes | str) -> str:

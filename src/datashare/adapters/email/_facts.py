@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from datetime import date
 from typing import Any
 
 from datashare.domain.agreements import Terms
-from datashare.domain.notices import Notice
+from datashare.domain.notices import Notice, NoticeKind
 from datashare.domain.policy import Party
 
 from ._values import Medium, lines, listed, name, one_line
+
+_MOST_NAMED = 3
+
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)  # the calendar's own names follow the locale of the host's program
 
 
 def facts_for(notice: Notice, medium: Medium) -> dict[str, Any]:
@@ -30,6 +38,10 @@ def facts_for(notice: Notice, medium: Medium) -> dict[str, Any]:
         "people": listed([show(name(one.name)) for one in notice.people]) if notice.people else "",
         "approvers": listed(approvers) if approvers else "",
         "all_approve": len(approvers) == len(notice.people),
+        "asked_answerers": _named((one.name for one in notice.answerers if one.asked), show),
+        "unasked_answerers": _named((one.name for one in notice.answerers if not one.asked), show),
+        "nobody_can_answer": notice.nobody_can_answer,
+        "asked_on": _day(notice.asked_on),
         "sender": _optional(notice.sender_name, show),
         "sender_address": _optional(notice.sender_address, show),
         "actor": _optional(notice.actor_name, show),
@@ -41,12 +53,24 @@ def facts_for(notice: Notice, medium: Medium) -> dict[str, Any]:
         "terms": _terms(notice.terms, show),
         "reason": [medium.line(line) for line in lines(notice.reason or "")],
         "cause": notice.cause.value if notice.cause else "",
+        "closes_request": notice.kind is NoticeKind.ENDED and notice.request is not None,
     }
 
 
 def _optional(value: str | None, show: Callable[[str], str]) -> str:
     found = one_line(value or "")
     return show(found) if found else ""
+
+
+def _named(names: Iterable[str], show: Callable[[str], str]) -> str:
+    """Write names in a row; of many only the first ones."""
+    first = [show(name(one)) for one in names]
+    others = [show("others")] if len(first) > _MOST_NAMED else []
+    return listed([*first[:_MOST_NAMED], *others]) if first else ""
+
+
+def _day(day: date | None) -> str:
+    return f"{day.day} {_MONTHS[day.month - 1]} {day.year}" if day else ""
 
 
 def _terms(terms: Terms | None, show: Callable[[str], str]) -> dict[str, str] | None:
@@ -56,6 +80,7 @@ def _terms(terms: Terms | None, show: Callable[[str], str]) -> dict[str, str] | 
         "reference": show(name(terms.reference)),
         "link": _https(terms.reference),
         "version": show(name(terms.version)),
+        "review_on": _day(terms.review_on),
     }
 
 

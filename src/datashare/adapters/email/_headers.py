@@ -14,8 +14,8 @@ from typing import Self
 
 from ._values import LONGEST_IN_SUBJECT, shortened
 
-_ONE_ENCODED_WORD = 45
-"""So many bytes fit in one encoded word; a name in several ones is shown by some programs with spaces between."""
+_ONE_ENCODED_WORD = 75
+"""The most characters of an encoded word (RFC 2047); several are shown by some programs with spaces between."""
 
 
 class WrittenHeader(str):
@@ -66,15 +66,20 @@ def _charset(value: str) -> str:
 
 
 def _short(person: str) -> str:
-    if _charset(person) == "us-ascii":
-        return shortened(person, LONGEST_IN_SUBJECT)
-    most = min(len(person), _ONE_ENCODED_WORD)
-    while len(shortened(person, most).encode()) > _ONE_ENCODED_WORD:
+    """Cut a name, until it is short, and one encoded word at most."""
+    most = LONGEST_IN_SUBJECT
+    while not _is_one_word(shortened(person, most)):
         most -= 1
     return shortened(person, most)
 
 
+def _is_one_word(shown: str) -> bool:
+    return _charset(shown) == "us-ascii" or len(_encoded(shown)) <= _ONE_ENCODED_WORD
+
+
 def _phrase(person: str) -> str:
-    if _charset(person) == "us-ascii":
-        return f'"{quote(person)}"'
+    return f'"{quote(person)}"' if _charset(person) == "us-ascii" else _encoded(person)
+
+
+def _encoded(person: str) -> str:
     return Header(person, "utf-8", maxlinelen=1_000).encode()

@@ -16,13 +16,14 @@ from datashare.ports import Delivered, NeverDeliverable, SendResult, TryAgain
 
 from ._addresses import written_address
 from ._answers import answer_to
+from ._connection import TimedConnection
 from ._letters import Letters
 from ._server import MailServer
 
 _OK, _CLOSING = 250, 421
 
 _REFUSALS = (smtplib.SMTPDataError, smtplib.SMTPRecipientsRefused, smtplib.SMTPSenderRefused)
-"""After these the server waits for the next message."""
+"""After these the connection serves the next message, which begins by clearing away what is left of this one."""
 
 
 class EmailNotifier:
@@ -31,7 +32,8 @@ class EmailNotifier:
     What the mail server says decides: taken over is `Delivered`; a temporary refusal, a server that cannot be
     reached or does not answer in time, and whatever is wrong with the settings is `TryAgain`; a permanent refusal
     of the address or the message is `NeverDeliverable`, and so is an address that needs SMTPUTF8 of a server that
-    does not know it. A connection that the server closed between messages is opened again.
+    does not know it. A connection that the server closed between messages is opened again. All that belongs to one
+    message ends within the time-out of *server*, however slowly the server answers.
 
     It is a context manager, which closes the connection. It may be shared by threads, which then send one after
     another; processes need one each.
@@ -45,7 +47,7 @@ class EmailNotifier:
         """
         self._letters = checks.require_a(letters, Letters, "letters", "Letters")
         self._server = checks.require_a(server, MailServer, "server", "a MailServer")
-        self._connection: smtplib.SMTP | None = None
+        self._connection: TimedConnection | None = None
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -76,8 +78,8 @@ class EmailNotifier:
 
     def _send(self, message: EmailMessage) -> SendResult:
         try:
-            return self._hand_over(message)
-        except (smtplib.SMTPException, OSError) as exc:
+            return self._hand_over(message, self._server.deadline())
+        except (smtplib.SMTPException, OSError, ValueError) as exc:  # ValueError: answers that nobody can read
             if not isinstance(exc, _REFUSALS):
                 self._drop()
             return answer_to(exc)
@@ -85,9 +87,9 @@ class EmailNotifier:
             self._drop()  # nobody knows how far the conversation got
             raise
 
-    def _hand_over(self, message: EmailMessage) -> SendResult:
+    def _hand_over(self, message: EmailMessage, until: float) -> SendResult:
         kept = self._connection
-        connection = self._connected()
+        connection = self._connected(until)
         recipient = str(message["To"])
         if not recipient.isascii() and not connection.has_extn("smtputf8"):
             return NeverDeliverable("The mail server does not know SMTPUTF8, which the part before the @ needs.")
@@ -98,19 +100,20 @@ class EmailNotifier:
                 raise
             # Enough messages for one connection: nothing of this one was taken over yet.
             self._drop()
-            return self._hand_over(message)
+            return self._hand_over(message, until)
         return Delivered()
 
-    def _connected(self) -> smtplib.SMTP:
-        if self._connection and not _is_alive(self._connection):
+    def _connected(self, until: float) -> TimedConnection:
+        if self._connection and not _is_ready(self._connection, until):
             self._drop()
         if not self._connection:
-            self._connection = self._server.connect()
+            self._connection = self._server.connect(until)
         return self._connection
 
     def _hang_up(self) -> None:
         connection, self._connection = self._connection, None
         if connection:
+            connection.until = self._server.deadline()
             with contextlib.suppress(smtplib.SMTPException, OSError):
                 connection.quit()
             connection.close()
@@ -121,10 +124,14 @@ class EmailNotifier:
             connection.close()
 
 
-def _is_alive(connection: smtplib.SMTP) -> bool:
-    """Ask whether the server still listens, since after the message it would be too late to tell."""
+def _is_ready(connection: TimedConnection, until: float) -> bool:
+    """Ask whether the server still listens, since after the message it would be too late to tell.
+
+    With the same question it forgets the message before, which a refusal of the command DATA leaves half begun.
+    """
+    connection.until = until
     try:
-        code, _ = connection.noop()
+        code, _ = connection.rset()
     except (smtplib.SMTPException, OSError):
         return False
     return code == _OK

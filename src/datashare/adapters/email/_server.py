@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import enum
-import smtplib
+import ipaddress
+import re
 import ssl
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +15,12 @@ import attrs
 from datashare.domain import checks
 from datashare.errors import InvalidValue
 
+from ._connection import TimedConnection, TimedTlsConnection
+
 _LONGEST_TIMEOUT = timedelta(minutes=10)
+_LONGEST_NAME = 253
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
+_LITERAL = re.compile(r"\[[0-9A-Fa-f.:]+\]|\[IPv6:[0-9A-Fa-f.:]+\]")
 
 
 class Security(enum.Enum):
@@ -37,27 +44,42 @@ class MailServer:
     """A mail server that takes messages over: its address, and what it wants to know.
 
     Attributes:
-        host: Its name, which its certificate must bear.
+        host: Its name, which its certificate must bear, in ASCII; or its IP address.
         security: How the connection is kept secret.
         port: Its port; by *security* 587, 465 or 25, if none is named.
-        username: Whom to log in as; nobody, if none is named.
+        username: Whom to log in as; nobody, if none is named. It needs an encrypted connection, or a server on the
+            same machine.
         password: The password, in ASCII; never shown.
-        timeout: How long to wait for each of its answers; up to ten minutes. A message takes some ten of them, so
-            keep it well below a tenth of the lease of `datashare.delivery.deliver`.
+        timeout: How long one message may take, from connecting to the last answer; up to ten minutes. Not counted is
+            the time in which the system looks up the name, and each of several addresses is tried for so long. Keep
+            it well below the lease of `datashare.delivery.deliver`.
         context: Which certificates to trust; those that the machine trusts, if none is named.
-        own_name: What to call this machine in the greeting; what the machine says, if none is named.
+        own_name: What to call this machine in the greeting, a name or an IP address in brackets; what the machine
+            says, if none is named.
     """
 
-    host: str = attrs.field(validator=checks.key)
+    host: str = attrs.field()
     security: Security = attrs.field(default=Security.STARTTLS, validator=checks.member(Security))
     port: int = attrs.field()
     username: str | None = attrs.field(default=None)
     password: str | None = attrs.field(default=None, repr=False)
-    timeout: timedelta = attrs.field(default=timedelta(seconds=20))
+    timeout: timedelta = attrs.field(default=timedelta(minutes=1))
     context: ssl.SSLContext | None = attrs.field(
         default=None, repr=False, validator=checks.is_a((ssl.SSLContext, type(None)), "an ssl.SSLContext or None")
     )
-    own_name: str | None = attrs.field(default=None, validator=attrs.validators.optional(checks.key))
+    own_name: str | None = attrs.field(default=None)
+
+    @host.validator
+    def _check_host(self, _attribute: attrs.Attribute[Any], value: object) -> None:
+        if not (_is_name(value) or _is_address(value)):
+            raise InvalidValue(
+                "MailServer.host", value, "a name such as smtp.trust.example, in ASCII, or an IP address"
+            )
+
+    @own_name.validator
+    def _check_own_name(self, _attribute: attrs.Attribute[Any], value: object) -> None:
+        if value is not None and not (_is_name(value) or _LITERAL.fullmatch(str(value))):
+            raise InvalidValue("MailServer.own_name", value, "a name such as mis.trust.example, in ASCII")
 
     @port.default
     def _usual_port(self) -> int:
@@ -75,20 +97,30 @@ class MailServer:
                 raise InvalidValue(f"MailServer.{what}", "…", "printable ASCII text, as the protocol needs it")
         if (self.username is None) != (password is None):
             raise InvalidValue("MailServer.username and password", "one of them", "both there or both left out")
+        if password is not None and self.security is Security.NONE and not _is_this_machine(self.host):
+            raise InvalidValue("MailServer.security", self.security, "encrypted where a password is sent to elsewhere")
 
     @timeout.validator
     def _check_timeout(self, _attribute: attrs.Attribute[Any], value: object) -> None:
         if not isinstance(value, timedelta) or not timedelta(0) < value <= _LONGEST_TIMEOUT:
             raise InvalidValue("MailServer.timeout", value, f"a timedelta above 0, up to {_LONGEST_TIMEOUT}")
 
-    def connect(self) -> smtplib.SMTP:
+    def deadline(self) -> float:
+        """Tell by which moment a message that is begun now must be sent, on the clock of `time.monotonic`."""
+        return time.monotonic() + self.timeout.total_seconds()
+
+    def connect(self, until: float) -> TimedConnection:
         """Connect, encrypt and log in; a failure on the way leaves no connection open.
+
+        Args:
+            until: The moment to give up at, on the clock of `time.monotonic`.
 
         Raises:
             smtplib.SMTPException: The server does not want, or cannot do what is asked.
             OSError: It cannot be reached, does not answer in time, or its certificate is not trusted.
+            ValueError: It answers what nobody can read.
         """
-        connection = self._opened()
+        connection = self._opened(until)
         try:
             if self.security is Security.STARTTLS:
                 connection.starttls(context=self._trusted())
@@ -100,11 +132,27 @@ class MailServer:
             raise
         return connection
 
-    def _opened(self) -> smtplib.SMTP:
-        seconds = self.timeout.total_seconds()
+    def _opened(self, until: float) -> TimedConnection:
         if self.security is Security.IMPLICIT_TLS:
-            return smtplib.SMTP_SSL(self.host, self.port, self.own_name, timeout=seconds, context=self._trusted())
-        return smtplib.SMTP(self.host, self.port, self.own_name, timeout=seconds)
+            return TimedTlsConnection(self.host, self.port, self.own_name, until=until, context=self._trusted())
+        return TimedConnection(self.host, self.port, self.own_name, until=until)
 
     def _trusted(self) -> ssl.SSLContext:
         return self.context or ssl.create_default_context()
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= _LONGEST_NAME and _NAME.fullmatch(value) is not None
+
+
+def _is_address(value: object) -> bool:
+    try:
+        ipaddress.ip_address(str(value))
+    except ValueError:
+        return False
+    return isinstance(value, str)
+
+
+def _is_this_machine(host: str) -> bool:
+    """Tell whether what is sent to *host* stays on this machine."""
+    return host.lower() == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -37,10 +38,11 @@ class Templates:
         Raises:
             InvalidValue: The folder is not there, or one of them is no template.
         """
-        loader = ChoiceLoader([*_own(own), _SHIPPED, PrefixLoader({"datashare": _SHIPPED})])
+        found = _own(own)
+        loader = ChoiceLoader([*found, _SHIPPED, PrefixLoader({"datashare": _SHIPPED})])
         self._plain = _environment(loader, autoescape=False)
         self._escaping = _environment(loader, autoescape=True)
-        for name in (SUBJECT, TEXT, HTML, *map(_name, NoticeKind)):
+        for name in sorted({*_SHIPPED.list_templates(), *_listed(found)}):
             self._read(name)
 
     def render(self, layout: str, kind: NoticeKind, facts: Mapping[str, Any]) -> str:
@@ -70,6 +72,13 @@ def _own(own: object) -> list[BaseLoader]:
     if isinstance(own, (str, Path)) and Path(own).is_dir():
         return [FileSystemLoader(own)]
     raise InvalidValue("Letters.templates", own, "a folder that is there, or a loader of Jinja2")
+
+
+def _listed(own: list[BaseLoader]) -> list[str]:
+    """List what a host has of its own, so far as its loader can tell; a folder may hold other files too."""
+    with contextlib.suppress(TypeError):
+        return [name for loader in own for name in loader.list_templates() if name.endswith(".j2")]
+    return []
 
 
 def _environment(loader: BaseLoader, *, autoescape: bool) -> ImmutableSandboxedEnvironment:
