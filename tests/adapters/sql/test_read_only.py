@@ -65,13 +65,14 @@ def test_what_would_write_is_refused(file: Path) -> None:
 
 def test_what_a_host_has_just_saved_is_read(file: Path) -> None:
     """While somebody has the file open, what stands in the log beside it counts; and each question looks anew."""
-    with opened(file) as reading, opened(file, read_only=False) as writing:
-        reading.states(TRUST)
-        changed = asked(urn=100_001)
-        writing.append([changed])
+    with opened(file) as reading:
+        assert [asked().after] == reading.states(TRUST)
+        with opened(file, read_only=False) as writing:
+            changed = asked(urn=100_001)
+            writing.append([changed])
 
-        assert file.with_name(f"{file.name}-wal").stat().st_size > 0
-        assert changed.after in reading.states(TRUST)
+            assert file.with_name(f"{file.name}-wal").stat().st_size > 0
+            assert changed.after in reading.states(TRUST)
 
 
 def test_a_change_that_broke_off_is_not_read(file: Path, tmp_path: Path) -> None:

@@ -545,6 +545,19 @@ def test_a_gap_is_valid_from_construction(given: dict[str, Any]) -> None:
         NotRecorded(**{"agreement": AGREEMENT, **given})
 
 
+@pytest.mark.rule("H1", "A10")
+def test_a_gap_is_half_open_too() -> None:
+    """It ends before the record begins, and has nothing in common with what lasts no time."""
+    gap = NotRecorded(agreement=AGREEMENT, until=NOW)
+
+    assert [True, False] == [gap.includes(at(-TICK)), gap.includes(NOW)]
+    assert [True, False, False] == [
+        gap.overlaps(at(-TICK), at(DAY)),
+        gap.overlaps(NOW, at(DAY)),
+        gap.overlaps(at(-DAY), at(-DAY)),
+    ]
+
+
 @pytest.mark.rule("H1")
 def test_what_is_made_inside_is_as_what_is_made_outside() -> None:
     """The quick way gives values that the constructor would take, and of the same types."""
