@@ -14,6 +14,7 @@ from datashare.domain.instants import day_words, exact_words
 from datashare.domain.institutions import GroupId
 from datashare.domain.levels import AccessLevel, Capability
 from datashare.domain.people import PersonId
+from datashare.domain.wording import plain_line
 from datashare.errors import InvalidValue
 
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ def _original(standing: Standing) -> str:
 
 def _quoted(text: str) -> str:
     """Quote what somebody wrote, in one line, and so that it cannot end the quotation and go on as the record."""
-    line = "".join(one if one.isprintable() else " " for one in text).replace("”", "’")
+    line = plain_line(text).replace("”", "’")
     return f"“{' '.join(line.split())}”"
 
 
