@@ -3,18 +3,19 @@
     python examples/audit.py URN DAY [AGREEMENTS.sqlite]
     python examples/audit.py 900001 2025-05-03
 
-Without a file it makes up a small story: in April 2025 a trust asked St Hilda’s (900001) and Oak Lane (900002); both
-accepted, and on 3 June the register no longer showed Oak Lane to the trust. The day is one in London. The record
-holds ids and no names. The exit code is 0, or 1 where the question or the file cannot be read.
+The file is only read: it stays as it is, and may be a write-protected copy. Without one a small story is made up: in
+April 2025 a trust asked the schools 900001 and 900002; both accepted, and on 3 June the register no longer showed
+900002 to the trust. The day is one in London. The record holds ids and no names. The exit code is 0, or 1 where the
+question or the file cannot be read.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pendulum
 
@@ -34,46 +35,61 @@ from datashare import (
     SystemClock,
     TrustLink,
 )
-from datashare.adapters.memory import MemoryInstitutionDirectory, MemoryPeopleDirectory
-from datashare.adapters.sql import SqlAgreementStore, create_schema, sqlite_engine
+from datashare.adapters.memory import MemoryAgreementStore, MemoryInstitutionDirectory, MemoryPeopleDirectory
+from datashare.adapters.sql import SqlAgreementStore, sqlite_engine
 from datashare.domain.history import shared_on
 from datashare.domain.instants import day_words, london_day
+from datashare.errors import SchemaMismatch, StoreError
 from datashare.ports import AgreementStore
 
-TRUST, ANA, HILDA, OAK = GroupId.mat("9901"), PersonId(GroupId.mat("9901"), "ana"), 900001, 900002
+TRUST, ANA, FIRST, SECOND = GroupId.mat("9901"), PersonId(GroupId.mat("9901"), "ana"), 900001, 900002
 USAGE = "Usage: python audit.py URN DAY [AGREEMENTS.sqlite], such as: python audit.py 900001 2025-05-03"
 
 
 def main(arguments: Sequence[str]) -> None:
     """Answer from the file that is named, or from a story that is made up."""
     urn, day, file = question(arguments)
-    with TemporaryDirectory() as folder:
-        engine = sqlite_engine(file or Path(folder) / "story.sqlite")
-        store = SqlAgreementStore(engine)
-        try:
-            if file is None:
-                create_schema(engine)
-                tell_story(store)
-            found = list(answers(store, urn, day))
-        except DatashareError as error:
-            raise SystemExit(str(error)) from error
-        finally:
-            engine.dispose()
+    try:
+        found = from_file(file, urn, day) if file else from_story(urn, day)
+    except SchemaMismatch as error:
+        raise SystemExit(f"{file} holds no agreements that this version of the library can read.") from error
+    except StoreError as error:
+        raise SystemExit(f"{file} cannot be read. {error.why}") from error
+    except DatashareError as error:
+        raise SystemExit(str(error)) from error
     print("\n".join(found) or f"Nobody could see URN {urn} on {day_words(day)}, as far as is recorded here.")
 
 
 def question(arguments: Sequence[str]) -> tuple[int, date, Path | None]:
     """Read what is asked: the school, the day, and the file, which must be there."""
+    (urn, day), files = [*arguments, "", ""][:2], arguments[2:]
+    if not (re.fullmatch("[0-9]{1,7}", urn) and re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", day)):
+        raise SystemExit(USAGE)
     try:
-        (urn, day), files = arguments[:2], arguments[2:]
-        asked = int(urn), date.fromisoformat(day), Path(*files) if files else None
+        asked = date.fromisoformat(day)
     except ValueError as error:
-        raise SystemExit(USAGE) from error
-    if asked[1] > london_day(SystemClock().now()):
-        raise SystemExit(f"{day_words(asked[1])} is to come, and no record can tell of it.")
+        raise SystemExit(f"There is no day {day}. {USAGE}") from error
+    if asked > london_day(SystemClock().now()):
+        raise SystemExit(f"{day_words(asked)} is to come, and no record can tell of it.")
     if len(files) > 1 or (files and not Path(files[0]).is_file()):
         raise SystemExit(f"There is no file {' '.join(files)}. {USAGE}")
-    return asked
+    return int(urn), asked, Path(*files) if files else None
+
+
+def from_file(file: Path, urn: int, day: date) -> list[str]:
+    """Answer from a database, and leave it as it is."""
+    engine = sqlite_engine(file, read_only=True)
+    try:
+        return list(answers(SqlAgreementStore(engine), urn, day))
+    finally:
+        engine.dispose()
+
+
+def from_story(urn: int, day: date) -> list[str]:
+    """Answer from a story that is made up."""
+    store = MemoryAgreementStore()
+    tell_story(store)
+    return list(answers(store, urn, day))
 
 
 def answers(store: AgreementStore, urn: int, day: date) -> Iterator[str]:
@@ -97,15 +113,15 @@ class Calendar:
 def tell_story(store: AgreementStore) -> None:
     """Let two schools accept, and one of them leave."""
     clock, groups = Calendar(), [Group(id=TRUST, name="Trust")]
-    register = MemoryInstitutionDirectory(schools(HILDA, OAK), groups=groups)
-    sharing = DataSharing(store=store, institutions=register, people=people(HILDA, OAK), clock=clock)
+    register = MemoryInstitutionDirectory(schools(FIRST, SECOND), groups=groups)
+    sharing = DataSharing(store=store, institutions=register, people=people(FIRST, SECOND), clock=clock)
     trust = sharing.for_group(TRUST, actor=ANA)
     clock.turn_to(4, 14, hour=9)
-    asked = trust.request([HILDA, OAK], level=AccessLevel.MIS_DATA, command_id="spring").requests
+    asked = trust.request([FIRST, SECOND], level=AccessLevel.MIS_DATA, command_id="spring").requests
     for request, day in zip(asked, (2, 3), strict=True):
         clock.turn_to(5, day, hour=16)
         sharing.for_school(request.urn, actor=PersonId(request.urn, "head")).approve(request)
-    register.replace(schools(HILDA), groups=groups)
+    register.replace(schools(FIRST), groups=groups)
     clock.turn_to(6, 3, hour=2)
     trust.record_visibility(command_id="summer")
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pendulum
@@ -15,7 +17,16 @@ from examples.audit import main
 from tests.service.world import HILDA, MIS, OSCAR, World, imported
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "audit.py"
-HEAD_OF_HILDA = "approved by urn:900001/head on 2 May 2025 at 16:00 (London)."
+HEAD_OF_HILDA = "approved by urn:900001/head on 2 May 2025 at 16:00:00 BST."
+
+
+def _other_tables() -> bytes:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.execute("CREATE TABLE other (number INTEGER)")
+        return connection.serialize()
+
+
+OTHER_TABLES = _other_tables()
 
 
 def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -31,7 +42,7 @@ def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         pytest.param("900001", "2025-05-03", HEAD_OF_HILDA, id="shared"),
         pytest.param("900001", "2025-05-02", HEAD_OF_HILDA, id="on-the-day-of-the-answer"),
         pytest.param("900001", "2025-05-01", "Nobody could see URN 900001 on 1 May 2025", id="a-day-before"),
-        pytest.param("900002", "2025-06-03", "to 3 June 2025 at 02:00 (London) mat:9901 could view", id="last-day"),
+        pytest.param("900002", "2025-06-03", "to 3 June 2025 at 02:00:00 BST mat:9901 could view", id="last-day"),
         pytest.param("900002", "2025-06-04", "Nobody could see URN 900002 on 4 June 2025", id="left"),
         pytest.param("123456", "2025-05-03", "Nobody could see URN 123456 on 3 May 2025", id="never"),
     ],
@@ -58,7 +69,7 @@ def test_a_file_is_answered_from(capsys: pytest.CaptureFixture[str], tmp_path: P
 
     found = told(capsys, str(HILDA), "2025-05-03", str(file))
     assert "mat:5143 could view the DfE's data and view live data from the MIS at URN 100000." in found
-    assert "approved by urn:100000/head on 3 May 2025 at 00:30 (London)." in found
+    assert "approved by urn:100000/head on 3 May 2025 at 00:30:00 BST." in found
     assert "Not recorded here: what mat:5143 could see of URN 100001" in told(
         capsys, str(OSCAR), "2025-05-02", str(file)
     )
@@ -73,6 +84,13 @@ def test_a_file_is_answered_from(capsys: pytest.CaptureFixture[str], tmp_path: P
         pytest.param(["900001"], "Usage", id="no-day"),
         pytest.param(["school", "2025-05-03"], "Usage", id="no-urn"),
         pytest.param(["900001", "3 May"], "Usage", id="no-iso-day"),
+        pytest.param(["900_001", "2025-05-03"], "Usage", id="urn-with-underscore"),
+        pytest.param([" 900001", "2025-05-03"], "Usage", id="urn-with-space"),
+        pytest.param(["٩٠٠٠٠١", "2025-05-03"], "Usage", id="urn-in-arabic-digits"),
+        pytest.param(["900001", "20250503"], "Usage", id="day-without-hyphens"),
+        pytest.param(["900001", "2025-W18-6"], "Usage", id="day-of-a-week"),
+        pytest.param(["900001", "2025-05-0３"], "Usage", id="day-in-full-width-digits"),
+        pytest.param(["900001", "2025-02-29"], "There is no day 2025-02-29.", id="no-such-day"),
         pytest.param(["0", "2025-05-03"], "urn must be a URN", id="urn-out-of-range"),
         pytest.param(["900001", "2999-01-01"], "1 January 2999 is to come", id="to-come"),
         pytest.param(["900001", "2025-05-03", "gone.sqlite"], "There is no file gone.sqlite.", id="no-file"),
@@ -96,12 +114,38 @@ def test_what_cannot_be_answered_is_told(arguments: list[str], said: str, tmp_pa
     assert [] == list(tmp_path.iterdir())
 
 
-def test_a_file_of_something_else_is_told(tmp_path: Path) -> None:
-    """A file that holds no agreements is named as such, not answered from."""
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        pytest.param(b"", "holds no agreements that this version of the library can read.", id="empty"),
+        pytest.param(OTHER_TABLES, "holds no agreements that this version of the library can read.", id="other-tables"),
+        pytest.param(b"Ours." * 1000, "cannot be read. The database said: file is not a database.", id="text"),
+    ],
+)
+def test_a_file_of_something_else_is_told(tmp_path: Path, content: bytes, why: str) -> None:
+    """A file that holds no agreements is named as such, in words for a question, and stays as it is."""
     file = tmp_path / "notes.sqlite"
-    file.write_text("Ours.", encoding="utf-8")
+    file.write_bytes(content)
 
-    with pytest.raises(SystemExit, match=r"database|file"):
+    with pytest.raises(SystemExit) as said:
         main(["900001", "2025-05-03", str(file)])
 
-    assert "Ours." == file.read_text(encoding="utf-8")
+    assert f"{file} {why}" == str(said.value)
+    assert {file: content} == {one: one.read_bytes() for one in tmp_path.iterdir()}
+
+
+@pytest.mark.rule("H1", "H3")
+@pytest.mark.parametrize("mode", [0o644, 0o444], ids=oct)
+def test_evidence_stays_as_it_is(capsys: pytest.CaptureFixture[str], tmp_path: Path, mode: int) -> None:
+    """Not a byte of the file is changed, and nothing is left beside it; a write-protected copy is read too."""
+    file = tmp_path / "evidence.sqlite"
+    engine = sqlite_engine(file)
+    create_schema(engine)
+    World(store=SqlAgreementStore(engine)).approved(HILDA)
+    engine.dispose()
+    file.chmod(mode)
+    before = file.read_bytes()
+
+    told(capsys, str(HILDA), "2025-05-03", str(file))
+
+    assert {file: before} == {one: one.read_bytes() for one in tmp_path.iterdir()}

@@ -178,6 +178,7 @@ GROUP_CALLS: dict[str, tuple[Bad, dict[str, list[Any]]]] = {
     "history": ({"urn": HILDA}, {"urn": ["100000", None, 1.0, True, 0, [HILDA]]}),
     "timeline": ({"urn": HILDA}, {"urn": ["100000", None, 1.0, True, 0, [HILDA]]}),
     "as_of": ({"at": NOW, "urn": HILDA}, {"at": NO_PAST_INSTANTS, "urn": ["100000", None, 1.0, True, 0, [HILDA]]}),
+    "shared_on": ({"day": TODAY, "urn": HILDA}, {"day": NO_PAST_DAYS, "urn": ["100000", None, 1.0, True, 0, [HILDA]]}),
     "all_as_of": ({"at": NOW}, {"at": NO_PAST_INSTANTS}),
     "in_force_on": ({"day": TODAY}, {"day": NO_PAST_DAYS}),
     "names": ({"answers": []}, {"answers": NO_ANSWERS}),

@@ -69,6 +69,7 @@ READING: dict[str, Callable[[GroupSide], object]] = {
     "history": lambda side: side.history(HILDA),
     "timeline": lambda side: side.timeline(HILDA),
     "as_of": lambda side: side.as_of(NOW, HILDA),
+    "shared_on": lambda side: side.shared_on(TODAY, HILDA),
     "all_as_of": lambda side: side.all_as_of(NOW),
     "in_force_on": lambda side: side.in_force_on(TODAY),
     "names": lambda side: side.names([]),

@@ -31,6 +31,7 @@ from .world import (
     GENEROUS,
     HILDA,
     MIS,
+    NIGHTLY,
     NOW,
     OSCAR,
     TERMS,
@@ -69,6 +70,12 @@ def forget_everybody(world: World) -> None:
         for who in ("head", "deputy", "executive", "data"):
             world.people.remove(PersonId(urn, who))
     world.refresh(gone=tuple(world.schools), day=TODAY + DAY * 9)
+
+
+def stood(found: object) -> Standing:
+    """Give what must be recorded."""
+    assert isinstance(found, Standing)
+    return found
 
 
 @pytest.mark.rule("H1", "E6")
@@ -119,8 +126,10 @@ def test_before_an_import_the_answer_is_not_recorded_here() -> None:
 
     assert NotRecorded(agreement=AgreementId(TRUST, HILDA), until=NOW, agreed_on=date(2024, 2, 29)) == found
     assert isinstance(since, Standing)
-    assert (Basis.IMPORTED, ANA) == (since.basis, since.approved_by)
-    assert () == world.trust().all_as_of(NOW - DAY)
+    assert (Basis.IMPORTED, None, ANA) == (since.basis, since.approved_by, since.recorded_by)
+    assert (imported().approver, imported().evidence) == (since.approver, since.evidence)
+    assert (found,) == world.trust().all_as_of(NOW - DAY) == world.trust().in_force_on(TODAY - DAY)
+    assert (found,) == world.trust().shared_on(TODAY - DAY, HILDA)
 
 
 @pytest.mark.rule("H1")
@@ -131,7 +140,7 @@ def test_a_whole_group_is_answered_by_urn() -> None:
     world.approved(OSCAR, command_id="first")
     world.clock.move_on(DAY)
     world.approved(HILDA, command_id="second")
-    found = [(one.agreement, one.level) for one in world.trust().all_as_of(NOW + DAY)]
+    found = [(one.agreement, stood(one).level) for one in world.trust().all_as_of(NOW + DAY)]
 
     assert [(AgreementId(TRUST, HILDA), MIS), (AgreementId(TRUST, OSCAR), MIS)] == found
     assert [OSCAR] == [one.agreement.urn for one in world.trust().all_as_of(NOW)]
@@ -144,13 +153,13 @@ def test_what_was_in_force_on_a_day_is_listed() -> None:
     days = {day: world.trust().in_force_on(day) for day in (TODAY - DAY, TODAY, TODAY + DAY, TODAY + DAY * 2)}
 
     assert [0, 1, 1, 2] == [len(found) for found in days.values()]
-    assert [MIS.capabilities, frozenset()] == [one.capabilities for one in days[TODAY + DAY * 2]]
+    assert [MIS.capabilities, frozenset()] == [stood(one).capabilities for one in days[TODAY + DAY * 2]]
 
     world = World()
     world.approved(HILDA)
     world.approved(HILDA, level=ACTIONS, command_id="raise")
     world.clock.move_on(DAY * 20)
-    assert [ACTIONS] == [one.level for one in world.trust().in_force_on(TODAY)]
+    assert [ACTIONS] == [stood(one).level for one in world.trust().in_force_on(TODAY)]
 
 
 @pytest.mark.rule("H1")
@@ -174,7 +183,8 @@ ABOUT_THE_FUTURE: dict[str, Callable[[World], object]] = {
     "as_of": lambda world: world.trust().as_of(world.clock.instant + TICK, HILDA),
     "all_as_of": lambda world: world.trust().all_as_of(world.clock.instant + TICK),
     "in_force_on": lambda world: world.trust().in_force_on(TODAY + DAY),
-    "shared_on": lambda world: world.school().shared_on(TODAY + DAY),
+    "shared_on": lambda world: world.trust().shared_on(TODAY + DAY, HILDA),
+    "shared_on_school": lambda world: world.school().shared_on(TODAY + DAY),
 }
 
 
@@ -203,6 +213,21 @@ def test_a_school_is_told_what_every_group_could_see_on_a_day() -> None:
     assert [AgreementId(COUNCIL, HILDA), AgreementId(TRUST, HILDA)] == [one.agreement for one in second]
     assert () == world.school(OSCAR).shared_on(TODAY)
     assert () == world.school().shared_on(TODAY - DAY)
+
+
+@pytest.mark.rule("H1")
+def test_a_group_is_told_what_it_could_see_of_a_school_on_a_day() -> None:
+    """The same as the school is told, of this group alone; hidden, it could see nothing."""
+    world = shared_world()
+    world.council().request([HILDA], level=ACTIONS, terms=TERMS, command_id="c")
+    days = [TODAY + DAY * number for number in (-1, 0, 1, 2)]
+    told = [world.trust().shared_on(day, HILDA) for day in days]
+
+    assert [0, 1, 1, 1] == [len(found) for found in told]
+    assert told == [world.school().shared_on(day) for day in days]
+    world.clock.move_on(DAY)
+    assert () == world.trust().shared_on(TODAY + DAY * 3, HILDA)
+    assert () == world.trust().shared_on(TODAY, OSCAR)
 
 
 @pytest.mark.rule("A10", "H1")
@@ -245,6 +270,7 @@ def test_those_whom_an_answer_names_are_named() -> None:
     names = side.names(answers)
 
     assert Counter({"institutions.group": 2, "institutions.institutions": 1, "people.people": 2}) == world.calls
+    assert "MIS Data & Trust Actions" == names.level(ACTIONS, TRUST)
     assert "Siân Ana (mat:5143/ana)" == names.actor(ANA)
     assert f"Siân Head (urn:{urns[0]}/head)" == names.actor(head(urns[0]))
     assert f"School {urns[6]} ({urns[6]})" == names.school(urns[6])
@@ -277,6 +303,50 @@ def test_only_answers_about_ones_own_are_named() -> None:
         world.council().names(answers)
     with pytest.raises(InvalidValue, match="answers about the past"):
         world.trust().names([*answers, "mat:5143/ana"])  # type: ignore[list-item]  # what is tested
+
+
+@pytest.mark.rule("H4")
+def test_nobody_of_another_site_is_named() -> None:
+    """An answer that somebody made up finds out the name of nobody but the two sites' own people."""
+    world = World()
+    world.approved(HILDA)
+    (*_, found) = world.trust().timeline(HILDA)
+    made_up = [attrs.evolve(found, ended_by=who) for who in (CARYS, head(OSCAR), head(), ANA, deputy())]
+
+    names = world.trust().names(made_up)
+
+    assert {ANA, head(), deputy()} <= names.people.keys()
+    assert {TRUST, HILDA} == {who.site for who in names.people}
+
+
+@pytest.mark.rule("H4")
+def test_a_system_in_an_answer_is_nobody_to_look_up() -> None:
+    """Its name stands in the record; the directory is asked for people alone."""
+    world = World()
+    world.approved(HILDA)
+    (*_, found) = world.trust().timeline(HILDA)
+    by_a_system = attrs.evolve(found, in_force=None, accepted=None, ended=EndCause.SCHOOL_CLOSED, ended_by=NIGHTLY)
+
+    told = by_a_system.told(world.trust().names([by_a_system]))
+
+    assert f"ended by {NIGHTLY.name} (school closed)" in told
+
+
+@pytest.mark.rule("H1", "L3")
+def test_levels_are_worded_as_the_groups_policy_words_them() -> None:
+    """An LA's level is an LA's, and a trust's a trust's, to the group and to the school."""
+    world = World()
+    world.approved(HILDA, level=ACTIONS)
+    sent = world.council().request([HILDA], level=ACTIONS, terms=TERMS, command_id="c")
+    world.school().approve(sent.requests[0], terms_version=TERMS.version)
+    side = world.school()
+    answers = side.shared_on(TODAY)
+    councils, trusts = (one.told(side.names(answers)) for one in answers)
+    (asked, *_) = world.council().timeline(HILDA)
+
+    assert "MIS Data & Local Authority Actions was in force" in councils
+    assert "MIS Data & Trust Actions was in force" in trusts
+    assert "MIS Data & Local Authority Actions" in asked.told(world.council().names([asked]))
 
 
 @pytest.mark.rule("H1", "H2", "H4")

@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 
 from datashare.domain import checks
-from datashare.domain.agreements import FREE_TEXT, Event
+from datashare.domain.agreements import FREE_TEXT, Event, walk_events
 
 from ._converter import converter
 from ._forms import encode
@@ -63,9 +63,12 @@ def export_lines(events: Iterable[Event], form: ExportFormat, *, words: bool = T
     r"""Write events down one by one, as they come, each with its line end (H2).
 
     Write the lines to a file that is opened with ``newline=""``. JSON Lines is the exact form: each line is what
-    `encode` writes of an event, read by `decode_event`, and ends with ``\n``; its file is UTF-8. CSV begins with a
-    line of `COLUMNS`, and its lines end with ``\r\n``; spreadsheets know it for UTF-8 by the mark that the encoding
-    ``utf-8-sig`` puts first. Its cells are `defused`.
+    `encode` writes of an event, read by `decode_event`, and ends with ``\n``; its file is UTF-8. Read it by iterating
+    over a file opened with ``newline="\n"``, never by `str.splitlines`, which breaks lines elsewhere too, such as at
+    U+2028 in what somebody wrote.
+
+    CSV begins with a line of `COLUMNS`, and its lines end with ``\r\n``; spreadsheets know it for UTF-8 by the mark
+    that the encoding ``utf-8-sig`` puts first. Its cells are `defused`, and every one of them is quoted.
 
     Neither form looks up a name or an address: people are ids (H4). What people wrote may name somebody all the same.
 
@@ -77,11 +80,12 @@ def export_lines(events: Iterable[Event], form: ExportFormat, *, words: bool = T
     Cost: memory for one event, whatever their number.
 
     Raises:
-        InvalidValue: The form is none, or *words* is neither true nor false.
+        InvalidValue: The form is none, or *words* is neither true nor false; or, as it is reached, an event is none.
     """
     checks.require_member(form, ExportFormat, "form")
     checks.require_a(words, bool, "words", "True or False")
-    given = events if words else map(_without_words, events)
+    walked = walk_events(events)
+    given = walked if words else map(_without_words, walked)
     return _csv_lines(given) if form is ExportFormat.CSV else (f"{encode(event)}\n" for event in given)
 
 
@@ -99,7 +103,7 @@ class _Echo:
 
 
 def _csv_lines(events: Iterable[Event]) -> Iterator[str]:
-    writer: Any = csv.writer(_Echo())
+    writer: Any = csv.writer(_Echo(), quoting=csv.QUOTE_ALL)
     yield writer.writerow(COLUMNS)
     for event in events:
         cells = _cells(event)
@@ -131,32 +135,40 @@ def _text(value: object) -> str:
 _MARK = "'"
 _BEGINS_A_FORMULA = frozenset("=+-@\N{MINUS SIGN}")
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")
+_PIECES = re.compile("[^;\t\r\n]+")
+"""A cell where it is not split; a spreadsheet that splits at semicolons or tabs makes a cell of each."""
 
 
 def defused(text: str) -> str:
     r"""Make of any text a cell that no spreadsheet takes as a formula (H2).
 
-    A cell gets ``'`` in front where it would begin with ``=``, ``+``, ``-`` or ``@``, in full width or a like form
-    too, be it after spaces or characters that nobody sees; where it begins with a tab or a line break; and where it
-    begins with ``'`` already. So to take off one ``'``, wherever a cell begins with it, gives the text again.
+    A piece is a cell's beginning, or what follows a semicolon, a tab or a line break in it, where a spreadsheet may
+    split it. A piece gets ``'`` in front where it would begin with ``=``, ``+``, ``-`` or ``@``, in full width or a
+    like form too, be it after quotation marks, spaces or characters that nobody sees; and where it begins with ``'``
+    already. So to take off one ``'``, wherever a piece begins with it, gives the text again.
 
     What no file can hold, half of a surrogate pair, and what spreadsheets break off at, NUL, become U+FFFD. No value
     of this library holds either.
 
-    >>> defused("=HYPERLINK(0)"), defused("mat:5143/ana")
-    ("'=HYPERLINK(0)", 'mat:5143/ana')
+    >>> defused("=HYPERLINK(0)"), defused("Yes;=1"), defused("mat:5143/ana")
+    ("'=HYPERLINK(0)", "Yes;'=1", 'mat:5143/ana')
     """
     whole = _NO_TEXT.sub("\N{REPLACEMENT CHARACTER}", text)
-    return f"{_MARK}{whole}" if _is_dangerous(whole) else whole
+    return _PIECES.sub(lambda piece: _marked(piece[0]), whole)
 
 
-def _is_dangerous(text: str) -> bool:
-    if text.startswith((_MARK, "\t", "\r", "\n")):
+def _marked(piece: str) -> str:
+    return f"{_MARK}{piece}" if _is_dangerous(piece) else piece
+
+
+def _is_dangerous(piece: str) -> bool:
+    if piece.startswith(_MARK):
         return True
-    seen = next((one for one in text if not _is_unseen(one)), "")
+    seen = next((one for one in piece if not _is_unseen(one)), "")
     return unicodedata.normalize("NFKC", seen) in _BEGINS_A_FORMULA
 
 
 def _is_unseen(character: str) -> bool:
-    # Separators; control characters and what only steers the text; marks that join what stands before.
-    return unicodedata.category(character)[0] in "ZCM"
+    # Quotation marks, which a reader that splits elsewhere takes off; separators; control characters and what only
+    # steers the text; marks that join what stands before.
+    return character == '"' or unicodedata.category(character)[0] in "ZCM"

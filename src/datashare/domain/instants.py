@@ -141,3 +141,9 @@ def instant_words(instant: Instant) -> str:
     """Write *instant* for people in the United Kingdom: ``3 May 2026 at 10:30 (London)``."""
     there = instant.astimezone(_london())
     return f"{day_words(there)} at {there.hour:02d}:{there.minute:02d} (London)"
+
+
+def exact_words(instant: Instant) -> str:
+    """Write *instant* for the record, where no hour may mean two as clocks go back: ``3 May 2026 at 10:30:07 BST``."""
+    there = instant.astimezone(_london())
+    return f"{day_words(there)} at {there.hour:02d}:{there.minute:02d}:{there.second:02d} {there.tzname()}"

@@ -239,8 +239,22 @@ class GroupSide(GroupActions[Outcomes]):
         self._view()
         return recalling.as_of(self._host, AgreementId(self.group, urn), at)
 
-    def all_as_of(self, at: Instant) -> tuple[Standing, ...]:
-        """Tell the same of every agreement whose record had begun, by URN (H1).
+    def shared_on(self, day: date, urn: int) -> tuple[AsOf, ...]:
+        """Tell what the group could see of one institution in the course of a day in Europe/London (H1, A10).
+
+        Where an agreement of that day or before was imported later, the first answer is that this is not recorded
+        here. Those about recorded time come in its order, and each tells by whose word it was.
+
+        Raises:
+            InvalidValue: It is no day, or one to come.
+        """
+        self._view()
+        return recalling.shared_on(self._host, [AgreementId(self.group, urn)], day)
+
+    def all_as_of(self, at: Instant) -> tuple[AsOf, ...]:
+        """Tell the same of every agreement whose record had begun, by URN (H1, A10).
+
+        Where one of that day or before was imported later, the answer is that this is not recorded here.
 
         Cost: one pass over the group's history.
 
@@ -250,10 +264,11 @@ class GroupSide(GroupActions[Outcomes]):
         self._view()
         return recalling.all_as_of(self._host, self.group, at)
 
-    def in_force_on(self, day: date) -> tuple[Standing, ...]:
-        """List what was in force at any time of a day in Europe/London, by URN, then instant (H1).
+    def in_force_on(self, day: date) -> tuple[AsOf, ...]:
+        """List what was in force at any time of a day in Europe/London, by URN, then instant (H1, A10).
 
-        What was in force at an institution that the register did not show is listed too, without capabilities.
+        What was in force at an institution that the register did not show is listed too, without capabilities. Where
+        an agreement of that day or before was imported later, the answer is that this is not recorded here.
 
         Cost: one pass over the group's history.
 

@@ -28,16 +28,16 @@ def as_of(host: Host, agreement: AgreementId, at: Instant) -> AsOf:
     return history.as_of(agreement, host.store.history(agreement), past)
 
 
-def all_as_of(host: Host, group: GroupId, at: Instant) -> tuple[Standing, ...]:
-    """Tell how every agreement of a group stood at an instant that is not to come (H1)."""
+def all_as_of(host: Host, group: GroupId, at: Instant) -> tuple[AsOf, ...]:
+    """Tell how every agreement of a group stood at an instant that is not to come (H1, A10)."""
     past = _past_instant(host, at)
     return history.all_as_of(host.store.group_history(group), past)
 
 
-def in_force_on(host: Host, group: GroupId, day: date) -> tuple[Standing, ...]:
-    """Give what was in force in the course of a day that is not to come (H1)."""
+def in_force_on(host: Host, group: GroupId, day: date) -> tuple[AsOf, ...]:
+    """Give what was in force, or may have been, in the course of a day that is not to come (H1, A10)."""
     past = _past_day(host, day)
-    return tuple(one for one in history.all_on(host.store.group_history(group), past) if one.in_force)
+    return history.in_force_on(host.store.group_history(group), past)
 
 
 def shared_on(host: Host, agreements: Iterable[AgreementId], day: date) -> tuple[AsOf, ...]:
@@ -65,15 +65,21 @@ def names(host: Host, answers: Iterable[AsOf], *, ours: Callable[[AgreementId], 
     strangers = sorted(str(one) for one in agreements if not ours(one))
     if strangers:
         raise InvalidValue("answers", ", ".join(strangers), "answers about agreements of this side")
-    actors = {who for one in given if isinstance(one, Standing) for who in one.actors}
-    people = host.people.people({who for who in actors if isinstance(who, PersonId)})
+    people = host.people.people({who for one in given if isinstance(one, Standing) for who in _people_of(one)})
     schools = host.institutions.institutions({one.urn for one in agreements})
     groups = {id_: host.institutions.group(id_) for id_ in {one.group for one in agreements}}
     return Names(
         people={who: one.name for who, one in people.items()},
         schools={urn: one.name for urn, one in schools.items()},
         groups={id_: one.name for id_, one in groups.items() if one},
+        labels={id_: host.policy(id_).labels for id_ in groups},
     )
+
+
+def _people_of(found: Standing) -> Iterator[PersonId]:
+    """Find the people of the two sites; nobody learns names of other sites by an answer that they made up."""
+    sites = (found.agreement.group, found.agreement.urn)
+    return (who for who in found.actors if isinstance(who, PersonId) and who.site in sites)
 
 
 def _past_instant(host: Host, at: Instant) -> Instant:

@@ -30,6 +30,7 @@ def told(store: AgreementStore) -> list[object]:
         *(trust.as_of(now - DAY * number, HILDA) for number in range(3)),
         trust.all_as_of(now),
         trust.in_force_on(TODAY),
+        trust.shared_on(TODAY, HILDA),
         world.school(OSCAR).shared_on(TODAY),
         *(list(trust.export(form)) for form in ExportFormat),
     ]

@@ -1,6 +1,6 @@
 """What events tell of any instant of the past (rules H1, A10, X2)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from itertools import pairwise
 from typing import Any, get_args
@@ -23,6 +23,7 @@ from datashare.domain.agreements import (
     Event,
     Facts,
     RecipientsAdded,
+    Recorded,
     Remind,
     ReminderSent,
     RequestApproved,
@@ -38,12 +39,15 @@ from datashare.domain.agreements import (
 )
 from datashare.domain.history import (
     Asked,
+    AsOf,
     NotRecorded,
     Standing,
     all_as_of,
     all_on,
     as_of,
+    in_force_on,
     on_day,
+    shared_on,
     standings,
     timeline,
 )
@@ -64,6 +68,7 @@ from tests.domain.agreements.builders import (
     NOW,
     OTHER_URN,
     TERMS,
+    URN,
     answer_to,
     ask,
     end,
@@ -99,6 +104,10 @@ class Story:
         seen = attrs.evolve(when, visibility=attrs.evolve(when.visibility, day=when.day))
         self.events += events_of(self.state, command, seen)
         return self
+
+    def state_told(self) -> Standing:
+        """Tell how it stands, as an auditor is told."""
+        return timeline(self.events)[-1]
 
     def answers(self, after: timedelta) -> "Story":
         """Let the head approve."""
@@ -197,8 +206,33 @@ def test_an_end_is_told_with_its_cause_until_something_stands_again() -> None:
     _, _, ended, asked_anew = timeline(story.events)
 
     assert (EndCause.SCHOOL_CLOSED, BEN, None) == (ended.ended, ended.ended_by, ended.level)
+    assert State.APPROVED is ended.ended_from
     assert (None, None, None) == (ended.accepted, ended.terms, ended.by_request)
     assert (None, None, State.PENDING) == (asked_anew.ended, asked_anew.ended_by, asked_anew.state)
+    assert asked_anew.ended_from is None
+
+
+@pytest.mark.rule("H1", "E1")
+def test_an_end_tells_what_it_closed() -> None:
+    """A request that waited, a level in force, or both: what had never been in force is not said to have ended."""
+    closing, closed = end(EndCause.SCHOOL_CLOSED), facts(HiddenBecause.CLOSED, actor=BEN)
+    pending = Story().does(ask(), DAY * 0).does(closing, DAY * 4, closed)
+    upgrading = approved().does(ask(ACTIONS), DAY * 3).does(closing, DAY * 4, closed)
+
+    assert [State.PENDING, State.UPGRADING] == [one.state_told().ended_from for one in (pending, upgrading)]
+    assert "the request that waited had been closed by mat:5143/ben" in str(pending.state_told())
+
+
+@pytest.mark.rule("H1", "X2")
+def test_what_lapsed_and_is_hidden_again_tells_both() -> None:
+    """Neither reason hides the other."""
+    hidden = facts(HiddenBecause.CLOSED)
+    story = approved().does(see(), DAY * 3, hidden).does(see(), DAY * 40).does(see(), DAY * 41, hidden)
+    last = story.state_told()
+
+    assert last.lapsed
+    assert last.hidden_since is not None
+    assert "did not show the school to the group (closed). It had lapsed" in str(last)
 
 
 @pytest.mark.rule("H1", "E6", "X2")
@@ -257,8 +291,37 @@ def test_before_an_import_nothing_is_recorded_here() -> None:
     after = stood(as_of(AGREEMENT, story.events, at(DAY)))
 
     assert NotRecorded(agreement=AGREEMENT, until=at(DAY), agreed_on=date(2024, 2, 29)) == before
-    assert (Basis.IMPORTED, date(2024, 2, 29), ANA) == (after.basis, after.agreed_on, after.approved_by)
+    assert (Basis.IMPORTED, date(2024, 2, 29)) == (after.basis, after.agreed_on)
     assert (None, None, TERMS) == (after.by_request, after.asked_by, after.terms)
+
+
+@pytest.mark.rule("A9", "A10", "H1")
+def test_who_writes_an_approval_down_did_not_approve() -> None:
+    """An import tells who approved it then, and a central approval what it rests on, as people wrote it."""
+    central = facts(policy=attrs.evolve(facts().policy, central_approval=True))
+    import_, minute = importing(), record()
+    imported = Story().does(import_, DAY).state_told()
+    recorded = Story().does(minute, DAY, central).state_told()
+
+    assert (None, None) == (imported.approved_by, imported.approved_at)
+    assert (None, None) == (recorded.approved_by, recorded.approved_at)
+    assert (
+        (ANA, at(DAY)) == (imported.recorded_by, imported.recorded_at) == (recorded.recorded_by, recorded.recorded_at)
+    )
+    assert (import_.approver, import_.evidence) == (imported.approver, imported.evidence)
+    assert (None, minute.basis) == (recorded.approver, recorded.evidence)
+    assert {ANA} == imported.actors
+
+
+@pytest.mark.rule("A10", "H4")
+def test_words_that_were_erased_are_told_no_more() -> None:
+    """The day and who imported it stay."""
+    (event,) = Story().does(importing(), DAY).events
+    assert isinstance(event, AgreementImported)
+    (found,) = timeline([attrs.evolve(event, approver=None, evidence=None)])
+
+    assert (None, None, date(2024, 2, 29)) == (found.approver, found.evidence, found.agreed_on)
+    assert ANA == found.recorded_by
 
 
 @pytest.mark.rule("A9", "A10", "H1")
@@ -273,6 +336,10 @@ def test_a_level_that_rests_on_something_else_forgets_what_it_rested_on() -> Non
     assert [Basis.RECORDED, Basis.RECORDED, Basis.REQUEST] == [one.basis for one in found]
     assert [None, None, ANA] == [one.asked_by for one in found]
     assert [None, None, None] == [one.agreed_on for one in found]
+    assert [None, None, None] == [one.approver for one in found]
+    assert [record().basis, record().basis, None] == [one.evidence for one in found]
+    assert [None, None, HEAD] == [one.approved_by for one in found]
+    assert [ANA, ANA, None] == [one.recorded_by for one in found]
 
 
 @pytest.mark.rule("H1")
@@ -321,6 +388,188 @@ def test_a_timeline_is_one_agreements() -> None:
 
 
 @pytest.mark.rule("H1")
+@pytest.mark.parametrize(
+    "about",
+    [
+        lambda events: as_of(AGREEMENT, events, NOW),
+        lambda events: on_day(AGREEMENT, events, date(2026, 3, 29)),
+        lambda events: shared_on(AGREEMENT, events, date(2026, 3, 29)),
+    ],
+    ids=["as_of", "on_day", "shared_on"],
+)
+def test_another_agreements_events_tell_nothing(about: Callable[[list[Event]], object]) -> None:
+    """They are refused, be they all that there are or mixed with one's own."""
+    others = elsewhere(approved().events, DAY)
+
+    for events in (others, [*approved().events, *others]):
+        with pytest.raises(InvalidValue, match="the events of mat:5143/100000; got 'mat:5143/100001'"):
+            about(events)
+
+
+@pytest.mark.rule("H1")
+def test_a_question_names_an_agreement() -> None:
+    """A text in its place is refused, though there are no events that are another's."""
+    text: Any = str(AGREEMENT)
+    with pytest.raises(InvalidValue, match="agreement must be an AgreementId"):
+        as_of(text, [], NOW)
+
+
+@pytest.mark.rule("H1")
+@pytest.mark.parametrize("none", [None, "events", [None], ["request_sent"], [Recorded]], ids=str)
+def test_what_is_no_event_is_refused(none: object) -> None:
+    """With an error of the library's own, wherever it stands."""
+    questions: list[Callable[[Any], object]] = [timeline, lambda events: all_as_of(events, NOW)]
+    for about in questions:
+        with pytest.raises(InvalidValue, match="events must be events such as"):
+            about(none)
+
+
+@pytest.mark.rule("H1")
+def test_what_all_events_have_in_common_is_no_event() -> None:
+    """Their base class tells of nothing that happened."""
+    bare: Any = Recorded(agreement=AGREEMENT, sequence=1, at=NOW, actor=ANA, command_id="c-1")
+    with pytest.raises(InvalidValue, match="events must be events such as"):
+        timeline([bare])
+
+
+IMPORT = Story().does(importing(), DAY).events
+"""Imported on 30 March 2026 a little before two o'clock in the morning; the original day is 29 February 2024."""
+
+
+@pytest.mark.rule("A10", "H1")
+def test_a_group_is_told_what_may_have_been_in_force_before_an_import() -> None:
+    """From its original day to the import it is not recorded here; before that day nobody says so."""
+    before = NotRecorded(agreement=AGREEMENT, until=at(DAY), agreed_on=date(2024, 2, 29))
+    events = mixed(IMPORT, elsewhere(approved().events, DAY))
+
+    def told(year: int, month: int, day: int) -> list[AsOf]:
+        return list(all_as_of(events, pendulum.datetime(year, month, day, tz="Europe/London")))
+
+    assert [] == told(2024, 2, 28)
+    assert [] == list(all_as_of(events, to_instant(pendulum.datetime(2024, 2, 29) - TICK)))
+    assert [before] == told(2024, 2, 29)
+    assert [before] == list(all_as_of(events, at(DAY - TICK)))
+    assert [Standing, Standing] == [type(one) for one in all_as_of(events, at(DAY))]
+
+
+@pytest.mark.rule("A10", "H1")
+def test_a_day_before_an_import_may_have_had_an_agreement_in_force() -> None:
+    """The day of the import has a part that is not recorded, unless it was made at midnight."""
+    before = NotRecorded(agreement=AGREEMENT, until=at(DAY), agreed_on=date(2024, 2, 29))
+    (imported,) = timeline(IMPORT)
+    days = [date(2024, 2, 28), date(2024, 2, 29), date(2026, 3, 29), date(2026, 3, 30), date(2026, 3, 31)]
+    midnight = [attrs.evolve(IMPORT[0], at=pendulum.datetime(2026, 3, 29, 23))]
+
+    for about in (all_on, in_force_on):
+        assert [(), (before,), (before,), (before, imported), (imported,)] == [about(IMPORT, day) for day in days]
+        assert [Standing] == [type(one) for one in about(midnight, date(2026, 3, 30))]
+
+
+@pytest.mark.rule("H1")
+def test_a_day_lists_what_was_in_force_in_its_course() -> None:
+    """What only waited for an answer is left out, and so is an agreement whose record had not begun."""
+    events = mixed(approved().events, elsewhere(approved().events, DAY))
+    day = date(2026, 3, 30)
+
+    assert [(AGREEMENT, None), (AGREEMENT, MIS), (OTHER, None)] == [
+        (one.agreement, stood(one).level) for one in all_on(events, day)
+    ]
+    assert [(AGREEMENT, MIS)] == [(one.agreement, stood(one).level) for one in in_force_on(events, day)]
+
+
+SOUND: dict[str, Any] = {"agreement": AGREEMENT, "since": NOW}
+
+
+@pytest.mark.rule("H1")
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"agreement": str(AGREEMENT)},
+        {"since": pendulum.naive(2026, 5, 3)},
+        {"until": "2026-05-03"},
+        {"until": NOW},
+        {"in_force": MIS},
+        {"accepted": RequestId(AGREEMENT, 1)},
+        {"agreed_on": NOW},
+        {"approver": HEAD},
+        {"evidence": 7},
+        {"request": "mat:5143/100000/1"},
+        {"hidden_since": NOW},
+        {"hidden_because": ["closed"]},
+        {"hidden_because": HiddenBecause.CLOSED},
+        {"lapsed": None},
+        {"ended": "by_group"},
+        {"ended_by": "mat:5143/ana"},
+        {"ended_from": "pending"},
+    ],
+    ids=str,
+)
+def test_a_standing_is_valid_from_construction(given: dict[str, Any]) -> None:
+    """What is none is refused as it is made; what is one is."""
+    assert NOW == Standing(**SOUND).since
+    with pytest.raises(InvalidValue):
+        Standing(**{**SOUND, **given})
+
+
+@pytest.mark.rule("H1")
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"id": "mat:5143/100000/1"},
+        {"level": "mis_data"},
+        {"sender": NIGHTLY},
+        {"asked_by": "ana"},
+        {"asked_at": pendulum.naive(2026, 5, 3)},
+        {"recipients": HEAD},
+        {"recipients": ["head"]},
+        {"terms": "1"},
+    ],
+    ids=str,
+)
+def test_what_was_asked_is_valid_from_construction(given: dict[str, Any]) -> None:
+    """What is no such request is refused as it is made."""
+    sound = attrs.asdict(Asked.of(open_request(Story().does(ask(), DAY * 0).state)), recurse=False)
+
+    assert NOW == Asked(**sound).asked_at
+    with pytest.raises(InvalidValue):
+        Asked(**{**sound, **given})
+
+
+@pytest.mark.rule("H1", "A10")
+@pytest.mark.parametrize(
+    "given", [{"agreement": URN}, {"until": pendulum.naive(2026, 5, 3)}, {"agreed_on": NOW}], ids=str
+)
+def test_a_gap_is_valid_from_construction(given: dict[str, Any]) -> None:
+    """What is none is refused as it is made."""
+    with pytest.raises(InvalidValue):
+        NotRecorded(**{"agreement": AGREEMENT, **given})
+
+
+@pytest.mark.rule("H1", "A10")
+def test_a_gap_is_half_open_too() -> None:
+    """It ends before the record begins, and has nothing in common with what lasts no time."""
+    gap = NotRecorded(agreement=AGREEMENT, until=NOW)
+
+    assert [True, False] == [gap.includes(at(-TICK)), gap.includes(NOW)]
+    assert [True, False, False] == [
+        gap.overlaps(at(-TICK), at(DAY)),
+        gap.overlaps(NOW, at(DAY)),
+        gap.overlaps(at(-DAY), at(-DAY)),
+    ]
+
+
+@pytest.mark.rule("H1")
+def test_what_is_made_inside_is_as_what_is_made_outside() -> None:
+    """The quick way gives values that the constructor would take, and of the same types."""
+    for one in (*timeline(approved().events), *timeline(IMPORT)):
+        made = Standing(**attrs.asdict(one, recurse=False))
+        assert made == one
+        assert {name: type(value) for name, value in attrs.asdict(made, recurse=False).items()} == {
+            name: type(value) for name, value in attrs.asdict(one, recurse=False).items()
+        }
+
+
+@pytest.mark.rule("H1")
 def test_every_agreement_of_a_group_is_told_at_an_instant() -> None:
     """By URN, each with the end that came later; what had not begun is left out."""
     story = approved()
@@ -328,7 +577,7 @@ def test_every_agreement_of_a_group_is_told_at_an_instant() -> None:
     found = all_as_of(events, at(DAY))
 
     assert [(AGREEMENT, MIS, None), (OTHER, None, at(DAY * 2))] == [
-        (one.agreement, one.level, one.until) for one in found
+        (one.agreement, stood(one).level, one.until) for one in found
     ]
     assert [AGREEMENT] == [one.agreement for one in all_as_of(events, NOW)]
 
@@ -355,7 +604,7 @@ def test_a_day_is_londons(day: date, first: str, last: str) -> None:
     withdrawn.does(Withdraw(request=open_request(withdrawn.state).id), DAY)
     asked, gone = withdrawn.events
     events = [attrs.evolve(asked, at=begins - DAY), attrs.evolve(gone, at=begins)]
-    assert [State.NO_AGREEMENT] == [one.state for one in all_on(events, day)]
+    assert [State.NO_AGREEMENT] == [stood(one).state for one in all_on(events, day)]
 
 
 @pytest.mark.rule("H1", "A10")

@@ -7,28 +7,38 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
 
+from datashare.domain import checks
 from datashare.errors import InvalidValue
 
 _LONGEST = timedelta(hours=1)
 
 
-def sqlite_engine(path: str | Path, *, wait: timedelta = timedelta(seconds=30)) -> Engine:
+def sqlite_engine(path: str | Path, *, wait: timedelta = timedelta(seconds=30), read_only: bool = False) -> Engine:
     """Make an engine for one SQLite file, with the settings under which nothing saved is lost.
 
     The file is in WAL mode, so that readers and the one writer do not wait for each other; every transaction is on
     the disk before its call returns; foreign keys are enforced. The file is made when it is first used.
 
+    Read-only, it is neither made nor changed by one byte, and no file is made beside it, so that evidence is left as
+    it was, and a write-protected copy can be read. Only where a log of SQLite's (``-wal`` or ``-journal``) lies beside
+    it, as while a host has it open, may SQLite make the index to that log. Without one, nobody may write to the file
+    while it is read.
+
     Args:
         path: Where the file is; its folder must exist.
         wait: How long to wait for another writer before `StoreUnavailable`; up to an hour.
+        read_only: Whether to only read the file; what would write raises `StoreUnavailable`.
 
     Raises:
         InvalidValue: The path names a database in memory, or the wait is none.
     """
-    url = URL.create("sqlite", database=_require_file(path))
-    engine = create_engine(url, connect_args={"timeout": _require_wait(wait).total_seconds()})
+    file, seconds = _require_file(path), _require_wait(wait).total_seconds()
+    if checks.require_a(read_only, bool, "read_only", "True or False"):
+        # Each use finds out anew how the file can be read.
+        return create_engine("sqlite://", creator=lambda: _reading(Path(file), seconds), poolclass=NullPool)
+    engine = create_engine(URL.create("sqlite", database=file), connect_args={"timeout": seconds})
 
     @event.listens_for(engine, "connect")
     def _set_up(connection: sqlite3.Connection, _record: object) -> None:
@@ -37,6 +47,17 @@ def sqlite_engine(path: str | Path, *, wait: timedelta = timedelta(seconds=30)) 
         connection.execute("PRAGMA synchronous = FULL")
 
     return engine
+
+
+_LOGS = ("-wal", "-journal")
+
+
+def _reading(file: Path, seconds: float) -> sqlite3.Connection:
+    """Open a file so that it stays as it is."""
+    is_in_use = any(file.with_name(f"{file.name}{log}").exists() for log in _LOGS)
+    # Of a file in WAL mode SQLite makes the log and its index even to read, unless it is told that nothing changes.
+    how = "mode=ro" if is_in_use else "mode=ro&immutable=1"
+    return sqlite3.connect(f"{file.absolute().as_uri()}?{how}", uri=True, timeout=seconds, check_same_thread=False)
 
 
 def begin_immediate(connection: Connection, *, anew: bool = False) -> None:

@@ -47,6 +47,7 @@ from .events import (
     RequestWithdrawn,
     VisibilityLost,
     VisibilityReturned,
+    walk_events,
 )
 from .evolving import evolve, fold
 from .facts import Caution, CautionCode, Decided, Facts
@@ -141,5 +142,6 @@ __all__ = [
     "request_of",
     "require_command_id",
     "side_of",
+    "walk_events",
     "why_not",
 ]

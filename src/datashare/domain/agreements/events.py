@@ -6,6 +6,7 @@ a store keeps them beside the event so that they can be erased (H4), and then th
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
 from functools import cached_property
 from typing import Any
@@ -253,3 +254,16 @@ Event = (
     | VisibilityLost
     | VisibilityReturned
 )
+
+
+def walk_events(values: object) -> Iterator[Event]:
+    """Give events one by one, as long as they are some.
+
+    Raises:
+        InvalidValue: It is no collection, or one of them is something else.
+    """
+    expected = "events such as RequestSent(...)"
+    for one in checks.walk(values, object, "events", expected):
+        if not isinstance(one, Event):
+            raise InvalidValue("events", one, expected)
+        yield one

@@ -16,7 +16,7 @@ from .chaining import (
 from .digests import GroupDigest, NotedHead, digest_of
 from .findings import MOST_FINDINGS, Finding, FindingCode, Verification
 from .standings import Asked, AsOf, NotRecorded, Standing
-from .stretches import all_as_of, all_on, as_of, on_day, shared_on, standings, timeline
+from .stretches import all_as_of, all_on, as_of, in_force_on, on_day, shared_on, standings, timeline
 from .verifying import verify
 from .words import Names
 
@@ -43,6 +43,7 @@ __all__ = [
     "as_of",
     "chained",
     "digest_of",
+    "in_force_on",
     "on_day",
     "sealed",
     "shared_on",

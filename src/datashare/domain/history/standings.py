@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 import attrs
+from attrs.validators import optional
 
+from datashare.domain import checks
 from datashare.domain.agreements import (
     Actor,
     AgreementId,
@@ -17,12 +20,20 @@ from datashare.domain.agreements import (
     State,
     Terms,
 )
-from datashare.domain.instants import Instant
+from datashare.domain.agreements.identity import AN_ACTOR
+from datashare.domain.checks import to_tuple
+from datashare.domain.instants import Instant, to_instant, to_optional_day, to_optional_instant
 from datashare.domain.institutions import HiddenBecause
 from datashare.domain.levels import AccessLevel, Capability
 from datashare.domain.people import PersonId
+from datashare.domain.trusted import maker
+from datashare.errors import InvalidValue
 
 from .words import Names, not_recorded_words, standing_words
+
+_AN_AGREEMENT = checks.is_a(AgreementId, "an AgreementId")
+_PEOPLE = checks.all_are(PersonId, "PersonIds")
+_REASONS = checks.all_are(HiddenBecause, checks.member_words(HiddenBecause))
 
 
 @attrs.frozen(kw_only=True)
@@ -39,18 +50,18 @@ class Asked:
         terms: The terms it carried, if any.
     """
 
-    id: RequestId
-    level: AccessLevel
-    sender: PersonId
-    asked_by: Actor
-    asked_at: Instant
-    recipients: tuple[PersonId, ...]
-    terms: Terms | None
+    id: RequestId = attrs.field(validator=checks.is_a(RequestId, "a RequestId"))
+    level: AccessLevel = attrs.field(validator=checks.member(AccessLevel))
+    sender: PersonId = attrs.field(validator=checks.is_a(PersonId, "a PersonId"))
+    asked_by: Actor = attrs.field(validator=AN_ACTOR)
+    asked_at: Instant = attrs.field(converter=to_instant)
+    recipients: tuple[PersonId, ...] = attrs.field(converter=to_tuple, validator=_PEOPLE)
+    terms: Terms | None = attrs.field(validator=optional(checks.is_a(Terms, "Terms")))
 
     @classmethod
     def of(cls, request: OpenRequest) -> Asked:
         """Give *request* without what changes nothing about it, such as a reminder."""
-        return cls(
+        return _asked(
             id=request.id,
             level=request.level,
             sender=request.sender,
@@ -59,6 +70,9 @@ class Asked:
             recipients=request.recipients,
             terms=request.terms,
         )
+
+
+_asked = maker(Asked)
 
 
 @attrs.frozen(kw_only=True)
@@ -75,26 +89,37 @@ class Standing:
         in_force: The level in force and what it rested on, if any.
         accepted: The request that it rested on, as it was when the school accepted it.
         agreed_on: The original day of an imported agreement; data, from before this record began (A10).
+        approver: Who approved an imported agreement then, in the words of whoever imported it; `None` once erased.
+        evidence: What an import or a central approval rested on, in words likewise (A9, A10); `None` once erased.
         request: The request that waited for an answer, if any.
         hidden_since: The register day on which the school was recorded as no longer visible (E6).
         hidden_because: Every reason that hid it then.
         lapsed: Whether it was hidden for so long that only a new request could restore it (X2).
-        ended: Why the agreement had ended, where nothing stood any more.
+        ended: Why what stood had ended, where nothing stood any more.
         ended_by: Who ended it.
+        ended_from: In which state the end had found it: from `State.PENDING`, it closed a request and nothing else.
     """
 
-    agreement: AgreementId
-    since: Instant
-    until: Instant | None = None
-    in_force: InForce | None = None
-    accepted: Asked | None = None
-    agreed_on: date | None = None
-    request: Asked | None = None
-    hidden_since: date | None = None
-    hidden_because: tuple[HiddenBecause, ...] = ()
-    lapsed: bool = False
-    ended: EndCause | None = None
-    ended_by: Actor | None = None
+    agreement: AgreementId = attrs.field(validator=_AN_AGREEMENT)
+    since: Instant = attrs.field(converter=to_instant)
+    until: Instant | None = attrs.field(default=None, converter=to_optional_instant)
+    in_force: InForce | None = attrs.field(default=None, validator=optional(checks.is_a(InForce, "an InForce")))
+    accepted: Asked | None = attrs.field(default=None, validator=optional(checks.is_a(Asked, "an Asked")))
+    agreed_on: date | None = attrs.field(default=None, converter=to_optional_day)
+    approver: str | None = attrs.field(default=None, validator=checks.optional_text)
+    evidence: str | None = attrs.field(default=None, validator=checks.optional_text)
+    request: Asked | None = attrs.field(default=None, validator=optional(checks.is_a(Asked, "an Asked")))
+    hidden_since: date | None = attrs.field(default=None, converter=to_optional_day)
+    hidden_because: tuple[HiddenBecause, ...] = attrs.field(default=(), converter=to_tuple, validator=_REASONS)
+    lapsed: bool = attrs.field(default=False, validator=checks.is_a(bool, "True or False"))
+    ended: EndCause | None = attrs.field(default=None, validator=optional(checks.member(EndCause)))
+    ended_by: Actor | None = attrs.field(default=None, validator=optional(AN_ACTOR))
+    ended_from: State | None = attrs.field(default=None, validator=optional(checks.member(State)))
+
+    @until.validator
+    def _check_until(self, _attribute: attrs.Attribute[Any], value: Instant | None) -> None:
+        if value is not None and value <= self.since:
+            raise InvalidValue("Standing.until", value, f"an instant after {self.since}")
 
     @property
     def state(self) -> State:
@@ -139,13 +164,27 @@ class Standing:
 
     @property
     def approved_by(self) -> Actor | None:
-        """Who accepted, recorded or imported the level in force."""
-        return self.in_force.approved_by if self.in_force else None
+        """Who accepted the request for the level in force; nobody where it rests on no request (A9, A10)."""
+        return self.in_force.approved_by if self.in_force and self._rests_on_a_request else None
 
     @property
     def approved_at(self) -> Instant | None:
-        """When it came into force here, in UTC."""
-        return self.in_force.since if self.in_force else None
+        """When that request was accepted, in UTC."""
+        return self.in_force.since if self.in_force and self._rests_on_a_request else None
+
+    @property
+    def recorded_by(self) -> Actor | None:
+        """Who recorded a central approval or imported an earlier agreement; not who approved it (A9, A10)."""
+        return self.in_force.approved_by if self.in_force and not self._rests_on_a_request else None
+
+    @property
+    def recorded_at(self) -> Instant | None:
+        """When that was recorded or imported, in UTC; from then on it is in force here."""
+        return self.in_force.since if self.in_force and not self._rests_on_a_request else None
+
+    @property
+    def _rests_on_a_request(self) -> bool:
+        return self.basis is Basis.REQUEST
 
     @property
     def terms(self) -> Terms | None:
@@ -156,7 +195,7 @@ class Standing:
     def actors(self) -> frozenset[Actor]:
         """Everybody that it names: people and systems."""
         asked = [one for one in (self.accepted, self.request) if one]
-        named = [self.approved_by, self.in_force and self.in_force.sender, self.ended_by]
+        named = [self.approved_by, self.recorded_by, self.in_force and self.in_force.sender, self.ended_by]
         named += [who for one in asked for who in (one.asked_by, one.sender, *one.recipients)]
         return frozenset(who for who in named if who)
 
@@ -186,9 +225,21 @@ class NotRecorded:
         agreed_on: The original day of the agreement that was imported then, if one was (A10).
     """
 
-    agreement: AgreementId
-    until: Instant | None = None
-    agreed_on: date | None = None
+    agreement: AgreementId = attrs.field(validator=_AN_AGREEMENT)
+    until: Instant | None = attrs.field(default=None, converter=to_optional_instant)
+    agreed_on: date | None = attrs.field(default=None, converter=to_optional_day)
+
+    def includes(self, at: Instant) -> bool:
+        """Tell whether *at* lies before the record begins."""
+        return self.until is None or at < self.until
+
+    def overlaps(self, first: Instant, end: Instant) -> bool:
+        """Tell whether something of what lasts from *first* to before *end* lies before the record begins."""
+        return first < end and self.includes(first)
+
+    def may_have_stood(self, day: date) -> bool:
+        """Tell whether an agreement had been made by then that was imported later, so that it may have stood."""
+        return self.agreed_on is not None and self.agreed_on <= day
 
     def told(self, names: Names) -> str:
         """Word it with the names of the group and the school, if they are still known."""

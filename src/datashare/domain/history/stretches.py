@@ -12,6 +12,7 @@ from typing import Any
 
 import attrs
 
+from datashare.domain import checks
 from datashare.domain.agreements import (
     Actor,
     Agreement,
@@ -23,14 +24,21 @@ from datashare.domain.agreements import (
     Event,
     RequestApproved,
     RequestId,
+    State,
     VisibilityLost,
     evolve,
+    walk_events,
 )
-from datashare.domain.instants import Instant, london_span, to_instant
+from datashare.domain.instants import Instant, london_day, london_span, to_instant
 from datashare.domain.institutions import HiddenBecause
+from datashare.domain.trusted import copier, maker
 from datashare.errors import InvalidValue
 
 from .standings import Asked, AsOf, NotRecorded, Standing
+
+# Every part is of an event or of an agreement, both validated when they were made.
+_standing = maker(Standing)
+_standing_changed = copier(Standing)
 
 
 def standings(events: Iterable[Event]) -> Iterator[Standing]:
@@ -44,11 +52,20 @@ def standings(events: Iterable[Event]) -> Iterator[Standing]:
         events: The events of each agreement in the order of their sequence; those of several may be mixed.
 
     Cost: one pass; memory for each agreement, not for each event.
+
+    Raises:
+        InvalidValue: One of them is no event.
     """
+    return (one for one in _told(events) if isinstance(one, Standing))
+
+
+def _told(events: Iterable[Event]) -> Iterator[AsOf]:
+    """Give the same, and of each agreement first that nothing is recorded of the time before."""
     lines: dict[AgreementId, _Line] = {}
-    for event in events:
+    for event in walk_events(events):
         line = lines.get(event.agreement)
         if line is None:
+            yield _before(event)
             lines[event.agreement] = _Line(_begun(event), event.at)
             continue
         ended = line.ended_by(event)
@@ -58,11 +75,16 @@ def standings(events: Iterable[Event]) -> Iterator[Standing]:
         yield from line.rest()
 
 
+def _before(first: Event) -> NotRecorded:
+    agreed_on = first.agreed_on if isinstance(first, AgreementImported) else None
+    return NotRecorded(agreement=first.agreement, until=first.at, agreed_on=agreed_on)
+
+
 def timeline(events: Iterable[Event]) -> tuple[Standing, ...]:
     """Give the stretches of one agreement, from its first event on, in order; the last one still lasts (H1).
 
     Raises:
-        InvalidValue: The events are of several agreements.
+        InvalidValue: The events are of several agreements, or are none.
     """
     found = tuple(standings(events))
     several = {one.agreement for one in found}
@@ -82,17 +104,17 @@ def as_of(agreement: AgreementId, events: Iterable[Event], at: Instant) -> AsOf:
         at: The instant.
 
     Raises:
-        InvalidValue: The instant has no time zone.
+        InvalidValue: The instant has no time zone, or an event is another agreement's.
     """
-    at, happened = to_instant(at, "at"), tuple(events)
-    found = next((one for one in standings(happened) if one.includes(at)), None)
-    return found or _before(agreement, happened)
+    at = to_instant(at, "at")
+    return next(one for one in _told_of(agreement, events) if one.includes(at))
 
 
-def all_as_of(events: Iterable[Event], at: Instant) -> tuple[Standing, ...]:
-    """Tell how every agreement of a group stood at an instant, by URN (H1).
+def all_as_of(events: Iterable[Event], at: Instant) -> tuple[AsOf, ...]:
+    """Tell how every agreement of a group stood at an instant, by URN (H1, A10).
 
-    Left out are those whose record had not begun.
+    Left out are those whose record had not begun, unless an agreement of that day or before was imported later: of
+    such a one it is told that this is not recorded here, since it may have been in force.
 
     Args:
         events: The group's events, those of each agreement in the order of their sequence.
@@ -104,11 +126,15 @@ def all_as_of(events: Iterable[Event], at: Instant) -> tuple[Standing, ...]:
         InvalidValue: The instant has no time zone.
     """
     at = to_instant(at, "at")
-    return _in_order(one for one in standings(events) if one.includes(at))
+    day = london_day(at)
+    return _by_urn(one for one in _told(events) if one.includes(at) and _matters(one, day))
 
 
-def all_on(events: Iterable[Event], day: date) -> tuple[Standing, ...]:
-    """Give every stretch of time that touches a day in Europe/London, by URN, then instant (H1).
+def all_on(events: Iterable[Event], day: date) -> tuple[AsOf, ...]:
+    """Give every stretch of time that touches a day in Europe/London, by URN, then instant (H1, A10).
+
+    Where an agreement of that day or before was imported later, the first of its answers is that the day's beginning
+    is not recorded here.
 
     Args:
         events: The group's events, or one agreement's, those of each agreement in the order of their sequence.
@@ -118,7 +144,19 @@ def all_on(events: Iterable[Event], day: date) -> tuple[Standing, ...]:
         InvalidValue: It is no day.
     """
     first, end = london_span(day)
-    return _in_order(one for one in standings(events) if one.overlaps(first, end))
+    return _by_urn(one for one in _told(events) if one.overlaps(first, end) and _matters(one, day))
+
+
+def in_force_on(events: Iterable[Event], day: date) -> tuple[AsOf, ...]:
+    """Give what of a group's was in force, or may have been, in the course of a day in Europe/London (H1, A10).
+
+    Returns:
+        Of what `all_on` gives everything but the stretches of time in which nothing was in force.
+
+    Raises:
+        InvalidValue: It is no day.
+    """
+    return tuple(one for one in all_on(events, day) if isinstance(one, NotRecorded) or one.in_force)
 
 
 def on_day(agreement: AgreementId, events: Iterable[Event], day: date) -> tuple[AsOf, ...]:
@@ -128,13 +166,10 @@ def on_day(agreement: AgreementId, events: Iterable[Event], day: date) -> tuple[
         First that the day's beginning is not recorded here, if so; then every stretch of time that touches the day.
 
     Raises:
-        InvalidValue: It is no day.
+        InvalidValue: It is no day, or an event is another agreement's.
     """
-    happened = tuple(events)
-    found = all_on(happened, day)
-    first, _ = london_span(day)
-    is_whole = bool(found) and found[0].since <= first
-    return found if is_whole else (_before(agreement, happened), *found)
+    first, end = london_span(day)
+    return tuple(one for one in _told_of(agreement, events) if one.overlaps(first, end))
 
 
 def shared_on(agreement: AgreementId, events: Iterable[Event], day: date) -> tuple[AsOf, ...]:
@@ -145,27 +180,51 @@ def shared_on(agreement: AgreementId, events: Iterable[Event], day: date) -> tup
         imported later, first that the day's beginning is not recorded here: it may have been in force (A10).
 
     Raises:
-        InvalidValue: It is no day.
+        InvalidValue: It is no day, or an event is another agreement's.
     """
-    return tuple(one for one in on_day(agreement, events, day) if _may_have_shared(one, day))
+    found = (one for one in on_day(agreement, events, day) if _matters(one, day))
+    return tuple(one for one in found if isinstance(one, NotRecorded) or one.capabilities)
 
 
-def _may_have_shared(found: AsOf, day: date) -> bool:
-    if isinstance(found, NotRecorded):
-        return found.agreed_on is not None and found.agreed_on <= day
-    return bool(found.capabilities)
+def _told_of(agreement: AgreementId, events: Iterable[Event]) -> tuple[AsOf, ...]:
+    """Give all that the events tell of one agreement: at least that nothing of it is recorded."""
+    checks.require_a(agreement, AgreementId, "agreement", "an AgreementId")
+    found = tuple(_told(events))
+    others = sorted(str(one) for one in {one.agreement for one in found} - {agreement})
+    if others:
+        raise InvalidValue("events", ", ".join(others), f"the events of {agreement}")
+    return found or (NotRecorded(agreement=agreement),)
 
 
-def _in_order(found: Iterable[Standing]) -> tuple[Standing, ...]:
-    return tuple(sorted(found, key=lambda one: (one.agreement.urn, one.since)))
+def _matters(found: AsOf, day: date) -> bool:
+    return isinstance(found, Standing) or found.may_have_stood(day)
 
 
-def _before(agreement: AgreementId, events: tuple[Event, ...]) -> NotRecorded:
-    if not events:
-        return NotRecorded(agreement=agreement)
-    first = events[0]
-    agreed_on = first.agreed_on if isinstance(first, AgreementImported) else None
-    return NotRecorded(agreement=agreement, until=first.at, agreed_on=agreed_on)
+def _by_urn(found: Iterable[AsOf]) -> tuple[AsOf, ...]:
+    # Those of one agreement come in order.
+    return tuple(sorted(found, key=lambda one: one.agreement.urn))
+
+
+@attrs.frozen
+class _Grounds:
+    """What a level in force rests on that the fold does not keep."""
+
+    accepted: Asked | None = None
+    agreed_on: date | None = None
+    approver: str | None = None
+    evidence: str | None = None
+
+
+_NOTHING = _Grounds()
+
+
+@attrs.frozen
+class _End:
+    """How what stood ended, where nothing stands any more."""
+
+    cause: EndCause
+    by: Actor
+    found_in: State
 
 
 @attrs.frozen
@@ -173,11 +232,9 @@ class _Folded:
     """An agreement as the events fold to it, with what the fold alone does not keep."""
 
     agreement: Agreement
-    accepted: Asked | None = None
-    agreed_on: date | None = None
+    grounds: _Grounds = _NOTHING
     hidden_because: tuple[HiddenBecause, ...] = ()
-    ended: EndCause | None = None
-    ended_by: Actor | None = None
+    end: _End | None = None
 
     def after(self, event: Event) -> _Folded:
         """Give the same after one more event."""
@@ -185,18 +242,18 @@ class _Folded:
         found = attrs.evolve(self, agreement=agreement, **self._told_by(event))
         if agreement.hidden_since is None:
             found = attrs.evolve(found, hidden_because=())
-        return attrs.evolve(found, ended=None, ended_by=None) if agreement.stands else found
+        return attrs.evolve(found, end=None) if agreement.stands else found
 
     def _told_by(self, event: Event) -> dict[str, Any]:
         match event:
             case RequestApproved():
-                return {"accepted": self._asked(event.request), "agreed_on": None}
+                return {"grounds": _Grounds(accepted=self._asked(event.request))}
             case ApprovalRecorded():
-                return {"accepted": None, "agreed_on": None}
+                return {"grounds": _Grounds(evidence=event.basis)}
             case AgreementImported():
-                return {"accepted": None, "agreed_on": event.agreed_on}
+                return {"grounds": _Grounds(None, event.agreed_on, event.approver, event.evidence)}
             case AgreementEnded():
-                return {"accepted": None, "agreed_on": None, "ended": event.cause, "ended_by": event.actor}
+                return {"grounds": _NOTHING, "end": _End(event.cause, event.actor, self.agreement.state)}
             case VisibilityLost() if self.agreement.hidden_since is None:
                 return {"hidden_because": event.reasons}
             case _:
@@ -208,19 +265,23 @@ class _Folded:
 
     def standing(self, since: Instant) -> Standing:
         """Give what an auditor asks about, as it is from *since* on."""
-        now = self.agreement
-        return Standing(
+        now, grounds, end = self.agreement, self.grounds, self.end
+        return _standing(
             agreement=now.id,
             since=since,
+            until=None,
             in_force=now.in_force,
-            accepted=self.accepted,
-            agreed_on=self.agreed_on,
+            accepted=grounds.accepted,
+            agreed_on=grounds.agreed_on,
+            approver=grounds.approver,
+            evidence=grounds.evidence,
             request=Asked.of(now.request) if now.request else None,
             hidden_since=now.hidden_since,
             hidden_because=self.hidden_because,
             lapsed=now.lapsed,
-            ended=self.ended,
-            ended_by=self.ended_by,
+            ended=end.cause if end else None,
+            ended_by=end.by if end else None,
+            ended_from=end.found_in if end else None,
         )
 
 
@@ -255,7 +316,7 @@ class _Line:
         if before is None:
             self._standing = now
             return None
-        if attrs.evolve(now, since=before.since) == before:
+        if _standing_changed(now, since=before.since) == before:
             return None
         self._standing = now
-        return attrs.evolve(before, until=now.since)
+        return _standing_changed(before, until=now.since)
