@@ -171,7 +171,7 @@ def test_a_reminder_goes_to_those_who_still_can_be_asked(world: World) -> None:
             text = part(mail.message, "plain")
             assert mail.message["Subject"].startswith("Reminder")
             assert "“MIS Data & Trust Actions” instead of “MIS Data”" in text
-            assert "may also:\n  - carry out trust actions in the school’s MIS, such as logging in to it\n" in text
+            assert "may also:\n  - carry out trust actions: tasks done centrally in the school’s MIS\n" in text
 
 
 @pytest.mark.rule("Q8")

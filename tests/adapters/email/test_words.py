@@ -150,7 +150,7 @@ def test_an_upgrade_names_both_levels_and_what_the_new_one_adds(kind: NoticeKind
     assert "“MIS Data & Trust Actions”" in upgrade
     assert "“MIS Data”" in upgrade
     assert [
-        "carry out trust actions in the school’s MIS, such as logging in to it",
+        "carry out trust actions: tasks done centrally in the school’s MIS",
         "log in to the school’s MIS",
     ] == listed(upgrade)
     assert ["see the DfE’s data about the school", "see live data from the school’s MIS", *listed(upgrade)] == listed(
