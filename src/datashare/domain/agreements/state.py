@@ -36,6 +36,13 @@ class State(enum.Enum):
         """The state as people read it."""
         return self.value.replace("_", " ").capitalize()
 
+    @classmethod
+    def of(cls, *, in_force: bool, requested: bool) -> State:
+        """Tell which state it is with a level in force or without, and with an open request or without."""
+        if requested:
+            return cls.UPGRADING if in_force else cls.PENDING
+        return cls.APPROVED if in_force else cls.NO_AGREEMENT
+
 
 class Tab(enum.Enum):
     """A view of agreements; a projection of the state, not a state (T4)."""
@@ -162,9 +169,7 @@ class Agreement:
     @property
     def state(self) -> State:
         """Which of the four states it is in."""
-        if self.request:
-            return State.UPGRADING if self.in_force else State.PENDING
-        return State.APPROVED if self.in_force else State.NO_AGREEMENT
+        return State.of(in_force=self.in_force is not None, requested=self.request is not None)
 
     @property
     def tabs(self) -> frozenset[Tab]:

@@ -124,9 +124,7 @@ class Standing:
     @property
     def state(self) -> State:
         """Which of the four states it was in."""
-        if self.request:
-            return State.UPGRADING if self.in_force else State.PENDING
-        return State.APPROVED if self.in_force else State.NO_AGREEMENT
+        return State.of(in_force=self.in_force is not None, requested=self.request is not None)
 
     @property
     def level(self) -> AccessLevel | None:
