@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from datetime import date
 from enum import Enum
@@ -34,9 +33,6 @@ from datashare.errors import InvalidValue
 from ._writers import instant_in_utc, tag_of
 
 _T = TypeVar("_T")
-
-# Made once, since json.dumps would make an encoder for each value; what the converter writes holds no circle.
-canonical = json.JSONEncoder(ensure_ascii=False, check_circular=False, sort_keys=True, separators=(",", ":")).encode
 
 
 @cache

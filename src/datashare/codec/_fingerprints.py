@@ -17,8 +17,9 @@ from datashare.domain.agreements import (
     Named,
     RequestAccess,
 )
+from datashare.domain.history import canonical
 
-from ._converter import canonical, converter
+from ._converter import converter
 from ._writers import tag_of, writer
 
 

@@ -12,10 +12,11 @@ import cattrs
 from datashare.domain import checks
 from datashare.domain.agreements import Agreement, Batch, Caution, Command, Event
 from datashare.domain.drift import Plan
+from datashare.domain.history import canonical
 from datashare.domain.notices import Notice
 from datashare.errors import InvalidValue
 
-from ._converter import canonical, converter
+from ._converter import converter
 from ._writers import Writer, writer
 
 VERSION = 1

@@ -11,11 +11,11 @@ import attrs
 
 from datashare.domain import checks
 from datashare.domain.agreements import FREE_TEXT, Event
-from datashare.domain.history import ChainedRecord, EventRecord, chained, sealed
+from datashare.domain.history import ChainedRecord, EventRecord, canonical, chained, sealed
 from datashare.domain.instants import instant_text
 from datashare.errors import InvalidValue
 
-from ._converter import canonical, converter
+from ._converter import converter
 from ._forms import encode, expected_of, structured, value_in, written_form
 
 

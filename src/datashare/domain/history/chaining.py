@@ -14,6 +14,10 @@ from datashare.domain import checks
 from datashare.domain.agreements import AgreementId
 from datashare.errors import InvalidValue
 
+# Made once, since json.dumps would make an encoder for each value; nothing that is written here holds a circle.
+canonical = json.JSONEncoder(ensure_ascii=False, check_circular=False, sort_keys=True, separators=(",", ":")).encode
+"""Writes a value as canonical JSON text: keys sorted, no spaces, so that equal values give equal text."""
+
 BEFORE_THE_FIRST = "0" * 64
 """What stands in the place of a predecessor's hash for the first event of an agreement."""
 
@@ -130,13 +134,9 @@ def words_fit(record: EventRecord) -> bool:
     try:
         value, beside = json.loads(record.text)["value"], json.loads(record.erasable)
         salt, texts = beside["salt"], beside["texts"]
-        if record.erasable != _canonical({"salt": salt, "texts": texts}) or type(salt) is not str:
+        if record.erasable != canonical({"salt": salt, "texts": texts}) or type(salt) is not str:
             return False
         seals = {name: {"sha256": sealed(salt, name, text)} for name, text in texts.items() if type(text) is str}
         return bool(texts) and texts.keys() == seals.keys() and all(value[name] == seals[name] for name in seals)
     except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
         return False
-
-
-def _canonical(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
