@@ -14,7 +14,7 @@ from datashare import AccessLevel, DataSharing, GroupId, GroupKind, ImportAgreem
 from datashare.adapters.gias import Register, read_register
 from datashare.adapters.memory import MemoryAgreementStore, MemoryInstitutionDirectory, MemoryPeopleDirectory
 from datashare.errors import Refused
-from datashare.testing import StandingClock
+from datashare.testing import FrozenClock
 
 from .measuring import Line, Work, in_turns
 from .register import FIRST_URN, full_size_rows, write_rows
@@ -163,7 +163,7 @@ def agreed_everywhere(older: Register, now: pendulum.DateTime = NOW) -> tuple[Da
         store=MemoryAgreementStore(),
         institutions=_directory(older),
         people=MemoryPeopleDirectory(readers),
-        clock=StandingClock(now),
+        clock=FrozenClock(now),
     )
     for trust in trusts:
         _agree(sharing, trust)

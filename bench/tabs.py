@@ -10,7 +10,8 @@ from sqlalchemy import Engine
 
 from datashare import AccessLevel, GroupSide, Tab
 from datashare.adapters.sql import SqlAgreementStore
-from datashare.domain.history import BEFORE_THE_FIRST, Standing, chained
+from datashare.domain.chain import BEFORE_THE_FIRST, chained
+from datashare.domain.timeline import AgreementPeriod
 from tests.servers import Server
 
 from .databases import Database, PostgreSQL, Rows, SQLite
@@ -82,7 +83,7 @@ def _as_of_one(world: World, engine: Engine) -> Iterator[Work]:
 def _as_of_group(world: World, engine: Engine) -> Iterator[Work]:
     """Give the work that tells how every agreement of the group stood, from a pool with an open connection."""
     trust = _trust(world, engine)
-    found = [one for one in trust.all_as_of(NOW) if isinstance(one, Standing)]
+    found = [one for one in trust.all_as_of(NOW) if isinstance(one, AgreementPeriod)]
     assert [AccessLevel.MIS_DATA] * len(world.urns) == [one.level for one in found]
     yield lambda: trust.all_as_of(NOW)
 

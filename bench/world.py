@@ -24,9 +24,9 @@ from datashare import (
     SchoolSite,
 )
 from datashare.adapters.memory import MemoryInstitutionDirectory, MemoryPeopleDirectory
-from datashare.domain.institutions import Coded, EstablishmentStatus, TrustLink
+from datashare.domain.register import Coded, EstablishmentStatus, TrustLink
 from datashare.ports import AgreementStore
-from datashare.testing import StandingClock
+from datashare.testing import FrozenClock
 
 TRUST = GroupId.mat("5143")
 ANA = PersonId(TRUST, "ana")
@@ -52,7 +52,7 @@ class World:
 
     def sharing(self, store: AgreementStore) -> DataSharing:
         """Give the service over a store."""
-        return DataSharing(store=store, institutions=self.institutions, people=self.people, clock=StandingClock(NOW))
+        return DataSharing(store=store, institutions=self.institutions, people=self.people, clock=FrozenClock(NOW))
 
     def request_all(self, store: AgreementStore) -> Outcomes:
         """Ask every school at once but the spare one; each sends two notices."""

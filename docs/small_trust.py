@@ -19,9 +19,9 @@ from datashare import (
     SchoolSite,
 )
 from datashare.adapters.memory import MemoryAgreementStore, MemoryInstitutionDirectory, MemoryPeopleDirectory
-from datashare.domain.institutions import EstablishmentStatus, TrustLink
+from datashare.domain.register import EstablishmentStatus, TrustLink
 from datashare.ports import AgreementStore
-from datashare.testing import StandingClock
+from datashare.testing import FrozenClock
 
 TRUST = GroupId.mat("9901")
 ANA = PersonId(TRUST, "ana")
@@ -51,7 +51,7 @@ class SmallTrust:
             school(MILL, "Mill Bank School", status=EstablishmentStatus.CLOSED),
         ]
         self.groups = [Group(id=TRUST, name="Northern Lights Trust")]
-        self.clock = StandingClock(pendulum.datetime(2026, 5, 4, 8, 30, tz="UTC"))
+        self.clock = FrozenClock(pendulum.datetime(2026, 5, 4, 8, 30, tz="UTC"))
         self.store = store or MemoryAgreementStore()
         self.register = MemoryInstitutionDirectory(self.schools, groups=self.groups, register_day=date(2026, 5, 1))
         ana = Person(

@@ -37,8 +37,8 @@ from datashare import (
 )
 from datashare.adapters.memory import MemoryAgreementStore, MemoryInstitutionDirectory, MemoryPeopleDirectory
 from datashare.adapters.sql import SqlAgreementStore, sqlite_engine
-from datashare.domain.history import shared_on
 from datashare.domain.instants import day_words, london_day
+from datashare.domain.timeline import shared_on
 from datashare.errors import SchemaMismatch, StoreError
 from datashare.ports import AgreementStore
 

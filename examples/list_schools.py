@@ -25,17 +25,9 @@ from rich.table import Table
 from datashare.adapters.gias import Register, read_register
 from datashare.clock import SystemClock
 from datashare.domain.instants import day_words, london_day
-from datashare.domain.institutions import (
-    EstablishmentStatus,
-    Group,
-    GroupId,
-    Institution,
-    Visibility,
-    link_with,
-    visibility,
-    visible_institutions,
-)
 from datashare.domain.policy import Policy
+from datashare.domain.register import EstablishmentStatus, Group, GroupId, Institution
+from datashare.domain.visibility import Visibility, link_with, visibility, visible_institutions
 from datashare.errors import DatashareError
 
 USAGE = """\

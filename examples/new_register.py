@@ -34,9 +34,9 @@ from datashare import (
 )
 from datashare.adapters.gias import Register, read_links, read_register, successors
 from datashare.adapters.memory import MemoryAgreementStore, MemoryInstitutionDirectory, MemoryPeopleDirectory
-from datashare.domain.drift import Plan
 from datashare.domain.instants import day_words, london_day
-from datashare.domain.institutions import SuccessorLink
+from datashare.domain.reconciliation import Plan
+from datashare.domain.register import SuccessorLink
 from datashare.errors import BadRow, DatashareError
 
 USAGE = """\

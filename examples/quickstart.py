@@ -34,7 +34,6 @@ from datashare import (
     DataSharing,
     GroupId,
     GroupSide,
-    HoldersOf,
     Notice,
     Outcomes,
     Permission,
@@ -45,8 +44,9 @@ from datashare import (
     Refused,
     SchoolSite,
     Tab,
+    WithRoles,
 )
-from datashare.adapters.email import Letters, MaildirNotifier
+from datashare.adapters.email import EmailRenderer, MaildirNotifier
 from datashare.adapters.gias import read_register
 from datashare.adapters.memory import MemoryInstitutionDirectory, MemoryPeopleDirectory
 from datashare.adapters.sql import SqlAgreementStore, create_schema, sqlite_engine
@@ -57,7 +57,7 @@ TRUST = GroupId.mat("5622")  # Areté Learning Trust
 ANA = PersonId(TRUST, "ana")
 STOKESLEY, RICHMOND, RYEDALE, MILL_HILL = 141930, 145090, 148377, 149551
 
-LETTERS = Letters(
+LETTERS = EmailRenderer(
     sender="no-reply@arete.example", sender_name="Areté Learning Trust", list_id="data-sharing.arete.example"
 )
 
@@ -212,7 +212,7 @@ def send(trust: GroupSide) -> Outcomes:
     urns = [row.institution.urn for row in trust.browse().items]
 
     def ask() -> Outcomes:
-        heads = HoldersOf([BusinessRole.HEAD_TEACHER])
+        heads = WithRoles([BusinessRole.HEAD_TEACHER])
         return trust.request(urns, level=AccessLevel.MIS_DATA, recipients=heads, command_id="july-request")
 
     first, second = ask(), ask()
@@ -252,7 +252,7 @@ def answer(sharing: DataSharing, sent: Outcomes) -> None:
 
 def raise_level(sharing: DataSharing, trust: GroupSide, sent: Outcomes) -> None:
     """Ask a school that shares for more; until it accepts, the old level stays in force."""
-    more, heads = AccessLevel.MIS_DATA_AND_GROUP_ACTIONS, HoldersOf([BusinessRole.HEAD_TEACHER])
+    more, heads = AccessLevel.MIS_DATA_AND_GROUP_ACTIONS, WithRoles([BusinessRole.HEAD_TEACHER])
     too_early = trust.request([RYEDALE], level=more, recipients=heads, command_id="ryedale-too-early")
     console.print(f"At once? {too_early.not_done[0]}")
 

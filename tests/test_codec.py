@@ -40,7 +40,6 @@ from datashare.domain.agreements import (
     EndAgreement,
     EndCause,
     Event,
-    HoldersOf,
     ImportAgreement,
     Named,
     Planned,
@@ -52,14 +51,16 @@ from datashare.domain.agreements import (
     State,
     SystemActor,
     Withdraw,
+    WithRoles,
 )
-from datashare.domain.drift import Doubt, Plan, Uncertainty
 from datashare.domain.instants import Instant
-from datashare.domain.institutions import GroupId, GroupKind, HiddenBecause
 from datashare.domain.levels import AccessLevel
 from datashare.domain.notices import Notice, NoticeKind
 from datashare.domain.people import PersonId
 from datashare.domain.policy import Party
+from datashare.domain.reconciliation import Doubt, Plan, Uncertainty
+from datashare.domain.register import GroupId, GroupKind
+from datashare.domain.visibility import HiddenBecause
 from datashare.errors import InvalidValue
 from datashare.testing import strategies
 from tests.golden.values import (
@@ -184,7 +185,7 @@ def test_the_text_is_canonical_json(value: Value) -> None:
 def test_sets_are_written_sorted() -> None:
     """The roles of a command are written in one order, whatever order they were given in."""
     roles = ["head_teacher", "data_manager", "governor", "deputy_head_teacher", "executive_head_teacher"]
-    texts = {encode(asking(HoldersOf(frozenset(order)))) for order in (roles, roles[::-1], roles[2:] + roles[:2])}
+    texts = {encode(asking(WithRoles(frozenset(order)))) for order in (roles, roles[::-1], roles[2:] + roles[:2])}
 
     assert len(texts) == 1
     assert json.loads(texts.pop())["value"]["recipients"]["roles"] == sorted(roles)
@@ -546,8 +547,8 @@ DIFFERENT: dict[str, tuple[Actor, Command]] = {
     "no-terms": (ANA, attrs.evolve(asking(), terms=None)),
     "another-version": (ANA, attrs.evolve(asking(), terms=attrs.evolve(TERMS, version="2.2"))),
     "another-review": (ANA, attrs.evolve(asking(), terms=attrs.evolve(TERMS, review_on=None))),
-    "holders": (ANA, asking(HoldersOf({"head_teacher"}))),
-    "other-holders": (ANA, asking(HoldersOf({"data_manager"}))),
+    "holders": (ANA, asking(WithRoles({"head_teacher"}))),
+    "other-holders": (ANA, asking(WithRoles({"data_manager"}))),
     "named": (ANA, asking(Named([HEAD]))),
     "add-everybody": (ANA, AddRecipients(request=REQUEST)),
     "add-named": (ANA, AddRecipients(request=REQUEST, recipients=Named([HEAD]))),

@@ -10,8 +10,9 @@ import pytest
 
 from datashare import errors
 from datashare.domain.agreements import AgreementId, Reason, RefusalCode, RequestId
-from datashare.domain.institutions import GroupId, HiddenBecause
 from datashare.domain.levels import AccessLevel
+from datashare.domain.register import GroupId
+from datashare.domain.visibility import HiddenBecause
 from datashare.errors import (
     BadRow,
     DatashareError,

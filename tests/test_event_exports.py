@@ -24,7 +24,7 @@ from datashare.domain.agreements import (
     VisibilityLost,
     VisibilityReturned,
 )
-from datashare.domain.institutions import HiddenBecause
+from datashare.domain.visibility import HiddenBecause
 from datashare.errors import InvalidValue
 from datashare.testing.strategies import events
 from tests.domain.agreements.builders import AGREEMENT, ANA, DEPUTY, HEAD, MIS, NIGHTLY, NOW, TERMS

@@ -31,7 +31,7 @@ from datashare.domain.agreements import (
     RequestDeclined,
     fold,
 )
-from datashare.domain.history import BEFORE_THE_FIRST, EventRecord, chained, sealed
+from datashare.domain.chain import BEFORE_THE_FIRST, EventRecord, chained, sealed
 from datashare.domain.people import PersonId
 from datashare.errors import InvalidValue
 from datashare.testing import strategies

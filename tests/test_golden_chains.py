@@ -11,7 +11,8 @@ import pytest
 
 from datashare.codec import decode_agreement, read_event
 from datashare.domain.agreements import AgreementId, Event, fold
-from datashare.domain.history import Chain, ChainedRecord, StateRecord, Verification, verify
+from datashare.domain.chain import Chain, ChainedRecord, StateRecord
+from datashare.domain.verification import Verification, verify
 
 GOLDEN = Path(__file__).parent / "golden" / "v1"
 SHA256 = {

@@ -9,15 +9,7 @@ import pytest
 
 from datashare.domain.agreements import AgreementId, RequestId
 from datashare.errors import InvalidValue
-from datashare.ports import (
-    Change,
-    LeasedNotice,
-    Loaded,
-    NeverDeliverable,
-    NoticeStatus,
-    StoredNotice,
-    TryAgain,
-)
+from datashare.ports import Change, LeasedNotice, Loaded, NeverDeliverable, NoticeStatus, StoredNotice, TryAgain
 from datashare.testing.changes import AGREEMENT, NOW, OTHER_URN, TRUST, asked, imported
 
 OTHER = AgreementId(TRUST, OTHER_URN)

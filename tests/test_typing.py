@@ -22,11 +22,12 @@ from datashare import (
     Tab,
 )
 from datashare.adapters.memory import MemoryAgreementStore, MemoryInstitutionDirectory, MemoryPeopleDirectory
-from datashare.domain.drift import Plan
-from datashare.domain.history import Chain, GroupDigest, Verification
-from datashare.domain.institutions import Group
+from datashare.domain.chain import Chain, GroupDigest
+from datashare.domain.reconciliation import Plan
+from datashare.domain.register import Group
+from datashare.domain.verification import Verification
 from datashare.ports import AgreementStore, Clock, InstitutionDirectory, PeopleDirectory
-from datashare.service import Applied, GroupActions
+from datashare.service import GroupActions, PlanApplication
 
 TRUST = GroupId.mat("5143")
 ANA = PersonId(TRUST, "ana")
@@ -68,6 +69,6 @@ def _never_run(trust: GroupSide, school: SchoolSide) -> None:
     assert_type(outcomes.done, tuple[Done, ...])
     assert_type(trust.browse(), Page[Listing])
     plan = assert_type(trust.reconcile(), Plan)
-    assert_type(trust.apply(plan, command_id="x"), Applied)
+    assert_type(trust.apply(plan, command_id="x"), PlanApplication)
     assert_type(trust.agreements(Tab.PENDING), tuple[Listing, ...])
     assert_type(school.approve(outcomes.requests[0]), Done)

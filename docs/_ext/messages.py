@@ -17,11 +17,11 @@ from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 
-from datashare.adapters.email import Letters
+from datashare.adapters.email import EmailRenderer
 
 REQUIRE = "DATASHARE_REQUIRE_CHROMIUM"
 SCREENS = (DESKTOP, PHONE)
-LETTERS = Letters(sender="no-reply@data-sharing.example")
+LETTERS = EmailRenderer(sender="no-reply@data-sharing.example")
 
 Pictures: TypeAlias = dict[tuple[str, str], str]
 """Where a picture is, from the folder of the documentation's sources, by the names of message and screen."""

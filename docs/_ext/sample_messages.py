@@ -22,10 +22,10 @@ from datashare import (
 )
 from datashare.adapters.memory import MemoryAgreementStore, MemoryInstitutionDirectory, MemoryPeopleDirectory
 from datashare.domain.agreements import EndCause, RequestId
-from datashare.domain.institutions import Coded, EstablishmentStatus, GroupKind, TrustLink
 from datashare.domain.notices import Notice, NoticeKind
 from datashare.domain.policy import Party
-from datashare.testing import StandingClock
+from datashare.domain.register import Coded, EstablishmentStatus, GroupKind, TrustLink
+from datashare.testing import FrozenClock
 
 MIS, ACTIONS = AccessLevel.MIS_DATA, AccessLevel.MIS_DATA_AND_GROUP_ACTIONS
 TRUST, COUNCIL = GroupId.mat("9901"), GroupId.local_authority("870")
@@ -69,7 +69,7 @@ class Host:
                 self._people(),
                 sites=[SchoolSite(urn=HILDA, data_sharing_url="https://hilda.mis.example/data/sharing")],
             ),
-            clock=StandingClock(pendulum.datetime(2026, 5, 4, 8, 30, tz="UTC")),
+            clock=FrozenClock(pendulum.datetime(2026, 5, 4, 8, 30, tz="UTC")),
             policies=self._policy,
         )
         self.side = self.sharing.for_group(group, actor=self.asker)

@@ -9,11 +9,12 @@ from datetime import timedelta
 
 import attrs
 
-from datashare.clock import SystemClock
 from datashare.domain.instants import Instant, to_instant
 from datashare.domain.notices import Notice
-from datashare.errors import InvalidValue
-from datashare.ports import (
+
+from .clock import SystemClock
+from .errors import InvalidValue
+from .ports import (
     AgreementStore,
     Clock,
     Delivered,
@@ -21,7 +22,7 @@ from datashare.ports import (
     NeverDeliverable,
     Notifier,
     Progress,
-    ProgressReport,
+    ProgressCallback,
     Stage,
     TryAgain,
 )
@@ -133,7 +134,7 @@ def deliver(
     batch: int = 20,
     lease_for: timedelta = timedelta(minutes=5),
     random: Callable[[], float] = random.random,
-    progress: ProgressReport | None = None,
+    progress: ProgressCallback | None = None,
 ) -> DeliveryReport:
     """Send the notices that are due, the longest due first, and record what became of each (O3).
 
@@ -222,7 +223,7 @@ class _Run:
     batch: int
     lease_for: timedelta
     random: Callable[[], float]
-    progress: ProgressReport
+    progress: ProgressCallback
     counts: Counter[str] = attrs.field(factory=Counter, init=False)
     taken_up: int = attrs.field(default=0, init=False)
     slowest: timedelta = attrs.field(default=_NONE, init=False)

@@ -23,12 +23,8 @@ happened, why, and what to do next.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from datashare.domain.agreements import Reason
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 __all__ = [
     "BadRow",
@@ -88,10 +84,10 @@ class Refused(DatashareError):
     """The rules do not allow what was asked, and nothing has changed (R1, R3, T2).
 
     Attributes:
-        reasons: Every reason that applies, the primary one first.
+        reasons: Every reason that applies, the primary one first; each is a `datashare.Reason`.
     """
 
-    def __init__(self, reasons: Sequence[Reason]) -> None:
+    def __init__(self, reasons: Sequence[Any]) -> None:  # a Reason is of the domain, which imports this module
         super().__init__(tuple(reasons))
         self.reasons = tuple(reasons)
 

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from datashare.adapters.memory import MemoryInstitutionDirectory, MemoryPeopleDirectory
-from datashare.domain.institutions import EstablishmentStatus, GroupId, SuccessorLink, TrustLink
 from datashare.domain.people import (
     Associations,
     BusinessRole,
@@ -19,6 +18,7 @@ from datashare.domain.people import (
     PersonId,
     SchoolSite,
 )
+from datashare.domain.register import EstablishmentStatus, GroupId, SuccessorLink, TrustLink
 from datashare.errors import InvalidValue
 from datashare.ports import InstitutionDirectory, PeopleDirectory
 from datashare.testing import InstitutionDirectoryContract, PeopleDirectoryContract, RegisterFacts

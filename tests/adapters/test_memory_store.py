@@ -8,15 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datashare.adapters.memory import MemoryAgreementStore
-from datashare.domain.agreements import (
-    Agreement,
-    Approve,
-    Command,
-    RequestAccess,
-    Withdraw,
-    fold,
-)
-from datashare.domain.agreements.transitions import CommandType
+from datashare.domain.agreements import Agreement, Approve, Command, RequestAccess, Withdraw, fold
+from datashare.domain.agreements.lifecycle import CommandType
 from datashare.errors import InvalidValue
 from datashare.ports import AgreementStore, Change, NoticeStatus
 from datashare.testing.changes import (

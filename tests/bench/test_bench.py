@@ -21,9 +21,9 @@ from datashare.adapters.gias import read_register
 from datashare.adapters.memory import MemoryInstitutionDirectory
 from datashare.adapters.sql import SqlAgreementStore
 from datashare.domain.agreements import EndCause, fold
-from datashare.domain.history import BEFORE_THE_FIRST, chained
-from datashare.domain.institutions import GroupId
+from datashare.domain.chain import BEFORE_THE_FIRST, chained
 from datashare.domain.people import PersonId
+from datashare.domain.register import GroupId
 from tests.adapters.gias import made
 from tests.servers import Server
 

@@ -7,29 +7,11 @@ import pendulum
 
 from datashare.domain.agreements import Agreement, AgreementId, Basis, InForce, OpenRequest, RequestId, State
 from datashare.domain.browsing import Listing
-from datashare.domain.institutions import (
-    Coded,
-    EstablishmentStatus,
-    Group,
-    GroupId,
-    Institution,
-    Phase,
-    TrustLink,
-    Visibility,
-    visibility,
-)
 from datashare.domain.levels import AccessLevel
-from datashare.domain.people import (
-    ALWAYS,
-    BusinessRole,
-    Grant,
-    HeldRole,
-    Period,
-    Permission,
-    Person,
-    PersonId,
-)
+from datashare.domain.people import ALWAYS, BusinessRole, Grant, HeldRole, Period, Permission, Person, PersonId
 from datashare.domain.policy import Policy
+from datashare.domain.register import Coded, EstablishmentStatus, Group, GroupId, Institution, Phase, TrustLink
+from datashare.domain.visibility import Visibility, visibility
 
 TRUST = GroupId.mat("5143")
 AUTHORITY = GroupId.local_authority("870")

@@ -8,10 +8,11 @@ from typing import Any
 import attrs
 
 from datashare.domain.agreements import Agreement, RefusalCode, State
-from datashare.domain.drift import Plan, Present, RegisterFacts, plan, why_not_applied
-from datashare.domain.institutions import EstablishmentStatus, Group, Institution, SuccessorLink, link_with
 from datashare.domain.levels import AccessLevel
 from datashare.domain.policy import Policy
+from datashare.domain.reconciliation import Plan, Present, RegisterFacts, plan, why_not_applied
+from datashare.domain.register import EstablishmentStatus, Group, Institution, SuccessorLink
+from datashare.domain.visibility import link_with
 from tests.domain import builders as made
 from tests.domain.builders import DAY, institution
 

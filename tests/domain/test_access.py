@@ -13,17 +13,11 @@ from hypothesis import strategies as st
 from datashare.domain.access import AccessAnswer, AccessCode, AccessMap, AccessReason
 from datashare.domain.agreements import Agreement, AgreementId, Approve, State
 from datashare.domain.instants import Instant
-from datashare.domain.institutions import (
-    EstablishmentStatus,
-    Group,
-    GroupId,
-    HiddenBecause,
-    Institution,
-    TrustLink,
-)
 from datashare.domain.levels import AccessLevel, Capability
 from datashare.domain.people import Associations, Grant, Period, Permission, Person
 from datashare.domain.policy import Policy
+from datashare.domain.register import EstablishmentStatus, Group, GroupId, Institution, TrustLink
+from datashare.domain.visibility import HiddenBecause
 from datashare.errors import InvalidValue
 from datashare.testing import strategies
 from tests.domain import builders as made

@@ -18,14 +18,16 @@ from datashare.domain.browsing import (
     FacetValue,
     Filters,
     Listing,
+    Page,
     browse,
     facets,
+    paged,
 )
-from datashare.domain.folding import folded
-from datashare.domain.institutions import Coded, DateWarning, Phase, visible_institutions
 from datashare.domain.levels import AccessLevel
-from datashare.domain.paging import Page, paged
 from datashare.domain.policy import Policy
+from datashare.domain.register import Coded, Phase
+from datashare.domain.text import folded
+from datashare.domain.visibility import DateWarning, visible_institutions
 from datashare.errors import InvalidValue
 from tests.domain.builders import (
     ACADEMY_CONVERTER,

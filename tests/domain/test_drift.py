@@ -7,10 +7,10 @@ import attrs
 import pytest
 
 from datashare.domain.agreements import Agreement, AgreementId, EndCause, RequestId, State
-from datashare.domain.drift import Joined, Plan, Uncertainty
-from datashare.domain.institutions import Coded, EstablishmentStatus, Institution, TrustLink
 from datashare.domain.levels import AccessLevel
 from datashare.domain.policy import Policy
+from datashare.domain.reconciliation import NewSchool, Plan, Uncertainty
+from datashare.domain.register import Coded, EstablishmentStatus, Institution, TrustLink
 from datashare.errors import InvalidValue
 from tests.domain.builders import AUTHORITY, DAY, TRUST, agreement, group
 from tests.domain.drift_cases import NEW, OLD, OTHER, closed, link, planned, school, standing
@@ -268,7 +268,7 @@ def test_a_school_joined_where_the_group_did_not_see_it_before(
     """What it saw before is told by an older register; without one the plan claims only that nothing stands."""
     plan = planned(*known, schools=[school(NEW, "Óak"), school(OTHER, status=CLOSED)], seen_before=seen_before)
 
-    assert ((Joined(urn=NEW, name="Óak"),) if joined else ()) == plan.joined
+    assert ((NewSchool(urn=NEW, name="Óak"),) if joined else ()) == plan.joined
     assert (seen_before is not None) == plan.compared
     assert (joined and seen_before is None) == ("Schools that have no agreement (1):" in str(plan))
     assert (joined and seen_before is not None) == ("Schools that joined and have no agreement (1):" in str(plan))

@@ -16,10 +16,10 @@ from datashare.domain.agreements import (
     AgreementEnded,
     Approve,
     Command,
+    DecisionContext,
     Decline,
     EndCause,
     Event,
-    Facts,
     Named,
     RecipientsAdded,
     Remind,
@@ -33,11 +33,12 @@ from datashare.domain.agreements import (
     Withdraw,
     evolve,
 )
-from datashare.domain.institutions import GroupKind, HiddenBecause
 from datashare.domain.levels import AccessLevel, Capability
 from datashare.domain.notices import ASKING, Addressee, Notice, NoticeKind, notices_for
 from datashare.domain.people import BusinessRole, Grant, Period, Permission, Person, PersonId, address_key
 from datashare.domain.policy import Party, Policy
+from datashare.domain.register import GroupKind
+from datashare.domain.visibility import HiddenBecause
 from datashare.testing import strategies
 from tests.domain.agreements.builders import (
     ACTIONS,
@@ -86,7 +87,7 @@ DAY = date(2026, 3, 29)
 ASKED = Named((HEAD, DEPUTY, EXECUTIVE))
 
 
-def told(before: Agreement, command: Command, given_facts: Facts | None = None) -> tuple[Notice, ...]:
+def told(before: Agreement, command: Command, given_facts: DecisionContext | None = None) -> tuple[Notice, ...]:
     """Give the notices of *command*, which must be allowed."""
     known = given_facts or facts()
     return notices_for(before, events_of(before, command, known), known)
@@ -117,7 +118,9 @@ def decline(agreement: Agreement) -> Decline:
     return Decline(request=open_request(agreement).id, reason="Not before the governors have met – sorry.")
 
 
-def by_head(people: Mapping[PersonId, Person] = SCHOOL, others: Mapping[PersonId, Person] | None = None) -> Facts:
+def by_head(
+    people: Mapping[PersonId, Person] = SCHOOL, others: Mapping[PersonId, Person] | None = None
+) -> DecisionContext:
     """Give the facts where the head acts."""
     return facts(actor=HEAD, command_id="c-9", people=people, others=others)
 
@@ -544,7 +547,7 @@ def test_the_school_is_told_whom_to_ask() -> None:
     assert standing.in_force is not None
     by_ben = attrs.evolve(standing, in_force=attrs.evolve(standing.in_force, sender=BEN))
 
-    def contacts(before: Agreement, command: Command, known: Facts) -> set[tuple[str, str | None]]:
+    def contacts(before: Agreement, command: Command, known: DecisionContext) -> set[tuple[str, str | None]]:
         found = told(before, command, known)
         return {(one.sender_name, one.sender_address) for one in found if one.audience is Party.SCHOOL}
 

@@ -8,20 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datashare.domain.instants import london_day
-from datashare.domain.institutions import GroupId
-from datashare.domain.people import (
-    Associations,
-    BusinessRole,
+from datashare.domain.eligibility import (
     Eligibility,
-    Grant,
-    HeldRole,
-    Period,
-    Permission,
-    Person,
-    PersonId,
     Unsuitable,
-    address_key,
     approvers,
     eligible_recipients,
     holds,
@@ -30,9 +19,22 @@ from datashare.domain.people import (
     same_person,
     sender_eligibility,
     suggested_recipients,
+)
+from datashare.domain.instants import london_day
+from datashare.domain.people import (
+    Associations,
+    BusinessRole,
+    Grant,
+    HeldRole,
+    Period,
+    Permission,
+    Person,
+    PersonId,
+    address_key,
     usable_address,
 )
 from datashare.domain.policy import Policy
+from datashare.domain.register import GroupId
 from tests.domain.builders import AUTHORITY, DAY, TRUST, URN, known, person, sender
 
 MAT = Policy.mat()

@@ -5,10 +5,10 @@ from datetime import timedelta
 import attrs
 import pytest
 
-from datashare.domain.institutions import GroupKind
 from datashare.domain.levels import AccessLevel
 from datashare.domain.people import BusinessRole, Permission
 from datashare.domain.policy import MAINTAINED_TYPES, Party, Policy
+from datashare.domain.register import GroupKind
 from datashare.errors import InvalidValue
 
 BOTH = pytest.mark.parametrize("policy", [Policy.mat(), Policy.local_authority()], ids=["mat", "la"])

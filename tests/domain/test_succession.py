@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datashare.domain.agreements import State
-from datashare.domain.drift import Doubt, Succession, Successor
-from datashare.domain.institutions import EstablishmentStatus, Institution, SuccessorLink, TrustLink
 from datashare.domain.levels import AccessLevel
 from datashare.domain.policy import Policy
+from datashare.domain.reconciliation import Doubt, Succession, Successor
+from datashare.domain.register import EstablishmentStatus, Institution, SuccessorLink, TrustLink
 from tests.domain.builders import DAY
 from tests.domain.drift_cases import NEW, OLD, OTHER, link, planned, school, standing
 

@@ -22,11 +22,7 @@ from datashare.domain.agreements import (
     SystemActor,
     Terms,
 )
-from datashare.domain.browsing import (
-    Filters,
-    Listing,
-)
-from datashare.domain.checks import LONGEST_KEY, LONGEST_TEXT, require_collection, require_urn
+from datashare.domain.browsing import Filters, Listing, Page
 from datashare.domain.instants import (
     Instant,
     day_words,
@@ -39,25 +35,8 @@ from datashare.domain.instants import (
     to_instant,
     to_optional_day,
 )
-from datashare.domain.institutions import (
-    Coded,
-    DateWarning,
-    EstablishmentStatus,
-    Group,
-    GroupId,
-    GroupKind,
-    HiddenBecause,
-    HiddenReason,
-    Institution,
-    SuccessorLink,
-    TrustLink,
-    Visibility,
-    visibility,
-    visible_institutions,
-)
 from datashare.domain.levels import AccessLevel
 from datashare.domain.notices import Addressee, Notice
-from datashare.domain.paging import Page
 from datashare.domain.people import (
     Associations,
     Grant,
@@ -70,6 +49,25 @@ from datashare.domain.people import (
     require_role_key,
 )
 from datashare.domain.policy import Policy
+from datashare.domain.register import (
+    Coded,
+    EstablishmentStatus,
+    Group,
+    GroupId,
+    GroupKind,
+    Institution,
+    SuccessorLink,
+    TrustLink,
+)
+from datashare.domain.validation import LONGEST_KEY, LONGEST_TEXT, require_collection, require_urn
+from datashare.domain.visibility import (
+    DateWarning,
+    HiddenBecause,
+    HiddenReason,
+    Visibility,
+    visibility,
+    visible_institutions,
+)
 from datashare.errors import DatashareError, InvalidValue
 from tests.domain.builders import DAY, NOW, TRUST, URN, agreement, group, in_force, institution, listing
 from tests.domain.builders import open_request as a_request

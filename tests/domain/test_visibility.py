@@ -9,24 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datashare.domain.browsing import browse
-from datashare.domain.folding import folded
 from datashare.domain.instants import london_day
-from datashare.domain.institutions import (
-    Coded,
+from datashare.domain.policy import MAINTAINED_TYPES, Policy
+from datashare.domain.register import Coded, EstablishmentStatus, Group, GroupId, GroupKind, Institution, TrustLink
+from datashare.domain.text import folded
+from datashare.domain.visibility import (
     DateWarning,
-    EstablishmentStatus,
-    Group,
-    GroupId,
-    GroupKind,
     HiddenBecause,
     HiddenReason,
-    Institution,
-    TrustLink,
     Visibility,
     link_with,
     visible_institutions,
 )
-from datashare.domain.policy import MAINTAINED_TYPES, Policy
 from tests.domain.builders import (
     ACADEMY_CONVERTER,
     AUTHORITY,

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, create_engine, make_url
 
 from datashare.adapters.sql import SqlAgreementStore, create_schema, sqlite_engine
 from datashare.domain.agreements import Decline, RequestAccess
-from datashare.domain.history import BEFORE_THE_FIRST, chained
+from datashare.domain.chain import BEFORE_THE_FIRST, chained
 from datashare.testing.changes import OTHER_URN, asked, imported, then
 from examples.audit_chains import first_breaks
 

@@ -24,7 +24,8 @@ from sqlalchemy import make_url
 
 from datashare.codec import decode_agreement, read_event
 from datashare.domain.agreements import AgreementId, Decline, RequestDeclined, Withdraw
-from datashare.domain.history import BEFORE_THE_FIRST, FindingCode, Verification, chained, verify
+from datashare.domain.chain import BEFORE_THE_FIRST, chained
+from datashare.domain.verification import FindingCode, Verification, verify
 from datashare.errors import SchemaMismatch, StoreError, StoreUnavailable, StoreUnreadable, TransactionLost
 from datashare.ports import AgreementStore, Change
 from datashare.testing import AgreementStoreContract, CountRoundTrips, InHostsTransaction

@@ -14,8 +14,8 @@ from sqlalchemy import Engine, Row, select
 from datashare.adapters.sql import metadata
 from datashare.codec import decode_agreement, decode_notice, read_event
 from datashare.domain.agreements import AgreementId, Event, RecipientsAdded, ReminderSent, RequestSent, fold
-from datashare.domain.history import EventRecord
-from datashare.domain.institutions import GroupId
+from datashare.domain.chain import EventRecord
+from datashare.domain.register import GroupId
 
 TABLES = metadata.tables
 Key = tuple[str, int]

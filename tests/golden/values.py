@@ -21,7 +21,6 @@ from datashare.domain.agreements import (
     EndAgreement,
     EndCause,
     Event,
-    HoldersOf,
     ImportAgreement,
     Named,
     Planned,
@@ -42,13 +41,24 @@ from datashare.domain.agreements import (
     VisibilityLost,
     VisibilityReturned,
     Withdraw,
+    WithRoles,
 )
-from datashare.domain.drift import Doubt, Joined, Plan, PlannedEnd, Succession, Successor, Uncertainty, Unclear
-from datashare.domain.institutions import GroupId, GroupKind, HiddenBecause
 from datashare.domain.levels import AccessLevel
 from datashare.domain.notices import Addressee, Answerer, Notice, NoticeKind
 from datashare.domain.people import PersonId
 from datashare.domain.policy import Party
+from datashare.domain.reconciliation import (
+    Doubt,
+    NewSchool,
+    Plan,
+    PlannedEnd,
+    Succession,
+    Successor,
+    Uncertainty,
+    Unclear,
+)
+from datashare.domain.register import GroupId, GroupKind
+from datashare.domain.visibility import HiddenBecause
 
 MAT = GroupId.mat("5143")
 LA = GroupId.local_authority("087")
@@ -68,7 +78,7 @@ COMMANDS: dict[str, Command] = {
         urn=100000,
         level=AccessLevel.MIS_DATA,
         sender=ANA,
-        recipients=HoldersOf({"head_teacher", "data_manager", "deputy_head_teacher"}),
+        recipients=WithRoles({"head_teacher", "data_manager", "deputy_head_teacher"}),
         terms=TERMS,
     ),
     "command_add_recipients": AddRecipients(request=REQUEST, recipients=Named([HEAD, DEPUTY])),
@@ -353,7 +363,7 @@ PLANS: dict[str, Plan] = {
             ),
         ),
         compared=True,
-        joined=(Joined(urn=100003, name="Old Hall"),),
+        joined=(NewSchool(urn=100003, name="Old Hall"),),
         successors=(
             Successor(
                 urn=100004,

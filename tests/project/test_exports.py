@@ -1,6 +1,5 @@
 """What the packages export is what they say they export."""
 
-import ast
 import importlib
 from pathlib import Path
 from types import ModuleType
@@ -37,25 +36,6 @@ def test_all_is_sorted_and_whole(name: str) -> None:
 def test_the_library_exports_something() -> None:
     """The package itself has an `__all__`."""
     assert datashare.__all__
-
-
-def test_names_that_type_checkers_see_are_those_that_load() -> None:
-    """What is imported for type checkers is what is loaded when it is asked for, from the same module."""
-    imported = {
-        alias.name: node.module
-        for node in ast.walk(ast.parse(INIT_FILES[0].read_text(encoding="utf-8")))
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("datashare")
-        for alias in node.names
-    }
-
-    assert imported == vars(datashare)["_HOMES"]
-    assert datashare.__all__ == sorted(imported)
-
-
-def test_a_name_that_is_not_exported_is_an_attribute_error() -> None:
-    """A misspelt name fails as it does on any module."""
-    with pytest.raises(AttributeError, match="has no attribute 'DataSharring'"):
-        getattr(datashare, "DataSharring")  # noqa: B009 - a literal name would not pass the type checker
 
 
 def test_every_folder_is_a_package() -> None:

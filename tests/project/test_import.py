@@ -7,8 +7,7 @@ import sys
 import pytest
 
 FOUNDATION = "attrs, cattrs, pendulum"
-IMPORT_AT_MOST = 1.3
-USE_AT_MOST = 3.0
+AT_MOST = 2.2
 RUNS_A_ROUND = 6
 ROUNDS = 6
 
@@ -37,15 +36,11 @@ def seconds_to_import(names: str) -> float:
     )
 
 
-ALL_OF_IT = "datashare\nfor name in datashare.__all__: getattr(datashare, name)\n"
-
-
-@pytest.mark.parametrize("names", ["datashare", ALL_OF_IT], ids=["import", "use"])
-def test_only_what_it_is_built_on_is_loaded(names: str) -> None:
-    """Neither the import nor the use of every public name loads more than the foundation and what that imports."""
+def test_only_what_it_is_built_on_is_loaded() -> None:
+    """The import, which brings every public name, loads no more than the foundation and what that imports."""
     allowed = {"datashare", *sys.stdlib_module_names, *loaded_by(FOUNDATION)}
 
-    assert set() == loaded_by(names) - allowed
+    assert set() == loaded_by("datashare") - allowed
 
 
 @pytest.mark.parametrize("name", ["datashare.testing", "datashare.testing.changes"])
@@ -65,24 +60,21 @@ def test_a_foreign_module_would_be_noticed() -> None:
     assert {"hypothesis"} <= loaded_by("hypothesis") - loaded_by(FOUNDATION)
 
 
-@pytest.mark.parametrize(
-    ("names", "at_most"), [("datashare", IMPORT_AT_MOST), (ALL_OF_IT, USE_AT_MOST)], ids=["import", "use"]
-)
-def test_import_takes_little_longer_than_its_foundation(names: str, at_most: float) -> None:
-    """The import takes at most 1.3 times as long, and the use of every name, which loads all of it, 3 times.
+def test_import_takes_little_longer_than_its_foundation() -> None:
+    """The import, with all names, takes at most 2.2 times as long as what it is built on.
 
     The quickest of several alternating runs are compared. Noise only ever makes a run slower, so more rounds bring
     both minimums nearer to the truth.
     """
     ours, theirs = [], []
     ratio = float("inf")
-    seconds_to_import(names)  # compiles what is not compiled yet
+    seconds_to_import("datashare")  # compiles what is not compiled yet
     for _ in range(ROUNDS):
         for _ in range(RUNS_A_ROUND):
             theirs.append(seconds_to_import(FOUNDATION))
-            ours.append(seconds_to_import(names))
+            ours.append(seconds_to_import("datashare"))
         ratio = min(ours) / min(theirs)
-        if ratio <= at_most:
+        if ratio <= AT_MOST:
             break
 
-    assert ratio <= at_most
+    assert ratio <= AT_MOST

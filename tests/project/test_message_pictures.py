@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from datashare.adapters.email import Letters
-from datashare.domain.institutions import GroupKind
+from datashare.adapters.email import EmailRenderer
 from datashare.domain.notices import ASKING, NoticeKind
 from datashare.domain.policy import Party
+from datashare.domain.register import GroupKind
 from docs._ext.sample_messages import samples
 from tests.machine import CHROMIUM
 
@@ -24,7 +24,7 @@ extensions = ["myst_parser", "messages"]
 suppress_warnings = ["myst.xref_missing"]
 html_theme = "basic"
 """
-LETTERS = Letters(sender="no-reply@data-sharing.example")
+LETTERS = EmailRenderer(sender="no-reply@data-sharing.example")
 SAMPLES = samples()
 WIDTHS = {"desktop": 1024, "phone": 390}
 

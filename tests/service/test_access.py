@@ -6,9 +6,9 @@ import pytest
 
 from datashare.domain.access import AccessCode
 from datashare.domain.instants import london_day
-from datashare.domain.institutions import HiddenBecause
 from datashare.domain.levels import AccessLevel, Capability
 from datashare.domain.people import Associations, Grant, Permission, Person, PersonId
+from datashare.domain.visibility import HiddenBecause
 from datashare.errors import InvalidValue, UnknownGroup
 
 from .world import (

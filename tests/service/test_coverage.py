@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from datashare.domain.agreements import State, Tab
 from datashare.domain.browsing import Listing
 from datashare.domain.coverage import Coverage, Tally, coverage
-from datashare.domain.institutions import Phase
 from datashare.domain.people import BusinessRole
 from datashare.domain.policy import Policy
+from datashare.domain.register import Phase
 from datashare.errors import InvalidValue, NotPermitted
 from tests.domain.builders import DAY, group, institution, known, listing
 from tests.domain.builders import person as somebody

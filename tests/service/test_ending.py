@@ -4,11 +4,11 @@ import attrs
 import pytest
 
 from datashare.domain.agreements import AgreementEnded, EndCause, RefusalCode, RequestOutcome, State
-from datashare.domain.institutions import EstablishmentStatus
 from datashare.domain.levels import Capability
 from datashare.domain.notices import NoticeKind
 from datashare.domain.people import PersonId
 from datashare.domain.policy import Party
+from datashare.domain.register import EstablishmentStatus
 from datashare.errors import InvalidValue, NotPermitted, Refused
 from datashare.ports import NoticeStatus
 

@@ -20,7 +20,6 @@ from datashare.domain.agreements import (
     ApprovalRecorded,
     EndCause,
     Event,
-    HoldersOf,
     Recipients,
     RecipientsAdded,
     ReminderSent,
@@ -30,11 +29,12 @@ from datashare.domain.agreements import (
     RequestSent,
     RequestWithdrawn,
     Tab,
+    WithRoles,
 )
 from datashare.domain.instants import london_day
-from datashare.domain.institutions import EstablishmentStatus, GroupId, TrustLink
 from datashare.domain.levels import AccessLevel, Capability
 from datashare.domain.people import BusinessRole, PersonId
+from datashare.domain.register import EstablishmentStatus, GroupId, TrustLink
 from datashare.errors import DatashareError, Refused
 from datashare.service import Done, GroupActions, Outcome, Outcomes, SchoolSide
 
@@ -75,7 +75,7 @@ levels = st.sampled_from(AccessLevel)
 groups = st.sampled_from([TRUST, TRUST, COUNCIL])
 actors = st.sampled_from([ANA, ANA, ANA, CARYS, CARYS, BEN, OTTO, NIGHTLY, head(HILDA)])
 answering = st.sampled_from([head(HILDA), head(OSCAR), deputy(HILDA), head(MAINTAINED), ANA])
-choices = st.sampled_from([ALL, HoldersOf({BusinessRole.HEAD_TEACHER}), HoldersOf({BusinessRole.DATA_MANAGER})])
+choices = st.sampled_from([ALL, WithRoles({BusinessRole.HEAD_TEACHER}), WithRoles({BusinessRole.DATA_MANAGER})])
 command_ids = st.sampled_from([f"c-{number}" for number in range(40)])
 stretches = st.sampled_from(
     [timedelta(microseconds=1), timedelta(hours=1), timedelta(days=1), timedelta(days=31), timedelta(minutes=-5)]

@@ -9,10 +9,11 @@ import pytest
 from datashare.adapters.memory import MemoryPeopleDirectory
 from datashare.domain.agreements import Named, RefusalCode, RequestApproved, RequestSent, State, Tab
 from datashare.domain.browsing import Column, Facet, Filters
-from datashare.domain.institutions import DateWarning, EstablishmentStatus, GroupId, HiddenBecause, Phase
 from datashare.domain.levels import Capability
 from datashare.domain.people import BusinessRole, HeldRole, Permission, Person, PersonId, SchoolSite
 from datashare.domain.policy import Policy
+from datashare.domain.register import EstablishmentStatus, GroupId, Phase
+from datashare.domain.visibility import DateWarning, HiddenBecause
 from datashare.errors import NotPermitted, Refused, UnknownGroup
 from datashare.service import DataSharing, NotDone, SharingWithGroup
 

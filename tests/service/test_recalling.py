@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from datashare.codec import ExportFormat, decode_event
 from datashare.domain.access import AccessMap
 from datashare.domain.agreements import AgreementId, Basis, EndCause, Event, State
-from datashare.domain.history import Asked, NotRecorded, Standing
 from datashare.domain.instants import Instant, london_day
-from datashare.domain.institutions import HiddenBecause
 from datashare.domain.levels import Capability
 from datashare.domain.people import Permission, PersonId
 from datashare.domain.policy import Policy
+from datashare.domain.timeline import AgreementPeriod, Asked, NotRecorded
+from datashare.domain.visibility import HiddenBecause
 from datashare.errors import InvalidValue, NotPermitted
 
 from .world import (
@@ -72,9 +72,9 @@ def forget_everybody(world: World) -> None:
     world.refresh(gone=tuple(world.schools), day=TODAY + DAY * 9)
 
 
-def stood(found: object) -> Standing:
+def stood(found: object) -> AgreementPeriod:
     """Give what must be recorded."""
-    assert isinstance(found, Standing)
+    assert isinstance(found, AgreementPeriod)
     return found
 
 
@@ -99,7 +99,7 @@ def test_an_instant_of_the_past_is_answered_with_everybodys_word() -> None:
     world.clock.move_on(DAY)
     found = world.council().as_of(NOW, HILDA)
 
-    assert isinstance(found, Standing)
+    assert isinstance(found, AgreementPeriod)
     assert (ACTIONS.capabilities, sent.requests[0]) == (found.capabilities, found.by_request)
     assert (CARYS, head(), TERMS) == (found.asked_by, found.approved_by, found.terms)
     assert NotRecorded(agreement=AgreementId(COUNCIL, HILDA), until=NOW) == world.council().as_of(NOW - TICK, HILDA)
@@ -112,7 +112,7 @@ def test_the_present_instant_is_answered_as_the_agreement_stands() -> None:
     world = shared_world()
     found, state = world.trust().as_of(world.clock.now(), HILDA), world.state()
 
-    assert isinstance(found, Standing)
+    assert isinstance(found, AgreementPeriod)
     assert (state.in_force, state.state, state.hidden_since) == (found.in_force, found.state, found.hidden_since)
 
 
@@ -125,7 +125,7 @@ def test_before_an_import_the_answer_is_not_recorded_here() -> None:
     since = world.trust().as_of(NOW, HILDA)
 
     assert NotRecorded(agreement=AgreementId(TRUST, HILDA), until=NOW, agreed_on=date(2024, 2, 29)) == found
-    assert isinstance(since, Standing)
+    assert isinstance(since, AgreementPeriod)
     assert (Basis.IMPORTED, None, ANA) == (since.basis, since.approved_by, since.recorded_by)
     assert (imported().approver, imported().evidence) == (since.approver, since.evidence)
     assert (found,) == world.trust().all_as_of(NOW - DAY) == world.trust().in_force_on(TODAY - DAY)
@@ -237,7 +237,7 @@ def test_a_school_is_told_that_an_imported_agreement_is_not_recorded_here() -> N
     world.trust().import_agreements([imported(agreed_on=TODAY - DAY)], command_id="i")
     told = [world.school().shared_on(TODAY - DAY * number) for number in (0, 1, 2)]
 
-    assert [[NotRecorded, Standing], [NotRecorded], []] == [[type(one) for one in found] for found in told]
+    assert [[NotRecorded, AgreementPeriod], [NotRecorded], []] == [[type(one) for one in found] for found in told]
 
 
 @pytest.mark.rule("P2")
@@ -464,9 +464,9 @@ def test_the_past_tells_what_access_there_was(taken: list[tuple[str, int]]) -> N
         together = {one.agreement.urn: one for one in trust.all_as_of(when)}
         for urn in (HILDA, OSCAR):
             found = trust.as_of(when, urn)
-            recorded = isinstance(found, Standing)
+            recorded = isinstance(found, AgreementPeriod)
             assert (found if recorded else None) == together.get(urn)
-            had = found.capabilities if isinstance(found, Standing) else frozenset()
+            had = found.capabilities if isinstance(found, AgreementPeriod) else frozenset()
             assert {
                 one for one in Capability if one is not Capability.LOG_IN_TO_SCHOOL and access.allows(urn, one)
             } == (had - {Capability.LOG_IN_TO_SCHOOL})

@@ -6,17 +6,10 @@ from datetime import date
 import attrs
 import pytest
 
-from datashare.domain.agreements import (
-    AgreementImported,
-    ApprovalRecorded,
-    Basis,
-    Batch,
-    RefusalCode,
-    State,
-)
-from datashare.domain.institutions import EstablishmentStatus
+from datashare.domain.agreements import AgreementImported, ApprovalRecorded, Basis, Batch, RefusalCode, State
 from datashare.domain.notices import NoticeKind
 from datashare.domain.policy import Policy
+from datashare.domain.register import EstablishmentStatus
 from datashare.errors import InvalidValue, NotPermitted, Refused
 
 from .world import (

@@ -6,15 +6,11 @@ import attrs
 import pytest
 
 from datashare.domain.access import AccessCode
-from datashare.domain.agreements import (
-    RefusalCode,
-    State,
-    VisibilityLost,
-    VisibilityReturned,
-)
-from datashare.domain.institutions import EstablishmentStatus, HiddenBecause
+from datashare.domain.agreements import RefusalCode, State, VisibilityLost, VisibilityReturned
 from datashare.domain.levels import Capability
 from datashare.domain.policy import Policy
+from datashare.domain.register import EstablishmentStatus
+from datashare.domain.visibility import HiddenBecause
 from datashare.errors import InvalidValue, Refused
 from datashare.service import Done
 

@@ -8,7 +8,6 @@ from datashare.domain.agreements import (
     ALL,
     AgreementId,
     CautionCode,
-    HoldersOf,
     Named,
     RefusalCode,
     RequestId,
@@ -16,11 +15,13 @@ from datashare.domain.agreements import (
     State,
     Tab,
     Terms,
+    WithRoles,
 )
-from datashare.domain.institutions import HiddenBecause
+from datashare.domain.eligibility import Unsuitable
 from datashare.domain.levels import AccessLevel
 from datashare.domain.notices import NoticeKind
-from datashare.domain.people import BusinessRole, PersonId, Unsuitable
+from datashare.domain.people import BusinessRole, PersonId
+from datashare.domain.visibility import HiddenBecause
 from datashare.errors import InvalidValue, Refused
 from datashare.service import Done, NotDone, Outcome
 
@@ -87,13 +88,13 @@ def test_many_schools_are_asked_in_one_action() -> None:
     ("recipients", "expected"),
     [
         pytest.param(ALL, ASKABLE, id="all"),
-        pytest.param(HoldersOf({BusinessRole.HEAD_TEACHER}), (head(),), id="role"),
+        pytest.param(WithRoles({BusinessRole.HEAD_TEACHER}), (head(),), id="role"),
         pytest.param(Named([deputy(), head(), deputy()]), (deputy(), head()), id="named"),
         pytest.param({HILDA: [deputy()]}, (deputy(),), id="for-each-urn"),
     ],
 )
 def test_who_is_chosen_is_who_is_asked(
-    recipients: HoldersOf | Named | dict[int, list[PersonId]], expected: tuple[PersonId, ...]
+    recipients: WithRoles | Named | dict[int, list[PersonId]], expected: tuple[PersonId, ...]
 ) -> None:
     """The people chosen, and nobody else, are stored as recipients and get a notice."""
     world = World()

@@ -9,8 +9,9 @@ import pytest
 
 from datashare import DataSharing
 from datashare.domain.agreements import AgreementId
-from datashare.domain.history import Chain, FindingCode, GroupDigest, Verification
-from datashare.domain.institutions import GroupId
+from datashare.domain.chain import Chain, GroupDigest
+from datashare.domain.register import GroupId
+from datashare.domain.verification import FindingCode, Verification
 from datashare.errors import InvalidValue
 from datashare.testing import WrappedStore
 

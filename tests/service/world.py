@@ -11,11 +11,7 @@ from typing import Protocol
 import attrs
 import pendulum
 
-from datashare.adapters.memory import (
-    MemoryAgreementStore,
-    MemoryInstitutionDirectory,
-    MemoryPeopleDirectory,
-)
+from datashare.adapters.memory import MemoryAgreementStore, MemoryInstitutionDirectory, MemoryPeopleDirectory
 from datashare.domain.agreements import (
     ALL,
     Actor,
@@ -28,16 +24,6 @@ from datashare.domain.agreements import (
     SystemActor,
     Terms,
     fold,
-)
-from datashare.domain.institutions import (
-    Coded,
-    EstablishmentStatus,
-    Group,
-    GroupId,
-    Institution,
-    Phase,
-    SuccessorLink,
-    TrustLink,
 )
 from datashare.domain.levels import AccessLevel
 from datashare.domain.people import (
@@ -52,17 +38,27 @@ from datashare.domain.people import (
     SchoolSite,
 )
 from datashare.domain.policy import Party, Policy
+from datashare.domain.register import (
+    Coded,
+    EstablishmentStatus,
+    Group,
+    GroupId,
+    Institution,
+    Phase,
+    SuccessorLink,
+    TrustLink,
+)
 from datashare.ports import (
     AgreementStore,
     InstitutionDirectory,
-    KeptOutcome,
     NoticeStatus,
     PeopleDirectory,
-    ProgressReport,
+    ProgressCallback,
+    RecordedOutcome,
     StoredNotice,
 )
 from datashare.service import DataSharing, GroupActions, GroupSide, Outcomes, SchoolSide, usual_policy
-from datashare.testing import CountingStore, StandingClock
+from datashare.testing import CountingStore, FrozenClock
 
 DFE = AccessLevel.DFE_DATA
 MIS = AccessLevel.MIS_DATA
@@ -275,7 +271,7 @@ class Snapshot:
     group_histories: Mapping[GroupId, tuple[Event, ...]]
     notices: Mapping[GroupId, tuple[StoredNotice, ...]]
     registers: Mapping[GroupId, date | None]
-    kept: Mapping[tuple[GroupId, str], tuple[KeptOutcome, ...]]
+    kept: Mapping[tuple[GroupId, str], tuple[RecordedOutcome, ...]]
 
 
 class World:
@@ -294,7 +290,7 @@ class World:
     ) -> None:
         self.groups = tuple(groups)
         self.schools = {one.urn: one for one in schools}
-        self.clock = StandingClock(NOW)
+        self.clock = FrozenClock(NOW)
         self.store = store or MemoryAgreementStore()
         self.institutions = MemoryInstitutionDirectory(
             self.schools.values(), groups=self.groups, clusters=CLUSTERS, register_day=register_day
@@ -382,7 +378,7 @@ class World:
             kept={(group, one): self.kept(one, group=group) for group in groups for one in command_ids},
         )
 
-    def kept(self, command_id: str, group: GroupId = TRUST) -> tuple[KeptOutcome, ...]:
+    def kept(self, command_id: str, group: GroupId = TRUST) -> tuple[RecordedOutcome, ...]:
         """Tell the outcomes that the store keeps under a command id of a group."""
         found = self.store.load([AgreementId(group, HILDA)], command_id=command_id).kept
         return tuple(sorted(found, key=lambda one: one.agreement.urn))
@@ -442,7 +438,7 @@ class Act(Protocol):
     """An action on behalf of whoever the side is for, under a command id."""
 
     def __call__(
-        self, side: GroupActions[Outcomes], command_id: str, progress: ProgressReport | None = None, /
+        self, side: GroupActions[Outcomes], command_id: str, progress: ProgressCallback | None = None, /
     ) -> Outcomes: ...
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from datashare.domain.agreements import TRANSITIONS, Approve, RecordVisibility, RequestAccess, fold
-from datashare.domain.institutions import HiddenBecause
+from datashare.domain.visibility import HiddenBecause
 from datashare.errors import InvalidValue
 from datashare.testing.changes import (
     AGREEMENT,

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, Phase, settings
 
 from datashare.adapters.memory import MemoryAgreementStore
 from datashare.domain.agreements import Agreement, AgreementId
-from datashare.domain.history import Chain
+from datashare.domain.chain import Chain
 from datashare.domain.instants import Instant
-from datashare.domain.institutions import GroupId
+from datashare.domain.register import GroupId
 from datashare.ports import AgreementStore, Change, LeasedNotice, Loaded, NoticeStatus, StoredNotice
 from datashare.testing import WrappedStore
 from datashare.testing.comparison import StoreComparison, compare_with_memory

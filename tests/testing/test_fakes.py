@@ -19,12 +19,12 @@ from datashare.testing import (
     CountingStore,
     FailingNotifier,
     FailingStore,
+    FrozenClock,
     InterleavingStore,
     NotifierContract,
     ReceivedMessage,
     ReceivedMessages,
     RecordingNotifier,
-    StandingClock,
     WrappedStore,
 )
 from datashare.testing.changes import AGREEMENT, NOW, TRUST, asked, then
@@ -82,7 +82,7 @@ class TestStandingClock(ClockContract):
     @pytest.fixture
     def clock(self) -> Clock:
         """Give one that was set in another zone."""
-        return StandingClock(pendulum.datetime(2026, 7, 1, 9, tz="Europe/London"))
+        return FrozenClock(pendulum.datetime(2026, 7, 1, 9, tz="Europe/London"))
 
 
 class TestSystemClock(ClockContract):
@@ -122,7 +122,7 @@ class TestFakeNotifiers(NotifierContract):
 
 def test_a_standing_clock_moves_when_it_is_told() -> None:
     """Reading does not move it; it goes forward and back, and counts how often it was read."""
-    clock = StandingClock(NOW)
+    clock = FrozenClock(NOW)
 
     assert NOW == clock.now() == clock.now()
     assert NOW.add(hours=1) == clock.move_on(timedelta(hours=1)) == clock.now()
@@ -135,7 +135,7 @@ def test_a_standing_clock_moves_when_it_is_told() -> None:
 def test_a_standing_clock_stands_at_an_instant() -> None:
     """A text or a naive datetime is none."""
     with pytest.raises(InvalidValue, match="must be"):
-        StandingClock("2026-05-03")  # type: ignore[arg-type]
+        FrozenClock("2026-05-03")  # type: ignore[arg-type]
 
 
 def test_a_store_fails_before_or_after_the_work_was_done() -> None:

@@ -10,9 +10,9 @@ import attrs
 import pytest
 
 from datashare.adapters.memory import MemoryInstitutionDirectory, MemoryPeopleDirectory
-from datashare.domain.institutions import EstablishmentStatus, GroupId, Institution
 from datashare.domain.notices import Notice
 from datashare.domain.people import HeldRole, Period, Person, PersonId, SchoolSite
+from datashare.domain.register import EstablishmentStatus, GroupId, Institution
 from datashare.ports import (
     Delivered,
     InstitutionDirectory,

@@ -11,9 +11,9 @@ import pytest
 from datashare.adapters.memory import MemoryAgreementStore
 from datashare.codec import encode, record_event, record_events
 from datashare.domain.agreements import Agreement, AgreementId, Approve, Event
-from datashare.domain.history import BEFORE_THE_FIRST, Chain, chained
+from datashare.domain.chain import BEFORE_THE_FIRST, Chain, chained
 from datashare.domain.instants import Instant
-from datashare.domain.institutions import GroupId
+from datashare.domain.register import GroupId
 from datashare.errors import StoreUnavailable
 from datashare.ports import AgreementStore, Change, LeasedNotice, Loaded, NoticeStatus, StoredNotice
 from datashare.testing import AgreementStoreContract, CountingStore, WrappedStore, at_once

@@ -22,11 +22,11 @@ from datashare.codec import (
     record_events,
 )
 from datashare.domain.agreements import Agreement, AgreementId, Event, RequestId
-from datashare.domain.history import BEFORE_THE_FIRST, Chain, ChainedRecord, EventRecord, StateRecord, agreement_under
+from datashare.domain.chain import BEFORE_THE_FIRST, Chain, ChainedRecord, EventRecord, StateRecord, agreement_under
 from datashare.domain.instants import instant_text, to_instant
-from datashare.domain.institutions import GroupId
 from datashare.domain.notices import ASKING, Notice
-from datashare.ports import Change, KeptOutcome, NoticeStatus, StoredNotice
+from datashare.domain.register import GroupId
+from datashare.ports import Change, NoticeStatus, RecordedOutcome, StoredNotice
 
 from .models import AgreementEvent, AgreementState, CommandOutcome, OutgoingNotice
 
@@ -114,7 +114,7 @@ def _written_instant(kept: str) -> str:
         return kept
 
 
-def outcome_row(kept: KeptOutcome) -> CommandOutcome:
+def outcome_row(kept: RecordedOutcome) -> CommandOutcome:
     """Give the row of a kept outcome."""
     group, urn = key_of(kept.agreement)
     return CommandOutcome(
@@ -154,9 +154,9 @@ def event_in(row: AgreementEvent) -> Event:
     return read_event(EventRecord(text=row.text, erasable=row.erasable))
 
 
-def outcome_in(agreement: AgreementId, row: CommandOutcome, events: Iterable[AgreementEvent]) -> KeptOutcome:
+def outcome_in(agreement: AgreementId, row: CommandOutcome, events: Iterable[AgreementEvent]) -> RecordedOutcome:
     """Read an outcome, with the events of its command at its agreement."""
-    return KeptOutcome(
+    return RecordedOutcome(
         agreement=agreement,
         command_id=row.command_id,
         request=None if row.request is None else RequestId(agreement, row.request),

@@ -12,13 +12,13 @@ from typing import Any, TypeVar
 from django.db import DEFAULT_DB_ALIAS, Error, connections, transaction
 from django.db.models import F, Model, OuterRef, Q, QuerySet, Subquery
 
-from datashare.domain import checks
+from datashare.domain import validation
 from datashare.domain.agreements import Agreement, AgreementId, Event
-from datashare.domain.history import Chain
+from datashare.domain.chain import Chain
 from datashare.domain.instants import Instant, to_instant
-from datashare.domain.institutions import GroupId
+from datashare.domain.register import GroupId
 from datashare.errors import InvalidValue, StoreUnreadable
-from datashare.ports import Change, KeptOutcome, LeasedNotice, Loaded, NoticeStatus, StoredNotice, arguments
+from datashare.ports import Change, LeasedNotice, Loaded, NoticeStatus, RecordedOutcome, StoredNotice, arguments
 
 from .errors import store_error
 from .models import AgreementEvent, AgreementState, AppliedRegister, CommandOutcome, OutgoingNotice
@@ -108,7 +108,7 @@ class DjangoAgreementStore:
     def _standing(self, of_group: Q, urns: Collection[int]) -> dict[AgreementId, Agreement]:
         return {one.id: one for one in agreements_in(self._all(AgreementState).filter(of_group, urn__in=urns))}
 
-    def _kept(self, of_group: Q, group: GroupId, command_id: str) -> tuple[KeptOutcome, ...]:
+    def _kept(self, of_group: Q, group: GroupId, command_id: str) -> tuple[RecordedOutcome, ...]:
         outcomes = list(self._all(CommandOutcome).filter(of_group, command_id=command_id))
         events = defaultdict(list)
         for row in self._all(AgreementEvent).filter(of_group, command_id=command_id).order_by("urn", "sequence"):
@@ -167,7 +167,7 @@ class DjangoAgreementStore:
 
     def states_at(self, urn: int, /) -> Sequence[Agreement]:
         """List every agreement of institution *urn* that has a history, in the order of the groups' text."""
-        urn = checks.require_urn(urn)
+        urn = validation.require_urn(urn)
         with self._reading():
             found = agreements_in(self._all(AgreementState).filter(urn=urn))
         return sorted(found, key=lambda one: str(one.group))  # a database orders text by its own locale

@@ -25,9 +25,9 @@ from datashare.domain.agreements import (
     SystemActor,
 )
 from datashare.domain.instants import Instant, parse_instant
-from datashare.domain.institutions import GroupId
 from datashare.domain.notices import Notice
 from datashare.domain.people import PersonId
+from datashare.domain.register import GroupId
 from datashare.errors import InvalidValue
 
 from ._writers import instant_in_utc, tag_of

@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from datashare.domain import checks
+from datashare.domain import validation
 from datashare.domain.agreements import FREE_TEXT, Event, walk_events
 
 from ._converter import converter
@@ -82,8 +82,8 @@ def export_lines(events: Iterable[Event], form: ExportFormat, *, words: bool = T
     Raises:
         InvalidValue: The form is none, or *words* is neither true nor false; or, as it is reached, an event is none.
     """
-    checks.require_member(form, ExportFormat, "form")
-    checks.require_a(words, bool, "words", "True or False")
+    validation.require_member(form, ExportFormat, "form")
+    validation.require_a(words, bool, "words", "True or False")
     walked = walk_events(events)
     given = walked if words else map(_without_words, walked)
     return _csv_lines(given) if form is ExportFormat.CSV else (f"{encode(event)}\n" for event in given)

@@ -17,7 +17,7 @@ from datashare.domain.agreements import (
     Named,
     RequestAccess,
 )
-from datashare.domain.history import canonical
+from datashare.domain.chain import canonical
 
 from ._converter import converter
 from ._writers import tag_of, writer

@@ -9,11 +9,11 @@ from typing import Any
 
 import cattrs
 
-from datashare.domain import checks
+from datashare.domain import validation
 from datashare.domain.agreements import Agreement, Batch, Caution, Command, Event
-from datashare.domain.drift import Plan
-from datashare.domain.history import canonical
+from datashare.domain.chain import canonical
 from datashare.domain.notices import Notice
+from datashare.domain.reconciliation import Plan
 from datashare.errors import InvalidValue
 
 from ._converter import converter
@@ -113,7 +113,7 @@ def encode_cautions(cautions: Iterable[Caution]) -> str:
     Raises:
         InvalidValue: They are no cautions.
     """
-    given = checks.require_all(cautions, Caution, "The cautions to encode", "a collection of Cautions")
+    given = validation.require_all(cautions, Caution, "The cautions to encode", "a collection of Cautions")
     return _enveloped(writer(tuple[Caution, ...])(given))
 
 

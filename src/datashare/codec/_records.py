@@ -9,9 +9,9 @@ from typing import get_args
 
 import attrs
 
-from datashare.domain import checks
+from datashare.domain import validation
 from datashare.domain.agreements import FREE_TEXT, Event
-from datashare.domain.history import ChainedRecord, EventRecord, canonical, chained, sealed
+from datashare.domain.chain import ChainedRecord, EventRecord, canonical, chained, sealed
 from datashare.domain.instants import instant_text
 from datashare.errors import InvalidValue
 
@@ -83,7 +83,7 @@ def read_event(record: EventRecord) -> Event:
     Raises:
         InvalidValue: It is no such record.
     """
-    checks.require_a(record, EventRecord, "The record", "an EventRecord")
+    validation.require_a(record, EventRecord, "The record", "an EventRecord")
     value = value_in(record.text, "event")
     if not isinstance(value, dict):
         raise InvalidValue("The event text", record.text, expected_of("event"))

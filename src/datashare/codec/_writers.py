@@ -19,19 +19,22 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import attrs
 
-from datashare.domain.agreements import CAME_LATER, AgreementId, RequestId, SystemActor
+from datashare.domain.agreements import CAME_LATER, AgreementId, AllEligible, RequestId, SystemActor, WithRoles
 from datashare.domain.instants import Instant, instant_text, to_instant
-from datashare.domain.institutions import GroupId
 from datashare.domain.people import PersonId
+from datashare.domain.register import GroupId
 
 Writer = Callable[[Any], str]
 
 _IDS = frozenset({GroupId, AgreementId, RequestId, PersonId, SystemActor, PersonId | SystemActor})
 
 
+_TAGS: dict[type, str] = {AllEligible: "everyone", WithRoles: "holders_of"}
+
+
 def tag_of(kind: type) -> str:
-    """Name a class in snake case; stored text holds these names, so a class is never renamed."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower()
+    """Return the tag under which values of a class are stored: its first name, in snake case."""
+    return _TAGS.get(kind) or re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower()
 
 
 def instant_in_utc(instant: Instant) -> str:

@@ -14,13 +14,15 @@ import attrs
 
 from datashare.errors import InvalidValue
 
-from . import checks
+from . import validation
 from .agreements import Agreement, AgreementId, InForce, has_lapsed
+from .eligibility import permissions_of
 from .instants import Instant, instant_words, london_day, to_instant
-from .institutions import Group, HiddenBecause, HiddenReason, Institution, Visibility, visibility
 from .levels import AccessLevel, Capability
-from .people import Permission, Person, permissions_of
+from .people import Permission, Person
 from .policy import Policy
+from .register import Group, Institution
+from .visibility import HiddenBecause, HiddenReason, Visibility, visibility
 
 
 class AccessCode(enum.Enum):
@@ -223,7 +225,7 @@ class AccessMap:
         except (KeyError, TypeError):
             self._refuse(capability)
         if type(urn) is not int:
-            checks.require_urn(urn)
+            validation.require_urn(urn)
         return False
 
     def explain(self, urn: int, capability: Capability) -> AccessAnswer:
@@ -233,11 +235,11 @@ class AccessMap:
             InvalidValue: As `allows`, or the URN is out of range.
         """
         self._refuse(capability)
-        checks.require_urn(urn)
+        validation.require_urn(urn)
         return self._answer(urn, capability, self._group.name, ())
 
     def _refuse(self, capability: object) -> None:
-        checks.require_member(capability, Capability, "capability")
+        validation.require_member(capability, Capability, "capability")
         if capability is Capability.LOG_IN_TO_SCHOOL:
             raise InvalidValue("capability", capability, "one of a group; ask may_log_in for a person instead")
 
@@ -252,8 +254,8 @@ class AccessMap:
         Raises:
             InvalidValue: The URN is none; or the clusters are one text, whose letters could pass for names.
         """
-        checks.require_urn(urn)
-        checks.require_collection(clusters, "clusters")
+        validation.require_urn(urn)
+        validation.require_collection(clusters, "clusters")
         subject = person.name if person else "A person who is not known"
         against = self._against(person, urn, clusters)
         return self._answer(urn, Capability.LOG_IN_TO_SCHOOL, subject, against)

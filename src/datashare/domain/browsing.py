@@ -1,26 +1,78 @@
-"""Pure: the table of a group's institutions: search, filters, facets, order and pages (rules B).
-
-It touches nothing but the standard library and attrs. The clusters, ratings and agreements in the rows come
-from the caller, and so does the decision which institutions are visible (rules V).
-"""
+"""Pure: a page of any list (B9); it touches nothing but the standard library and attrs."""
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import attrs
 
-from datashare.domain import checks
-from datashare.domain.agreements import Agreement, State, Tab
-from datashare.domain.checks import to_frozenset, to_tuple
-from datashare.domain.folding import folded
-from datashare.domain.instants import Instant
-from datashare.domain.institutions import Coded, DateWarning, Institution, Phase
-from datashare.domain.levels import AccessLevel
 from datashare.errors import InvalidValue
+
+from . import validation
+from .agreements import Agreement, State, Tab
+from .instants import Instant
+from .levels import AccessLevel
+from .register import Coded, Institution, Phase
+from .text import folded
+from .validation import to_frozenset, to_tuple
+from .visibility import DateWarning
+
+_T = TypeVar("_T")
+
+
+def _require_count(value: object, what: str) -> int:
+    if type(value) is not int or value < 0:
+        raise InvalidValue(what, value, "a whole number from 0")
+    return value
+
+
+def _a_count(_page: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    _require_count(value, f"Page.{attribute.name}")
+
+
+def _items(value: Iterable[_T]) -> tuple[_T, ...]:
+    return tuple(validation.require_collection(value, "Page.items"))
+
+
+@attrs.frozen(kw_only=True)
+class Page(Generic[_T]):
+    """A part of a list (B9).
+
+    Attributes:
+        items: The items of this page, in the list's order.
+        total: How many items the whole list has.
+        offset: How many items of the list come before this page.
+        limit: The most items that a page holds; `None` for no limit.
+    """
+
+    items: tuple[_T, ...] = attrs.field(converter=_items)
+    total: int = attrs.field(validator=_a_count)
+    offset: int = attrs.field(validator=_a_count)
+    limit: int | None = attrs.field(validator=attrs.validators.optional(_a_count))
+
+
+def paged(items: Sequence[_T], offset: int = 0, limit: int | None = None) -> Page[_T]:
+    """Take a page of any list (B9).
+
+    Past the end a page is empty and still tells the total; so does one with a limit of 0.
+
+    Args:
+        items: The whole list, in order.
+        offset: How many items to leave out at the start.
+        limit: The most items to give; `None` gives all that follow.
+
+    Raises:
+        InvalidValue: The offset or the limit is negative or no whole number, or *items* is not in an order.
+    """
+    if isinstance(items, (str, bytes)) or not isinstance(items, Sequence):
+        raise InvalidValue("items", items, "a list or a tuple")
+    first = _require_count(offset, "offset")
+    last = None if limit is None else first + _require_count(limit, "limit")
+    return Page(items=items[first:last], total=len(items), offset=offset, limit=limit)
+
 
 FacetKey = Phase | Tab | AccessLevel | str
 """What a filter chooses by: a phase, a tab, a level, a cluster's name, a code or a rating."""
@@ -49,14 +101,16 @@ class Listing:
         lapsed: Whether the level in force grants nothing, since the school was hidden for too long (X2).
     """
 
-    institution: Institution = attrs.field(validator=checks.is_a(Institution, "an Institution"))
-    agreement: Agreement = attrs.field(validator=checks.is_a(Agreement, "an Agreement"))
-    has_school_site: bool = attrs.field(validator=checks.is_a(bool, "True or False"))
-    clusters: tuple[str, ...] = attrs.field(default=(), converter=_to_sorted_names, validator=checks.each(checks.key))
-    warnings: tuple[DateWarning, ...] = attrs.field(
-        default=(), converter=to_tuple, validator=checks.each(checks.member(DateWarning))
+    institution: Institution = attrs.field(validator=validation.is_a(Institution, "an Institution"))
+    agreement: Agreement = attrs.field(validator=validation.is_a(Agreement, "an Agreement"))
+    has_school_site: bool = attrs.field(validator=validation.is_a(bool, "True or False"))
+    clusters: tuple[str, ...] = attrs.field(
+        default=(), converter=_to_sorted_names, validator=validation.each(validation.key)
     )
-    lapsed: bool = attrs.field(default=False, validator=checks.is_a(bool, "True or False"))
+    warnings: tuple[DateWarning, ...] = attrs.field(
+        default=(), converter=to_tuple, validator=validation.each(validation.member(DateWarning))
+    )
+    lapsed: bool = attrs.field(default=False, validator=validation.is_a(bool, "True or False"))
 
     @agreement.validator
     def _check_agreement(self, _attribute: attrs.Attribute[Any], value: Agreement) -> None:
@@ -145,24 +199,30 @@ class Filters:
         level: Levels in force; a level asked for does not count.
     """
 
-    search: str = attrs.field(default="", validator=checks.is_a(str, "text"))
+    search: str = attrs.field(default="", validator=validation.is_a(str, "text"))
     phase: frozenset[Phase] = attrs.field(
-        default=(), converter=to_frozenset, validator=checks.each(checks.member(Phase))
+        default=(), converter=to_frozenset, validator=validation.each(validation.member(Phase))
     )
-    cluster: frozenset[str] = attrs.field(default=(), converter=to_frozenset, validator=checks.each(checks.key))
+    cluster: frozenset[str] = attrs.field(default=(), converter=to_frozenset, validator=validation.each(validation.key))
     establishment_type: frozenset[str] = attrs.field(
-        default=(), converter=to_frozenset, validator=checks.each(checks.key)
+        default=(), converter=to_frozenset, validator=validation.each(validation.key)
     )
-    ofsted_rating: frozenset[str] = attrs.field(default=(), converter=to_frozenset, validator=checks.each(checks.text))
-    local_authority: frozenset[str] = attrs.field(default=(), converter=to_frozenset, validator=checks.each(checks.key))
-    tab: frozenset[Tab] = attrs.field(default=(), converter=to_frozenset, validator=checks.each(checks.member(Tab)))
+    ofsted_rating: frozenset[str] = attrs.field(
+        default=(), converter=to_frozenset, validator=validation.each(validation.text)
+    )
+    local_authority: frozenset[str] = attrs.field(
+        default=(), converter=to_frozenset, validator=validation.each(validation.key)
+    )
+    tab: frozenset[Tab] = attrs.field(
+        default=(), converter=to_frozenset, validator=validation.each(validation.member(Tab))
+    )
     level: frozenset[AccessLevel] = attrs.field(
-        default=(), converter=to_frozenset, validator=checks.each(checks.member(AccessLevel))
+        default=(), converter=to_frozenset, validator=validation.each(validation.member(AccessLevel))
     )
 
     def chosen(self, facet: Facet) -> frozenset[FacetKey]:
         """Tell which values of *facet* are chosen; none restricts nothing (B3)."""
-        found: frozenset[FacetKey] = getattr(self, checks.require_member(facet, Facet, "facet").value)
+        found: frozenset[FacetKey] = getattr(self, validation.require_member(facet, Facet, "facet").value)
         return found
 
 
@@ -255,11 +315,11 @@ def browse(
     Raises:
         InvalidValue: An argument is of the wrong kind, a column given as text included.
     """
-    checks.require_member(sort, Column, "sort")
+    validation.require_member(sort, Column, "sort")
     if not isinstance(descending, bool):
         raise InvalidValue("descending", descending, "True or False")
     finds, active = _search(_require_filters(filters).search), _active(filters)
-    rows = checks.require_collection(listings, "listings")
+    rows = validation.require_collection(listings, "listings")
     found = [row for row in rows if not _failing(row, active) and finds(row)]
     return _in_order(found, _SORT_KEYS[sort], descending=descending)
 
@@ -343,7 +403,7 @@ def facets(listings: Iterable[Listing], filters: Filters = NO_FILTERS) -> Mappin
     """
     finds, active = _search(_require_filters(filters).search), _active(filters)
     tallies = {facet: _Tally(filters.chosen(facet)) for facet in Facet}
-    for row in checks.require_collection(listings, "listings"):
+    for row in validation.require_collection(listings, "listings"):
         failing = _failing(row, active) if finds(row) else list(Facet)
         for facet, tally in tallies.items():
             tally.add(_OFFERS[facet](row), counts=not failing or failing == [facet])

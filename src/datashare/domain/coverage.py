@@ -12,15 +12,15 @@ from types import MappingProxyType
 
 import attrs
 
-from . import checks
+from . import validation
 from .browsing import Facet, FacetKey, FacetValue, Listing, facets, values_of
-from .folding import folded
+from .eligibility import approvers, eligible_recipients
 from .instants import day_words, london_day
-from .institutions import Group, GroupId
 from .levels import AccessLevel
-from .people import Person, PersonId, approvers, eligible_recipients
+from .people import Person, PersonId
 from .policy import Policy
-from .wording import counted, plain_line
+from .register import Group, GroupId
+from .text import counted, folded, plain_line
 
 
 @attrs.frozen(kw_only=True)
@@ -118,7 +118,7 @@ def coverage(
     Raises:
         InvalidValue: One of the rows is none.
     """
-    given = checks.require_all(listings, Listing, "listings", "Listings")
+    given = validation.require_all(listings, Listing, "listings", "Listings")
     rows = tuple(sorted(given, key=lambda row: (folded(row.name), row.urn)))
     at_sites = [row for row in rows if row.has_school_site]
     offered = facets(rows)

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from datashare.errors import InvalidValue
 
-from .checks import member_words
+from .validation import member_words
 
 
 class Capability(enum.Enum):

@@ -13,7 +13,7 @@ from typing import Any, assert_never
 
 import attrs
 
-from . import checks
+from . import validation
 from .agreements import (
     CAME_LATER,
     Agreement,
@@ -21,9 +21,9 @@ from .agreements import (
     AgreementId,
     AgreementImported,
     ApprovalRecorded,
+    DecisionContext,
     EndCause,
     Event,
-    Facts,
     RecipientsAdded,
     ReminderSent,
     RequestApproved,
@@ -37,13 +37,13 @@ from .agreements import (
     has_lapsed,
     notice_id,
 )
-from .checks import to_tuple
 from .instants import Instant, london_day, to_instant, to_optional_day
-from .institutions import GroupKind
 from .levels import AccessLevel, Capability
 from .people import Person, PersonId, address_key
 from .policy import Party
+from .register import GroupKind
 from .trusted import copier, maker
+from .validation import to_tuple
 
 
 class NoticeKind(enum.Enum):
@@ -74,9 +74,9 @@ class Addressee:
         can_approve: Whether they held the permission to answer at the time.
     """
 
-    id: PersonId = attrs.field(validator=checks.is_a(PersonId, "a PersonId"))
-    name: str = attrs.field(validator=checks.text)
-    can_approve: bool = attrs.field(default=False, validator=checks.is_a(bool, "True or False"))
+    id: PersonId = attrs.field(validator=validation.is_a(PersonId, "a PersonId"))
+    name: str = attrs.field(validator=validation.text)
+    can_approve: bool = attrs.field(default=False, validator=validation.is_a(bool, "True or False"))
 
 
 @attrs.frozen(kw_only=True)
@@ -88,11 +88,11 @@ class Answerer:
         asked: Whether the request has been sent to them too.
     """
 
-    name: str = attrs.field(validator=checks.text)
-    asked: bool = attrs.field(validator=checks.is_a(bool, "True or False"))
+    name: str = attrs.field(validator=validation.text)
+    asked: bool = attrs.field(validator=validation.is_a(bool, "True or False"))
 
 
-_A_LEVEL_OR_NONE = checks.is_a((AccessLevel, type(None)), f"{checks.member_words(AccessLevel)} or None")
+_A_LEVEL_OR_NONE = validation.is_a((AccessLevel, type(None)), f"{validation.member_words(AccessLevel)} or None")
 
 
 @attrs.frozen(kw_only=True)
@@ -129,38 +129,40 @@ class Notice:
         asked_on: When the request was sent that it reminds of, as a day in Europe/London.
     """
 
-    id: str = attrs.field(validator=checks.key)
-    kind: NoticeKind = attrs.field(validator=checks.member(NoticeKind))
-    audience: Party = attrs.field(validator=checks.member(Party))
-    agreement: AgreementId = attrs.field(validator=checks.is_a(AgreementId, "an AgreementId"))
-    sequence: int = attrs.field(validator=checks.whole(1))
-    request: RequestId | None = attrs.field(validator=checks.is_a((RequestId, type(None)), "a RequestId or None"))
-    address: str = attrs.field(validator=checks.text)
-    people: tuple[Addressee, ...] = attrs.field(converter=to_tuple, validator=checks.all_are(Addressee, "Addressees"))
+    id: str = attrs.field(validator=validation.key)
+    kind: NoticeKind = attrs.field(validator=validation.member(NoticeKind))
+    audience: Party = attrs.field(validator=validation.member(Party))
+    agreement: AgreementId = attrs.field(validator=validation.is_a(AgreementId, "an AgreementId"))
+    sequence: int = attrs.field(validator=validation.whole(1))
+    request: RequestId | None = attrs.field(validator=validation.is_a((RequestId, type(None)), "a RequestId or None"))
+    address: str = attrs.field(validator=validation.text)
+    people: tuple[Addressee, ...] = attrs.field(
+        converter=to_tuple, validator=validation.all_are(Addressee, "Addressees")
+    )
     created_at: Instant = attrs.field(converter=to_instant)
-    group_kind: GroupKind = attrs.field(validator=checks.member(GroupKind))
-    group_name: str = attrs.field(validator=checks.text)
-    institution_name: str = attrs.field(validator=checks.text)
-    sender_name: str = attrs.field(default="", validator=checks.text_or_empty)
-    sender_address: str | None = attrs.field(default=None, validator=checks.optional_text)
+    group_kind: GroupKind = attrs.field(validator=validation.member(GroupKind))
+    group_name: str = attrs.field(validator=validation.text)
+    institution_name: str = attrs.field(validator=validation.text)
+    sender_name: str = attrs.field(default="", validator=validation.text_or_empty)
+    sender_address: str | None = attrs.field(default=None, validator=validation.optional_text)
     level: AccessLevel | None = attrs.field(default=None, validator=_A_LEVEL_OR_NONE)
-    level_label: str = attrs.field(default="", validator=checks.text_or_empty)
+    level_label: str = attrs.field(default="", validator=validation.text_or_empty)
     level_before: AccessLevel | None = attrs.field(default=None, validator=_A_LEVEL_OR_NONE)
-    level_before_label: str = attrs.field(default="", validator=checks.text_or_empty)
-    link: str | None = attrs.field(default=None, validator=checks.optional_text)
-    terms: Terms | None = attrs.field(default=None, validator=checks.is_a((Terms, type(None)), "Terms or None"))
-    reason: str | None = attrs.field(default=None, validator=checks.optional_text)
-    actor_name: str = attrs.field(default="", validator=checks.text_or_empty, metadata={CAME_LATER: True})
+    level_before_label: str = attrs.field(default="", validator=validation.text_or_empty)
+    link: str | None = attrs.field(default=None, validator=validation.optional_text)
+    terms: Terms | None = attrs.field(default=None, validator=validation.is_a((Terms, type(None)), "Terms or None"))
+    reason: str | None = attrs.field(default=None, validator=validation.optional_text)
+    actor_name: str = attrs.field(default="", validator=validation.text_or_empty, metadata={CAME_LATER: True})
     cause: EndCause | None = attrs.field(
         default=None,
-        validator=checks.is_a((EndCause, type(None)), f"{checks.member_words(EndCause)} or None"),
+        validator=validation.is_a((EndCause, type(None)), f"{validation.member_words(EndCause)} or None"),
         metadata={CAME_LATER: True},
     )
     answerers: tuple[Answerer, ...] = attrs.field(
-        default=(), converter=to_tuple, validator=checks.all_are(Answerer, "Answerers"), metadata={CAME_LATER: True}
+        default=(), converter=to_tuple, validator=validation.all_are(Answerer, "Answerers"), metadata={CAME_LATER: True}
     )
     nobody_can_answer: bool = attrs.field(
-        default=False, validator=checks.is_a(bool, "True or False"), metadata={CAME_LATER: True}
+        default=False, validator=validation.is_a(bool, "True or False"), metadata={CAME_LATER: True}
     )
     asked_on: date | None = attrs.field(default=None, converter=to_optional_day, metadata={CAME_LATER: True})
 
@@ -186,7 +188,7 @@ class _Topic:
     asked_on: date | None = None
 
 
-def notices_for(before: Agreement, events: Iterable[Event], facts: Facts) -> tuple[Notice, ...]:
+def notices_for(before: Agreement, events: Iterable[Event], facts: DecisionContext) -> tuple[Notice, ...]:
     """Give the notices that *events* call for, decided on *before* with *facts*.
 
     People are told at their present address, and only while they are current users of their site; who acted is
@@ -195,7 +197,7 @@ def notices_for(before: Agreement, events: Iterable[Event], facts: Facts) -> tup
     return tuple(notice for event in events for notice in _for_event(before, event, facts))
 
 
-def _for_event(before: Agreement, event: Event, facts: Facts) -> list[Notice]:
+def _for_event(before: Agreement, event: Event, facts: DecisionContext) -> list[Notice]:
     match event:
         case RequestSent() | RecipientsAdded() | ReminderSent():
             topic = _asking(before, event, facts)
@@ -235,7 +237,7 @@ def _asked(agreement: Agreement) -> tuple[PersonId, ...]:
     return agreement.request.recipients if agreement.request else ()
 
 
-def _answerers(facts: Facts) -> tuple[PersonId, ...]:
+def _answerers(facts: DecisionContext) -> tuple[PersonId, ...]:
     return tuple(facts.approvers)
 
 
@@ -243,7 +245,7 @@ def _senders(agreement: Agreement) -> tuple[PersonId, ...]:
     return agreement.senders
 
 
-def _contact(before: Agreement, event: Event, facts: Facts) -> PersonId | None:
+def _contact(before: Agreement, event: Event, facts: DecisionContext) -> PersonId | None:
     """Tell whom the school can ask: who acted for the group, or else who asked for it and still is there."""
     actor = event.actor
     if isinstance(actor, PersonId) and actor.site == event.agreement.group:
@@ -251,12 +253,12 @@ def _contact(before: Agreement, event: Event, facts: Facts) -> PersonId | None:
     return next((sender.id for sender in _reachable(_senders(before), facts)), None)
 
 
-def _level_before(before: Agreement, facts: Facts) -> AccessLevel | None:
+def _level_before(before: Agreement, facts: DecisionContext) -> AccessLevel | None:
     """N5, U3: the level that the open request would raise; what has lapsed allows nothing (X2)."""
     return None if has_lapsed(before, policy=facts.policy, day=facts.day) else before.level
 
 
-def _asking(before: Agreement, event: RequestSent | RecipientsAdded | ReminderSent, facts: Facts) -> _Topic:
+def _asking(before: Agreement, event: RequestSent | RecipientsAdded | ReminderSent, facts: DecisionContext) -> _Topic:
     kind = NoticeKind.REMINDER if isinstance(event, ReminderSent) else NoticeKind.REQUEST
     source = event if isinstance(event, RequestSent) else before.request
     return _made_topic(
@@ -273,7 +275,7 @@ def _asking(before: Agreement, event: RequestSent | RecipientsAdded | ReminderSe
     )
 
 
-def _answering(before: Agreement, event: RequestApproved | RequestDeclined, facts: Facts) -> _Topic:
+def _answering(before: Agreement, event: RequestApproved | RequestDeclined, facts: DecisionContext) -> _Topic:
     approved = isinstance(event, RequestApproved)
     return attrs.evolve(
         _closing(before, None if isinstance(event, RequestApproved) else event.reason, facts),
@@ -281,7 +283,7 @@ def _answering(before: Agreement, event: RequestApproved | RequestDeclined, fact
     )
 
 
-def _closing(before: Agreement, reason: str | None, facts: Facts) -> _Topic:
+def _closing(before: Agreement, reason: str | None, facts: DecisionContext) -> _Topic:
     request = before.request
     return _Topic(
         kind=NoticeKind.WITHDRAWN,
@@ -294,7 +296,9 @@ def _closing(before: Agreement, reason: str | None, facts: Facts) -> _Topic:
     )
 
 
-def _to_both(before: Agreement, event: Event, topic: _Topic, school: Iterable[PersonId], facts: Facts) -> list[Notice]:
+def _to_both(
+    before: Agreement, event: Event, topic: _Topic, school: Iterable[PersonId], facts: DecisionContext
+) -> list[Notice]:
     """A8: the sender and the school's people are told; the one who acted is not."""
     senders = _reachable(_senders(before) if isinstance(event, AgreementEnded) else _senders(before)[:1], facts)
     told = {address_key(sender.address or "") for sender in senders}
@@ -307,7 +311,7 @@ def _to_both(before: Agreement, event: Event, topic: _Topic, school: Iterable[Pe
     ]
 
 
-def _reachable(people: Iterable[PersonId], facts: Facts) -> list[Person]:
+def _reachable(people: Iterable[PersonId], facts: DecisionContext) -> list[Person]:
     """Find who is known, current and has an address, each once; not who acts."""
     actor, day, of_school, of_group = facts.actor, facts.day, facts.people, facts.others
     found = []
@@ -318,7 +322,9 @@ def _reachable(people: Iterable[PersonId], facts: Facts) -> list[Person]:
     return found
 
 
-def _addressed(event: Event, topic: _Topic, audience: Party, people: list[Person], facts: Facts) -> list[Notice]:
+def _addressed(
+    event: Event, topic: _Topic, audience: Party, people: list[Person], facts: DecisionContext
+) -> list[Notice]:
     """Make one notice for each address (P7)."""
     by_address: dict[str, list[Person]] = {}
     for person in people:
@@ -338,7 +344,7 @@ _made = maker(Notice)
 _copied = copier(Notice)
 
 
-def _own(event_id: str, sharing: list[Person], facts: Facts) -> dict[str, Any]:
+def _own(event_id: str, sharing: list[Person], facts: DecisionContext) -> dict[str, Any]:
     """Give what differs between the notices of an event to one side."""
     approvers = facts.approvers
     return {
@@ -350,7 +356,7 @@ def _own(event_id: str, sharing: list[Person], facts: Facts) -> dict[str, Any]:
     }
 
 
-def _first(event: Event, topic: _Topic, audience: Party, facts: Facts, own: dict[str, Any]) -> Notice:
+def _first(event: Event, topic: _Topic, audience: Party, facts: DecisionContext, own: dict[str, Any]) -> Notice:
     """Make the first of an event's notices to one side; the others share all but what is their own."""
     group, policy, site = facts.group, facts.policy, facts.site
     sender = facts.person(topic.sender)
@@ -385,7 +391,7 @@ def _first(event: Event, topic: _Topic, audience: Party, facts: Facts, own: dict
     )
 
 
-def _named_answerers(topic: _Topic, facts: Facts) -> tuple[Answerer, ...]:
+def _named_answerers(topic: _Topic, facts: DecisionContext) -> tuple[Answerer, ...]:
     """Name who can answer what is asked, so that nobody else need wonder what to do."""
     asked = topic.asked
     if asked is None:

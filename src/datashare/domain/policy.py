@@ -12,11 +12,11 @@ import attrs
 
 from datashare.errors import InvalidValue
 
-from . import checks
-from .checks import to_frozenset
-from .institutions import GroupKind
+from . import validation
 from .levels import AccessLevel
 from .people import BusinessRole, Permission, require_role_key
+from .register import GroupKind
+from .validation import to_frozenset
 
 
 class Party(enum.Enum):
@@ -35,7 +35,7 @@ schools, pupil referral units and LA nursery schools. Source: the type codes of 
 
 
 def _to_roles(value: Iterable[str]) -> frozenset[str]:
-    return frozenset(require_role_key(one) for one in checks.require_collection(value, "Policy.eligible_roles"))
+    return frozenset(require_role_key(one) for one in validation.require_collection(value, "Policy.eligible_roles"))
 
 
 def _to_role_permissions(
@@ -46,8 +46,8 @@ def _to_role_permissions(
     return MappingProxyType(
         {
             require_role_key(role): frozenset(
-                checks.require_member(one, Permission, "Policy.role_permissions")
-                for one in checks.require_collection(permissions, "Policy.role_permissions")
+                validation.require_member(one, Permission, "Policy.role_permissions")
+                for one in validation.require_collection(permissions, "Policy.role_permissions")
             )
             for role, permissions in value.items()
         }
@@ -59,7 +59,9 @@ def _to_labels(value: Mapping[AccessLevel, str]) -> Mapping[AccessLevel, str]:
         raise InvalidValue("Policy.labels", value, "a mapping from AccessLevels to labels")
     return MappingProxyType(
         {
-            checks.require_member(level, AccessLevel, "Policy.labels"): checks.require_text(label, "Policy.labels")
+            validation.require_member(level, AccessLevel, "Policy.labels"): validation.require_text(
+                label, "Policy.labels"
+            )
             for level, label in value.items()
         }
     )
@@ -70,7 +72,7 @@ def _not_negative(_policy: object, attribute: attrs.Attribute[Any], value: objec
         raise InvalidValue(f"Policy.{attribute.name}", value, "a timedelta that is not negative")
 
 
-_YES_OR_NO = checks.is_a(bool, "True or False")
+_YES_OR_NO = validation.is_a(bool, "True or False")
 
 _BY_HEAD_TEACHERS = {BusinessRole.HEAD_TEACHER: {Permission.ADMINISTER_DATA_SHARING_REQUEST}}
 
@@ -102,16 +104,16 @@ class Policy:
         correction_window: How long a school may be hidden and still resume (X2); counted in whole days.
     """
 
-    kind: GroupKind = attrs.field(validator=checks.member(GroupKind))
+    kind: GroupKind = attrs.field(validator=validation.member(GroupKind))
     requestable_levels: frozenset[AccessLevel] = attrs.field(
-        converter=to_frozenset, validator=checks.each(checks.member(AccessLevel))
+        converter=to_frozenset, validator=validation.each(validation.member(AccessLevel))
     )
     labels: Mapping[AccessLevel, str] = attrs.field(factory=dict, converter=_to_labels)
     include_proposed_to_close: bool = attrs.field(default=True, validator=_YES_OR_NO)
     establishment_types: frozenset[str] | None = attrs.field(
         default=None,
         converter=attrs.converters.optional(to_frozenset),
-        validator=attrs.validators.optional(checks.each(checks.key)),
+        validator=attrs.validators.optional(validation.each(validation.key)),
     )
     eligible_roles: frozenset[str] = attrs.field(default=tuple(BusinessRole), converter=_to_roles)
     role_permissions: Mapping[str, frozenset[Permission]] = attrs.field(
@@ -120,14 +122,14 @@ class Policy:
     readers: frozenset[Permission] = attrs.field(
         default=(Permission.ADMINISTER_INSTITUTION_DETAILS,),
         converter=to_frozenset,
-        validator=checks.each(checks.member(Permission)),
+        validator=validation.each(validation.member(Permission)),
     )
     terms_required: bool = attrs.field(default=False, validator=_YES_OR_NO)
     least_reminder_interval: timedelta = attrs.field(default=timedelta(0), validator=_not_negative)
     distinct_approver: bool = attrs.field(default=False, validator=_YES_OR_NO)
     central_approval: bool = attrs.field(default=False, validator=_YES_OR_NO)
     enders: frozenset[Party] = attrs.field(
-        default=(), converter=to_frozenset, validator=checks.each(checks.member(Party))
+        default=(), converter=to_frozenset, validator=validation.each(validation.member(Party))
     )
     correction_window: timedelta = attrs.field(default=timedelta(days=30), validator=_not_negative)
 
@@ -174,4 +176,4 @@ class Policy:
 
     def label(self, level: AccessLevel) -> str:
         """Word *level* for this kind of group (L3)."""
-        return self.labels.get(level) or checks.require_member(level, AccessLevel, "level").label
+        return self.labels.get(level) or validation.require_member(level, AccessLevel, "level").label

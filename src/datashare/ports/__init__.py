@@ -8,16 +8,8 @@ from __future__ import annotations
 from .clock import Clock
 from .directories import InstitutionDirectory, PeopleDirectory
 from .notifier import Delivered, NeverDeliverable, Notifier, SendResult, TryAgain
-from .progress import Progress, ProgressReport, Stage
-from .store import (
-    AgreementStore,
-    Change,
-    KeptOutcome,
-    LeasedNotice,
-    Loaded,
-    NoticeStatus,
-    StoredNotice,
-)
+from .progress import Progress, ProgressCallback, Stage
+from .store import AgreementStore, Change, LeasedNotice, Loaded, NoticeStatus, RecordedOutcome, StoredNotice
 
 __all__ = [
     "AgreementStore",
@@ -25,7 +17,6 @@ __all__ = [
     "Clock",
     "Delivered",
     "InstitutionDirectory",
-    "KeptOutcome",
     "LeasedNotice",
     "Loaded",
     "NeverDeliverable",
@@ -33,7 +24,8 @@ __all__ = [
     "Notifier",
     "PeopleDirectory",
     "Progress",
-    "ProgressReport",
+    "ProgressCallback",
+    "RecordedOutcome",
     "SendResult",
     "Stage",
     "StoredNotice",

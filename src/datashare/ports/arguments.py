@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import date
 
-from datashare.domain import checks
+from datashare.domain import validation
 from datashare.domain.agreements import AgreementId, require_command_id
 from datashare.domain.instants import Instant, to_day, to_instant
-from datashare.domain.institutions import GroupId
+from datashare.domain.register import GroupId
 from datashare.errors import InvalidValue
 
 from .store import Change, LeasedNotice, NoticeStatus
@@ -33,7 +33,7 @@ def require_ids(ids: Collection[AgreementId], command_id: str | None) -> tuple[A
     Raises:
         InvalidValue: They are not, or the command id is none.
     """
-    wanted = checks.require_all(ids, AgreementId, "The agreements to load", "a collection of AgreementIds")
+    wanted = validation.require_all(ids, AgreementId, "The agreements to load", "a collection of AgreementIds")
     if command_id is not None:
         require_command_id(command_id)
     if len({one.group for one in wanted}) > 1:
@@ -47,7 +47,7 @@ def require_changes(changes: Sequence[Change]) -> tuple[Change, ...]:
     Raises:
         InvalidValue: There are more, or they are no changes.
     """
-    given = checks.require_all(changes, Change, "The changes to save", "a collection of Changes")
+    given = validation.require_all(changes, Change, "The changes to save", "a collection of Changes")
     if len({change.id for change in given}) < len(given):
         raise InvalidValue("The changes to save", len(given), "at most one for each agreement")
     return given
@@ -59,7 +59,7 @@ def require_group(group: object) -> GroupId:
     Raises:
         InvalidValue: It is something else.
     """
-    return checks.require_a(group, GroupId, "group", "a GroupId, such as GroupId.mat('5143')")
+    return validation.require_a(group, GroupId, "group", "a GroupId, such as GroupId.mat('5143')")
 
 
 def require_agreement(agreement: object) -> AgreementId:
@@ -68,7 +68,7 @@ def require_agreement(agreement: object) -> AgreementId:
     Raises:
         InvalidValue: It is something else.
     """
-    return checks.require_a(agreement, AgreementId, "agreement", "an AgreementId")
+    return validation.require_a(agreement, AgreementId, "agreement", "an AgreementId")
 
 
 def require_register(group: object, day: date) -> tuple[GroupId, date]:
@@ -86,7 +86,7 @@ def require_status(status: NoticeStatus | None) -> NoticeStatus | None:
     Raises:
         InvalidValue: It is something else.
     """
-    return None if status is None else checks.require_member(status, NoticeStatus, "status")
+    return None if status is None else validation.require_member(status, NoticeStatus, "status")
 
 
 def require_lease(now: Instant, until: Instant, limit: int) -> tuple[Instant, Instant, int]:
@@ -109,7 +109,7 @@ def require_leased(leased: object) -> LeasedNotice:
     Raises:
         InvalidValue: It is something else.
     """
-    return checks.require_a(leased, LeasedNotice, "leased", "a LeasedNotice, as lease() answers")
+    return validation.require_a(leased, LeasedNotice, "leased", "a LeasedNotice, as lease() answers")
 
 
 def require_error(error: object) -> str:
@@ -118,7 +118,7 @@ def require_error(error: object) -> str:
     Raises:
         InvalidValue: It is something else, or too long to keep.
     """
-    return checks.require_text(error, "error", blank=True)
+    return validation.require_text(error, "error", blank=True)
 
 
 def require_notices(notices: Collection[str]) -> tuple[str, ...]:
@@ -127,4 +127,4 @@ def require_notices(notices: Collection[str]) -> tuple[str, ...]:
     Raises:
         InvalidValue: They are something else.
     """
-    return tuple(dict.fromkeys(checks.require_all(notices, str, "notices", "a collection of the ids of notices")))
+    return tuple(dict.fromkeys(validation.require_all(notices, str, "notices", "a collection of the ids of notices")))

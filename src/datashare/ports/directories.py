@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import Protocol, runtime_checkable
 
-from datashare.domain.institutions import Group, GroupId, Institution, SuccessorLink
 from datashare.domain.people import Person, PersonId, SchoolSite
+from datashare.domain.register import Group, GroupId, Institution, SuccessorLink
 
 
 @runtime_checkable

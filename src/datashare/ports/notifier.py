@@ -6,7 +6,7 @@ from typing import Protocol, runtime_checkable
 
 import attrs
 
-from datashare.domain import checks
+from datashare.domain import validation
 from datashare.domain.notices import Notice
 
 
@@ -23,7 +23,7 @@ class TryAgain:
         why: What the other side said.
     """
 
-    why: str = attrs.field(validator=checks.is_a(str, "text"))
+    why: str = attrs.field(validator=validation.is_a(str, "text"))
 
 
 @attrs.frozen
@@ -34,7 +34,7 @@ class NeverDeliverable:
         why: What the other side said.
     """
 
-    why: str = attrs.field(validator=checks.is_a(str, "text"))
+    why: str = attrs.field(validator=validation.is_a(str, "text"))
 
 
 SendResult = Delivered | TryAgain | NeverDeliverable

@@ -31,5 +31,5 @@ class Progress:
     total: int
 
 
-ProgressReport = Callable[[Progress], None]
+ProgressCallback = Callable[[Progress], None]
 """Called in the caller's thread; what it raises ends the work before anything more is saved."""

@@ -9,22 +9,22 @@ from typing import Any, Protocol, get_args, runtime_checkable
 
 import attrs
 
-from datashare.domain import checks
+from datashare.domain import validation
 from datashare.domain.agreements import Agreement, AgreementId, Caution, Event, RequestId, require_command_id
-from datashare.domain.checks import to_tuple
-from datashare.domain.history import Chain
+from datashare.domain.chain import Chain
 from datashare.domain.instants import Instant, to_instant, to_optional_instant
-from datashare.domain.institutions import GroupId
 from datashare.domain.notices import Notice
+from datashare.domain.register import GroupId
+from datashare.domain.validation import to_tuple
 from datashare.errors import InvalidValue
 
-_AN_AGREEMENT = checks.is_a(AgreementId, "an AgreementId")
-_A_REQUEST_OR_NONE = checks.is_a((RequestId, type(None)), "a RequestId or None")
-_EVENTS = checks.all_are(get_args(Event), "events such as RequestSent(...)")
+_AN_AGREEMENT = validation.is_a(AgreementId, "an AgreementId")
+_A_REQUEST_OR_NONE = validation.is_a((RequestId, type(None)), "a RequestId or None")
+_EVENTS = validation.all_are(get_args(Event), "events such as RequestSent(...)")
 
 
 @attrs.frozen(kw_only=True)
-class KeptOutcome:
+class RecordedOutcome:
     """What a command did to one agreement, kept so that a repetition can be answered (K4).
 
     Attributes:
@@ -40,16 +40,16 @@ class KeptOutcome:
     agreement: AgreementId = attrs.field(validator=_AN_AGREEMENT)
     command_id: str = attrs.field(converter=require_command_id)
     request: RequestId | None = attrs.field(validator=_A_REQUEST_OR_NONE)
-    shared_digest: str = attrs.field(validator=checks.key)
-    own_digest: str = attrs.field(validator=checks.key)
+    shared_digest: str = attrs.field(validator=validation.key)
+    own_digest: str = attrs.field(validator=validation.key)
     events: tuple[Event, ...] = attrs.field(converter=to_tuple, validator=_EVENTS)
-    cautions: tuple[Caution, ...] = attrs.field(converter=to_tuple, validator=checks.all_are(Caution, "Cautions"))
+    cautions: tuple[Caution, ...] = attrs.field(converter=to_tuple, validator=validation.all_are(Caution, "Cautions"))
 
     def __attrs_post_init__(self) -> None:
         if {event.agreement for event in self.events} != {self.agreement}:
-            raise InvalidValue("KeptOutcome.events", self.events, f"one or more events of {self.agreement}")
+            raise InvalidValue("RecordedOutcome.events", self.events, f"one or more events of {self.agreement}")
         if self.request and self.request.agreement != self.agreement:
-            raise InvalidValue("KeptOutcome.request", self.request, f"a request of {self.agreement}")
+            raise InvalidValue("RecordedOutcome.request", self.request, f"a request of {self.agreement}")
 
 
 @attrs.frozen(kw_only=True)
@@ -65,11 +65,11 @@ class Change:
         closes: The request whose undelivered request and reminder notices are cancelled (O7).
     """
 
-    decided_on: int = attrs.field(validator=checks.whole(0))
-    after: Agreement = attrs.field(validator=checks.is_a(Agreement, "an Agreement"))
+    decided_on: int = attrs.field(validator=validation.whole(0))
+    after: Agreement = attrs.field(validator=validation.is_a(Agreement, "an Agreement"))
     events: tuple[Event, ...] = attrs.field(converter=to_tuple, validator=_EVENTS)
-    notices: tuple[Notice, ...] = attrs.field(converter=to_tuple, validator=checks.all_are(Notice, "Notices"))
-    kept: KeptOutcome = attrs.field(validator=checks.is_a(KeptOutcome, "a KeptOutcome"))
+    notices: tuple[Notice, ...] = attrs.field(converter=to_tuple, validator=validation.all_are(Notice, "Notices"))
+    kept: RecordedOutcome = attrs.field(validator=validation.is_a(RecordedOutcome, "a RecordedOutcome"))
     closes: RequestId | None = attrs.field(validator=_A_REQUEST_OR_NONE)
 
     def __attrs_post_init__(self) -> None:
@@ -97,8 +97,8 @@ class Loaded:
     """
 
     agreements: Mapping[AgreementId, Agreement] = attrs.field()
-    kept: tuple[KeptOutcome, ...] = attrs.field(
-        converter=to_tuple, validator=checks.all_are(KeptOutcome, "KeptOutcomes")
+    kept: tuple[RecordedOutcome, ...] = attrs.field(
+        converter=to_tuple, validator=validation.all_are(RecordedOutcome, "KeptOutcomes")
     )
 
     @agreements.validator
@@ -134,13 +134,13 @@ class StoredNotice:
         settled_at: When it was delivered, given up or cancelled, in UTC.
     """
 
-    id: str = attrs.field(validator=checks.key)
+    id: str = attrs.field(validator=validation.key)
     agreement: AgreementId = attrs.field(validator=_AN_AGREEMENT)
-    notice: Notice | None = attrs.field(validator=checks.is_a((Notice, type(None)), "a Notice or None"))
-    status: NoticeStatus = attrs.field(validator=checks.member(NoticeStatus))
+    notice: Notice | None = attrs.field(validator=validation.is_a((Notice, type(None)), "a Notice or None"))
+    status: NoticeStatus = attrs.field(validator=validation.member(NoticeStatus))
     due_at: Instant = attrs.field(converter=to_instant)
-    attempts: int = attrs.field(default=0, validator=checks.whole(0))
-    error: str | None = attrs.field(default=None, validator=checks.optional_text)
+    attempts: int = attrs.field(default=0, validator=validation.whole(0))
+    error: str | None = attrs.field(default=None, validator=validation.optional_text)
     settled_at: Instant | None = attrs.field(default=None, converter=to_optional_instant)
 
 
@@ -154,9 +154,9 @@ class LeasedNotice:
         attempts: How often it was leased, this time included.
     """
 
-    notice: Notice = attrs.field(validator=checks.is_a(Notice, "a Notice"))
-    lease: str = attrs.field(validator=checks.key)
-    attempts: int = attrs.field(validator=checks.whole(1))
+    notice: Notice = attrs.field(validator=validation.is_a(Notice, "a Notice"))
+    lease: str = attrs.field(validator=validation.key)
+    attempts: int = attrs.field(validator=validation.whole(1))
 
 
 @runtime_checkable

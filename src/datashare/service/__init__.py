@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from .group_actions import Chosen, GroupActions
-from .group_side import GroupSide
+from .actions import Chosen, GroupActions
+from .group import GroupSide
 from .outcomes import Done, NotDone, Outcome, Outcomes
-from .reconciling import Applied
-from .school_side import SchoolSide, SharingWithGroup
+from .reconcile import PlanApplication
+from .school import SchoolSide, SharingWithGroup
 from .sharing import DataSharing, usual_policy
-from .viewing import HiddenAgreement, SchoolRecipients
+from .view import HiddenAgreement, SchoolRecipients
 
 __all__ = [
-    "Applied",
     "Chosen",
     "DataSharing",
     "Done",
@@ -21,6 +20,7 @@ __all__ = [
     "NotDone",
     "Outcome",
     "Outcomes",
+    "PlanApplication",
     "SchoolRecipients",
     "SchoolSide",
     "SharingWithGroup",

@@ -7,19 +7,12 @@ from datetime import date
 
 import attrs
 
-from datashare.domain.agreements import (
-    Actor,
-    Agreement,
-    AgreementId,
-    Facts,
-    Reason,
-    RefusalCode,
-    why_not,
-)
+from datashare.domain.agreements import Actor, Agreement, AgreementId, DecisionContext, Reason, RefusalCode, why_not
 from datashare.domain.instants import Instant, london_day, to_instant
-from datashare.domain.institutions import Group, GroupId, Visibility, visibility
 from datashare.domain.people import Permission, Person, PersonId
 from datashare.domain.policy import Policy
+from datashare.domain.register import Group, GroupId
+from datashare.domain.visibility import Visibility, visibility
 from datashare.errors import InvalidValue, NotPermitted, UnknownGroup
 from datashare.ports import AgreementStore, Clock, InstitutionDirectory, PeopleDirectory
 
@@ -68,7 +61,7 @@ class Host:
         """Find who acts, as their site knows them now (P12)."""
         return self.people.people((who,)).get(who) if isinstance(who, PersonId) else None
 
-    def gather(self, scope: Scope, agreements: Collection[Agreement]) -> dict[int, Facts]:
+    def gather(self, scope: Scope, agreements: Collection[Agreement]) -> dict[int, DecisionContext]:
         """Read the facts about the schools of these agreements, at the cost of four calls whatever their number."""
         urns = {agreement.urn for agreement in agreements}
         institutions = self.institutions.institutions(urns)
@@ -76,7 +69,7 @@ class Host:
         sites = self.people.sites(urns)
         others = {**self.people.people(_senders(agreements) - scope.people.keys()), **scope.people}
         return {
-            urn: Facts(
+            urn: DecisionContext(
                 now=scope.now,
                 actor=scope.actor,
                 command_id=scope.command_id,

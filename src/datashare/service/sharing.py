@@ -5,23 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from datashare.clock import SystemClock
-from datashare.domain import checks
+from datashare.domain import validation
 from datashare.domain.access import AccessAnswer, AccessMap
 from datashare.domain.agreements import Actor, AgreementId, Batch, SystemActor
-from datashare.domain.history import GroupDigest, Verification
-from datashare.domain.institutions import GroupId
+from datashare.domain.chain import GroupDigest
 from datashare.domain.people import PersonId
 from datashare.domain.policy import Policy
+from datashare.domain.register import GroupId
+from datashare.domain.verification import Verification
 from datashare.errors import InvalidValue
-from datashare.ports import AgreementStore, Clock, InstitutionDirectory, PeopleDirectory, ProgressReport
+from datashare.ports import AgreementStore, Clock, InstitutionDirectory, PeopleDirectory, ProgressCallback
 from datashare.ports.arguments import require_group
 
-from .acting import run
-from .auditing import digested, verified
-from .group_side import GroupSide, for_user
+from .execute import run
+from .group import GroupSide, for_user
+from .history import digested, verified
 from .host import Host, require_port
 from .outcomes import Outcomes
-from .school_side import SchoolSide
+from .school import SchoolSide
 
 
 def usual_policy(group: GroupId) -> Policy:
@@ -58,7 +59,7 @@ class DataSharing:
         require_port(people, PeopleDirectory, "people")
         if clock is not None:
             require_port(clock, Clock, "clock")
-        checks.require_callable(policies, "policies", "a function from a GroupId to its Policy")
+        validation.require_callable(policies, "policies", "a function from a GroupId to its Policy")
         self._host = Host(
             store=store,
             institutions=institutions,
@@ -82,9 +83,9 @@ class DataSharing:
         Raises:
             InvalidValue: The URN or the actor is none.
         """
-        return SchoolSide(self._host, checks.require_urn(urn), _require_actor(actor))
+        return SchoolSide(self._host, validation.require_urn(urn), _require_actor(actor))
 
-    def run(self, batch: Batch, *, progress: ProgressReport | None = None) -> Outcomes:
+    def run(self, batch: Batch, *, progress: ProgressCallback | None = None) -> Outcomes:
         """Carry out an action that came as a value, for example through a queue (K1-K6).
 
         Raises:
@@ -142,7 +143,7 @@ class DataSharing:
             UnknownGroup: The register does not know the person's group.
         """
         group = _group_of(person)
-        key = AgreementId(group, checks.require_urn(urn))
+        key = AgreementId(group, validation.require_urn(urn))
         found = AccessMap(
             group=self._host.group(group),
             policy=self._host.policy(group),
@@ -203,4 +204,4 @@ def _require_actor(actor: Actor) -> Actor:
 
 
 def _require_batch(batch: object) -> Batch:
-    return checks.require_a(batch, Batch, "batch", "a Batch")
+    return validation.require_a(batch, Batch, "batch", "a Batch")

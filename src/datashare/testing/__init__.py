@@ -22,9 +22,9 @@ from .fakes import (
     CountingStore,
     FailingNotifier,
     FailingStore,
+    FrozenClock,
     InterleavingStore,
     RecordingNotifier,
-    StandingClock,
     WrappedStore,
 )
 from .threads import at_once
@@ -36,6 +36,7 @@ __all__ = [
     "CountingStore",
     "FailingNotifier",
     "FailingStore",
+    "FrozenClock",
     "InHostsTransaction",
     "InstitutionDirectoryContract",
     "InterleavingStore",
@@ -45,7 +46,6 @@ __all__ = [
     "ReceivedMessages",
     "RecordingNotifier",
     "RegisterFacts",
-    "StandingClock",
     "WrappedStore",
     "at_once",
 ]

@@ -19,11 +19,11 @@ from datashare.domain.agreements import (
     AgreementId,
     Approve,
     Command,
-    Decided,
+    Decision,
+    DecisionContext,
     Decline,
     EndAgreement,
     EndCause,
-    Facts,
     ImportAgreement,
     Named,
     RecordApproval,
@@ -38,22 +38,14 @@ from datashare.domain.agreements import (
     request_of,
 )
 from datashare.domain.instants import Instant, london_day
-from datashare.domain.institutions import (
-    EstablishmentStatus,
-    Group,
-    GroupId,
-    HiddenBecause,
-    HiddenReason,
-    Institution,
-    TrustLink,
-    Visibility,
-)
 from datashare.domain.levels import AccessLevel
 from datashare.domain.notices import notices_for
 from datashare.domain.people import BusinessRole, Permission, Person, PersonId, SchoolSite
 from datashare.domain.policy import Policy
+from datashare.domain.register import EstablishmentStatus, Group, GroupId, Institution, TrustLink
+from datashare.domain.visibility import HiddenBecause, HiddenReason, Visibility
 from datashare.errors import InvalidValue
-from datashare.ports import Change, KeptOutcome
+from datashare.ports import Change, RecordedOutcome
 
 TRUST = GroupId.mat("5143")
 COUNCIL = GroupId.local_authority("870")
@@ -104,7 +96,7 @@ def facts_of(
     actor: Actor | None = None,
     command_id: str,
     hidden: Iterable[HiddenBecause] = (),
-) -> Facts:
+) -> DecisionContext:
     """Give the facts of an ordinary day at an ordinary school.
 
     Args:
@@ -122,7 +114,7 @@ def facts_of(
         status=EstablishmentStatus.OPEN,
         trusts=(TrustLink(TRUST.code),),
     )
-    return Facts(
+    return DecisionContext(
         now=now,
         actor=actor or user.id,
         command_id=command_id,
@@ -210,7 +202,7 @@ def possible_change(
         actor = head_of(before.urn)
     facts = facts_of(before.id, now=now, actor=actor, command_id=command_id, hidden=hidden)
     answer = decide(before, command, facts)
-    if not isinstance(answer, Decided) or not answer.events:
+    if not isinstance(answer, Decision) or not answer.events:
         return None
     after = before
     for event in answer.events:
@@ -221,7 +213,7 @@ def possible_change(
         after=after,
         events=answer.events,
         notices=notices_for(before, answer.events, facts),
-        kept=KeptOutcome(
+        kept=RecordedOutcome(
             agreement=before.id,
             command_id=command_id,
             request=request_of(command),

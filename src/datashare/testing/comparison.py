@@ -14,10 +14,13 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from datashare.adapters.memory import MemoryAgreementStore
 from datashare.codec import decode_agreement, read_event
 from datashare.domain.agreements import Agreement, AgreementId, Command, RequestAccess
-from datashare.domain.history import Chain, verify
-from datashare.domain.institutions import GroupId, HiddenBecause
+from datashare.domain.chain import Chain
+from datashare.domain.register import GroupId
+from datashare.domain.verification import verify
+from datashare.domain.visibility import HiddenBecause
 from datashare.ports import AgreementStore, Change, LeasedNotice, NoticeStatus
-from datashare.testing.changes import COMMANDS, COUNCIL, NOW, OTHER_URN, TWIN, URN, command_of, possible_change
+
+from .changes import COMMANDS, COUNCIL, NOW, OTHER_URN, TWIN, URN, command_of, possible_change
 
 GROUPS = (COUNCIL, TWIN)
 """Two groups whose codes look alike."""

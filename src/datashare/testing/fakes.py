@@ -8,10 +8,10 @@ from datetime import date, timedelta
 from typing import Any, TypeVar
 
 from datashare.domain.agreements import Agreement, AgreementId, Event
-from datashare.domain.history import Chain
+from datashare.domain.chain import Chain
 from datashare.domain.instants import Instant, to_instant
-from datashare.domain.institutions import GroupId
 from datashare.domain.notices import Notice
+from datashare.domain.register import GroupId
 from datashare.errors import InvalidValue, StoreError, StoreUnavailable
 from datashare.ports import (
     AgreementStore,
@@ -29,7 +29,7 @@ from datashare.ports import (
 _T = TypeVar("_T")
 
 
-class StandingClock:
+class FrozenClock:
     """A clock that stands still until it is moved on.
 
     Attributes:

@@ -29,7 +29,6 @@ from datashare.domain.agreements import (
     EndAgreement,
     EndCause,
     Event,
-    HoldersOf,
     ImportAgreement,
     InForce,
     Named,
@@ -53,31 +52,15 @@ from datashare.domain.agreements import (
     VisibilityLost,
     VisibilityReturned,
     Withdraw,
+    WithRoles,
 )
 from datashare.domain.instants import Instant, to_instant
-from datashare.domain.institutions import (
-    Coded,
-    EstablishmentStatus,
-    Group,
-    GroupId,
-    GroupKind,
-    HiddenBecause,
-    Institution,
-    TrustLink,
-)
 from datashare.domain.levels import AccessLevel
 from datashare.domain.notices import Addressee, Answerer, Notice, NoticeKind
-from datashare.domain.people import (
-    Associations,
-    BusinessRole,
-    Grant,
-    HeldRole,
-    Period,
-    Permission,
-    Person,
-    PersonId,
-)
+from datashare.domain.people import Associations, BusinessRole, Grant, HeldRole, Period, Permission, Person, PersonId
 from datashare.domain.policy import Party, Policy
+from datashare.domain.register import Coded, EstablishmentStatus, Group, GroupId, GroupKind, Institution, TrustLink
+from datashare.domain.visibility import HiddenBecause
 
 FIRST, LAST = datetime.min, datetime.max  # noqa: DTZ901 - Hypothesis adds the time zone
 
@@ -156,7 +139,7 @@ def recipients() -> SearchStrategy[Recipients]:
     """Give whom to ask: everybody, holders of roles, or people by their ids."""
     return st.one_of(
         st.just(ALL),
-        st.builds(HoldersOf, st.frozensets(role_keys(), max_size=4)),
+        st.builds(WithRoles, st.frozensets(role_keys(), max_size=4)),
         st.builds(Named, st.lists(person_ids(), max_size=4)),
     )
 

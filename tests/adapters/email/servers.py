@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-from datashare.adapters.email import Letters
+from datashare.adapters.email import EmailRenderer
 from datashare.testing import ReceivedMessage
 
 USER, PASSWORD = "datashare", "correct horse"
@@ -24,9 +24,9 @@ Hook = Callable[[SMTP, Envelope], str | None]
 """Looks at what the server was told so far; what it answers is said to the client, nothing means that all is well."""
 
 
-def letters(**settings: Any) -> Letters:
+def letters(**settings: Any) -> EmailRenderer:
     """Make letters of a made-up host."""
-    return Letters(**{"sender": "no-reply@trust.example", "sender_name": "Data sharing", **settings})
+    return EmailRenderer(**{"sender": "no-reply@trust.example", "sender_name": "Data sharing", **settings})
 
 
 @attrs.frozen(kw_only=True)

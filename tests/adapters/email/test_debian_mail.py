@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 import pytest
 
-from datashare.adapters.email import EmailNotifier, Letters, MailServer, Security
+from datashare.adapters.email import EmailNotifier, EmailRenderer, MailServer, Security
 from datashare.delivery import DeliveryReport, deliver
 from datashare.domain.agreements import State
 from datashare.domain.notices import Notice
@@ -48,7 +48,7 @@ def at(exim: Exim, **settings: Any) -> MailServer:
     )
 
 
-def run(world: World, server: MailServer, made_by: Letters = LETTERS) -> DeliveryReport:
+def run(world: World, server: MailServer, made_by: EmailRenderer = LETTERS) -> DeliveryReport:
     """Deliver what is due over a connection of its own."""
     with EmailNotifier(made_by, server) as notifier:
         return deliver(world.store, notifier, clock=world.clock, random=lambda: 0.5)

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from datashare.adapters.email._values import one_line
 from datashare.domain.agreements import EndCause, Terms
-from datashare.domain.institutions import GroupKind
 from datashare.domain.notices import ASKING, Addressee, Answerer, Notice, NoticeKind
 from datashare.domain.policy import Party
+from datashare.domain.register import GroupKind
 from datashare.domain.trusted import copier
 from datashare.errors import InvalidValue
 from datashare.testing.contracts._notifier import HOSTILE

@@ -7,9 +7,9 @@ from itertools import product
 import attrs
 import pytest
 
-from datashare.domain.institutions import GroupKind
 from datashare.domain.notices import Notice, NoticeKind
 from datashare.domain.policy import Party
+from datashare.domain.register import GroupKind
 from docs._ext.browser import DESKTOP, PHONE, Browser, Screen
 from tests.adapters.email.servers import letters
 from tests.adapters.email.test_hostile_values import FIELDS, saying

@@ -92,7 +92,7 @@ def test_a_folder_that_cannot_be_written_is_tried_again(tmp_path: Path) -> None:
 def test_it_is_made_of_letters() -> None:
     """Anything else is refused at once."""
     wrong: Any = "letters"
-    with pytest.raises(InvalidValue, match="letters must be Letters"):
+    with pytest.raises(InvalidValue, match="letters must be EmailRenderer"):
         MaildirNotifier(wrong, "mail")
 
 

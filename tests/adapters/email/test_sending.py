@@ -670,7 +670,7 @@ def test_settings_that_make_no_sense_are_refused(settings: dict[str, Any]) -> No
 def test_a_notifier_is_made_of_letters_and_a_server() -> None:
     """Anything else is refused at once."""
     wrong: Any = "localhost"
-    with pytest.raises(InvalidValue, match="letters must be Letters"):
+    with pytest.raises(InvalidValue, match="letters must be EmailRenderer"):
         EmailNotifier(wrong, plain(25))
     with pytest.raises(InvalidValue, match="server must be a MailServer"):
         EmailNotifier(letters(), wrong)

@@ -6,7 +6,7 @@ import attrs
 import pytest
 from jinja2 import DictLoader, FunctionLoader
 
-from datashare.adapters.email import Letters
+from datashare.adapters.email import EmailRenderer
 from datashare.domain.notices import NoticeKind
 from datashare.errors import InvalidValue
 from tests.adapters.email.servers import letters
@@ -72,7 +72,7 @@ def test_a_template_that_does_what_it_may_not_is_told(source: str) -> None:
     body = "{% extends layout %}{% block says %}" + source + "{% endblock %}"
     own = letters(templates=DictLoader({"request.j2": body}))
 
-    with pytest.raises(InvalidValue, match=r"Letters.templates must be templates that can be used .*request\.j2"):
+    with pytest.raises(InvalidValue, match=r"EmailRenderer.templates must be templates that can be used .*request\.j2"):
         own.text(ASKED)
     assert letters().text(notice(NoticeKind.ENDED)) == own.text(notice(NoticeKind.ENDED))
 
@@ -121,14 +121,14 @@ def test_files_that_are_no_templates_may_lie_beside_them(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"sender": "nobody"}, "Letters.sender must be an email address"),
-        ({"sender": "größe@trust.example"}, "Letters.sender must be an email address that is ASCII"),
-        ({"sender": "a@b.example\r\nBcc: c@d.example"}, "Letters.sender must be an email address"),
-        ({"sender_name": 7}, "Letters.sender_name must be text"),
-        ({"id_domain": "trust example"}, "Letters.id_domain must be a name"),
-        ({"id_domain": None}, "Letters.id_domain must be a name"),
-        ({"list_id": "<x>\r\nBcc: y"}, "Letters.list_id must be a name"),
-        ({"list_id": ""}, "Letters.list_id must be a name"),
+        ({"sender": "nobody"}, "EmailRenderer.sender must be an email address"),
+        ({"sender": "größe@trust.example"}, "EmailRenderer.sender must be an email address that is ASCII"),
+        ({"sender": "a@b.example\r\nBcc: c@d.example"}, "EmailRenderer.sender must be an email address"),
+        ({"sender_name": 7}, "EmailRenderer.sender_name must be text"),
+        ({"id_domain": "trust example"}, "EmailRenderer.id_domain must be a name"),
+        ({"id_domain": None}, "EmailRenderer.id_domain must be a name"),
+        ({"list_id": "<x>\r\nBcc: y"}, "EmailRenderer.list_id must be a name"),
+        ({"list_id": ""}, "EmailRenderer.list_id must be a name"),
     ],
     ids=str,
 )
@@ -148,4 +148,4 @@ def test_ids_end_in_the_senders_domain_unless_another_is_named() -> None:
 
 def test_letters_need_a_sender_alone() -> None:
     """Without a name only the address is shown."""
-    assert "no-reply@trust.example" == Letters(sender="no-reply@trust.example").message(ASKED)["From"]
+    assert "no-reply@trust.example" == EmailRenderer(sender="no-reply@trust.example").message(ASKED)["From"]

@@ -9,10 +9,10 @@ import attrs
 import pytest
 
 from datashare.domain.agreements import EndCause
-from datashare.domain.institutions import GroupKind
 from datashare.domain.levels import AccessLevel
 from datashare.domain.notices import ASKING, Addressee, Answerer, Notice, NoticeKind
 from datashare.domain.policy import Party, Policy
+from datashare.domain.register import GroupKind
 from tests.adapters.email.pages import SeenPage, contrast
 from tests.adapters.email.servers import TagReader, letters, read
 from tests.golden.values import AGREEMENT as OF_TRUST

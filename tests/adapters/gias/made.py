@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from datashare.adapters.gias import Register, read_establishments, read_register
-from datashare.domain.institutions import Institution
+from datashare.domain.register import Institution
 from datashare.errors import BadRow
 
 DATA = Path(__file__).parents[3] / "examples" / "data"

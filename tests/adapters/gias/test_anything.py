@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datashare.adapters.gias import read_establishments, read_group_links, read_groups, read_links, read_register
-from datashare.domain.institutions import EstablishmentStatus
+from datashare.domain.register import EstablishmentStatus
 from datashare.errors import DatashareError, RegisterError
 
 from . import made

@@ -7,8 +7,9 @@ from datetime import date
 import pytest
 
 from datashare.adapters.gias import read_establishments, read_register
-from datashare.domain.institutions import Coded, EstablishmentStatus, Phase, TrustLink, visibility
 from datashare.domain.policy import Policy
+from datashare.domain.register import Coded, EstablishmentStatus, Phase, TrustLink
+from datashare.domain.visibility import visibility
 
 from . import made
 

@@ -8,8 +8,9 @@ from datetime import date
 import pytest
 
 from datashare.adapters.gias import GroupLink, Register, read_group_links, read_groups, read_register
-from datashare.domain.institutions import Group, GroupId, TrustLink, link_with, visibility
 from datashare.domain.policy import Policy
+from datashare.domain.register import Group, GroupId, TrustLink
+from datashare.domain.visibility import link_with, visibility
 from datashare.errors import BadRow, InvalidValue, MissingColumns
 
 from . import made

@@ -9,16 +9,9 @@ import attrs
 import pytest
 
 from datashare.adapters.gias import Register, read_establishments, read_group_links, read_register
-from datashare.domain.institutions import (
-    Coded,
-    EstablishmentStatus,
-    GroupId,
-    HiddenBecause,
-    TrustLink,
-    visibility,
-    visible_institutions,
-)
 from datashare.domain.policy import Policy
+from datashare.domain.register import Coded, EstablishmentStatus, GroupId, TrustLink
+from datashare.domain.visibility import HiddenBecause, visibility, visible_institutions
 
 from . import made
 

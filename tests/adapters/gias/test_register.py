@@ -24,7 +24,7 @@ from datashare.adapters.gias import (
     read_register,
     successors,
 )
-from datashare.domain.institutions import Institution, SuccessorLink
+from datashare.domain.register import Institution, SuccessorLink
 from datashare.errors import BadRow, InvalidValue, MissingColumns
 
 from . import made

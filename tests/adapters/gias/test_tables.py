@@ -277,7 +277,7 @@ def test_an_error_of_the_hosts_own_progress_is_the_hosts() -> None:
         read_register(made.download(made.SCHOOL), progress=stop)
 
 
-LAYOUT = Layout(what="Letters", argument="letters", cells=(("D",), ("B",), ("Z",)), needed=(("B",),))
+LAYOUT = Layout(what="EmailRenderer", argument="letters", cells=(("D",), ("B",), ("Z",)), needed=(("B",),))
 """Two of four columns, not in the order of the file, and one that is not there."""
 
 LINES = st.lists(

@@ -15,7 +15,7 @@ from datashare.delivery import DeliveryReport, RetrySchedule, deliver, purge
 from datashare.domain.notices import Notice
 from datashare.errors import StoreError
 from datashare.ports import Delivered, NeverDeliverable, NoticeStatus, SendResult, TryAgain
-from datashare.testing import RecordingNotifier, StandingClock
+from datashare.testing import FrozenClock, RecordingNotifier
 from datashare.testing.changes import NOW, TRUST, asked
 
 MINUTE = timedelta(minutes=1)
@@ -37,7 +37,7 @@ def fates(store: SqlAgreementStore) -> Counter[NoticeStatus]:
 @pytest.mark.rule("O3", "O6")
 def test_notices_are_delivered_tried_again_given_up_and_purged(engine: Engine) -> None:
     """What the other side says is recorded, with the last error; later names and addresses are erased."""
-    store, clock = store_with(engine, 3), StandingClock(NOW)
+    store, clock = store_with(engine, 3), FrozenClock(NOW)
     first, second, *_ = (one.id for one in store.notices(TRUST))
 
     def answer(notice: Notice) -> SendResult:
@@ -65,7 +65,7 @@ def test_notices_are_delivered_tried_again_given_up_and_purged(engine: Engine) -
 @pytest.mark.rule("O3")
 def test_what_a_dead_worker_leased_is_delivered_once_its_lease_ended(engine: Engine) -> None:
     """Nobody has to clean up after a worker that never came back."""
-    store, clock = store_with(engine, 2), StandingClock(NOW)
+    store, clock = store_with(engine, 2), FrozenClock(NOW)
     store.lease(now=NOW, until=NOW + 5 * MINUTE, limit=99)
 
     assert 0 == deliver(store, RecordingNotifier(), clock=clock).taken_up
@@ -77,7 +77,7 @@ def test_what_a_dead_worker_leased_is_delivered_once_its_lease_ended(engine: Eng
 @pytest.mark.rule("O3")
 def test_many_workers_share_the_notices_out(engine: Engine) -> None:
     """Eight at once deliver each notice once; on SQLite they take turns, on a server they work side by side."""
-    store, clock = store_with(engine, 40), StandingClock(NOW)
+    store, clock = store_with(engine, 40), FrozenClock(NOW)
     notifiers = [RecordingNotifier() for _ in range(8)]
     with ThreadPoolExecutor(8) as pool:
         reports = list(pool.map(lambda notifier: deliver(store, notifier, clock=clock, batch=5), notifiers))
@@ -110,7 +110,7 @@ def test_the_longest_due_are_found_by_an_index(database: str, request: pytest.Fi
     """However many notices were delivered, to lease looks at those that wait alone."""
     engine: Engine = request.getfixturevalue(database)
     store = store_with(engine, 300)
-    deliver(store, RecordingNotifier(), clock=StandingClock(NOW), batch=100)
+    deliver(store, RecordingNotifier(), clock=FrozenClock(NOW), batch=100)
     store.append([asked(urn) for urn in range(1001, 1004)])
     due = _due("9", 5).compile(engine, compile_kwargs={"literal_binds": True})
     with engine.begin() as connection:
@@ -129,7 +129,7 @@ def test_a_notice_that_cannot_be_read_holds_up_nobody(engine: Engine) -> None:
     with engine.begin() as connection:
         connection.execute(update(notices).where(notices.c.id == longest_due).values(text='{"v":2}'))
 
-    assert DeliveryReport(delivered=3) == deliver(store, RecordingNotifier(), clock=StandingClock(NOW), batch=9)
+    assert DeliveryReport(delivered=3) == deliver(store, RecordingNotifier(), clock=FrozenClock(NOW), batch=9)
     with engine.begin() as connection:
         (row,) = connection.execute(select(notices.c.status, notices.c.error).where(notices.c.id == longest_due))
     assert "given_up" == row.status

@@ -8,13 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, event, inspect, text
 
-from datashare.adapters.sql import (
-    SCHEMA_VERSION,
-    SqlAgreementStore,
-    create_schema,
-    metadata,
-    sqlite_engine,
-)
+from datashare.adapters.sql import SCHEMA_VERSION, SqlAgreementStore, create_schema, metadata, sqlite_engine
 from datashare.errors import InvalidValue, SchemaMismatch
 from datashare.testing.changes import AGREEMENT, TRUST, asked
 from tests.servers import Server

@@ -14,8 +14,9 @@ from sqlalchemy import Engine, text
 from datashare.adapters.sql import SqlAgreementStore
 from datashare.codec import decode_agreement, read_event
 from datashare.domain.agreements import AgreementId, Approve, Decline, EndAgreement, RequestAccess
-from datashare.domain.history import Chain, FindingCode, GroupDigest, Verification, digest_of, verify
-from datashare.domain.institutions import GroupId
+from datashare.domain.chain import Chain, GroupDigest, digest_of
+from datashare.domain.register import GroupId
+from datashare.domain.verification import FindingCode, Verification, verify
 from datashare.errors import StoreUnreadable
 from datashare.testing.changes import AGREEMENT, NOW, OTHER_URN, TRUST, URN, asked
 from datashare.testing.contracts._store_suite import OTHER, do

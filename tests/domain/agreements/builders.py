@@ -16,12 +16,12 @@ from datashare.domain.agreements import (
     Batch,
     Caution,
     Command,
-    Decided,
+    Decision,
+    DecisionContext,
     Decline,
     EndAgreement,
     EndCause,
     Event,
-    Facts,
     ImportAgreement,
     Named,
     OpenRequest,
@@ -44,21 +44,13 @@ from datashare.domain.agreements import (
     not_permitted,
     refusals_as_a_whole,
 )
-from datashare.domain.agreements.transitions import CommandType
+from datashare.domain.agreements.lifecycle import CommandType
 from datashare.domain.instants import Instant, london_day
-from datashare.domain.institutions import (
-    EstablishmentStatus,
-    Group,
-    GroupId,
-    HiddenBecause,
-    HiddenReason,
-    Institution,
-    TrustLink,
-    Visibility,
-)
 from datashare.domain.levels import AccessLevel
 from datashare.domain.people import BusinessRole, Grant, HeldRole, Permission, Person, PersonId, SchoolSite
 from datashare.domain.policy import Policy
+from datashare.domain.register import EstablishmentStatus, Group, GroupId, Institution, TrustLink
+from datashare.domain.visibility import HiddenBecause, HiddenReason, Visibility
 
 DFE = AccessLevel.DFE_DATA
 MIS = AccessLevel.MIS_DATA
@@ -157,9 +149,9 @@ def facts(
     site: SchoolSite | None = SITE,
     people: Mapping[PersonId, Person] = SCHOOL,
     others: Mapping[PersonId, Person] | None = None,
-) -> Facts:
+) -> DecisionContext:
     """Give the facts of an ordinary day at an ordinary school, but for what is named."""
-    return Facts(
+    return DecisionContext(
         now=now,
         actor=actor,
         command_id=command_id,
@@ -220,35 +212,35 @@ def answer_to(agreement: Agreement, terms_version: str | None = None) -> Approve
     return Approve(request=open_request(agreement).id, terms_version=terms_version)
 
 
-def done(agreement: Agreement, command: Command, given: Facts | None = None) -> Agreement:
+def done(agreement: Agreement, command: Command, given: DecisionContext | None = None) -> Agreement:
     """Give the agreement after *command*, which must be allowed."""
     return fold_onto(agreement, events_of(agreement, command, given))
 
 
-def decided(agreement: Agreement, command: Command, given: Facts | None = None) -> Decided:
+def decided(agreement: Agreement, command: Command, given: DecisionContext | None = None) -> Decision:
     """Decide *command*, which must be allowed."""
     answer = decide(agreement, command, given or facts())
-    assert isinstance(answer, Decided), str(answer)
+    assert isinstance(answer, Decision), str(answer)
     return answer
 
 
-def events_of(agreement: Agreement, command: Command, given: Facts | None = None) -> tuple[Event, ...]:
+def events_of(agreement: Agreement, command: Command, given: DecisionContext | None = None) -> tuple[Event, ...]:
     """Give the events of *command*, which must be allowed."""
     return decided(agreement, command, given).events
 
 
-def only_event(agreement: Agreement, command: Command, given: Facts | None = None) -> Event:
+def only_event(agreement: Agreement, command: Command, given: DecisionContext | None = None) -> Event:
     """Give the one event of *command*, which must be allowed."""
     (event,) = events_of(agreement, command, given)
     return event
 
 
-def cautions_of(agreement: Agreement, command: Command, given: Facts | None = None) -> tuple[Caution, ...]:
+def cautions_of(agreement: Agreement, command: Command, given: DecisionContext | None = None) -> tuple[Caution, ...]:
     """Give the cautions of *command*, which must be allowed."""
     return decided(agreement, command, given).cautions
 
 
-def refused(agreement: Agreement, command: Command, given: Facts | None = None) -> Refusal:
+def refused(agreement: Agreement, command: Command, given: DecisionContext | None = None) -> Refusal:
     """Decide *command*, which must be refused, without an event and with the agreement as it was (T2)."""
     before = copy.deepcopy(agreement)
     answer = decide(agreement, command, given or facts())
@@ -263,7 +255,7 @@ def codes_of(refusal: Refusal) -> tuple[RefusalCode, ...]:
     return tuple(reason.code for reason in refusal.reasons)
 
 
-def codes(agreement: Agreement, command: Command, given: Facts | None = None) -> tuple[RefusalCode, ...]:
+def codes(agreement: Agreement, command: Command, given: DecisionContext | None = None) -> tuple[RefusalCode, ...]:
     """Give the codes for which *command*, which must be refused and change nothing, is refused."""
     return codes_of(refused(agreement, command, given))
 

@@ -28,11 +28,12 @@ from datashare.domain.agreements import (
     not_permitted,
     side_of,
 )
-from datashare.domain.agreements.transitions import CommandType
-from datashare.domain.institutions import Group, GroupId
+from datashare.domain.agreements.lifecycle import CommandType
+from datashare.domain.eligibility import Unsuitable
 from datashare.domain.levels import AccessLevel
-from datashare.domain.people import Grant, Period, Permission, Person, PersonId, Unsuitable
+from datashare.domain.people import Grant, Period, Permission, Person, PersonId
 from datashare.domain.policy import Party, Policy
+from datashare.domain.register import Group, GroupId
 from tests.domain.agreements.builders import (
     ACTIONS,
     AGREEMENT,

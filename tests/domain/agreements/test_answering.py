@@ -28,11 +28,12 @@ from datashare.domain.agreements import (
     Terms,
     Withdraw,
 )
-from datashare.domain.agreements.transitions import CommandType
-from datashare.domain.institutions import GroupKind, HiddenBecause
+from datashare.domain.agreements.lifecycle import CommandType
 from datashare.domain.levels import AccessLevel
 from datashare.domain.people import Permission, Person, PersonId
 from datashare.domain.policy import Policy
+from datashare.domain.register import GroupKind
+from datashare.domain.visibility import HiddenBecause
 from datashare.errors import InvalidValue
 from tests.domain.agreements.builders import (
     ACTIONS,

@@ -6,12 +6,12 @@ from datashare.domain.agreements import (
     AddRecipients,
     Batch,
     Command,
-    HoldersOf,
     Named,
     Remind,
     RequestAccess,
     RequestId,
     Withdraw,
+    WithRoles,
     request_of,
     require_command_id,
 )
@@ -134,10 +134,10 @@ def test_commands_name_requests_by_their_id(request_id: object) -> None:
 @pytest.mark.rule("Q10")
 def test_roles_are_named_by_stable_keys() -> None:
     """Recipients are given by keys of roles, once each, and never by display labels."""
-    assert frozenset({"head_teacher"}) == HoldersOf(["head_teacher", "head_teacher"]).roles
+    assert frozenset({"head_teacher"}) == WithRoles(["head_teacher", "head_teacher"]).roles
     for roles in ("head_teacher", ["Head Teacher"], [""], [None]):
         with pytest.raises(InvalidValue):
-            HoldersOf(roles)  # type: ignore[arg-type]
+            WithRoles(roles)  # type: ignore[arg-type]
 
 
 @pytest.mark.rule("Q10")

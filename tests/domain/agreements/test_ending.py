@@ -19,9 +19,10 @@ from datashare.domain.agreements import (
     SystemActor,
     side_of,
 )
-from datashare.domain.institutions import GroupId, HiddenBecause
 from datashare.domain.people import Permission, Person, PersonId
 from datashare.domain.policy import Party, Policy
+from datashare.domain.register import GroupId
+from datashare.domain.visibility import HiddenBecause
 from datashare.errors import InvalidValue
 from tests.domain.agreements.builders import (
     ANA,

@@ -32,7 +32,7 @@ from datashare.domain.agreements import (
     evolve,
     fold,
 )
-from datashare.domain.institutions import HiddenBecause
+from datashare.domain.visibility import HiddenBecause
 from datashare.errors import InvalidValue
 from tests.domain.agreements.builders import (
     ACTIONS,

@@ -23,13 +23,12 @@ from datashare.domain.agreements import (
     ApprovalRecorded,
     Approve,
     Command,
-    Decided,
+    Decision,
+    DecisionContext,
     Decline,
     EndAgreement,
     EndCause,
     Event,
-    Facts,
-    HoldersOf,
     Named,
     Recipients,
     RecipientsAdded,
@@ -47,16 +46,17 @@ from datashare.domain.agreements import (
     VisibilityLost,
     VisibilityReturned,
     Withdraw,
+    WithRoles,
     decide,
     evolve,
     fold,
 )
-from datashare.domain.agreements.transitions import CommandType
+from datashare.domain.agreements.lifecycle import CommandType
 from datashare.domain.instants import Instant
-from datashare.domain.institutions import HiddenBecause
 from datashare.domain.levels import AccessLevel
 from datashare.domain.people import BusinessRole, Person, PersonId
 from datashare.domain.policy import Policy
+from datashare.domain.visibility import HiddenBecause
 from tests.domain.agreements.builders import (
     AGREEMENT,
     ANA,
@@ -108,10 +108,10 @@ class Step:
 class Tried:
     """A step that was taken: the facts, the agreement before and after, and the answer."""
 
-    facts: Facts
+    facts: DecisionContext
     command: Command
     before: Agreement
-    answer: Decided | Refusal
+    answer: Decision | Refusal
     after: Agreement
 
 
@@ -139,7 +139,7 @@ def command_of_step(step: Step, agreement: Agreement) -> Command:
     return next(command for command in commands if type(command) is kind)
 
 
-def facts_of(step: Step, now: Instant, number: int) -> Facts:
+def facts_of(step: Step, now: Instant, number: int) -> DecisionContext:
     """Give the facts of *step*."""
     return facts(
         *sorted(step.hidden, key=str),
@@ -162,16 +162,16 @@ def lived(steps: Iterable[Step]) -> list[Tried]:
         before = copy.deepcopy(agreement)
         answer = decide(agreement, command, given_facts)
         assert before == agreement
-        for event in answer.events if isinstance(answer, Decided) else ():
+        for event in answer.events if isinstance(answer, Decision) else ():
             agreement = evolve(agreement, event)
-        seen(f"{type(command).__name__} {'done' if isinstance(answer, Decided) else 'refused'}")
+        seen(f"{type(command).__name__} {'done' if isinstance(answer, Decision) else 'refused'}")
         tried.append(Tried(facts=given_facts, command=command, before=before, answer=answer, after=agreement))
     return tried
 
 
 def events_in(tried: Iterable[Tried]) -> list[Event]:
     """Give all that happened, in order."""
-    return [event for one in tried if isinstance(one.answer, Decided) for event in one.answer.events]
+    return [event for one in tried if isinstance(one.answer, Decision) for event in one.answer.events]
 
 
 KINDS: list[CommandType] = sorted(
@@ -179,7 +179,7 @@ KINDS: list[CommandType] = sorted(
 )
 RECIPIENTS: st.SearchStrategy[Recipients] = st.one_of(
     st.just(ALL),
-    st.sets(st.sampled_from(list(BusinessRole))).map(HoldersOf),
+    st.sets(st.sampled_from(list(BusinessRole))).map(WithRoles),
     st.lists(st.sampled_from([*PEOPLE, PersonId(URN, "nobody")]), max_size=3).map(Named),
 )
 CLOCKS = st.one_of(
@@ -203,7 +203,7 @@ def steps(*, awkward: bool) -> st.SearchStrategy[Step]:
         kind=st.sampled_from(KINDS) if awkward else st.none(),  # none: one that the state allows
         choice=st.integers(min_value=0, max_value=59),
         level=st.sampled_from(AccessLevel),
-        recipients=RECIPIENTS if awkward else st.sampled_from([HoldersOf({"head_teacher"}), Named((HEAD,)), ALL]),
+        recipients=RECIPIENTS if awkward else st.sampled_from([WithRoles({"head_teacher"}), Named((HEAD,)), ALL]),
         terms=st.sampled_from([None, TERMS]),
         shown=st.booleans() if awkward else st.just(True),
         cause=st.sampled_from(EndCause),
@@ -293,7 +293,7 @@ def test_instants_only_go_on_and_ids_are_unique(tried: list[Tried]) -> None:
     assert all(earlier.at <= later.at for earlier, later in pairwise(events))
     assert len(events) == len({event.id for event in events})
     for one in tried:
-        if isinstance(one.answer, Decided):
+        if isinstance(one.answer, Decision):
             expected = max(one.facts.now, one.before.changed_at or one.facts.now)
             assert {expected} >= {event.at for event in one.answer.events}
             assert all(one.facts.actor == event.actor for event in one.answer.events)
@@ -318,7 +318,7 @@ def test_refusal_changes_nothing_and_has_sorted_reasons(tried: list[Tried]) -> N
 def test_state_moves_only_as_the_table_says(tried: list[Tried]) -> None:
     """What goes through is named by the table, and leads where the table says."""
     for one in tried:
-        if isinstance(one.answer, Decided):
+        if isinstance(one.answer, Decision):
             assert TRANSITIONS[one.before.state][type(one.command)] is one.after.state
 
 
@@ -327,7 +327,7 @@ def test_state_moves_only_as_the_table_says(tried: list[Tried]) -> None:
 def test_nothing_is_asked_or_granted_while_hidden(tried: list[Tried]) -> None:
     """Of a school that is hidden, only answers in the negative, ends and visibility are recorded."""
     for one in tried:
-        if not one.facts.visibility.visible and isinstance(one.answer, Decided):
+        if not one.facts.visibility.visible and isinstance(one.answer, Decision):
             assert isinstance(one.command, Decline | Withdraw | EndAgreement | RecordVisibility)
 
 
@@ -344,7 +344,7 @@ def test_recipients_were_eligible_and_are_asked_once(tried: list[Tried]) -> None
     """Whoever an event names as recipient was eligible then; nobody is sent one request twice."""
     asked: list[PersonId] = []
     for one in tried:
-        for event in one.answer.events if isinstance(one.answer, Decided) else ():
+        for event in one.answer.events if isinstance(one.answer, Decision) else ():
             if isinstance(event, RequestSent | RecipientsAdded | ReminderSent):
                 assert event.recipients
                 assert all(is_eligible(who, dict(one.facts.people)) for who in event.recipients)

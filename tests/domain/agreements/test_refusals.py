@@ -13,8 +13,8 @@ from datashare.domain.agreements import (
     CautionCode,
     ClosedRequest,
     Command,
+    DecisionContext,
     EndCause,
-    Facts,
     Named,
     Reason,
     Refusal,
@@ -27,9 +27,10 @@ from datashare.domain.agreements import (
     Tab,
     in_order,
 )
-from datashare.domain.institutions import HiddenBecause, HiddenReason
-from datashare.domain.people import Eligibility, PersonId, Unsuitable
+from datashare.domain.eligibility import Eligibility, Unsuitable
+from datashare.domain.people import PersonId
 from datashare.domain.policy import Policy
+from datashare.domain.visibility import HiddenBecause, HiddenReason
 from datashare.errors import Refused
 from tests.domain.agreements.builders import (
     AGREEMENT,
@@ -191,7 +192,7 @@ WITH_TERMS = done(new(), ask(terms=TERMS))
     ids=["upgrade", "same-level", "record", "import", "approve", "remind", "approve-other", "end"],
 )
 def test_all_reasons_are_present_the_primary_one_first(
-    agreement: Agreement, command: Command, given: Facts, expected: list[str]
+    agreement: Agreement, command: Command, given: DecisionContext, expected: list[str]
 ) -> None:
     """Whatever applies is told at once, in the rule's order."""
     assert expected == [code.name for code in codes(agreement, command, given)]

@@ -21,9 +21,9 @@ from datashare.domain.agreements import (
     Tab,
     Withdraw,
 )
-from datashare.domain.institutions import HiddenBecause
 from datashare.domain.people import Person
 from datashare.domain.policy import Policy
+from datashare.domain.visibility import HiddenBecause
 from tests.domain.agreements.builders import (
     ACTIONS,
     AGREEMENT,

@@ -11,7 +11,6 @@ from datashare.domain.agreements import (
     Basis,
     CautionCode,
     Decline,
-    HoldersOf,
     Named,
     Recipients,
     RecipientsAdded,
@@ -21,19 +20,13 @@ from datashare.domain.agreements import (
     State,
     Tab,
     Withdraw,
+    WithRoles,
 )
-from datashare.domain.institutions import HiddenBecause
+from datashare.domain.eligibility import Unsuitable, suggested_recipients
 from datashare.domain.levels import AccessLevel, Capability
-from datashare.domain.people import (
-    HeldRole,
-    Period,
-    Permission,
-    Person,
-    PersonId,
-    Unsuitable,
-    suggested_recipients,
-)
+from datashare.domain.people import HeldRole, Period, Permission, Person, PersonId
 from datashare.domain.policy import Policy
+from datashare.domain.visibility import HiddenBecause
 from tests.domain.agreements.builders import (
     ACTIONS,
     AGREEMENT,
@@ -162,7 +155,7 @@ def test_people_who_join_later_are_not_added_by_themselves() -> None:
 )
 def test_roles_choose_their_eligible_holders(roles: set[str], expected: tuple[PersonId, ...]) -> None:
     """A set of roles means those of their holders who are eligible."""
-    assert expected == recipients_of(HoldersOf(roles))
+    assert expected == recipients_of(WithRoles(roles))
 
 
 @pytest.mark.rule("P5", "Q10")
@@ -182,7 +175,7 @@ def test_only_roles_held_today_choose_and_count(
     """Of a role only its days count, both included, in London on the day the clocks change."""
     head = person(HEAD, HeldRole("head_teacher", Period(first, last)), HeldRole("data_manager"))
     given = facts(people={HEAD: head})
-    command = ask(recipients=HoldersOf({"head_teacher"}))
+    command = ask(recipients=WithRoles({"head_teacher"}))
 
     if expected:
         assert expected == open_request(done(new(), command, given)).recipients
@@ -197,7 +190,7 @@ def test_person_with_two_eligible_roles_is_one_recipient() -> None:
     people = replacing(SCHOOL, person(HEAD, "head_teacher", "data_manager"))
 
     assert ELIGIBLE == recipients_of(ALL, people)
-    assert (DATA_MANAGER, HEAD) == recipients_of(HoldersOf({"head_teacher", "data_manager"}), people)
+    assert (DATA_MANAGER, HEAD) == recipients_of(WithRoles({"head_teacher", "data_manager"}), people)
     assert (HEAD, DEPUTY) == recipients_of(Named((HEAD, DEPUTY, HEAD)), people)
 
 
@@ -216,7 +209,7 @@ def test_two_people_with_one_address_are_two_recipients() -> None:
 @pytest.mark.rule("Q10")
 @pytest.mark.parametrize(
     "recipients",
-    [ALL, HoldersOf({"head_teacher"}), HoldersOf(()), Named(())],
+    [ALL, WithRoles({"head_teacher"}), WithRoles(()), Named(())],
     ids=["all", "role", "no-role", "no-one"],
 )
 def test_request_to_nobody_eligible_is_refused(recipients: Recipients) -> None:
@@ -228,7 +221,7 @@ def test_request_to_nobody_eligible_is_refused(recipients: Recipients) -> None:
 
 @pytest.mark.rule("Q10")
 @pytest.mark.parametrize(
-    "recipients", [HoldersOf(()), HoldersOf({"teacher"}), Named(())], ids=["none", "teachers", "no-one"]
+    "recipients", [WithRoles(()), WithRoles({"teacher"}), Named(())], ids=["none", "teachers", "no-one"]
 )
 def test_choosing_nobody_is_refused_even_where_people_are_eligible(recipients: Recipients) -> None:
     """An empty choice does not turn into everyone."""
@@ -446,7 +439,7 @@ def test_adding_only_new_people_reports_nobody() -> None:
 
 @pytest.mark.rule("Q4", "Q2")
 @pytest.mark.parametrize(
-    "recipients", [ALL, HoldersOf({"head_teacher"}), Named((HEAD, HEAD))], ids=["all", "role", "named"]
+    "recipients", [ALL, WithRoles({"head_teacher"}), Named((HEAD, HEAD))], ids=["all", "role", "named"]
 )
 def test_adding_only_people_who_have_it_is_refused(recipients: Recipients) -> None:
     """Where nobody is left to add, it is refused and nobody is sent the request twice."""
@@ -466,7 +459,7 @@ def test_adding_obeys_the_same_rules_about_recipients() -> None:
         agreement, AddRecipients(request=request, recipients=Named((DEPUTY, TEACHER)))
     )
     assert (RefusalCode.NO_ELIGIBLE_RECIPIENT,) == codes(
-        agreement, AddRecipients(request=request, recipients=HoldersOf({"teacher"}))
+        agreement, AddRecipients(request=request, recipients=WithRoles({"teacher"}))
     )
 
 

@@ -23,8 +23,8 @@ from datashare.domain.agreements import (
     State,
     Withdraw,
 )
-from datashare.domain.agreements.transitions import CommandType
-from datashare.domain.institutions import HiddenBecause
+from datashare.domain.agreements.lifecycle import CommandType
+from datashare.domain.visibility import HiddenBecause
 from tests.domain.agreements.builders import (
     ACTIONS,
     MIS,

@@ -7,7 +7,7 @@ import pytest
 
 from datashare.domain.agreements import (
     Agreement,
-    Decided,
+    Decision,
     Decline,
     RecordVisibility,
     RefusalCode,
@@ -22,8 +22,8 @@ from datashare.domain.agreements import (
     has_lapsed,
 )
 from datashare.domain.instants import Instant
-from datashare.domain.institutions import HiddenBecause
 from datashare.domain.policy import Policy
+from datashare.domain.visibility import HiddenBecause
 from tests.domain.agreements.builders import (
     ACTIONS,
     ANA,
@@ -108,9 +108,9 @@ def test_returned_visibility_is_recorded(state: State) -> None:
 @pytest.mark.parametrize("state", STANDING)
 def test_unchanged_visibility_is_not_recorded_again(state: State) -> None:
     """Where the register shows what is known, nothing happens and nothing is refused."""
-    assert Decided(()) == decide(in_state(state), see(), facts())
-    assert Decided(()) == decide(hidden(state), see(), facts(CLOSED))
-    assert Decided(()) == decide(hidden(state), see(), facts(HiddenBecause.NOT_LINKED))
+    assert Decision(()) == decide(in_state(state), see(), facts())
+    assert Decision(()) == decide(hidden(state), see(), facts(CLOSED))
+    assert Decision(()) == decide(hidden(state), see(), facts(HiddenBecause.NOT_LINKED))
 
 
 @pytest.mark.rule("E6")

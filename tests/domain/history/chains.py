@@ -6,16 +6,8 @@ import attrs
 
 from datashare.codec import decode_agreement, encode, read_event, record_events
 from datashare.domain.agreements import Agreement, AgreementId, Command, Event
-from datashare.domain.history import (
-    BEFORE_THE_FIRST,
-    Chain,
-    ChainedRecord,
-    GroupDigest,
-    StateRecord,
-    Verification,
-    chained,
-    verify,
-)
+from datashare.domain.chain import BEFORE_THE_FIRST, Chain, ChainedRecord, GroupDigest, StateRecord, chained
+from datashare.domain.verification import Verification, verify
 from datashare.testing.changes import AGREEMENT, command_of, possible_change
 
 

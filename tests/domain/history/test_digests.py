@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datashare.domain.agreements import AgreementId, Decline, RequestAccess
-from datashare.domain.history import Chain, GroupDigest, NotedHead, digest_of
-from datashare.domain.institutions import GroupId
+from datashare.domain.chain import Chain, GroupDigest, NotedHead, digest_of
+from datashare.domain.register import GroupId
 from datashare.errors import InvalidValue
 from datashare.testing import strategies
 from datashare.testing.changes import NOW, OTHER_URN, TRUST

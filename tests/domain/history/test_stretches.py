@@ -19,9 +19,9 @@ from datashare.domain.agreements import (
     ApprovalRecorded,
     Basis,
     Command,
+    DecisionContext,
     EndCause,
     Event,
-    Facts,
     RecipientsAdded,
     Recorded,
     Remind,
@@ -37,11 +37,12 @@ from datashare.domain.agreements import (
     Withdraw,
     fold,
 )
-from datashare.domain.history import (
+from datashare.domain.instants import Instant, to_instant
+from datashare.domain.timeline import (
+    AgreementPeriod,
     Asked,
     AsOf,
     NotRecorded,
-    Standing,
     all_as_of,
     all_on,
     as_of,
@@ -51,8 +52,7 @@ from datashare.domain.history import (
     standings,
     timeline,
 )
-from datashare.domain.instants import Instant, to_instant
-from datashare.domain.institutions import HiddenBecause
+from datashare.domain.visibility import HiddenBecause
 from datashare.errors import InvalidValue
 from tests.domain.agreements.builders import (
     ACTIONS,
@@ -98,14 +98,14 @@ class Story:
         """Tell how it stands."""
         return fold_onto(new(), self.events)
 
-    def does(self, command: Command, after: timedelta, given: Facts | None = None) -> "Story":
+    def does(self, command: Command, after: timedelta, given: DecisionContext | None = None) -> "Story":
         """Let somebody do something so long after the beginning."""
         when = attrs.evolve(given or facts(), now=to_instant(NOW + after))
         seen = attrs.evolve(when, visibility=attrs.evolve(when.visibility, day=when.day))
         self.events += events_of(self.state, command, seen)
         return self
 
-    def state_told(self) -> Standing:
+    def state_told(self) -> AgreementPeriod:
         """Tell how it stands, as an auditor is told."""
         return timeline(self.events)[-1]
 
@@ -125,9 +125,9 @@ def at(after: timedelta) -> Instant:
     return to_instant(NOW + after)
 
 
-def stood(found: object) -> Standing:
+def stood(found: object) -> AgreementPeriod:
     """Give what must be recorded."""
-    assert isinstance(found, Standing)
+    assert isinstance(found, AgreementPeriod)
     return found
 
 
@@ -449,7 +449,7 @@ def test_a_group_is_told_what_may_have_been_in_force_before_an_import() -> None:
     assert [] == list(all_as_of(events, to_instant(pendulum.datetime(2024, 2, 29) - TICK)))
     assert [before] == told(2024, 2, 29)
     assert [before] == list(all_as_of(events, at(DAY - TICK)))
-    assert [Standing, Standing] == [type(one) for one in all_as_of(events, at(DAY))]
+    assert [AgreementPeriod, AgreementPeriod] == [type(one) for one in all_as_of(events, at(DAY))]
 
 
 @pytest.mark.rule("A10", "H1")
@@ -462,7 +462,7 @@ def test_a_day_before_an_import_may_have_had_an_agreement_in_force() -> None:
 
     for about in (all_on, in_force_on):
         assert [(), (before,), (before,), (before, imported), (imported,)] == [about(IMPORT, day) for day in days]
-        assert [Standing] == [type(one) for one in about(midnight, date(2026, 3, 30))]
+        assert [AgreementPeriod] == [type(one) for one in about(midnight, date(2026, 3, 30))]
 
 
 @pytest.mark.rule("H1")
@@ -506,9 +506,9 @@ SOUND: dict[str, Any] = {"agreement": AGREEMENT, "since": NOW}
 )
 def test_a_standing_is_valid_from_construction(given: dict[str, Any]) -> None:
     """What is none is refused as it is made; what is one is."""
-    assert NOW == Standing(**SOUND).since
+    assert NOW == AgreementPeriod(**SOUND).since
     with pytest.raises(InvalidValue):
-        Standing(**{**SOUND, **given})
+        AgreementPeriod(**{**SOUND, **given})
 
 
 @pytest.mark.rule("H1")
@@ -562,7 +562,7 @@ def test_a_gap_is_half_open_too() -> None:
 def test_what_is_made_inside_is_as_what_is_made_outside() -> None:
     """The quick way gives values that the constructor would take, and of the same types."""
     for one in (*timeline(approved().events), *timeline(IMPORT)):
-        made = Standing(**attrs.asdict(one, recurse=False))
+        made = AgreementPeriod(**attrs.asdict(one, recurse=False))
         assert made == one
         assert {name: type(value) for name, value in attrs.asdict(made, recurse=False).items()} == {
             name: type(value) for name, value in attrs.asdict(one, recurse=False).items()
@@ -613,8 +613,8 @@ def test_a_day_is_told_from_its_beginning() -> None:
     story = approved()
     day = date(2026, 3, 29)
 
-    assert [NotRecorded, Standing] == [type(one) for one in on_day(AGREEMENT, story.events, day)]
-    assert [Standing, Standing] == [type(one) for one in on_day(AGREEMENT, story.events, day + DAY)]
+    assert [NotRecorded, AgreementPeriod] == [type(one) for one in on_day(AGREEMENT, story.events, day)]
+    assert [AgreementPeriod, AgreementPeriod] == [type(one) for one in on_day(AGREEMENT, story.events, day + DAY)]
     assert (NotRecorded(agreement=AGREEMENT, until=NOW),) == on_day(AGREEMENT, story.events, day - DAY)
     assert (NotRecorded(agreement=AGREEMENT),) == on_day(AGREEMENT, [], day)
 
@@ -683,8 +683,8 @@ def test_the_past_is_the_fold_of_what_had_happened(events: list[Event], hours: i
         before = [event for event in events if event.at <= when]
         found = as_of(AGREEMENT, events, when)
 
-        assert bool(before) is isinstance(found, Standing)
-        if isinstance(found, Standing):
+        assert bool(before) is isinstance(found, AgreementPeriod)
+        if isinstance(found, AgreementPeriod):
             state = fold(AGREEMENT, before)
             assert (state.in_force, state.state, state.hidden_since, state.lapsed) == (
                 found.in_force,
@@ -739,8 +739,8 @@ def test_a_record_that_begins_with_the_day_tells_all_of_it() -> None:
         moved = _moved(event, AGREEMENT, 1, to_instant(when))
         return [type(one) for one in on_day(AGREEMENT, [moved], date(2026, 5, 3))]
 
-    assert [Standing] == kinds_on(midnight)
-    assert [NotRecorded, Standing] == kinds_on(midnight + TICK)
+    assert [AgreementPeriod] == kinds_on(midnight)
+    assert [NotRecorded, AgreementPeriod] == kinds_on(midnight + TICK)
 
 
 @pytest.mark.rule("E6", "H1")

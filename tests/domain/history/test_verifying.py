@@ -24,20 +24,17 @@ from datashare.domain.agreements import (
     RequestAccess,
     fold,
 )
-from datashare.domain.history import (
+from datashare.domain.chain import (
     BEFORE_THE_FIRST,
-    MOST_FINDINGS,
     Chain,
     ChainedRecord,
-    FindingCode,
     StateRecord,
-    Verification,
     agreement_under,
     chained,
     digest_of,
-    verify,
 )
 from datashare.domain.instants import instant_text
+from datashare.domain.verification import MOST_FINDINGS, FindingCode, Verification, verify
 from datashare.errors import InvalidValue
 from datashare.testing.changes import AGREEMENT, COMMANDS, NOW, OTHER_URN, TRUST
 

@@ -8,8 +8,9 @@ import pendulum
 import pytest
 
 from datashare.domain.agreements import AgreementId, Basis, EndCause, InForce, RequestId, State, SystemActor
-from datashare.domain.history import Asked, Names, NotRecorded, Standing
-from datashare.domain.institutions import GroupId, HiddenBecause
+from datashare.domain.register import GroupId
+from datashare.domain.timeline import AgreementPeriod, Asked, Names, NotRecorded
+from datashare.domain.visibility import HiddenBecause
 from datashare.errors import InvalidValue
 from tests.domain.agreements.builders import ACTIONS, AGREEMENT, ANA, BEN, DFE, HEAD, MAT, MIS, NIGHTLY, TERMS, URN
 
@@ -20,14 +21,14 @@ UNTIL = pendulum.datetime(2026, 10, 25, 0, 30)
 REQUEST = RequestId(AGREEMENT, 1)
 ASKED = Asked(id=REQUEST, level=MIS, sender=ANA, asked_by=ANA, asked_at=ASKED_AT, recipients=(HEAD,), terms=None)
 IN_FORCE = InForce(level=MIS, since=SINCE, basis=Basis.REQUEST, approved_by=HEAD, request=REQUEST, sender=ANA)
-SHARING = Standing(agreement=AGREEMENT, since=SINCE, until=UNTIL, in_force=IN_FORCE, accepted=ASKED)
+SHARING = AgreementPeriod(agreement=AGREEMENT, since=SINCE, until=UNTIL, in_force=IN_FORCE, accepted=ASKED)
 RECORDED = attrs.evolve(
     SHARING, accepted=None, in_force=InForce(level=MIS, since=SINCE, basis=Basis.RECORDED, approved_by=ANA)
 )
 IMPORTED = attrs.evolve(
     SHARING, accepted=None, in_force=InForce(level=MIS, since=SINCE, basis=Basis.IMPORTED, approved_by=ANA)
 )
-NOTHING = Standing(agreement=AGREEMENT, since=SINCE)
+NOTHING = AgreementPeriod(agreement=AGREEMENT, since=SINCE)
 ENDED = attrs.evolve(NOTHING, ended=EndCause.SCHOOL_LEFT_GROUP, ended_by=NIGHTLY)
 NAMES = Names(people={ANA: "Ana Ó Briain"}, schools={URN: "St Hilda’s"}, groups={MAT: "Areté Trust"})
 
@@ -167,7 +168,7 @@ def test_what_is_not_known_is_worded_by_its_id() -> None:
         ),
     ],
 )
-def test_every_way_to_stand_has_its_words(changed: Standing, said: str) -> None:
+def test_every_way_to_stand_has_its_words(changed: AgreementPeriod, said: str) -> None:
     """Each thing that an auditor asks about is told in a sentence of its own."""
     assert said in str(changed)
 
@@ -195,7 +196,7 @@ def test_two_instants_of_the_record_have_two_wordings() -> None:
         "From 25 October 2026 at 01:30:00 BST mat:5143",
         "From 25 October 2026 at 01:30:00 GMT mat:5143",
         "From 25 October 2026 at 01:30:01 BST mat:5143",
-    ] == [str(Standing(agreement=AGREEMENT, since=one)).partition(" could")[0] for one in instants]
+    ] == [str(AgreementPeriod(agreement=AGREEMENT, since=one)).partition(" could")[0] for one in instants]
 
 
 @pytest.mark.rule("H4")

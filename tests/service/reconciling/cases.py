@@ -4,10 +4,10 @@ from datetime import date, timedelta
 
 import attrs
 
-from datashare.domain.institutions import EstablishmentStatus, SuccessorLink
 from datashare.domain.notices import NoticeKind
 from datashare.domain.people import PersonId
 from datashare.domain.policy import Party
+from datashare.domain.register import EstablishmentStatus, SuccessorLink
 from datashare.service import Outcomes
 from tests.service.world import (
     TODAY,

@@ -6,20 +6,14 @@ import attrs
 import pytest
 
 from datashare.adapters.memory import MemoryInstitutionDirectory
-from datashare.domain.agreements import (
-    AgreementEnded,
-    EndCause,
-    RefusalCode,
-    RequestOutcome,
-    State,
-)
-from datashare.domain.institutions import EstablishmentStatus, Group
+from datashare.domain.agreements import AgreementEnded, EndCause, RefusalCode, RequestOutcome, State
 from datashare.domain.notices import NoticeKind
 from datashare.domain.people import BusinessRole, Permission, PersonId, SchoolSite
 from datashare.domain.policy import Party
+from datashare.domain.register import EstablishmentStatus, Group
 from datashare.errors import Refused
 from datashare.ports import Progress, Stage
-from datashare.service import Applied
+from datashare.service import PlanApplication
 from datashare.testing import InterleavingStore
 from tests.service.reconciling.cases import SUCCESSOR, close, link, told, urns_of
 from tests.service.test_races import at_once
@@ -270,7 +264,7 @@ def test_of_many_who_apply_one_plan_at_once_one_ends_each_school(world: World) -
 
     answers = at_once(*[lambda n=n: world.trust().apply(plan, command_id=f"c-{n}") for n in range(4)])
 
-    applied = [one for one in answers if isinstance(one, Applied)]
+    applied = [one for one in answers if isinstance(one, PlanApplication)]
     assert 4 == len(applied)
     assert Counter({HILDA: 1, OSCAR: 1}) == Counter(one.urn for each in applied for one in each.ended.done)
     assert {RefusalCode.CONFLICT} == {one.code for each in applied for one in each.ended.not_done}

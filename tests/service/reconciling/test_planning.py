@@ -9,13 +9,10 @@ import pytest
 from datashare.adapters.gias import read_register
 from datashare.adapters.memory import MemoryInstitutionDirectory
 from datashare.codec import decode_plan, encode
-from datashare.domain.agreements import (
-    EndCause,
-    State,
-)
-from datashare.domain.drift import Doubt, Plan, Uncertainty
-from datashare.domain.institutions import EstablishmentStatus, GroupId, Institution, TrustLink
+from datashare.domain.agreements import EndCause, State
 from datashare.domain.people import BusinessRole, Permission, PersonId, SchoolSite
+from datashare.domain.reconciliation import Doubt, Plan, Uncertainty
+from datashare.domain.register import EstablishmentStatus, GroupId, Institution, TrustLink
 from datashare.errors import NotPermitted, Refused, UnknownGroup
 from tests.adapters.gias import made
 from tests.service.reconciling.cases import SUCCESSOR, close, link, urns_of

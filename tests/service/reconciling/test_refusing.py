@@ -7,11 +7,7 @@ import attrs
 import pytest
 
 from datashare.adapters.memory import MemoryInstitutionDirectory
-from datashare.domain.agreements import (
-    Actor,
-    EndCause,
-    RefusalCode,
-)
+from datashare.domain.agreements import Actor, EndCause, RefusalCode
 from datashare.domain.people import Permission, PersonId
 from datashare.errors import InvalidValue, NotPermitted, Refused
 from datashare.testing import InterleavingStore

@@ -3,13 +3,7 @@
 import attrs
 import pytest
 
-from datashare.domain.agreements import (
-    AgreementEnded,
-    EndCause,
-    RefusalCode,
-    State,
-    VisibilityLost,
-)
+from datashare.domain.agreements import AgreementEnded, EndCause, RefusalCode, State, VisibilityLost
 from datashare.errors import Refused, StoreUnavailable
 from datashare.testing import FailingStore
 from tests.service.reconciling.cases import YESTERDAY, close, urns_of

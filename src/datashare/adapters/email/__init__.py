@@ -5,14 +5,14 @@ It needs the extra ``datashare[email]``.
 
 from __future__ import annotations
 
-from ._letters import Letters
+from ._letters import EmailRenderer
 from ._maildir import MaildirNotifier
 from ._notifier import EmailNotifier
 from ._server import MailServer, Security
 
 __all__ = [
     "EmailNotifier",
-    "Letters",
+    "EmailRenderer",
     "MailServer",
     "MaildirNotifier",
     "Security",

@@ -40,7 +40,9 @@ def answer_to(error: Exception) -> SendResult:
         case smtplib.SMTPSenderRefused(smtp_code=code, smtp_error=said) if code == _TOO_LARGE:
             return _refused("The mail server refused the message", code, said)
         case smtplib.SMTPSenderRefused(smtp_code=code, smtp_error=said, sender=sender):
-            return TryAgain(f"The mail server takes nothing from {sender}: {_words(code, said)}. Check Letters.sender.")
+            return TryAgain(
+                f"The mail server takes nothing from {sender}: {_words(code, said)}. Check EmailRenderer.sender."
+            )
         case smtplib.SMTPDataError(smtp_code=code, smtp_error=said):
             return _refused("The mail server refused the message", code, said)
         case smtplib.SMTPAuthenticationError(smtp_code=code, smtp_error=said):

@@ -15,7 +15,7 @@ from urllib.parse import quote
 import attrs
 from jinja2 import BaseLoader
 
-from datashare.domain import checks
+from datashare.domain import validation
 from datashare.domain.notices import Notice
 from datashare.domain.people import usable_address
 from datashare.domain.policy import Party
@@ -29,7 +29,7 @@ from ._values import IN_HTML, IN_SUBJECT, IN_TEXT, one_line
 
 
 @attrs.frozen(kw_only=True)
-class Letters:
+class EmailRenderer:
     """Makes messages of notices: subject, text and HTML alternatives, and headers (O1, O5).
 
     Messages of one notice are the same, byte for byte, however often they are made: the date is that of the event,
@@ -44,7 +44,7 @@ class Letters:
     """
 
     sender: str = attrs.field()
-    sender_name: str = attrs.field(default="", validator=checks.text_or_empty)
+    sender_name: str = attrs.field(default="", validator=validation.text_or_empty)
     id_domain: str = attrs.field()
     list_id: str | None = attrs.field(default=None)
     templates: str | Path | BaseLoader | None = attrs.field(default=None)
@@ -64,7 +64,7 @@ class Letters:
         if value is None and attribute.name == "list_id":
             return
         if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", value):
-            raise InvalidValue(f"Letters.{attribute.name}", value, "a name such as data-sharing.trust.example")
+            raise InvalidValue(f"EmailRenderer.{attribute.name}", value, "a name such as data-sharing.trust.example")
 
     @_found.default
     def _find_templates(self) -> Templates:
@@ -126,9 +126,9 @@ class Letters:
 
 
 def _ascii_address(sender: object) -> str:
-    found = written_address(sender, "Letters.sender")
+    found = written_address(sender, "EmailRenderer.sender")
     if not found.isascii():
-        raise InvalidValue("Letters.sender", sender, "an email address that is ASCII before the @")
+        raise InvalidValue("EmailRenderer.sender", sender, "an email address that is ASCII before the @")
     return found
 
 

@@ -9,14 +9,14 @@ from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
-from datashare.domain import checks
+from datashare.domain import validation
 from datashare.domain.notices import Notice
 from datashare.domain.people import address_key
 from datashare.errors import InvalidValue
 from datashare.ports import Delivered, NeverDeliverable, SendResult, TryAgain
 
 from ._addresses import written_address
-from ._letters import Letters
+from ._letters import EmailRenderer
 
 _TOP = """<!doctype html>
 <html lang="en-GB">
@@ -39,7 +39,7 @@ class MaildirNotifier:
         index: The page to open in a browser, once there is a message.
     """
 
-    def __init__(self, letters: Letters, folder: str | Path, *, refusing: Collection[str] = ()) -> None:
+    def __init__(self, letters: EmailRenderer, folder: str | Path, *, refusing: Collection[str] = ()) -> None:
         """Write what *letters* makes into *folder*, which is made with the first message, if it is not there.
 
         Args:
@@ -51,7 +51,7 @@ class MaildirNotifier:
         Raises:
             InvalidValue: The letters are something else.
         """
-        self._letters = checks.require_a(letters, Letters, "letters", "Letters")
+        self._letters = validation.require_a(letters, EmailRenderer, "letters", "EmailRenderer")
         self._folder = Path(folder)
         self._refused = {address_key(address) for address in refusing}
         self.index = self._folder / "index.html"

@@ -9,7 +9,7 @@ from email.message import EmailMessage
 from types import TracebackType
 from typing import Self
 
-from datashare.domain import checks
+from datashare.domain import validation
 from datashare.domain.notices import Notice
 from datashare.errors import InvalidValue
 from datashare.ports import Delivered, NeverDeliverable, SendResult, TryAgain
@@ -17,7 +17,7 @@ from datashare.ports import Delivered, NeverDeliverable, SendResult, TryAgain
 from ._addresses import written_address
 from ._answers import answer_to
 from ._connection import TimedConnection
-from ._letters import Letters
+from ._letters import EmailRenderer
 from ._server import MailServer
 
 _OK, _CLOSING = 250, 421
@@ -39,14 +39,14 @@ class EmailNotifier:
     another; processes need one each.
     """
 
-    def __init__(self, letters: Letters, server: MailServer) -> None:
+    def __init__(self, letters: EmailRenderer, server: MailServer) -> None:
         """Send what *letters* makes by way of *server*; nothing is connected yet.
 
         Raises:
             InvalidValue: One of them is something else.
         """
-        self._letters = checks.require_a(letters, Letters, "letters", "Letters")
-        self._server = checks.require_a(server, MailServer, "server", "a MailServer")
+        self._letters = validation.require_a(letters, EmailRenderer, "letters", "EmailRenderer")
+        self._server = validation.require_a(server, MailServer, "server", "a MailServer")
         self._connection: TimedConnection | None = None
         self._lock = threading.Lock()
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import attrs
 
-from datashare.domain import checks
+from datashare.domain import validation
 from datashare.errors import InvalidValue
 
 from ._connection import TimedConnection, TimedTlsConnection
@@ -59,13 +59,13 @@ class MailServer:
     """
 
     host: str = attrs.field()
-    security: Security = attrs.field(default=Security.STARTTLS, validator=checks.member(Security))
+    security: Security = attrs.field(default=Security.STARTTLS, validator=validation.member(Security))
     port: int = attrs.field()
     username: str | None = attrs.field(default=None)
     password: str | None = attrs.field(default=None, repr=False)
     timeout: timedelta = attrs.field(default=timedelta(minutes=1))
     context: ssl.SSLContext | None = attrs.field(
-        default=None, repr=False, validator=checks.is_a((ssl.SSLContext, type(None)), "an ssl.SSLContext or None")
+        default=None, repr=False, validator=validation.is_a((ssl.SSLContext, type(None)), "an ssl.SSLContext or None")
     )
     own_name: str | None = attrs.field(default=None)
 

@@ -71,7 +71,7 @@ def _own(own: object) -> list[BaseLoader]:
         return [own]
     if isinstance(own, (str, Path)) and Path(own).is_dir():
         return [FileSystemLoader(own)]
-    raise InvalidValue("Letters.templates", own, "a folder that is there, or a loader of Jinja2")
+    raise InvalidValue("EmailRenderer.templates", own, "a folder that is there, or a loader of Jinja2")
 
 
 def _listed(own: list[BaseLoader]) -> list[str]:
@@ -99,4 +99,6 @@ def _name(kind: NoticeKind) -> str:
 
 
 def _unusable(name: str, error: Exception) -> InvalidValue:
-    return InvalidValue("Letters.templates", name, f"templates that can be used ({type(error).__name__}: {error})")
+    return InvalidValue(
+        "EmailRenderer.templates", name, f"templates that can be used ({type(error).__name__}: {error})"
+    )

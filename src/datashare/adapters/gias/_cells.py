@@ -11,8 +11,8 @@ from collections.abc import Callable
 from datetime import date
 from typing import TypeVar
 
-from datashare.domain.checks import LEAST_URN, LONGEST_TEXT, MOST_URN
-from datashare.domain.institutions import Coded
+from datashare.domain.register import Coded
+from datashare.domain.validation import LEAST_URN, LONGEST_TEXT, MOST_URN
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")

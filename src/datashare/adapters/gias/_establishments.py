@@ -8,8 +8,8 @@ from typing import Any
 
 import attrs
 
-from datashare.domain import checks
-from datashare.domain.institutions import Coded, EstablishmentStatus, Institution, Phase, TrustLink
+from datashare.domain import validation
+from datashare.domain.register import Coded, EstablishmentStatus, Institution, Phase, TrustLink
 
 from ._cells import BadCell, Memo, age, code, coded, day, joined, urn, words
 from ._groups import GroupLink
@@ -67,7 +67,7 @@ class TrustLinks:
 
     def __init__(self, links: Iterable[GroupLink]) -> None:
         self._by_urn: dict[int, dict[str, TrustLink]] = {}
-        for link in checks.walk(links, GroupLink, "group_links", "GroupLinks, as read_group_links gives them"):
+        for link in validation.walk(links, GroupLink, "group_links", "GroupLinks, as read_group_links gives them"):
             if link.is_trust:
                 known = self._by_urn.setdefault(link.urn, {})
                 known[link.uid] = _longer(known.get(link.uid), TrustLink(link.uid, link.name, link.joined_on))

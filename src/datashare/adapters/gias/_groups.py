@@ -7,7 +7,7 @@ from datetime import date
 
 import attrs
 
-from datashare.domain.institutions import Group, GroupId
+from datashare.domain.register import Group, GroupId
 
 from ._cells import BadCell, Memo, code, day, uid, urn, words
 from ._sources import RegisterFile

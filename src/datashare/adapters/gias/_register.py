@@ -9,9 +9,9 @@ from typing import cast
 
 import attrs
 
-from datashare.domain import checks
+from datashare.domain import validation
 from datashare.domain.instants import to_day
-from datashare.domain.institutions import Group, GroupId, Institution, SuccessorLink
+from datashare.domain.register import Group, GroupId, Institution, SuccessorLink
 from datashare.errors import BadRow
 
 from ._cells import BadCell
@@ -106,8 +106,8 @@ def read_register(
     if day is not None:
         to_day(day, "day")
     if keep is not None:
-        checks.require_callable(keep, "keep", "a function that takes an Institution, or None")
-    checks.require_a(strict, bool, "strict", "True or False")
+        validation.require_callable(keep, "keep", "a function that takes an Institution, or None")
+    validation.require_a(strict, bool, "strict", "True or False")
     require_progress(progress)
     problems = _Problems(strict=strict)
     known = _Groups()
@@ -135,7 +135,7 @@ def read_register(
 def _each(files: RegisterFile | Iterable[RegisterFile]) -> Iterable[RegisterFile]:
     if isinstance(files, (str, os.PathLike)) or hasattr(files, "read"):
         return (cast("RegisterFile", files),)
-    return cast("Iterable[RegisterFile]", checks.require_collection(files, "group_links"))
+    return cast("Iterable[RegisterFile]", validation.require_collection(files, "group_links"))
 
 
 def _kept(

@@ -8,8 +8,8 @@ from datetime import date
 
 import attrs
 
-from datashare.domain import checks
-from datashare.domain.institutions import SuccessorLink
+from datashare.domain import validation
+from datashare.domain.register import SuccessorLink
 
 from ._cells import BadCell, day, urn, words
 from ._sources import RegisterFile
@@ -99,7 +99,7 @@ def successors(links: Iterable[EstablishmentLink]) -> tuple[tuple[SuccessorLink,
     """
     found: dict[tuple[int, int], tuple[str, date | None]] = {}
     others: Counter[str] = Counter()
-    for link in checks.walk(links, EstablishmentLink, "links", "EstablishmentLinks, as read_links gives them"):
+    for link in validation.walk(links, EstablishmentLink, "links", "EstablishmentLinks, as read_links gives them"):
         if link.kind.startswith(_SUCCESSOR):
             pair, kind = (link.urn, link.link_urn), link.kind
         elif link.kind.startswith(_PREDECESSOR):

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import attrs
 
-from datashare.domain import checks
+from datashare.domain import validation
 from datashare.errors import BadRow, MissingColumns, RegisterUnreadable
 
 from ._cells import BadCell
@@ -274,7 +274,7 @@ def require_progress(progress: object) -> None:
         InvalidValue: It cannot be called, and is not None.
     """
     if progress is not None:
-        checks.require_callable(progress, "progress", "a function that takes a ReadingProgress, or None")
+        validation.require_callable(progress, "progress", "a function that takes a ReadingProgress, or None")
 
 
 @contextmanager
@@ -288,7 +288,7 @@ def open_table(
         RegisterUnreadable: It is missing, damaged, empty, or not text in a known encoding.
         MissingColumns: Columns that are needed are not there.
     """
-    checks.require_callable(report, "report", "a function that takes a BadRow")
+    validation.require_callable(report, "report", "a function that takes a BadRow")
     require_progress(progress)
     with open_text(given, layout.argument) as text:
         yield Table(text, layout, report, progress)

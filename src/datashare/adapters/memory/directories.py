@@ -10,10 +10,10 @@ from typing import Any
 
 import attrs
 
-from datashare.domain import checks
+from datashare.domain import validation
 from datashare.domain.instants import to_day
-from datashare.domain.institutions import Group, GroupId, Institution, SuccessorLink
 from datashare.domain.people import Person, PersonId, SchoolSite
+from datashare.domain.register import Group, GroupId, Institution, SuccessorLink
 from datashare.errors import InvalidValue
 
 
@@ -67,11 +67,11 @@ class MemoryInstitutionDirectory:
                 the register that was there before stays.
         """
         by_urn: dict[int, Institution] = {}
-        for one in checks.require_all(institutions, Institution, "institutions", "a collection of Institutions"):
+        for one in validation.require_all(institutions, Institution, "institutions", "a collection of Institutions"):
             if by_urn.setdefault(one.urn, one) != one:
                 raise InvalidValue("institutions", one.urn, "given once for each URN, or always alike")
         by_id: dict[GroupId, Group] = {}
-        for known in checks.require_all(groups, Group, "groups", "a collection of Groups"):
+        for known in validation.require_all(groups, Group, "groups", "a collection of Groups"):
             if by_id.setdefault(known.id, known) != known:
                 raise InvalidValue("groups", str(known.id), "given once for each id, or always alike")
         linked: dict[GroupId, list[Institution]] = defaultdict(list)
@@ -79,7 +79,7 @@ class MemoryInstitutionDirectory:
             for group in institution.groups:
                 linked[group].append(institution)
         by_predecessor: dict[int, list[SuccessorLink]] = defaultdict(list)
-        for link in checks.require_all(successors, SuccessorLink, "successors", "a collection of SuccessorLinks"):
+        for link in validation.require_all(successors, SuccessorLink, "successors", "a collection of SuccessorLinks"):
             by_predecessor[link.predecessor].append(link)
         self._register = _Register(
             institutions=by_urn,
@@ -103,7 +103,7 @@ class MemoryInstitutionDirectory:
     def institutions(self, urns: Collection[int], /) -> Mapping[int, Institution]:
         """Find institutions by URN."""
         held = self._register.institutions
-        return {urn: held[urn] for urn in checks.require_urns(urns, "urns") if urn in held}
+        return {urn: held[urn] for urn in validation.require_urns(urns, "urns") if urn in held}
 
     def clusters(self, group: GroupId, /) -> Mapping[str, frozenset[int]]:
         """Give the group's own sets of schools: the URNs of each, by name (B6)."""
@@ -113,7 +113,7 @@ class MemoryInstitutionDirectory:
     def successors(self, urns: Collection[int], /) -> Sequence[SuccessorLink]:
         """List the links whose predecessor is one of *urns* (E5)."""
         held = self._register.successors
-        return [link for urn in dict.fromkeys(checks.require_urns(urns, "urns")) for link in held.get(urn, ())]
+        return [link for urn in dict.fromkeys(validation.require_urns(urns, "urns")) for link in held.get(urn, ())]
 
     def register_day(self) -> date | None:
         """Tell the day of the register, in Europe/London, where it is known."""
@@ -125,8 +125,8 @@ def _clusters(given: object) -> dict[GroupId, dict[str, frozenset[int]]]:
     for group, named in _pairs(given, "clusters"):
         _require_group(group, "clusters")
         found[group] = {
-            checks.require_key(name, f"The name of a cluster of {group}"): frozenset(
-                checks.require_urns(urns, f"The URNs of cluster {name!r} of {group}")
+            validation.require_key(name, f"The name of a cluster of {group}"): frozenset(
+                validation.require_urns(urns, f"The URNs of cluster {name!r} of {group}")
             )
             for name, urns in _pairs(named, f"The clusters of {group}")
         }
@@ -140,7 +140,7 @@ def _pairs(given: object, what: str) -> Iterable[tuple[Any, Any]]:
 
 
 def _require_group(group: object, what: str = "group") -> None:
-    checks.require_a(group, GroupId, what, "a GroupId, such as GroupId.mat('5143')")
+    validation.require_a(group, GroupId, what, "a GroupId, such as GroupId.mat('5143')")
 
 
 class MemoryPeopleDirectory:
@@ -152,12 +152,12 @@ class MemoryPeopleDirectory:
         self._people: dict[PersonId, Person] = {}
         self._by_school: dict[int, dict[PersonId, Person]] = defaultdict(dict)
         self._sites: dict[int, SchoolSite] = {}
-        self.put(*checks.require_all(people, Person, "people", "a collection of Persons"))
-        self.put_sites(*checks.require_all(sites, SchoolSite, "sites", "a collection of SchoolSites"))
+        self.put(*validation.require_all(people, Person, "people", "a collection of Persons"))
+        self.put_sites(*validation.require_all(sites, SchoolSite, "sites", "a collection of SchoolSites"))
 
     def put(self, *people: Person) -> None:
         """Add people, or put them in the place of those with the same ids."""
-        checks.require_all(people, Person, "people", "Persons")
+        validation.require_all(people, Person, "people", "Persons")
         with self._lock:
             for person in people:
                 self._people[person.id] = person
@@ -166,7 +166,7 @@ class MemoryPeopleDirectory:
 
     def remove(self, *ids: PersonId) -> None:
         """Forget people; who is not known is passed over."""
-        checks.require_all(ids, PersonId, "ids", "PersonIds")
+        validation.require_all(ids, PersonId, "ids", "PersonIds")
         with self._lock:
             for who in ids:
                 self._people.pop(who, None)
@@ -175,30 +175,30 @@ class MemoryPeopleDirectory:
 
     def put_sites(self, *sites: SchoolSite) -> None:
         """Add school sites, or put them in the place of those with the same URNs."""
-        checks.require_all(sites, SchoolSite, "sites", "SchoolSites")
+        validation.require_all(sites, SchoolSite, "sites", "SchoolSites")
         with self._lock:
             self._sites.update((site.urn, site) for site in sites)
 
     def remove_site(self, urn: int) -> None:
         """Forget a school's site; what is not known is passed over."""
-        checks.require_urn(urn)
+        validation.require_urn(urn)
         with self._lock:
             self._sites.pop(urn, None)
 
     def at_schools(self, urns: Collection[int], /) -> Mapping[int, Sequence[Person]]:
         """List the people of each school's site."""
-        wanted = checks.require_urns(urns, "urns")
+        wanted = validation.require_urns(urns, "urns")
         with self._lock:
             return {urn: tuple(self._by_school[urn].values()) for urn in wanted if self._by_school.get(urn)}
 
     def people(self, ids: Collection[PersonId], /) -> Mapping[PersonId, Person]:
         """Find people of any site by their ids."""
-        wanted = checks.require_all(ids, PersonId, "ids", "a collection of PersonIds")
+        wanted = validation.require_all(ids, PersonId, "ids", "a collection of PersonIds")
         with self._lock:
             return {who: self._people[who] for who in wanted if who in self._people}
 
     def sites(self, urns: Collection[int], /) -> Mapping[int, SchoolSite]:
         """Find the MIS sites of schools."""
-        wanted = checks.require_urns(urns, "urns")
+        wanted = validation.require_urns(urns, "urns")
         with self._lock:
             return {urn: self._sites[urn] for urn in wanted if urn in self._sites}

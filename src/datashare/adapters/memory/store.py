@@ -10,13 +10,13 @@ from datetime import date
 import attrs
 
 from datashare.codec import encode, record_events
-from datashare.domain import checks
+from datashare.domain import validation
 from datashare.domain.agreements import Agreement, AgreementId, Event, RequestId
-from datashare.domain.history import BEFORE_THE_FIRST, Chain, ChainedRecord, StateRecord
+from datashare.domain.chain import BEFORE_THE_FIRST, Chain, ChainedRecord, StateRecord
 from datashare.domain.instants import Instant, to_instant
-from datashare.domain.institutions import GroupId
 from datashare.domain.notices import ASKING, Notice
-from datashare.ports import Change, KeptOutcome, LeasedNotice, Loaded, NoticeStatus, StoredNotice, arguments
+from datashare.domain.register import GroupId
+from datashare.ports import Change, LeasedNotice, Loaded, NoticeStatus, RecordedOutcome, StoredNotice, arguments
 
 
 @attrs.define
@@ -41,7 +41,7 @@ class MemoryAgreementStore:
         self._of_school: dict[int, list[AgreementId]] = defaultdict(list)
         self._events: dict[AgreementId, tuple[Event, ...]] = {}
         self._records: dict[AgreementId, tuple[ChainedRecord, ...]] = {}
-        self._kept: dict[tuple[GroupId, str], dict[AgreementId, KeptOutcome]] = defaultdict(dict)
+        self._kept: dict[tuple[GroupId, str], dict[AgreementId, RecordedOutcome]] = defaultdict(dict)
         self._notices: dict[str, _Entry] = {}
         self._notices_of: dict[GroupId, dict[str, _Entry]] = defaultdict(dict)
         self._asking: dict[RequestId, list[_Entry]] = defaultdict(list)
@@ -118,7 +118,7 @@ class MemoryAgreementStore:
 
     def states_at(self, urn: int, /) -> Sequence[Agreement]:
         """List every agreement of institution *urn* that has a history, in the order of the groups' text."""
-        checks.require_urn(urn)
+        validation.require_urn(urn)
         with self._lock:
             found = [self._states[one] for one in self._of_school.get(urn, ())]
         return sorted(found, key=lambda state: str(state.group))

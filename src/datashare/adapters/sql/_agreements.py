@@ -26,9 +26,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql
 
 from datashare.domain.agreements import AgreementId
-from datashare.domain.history import BEFORE_THE_FIRST
+from datashare.domain.chain import BEFORE_THE_FIRST
 from datashare.domain.instants import instant_text
-from datashare.domain.institutions import GroupId
+from datashare.domain.register import GroupId
 from datashare.ports import Loaded, NoticeStatus
 
 from ._bulk import Present, RowValues, insert_absent, is_serial, tells_what_it_inserted, write

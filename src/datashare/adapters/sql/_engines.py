@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
 
-from datashare.domain import checks
+from datashare.domain import validation
 from datashare.errors import InvalidValue
 
 _LONGEST = timedelta(hours=1)
@@ -35,7 +35,7 @@ def sqlite_engine(path: str | Path, *, wait: timedelta = timedelta(seconds=30), 
         InvalidValue: The path names a database in memory, or the wait is none.
     """
     file, seconds = _require_file(path), _require_wait(wait).total_seconds()
-    if checks.require_a(read_only, bool, "read_only", "True or False"):
+    if validation.require_a(read_only, bool, "read_only", "True or False"):
         # Each use finds out anew how the file can be read.
         return create_engine("sqlite://", creator=lambda: _reading(Path(file), seconds), poolclass=NullPool)
     engine = create_engine(URL.create("sqlite", database=file), connect_args={"timeout": seconds})

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, Update, and_, bindparam, or_, select, update
 
 from datashare.domain.instants import Instant, instant_text
-from datashare.domain.institutions import GroupId
+from datashare.domain.register import GroupId
 from datashare.errors import StoreError
 from datashare.ports import LeasedNotice, NoticeStatus, StoredNotice
 

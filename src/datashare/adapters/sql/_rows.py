@@ -20,7 +20,7 @@ from datashare.codec import (
     record_event,
 )
 from datashare.domain.agreements import Agreement, AgreementId, Event, RequestId
-from datashare.domain.history import (
+from datashare.domain.chain import (
     BEFORE_THE_FIRST,
     Chain,
     ChainedRecord,
@@ -30,10 +30,10 @@ from datashare.domain.history import (
     chained,
 )
 from datashare.domain.instants import instant_text, parse_instant
-from datashare.domain.institutions import GroupId
 from datashare.domain.notices import ASKING, Notice
+from datashare.domain.register import GroupId
 from datashare.errors import InvalidValue, StoreUnreadable
-from datashare.ports import Change, KeptOutcome, NoticeStatus, StoredNotice
+from datashare.ports import Change, NoticeStatus, RecordedOutcome, StoredNotice
 
 from ._bulk import RowValues
 
@@ -88,7 +88,7 @@ def prepared(change: Change) -> Prepared:
 _NO_CAUTIONS = encode_cautions(())
 
 
-def _outcome_row(key: Key, kept: KeptOutcome) -> RowValues:
+def _outcome_row(key: Key, kept: RecordedOutcome) -> RowValues:
     group, urn = key
     return (
         group,
@@ -167,7 +167,7 @@ def _place(row: Row[Any]) -> str:
     return f"Event {row.sequence} of {row.group_id}/{row.urn}"
 
 
-def outcomes_in(group: GroupId, command_id: str, rows: Iterable[Row[Any]]) -> tuple[KeptOutcome, ...]:
+def outcomes_in(group: GroupId, command_id: str, rows: Iterable[Row[Any]]) -> tuple[RecordedOutcome, ...]:
     """Read outcomes from rows that hold one event each, those of one agreement in the order of their sequence."""
     by_urn: dict[int, list[Row[Any]]] = {}
     for row in rows:
@@ -175,9 +175,9 @@ def outcomes_in(group: GroupId, command_id: str, rows: Iterable[Row[Any]]) -> tu
     return tuple(_outcome_in(AgreementId(group, urn), command_id, found) for urn, found in by_urn.items())
 
 
-def _outcome_in(agreement: AgreementId, command_id: str, rows: Sequence[Row[Any]]) -> KeptOutcome:
+def _outcome_in(agreement: AgreementId, command_id: str, rows: Sequence[Row[Any]]) -> RecordedOutcome:
     row = rows[0]
-    return KeptOutcome(
+    return RecordedOutcome(
         agreement=agreement,
         command_id=command_id,
         request=None if row.request is None else RequestId(agreement, row.request),

@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, Select, select, update
 
-from datashare.domain import checks
+from datashare.domain import validation
 from datashare.domain.agreements import Agreement, AgreementId, Event
-from datashare.domain.history import Chain
+from datashare.domain.chain import Chain
 from datashare.domain.instants import Instant, instant_text, to_instant
-from datashare.domain.institutions import GroupId
+from datashare.domain.register import GroupId
 from datashare.errors import InvalidValue
 from datashare.ports import Change, LeasedNotice, Loaded, NoticeStatus, StoredNotice, arguments
 
@@ -80,7 +80,7 @@ class SqlAgreementStore:
 
     def states_at(self, urn: int, /) -> Sequence[Agreement]:
         """List every agreement of institution *urn* that has a history, in the order of the groups' text."""
-        of_school = agreements.c.urn == checks.require_urn(urn)
+        of_school = agreements.c.urn == validation.require_urn(urn)
         return self._states(select(*_agreements.STATE).where(of_school).order_by(agreements.c.group_id))
 
     def _states(self, statement: Select[Any]) -> Sequence[Agreement]:

@@ -5,20 +5,19 @@ It touches nothing but the standard library and attrs.
 
 from __future__ import annotations
 
-from .admission import PERMISSIONS, not_permitted, older_register, permission_for, refusals_as_a_whole, side_of, why_not
+from .authorise import PERMISSIONS, not_permitted, older_register, permission_for, refusals_as_a_whole, side_of, why_not
 from .commands import (
     ALL,
     CAME_LATER,
     SHOWN_BY_REGISTER,
     AddRecipients,
+    AllEligible,
     Approve,
     Batch,
     Command,
     Decline,
     EndAgreement,
     EndCause,
-    Everyone,
-    HoldersOf,
     ImportAgreement,
     Named,
     Planned,
@@ -28,10 +27,12 @@ from .commands import (
     Remind,
     RequestAccess,
     Withdraw,
+    WithRoles,
     request_of,
     require_command_id,
 )
-from .deciding import decide
+from .context import Caution, CautionCode, Decision, DecisionContext
+from .decide import decide
 from .events import (
     FREE_TEXT,
     AgreementEnded,
@@ -49,22 +50,10 @@ from .events import (
     VisibilityReturned,
     walk_events,
 )
-from .evolving import evolve, fold
-from .facts import Caution, CautionCode, Decided, Facts
-from .identity import (
-    Actor,
-    AgreementId,
-    ClosedRequest,
-    RequestId,
-    RequestOutcome,
-    SystemActor,
-    Terms,
-    event_id,
-    notice_id,
-)
-from .reasons import WHOLE, Reason, Refusal, RefusalCode, in_order
-from .state import TABS, Agreement, Basis, InForce, OpenRequest, State, Tab, has_lapsed
-from .transitions import COMMAND_LABELS, CONDITIONS, TRANSITIONS
+from .ids import Actor, AgreementId, ClosedRequest, RequestId, RequestOutcome, SystemActor, Terms, event_id, notice_id
+from .lifecycle import COMMAND_LABELS, CONDITIONS, TRANSITIONS
+from .refusals import WHOLE, Reason, Refusal, RefusalCode, in_order
+from .state import TABS, Agreement, Basis, InForce, OpenRequest, State, Tab, evolve, fold, has_lapsed
 
 __all__ = [
     "ALL",
@@ -74,6 +63,7 @@ __all__ = [
     "AgreementEnded",
     "AgreementId",
     "AgreementImported",
+    "AllEligible",
     "ApprovalRecorded",
     "Approve",
     "Basis",
@@ -85,15 +75,13 @@ __all__ = [
     "CautionCode",
     "ClosedRequest",
     "Command",
-    "Decided",
+    "Decision",
+    "DecisionContext",
     "Decline",
     "EndAgreement",
     "EndCause",
     "Event",
-    "Everyone",
     "FREE_TEXT",
-    "Facts",
-    "HoldersOf",
     "ImportAgreement",
     "InForce",
     "Named",
@@ -127,6 +115,7 @@ __all__ = [
     "VisibilityLost",
     "VisibilityReturned",
     "WHOLE",
+    "WithRoles",
     "Withdraw",
     "decide",
     "event_id",

@@ -11,33 +11,33 @@ from datetime import date
 
 import attrs
 
-from datashare.domain import checks
-from datashare.domain.checks import to_tuple
+from datashare.domain import validation
 from datashare.domain.instants import to_day, to_optional_day
-from datashare.domain.institutions import GroupId
 from datashare.domain.levels import AccessLevel
 from datashare.domain.people import PersonId, require_role_key
+from datashare.domain.register import GroupId
+from datashare.domain.validation import to_tuple
 from datashare.errors import InvalidValue
 
-from .identity import AN_ACTOR, Actor, AgreementId, RequestId, Terms
+from .ids import AN_ACTOR, Actor, AgreementId, RequestId, Terms
 
 
 @attrs.frozen
-class Everyone:
+class AllEligible:
     """Ask every eligible person of the school (Q10)."""
 
 
-ALL = Everyone()
+ALL = AllEligible()
 """Every eligible person of each school."""
 
 
 def _to_role_keys(value: Iterable[str]) -> frozenset[str]:
-    found = checks.require_collection(value, "The roles to ask")
+    found = validation.require_collection(value, "The roles to ask")
     return frozenset(require_role_key(one) for one in found)
 
 
 @attrs.frozen
-class HoldersOf:
+class WithRoles:
     """Ask the eligible people who hold one of these business roles (Q10).
 
     Attributes:
@@ -55,15 +55,15 @@ class Named:
         people: Who they are; each is asked once.
     """
 
-    people: tuple[PersonId, ...] = attrs.field(converter=to_tuple, validator=checks.all_are(PersonId, "PersonIds"))
+    people: tuple[PersonId, ...] = attrs.field(converter=to_tuple, validator=validation.all_are(PersonId, "PersonIds"))
 
 
-Recipients = Everyone | HoldersOf | Named
+Recipients = AllEligible | WithRoles | Named
 
-_RECIPIENTS = checks.is_a((Everyone, HoldersOf, Named), "ALL, HoldersOf(roles) or Named(people)")
-_A_REQUEST = checks.is_a(RequestId, "a RequestId; RequestId.parse reads one from text")
-_A_LEVEL = checks.member(AccessLevel)
-_TERMS_OR_NONE = checks.is_a((Terms, type(None)), "Terms or None")
+_RECIPIENTS = validation.is_a((AllEligible, WithRoles, Named), "ALL, WithRoles(roles) or Named(people)")
+_A_REQUEST = validation.is_a(RequestId, "a RequestId; RequestId.parse reads one from text")
+_A_LEVEL = validation.member(AccessLevel)
+_TERMS_OR_NONE = validation.is_a((Terms, type(None)), "Terms or None")
 
 
 CAME_LATER = "came_later"
@@ -100,9 +100,9 @@ class RequestAccess:
         terms: The terms it carries (Q8).
     """
 
-    urn: int = attrs.field(validator=checks.urn)
+    urn: int = attrs.field(validator=validation.urn)
     level: AccessLevel = attrs.field(validator=_A_LEVEL)
-    sender: PersonId = attrs.field(validator=checks.is_a(PersonId, "a PersonId"))
+    sender: PersonId = attrs.field(validator=validation.is_a(PersonId, "a PersonId"))
     recipients: Recipients = attrs.field(default=ALL, validator=_RECIPIENTS)
     terms: Terms | None = attrs.field(default=None, validator=_TERMS_OR_NONE)
 
@@ -151,7 +151,7 @@ class Withdraw:
     """
 
     request: RequestId = attrs.field(validator=_A_REQUEST)
-    reason: str = attrs.field(default="", validator=checks.text_or_empty)
+    reason: str = attrs.field(default="", validator=validation.text_or_empty)
 
     @property
     def urn(self) -> int:
@@ -169,7 +169,7 @@ class Approve:
     """
 
     request: RequestId = attrs.field(validator=_A_REQUEST)
-    terms_version: str | None = attrs.field(default=None, validator=attrs.validators.optional(checks.key))
+    terms_version: str | None = attrs.field(default=None, validator=attrs.validators.optional(validation.key))
 
     @property
     def urn(self) -> int:
@@ -187,7 +187,7 @@ class Decline:
     """
 
     request: RequestId = attrs.field(validator=_A_REQUEST)
-    reason: str = attrs.field(validator=checks.text)
+    reason: str = attrs.field(validator=validation.text)
 
     @property
     def urn(self) -> int:
@@ -206,9 +206,9 @@ class RecordApproval:
         terms: The terms it is on, if any.
     """
 
-    urn: int = attrs.field(validator=checks.urn)
+    urn: int = attrs.field(validator=validation.urn)
     level: AccessLevel = attrs.field(validator=_A_LEVEL)
-    basis: str = attrs.field(validator=checks.text)
+    basis: str = attrs.field(validator=validation.text)
     terms: Terms | None = attrs.field(default=None, validator=_TERMS_OR_NONE)
 
 
@@ -225,11 +225,11 @@ class ImportAgreement:
         terms: The terms it is on, if any.
     """
 
-    urn: int = attrs.field(validator=checks.urn)
+    urn: int = attrs.field(validator=validation.urn)
     level: AccessLevel = attrs.field(validator=_A_LEVEL)
     agreed_on: date = attrs.field(converter=to_day)
-    approver: str = attrs.field(validator=checks.text)
-    evidence: str = attrs.field(validator=checks.text)
+    approver: str = attrs.field(validator=validation.text)
+    evidence: str = attrs.field(validator=validation.text)
     terms: Terms | None = attrs.field(default=None, validator=_TERMS_OR_NONE)
 
 
@@ -242,8 +242,8 @@ class Planned:
         version: The version of the agreement that the plan was made on; in another one the end is a `CONFLICT`.
     """
 
-    plan: str = attrs.field(validator=checks.key)
-    version: int = attrs.field(validator=checks.whole(1))
+    plan: str = attrs.field(validator=validation.key)
+    version: int = attrs.field(validator=validation.whole(1))
 
 
 @attrs.frozen(kw_only=True)
@@ -257,12 +257,12 @@ class EndAgreement:
         planned: The plan that it carries out, if it does (E2).
     """
 
-    urn: int = attrs.field(validator=checks.urn)
-    cause: EndCause = attrs.field(validator=checks.member(EndCause))
-    note: str = attrs.field(validator=checks.text)
+    urn: int = attrs.field(validator=validation.urn)
+    cause: EndCause = attrs.field(validator=validation.member(EndCause))
+    note: str = attrs.field(validator=validation.text)
     planned: Planned | None = attrs.field(
         default=None,
-        validator=checks.is_a((Planned, type(None)), "Planned or None"),
+        validator=validation.is_a((Planned, type(None)), "Planned or None"),
         metadata={CAME_LATER: True},
     )
 
@@ -280,7 +280,7 @@ class RecordVisibility:
         register_day: The register's day, in Europe/London; the present day where it is not known.
     """
 
-    urn: int = attrs.field(validator=checks.urn)
+    urn: int = attrs.field(validator=validation.urn)
     register_day: date | None = attrs.field(default=None, converter=to_optional_day)
 
 
@@ -323,7 +323,7 @@ def _to_commands(value: Iterable[Command]) -> tuple[Command, ...]:
     """Keep each command once (K5), and refuse a mixture, or two that differ about one school."""
     first: Command | None = None
     found: dict[tuple[int, RequestId | None], Command] = {}
-    for command in checks.require_collection(value, "Batch.commands"):
+    for command in validation.require_collection(value, "Batch.commands"):
         if not isinstance(command, Command):
             raise InvalidValue("Batch.commands", command, "commands such as RequestAccess(...)")
         first = first or command
@@ -346,7 +346,7 @@ class Batch:
         commands: One command for each school, all of one kind; repeated ones count once (K5).
     """
 
-    group: GroupId = attrs.field(validator=checks.is_a(GroupId, "a GroupId"))
+    group: GroupId = attrs.field(validator=validation.is_a(GroupId, "a GroupId"))
     actor: Actor = attrs.field(validator=AN_ACTOR)
     command_id: str = attrs.field(converter=require_command_id)
     commands: tuple[Command, ...] = attrs.field(converter=_to_commands)

@@ -13,23 +13,23 @@ from typing import Any
 
 import attrs
 
-from datashare.domain import checks
-from datashare.domain.checks import to_tuple
+from datashare.domain import validation
 from datashare.domain.instants import Instant, to_day, to_instant
-from datashare.domain.institutions import HiddenBecause
 from datashare.domain.levels import AccessLevel
 from datashare.domain.people import PersonId
+from datashare.domain.validation import to_tuple
+from datashare.domain.visibility import HiddenBecause
 from datashare.errors import InvalidValue
 
 from .commands import EndCause, require_command_id
-from .identity import AN_ACTOR, Actor, AgreementId, RequestId, Terms, event_id
+from .ids import AN_ACTOR, Actor, AgreementId, RequestId, Terms, event_id
 
 FREE_TEXT = "free_text"
 """The metadata key of fields that hold what people wrote (H4)."""
 
 
 def _free_text() -> Any:  # noqa: ANN401 - as attrs.field itself
-    return attrs.field(default=None, validator=checks.optional_text, metadata={FREE_TEXT: True})
+    return attrs.field(default=None, validator=validation.optional_text, metadata={FREE_TEXT: True})
 
 
 def _own_request(event: Recorded, attribute: attrs.Attribute[Any], value: object) -> None:
@@ -43,10 +43,10 @@ def _own_request_or_none(event: Recorded, attribute: attrs.Attribute[Any], value
         _own_request(event, attribute, value)
 
 
-_A_LEVEL = checks.member(AccessLevel)
-_A_LEVEL_OR_NONE = checks.is_a((AccessLevel, type(None)), f"{checks.member_words(AccessLevel)} or None")
-_TERMS_OR_NONE = checks.is_a((Terms, type(None)), "Terms or None")
-_PEOPLE = checks.all_are(PersonId, "PersonIds")
+_A_LEVEL = validation.member(AccessLevel)
+_A_LEVEL_OR_NONE = validation.is_a((AccessLevel, type(None)), f"{validation.member_words(AccessLevel)} or None")
+_TERMS_OR_NONE = validation.is_a((Terms, type(None)), "Terms or None")
+_PEOPLE = validation.all_are(PersonId, "PersonIds")
 
 
 @attrs.frozen(kw_only=True)
@@ -61,8 +61,8 @@ class Recorded:
         command_id: Under which command.
     """
 
-    agreement: AgreementId = attrs.field(validator=checks.is_a(AgreementId, "an AgreementId"))
-    sequence: int = attrs.field(validator=checks.whole(1))
+    agreement: AgreementId = attrs.field(validator=validation.is_a(AgreementId, "an AgreementId"))
+    sequence: int = attrs.field(validator=validation.whole(1))
     at: Instant = attrs.field(converter=to_instant)
     actor: Actor = attrs.field(validator=AN_ACTOR)
     command_id: str = attrs.field(converter=require_command_id)
@@ -87,7 +87,7 @@ class RequestSent(Recorded):
 
     level: AccessLevel = attrs.field(validator=_A_LEVEL)
     raises: AccessLevel | None = attrs.field(validator=_A_LEVEL_OR_NONE)
-    sender: PersonId = attrs.field(validator=checks.is_a(PersonId, "a PersonId"))
+    sender: PersonId = attrs.field(validator=validation.is_a(PersonId, "a PersonId"))
     recipients: tuple[PersonId, ...] = attrs.field(converter=to_tuple, validator=_PEOPLE)
     terms: Terms | None = attrs.field(validator=_TERMS_OR_NONE)
 
@@ -208,7 +208,7 @@ class AgreementEnded(Recorded):
         note: Why, in words.
     """
 
-    cause: EndCause = attrs.field(validator=checks.member(EndCause))
+    cause: EndCause = attrs.field(validator=validation.member(EndCause))
     request: RequestId | None = attrs.field(validator=_own_request_or_none)
     note: str | None = _free_text()
 
@@ -224,7 +224,7 @@ class VisibilityLost(Recorded):
 
     register_day: date = attrs.field(converter=to_day)
     reasons: tuple[HiddenBecause, ...] = attrs.field(
-        converter=to_tuple, validator=checks.all_are(HiddenBecause, checks.member_words(HiddenBecause))
+        converter=to_tuple, validator=validation.all_are(HiddenBecause, validation.member_words(HiddenBecause))
     )
 
 
@@ -238,7 +238,7 @@ class VisibilityReturned(Recorded):
     """
 
     register_day: date = attrs.field(converter=to_day)
-    resumes: bool = attrs.field(validator=checks.is_a(bool, "True or False"))
+    resumes: bool = attrs.field(validator=validation.is_a(bool, "True or False"))
 
 
 Event = (
@@ -263,7 +263,7 @@ def walk_events(values: object) -> Iterator[Event]:
         InvalidValue: It is no collection, or one of them is something else.
     """
     expected = "events such as RequestSent(...)"
-    for one in checks.walk(values, object, "events", expected):
+    for one in validation.walk(values, object, "events", expected):
         if not isinstance(one, Event):
             raise InvalidValue("events", one, expected)
         yield one

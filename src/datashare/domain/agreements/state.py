@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, assert_never
 
 import attrs
 
-from datashare.domain import checks
-from datashare.domain.checks import to_tuple
+from datashare.domain import validation
 from datashare.domain.instants import Instant, to_instant, to_optional_day, to_optional_instant
-from datashare.domain.institutions import GroupId
 from datashare.domain.levels import AccessLevel
 from datashare.domain.people import PersonId
+from datashare.domain.register import GroupId
+from datashare.domain.trusted import copier, maker
+from datashare.domain.validation import to_tuple
 
-from .identity import AN_ACTOR, Actor, AgreementId, ClosedRequest, RequestId, Terms
+from .events import (
+    AgreementEnded,
+    AgreementImported,
+    ApprovalRecorded,
+    Event,
+    RecipientsAdded,
+    ReminderSent,
+    RequestApproved,
+    RequestDeclined,
+    RequestSent,
+    RequestWithdrawn,
+    VisibilityLost,
+    VisibilityReturned,
+)
+from .ids import AN_ACTOR, Actor, AgreementId, ClosedRequest, RequestId, RequestOutcome, Terms
 
 if TYPE_CHECKING:
     from datashare.domain.policy import Policy
@@ -74,9 +90,9 @@ class Basis(enum.Enum):
     IMPORTED = "imported"
 
 
-_A_LEVEL = checks.member(AccessLevel)
-_TERMS_OR_NONE = checks.is_a((Terms, type(None)), "Terms or None")
-_PEOPLE = checks.all_are(PersonId, "PersonIds")
+_A_LEVEL = validation.member(AccessLevel)
+_TERMS_OR_NONE = validation.is_a((Terms, type(None)), "Terms or None")
+_PEOPLE = validation.all_are(PersonId, "PersonIds")
 
 
 @attrs.frozen(kw_only=True)
@@ -94,9 +110,9 @@ class OpenRequest:
         reminded_at: When its recipients were last reminded, in UTC.
     """
 
-    id: RequestId = attrs.field(validator=checks.is_a(RequestId, "a RequestId"))
+    id: RequestId = attrs.field(validator=validation.is_a(RequestId, "a RequestId"))
     level: AccessLevel = attrs.field(validator=_A_LEVEL)
-    sender: PersonId = attrs.field(validator=checks.is_a(PersonId, "a PersonId"))
+    sender: PersonId = attrs.field(validator=validation.is_a(PersonId, "a PersonId"))
     asked_by: Actor = attrs.field(validator=AN_ACTOR)
     asked_at: Instant = attrs.field(converter=to_instant)
     recipients: tuple[PersonId, ...] = attrs.field(converter=to_tuple, validator=_PEOPLE)
@@ -120,7 +136,7 @@ class InForce:
 
     level: AccessLevel = attrs.field(validator=_A_LEVEL)
     since: Instant = attrs.field(converter=to_instant)
-    basis: Basis = attrs.field(validator=checks.member(Basis))
+    basis: Basis = attrs.field(validator=validation.member(Basis))
     approved_by: Actor = attrs.field(validator=AN_ACTOR)
     request: RequestId | None = attrs.field(default=None)
     sender: PersonId | None = attrs.field(default=None)
@@ -142,8 +158,8 @@ class Agreement:
         changed_at: When its last event happened, in UTC.
     """
 
-    id: AgreementId = attrs.field(validator=checks.is_a(AgreementId, "an AgreementId"))
-    version: int = attrs.field(default=0, validator=checks.whole(0))
+    id: AgreementId = attrs.field(validator=validation.is_a(AgreementId, "an AgreementId"))
+    version: int = attrs.field(default=0, validator=validation.whole(0))
     in_force: InForce | None = None
     request: OpenRequest | None = None
     closed: tuple[ClosedRequest, ...] = ()
@@ -210,3 +226,104 @@ def has_lapsed(agreement: Agreement, *, policy: Policy, day: date) -> bool:
     if agreement.lapsed or agreement.hidden_since is None:
         return agreement.lapsed
     return day - agreement.hidden_since > policy.correction_window
+
+
+# Every part is of an event or of an agreement, both validated when they were made.
+_changed = copier(Agreement)
+_request_changed = copier(OpenRequest)
+_open_request = maker(OpenRequest)
+
+
+def evolve(agreement: Agreement, event: Event) -> Agreement:
+    """Give the agreement as it stands after *event*."""
+    changed = _changed(agreement, version=event.sequence, changed_at=event.at, **_changes(agreement, event))
+    # E6: visibility is recorded for what stands; what comes later begins afresh.
+    return changed if changed.stands else _changed(changed, hidden_since=None, lapsed=False)
+
+
+def fold(agreement: AgreementId, events: Iterable[Event]) -> Agreement:
+    """Give the agreement as it stands after all its *events*, in the order of their sequence (T3)."""
+    standing = Agreement(id=agreement)
+    for event in events:
+        standing = evolve(standing, event)
+    return standing
+
+
+def _changes(agreement: Agreement, event: Event) -> dict[str, Any]:
+    match event:
+        case RequestSent():
+            return {"request": _opened(event)}
+        case RecipientsAdded():
+            return {"request": _with_recipients(agreement, event)}
+        case ReminderSent():
+            return {"request": _with_reminder(agreement, event)}
+        case RequestApproved():
+            closed = _close(agreement, event.request, RequestOutcome.APPROVED, event)
+            return {**closed, "in_force": _approved(agreement, event), "lapsed": False}
+        case RequestDeclined():
+            return _close(agreement, event.request, RequestOutcome.DECLINED, event)
+        case RequestWithdrawn():
+            return _close(agreement, event.request, RequestOutcome.WITHDRAWN, event)
+        case ApprovalRecorded() | AgreementImported():
+            return {"in_force": _entered(event), "lapsed": False}
+        case AgreementEnded():
+            return {**_close(agreement, event.request, RequestOutcome.ENDED, event), "in_force": None}
+        case VisibilityLost():
+            return {"hidden_since": agreement.hidden_since or event.register_day}
+        case VisibilityReturned():
+            return {"hidden_since": None, "lapsed": agreement.lapsed or not event.resumes}
+        case _:
+            assert_never(event)
+
+
+def _opened(event: RequestSent) -> OpenRequest:
+    return _open_request(
+        id=event.request,
+        level=event.level,
+        sender=event.sender,
+        asked_by=event.actor,
+        asked_at=event.at,
+        recipients=event.recipients,
+        terms=event.terms,
+        reminded_at=None,
+    )
+
+
+def _with_recipients(agreement: Agreement, event: RecipientsAdded) -> OpenRequest | None:
+    if agreement.request is None:
+        return None
+    together = dict.fromkeys((*agreement.request.recipients, *event.recipients))
+    return _request_changed(agreement.request, recipients=tuple(together))
+
+
+def _with_reminder(agreement: Agreement, event: ReminderSent) -> OpenRequest | None:
+    return agreement.request and _request_changed(agreement.request, reminded_at=event.at)
+
+
+def _close(agreement: Agreement, request: RequestId | None, outcome: RequestOutcome, event: Event) -> dict[str, Any]:
+    if request is None:
+        return {}
+    closed = ClosedRequest(id=request, outcome=outcome, by=event.actor, at=event.at)
+    return {"request": None, "closed": (*agreement.closed, closed)}
+
+
+def _approved(agreement: Agreement, event: RequestApproved) -> InForce:
+    return InForce(
+        level=event.level,
+        since=event.at,
+        basis=Basis.REQUEST,
+        approved_by=event.actor,
+        request=event.request,
+        sender=agreement.request.sender if agreement.request else None,
+        terms=event.terms,
+    )
+
+
+def _entered(event: ApprovalRecorded | AgreementImported) -> InForce:
+    return InForce(
+        level=event.level,
+        since=event.at,
+        basis=Basis.RECORDED if isinstance(event, ApprovalRecorded) else Basis.IMPORTED,
+        approved_by=event.actor,
+        terms=event.terms,
+    )

@@ -10,15 +10,7 @@ from typing import Any, ClassVar
 import attrs
 import pytest
 
-from datashare.domain.institutions import (
-    Coded,
-    EstablishmentStatus,
-    Group,
-    GroupId,
-    Institution,
-    SuccessorLink,
-    TrustLink,
-)
+from datashare.domain.register import Coded, EstablishmentStatus, Group, GroupId, Institution, SuccessorLink, TrustLink
 from datashare.ports import InstitutionDirectory
 from datashare.testing.changes import COUNCIL, TRUST, TWIN, URN
 from datashare.testing.threads import at_once

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from datashare.domain.agreements import Withdraw
-from datashare.domain.institutions import GroupId
+from datashare.domain.register import GroupId
 from datashare.errors import StoreError
 from datashare.ports import AgreementStore
 from datashare.testing.changes import AGREEMENT, NOW, TRUST, URN, asked, imported, then

@@ -10,9 +10,10 @@ import pytest
 
 from datashare.codec import decode_agreement, read_event
 from datashare.domain.agreements import Agreement, AgreementId, Decline, RequestAccess, Withdraw, fold
-from datashare.domain.history import Chain, Verification, verify
+from datashare.domain.chain import Chain
 from datashare.domain.instants import instant_text
-from datashare.domain.institutions import GroupId
+from datashare.domain.register import GroupId
+from datashare.domain.verification import Verification, verify
 from datashare.ports import AgreementStore, Change
 from datashare.testing.changes import AGREEMENT, COUNCIL, NOW, OTHER_URN, TRUST, TWIN, URN, asked, imported, then
 

@@ -26,8 +26,9 @@ from datashare.domain.agreements import (
     Withdraw,
     fold,
 )
-from datashare.domain.institutions import GroupId, HiddenBecause
 from datashare.domain.levels import AccessLevel
+from datashare.domain.register import GroupId
+from datashare.domain.visibility import HiddenBecause
 from datashare.errors import InvalidValue
 from datashare.ports import AgreementStore, Change, NoticeStatus
 from datashare.testing.changes import (

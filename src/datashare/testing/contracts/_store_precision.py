@@ -9,27 +9,12 @@ import attrs
 import pendulum
 import pytest
 
-from datashare.domain.agreements import (
-    Agreement,
-    Withdraw,
-)
+from datashare.domain.agreements import Agreement, Withdraw
 from datashare.domain.instants import Instant
 from datashare.ports import AgreementStore
-from datashare.testing.changes import (
-    AGREEMENT,
-    NOW,
-    TRUST,
-    URN,
-    asked,
-    change,
-    imported,
-)
+from datashare.testing.changes import AGREEMENT, NOW, TRUST, URN, asked, change, imported
 
-from ._store_suite import (
-    StoreSuite,
-    lease,
-    save,
-)
+from ._store_suite import StoreSuite, lease, save
 
 TEXTS = {
     "empty": "",

@@ -7,27 +7,10 @@ from typing import Any
 
 import pytest
 
-from datashare.domain.agreements import (
-    Agreement,
-    AgreementId,
-    Approve,
-    RecordApproval,
-    Remind,
-    RequestAccess,
-    Withdraw,
-)
+from datashare.domain.agreements import Agreement, AgreementId, Approve, RecordApproval, Remind, RequestAccess, Withdraw
 from datashare.errors import InvalidValue
 from datashare.ports import AgreementStore, Change
-from datashare.testing.changes import (
-    AGREEMENT,
-    COUNCIL,
-    OTHER_URN,
-    TRUST,
-    URN,
-    asked,
-    imported,
-    then,
-)
+from datashare.testing.changes import AGREEMENT, COUNCIL, OTHER_URN, TRUST, URN, asked, imported, then
 
 from ._store_suite import COUNCILS, StoreSuite, do, everything, save, standing
 

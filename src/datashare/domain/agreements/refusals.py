@@ -1,0 +1,167 @@
+"""Pure: why something is refused, as values with all reasons (rules R).
+
+It touches nothing but the standard library and attrs.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+
+import attrs
+
+from datashare.domain.eligibility import Eligibility
+from datashare.domain.instants import Instant, instant_words
+from datashare.domain.levels import AccessLevel
+from datashare.domain.visibility import Visibility
+
+from .ids import ClosedRequest, RequestId
+
+
+class RefusalCode(enum.Enum):
+    """Every reason for a refusal, in the order in which the primary one is chosen (R1, R2)."""
+
+    # R1: the action as a whole.
+    NOT_PERMITTED = "not_permitted"
+    SENDER_NOT_ELIGIBLE = "sender_not_eligible"
+    LEVEL_NOT_REQUESTABLE = "level_not_requestable"
+    TERMS_REQUIRED = "terms_required"
+    COMMAND_ID_REUSED = "command_id_reused"
+    GROUP_CLOSED = "group_closed"
+    REGISTER_EMPTY = "register_empty"
+    REGISTER_OLDER = "register_older"
+    REGISTER_DIFFERS = "register_differs"
+    CONFIRMATION_NEEDED = "confirmation_needed"
+    # R2: one school.
+    NOT_VISIBLE = "not_visible"
+    NO_SCHOOL_SITE = "no_school_site"
+    REQUEST_ALREADY_OPEN = "request_already_open"
+    REQUEST_NOT_OPEN = "request_not_open"
+    NOTHING_TO_END = "nothing_to_end"
+    CAUSE_NOT_SHOWN = "cause_not_shown"
+    HISTORY_EXISTS = "history_exists"
+    LEVEL_UNCHANGED = "level_unchanged"
+    LEVEL_REDUCTION = "level_reduction"
+    TERMS_VERSION_MISMATCH = "terms_version_mismatch"
+    SAME_PERSON = "same_person"
+    RECIPIENT_NOT_ELIGIBLE = "recipient_not_eligible"
+    NO_ELIGIBLE_RECIPIENT = "no_eligible_recipient"
+    ALREADY_ASKED = "already_asked"
+    NO_REACHABLE_RECIPIENT = "no_reachable_recipient"
+    REMINDER_TOO_SOON = "reminder_too_soon"
+    CONFLICT = "conflict"
+
+
+_ORDER = {code: place for place, code in enumerate(RefusalCode)}
+
+WHOLE = frozenset(code for code in RefusalCode if _ORDER[code] <= _ORDER[RefusalCode.CONFIRMATION_NEEDED])
+"""The codes that refuse an action as a whole (R1, E3).
+
+Three of them can be a single school's outcome: `RefusalCode.COMMAND_ID_REUSED` where another command took the id while
+this one was under way and had already changed other schools, and `RefusalCode.REGISTER_OLDER` and
+`RefusalCode.REGISTER_EMPTY` where other schools were recorded under the command id before.
+"""
+
+_WORDS = {
+    RefusalCode.NOT_PERMITTED: "Not permitted here. {detail}",
+    RefusalCode.SENDER_NOT_ELIGIBLE: "The sender cannot send requests: {people}. Choose another sender.",
+    RefusalCode.LEVEL_NOT_REQUESTABLE: "{level} cannot be requested by this group. Choose one of: {detail}.",
+    RefusalCode.TERMS_REQUIRED: "This request needs a reference to its terms document. Add the terms.",
+    RefusalCode.COMMAND_ID_REUSED: "This command id was used for a different command. Draw a new id.",
+    RefusalCode.GROUP_CLOSED: "The group is closed in the register. If it is open, have the register corrected.",
+    RefusalCode.REGISTER_EMPTY: "The register holds none of the group's schools. Load the whole register.",
+    RefusalCode.REGISTER_OLDER: "{detail} Put the newest register in place.",
+    RefusalCode.REGISTER_DIFFERS: "This is not the register that the plan was made from. {detail} Make a new plan.",
+    RefusalCode.CONFIRMATION_NEEDED: "{detail} Check that the register is right and whole, then confirm the plan.",
+    RefusalCode.NOT_VISIBLE: "{detail} Try again once the register shows it to the group.",
+    RefusalCode.NO_SCHOOL_SITE: "The school has no MIS site, so nobody there can answer. Wait until it has one.",
+    RefusalCode.REQUEST_ALREADY_OPEN: "Request {request} for {level} is still open. Withdraw it first.",
+    RefusalCode.REQUEST_NOT_OPEN: "{detail} Look at the agreement as it stands now.",
+    RefusalCode.NOTHING_TO_END: "There is no agreement and no open request to end. Leave this school out.",
+    RefusalCode.CAUSE_NOT_SHOWN: "{detail} Choose another cause.",
+    RefusalCode.HISTORY_EXISTS: "This agreement has a history here, so it cannot be imported. Send a request.",
+    RefusalCode.LEVEL_UNCHANGED: "{level} is in force already. Ask for a higher level, or for nothing.",
+    RefusalCode.LEVEL_REDUCTION: "{level} is in force, and a level is never reduced. Ask for a higher level.",
+    RefusalCode.TERMS_VERSION_MISMATCH: "{detail} Reload the page and answer again.",
+    RefusalCode.SAME_PERSON: "Sender and approver must be different. {detail} Somebody else must accept.",
+    RefusalCode.RECIPIENT_NOT_ELIGIBLE: "Some people cannot be asked: {people}. Leave them out, or mend this.",
+    RefusalCode.NO_ELIGIBLE_RECIPIENT: "Nobody chosen at the school can be asked. Check roles and addresses there.",
+    RefusalCode.ALREADY_ASKED: "Everybody chosen has been sent this request already. Send a reminder instead.",
+    RefusalCode.NO_REACHABLE_RECIPIENT: "None of the recipients can be reached any more. Add other recipients.",
+    RefusalCode.REMINDER_TOO_SOON: "It is too soon for a reminder. One can be sent from {detail}.",
+    RefusalCode.CONFLICT: "Others changed this agreement meanwhile. {detail} Look at it again, then repeat.",
+}
+
+
+@attrs.frozen(kw_only=True)
+class Reason:
+    """One reason for a refusal, with its facts; `str` words it for people.
+
+    Attributes:
+        code: Which reason.
+        detail: A fact in words, where the code's own words need one.
+        level: The level that it speaks of.
+        level_label: That level in the words of the group's policy (L3).
+        request: The request that it speaks of.
+        closed: Who closed that request and when (A4).
+        closed_by: That person's name, where they are known.
+        people: The people that it speaks of, and what is against each (P11).
+        visibility: Why the school is hidden (Q9).
+        from_instant: When it will be allowed, in UTC (N4).
+    """
+
+    code: RefusalCode
+    detail: str = ""
+    level: AccessLevel | None = None
+    level_label: str = ""
+    request: RequestId | None = None
+    closed: ClosedRequest | None = None
+    closed_by: str = ""
+    people: tuple[Eligibility, ...] = ()
+    visibility: Visibility | None = None
+    from_instant: Instant | None = None
+
+    def __str__(self) -> str:
+        detail = self._detail()
+        words = _WORDS[self.code].format(
+            detail=detail,
+            level=self.level_label or (self.level.label if self.level else "This level"),
+            request=self.request,
+            people="; ".join(map(str, self.people)),
+        )
+        return words if detail else words.replace("  ", " ").strip()
+
+    def _detail(self) -> str:
+        if self.visibility:
+            return str(self.visibility)
+        if self.closed:
+            when = instant_words(self.closed.at)
+            who = f"{self.closed_by} ({self.closed.by})" if self.closed_by else self.closed.by
+            return f"Request {self.request} was {self.closed.outcome.value} by {who} on {when}."
+        if self.from_instant:
+            return instant_words(self.from_instant)
+        return self.detail
+
+
+def in_order(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
+    """Sort *reasons* so that the primary one comes first (R2)."""
+    return tuple(sorted(reasons, key=lambda reason: _ORDER[reason.code]))
+
+
+@attrs.frozen
+class Refusal:
+    """That something is refused for one school, with every reason, the primary one first; nothing changes (T2).
+
+    Attributes:
+        reasons: Every reason that applies; never empty.
+    """
+
+    reasons: tuple[Reason, ...] = attrs.field(converter=in_order)
+
+    @property
+    def code(self) -> RefusalCode:
+        """The primary reason's code."""
+        return self.reasons[0].code
+
+    def __str__(self) -> str:
+        return " ".join(map(str, self.reasons))

@@ -1,0 +1,197 @@
+"""Pure: who may do what, who may be asked, and who may ask (rules P).
+
+It touches nothing but the standard library and attrs.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from datetime import date
+from typing import TYPE_CHECKING
+
+import attrs
+
+from .people import BusinessRole, Permission, Person, PersonId, address_key
+from .register import GroupId
+from .text import folded
+
+if TYPE_CHECKING:
+    from .policy import Policy
+
+
+def permissions_of(person: Person, *, policy: Policy, day: date) -> frozenset[Permission]:
+    """Tell what *person* may do on *day*: by current roles and by direct grants (P2, P5)."""
+    return frozenset(one for one in Permission if holds(person, one, policy=policy, day=day))
+
+
+def holds(person: Person | None, permission: Permission, *, policy: Policy, day: date) -> bool:
+    """Tell whether *person* is known, current, and holds *permission* on *day*."""
+    if person is None or not person.is_current(day):
+        return False
+    for grant in person.permissions:  # loops, since this is asked of everybody at every school
+        if grant.permission is permission and grant.period.contains(day):
+            return True
+    by_role = policy.role_permissions
+    for held in person.roles:  # noqa: SIM110 - see above
+        if permission in by_role.get(held.role, ()) and held.period.contains(day):
+            return True
+    return False
+
+
+class Unsuitable(enum.Enum):
+    """Why a person cannot be a recipient or a sender (P4, P9, P11)."""
+
+    UNKNOWN_PERSON = "is not known"
+    OTHER_SITE = "belongs to another site"
+    NOT_CURRENT = "is not a current user"
+    NO_ELIGIBLE_ROLE = "holds no eligible role"
+    NO_PERMISSION = "does not hold the permission"
+    NO_ADDRESS = "has no email address that can be used"
+
+
+@attrs.frozen
+class Eligibility:
+    """Whether a person can be what they are wanted for, with every reason against (P11).
+
+    Attributes:
+        person: Whom it speaks of.
+        reasons: Every reason against; none means eligible.
+        name: Their name, where their own site knows them.
+    """
+
+    person: PersonId
+    reasons: tuple[Unsuitable, ...] = ()
+    name: str = ""
+
+    @property
+    def eligible(self) -> bool:
+        """Whether nothing speaks against it."""
+        return not self.reasons
+
+    def __str__(self) -> str:
+        who = f"{self.name} ({self.person})" if self.name else self.person
+        return f"{who} {' and '.join(r.value for r in self.reasons) or 'is eligible'}"
+
+
+def recipient_eligibility(
+    wanted: PersonId, person: Person | None, *, urn: int, policy: Policy, day: date
+) -> Eligibility:
+    """Tell whether the *wanted* person can be sent a request to school *urn* (P4, P5, P6, P11).
+
+    Args:
+        wanted: The identity that was named.
+        person: Who the host knows under it, if anyone.
+        urn: The school.
+        policy: Names the eligible roles.
+        day: A day in Europe/London.
+    """
+    reasons = _against_asking(wanted, person, urn, policy, day)
+    return Eligibility(wanted, tuple(reasons), person.name if person and wanted.site == urn else "")
+
+
+def _against_asking(wanted: PersonId, person: Person | None, urn: int, policy: Policy, day: date) -> list[Unsuitable]:
+    reasons = []
+    if wanted.site != urn:
+        reasons.append(Unsuitable.OTHER_SITE)
+    if person is None:
+        return [*reasons, Unsuitable.UNKNOWN_PERSON]
+    if not person.is_current(day):
+        reasons.append(Unsuitable.NOT_CURRENT)
+    if policy.eligible_roles.isdisjoint(person.current_roles(day)):
+        reasons.append(Unsuitable.NO_ELIGIBLE_ROLE)
+    if person.address is None:
+        reasons.append(Unsuitable.NO_ADDRESS)
+    return reasons
+
+
+def _in_order(people: list[Person]) -> tuple[Person, ...]:
+    return tuple(sorted(people, key=lambda person: person.id.order) if len(people) > 1 else people)
+
+
+def sender_eligibility(
+    wanted: PersonId, person: Person | None, *, group: GroupId, policy: Policy, day: date
+) -> Eligibility:
+    """Tell whether a request of *group* can be from the *wanted* person (P9)."""
+    reasons = []
+    if wanted.site != group:
+        reasons.append(Unsuitable.OTHER_SITE)
+    if person is None:
+        return Eligibility(wanted, (*reasons, Unsuitable.UNKNOWN_PERSON))
+    if not person.is_current(day):
+        reasons.append(Unsuitable.NOT_CURRENT)
+    if not holds(person, Permission.ADMINISTER_INSTITUTION_DETAILS, policy=policy, day=day):
+        reasons.append(Unsuitable.NO_PERMISSION)
+    if person.address is None:
+        reasons.append(Unsuitable.NO_ADDRESS)
+    return Eligibility(wanted, tuple(reasons), person.name if wanted.site == group else "")
+
+
+def eligible_recipients(
+    people: Mapping[PersonId, Person], *, urn: int, policy: Policy, day: date
+) -> tuple[Person, ...]:
+    """List the people of school *urn* who can be asked, each once, in the order of their ids (P4, P7)."""
+    fit = [person for who, person in people.items() if _can_be_asked(who, person, urn, policy, day)]
+    return _in_order(fit)
+
+
+def _can_be_asked(wanted: PersonId, person: Person, urn: int, policy: Policy, day: date) -> bool:
+    """Tell what `_against_asking` finds nothing against, without finding what it is."""
+    if wanted.site != urn or person.address is None or not person.period.contains(day):
+        return False
+    fit = policy.eligible_roles
+    for held in person.roles:  # noqa: SIM110 - a loop, since this is asked of everybody at every school
+        if held.role in fit and held.period.contains(day):
+            return True
+    return False
+
+
+def approvers(people: Mapping[PersonId, Person], *, policy: Policy, day: date) -> tuple[Person, ...]:
+    """List the people of a school who may answer a request, whether or not they were sent it (P2, P3)."""
+    permission = Permission.ADMINISTER_DATA_SHARING_REQUEST
+    return _in_order([person for person in people.values() if holds(person, permission, policy=policy, day=day)])
+
+
+@attrs.frozen(kw_only=True)
+class SuggestedRecipient:
+    """A person who can be sent a request, as a page offers them (P8).
+
+    Attributes:
+        person: Who they are.
+        roles: Their current eligible roles, sorted.
+        recommended: Whether they are a Head Teacher.
+        can_approve: Whether they hold the permission to answer.
+    """
+
+    person: Person
+    roles: tuple[str, ...]
+    recommended: bool
+    can_approve: bool
+
+
+def suggested_recipients(
+    people: Mapping[PersonId, Person], *, urn: int, asked: frozenset[PersonId], policy: Policy, day: date
+) -> tuple[SuggestedRecipient, ...]:
+    """List whom to ask at school *urn*: Head Teachers first, then by name; the *asked* left out (P8, Q2)."""
+    permission = Permission.ADMINISTER_DATA_SHARING_REQUEST
+    found = [
+        SuggestedRecipient(
+            person=person,
+            roles=tuple(sorted(policy.eligible_roles & person.current_roles(day))),
+            recommended=BusinessRole.HEAD_TEACHER in person.current_roles(day),
+            can_approve=holds(person, permission, policy=policy, day=day),
+        )
+        for person in eligible_recipients(people, urn=urn, policy=policy, day=day)
+        if person.id not in asked
+    ]
+    return tuple(sorted(found, key=lambda s: (not s.recommended, folded(s.person.name), s.person.id.order)))
+
+
+def same_person(one: Person | None, other: Person | None) -> bool:
+    """Tell whether two people are the same: by id, or by address at whatever site (A7)."""
+    if one is None or other is None:
+        return False
+    if one.id == other.id:
+        return True
+    here, there = one.address, other.address
+    return here is not None and there is not None and address_key(here) == address_key(there)

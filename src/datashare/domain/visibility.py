@@ -1,0 +1,271 @@
+"""Pure: which institutions a group sees, and why not the others (rules V).
+
+It touches nothing but the standard library and attrs.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+from datetime import date
+from functools import cache
+from typing import TYPE_CHECKING, Any, assert_never
+
+import attrs
+
+from datashare.errors import InvalidValue
+
+from . import validation
+from .instants import day_words, to_day, to_optional_day
+from .register import EstablishmentStatus, Group, GroupId, GroupKind, Institution, TrustLink
+from .text import folded
+from .trusted import maker
+from .validation import to_tuple
+
+if TYPE_CHECKING:
+    from .policy import Policy
+
+
+class HiddenBecause(enum.Enum):
+    """Why a group does not see an institution (V9)."""
+
+    GROUP_CLOSED = "group_closed"
+    UNKNOWN_URN = "unknown_urn"
+    NOT_LINKED = "not_linked"
+    JOINS_LATER = "joins_later"
+    CLOSED = "closed"
+    DUE_TO_OPEN = "due_to_open"
+    UNKNOWN_STATUS = "unknown_status"
+    PROPOSED_TO_CLOSE = "proposed_to_close"
+    TYPE_LEFT_OUT = "type_left_out"
+
+
+@attrs.frozen
+class HiddenReason:
+    """One reason that hides an institution from a group, with its facts.
+
+    Attributes:
+        because: Which reason.
+        day: The day it speaks of, where the register has one.
+        detail: The register's own words that it rests on, where they say more.
+    """
+
+    because: HiddenBecause = attrs.field(validator=validation.member(HiddenBecause))
+    day: date | None = attrs.field(default=None, converter=to_optional_day)
+    detail: str = attrs.field(default="", validator=validation.text_or_empty)
+
+    def __str__(self) -> str:
+        on = f" on {day_words(self.day)}" if self.day else ""
+        detail = f" ({self.detail})" if self.detail else ""
+        return _HIDDEN_WORDS[self.because].format(on=on, detail=detail)
+
+
+_HIDDEN_WORDS = {
+    HiddenBecause.GROUP_CLOSED: "the group closed{on}",
+    HiddenBecause.UNKNOWN_URN: "the register has no such URN",
+    HiddenBecause.NOT_LINKED: "the register does not link it with the group{detail}",
+    HiddenBecause.JOINS_LATER: "it joins the group{on}",
+    HiddenBecause.CLOSED: "it closed{on}",
+    HiddenBecause.DUE_TO_OPEN: "it is due to open{on}",
+    HiddenBecause.UNKNOWN_STATUS: "its status in the register is not a known one{detail}",
+    HiddenBecause.PROPOSED_TO_CLOSE: "it is proposed to close{on}, and the group's policy leaves such schools out",
+    HiddenBecause.TYPE_LEFT_OUT: "the group's policy leaves out its type{detail}",
+}
+
+
+class DateWarning(enum.Enum):
+    """A date of the register that does not fit the status; the status decides (V4)."""
+
+    OPEN_DATE_PASSED = "its open date has passed, but its status is still proposed to open"
+    OPEN_DATE_AHEAD = "its open date is still ahead, but its status is open"
+    CLOSE_DATE_PASSED = "its close date has passed, but its status is still open"
+
+
+@attrs.frozen(kw_only=True)
+class Visibility:
+    """Whether a group sees an institution on a day, with every reason that hides it (V9).
+
+    Attributes:
+        group: The group that looks.
+        group_name: The group's name in the register.
+        urn: The URN that was asked about.
+        institution: What the register holds under it, if anything.
+        day: The day of the answer, in Europe/London.
+        reasons: Every reason that hides it; none means that it is visible.
+        warnings: Dates that do not fit the status.
+    """
+
+    group: GroupId = attrs.field(validator=validation.is_a(GroupId, "a GroupId"))
+    group_name: str = attrs.field(default="", validator=validation.text_or_empty)
+    urn: int = attrs.field(validator=validation.urn)
+    institution: Institution | None = attrs.field()
+    day: date = attrs.field(converter=to_day)
+    reasons: tuple[HiddenReason, ...] = attrs.field(
+        converter=to_tuple, validator=validation.all_are(HiddenReason, "HiddenReasons")
+    )
+    warnings: tuple[DateWarning, ...] = attrs.field(
+        default=(), converter=to_tuple, validator=validation.all_are(DateWarning, "DateWarnings")
+    )
+
+    @institution.validator
+    def _check_institution(self, _attribute: attrs.Attribute[Any], value: object) -> None:
+        if value is not None and (not isinstance(value, Institution) or value.urn != self.urn):
+            raise InvalidValue("Visibility.institution", value, f"the Institution with URN {self.urn}, or None")
+
+    @property
+    def visible(self) -> bool:
+        """Whether the group sees the institution."""
+        return not self.reasons
+
+    def __str__(self) -> str:
+        name = f"{self.institution.name} ({self.urn})" if self.institution else f"URN {self.urn}"
+        group = self.group_name or self.group
+        if self.visible:
+            return f"{name} is visible to {group}."
+        return f"{name} is hidden from {group}: {'; '.join(map(str, self.reasons))}."
+
+
+def link_with(institution: Institution, group: GroupId) -> TrustLink | None:
+    """Find the link between *institution* and *group*, whenever it counts (V1, V6).
+
+    A trust is linked by its UID alone: names, flags, sponsors and federations link nothing. Of several links
+    with one trust, the one that counts for longest is given (V7).
+    """
+    if group.kind is GroupKind.MULTI_ACADEMY_TRUST:
+        links = [link for link in institution.trusts if link.uid == group.code]
+        if len(links) < 2:
+            return links[0] if links else None
+        return min(links, key=lambda link: link.joined_on or date.min, default=None)
+    la = institution.local_authority
+    return TrustLink(la.code, la.name) if la and la.code == group.code else None
+
+
+_AN_INSTITUTION = "institution", "an Institution or None"
+
+
+@cache
+def _policy() -> type[Policy]:
+    from .policy import Policy  # noqa: PLC0415 - it needs this package itself
+
+    return Policy
+
+
+def visibility(urn: int, institution: Institution | None, *, group: Group, policy: Policy, day: date) -> Visibility:
+    """Tell whether *group* sees the institution on *day*, with all reasons (V1-V10).
+
+    Args:
+        urn: The URN asked about.
+        institution: What the register holds under it; `None` where it holds nothing.
+        group: The group that looks.
+        policy: The group's choices; its status and type filters count here.
+        day: A day in Europe/London.
+
+    Raises:
+        InvalidValue: One of them is none of what it should be, or the institution has another URN.
+    """
+    validation.require_urn(urn)
+    to_day(day, "day")
+    validation.require_a(group, Group, "group", "a Group")
+    validation.require_a(policy, _policy(), "policy", "a Policy, such as Policy.mat()")
+    if institution is not None and validation.require_a(institution, Institution, *_AN_INSTITUTION).urn != urn:
+        raise InvalidValue("institution", institution.urn, f"the one with the URN asked about, {urn}")
+    reasons = [] if group.is_open else [HiddenReason(HiddenBecause.GROUP_CLOSED, group.closed_on)]
+    if institution is None:
+        reasons.append(HiddenReason(HiddenBecause.UNKNOWN_URN))
+    else:
+        reasons += _link_reasons(institution, group.id, day)
+        reasons += _status_reasons(institution, policy)
+        reasons += _type_reasons(institution, policy)
+    return _made(
+        group=group.id,
+        group_name=group.name,
+        urn=urn,
+        institution=institution,
+        day=day,
+        reasons=tuple(reasons),
+        warnings=date_warnings(institution, day) if institution else (),
+    )
+
+
+_made = maker(Visibility)  # all its parts were looked at by `visibility`
+
+
+def _link_reasons(institution: Institution, group: GroupId, day: date) -> list[HiddenReason]:
+    link = link_with(institution, group)
+    if link is None:
+        return [
+            HiddenReason(
+                HiddenBecause.NOT_LINKED, None, _linked_elsewhere(institution, group)[: validation.LONGEST_TEXT]
+            )
+        ]
+    if link.joined_on and link.joined_on > day:  # V7
+        return [HiddenReason(HiddenBecause.JOINS_LATER, link.joined_on)]
+    return []
+
+
+def _linked_elsewhere(institution: Institution, group: GroupId) -> str:
+    if group.kind is GroupKind.LOCAL_AUTHORITY:
+        la = institution.local_authority
+        return f"its local authority is {la.code} {la.name}".rstrip() if la else "it has no local authority"
+    if not institution.trusts:
+        return "it is in no trust"
+    return "it is in trust " + ", ".join(f"{link.uid} {link.name}".rstrip() for link in institution.trusts)
+
+
+def _status_reasons(institution: Institution, policy: Policy) -> list[HiddenReason]:
+    if institution.status is EstablishmentStatus.OPEN:  # nearly all are
+        return []
+    match institution.status:
+        case EstablishmentStatus.OPEN_PROPOSED_TO_CLOSE:  # V3
+            if policy.include_proposed_to_close:
+                return []
+            return [HiddenReason(HiddenBecause.PROPOSED_TO_CLOSE, institution.close_date)]
+        case EstablishmentStatus.CLOSED:
+            return [HiddenReason(HiddenBecause.CLOSED, institution.close_date)]
+        case EstablishmentStatus.PROPOSED_TO_OPEN:
+            return [HiddenReason(HiddenBecause.DUE_TO_OPEN, institution.open_date)]
+        case EstablishmentStatus.UNKNOWN:
+            return [HiddenReason(HiddenBecause.UNKNOWN_STATUS, None, institution.status_name)]
+        case _:
+            assert_never(institution.status)
+
+
+def _type_reasons(institution: Institution, policy: Policy) -> list[HiddenReason]:
+    kept = policy.establishment_types
+    found = institution.establishment_type
+    if kept is None or (found and found.code in kept):
+        return []
+    detail = f"{found.code} {found.name}".rstrip() if found else "none given"
+    return [HiddenReason(HiddenBecause.TYPE_LEFT_OUT, None, detail[: validation.LONGEST_TEXT])]
+
+
+_OPEN = (EstablishmentStatus.OPEN, EstablishmentStatus.OPEN_PROPOSED_TO_CLOSE)
+
+
+def date_warnings(institution: Institution, day: date) -> tuple[DateWarning, ...]:
+    """Find the dates that do not fit the institution's status on *day*; they change nothing (V4)."""
+    opens, closes, status = institution.open_date, institution.close_date, institution.status
+    is_open = status in _OPEN
+    found = []
+    if status is EstablishmentStatus.PROPOSED_TO_OPEN and opens and opens <= day:
+        found.append(DateWarning.OPEN_DATE_PASSED)
+    if is_open and opens and opens > day:
+        found.append(DateWarning.OPEN_DATE_AHEAD)
+    if is_open and closes and closes < day:
+        found.append(DateWarning.CLOSE_DATE_PASSED)
+    return tuple(found)
+
+
+def visible_institutions(
+    institutions: Iterable[Institution], *, group: Group, policy: Policy, day: date
+) -> tuple[Institution, ...]:
+    """List what *group* sees on *day*, by folded name, then URN (V10).
+
+    Cost: one pass and one sort; the order of *institutions* does not matter.
+
+    Raises:
+        InvalidValue: One of them is none of what it should be.
+    """
+    given = validation.require_all(institutions, Institution, "institutions", "Institutions")
+    seen = (i for i in given if visibility(i.urn, i, group=group, policy=policy, day=day).visible)
+    return tuple(sorted(seen, key=lambda i: (folded(i.name), i.urn)))
