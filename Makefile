@@ -11,10 +11,11 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --quiet --quiet
+ON_ALL_CORES := --numprocesses logical --dist worksteal
 CODE := $(wildcard src tests examples bench docs conftest.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all torture bench check docs format clean constraints
+.PHONY: help demo test test-all coverage torture bench check docs format clean constraints
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -22,13 +23,18 @@ help: ## Say what can be made
 demo: $(STAMP) ## Follow a real trust from its list of schools to working access
 	@$(BIN)/python examples/quickstart.py
 
-test: $(STAMP) ## Run all tests, on a PostgreSQL that comes along too, and the examples in the documentation
-	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest
+test: $(STAMP) ## Run all tests on all cores, on a PostgreSQL that comes along too, and the examples in the documentation
+	@$(BIN)/python -m pytest $(ON_ALL_CORES)
 
 test-all: .exim ## Run all tests, also those that need the machine's MariaDB and Chromium, and Debian's Exim
 	@PATH="$$PATH:/usr/sbin" DATASHARE_REQUIRE_MARIADB=1 DATASHARE_REQUIRE_EXIM=1 DATASHARE_REQUIRE_CHROMIUM=1 \
 	  $(MAKE) --no-print-directory test
+
+coverage: $(STAMP) ## Run all tests, and fail where a line or a branch of the library was not run
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest $(ON_ALL_CORES)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
 
 # The first begins processes and kills them; the second searches long for counter-examples of every invariant.
 torture: $(STAMP) ## Kill 500 processes (KILLS=…) and check what they leave; then search long for counter-examples
@@ -45,10 +51,8 @@ check: $(STAMP) ## Formatting, linting, types, tests, coverage and documentation
 	@$(BIN)/ruff check --quiet $(CODE)
 	@echo "== Types"
 	@$(BIN)/mypy --no-error-summary
-	@echo "== Tests"
-	@$(MAKE) --no-print-directory test
-	@echo "== Coverage"
-	@$(BIN)/coverage report
+	@echo "== Tests and coverage"
+	@$(MAKE) --no-print-directory coverage
 	@echo "== Documentation"
 	@$(MAKE) --no-print-directory docs
 	@echo "== All checks passed"
@@ -57,7 +61,7 @@ docs: $(STAMP) ## Build the documentation, warnings being errors
 	@$(BIN)/sphinx-build --fresh-env --fail-on-warning --keep-going --quiet -b html docs $(HTML)
 	@echo "Built $(HTML)/index.html"
 
-format: $(STAMP) ## Format the code and mend what the linter can
+format: $(STAMP) ## Format the code and correct what the linter can
 	@$(BIN)/ruff check --fix-only --quiet $(CODE)
 	@$(BIN)/ruff format --quiet $(CODE)
 

@@ -14,7 +14,8 @@ class Sizes:
     Attributes:
         schools: The schools of the largest group of England.
         all_schools: Every open state school of England.
-        agreements: The agreements of a large store, which is compared with one of a thousand.
+        few_agreements: The agreements of a small store.
+        agreements: The agreements of a large store, which is compared with the small one.
         register_rows: The rows of the full register.
         rounds: How often each thing is done, the long ones a third as often.
         bars: What every bar is multiplied by, for a machine that is never quiet.
@@ -27,6 +28,7 @@ class Sizes:
 
     schools: int = attrs.field(default=700, converter=int)
     all_schools: int = attrs.field(default=24_000, converter=int)
+    few_agreements: int = attrs.field(default=1_000, converter=int)
     agreements: int = attrs.field(default=1_000_000, converter=int)
     register_rows: int = attrs.field(default=52_000, converter=int)
     rounds: int = attrs.field(default=12, converter=int)

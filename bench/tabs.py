@@ -20,9 +20,6 @@ from .sizes import Sizes
 from .world import ANA, NOW, TRUST, World, world_of
 
 SCHOOLS_OF_A_GROUP = 100
-FEW = 1_000
-"""So many agreements the small store has."""
-
 FIRST_CODE = 10_000
 """The other groups are the trusts from this one on."""
 
@@ -38,7 +35,9 @@ def tab_lines(postgresql: Server, sizes: Sizes) -> Iterator[Line]:
 
 def _lines(database: Database, world: World, sizes: Sizes) -> Iterator[Line]:
     with ExitStack() as stack:
-        many, few = (stack.enter_context(_filled(database, world, count)) for count in (sizes.agreements, FEW))
+        many, few = (
+            stack.enter_context(_filled(database, world, count)) for count in (sizes.agreements, sizes.few_agreements)
+        )
         among = f"among {sizes.agreements:,}"
         tab = f"a tab of {SCHOOLS_OF_A_GROUP} schools {among} agreements, {database.name}"
         yield _line(tab, lambda engine: _tab(world, engine), many, few, sizes)
@@ -53,7 +52,7 @@ def _lines(database: Database, world: World, sizes: Sizes) -> Iterator[Line]:
 def _line(
     work: str, setting_up: Callable[[Engine], AbstractContextManager[Work]], many: Engine, few: Engine, sizes: Sizes
 ) -> Line:
-    against = f"the same with {FEW:,}"
+    against = f"the same with {sizes.few_agreements:,}"
     contestants = {"ours": lambda: setting_up(many), against: lambda: setting_up(few)}
     taken = in_turns(contestants, rounds=10 * sizes.rounds)
     return Line(work=work, ours=taken["ours"], against=against, theirs=taken[against], bar=1.5)

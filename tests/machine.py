@@ -1,7 +1,7 @@
 """What some tests need of the machine, since it does not come with the test dependencies.
 
 Tests that need it carry its mark. They run, and fail when it is missing, where its environment variable is 1, and
-elsewhere are left out and counted in the summary.
+elsewhere are left out, which the summary says.
 """
 
 import os
@@ -40,7 +40,7 @@ class Need:
         return os.environ.get(self.variable) == "1"
 
     def demand(self) -> None:
-        """Refuse to be had by a test without the mark, so that the count of those left out is complete.
+        """Refuse a test without the mark, which would not be left out.
 
         Raises:
             ServerUnavailable: If it is not required.
@@ -76,27 +76,22 @@ CHROMIUM = Need(name="Chromium", mark="chromium", advice="On Debian: apt-get ins
 
 NEEDS = (MARIADB, EXIM, CHROMIUM)
 
-LEFT_OUT = pytest.StashKey[dict[Need, int]]()
 
-
-@pytest.hookimpl(trylast=True)  # counts only what no other choice of tests left out already
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the tests that need what is not required."""
-    counts = config.stash[LEFT_OUT] = {}
     for need in NEEDS:
-        left_out = [] if need.is_required else [item for item in items if item.get_closest_marker(need.mark)]
-        if left_out:
-            counts[need] = len(left_out)
-            config.hook.pytest_deselected(items=left_out)
+        if not need.is_required:
+            config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker(need.mark)])
             items[:] = [item for item in items if not item.get_closest_marker(need.mark)]
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say how many tests were left out for want of what, and how to run them."""
-    for need, count in config.stash.get(LEFT_OUT, {}).items():
-        terminalreporter.write_line(
-            f"{need.name}: {count} test{'s' if count > 1 else ''} deselected, not run; "
-            f"run them with: make test-all (sets {need.variable}=1)",
-            yellow=True,
-            bold=True,
-        )
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which tests were left out, and how to run them."""
+    for need in NEEDS:
+        if not need.is_required:
+            terminalreporter.write_line(
+                f"{need.name}: its tests were not run; run them with: make test-all (sets {need.variable}=1)",
+                yellow=True,
+                bold=True,
+            )
