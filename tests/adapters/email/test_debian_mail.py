@@ -146,13 +146,13 @@ def test_messages_go_out_encrypted_and_logged_in(
 def test_a_server_killed_between_messages_delivers_what_it_took_over(world: World, exim: Exim) -> None:
     """What it took over outlives it, what it had not yet is sent again, and each message arrives once."""
     world.asked(HILDA)
-    exim.keep(on=True)
+    exim.switch("keep", on=True)
     exim.start()
     with EmailNotifier(RENDERER, at(exim.port)) as notifier:
         assert DeliveryReport(delivered=2, retried=2) == run(world, KillsAfter(2, exim, notifier))
     assert 2 == len(exim.spooled("H"))
 
-    exim.keep(on=False)
+    exim.switch("keep", on=False)
     exim.start()
     agree(world, arrived(exim), delivered=2, waiting=2)
     assert DeliveryReport(delivered=2) == deliver_over(world, at(exim.port))
@@ -180,7 +180,7 @@ class KillsAfter:
 def test_a_server_killed_in_the_midst_of_a_message_took_nothing_over(world: World, exim: Exim) -> None:
     """It has the whole message, and dies before it says so: the notice is sent again, and arrives once."""
     world.asked(HILDA)
-    exim.dawdle(on=True)
+    exim.switch("dawdle", on=True)
     exim.start()
     killer = threading.Thread(target=kill_in_the_midst, args=[exim])
     killer.start()
@@ -190,7 +190,7 @@ def test_a_server_killed_in_the_midst_of_a_message_took_nothing_over(world: Worl
     assert DeliveryReport(retried=4) == report
     assert 1 == len(exim.spooled("D"))  # the body lies there, and the server ignores it
 
-    exim.dawdle(on=False)
+    exim.switch("dawdle", on=False)
     exim.start()
     agree(world, arrived(exim), waiting=4)
     assert DeliveryReport(delivered=4) == deliver_over(world, at(exim.port))
@@ -209,7 +209,7 @@ def kill_in_the_midst(exim: Exim) -> None:
 def test_a_server_that_stands_still_is_not_waited_for(world: World, exim: Exim, when: str) -> None:
     """The time-out ends the wait; once the server moves again, the message arrives once."""
     ask_the_head(world)
-    exim.dawdle(on=when == "after the message")
+    exim.switch("dawdle", on=when == "after the message")
     exim.start()
     with EmailNotifier(RENDERER, at(exim.port, timeout=SOON)) as notifier:
         if when == "between messages":
@@ -220,7 +220,7 @@ def test_a_server_that_stands_still_is_not_waited_for(world: World, exim: Exim, 
 
     assert "The mail server did not answer in time." == errors(world)
     exim.signal(signal.SIGCONT)
-    exim.dawdle(on=False)
+    exim.switch("dawdle", on=False)
     agree(world, arrived(exim), waiting=1)
     assert DeliveryReport(delivered=1) == deliver_over(world, at(exim.port))
     agree(world, arrived(exim), delivered=1)
