@@ -229,14 +229,14 @@ def closing() -> list[Sample]:
     closed.agree()
     closed.side.end([HILDA], cause=EndCause.BY_GROUP, note="We no longer need this data.", command_id="end")
     ended.agree()
-    ended.school.end(COUNCIL, note="The governors decided so on 28 April.", command_id="end")
+    ended.school.end(COUNCIL, note="The governors decided this on 28 April.", command_id="end")
     left.agree()
     left.ask(ACTIONS, command_id="raise")
     unanswered.ask()
     left.show(trusts=[])
     unanswered.show(status=EstablishmentStatus.CLOSED)
     for host, cause in ((left, EndCause.SCHOOL_LEFT_GROUP), (unanswered, EndCause.SCHOOL_CLOSED)):
-        host.side.end([HILDA], cause=cause, note="So says the register of 1 May.", command_id="end")
+        host.side.end([HILDA], cause=cause, note="According to the register of 1 May.", command_id="end")
     return [
         Sample(
             name="withdrawn",
