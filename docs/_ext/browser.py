@@ -1,7 +1,7 @@
-"""Takes pictures of pages in Chromium, without a window and without a network.
+"""Pictures of pages in Chromium, without a window and without a network.
 
-Chromium is told what to do over a pipe, in the language of its developer tools, since only there can a page be laid out
-as narrow as on a phone: no window of Chromium gets narrower than some 500 pixels.
+The commands go over a pipe, in the protocol of its developer tools: only that can lay out a page as narrow as on a
+phone, since no window of Chromium gets narrower than some 500 pixels.
 """
 
 import base64
@@ -19,7 +19,7 @@ import attrs
 
 FLAGS = [
     "--headless",
-    "--no-sandbox",  # which could not be had as root; the pages are our own
+    "--no-sandbox",  # root cannot have one; the pages are our own
     "--disable-gpu",
     "--disable-quic",
     "--disable-background-networking",
@@ -28,7 +28,7 @@ FLAGS = [
     "--disable-sync",
     "--hide-scrollbars",
     "--no-first-run",
-    "--proxy-server=127.0.0.1:1",  # nowhere: what a page would load from elsewhere, it does not get here either
+    "--proxy-server=127.0.0.1:1",  # nobody listens there, so a page can load nothing from elsewhere
     "--remote-debugging-pipe",
 ]
 
@@ -40,7 +40,7 @@ SECONDS_TO_END = 20
 
 
 class BrowserFailed(Exception):
-    """Chromium does not start, or does not do what it is told."""
+    """Chromium does not start, or fails a command."""
 
 
 @attrs.frozen(kw_only=True)
@@ -48,10 +48,10 @@ class Screen:
     """How wide a page is laid out.
 
     Attributes:
-        name: What it is called.
-        width: In pixels.
-        phone: Whether pages are laid out as phones do.
-        dark: Whether the person prefers light words on a dark ground.
+        name: Its name.
+        width: Its width in pixels.
+        phone: Whether pages are laid out as on phones.
+        dark: Whether the person prefers light text on a dark background.
     """
 
     name: str
@@ -64,9 +64,16 @@ DESKTOP = Screen(name="desktop", width=1024)
 PHONE = Screen(name="phone", width=390, phone=True)
 
 
-def chromium() -> str | None:
-    """Give the path of Chromium, or nothing where it is not installed."""
-    return shutil.which("chromium")
+def chromium() -> str:
+    """Return the path of Chromium.
+
+    Raises:
+        BrowserFailed: It is not installed.
+    """
+    program = shutil.which("chromium")
+    if program is None:
+        raise BrowserFailed("Chromium is not on the PATH. On Debian: apt-get install chromium.")
+    return program
 
 
 @attrs.frozen
@@ -107,32 +114,32 @@ class Browser:
 
         Args:
             page: Its HTML.
-            screen: For what it is laid out.
+            screen: The screen to lay it out for.
         """
         self._resize(screen, height=screen.width)
-        self._tell(
+        self._command(
             "Emulation.setEmulatedMedia",
             features=[{"name": "prefers-color-scheme", "value": "dark" if screen.dark else "light"}],
         )
-        frame = self._tell("Page.getFrameTree")["frameTree"]["frame"]["id"]
-        self._tell("Page.setDocumentContent", frameId=frame, html=page)
+        frame = self._command("Page.getFrameTree")["frameTree"]["frame"]["id"]
+        self._command("Page.setDocumentContent", frameId=frame, html=page)
         self._resize(
             screen, height=cast("int", self.ask("Math.ceil(document.documentElement.getBoundingClientRect().height)"))
         )
 
     def picture(self) -> bytes:
-        """Give the page that is shown as a picture, as a PNG that is as high as the page."""
-        return base64.b64decode(self._tell("Page.captureScreenshot", format="png")["data"])
+        """Return a picture of the page that is shown: a PNG as high as the page."""
+        return base64.b64decode(self._command("Page.captureScreenshot", format="png")["data"])
 
     def ask(self, expression: str) -> object:
-        """Give the value of an expression of JavaScript on the page that is shown."""
-        answer = self._tell("Runtime.evaluate", expression=expression, returnByValue=True)
+        """Return the value of a JavaScript expression on the page that is shown."""
+        answer = self._command("Runtime.evaluate", expression=expression, returnByValue=True)
         if "exceptionDetails" in answer:
             raise BrowserFailed(f"{expression}: {answer['exceptionDetails']}")
         return cast("object", answer["result"].get("value"))
 
     def _resize(self, screen: Screen, *, height: int) -> None:
-        self._tell(
+        self._command(
             "Emulation.setDeviceMetricsOverride",
             width=screen.width,
             height=height,
@@ -141,8 +148,8 @@ class Browser:
         )
 
     def _open(self) -> None:
-        target = self._tell("Target.createTarget", url="about:blank")["targetId"]
-        self._session["sessionId"] = self._tell("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        target = self._command("Target.createTarget", url="about:blank")["targetId"]
+        self._session["sessionId"] = self._command("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
 
     @property
     def _input(self) -> IO[bytes]:
@@ -152,44 +159,44 @@ class Browser:
     def _output(self) -> IO[bytes]:
         return cast("IO[bytes]", self._process.stdout)
 
-    def _tell(self, method: str, **parameters: object) -> dict[str, Any]:
+    def _command(self, method: str, **parameters: object) -> dict[str, Any]:
         command = {"id": next(self._number), "method": method, "params": parameters, **self._session}
-        # One that hangs is ended, so that nobody waits for it for ever.
+        # A browser that hangs is killed, so that nobody waits for ever.
         watch = Timer(SECONDS_TO_ANSWER, self._process.kill)
         watch.start()
         try:
-            return self._answer_to(method, command)
+            return self._result_of(method, command)
         finally:
             watch.cancel()
 
-    def _answer_to(self, method: str, command: dict[str, object]) -> dict[str, Any]:
+    def _result_of(self, method: str, command: dict[str, object]) -> dict[str, Any]:
         try:
             self._input.write(json.dumps(command).encode() + b"\0")
             self._input.flush()
         except OSError as exc:
             raise BrowserFailed(f"Chromium ended before {method}.") from exc
-        for said in self._answers():
-            if said.get("id") == command["id"]:
-                if "error" in said:
-                    raise BrowserFailed(f"Chromium refused {method}: {said['error']}")
-                return cast("dict[str, Any]", said["result"])
+        for answer in self._answers():
+            if answer.get("id") == command["id"]:
+                if "error" in answer:
+                    raise BrowserFailed(f"Chromium refused {method}: {answer['error']}")
+                return cast("dict[str, Any]", answer["result"])
         raise BrowserFailed(f"Chromium ended during {method}.")
 
     def _answers(self) -> Iterator[dict[str, Any]]:
-        said = bytearray()
+        text = bytearray()
         while byte := self._output.read(1):
             if byte != b"\0":
-                said += byte
+                text += byte
                 continue
-            yield json.loads(said)
-            said.clear()
+            yield json.loads(text)
+            text.clear()
 
     def _end(self) -> None:
         with suppress(BrowserFailed):
             self._session.clear()
-            self._tell("Browser.close")
+            self._command("Browser.close")
         with suppress(OSError):
-            self._input.close()  # what could not be written to it is lost
+            self._input.close()  # Chromium has ended, and what was not yet written is lost
         try:
             self._process.wait(SECONDS_TO_END)
         except subprocess.TimeoutExpired:

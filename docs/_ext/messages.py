@@ -1,12 +1,12 @@
-"""A directive that shows every kind of message as people see it, made from the templates by the build.
+"""A directive that shows every kind of message as people see it, from the templates themselves.
 
 ``{message-pictures}`` shows pictures taken in Chromium where that is installed. Elsewhere it shows the pages themselves
-in frames, and says so, unless the environment variable DATASHARE_REQUIRE_CHROMIUM is 1; then the build fails.
+in frames, and says so. With DATASHARE_REQUIRE_CHROMIUM=1 in the environment, the build fails instead.
 """
 
 import os
-from contextlib import ExitStack
 from html import escape
+from itertools import product
 from pathlib import Path
 from typing import TypeAlias
 
@@ -21,13 +21,13 @@ from datashare.adapters.email import EmailRenderer
 
 REQUIRE = "DATASHARE_REQUIRE_CHROMIUM"
 SCREENS = (DESKTOP, PHONE)
-LETTERS = EmailRenderer(sender="no-reply@data-sharing.example")
+RENDERER = EmailRenderer(sender="no-reply@data-sharing.example")
 
 Pictures: TypeAlias = dict[tuple[str, str], str]
-"""Where a picture is, from the folder of the documentation's sources, by the names of message and screen."""
+"""The path of each picture, relative to the documentation's sources, by the names of message and screen."""
 
 WITHOUT_CHROMIUM = (
-    "Pictures need Chromium, which was not there when this documentation was built. "
+    "Pictures need Chromium, which was not installed when this documentation was built. "
     "So each message is shown as a page in a frame, as your own browser lays it out."
 )
 STYLE = """<style>
@@ -45,88 +45,75 @@ class MessagePictures(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Build the sections."""
-        found = samples()
-        pictures = self._pictures(found)
+        messages = samples()
+        pictures = self._pictures(messages)
         note = [] if pictures else [nodes.note("", nodes.paragraph(text=WITHOUT_CHROMIUM))]
-        return [nodes.raw("", STYLE, format="html"), *note, *(section(one, pictures) for one in found)]
+        return [nodes.raw("", STYLE, format="html"), *note, *(section(sample, pictures) for sample in messages)]
 
-    def _pictures(self, found: list[Sample]) -> Pictures:
-        required = os.environ.get(REQUIRE) == "1"
-        program = chromium()
-        if program is None:
-            if required:
-                raise ExtensionError(
-                    f"The pictures of messages need Chromium ({REQUIRE}=1), and it is not on the PATH. "
-                    "On Debian: apt-get install chromium."
-                )
-            return {}
+    def _pictures(self, messages: list[Sample]) -> Pictures:
         try:
-            return self._taken(found, program)
+            return self._take(messages, chromium())
         except BrowserFailed as exc:
-            if required:
-                raise ExtensionError(f"The pictures of messages could not be taken. {exc}") from exc
+            if os.environ.get(REQUIRE) == "1":
+                raise ExtensionError(f"The pictures of messages need Chromium ({REQUIRE}=1). {exc}") from exc
             return {}
 
-    def _taken(self, found: list[Sample], program: str) -> Pictures:
-        # Beside the pages that are built, whose folder differs by Python, so that builds do not meet.
+    def _take(self, messages: list[Sample], program: str) -> Pictures:
+        # Beside the pages that are built: that folder differs by Python, so parallel builds do not meet.
         folder = Path(self.env.app.doctreedir) / "pictures"
         folder.mkdir(parents=True, exist_ok=True)
         pictures: Pictures = {}
-        with ExitStack() as running:
-            browser = running.enter_context(Browser.running(program))
-            for one in found:
-                for screen in SCREENS:
-                    path = folder / f"message-{one.name}-{screen.name}.png"
-                    browser.show(LETTERS.html(one.notice), screen)
-                    path.write_bytes(browser.picture())
-                    pictures[one.name, screen.name] = os.path.relpath(path, self.env.srcdir)
+        with Browser.running(program) as browser:
+            for sample, screen in product(messages, SCREENS):
+                path = folder / f"message-{sample.name}-{screen.name}.png"
+                browser.show(RENDERER.html(sample.notice), screen)
+                path.write_bytes(browser.picture())
+                pictures[sample.name, screen.name] = os.path.relpath(path, self.env.srcdir)
         return pictures
 
 
-def section(one: Sample, pictures: Pictures) -> nodes.section:
-    """Show one message: its subject, how it looks, and its words."""
-    made = nodes.section(ids=[f"message-{one.name}"], names=[one.name])
-    made += nodes.title(text=one.title)
-    made += nodes.paragraph("", "", nodes.strong(text=LETTERS.subject(one.notice)))
-    made += seen(one, pictures) if pictures else framed(one)
-    made += words(one)
-    return made
+def section(sample: Sample, pictures: Pictures) -> nodes.section:
+    """Show one message: its subject, its pictures or its page, and its words."""
+    shown = nodes.section(ids=[f"message-{sample.name}"], names=[sample.name])
+    shown += nodes.title(text=sample.title)
+    shown += nodes.paragraph("", "", nodes.strong(text=RENDERER.subject(sample.notice)))
+    shown += side_by_side(sample, pictures) if pictures else framed(sample)
+    shown += words(sample)
+    return shown
 
 
-def seen(one: Sample, pictures: Pictures) -> nodes.container:
-    """Show the pictures of a message, side by side."""
-    made = nodes.container(classes=["message"])
+def side_by_side(sample: Sample, pictures: Pictures) -> nodes.container:
+    """Show the pictures of a message side by side."""
+    container = nodes.container(classes=["message"])
     for screen in SCREENS:
-        uri = "/" + pictures[one.name, screen.name]
-        made += nodes.container(
-            "", nodes.image(uri=uri, alt=alternative(one, screen), width="100%"), classes=[screen.name]
-        )
-    return made
+        image = nodes.image(uri="/" + pictures[sample.name, screen.name], alt=alternative(sample, screen), width="100%")
+        container += nodes.container("", image, classes=[screen.name])
+    return container
 
 
-def alternative(one: Sample, screen: Screen) -> str:
-    """Say what a picture shows to who cannot see it; the words of the message follow it."""
-    _, _, said, *_ = LETTERS.text(one.notice).splitlines()
-    return f"{one.title}, {screen.width} pixels wide. {said}"
+def alternative(sample: Sample, screen: Screen) -> str:
+    """Describe a picture to people who cannot see it; the words of the message follow it."""
+    _, _, first_sentences, *_ = RENDERER.text(sample.notice).splitlines()
+    return f"{sample.title}, {screen.width} pixels wide. {first_sentences}"
 
 
-def framed(one: Sample) -> nodes.raw:
-    """Show the page itself, which can do nothing there."""
-    page = escape(LETTERS.html(one.notice))
-    frame = f'<iframe sandbox title="{escape(one.title)}" srcdoc="{page}"></iframe>'
+def framed(sample: Sample) -> nodes.raw:
+    """Show the page itself in a frame, where it can do nothing."""
+    page = escape(RENDERER.html(sample.notice))
+    frame = f'<iframe sandbox title="{escape(sample.title)}" srcdoc="{page}"></iframe>'
     return nodes.raw("", f'<div class="message">{frame}</div>', format="html")
 
 
-def words(one: Sample) -> list[nodes.Node]:
+def words(sample: Sample) -> list[nodes.Node]:
     """Show the part in plain text, folded away."""
     return [
         nodes.raw("", "<details><summary>The part in plain text</summary>", format="html"),
-        nodes.literal_block("", LETTERS.text(one.notice), language="none"),
+        nodes.literal_block("", RENDERER.text(sample.notice), language="none"),
         nodes.raw("", "</details>", format="html"),
     ]
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Tell Sphinx of the directive."""
+    """Register the directive with Sphinx."""
     app.add_directive("message-pictures", MessagePictures)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,4 +1,4 @@
-"""One message of each kind, from notices that the library makes of what a made-up trust and council do."""
+"""One message of each kind: the notices that the library makes when a made-up trust and council act."""
 
 from datetime import date
 from typing import Any
@@ -38,12 +38,12 @@ TERMS = Terms(
 
 @attrs.frozen(kw_only=True)
 class Sample:
-    """A message with what it is about.
+    """A notice of which the documentation shows the message.
 
     Attributes:
-        name: What it is called in addresses.
-        title: What happened, and who is told.
-        notice: What it is made from.
+        name: Its name in addresses.
+        title: What happened, and who reads the message.
+        notice: The notice.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Sample:
 
 
 class Host:
-    """A group and one school, where something happens; *headless* while the school looks for a head teacher."""
+    """A group and one school; *headless* while the school has no head teacher."""
 
     def __init__(self, group: GroupId, *, headless: bool = False) -> None:
         self.group = group
@@ -76,7 +76,7 @@ class Host:
         self.school = self.sharing.for_school(HILDA, actor=PersonId(HILDA, HEAD))
 
     def show(self, **changes: Any) -> None:
-        """Let the register show the school as it is, or otherwise."""
+        """Load a register that holds the school, with *changes*."""
         school = Institution(
             urn=HILDA,
             name="St Hilda’s Primary School",
@@ -110,32 +110,33 @@ class Host:
         return attrs.evolve(usual, central_approval=self.trust, enders=Party)
 
     def ask(self, level: AccessLevel = MIS, *, command_id: str = "ask") -> RequestId:
-        """Let the group ask the school."""
+        """Ask the school as the group."""
         terms = None if self.trust else TERMS
         (request,) = self.side.request([HILDA], level=level, terms=terms, command_id=command_id).requests
         return request
 
     def accept(self, request: RequestId) -> None:
-        """Let the head accept."""
+        """Accept as the head teacher."""
         self.school.approve(request, terms_version=None if self.trust else TERMS.version)
 
     def agree(self) -> None:
-        """Let the school share its data at the lower level."""
+        """Ask and accept, so that the school shares data at the lower level."""
         self.accept(self.ask(command_id="first"))
 
-    def told(self, kind: NoticeKind, address: str = "head@hilda.example") -> Notice:
-        """Give the last notice of a kind to an address."""
-        notices = [one.notice for one in self.store.notices(self.group) if one.notice]
-        return max((one for one in notices if (one.kind, one.address) == (kind, address)), key=lambda one: one.sequence)
+    def notice(self, kind: NoticeKind, address: str = "head@hilda.example") -> Notice:
+        """Return the last notice of a kind to an address."""
+        notices = [row.notice for row in self.store.notices(self.group) if row.notice]
+        matches = [notice for notice in notices if (notice.kind, notice.address) == (kind, address)]
+        return max(matches, key=lambda notice: notice.sequence)
 
 
 def samples() -> list[Sample]:
-    """Give a message of each kind, in the words of a trust and of a local authority."""
+    """Return a message of each kind, in the words of a trust and of a local authority."""
     return [*asking(), *answering(), *closing()]
 
 
 def asking() -> list[Sample]:
-    """Let the groups ask, remind and withdraw."""
+    """Ask and remind."""
     trust, council, raising, raised = Host(TRUST), Host(COUNCIL), Host(TRUST), Host(COUNCIL)
     headless = Host(TRUST, headless=True)
     trust.ask(ACTIONS)
@@ -145,42 +146,42 @@ def asking() -> list[Sample]:
         host.agree()
         request = host.ask(ACTIONS, command_id="raise")
         host.side.remind([request], command_id="remind")
-    first = trust.told(NoticeKind.REQUEST)
+    first = trust.notice(NoticeKind.REQUEST)
     (request,) = [first.request] if first.request else []
     trust.side.remind([request], command_id="remind")
     return [
         Sample(name="request", title="A trust asks, and the head teacher can answer", notice=first),
         Sample(
             name="request-pass-on",
-            title="The same, to a deputy who cannot answer: the head teacher has been asked too",
-            notice=trust.told(NoticeKind.REQUEST, "deputy@hilda.example"),
+            title="The same, for a deputy who cannot answer: the head teacher has been asked too",
+            notice=trust.notice(NoticeKind.REQUEST, "deputy@hilda.example"),
         ),
         Sample(
             name="request-nobody",
             title="A trust asks a school where nobody can answer yet",
-            notice=headless.told(NoticeKind.REQUEST, "deputy@hilda.example"),
+            notice=headless.notice(NoticeKind.REQUEST, "deputy@hilda.example"),
         ),
         Sample(
             name="request-terms",
             title="A local authority asks, on its terms",
-            notice=council.told(NoticeKind.REQUEST),
+            notice=council.notice(NoticeKind.REQUEST),
         ),
         Sample(
             name="upgrade",
             title="A trust asks for more than it has",
-            notice=raising.told(NoticeKind.REQUEST),
+            notice=raising.notice(NoticeKind.REQUEST),
         ),
-        Sample(name="reminder", title="A trust reminds the school", notice=trust.told(NoticeKind.REMINDER)),
+        Sample(name="reminder", title="A trust reminds the school", notice=trust.notice(NoticeKind.REMINDER)),
         Sample(
             name="reminder-upgrade",
             title="A local authority reminds the school of a request for more",
-            notice=raised.told(NoticeKind.REMINDER),
+            notice=raised.notice(NoticeKind.REMINDER),
         ),
     ]
 
 
 def answering() -> list[Sample]:
-    """Let the school answer, and the trust record what was settled centrally."""
+    """Answer as the school, and record an approval settled centrally."""
     accepted, raised, declined, recorded = Host(TRUST), Host(COUNCIL), Host(COUNCIL), Host(TRUST)
     accepted.accept(accepted.ask())
     raised.agree()
@@ -193,34 +194,34 @@ def answering() -> list[Sample]:
     return [
         Sample(
             name="approved",
-            title="The school has accepted: its other recipients are told",
-            notice=accepted.told(NoticeKind.APPROVED, "deputy@hilda.example"),
+            title="The school has accepted: the message to its other recipients",
+            notice=accepted.notice(NoticeKind.APPROVED, "deputy@hilda.example"),
         ),
         Sample(
             name="approved-upgrade",
-            title="The school has accepted to share more: the local authority is told",
-            notice=raised.told(NoticeKind.APPROVED, asker),
+            title="The school has agreed to share more: the message to the local authority",
+            notice=raised.notice(NoticeKind.APPROVED, asker),
         ),
         Sample(
             name="declined",
-            title="The school has declined: the local authority is told",
-            notice=declined.told(NoticeKind.DECLINED, asker),
+            title="The school has declined: the message to the local authority",
+            notice=declined.notice(NoticeKind.DECLINED, asker),
         ),
         Sample(
             name="declined-school",
-            title="The same: the school’s other recipients are told",
-            notice=declined.told(NoticeKind.DECLINED, "deputy@hilda.example"),
+            title="The same: the message to the school’s other recipients",
+            notice=declined.notice(NoticeKind.DECLINED, "deputy@hilda.example"),
         ),
         Sample(
             name="approval-recorded",
-            title="A trust has recorded what was settled centrally",
-            notice=recorded.told(NoticeKind.APPROVAL_RECORDED),
+            title="A trust has recorded an approval settled centrally",
+            notice=recorded.notice(NoticeKind.APPROVAL_RECORDED),
         ),
     ]
 
 
 def closing() -> list[Sample]:
-    """Let a request be withdrawn, and agreements end."""
+    """Withdraw a request, and end agreements."""
     withdrawn, closed, ended, left, unanswered = Host(TRUST), Host(TRUST), Host(COUNCIL), Host(TRUST), Host(TRUST)
     withdrawn.side.withdraw(
         [withdrawn.ask()], reason="We asked for the wrong level. A new request follows.", command_id="withdraw"
@@ -228,38 +229,38 @@ def closing() -> list[Sample]:
     closed.agree()
     closed.side.end([HILDA], cause=EndCause.BY_GROUP, note="We no longer need this data.", command_id="end")
     ended.agree()
-    ended.school.end(COUNCIL, note="The governors decided so on 28 April.", command_id="end")
+    ended.school.end(COUNCIL, note="The governors decided this on 28 April.", command_id="end")
     left.agree()
     left.ask(ACTIONS, command_id="raise")
     unanswered.ask()
     left.show(trusts=[])
     unanswered.show(status=EstablishmentStatus.CLOSED)
     for host, cause in ((left, EndCause.SCHOOL_LEFT_GROUP), (unanswered, EndCause.SCHOOL_CLOSED)):
-        host.side.end([HILDA], cause=cause, note="So says the register of 1 May.", command_id="end")
+        host.side.end([HILDA], cause=cause, note="According to the register of 1 May.", command_id="end")
     return [
         Sample(
             name="withdrawn",
             title="A trust has withdrawn its request",
-            notice=withdrawn.told(NoticeKind.WITHDRAWN),
+            notice=withdrawn.notice(NoticeKind.WITHDRAWN),
         ),
         Sample(
             name="ended",
-            title="A trust has ended an agreement: the school is told",
-            notice=closed.told(NoticeKind.ENDED),
+            title="A trust has ended an agreement: the message to the school",
+            notice=closed.notice(NoticeKind.ENDED),
         ),
         Sample(
             name="ended-by-school",
-            title="A school has ended an agreement: the local authority is told",
-            notice=ended.told(NoticeKind.ENDED, "ana.okafor@group.example"),
+            title="A school has ended an agreement: the message to the local authority",
+            notice=ended.notice(NoticeKind.ENDED, "ana.okafor@group.example"),
         ),
         Sample(
             name="ended-left",
-            title="The school has left the trust: what was agreed ends, and a request for more is closed",
-            notice=left.told(NoticeKind.ENDED),
+            title="The school has left the trust: the agreement ends, and a request for more is closed",
+            notice=left.notice(NoticeKind.ENDED),
         ),
         Sample(
             name="ended-request",
             title="The school has closed before it answered: the request is closed",
-            notice=unanswered.told(NoticeKind.ENDED),
+            notice=unanswered.notice(NoticeKind.ENDED),
         ),
     ]

@@ -1,8 +1,8 @@
 """A real Debian mail server, Exim, which delivers into Maildirs.
 
-It is unpacked into `.exim` by ``make .exim`` and installed nowhere, so that no service is started and the machine's own
-mail is left alone. Each one that runs has its own settings, spool and mailboxes in a folder of its own, listens on a
-free port of 127.0.0.1, and is no administrator.
+``make .exim`` unpacks it into `.exim` and installs nothing, so that no service starts and the machine's own mail is
+left alone. Each server has its own settings, spool and mailboxes in a folder of its own, listens on a free port of
+127.0.0.1, and does not run as an administrator.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ PROGRAM = Path("usr/sbin/exim4")
 NOBODY = 65_534
 SECONDS_AT_MOST = 60.0
 STARTS = 5
-"""So often another program may take the port before the server does."""
+"""How often another program may take the port before the server does."""
 
 SETTINGS = """
 primary_hostname = mx.example
@@ -93,7 +93,7 @@ plain:
 
 @attrs.frozen(kw_only=True)
 class Login:
-    """What is wanted of who sends: an encrypted connection, a name and a password.
+    """What the server wants from a client: an encrypted connection, a name and a password.
 
     Attributes:
         certificate: The server's key and certificates, as PEM.
@@ -111,8 +111,8 @@ class Exim:
     """A mail server that runs, until it is killed.
 
     Attributes:
-        folder: Where all that is its own lies.
-        port: Where it listens, on 127.0.0.1.
+        folder: Its own folder, with its settings, spool, log and mailboxes.
+        port: Its port on 127.0.0.1.
     """
 
     folder: Path
@@ -120,12 +120,12 @@ class Exim:
     _process: "subprocess.Popen[bytes] | None" = None
 
     def start(self, *, login: Login | None = None, smtputf8: bool = True, largest: int = 1_000_000) -> None:
-        """Start it at a free port, on what it has in its folder, and return once it listens.
+        """Start it on a free port and return once it listens; what is in its folder stays.
 
         Args:
-            login: What is wanted of who sends; nothing, if none is given.
-            smtputf8: Whether it takes addresses with letters outside ASCII.
-            largest: How many bytes a message may have.
+            login: What it wants from a client; by default nothing.
+            smtputf8: Whether it accepts addresses with letters outside ASCII.
+            largest: The most bytes of a message.
 
         Raises:
             ServerUnavailable: It does not start.
@@ -134,13 +134,10 @@ class Exim:
             self.port = free_port()
             self._configure(login, smtputf8=smtputf8, largest=largest)
             self._process = self._run("-bdf")
-            wait_until(lambda: self._listens() or self._has_ended(), self.log)
+            wait_until(lambda: (self.folder / "pid").exists() or self._has_ended(), self.log)  # written once it listens
             if not self._has_ended():
                 return
         raise EXIM.missing(f"did not start. It said:\n{self.log()}")
-
-    def _listens(self) -> bool:
-        return (self.folder / "pid").exists()  # written when it does
 
     def _has_ended(self) -> bool:
         return self._process is not None and self._process.poll() is not None
@@ -184,40 +181,33 @@ class Exim:
                 extra_groups=[] if as_nobody else None,
             )
 
-    # What it does
+    # How it behaves
 
     def know(self, addresses: Iterable[str]) -> None:
         """Give it these mailboxes and no others."""
-        self.write("mailboxes", "".join(f'"{each.lower()}": {each.lower()}\n' for each in addresses))
+        self.write("mailboxes", "".join(f'"{address.lower()}": {address.lower()}\n' for address in addresses))
 
     def greylist(self, addresses: Iterable[str]) -> None:
-        """Let it take nothing for these addresses for now."""
-        self.write("greylist", "".join(f'"{each.lower()}":\n' for each in addresses))
+        """Let it refuse these addresses for now."""
+        self.write("greylist", "".join(f'"{address.lower()}":\n' for address in addresses))
 
-    def dawdle(self, *, on: bool) -> None:
-        """Let it think for a minute about each message before it says that it took it over."""
-        self._switch("dawdle", on=on)
-
-    def keep(self, *, on: bool) -> None:
-        """Let it keep what it takes over in its spool, until `deliver`."""
-        self._switch("keep", on=on)
-
-    def _switch(self, name: str, *, on: bool) -> None:
+    def switch(self, name: str, *, on: bool) -> None:
+        """Let it `dawdle` for a minute before it answers to a message, or `keep` messages in its spool."""
         if on:
             self.write(name, "")
         else:
             (self.folder / name).unlink(missing_ok=True)
 
     def write(self, name: str, text: str) -> None:
-        """Put a file into its folder that it can read."""
+        """Write a file into its folder that it can read."""
         path = self.folder / name
         path.write_text(text, encoding="utf-8")
         path.chmod(0o644)
 
-    # What is done to it
+    # Signals
 
     def signal(self, sent: signal.Signals) -> None:
-        """Send a signal to the server and to all that it began."""
+        """Send a signal to the server and to all processes that it began."""
         assert self._process is not None
         os.killpg(self._process.pid, sent)
 
@@ -228,7 +218,7 @@ class Exim:
         self._process.wait()
 
     def stop(self) -> None:
-        """End it and all that it began."""
+        """End it and all processes that it began."""
         if self._process is None:
             return
         with contextlib.suppress(ProcessLookupError):
@@ -236,35 +226,35 @@ class Exim:
             stop(self._process)
             self.signal(signal.SIGKILL)
 
-    # What it has
+    # Its mail
 
     def spooled(self, kind: str) -> list[Path]:
-        """List what it holds in its spool: the heads (`H`) of messages taken over, and the bodies (`D`) of any."""
+        """List what is in its spool: the heads (`H`) of accepted messages, and the bodies (`D`) of all."""
         return sorted(self.folder.glob(f"spool/input/**/*-{kind}"))
 
     def deliver(self) -> None:
-        """Deliver what it took over, and return once nothing of it is left."""
+        """Deliver what it accepted, and return once its spool is empty."""
         wait_until(lambda: self._run("-q").wait(SECONDS_AT_MOST) == 0 and self.spooled("H") == [], self.log)
 
     def mail(self) -> dict[str, list[bytes]]:
-        """Give the messages in each mailbox, after delivering all that it took over."""
+        """Return the messages in each mailbox, after delivering all that it accepted."""
         self.deliver()
-        found: dict[str, list[bytes]] = {}
+        mail: dict[str, list[bytes]] = {}
         for path in sorted(self.folder.glob("mail/*/new/*")):
-            found.setdefault(path.parts[-3], []).append(path.read_bytes())
-        return found
+            mail.setdefault(path.parts[-3], []).append(path.read_bytes())
+        return mail
 
     def log(self) -> str:
-        """Tell what it said."""
+        """Return its output and its logs."""
         files = [self.folder / "output", *sorted(self.folder.glob("log/*"))]
         return "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in files if path.exists())
 
 
-def wait_until(holds: Callable[[], bool], told: Callable[[], str]) -> None:
-    """Return once something holds, and otherwise say what was told of it."""
+def wait_until(holds: Callable[[], bool], log: Callable[[], str]) -> None:
+    """Return once something holds; fail with the log if it takes too long."""
     give_up_at = time.monotonic() + SECONDS_AT_MOST
     while not holds():
-        assert time.monotonic() < give_up_at, told()
+        assert time.monotonic() < give_up_at, log()
         time.sleep(0.02)
 
 
@@ -279,10 +269,10 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def own_exim(unpacked: Path = UNPACKED) -> Iterator[Exim]:
-    """Give a mail server that can be started, by somebody who is no administrator, and end it afterwards.
+    """Give a mail server that can be started without an administrator, and end it afterwards.
 
     Args:
-        unpacked: Where its package is unpacked.
+        unpacked: The folder of its unpacked package.
 
     Raises:
         ServerUnavailable: It is not there.
@@ -307,7 +297,7 @@ def own_exim(unpacked: Path = UNPACKED) -> Iterator[Exim]:
 
 
 def copy_programs(unpacked: Path, folder: Path) -> None:
-    """Copy the program and its libraries to where anybody may run them, and as nobody else."""
+    """Copy the program and its libraries to a folder where anybody may run them."""
     (folder / "lib").mkdir(parents=True)
     program = folder / "exim4"
     shutil.copyfile(unpacked / PROGRAM, program)
@@ -317,7 +307,7 @@ def copy_programs(unpacked: Path, folder: Path) -> None:
 
 
 def hand_over(folder: Path, user: int) -> None:
-    """Make all in a folder belong to a user."""
+    """Make everything in a folder belong to a user."""
     for path in (folder, *folder.rglob("*")):
         with contextlib.suppress(PermissionError):
             os.chown(path, user, user if os.geteuid() == 0 else -1)

@@ -2,31 +2,41 @@
 
 import re
 import unicodedata
-from collections.abc import Callable
+from itertools import product
 
 import attrs
 import idna
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from jinja2 import DictLoader
 
 from datashare.adapters.email._values import one_line
 from datashare.domain.agreements import EndCause, Terms
-from datashare.domain.notices import ASKING, Addressee, Answerer, Notice, NoticeKind
+from datashare.domain.notices import Answerer, Notice, NoticeKind
 from datashare.domain.policy import Party
 from datashare.domain.register import GroupKind
-from datashare.domain.trusted import copier
 from datashare.errors import InvalidValue
 from datashare.testing.contracts._notifier import HOSTILE
-from tests.adapters.email.servers import TagReader, letters, part, read
-from tests.adapters.email.test_words import DAI, HANA, notice
+from tests.adapters.email.notices import (
+    ASKED,
+    DAI,
+    DECLINED,
+    FIELDS,
+    HANA,
+    RENDERER,
+    named,
+    notice,
+    renderer,
+    saying,
+    unchecked,
+)
+from tests.adapters.email.reading import Page, part, read
 from tests.golden.values import TERMS
 
-MANY = settings(max_examples=10_000 if settings().max_examples >= 1_000 else settings().max_examples)
-"""As many as elsewhere, and 10,000 in the profile `torture`."""
+MANY = settings(max_examples=10_000 if settings().max_examples >= 1_000 else 25)
+"""A sample, and 10,000 in the profile `torture`."""
 
-LETTERS = letters()
-ISOLATES = "\u2068\u2069"
 LONG = "x" * 10_000
 OFFICE = "The Data Protection and Information Governance Office of Northshire, Room 12 (Second Floor)"
 
@@ -44,113 +54,39 @@ FRAGMENTS = [
 
 
 def hostile() -> st.SearchStrategy[str]:
-    """Give texts of anything: what has meaning in headers, markup, templates and layout, and other characters."""
+    """Draw texts of anything: what has meaning in headers, markup, templates and layout, and other characters."""
     pieces = st.sampled_from(FRAGMENTS) | st.text(max_size=8)
     return st.lists(pieces, min_size=1, max_size=6).map("".join) | st.just(LONG)
 
 
 @st.composite
 def hostile_notices(draw: st.DrawFn) -> Notice:
-    """Give notices of every kind, whose every text from outside is hostile."""
+    """Draw notices of every kind, whose every text from outside is hostile."""
     plain = notice(
         draw(st.sampled_from(NoticeKind)),
         audience=draw(st.sampled_from(Party)),
         group_kind=draw(st.sampled_from(GroupKind)),
         upgrade=draw(st.booleans()),
         readers=draw(st.sampled_from([(HANA,), (DAI,)])),
-    )
-    plain = attrs.evolve(
-        plain,
         cause=draw(st.none() | st.sampled_from(EndCause)),
         terms=draw(st.sampled_from([None, TERMS])),
-        answerers=draw(st.sampled_from([(), (ASKED,), (UNASKED,)])),
+        answerers=draw(st.sampled_from([(), *ANSWERERS])),
     )
     texts = {field: draw(hostile()) for field in FIELDS}
     texts["reference"] = f"§ {texts['reference']}"  # no address, since that would be a link
     return saying(plain, *texts.values())
 
 
-ASKED, UNASKED = Answerer(name="x", asked=True), Answerer(name="x", asked=False)
-_unchecked, _unchecked_terms = copier(Notice), copier(Terms)
-_unchecked_addressee, _unchecked_answerer = copier(Addressee), copier(Answerer)
-
-FIELDS: dict[str, Callable[[Notice], str | None]] = {
-    "person": lambda one: one.people[0].name,
-    "group": lambda one: one.group_name,
-    "school": lambda one: one.institution_name,
-    "sender": lambda one: one.sender_name,
-    "actor": lambda one: one.actor_name,
-    "level": lambda one: one.level_label,
-    "level before": lambda one: one.level_before_label if one.level_before else None,
-    "reason": lambda one: one.reason or "",
-    "reference": lambda one: one.terms.reference if one.terms else None,
-    "version": lambda one: one.terms.version if one.terms else None,
-    "answerer": lambda one: one.answerers[0].name if one.answerers else None,
-}
-"""Where each text from outside stands in a notice; none, where it has no place in that one."""
-
-ALWAYS = {"person", "group", "school", "reason"}
-ASKING_TOO = ALWAYS | {"level", "sender", "reference", "version"}
-NAMED: dict[NoticeKind, set[str]] = {
-    NoticeKind.REQUEST: ASKING_TOO | {"level before"},
-    NoticeKind.REMINDER: ASKING_TOO | {"level before"},
-    NoticeKind.APPROVED: ALWAYS | {"level", "level before", "actor", "reference", "version"},
-    NoticeKind.DECLINED: ALWAYS | {"level", "level before", "actor"},
-    NoticeKind.WITHDRAWN: ALWAYS | {"level", "level before", "actor"},
-    NoticeKind.APPROVAL_RECORDED: ALWAYS | {"level", "level before", "actor", "reference", "version"},
-    NoticeKind.ENDED: ALWAYS | {"level"},
-}
-"""What the messages of each kind show, whatever else they depend on."""
-
-
-def named(one: Notice) -> set[str]:
-    """Tell which texts the messages of a notice show."""
-    found = set(NAMED[one.kind])
-    if one.audience is Party.SCHOOL:
-        found.add("sender")
-    if one.kind is NoticeKind.ENDED and one.cause:
-        found.add("actor")
-    if one.kind in ASKING and not one.people[0].can_approve:
-        found.add("answerer")
-    return found
-
-
-def saying(plain: Notice, *texts: str) -> Notice:
-    """Put a text into each of the fields of a notice, those too that no notice can hold."""
-    said = dict(zip(FIELDS, texts, strict=True))
-    return _unchecked(
-        plain,
-        people=tuple(_unchecked_addressee(one, name=said["person"]) for one in plain.people),
-        group_name=said["group"],
-        institution_name=said["school"],
-        sender_name=said["sender"],
-        actor_name=said["actor"],
-        level_label=said["level"],
-        level_before_label=said["level before"] if plain.level_before else "",
-        reason=said["reason"],
-        terms=plain.terms and _unchecked_terms(plain.terms, reference=said["reference"], version=said["version"]),
-        answerers=tuple(_unchecked_answerer(one, name=said["answerer"]) for one in plain.answerers),
-    )
-
-
-def texts_of(one: Notice) -> tuple[str, ...]:
-    """Give the texts of a notice, in the order of `FIELDS`."""
-    return tuple(find(one) or "" for find in FIELDS.values())
+ANSWERERS = [(Answerer(name="x", asked=asked),) for asked in (True, False)]
 
 
 def visible(text: str) -> str:
-    """Give the characters that show something, whatever is between them."""
+    """Return the characters that show something, whatever is between them."""
     return "".join(c for c in text if c.isprintable() and not c.isspace())
 
 
 NAMES = {"person", "group", "school", "reference", "version", "answerer"}
-"""What is always named, and said to be nothing where there is nothing to see."""
-
-
-def shown(value: str) -> str:
-    """Tell what must be seen of a name: what is visible in it, or that there is nothing."""
-    return visible(value) or visible("(no name)")
-
+"""The fields that are always named, as "(no name)" where nothing in them is visible."""
 
 PLAIN_HEADERS = [
     *("From", "To", "Reply-To", "Subject", "Date", "Message-ID", "Auto-Submitted"),
@@ -161,121 +97,125 @@ PLAIN_HEADERS = [
 @pytest.mark.rule("O5")
 @MANY
 @given(hostile_notices())
-@example(saying(notice(NoticeKind.DECLINED), *[HOSTILE["encoded word"]] * len(FIELDS)))
-@example(saying(notice(NoticeKind.REQUEST), *["\u202e\u2069\n"] * len(FIELDS)))
-@example(saying(notice(NoticeKind.REQUEST), *[LONG] * len(FIELDS)))
-@example(saying(notice(NoticeKind.REQUEST), *[OFFICE] * len(FIELDS)))
-def test_no_value_adds_a_header_or_a_recipient(one: Notice) -> None:
+@example(saying(DECLINED, HOSTILE["encoded word"]))
+@example(saying(ASKED, "\u202e\u2069\n"))
+@example(saying(ASKED, LONG))
+@example(saying(ASKED, OFFICE))
+def test_no_value_adds_a_header_or_a_recipient(sample: Notice) -> None:
     """Written and read, a message has the headers of a plain one, one recipient, and the subject as it was worded."""
-    content = LETTERS.message(one).as_bytes()
+    content = RENDERER.message(sample).as_bytes()
     message = read(content)
-    asked = one.audience is Party.SCHOOL
+    to_school = sample.audience is Party.SCHOOL
 
-    assert [name for name in PLAIN_HEADERS if asked or name != "Reply-To"] == message.keys()
-    assert ("größe@xn--strae-oqa.example",) == tuple(a.addr_spec for a in message["To"].addresses)
-    assert LETTERS.subject(one) == message["Subject"]
+    assert [name for name in PLAIN_HEADERS if to_school or name != "Reply-To"] == message.keys()
+    assert ["größe@xn--strae-oqa.example"] == [address.addr_spec for address in message["To"].addresses]
+    assert RENDERER.subject(sample) == message["Subject"]
     assert ["no-reply@trust.example"] == [address.addr_spec for address in message["From"].addresses]
     assert [] == message.defects
     assert ["text/plain", "text/html"] == [each.get_content_type() for each in message.iter_parts()]
     assert max(map(len, content.splitlines())) <= 998
-    if asked:
-        (reply,) = message["Reply-To"].addresses
-        assert "ana@group.example" == reply.addr_spec
-        assert shows_the_beginning(reply.display_name, one.sender_name)
-    assert all(len(word) <= 75 for word in encoded_words(content, "Reply-To"))
-    assert len(encoded_words(content, "Reply-To")) <= 1
     assert len(message["Subject"]) < 300
+    if to_school:
+        (reply,) = message["Reply-To"].addresses
+        words = encoded_words(content, "Reply-To")
+        assert "ana@group.example" == reply.addr_spec
+        assert shows_the_beginning(reply.display_name, sample.sender_name)
+        assert len(words) <= 1
+        assert all(len(word) <= 75 for word in words)
 
 
 def shows_the_beginning(displayed: str, value: str) -> bool:
-    """Tell whether a name is shown from its beginning on, and cut only where that is said; none for none."""
+    """Return whether a name is shown from its beginning on, and cut only where an ellipsis says so."""
     seen, whole = visible(displayed), visible(value)
     return seen == whole or (len(displayed) > 7 and whole.startswith(seen.removesuffix("…")) and seen.endswith("…"))
 
 
 def encoded_words(content: bytes, header: str) -> list[bytes]:
-    """Give the encoded words of a header, as they are written."""
-    (written,) = re.findall(rb"^%s: (.*(?:\n[ \t].*)*)" % header.encode(), content, re.MULTILINE) or [b""]
+    """Return the encoded words of a header, as they are written."""
+    (written,) = re.findall(rb"^%s: (.*(?:\n[ \t].*)*)" % header.encode(), content, re.MULTILINE)
     return re.findall(rb"=\?[\w-]+\?[bq]\?[^?\s]*\?=", written)
 
 
 @pytest.mark.rule("O5")
 @MANY
 @given(hostile_notices())
-@example(saying(notice(NoticeKind.DECLINED), *[HOSTILE["markup"]] * len(FIELDS)))
-@example(saying(notice(NoticeKind.REQUEST), *[LONG] * len(FIELDS)))
-def test_no_value_adds_markup_and_what_is_displayed_is_the_value(one: Notice) -> None:
+@example(saying(DECLINED, HOSTILE["markup"]))
+@example(saying(ASKED, LONG))
+def test_no_value_adds_markup_and_what_is_displayed_is_the_value(sample: Notice) -> None:
     """The page has the tags of a plain one; page and text show every character of each value that they name."""
-    message = LETTERS.message(one)
-    page, text = part(message, "html"), part(message, "plain")
-    plain = saying(one, *("x" if one_line(text) else "" for text in texts_of(one)))
-    seen = visible(TagReader(page).text)
+    html, text, subject = RENDERER.html(sample), RENDERER.text(sample), RENDERER.subject(sample)
+    texts = [find(sample) or "" for find in FIELDS.values()]
+    plain = saying(sample, *("x" if one_line(value) else "" for value in texts))
 
-    assert TagReader(LETTERS.html(plain)).tags == TagReader(page).tags
-    for words in (seen, visible(text)):
-        for field in named(one):
-            value = FIELDS[field](one)
-            assert value is None or (shown(value) if field in NAMES else visible(value)) in words, field
-    for direction in re.findall("[\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]", page):
+    assert Page(RENDERER.html(plain)).tags == Page(html).tags
+    for words in (visible(Page(html).text), visible(text)):
+        for field, value in named(sample).items():
+            assert (visible(value) or (visible("(no name)") if field in NAMES else "")) in words, field
+    for direction in re.findall("[\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]", html):
         pytest.fail(f"{unicodedata.name(direction)} is on the page")
     assert balanced(text)
-    assert balanced(LETTERS.subject(one))
-    assert not re.search("[\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e]", text + LETTERS.subject(one))
+    assert balanced(subject)
+    assert not re.search("[\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e]", text + subject)
+
+
+def balanced(text: str) -> bool:
+    """Return whether each line ends every isolate that it begins, and holds no isolate within another."""
+    marks = ["".join(re.findall("[\u2068\u2069]", line)) for line in text.splitlines()]
+    return all(re.fullmatch("(\u2068\u2069)*", line) for line in marks)
 
 
 DOMAINS = [
     "hilda.example", "Straße.example", "бücher.example", "例え.テスト", "xn--strae-oqa.example", "ⓔvil.example",
     "a。b.example", "hilda.example\u202e", "a-.example", "[127.0.0.1]", "hilda.example>", "hilda.example,x",
 ]  # fmt: skip
-
-
 LOCAL_PARTS = ["head", "größe", "o'neill", "a+b", "=?x?=", "a{{b}}c", "&amp;", "שלום", "%s", "a|b`c$d", "-- "]
 
 
 def hostile_addresses() -> st.SearchStrategy[str]:
-    """Give texts, most of which are addresses: what has meaning elsewhere before the @, domains in many scripts."""
+    """Draw texts, most of which are addresses: what has meaning elsewhere before the @, domains in many scripts."""
     real = st.builds("{}@{}".format, st.sampled_from(LOCAL_PARTS), st.sampled_from(DOMAINS))
     return real | real | st.builds("{}@{}".format, hostile(), st.sampled_from(DOMAINS)) | hostile()
 
 
 def hostile_links() -> st.SearchStrategy[str]:
-    """Give texts that may be https addresses."""
-    begun = st.sampled_from(["https://", "https://h.example/?", "javascript:", "HTTPS://"])
-    return st.builds("{}{}".format, begun, st.sampled_from(FRAGMENTS))
+    """Draw texts that may be https addresses."""
+    schemes = st.sampled_from(["https://", "https://h.example/?", "javascript:", "HTTPS://"])
+    return st.builds("{}{}".format, schemes, st.sampled_from(FRAGMENTS))
 
 
 def hostile_keys() -> st.SearchStrategy[str]:
-    """Give short printable texts, such as a reference to terms or the id of a notice."""
-    return hostile_links() | st.sampled_from([one for one in FRAGMENTS if one.isprintable() and one == one.strip()])
+    """Draw short printable texts, such as a reference to terms or the id of a notice."""
+    return hostile_links() | st.sampled_from(
+        [text for text in FRAGMENTS if text.isprintable() and text == text.strip()]
+    )
 
 
 @st.composite
 def notices_at_hostile_addresses(draw: st.DrawFn) -> Notice:
-    """Give notices whose addresses, links, terms and ids are hostile."""
-    return _unchecked(
+    """Draw notices whose addresses, links, terms and ids are hostile."""
+    return unchecked(
         notice(draw(st.sampled_from(NoticeKind)), audience=draw(st.sampled_from(Party))),
         id=draw(hostile_keys()),
         address=draw(hostile_addresses()),
         sender_address=draw(st.none() | hostile_addresses()),
         link=draw(st.none() | hostile_links()),
-        terms=_unchecked_terms(TERMS, reference=draw(hostile_keys()), version=draw(hostile_keys())),
+        terms=unchecked(TERMS, reference=draw(hostile_keys()), version=draw(hostile_keys())),
     )
 
 
 @pytest.mark.rule("O5")
 @MANY
 @given(notices_at_hostile_addresses())
-@example(attrs.evolve(notice(NoticeKind.REQUEST), address="head@бücher.example", sender_address="größe@例え.テスト"))
-@example(attrs.evolve(notice(NoticeKind.REQUEST), address="head@hilda.example\r\nBcc: eve@evil.example"))
-def test_no_address_link_or_reference_adds_anything(one: Notice) -> None:
+@example(notice(NoticeKind.REQUEST, address="head@бücher.example", sender_address="größe@例え.テスト"))
+@example(notice(NoticeKind.REQUEST, address="head@hilda.example\r\nBcc: eve@evil.example"))
+def test_no_address_link_or_reference_adds_anything(sample: Notice) -> None:
     """A message has one recipient, the one it is for, or is not made; it links to nothing but what it names."""
     try:
-        content = LETTERS.message(one).as_bytes()
+        message = read(RENDERER.message(sample).as_bytes())
     except InvalidValue:
         return
-    message = read(content)
     (recipient,) = message["To"].addresses
-    local, _, domain = one.address.strip().rpartition("@")
+    local, _, domain = sample.address.strip().rpartition("@")
 
     assert set(PLAIN_HEADERS) - set(message.keys()) <= {"Reply-To"}
     assert len(message.keys()) == len(set(message.keys())) <= len(PLAIN_HEADERS)
@@ -284,88 +224,114 @@ def test_no_address_link_or_reference_adds_anything(one: Notice) -> None:
     assert [] == message.defects
     if "Reply-To" in message:
         (reply,) = message["Reply-To"].addresses
-        assert one.sender_address is not None
-        assert one.sender_address.strip().rpartition("@")[0] == reply.username
+        assert sample.sender_address is not None
+        assert sample.sender_address.strip().rpartition("@")[0] == reply.username
     assert re.fullmatch(r"<[!-~]+@trust\.example>", message["Message-ID"].strip())
-    page = part(message, "html")
-    links = [tag.removeprefix("a ") for tag in TagReader(page).tags if tag.startswith("a ")]
-    named = [one.terms.reference if one.terms else "", one.link or ""]
-    assert all(any(repr(("href", each)) in link for each in named if each.startswith("https://")) for link in links)
-    assert {"html", "a"} >= {tag.split()[0] for tag in TagReader(page).tags} - {
-        tag.split()[0] for tag in TagReader(LETTERS.html(notice(one.kind))).tags
-    }
+    tags = Page(part(message, "html")).tags
+    addresses = [sample.terms.reference if sample.terms else "", sample.link or ""]
+    hrefs = [repr(("href", address)) for address in addresses if address.startswith("https://")]
+    assert all(any(href in tag for href in hrefs) for tag in tags if tag.startswith("a "))
+    plain = {tag.split()[0] for tag in Page(RENDERER.html(notice(sample.kind))).tags}
+    assert {tag.split()[0] for tag in tags} <= plain | {"a"}
 
 
-def balanced(text: str) -> bool:
-    """Tell whether every isolate is ended on its own line, and no other control of direction is there."""
-    for line in text.splitlines():
-        depth = 0
-        for character in line:
-            depth += {"\u2068": 1, "\u2069": -1}.get(character, 0)
-            if depth not in {0, 1}:
-                return False
-        if depth:
-            return False
-    return True
+# Each kind of value
+
+
+WHOLE = [f"({number}) {field} " * 60 for number, field in enumerate(FIELDS)]
+"""A long text for each field, and no two alike."""
+
+
+@pytest.mark.rule("O5")
+@pytest.mark.parametrize("kind", NoticeKind, ids=lambda kind: kind.value)
+def test_every_field_is_shown_whole_where_its_message_names_it(kind: NoticeKind) -> None:
+    """However long it is, in the text and on the page; only subject and headers shorten it."""
+    cases = [(None, True, DAI), (EndCause.BY_SCHOOL, False, HANA), (EndCause.SUCCEEDED, True, DAI)]
+    for audience, answerers, (cause, upgrade, reader) in product(Party, ANSWERERS, cases):
+        plain = notice(kind, audience=audience, upgrade=upgrade, readers=(reader,), cause=cause, terms=TERMS)
+        sample = saying(attrs.evolve(plain, answerers=answerers), *WHOLE)
+        for words in (visible(RENDERER.text(sample)), visible(Page(RENDERER.html(sample)).text)):
+            assert [] == [field for field, value in named(sample).items() if visible(value) not in words]
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        *((joined, joined) for joined in ("می\u200cخواهم", "👩\u200d🏫", "क्\u200dष")),  # other words without joiners
+        *(("a\ud800b", "ab"), ("a\u202eb", "ab"), ("a\u00adb", "ab")),
+        *(("a\tb\u2029c", "a b c"), ("\u200d\u202e", "")),
+    ],
+    ids=ascii,
+)
+def test_a_line_shows_what_can_be_seen(value: str, shown: str) -> None:
+    """Joiners stay; broken surrogates and what directs the layout go; a run of what separates is one space."""
+    assert shown == one_line(value)
+
+
+def test_half_a_character_does_not_stop_a_message() -> None:
+    """A store may hold one, and the message is sent without it."""
+    message = read(RENDERER.message(unchecked(DECLINED, group_name="Trust \ud800 of Schools")).as_bytes())
+
+    assert "Trust of Schools" in part(message, "plain")
+    assert "Trust of Schools" in message["Subject"]
 
 
 @pytest.mark.rule("O5")
 @pytest.mark.parametrize("kind", NoticeKind, ids=lambda kind: kind.value)
 def test_right_to_left_names_stand_apart(kind: NoticeKind) -> None:
     """A name in Hebrew does not turn the words around it; a mark that would turn letters is left out."""
-    one = attrs.evolve(notice(kind), group_name="שלום \u202eabc", institution_name="Plain")
+    sample = notice(kind, group_name="שלום \u202eabc", institution_name="Plain")
 
-    assert "\u2068שלום abc\u2069" in LETTERS.text(one)
-    assert "\u2068שלום abc\u2069" in LETTERS.subject(one)
-    assert "<bdi>שלום abc</bdi>" in LETTERS.html(one)
-    assert "\u2068Plain" not in LETTERS.text(one)
+    assert "\u2068שלום abc\u2069" in RENDERER.text(sample)
+    assert "\u2068שלום abc\u2069" in RENDERER.subject(sample)
+    assert "<bdi>שלום abc</bdi>" in RENDERER.html(sample)
+    assert "\u2068Plain" not in RENDERER.text(sample)
+
+
+def test_each_line_of_a_reason_stands_apart() -> None:
+    """A line in Hebrew keeps its direction to itself, in the text by isolates and on the page by itself."""
+    sample = notice(NoticeKind.DECLINED, reason="שלום (1)\nPlain (2)")
+    (quoted,) = [tag for tag in Page(RENDERER.html(sample)).tags if tag.startswith("blockquote")]
+
+    assert "    \u2068שלום (1)\u2069\n    Plain (2)\n" in RENDERER.text(sample)
+    assert "('dir', 'auto')" in quoted
+    assert "unicode-bidi:plaintext" in quoted
 
 
 @pytest.mark.rule("O5")
 @pytest.mark.parametrize(
     "link",
-    [
-        "javascript:alert(1)",
-        "http://hilda.example/",
-        "https://hilda.example/\r\nX: y",
-        'https://h.example/" onclick="x',
-    ],
+    ["javascript:alert(1)", "http://h.example/", "https://h.example/\r\nX: y", 'https://h.example/" onclick="x'],
 )
 def test_only_https_addresses_become_links(link: str) -> None:
     """Neither a script nor an address that breaks out of its place can be clicked."""
-    one = attrs.evolve(notice(NoticeKind.REQUEST), link=link, terms=Terms(reference="data:text/html,x", version="1"))
-    tags = TagReader(LETTERS.html(one)).tags
+    sample = notice(NoticeKind.REQUEST, link=link, terms=Terms(reference="data:text/html,x", version="1"))
 
-    assert not [tag for tag in tags if tag.startswith("a ")]
-
-
-def test_a_quote_in_a_link_stays_in_its_attribute() -> None:
-    """What may stand in an address is escaped for the page."""
-    one = attrs.evolve(notice(NoticeKind.REQUEST), link="https://hilda.example/?a=\"'<b>&amp;")
-    (tag,) = [tag for tag in TagReader(LETTERS.html(one)).tags if tag.startswith("a ")]
-
-    assert "onclick" not in tag
-    assert "https://hilda.example/?a=\\\"\\'<b>&amp;" in tag or "https://hilda.example/?a=\"\\'<b>&amp;" in tag
+    assert not [tag for tag in Page(RENDERER.html(sample)).tags if tag.startswith("a ")]
 
 
-@pytest.mark.rule("O5")
-@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
-def test_a_senders_name_is_shown_as_it_is_where_it_is_short(text: str) -> None:
-    """The name of whom a reply goes to is the value, quoted or encoded; a long one is cut."""
-    name = " ".join(visible_words(text))
-    found = read(LETTERS.message(attrs.evolve(notice(NoticeKind.REQUEST), sender_name=text)).as_bytes())
-    shown_name = found["Reply-To"].addresses[0].display_name
+def test_a_link_stands_apart_and_stays_in_its_attribute() -> None:
+    """Letters around it do not turn its parts, and its quotes are escaped."""
+    link = "https://hilda.example/?a=\"'<b>&amp;"
+    (tag,) = [tag for tag in Page(RENDERER.html(attrs.evolve(ASKED, link=link))).tags if tag.startswith("a ")]
 
-    assert shown_name == name or (shown_name.endswith("…") and name.startswith(shown_name.removesuffix("…")))
-
-
-def visible_words(text: str) -> list[str]:
-    """Split a text into words, without what directs the layout."""
-    return "".join(" " if unicodedata.category(c) in {"Cc", "Zl", "Zp"} else c for c in text if c != "\u202e").split()
+    assert repr(("href", link)) in tag
+    assert f"The button leads to <bdi>{ASKED.link}</bdi>" in RENDERER.html(ASKED)
 
 
 def test_people_without_a_name_are_greeted_all_the_same() -> None:
-    """A name of nothing visible is said to be none."""
-    one = attrs.evolve(notice(NoticeKind.REQUEST), people=(attrs.evolve(HANA, name="\u202e\u200b"), HANA))
+    """Where nothing of a name is visible, the message says so."""
+    sample = notice(NoticeKind.REQUEST, people=(attrs.evolve(HANA, name="\u202e\u200b"), HANA))
 
-    assert LETTERS.text(one).startswith("Dear (no name) and Hana Žižková,\n")
+    assert RENDERER.text(sample).startswith("Dear (no name) and Hana Žižková,\n")
+
+
+def test_no_line_of_a_body_can_look_like_the_boundary() -> None:
+    """Both parts are quoted, a host's own in plain ASCII too, so none of their lines begins with --=."""
+    boundary = str(RENDERER.message(DECLINED).get_boundary())
+    templates = DictLoader({"layout.text.j2": f"--{boundary}", "layout.html.j2": f"--{boundary}--"})
+    message = renderer(templates=templates).message(DECLINED)
+
+    assert ["quoted-printable"] * 2 == [each["Content-Transfer-Encoding"] for each in message.iter_parts()]
+    assert f"--{boundary}\n" == part(read(message.as_bytes()), "plain")
+    assert 3 == message.as_bytes().count(f"--{boundary}".encode())

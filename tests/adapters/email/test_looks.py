@@ -2,23 +2,18 @@
 
 import struct
 from collections.abc import Iterator
-from itertools import product
 
 import attrs
 import pytest
 
-from datashare.domain.notices import Notice, NoticeKind
-from datashare.domain.policy import Party
+from datashare.domain.notices import NoticeKind
 from datashare.domain.register import GroupKind
 from docs._ext.browser import DESKTOP, PHONE, Browser, Screen
-from tests.adapters.email.servers import letters
-from tests.adapters.email.test_hostile_values import FIELDS, saying
-from tests.adapters.email.test_words import READERS, notice
+from tests.adapters.email.notices import RENDERER, notice, saying, variants
 from tests.machine import CHROMIUM
 
 pytestmark = pytest.mark.chromium
 
-LETTERS = letters()
 ZOOMED = Screen(name="narrowest", width=320, phone=True)
 """A desktop at 400 %, and the smallest phones: what WCAG 2.2 asks for under *Reflow*."""
 
@@ -42,22 +37,16 @@ def browser() -> Iterator[Browser]:
         yield started
 
 
-def notices(kind: NoticeKind) -> Iterator[Notice]:
-    """Make notices of a kind, for both sides, kinds of group, first requests and upgrades."""
-    for audience, group_kind, upgrade in product(Party, GroupKind, (False, True)):
-        yield notice(kind, audience=audience, group_kind=group_kind, upgrade=upgrade, readers=READERS["one of two can"])
-
-
 @pytest.mark.parametrize("screen", [DESKTOP, PHONE, ZOOMED], ids=lambda screen: screen.name)
 @pytest.mark.parametrize("kind", NoticeKind, ids=lambda kind: kind.value)
 def test_every_page_fits_its_screen(browser: Browser, kind: NoticeKind, screen: Screen) -> None:
     """Nothing has to be scrolled sideways, and the one button is large enough for a thumb."""
-    for one in notices(kind):
-        browser.show(LETTERS.html(one), screen)
+    for sample in [sample for sample in variants(kind) if len(sample.people) == 2]:
+        browser.show(RENDERER.html(sample), screen)
 
         assert screen.width == browser.ask("innerWidth")
         assert screen.width == browser.ask(WIDTH)
-        if one.link:
+        if sample.link:
             assert browser.ask(f"{BUTTON}.height >= 44 && {BUTTON}.width >= 200")
 
 
@@ -66,18 +55,19 @@ def test_every_page_fits_its_screen(browser: Browser, kind: NoticeKind, screen: 
 def test_long_and_turned_values_fit_too(browser: Browser, name: str, screen: Screen) -> None:
     """However long a name, a word, an address or a link is, it is broken and nothing leaves the screen."""
     for kind in NoticeKind:
-        one = saying(notice(kind, upgrade=True, group_kind=GroupKind.LOCAL_AUTHORITY), *[name] * len(FIELDS))
-        browser.show(LETTERS.html(attrs.evolve(one, link="https://hilda.example/" + "x" * 300)), screen)
+        link = "https://hilda.example/" + "x" * 300
+        sample = saying(notice(kind, upgrade=True, group_kind=GroupKind.LOCAL_AUTHORITY, link=link), name)
+        browser.show(RENDERER.html(sample), screen)
 
         assert screen.width == browser.ask(WIDTH)
 
 
 @pytest.mark.parametrize("kind", NoticeKind, ids=lambda kind: kind.value)
 def test_dark_pages_are_for_who_wants_them(browser: Browser, kind: NoticeKind) -> None:
-    """The ground is white, and dark only for a person who prefers that."""
+    """The background is white, and dark only for a person who prefers that."""
     grounds = []
     for screen in (PHONE, attrs.evolve(PHONE, dark=True)):
-        browser.show(LETTERS.html(notice(kind)), screen)
+        browser.show(RENDERER.html(notice(kind)), screen)
         grounds.append(browser.ask(GROUND))
 
     assert ["rgb(255, 255, 255)", "rgb(29, 35, 43)"] == grounds
@@ -86,7 +76,7 @@ def test_dark_pages_are_for_who_wants_them(browser: Browser, kind: NoticeKind) -
 @pytest.mark.parametrize("screen", [DESKTOP, PHONE], ids=lambda screen: screen.name)
 def test_a_picture_is_as_large_as_the_page(browser: Browser, screen: Screen) -> None:
     """The picture is a PNG of the width that was asked for, and neither cuts the page nor goes on below it."""
-    browser.show(LETTERS.html(notice(NoticeKind.REQUEST)), screen)
+    browser.show(RENDERER.html(notice(NoticeKind.REQUEST)), screen)
     picture = browser.picture()
 
     assert picture.startswith(b"\x89PNG\r\n\x1a\n")

@@ -5,10 +5,10 @@ It needs the extra ``datashare[email]``.
 
 from __future__ import annotations
 
-from ._letters import EmailRenderer
 from ._maildir import MaildirNotifier
 from ._notifier import EmailNotifier
-from ._server import MailServer, Security
+from ._renderer import EmailRenderer
+from ._smtp import MailServer, Security
 
 __all__ = [
     "EmailNotifier",

@@ -14,38 +14,36 @@ from datashare.domain.notices import Notice
 from datashare.errors import InvalidValue
 from datashare.ports import Delivered, NeverDeliverable, SendResult, TryAgain
 
-from ._addresses import written_address
-from ._answers import answer_to
-from ._connection import TimedConnection
-from ._letters import EmailRenderer
-from ._server import MailServer
+from ._renderer import EmailRenderer
+from ._smtp import MailServer, TimedConnection, result_of
+from ._values import written_address
 
 _OK, _CLOSING = 250, 421
 
 _REFUSALS = (smtplib.SMTPDataError, smtplib.SMTPRecipientsRefused, smtplib.SMTPSenderRefused)
-"""After these the connection serves the next message, which begins by clearing away what is left of this one."""
+"""After these the connection still serves the next message, which begins with RSET."""
 
 
 class EmailNotifier:
-    """Sends each notice as one message to one address, over a connection that is kept for the next one.
+    """Sends each notice as one message to one address, and keeps the connection for the next one.
 
-    What the mail server says decides: taken over is `Delivered`; a temporary refusal, a server that cannot be
-    reached or does not answer in time, and whatever is wrong with the settings is `TryAgain`; a permanent refusal
-    of the address or the message is `NeverDeliverable`, and so is an address that needs SMTPUTF8 of a server that
-    does not know it. A connection that the server closed between messages is opened again. All that belongs to one
-    message ends within the time-out of *server*, however slowly the server answers.
+    The mail server's answer decides. An accepted message is `Delivered`. A temporary refusal, a server that cannot be
+    reached or does not answer in time, and wrong settings are `TryAgain`. A permanent refusal of the address or the
+    message is `NeverDeliverable`, and so is an address that needs SMTPUTF8 if the server does not support it.
+    A connection that the server closed between messages is opened again. Everything for one message ends within the
+    time-out of the server's settings, however slowly the server answers.
 
-    It is a context manager, which closes the connection. It may be shared by threads, which then send one after
-    another; processes need one each.
+    It is a context manager, which closes the connection. Threads may share it, and then send one after another;
+    each process needs its own.
     """
 
-    def __init__(self, letters: EmailRenderer, server: MailServer) -> None:
-        """Send what *letters* makes by way of *server*; nothing is connected yet.
+    def __init__(self, renderer: EmailRenderer, server: MailServer) -> None:
+        """Send the messages of *renderer* through *server*; the first notice connects.
 
         Raises:
-            InvalidValue: One of them is something else.
+            InvalidValue: An argument has the wrong type.
         """
-        self._letters = validation.require_a(letters, EmailRenderer, "letters", "EmailRenderer")
+        self._renderer = validation.require_a(renderer, EmailRenderer, "renderer", "an EmailRenderer")
         self._server = validation.require_a(server, MailServer, "server", "a MailServer")
         self._connection: TimedConnection | None = None
         self._lock = threading.Lock()
@@ -59,32 +57,37 @@ class EmailNotifier:
         self.close()
 
     def close(self) -> None:
-        """Say goodbye to the server, if it is connected; the next notice would connect again."""
+        """Say goodbye to the server, if it is connected; the next notice connects again."""
         with self._lock:
-            self._hang_up()
+            connection, self._connection = self._connection, None
+            if connection:
+                connection.until = self._server.deadline()
+                with contextlib.suppress(smtplib.SMTPException, OSError):
+                    connection.quit()
+                connection.close()
 
     def send(self, notice: Notice, /) -> SendResult:
-        """Send *notice*, and tell what became of it."""
+        """Send *notice*, and return what became of it."""
         try:
             written_address(notice.address, "Notice.address")
         except InvalidValue as exc:
             return NeverDeliverable(str(exc))
         try:
-            message = self._letters.message(notice)
+            message = self._renderer.message(notice)
         except InvalidValue as exc:
-            return TryAgain(str(exc))  # a host's template: mended sooner or later
+            return TryAgain(str(exc))  # a host's template, which somebody can correct
         with self._lock:
             return self._send(message)
 
     def _send(self, message: EmailMessage) -> SendResult:
         try:
             return self._hand_over(message, self._server.deadline())
-        except (smtplib.SMTPException, OSError, ValueError) as exc:  # ValueError: answers that nobody can read
+        except (smtplib.SMTPException, OSError, ValueError) as exc:  # ValueError: answers that cannot be read
             if not isinstance(exc, _REFUSALS):
                 self._drop()
-            return answer_to(exc)
+            return result_of(exc)
         except BaseException:
-            self._drop()  # nobody knows how far the conversation got
+            self._drop()  # how far the conversation got is unknown
             raise
 
     def _hand_over(self, message: EmailMessage, until: float) -> SendResult:
@@ -92,13 +95,15 @@ class EmailNotifier:
         connection = self._connected(until)
         recipient = str(message["To"])
         if not recipient.isascii() and not connection.has_extn("smtputf8"):
-            return NeverDeliverable("The mail server does not know SMTPUTF8, which the part before the @ needs.")
+            return NeverDeliverable(
+                "The mail server does not support SMTPUTF8, which the part of the address before the @ needs."
+            )
         try:
             connection.send_message(message, to_addrs=[recipient])
         except smtplib.SMTPSenderRefused as exc:
             if exc.smtp_code != _CLOSING or connection is not kept:
                 raise
-            # Enough messages for one connection: nothing of this one was taken over yet.
+            # The connection has had its share of messages; the server has accepted nothing of this one yet.
             self._drop()
             return self._hand_over(message, until)
         return Delivered()
@@ -110,14 +115,6 @@ class EmailNotifier:
             self._connection = self._server.connect(until)
         return self._connection
 
-    def _hang_up(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection:
-            connection.until = self._server.deadline()
-            with contextlib.suppress(smtplib.SMTPException, OSError):
-                connection.quit()
-            connection.close()
-
     def _drop(self) -> None:
         connection, self._connection = self._connection, None
         if connection:
@@ -125,9 +122,9 @@ class EmailNotifier:
 
 
 def _is_ready(connection: TimedConnection, until: float) -> bool:
-    """Ask whether the server still listens, since after the message it would be too late to tell.
+    """Return whether the server still listens; after the message it would be too late to find out.
 
-    With the same question it forgets the message before, which a refusal of the command DATA leaves half begun.
+    RSET also makes it forget the message before, which a refusal of the command DATA leaves half begun.
     """
     connection.until = until
     try:
