@@ -132,7 +132,7 @@ def test_every_exception_is_public_and_sampled() -> None:
             StoreError(),
             (
                 "The agreement store could not do its work, and nothing was saved. "
-                "Look at the store, then repeat with the same command id."
+                "Check the store, then repeat with the same command id."
             ),
             id="store-error",
         ),
@@ -148,14 +148,14 @@ def test_every_exception_is_public_and_sampled() -> None:
             StoreUnreadable("Event 1 of mat:5143/100000 cannot be read; it was damaged."),
             (
                 "The agreement store could not do its work. Event 1 of mat:5143/100000 cannot be read; it was damaged. "
-                "Restore it from a copy of the database, or update the library; to ask again does not help."
+                "Restore it from a backup, or update the library. Repeating the call does not help."
             ),
             id="store-unreadable",
         ),
         pytest.param(
             SchemaMismatch("They are of version 1."),
             (
-                "The agreement store's tables belong to another version of this library. "
+                "The agreement store's tables belong to another version of the library. "
                 "They are of version 1. Migrate them first."
             ),
             id="schema-mismatch",
@@ -183,12 +183,12 @@ def test_every_exception_is_public_and_sampled() -> None:
         ),
         pytest.param(
             BadRow("groups.csv", 12, "URN", "x1", "is no whole number"),
-            ("groups.csv, line 12: column \"URN\" is no whole number; got 'x1'. Mend the cell or leave the row out."),
+            ("groups.csv, line 12: column \"URN\" is no whole number; got 'x1'. Correct the cell or remove the row."),
             id="bad-cell",
         ),
         pytest.param(
             BadRow("groups.csv", 13, "", "", "has 3 cells, not 4"),
-            ("groups.csv, line 13: the row has 3 cells, not 4. Mend the row or leave it out."),
+            ("groups.csv, line 13: the row has 3 cells, not 4. Correct the row or remove it."),
             id="bad-row",
         ),
     ],
