@@ -254,7 +254,7 @@ class Person:
 
 _LOCAL = r"[^\s@\"(),:;<>\[\]\\]{1,64}"
 _DOMAIN = r"(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+[^\W\d_](?:[\w-]{0,61}[^\W_])?"
-_ADDRESS = re.compile(rf"(?!\.)(?!.*\.\.)(?!.*\.@){_LOCAL}@{_DOMAIN}")
+_ADDRESS = rf"(?!\.)(?!.*\.\.)(?!.*\.@){_LOCAL}@{_DOMAIN}"
 
 
 def usable_address(text: object) -> str | None:
@@ -266,7 +266,7 @@ def usable_address(text: object) -> str | None:
     ('head@hilda.example', None)
     """
     trimmed = text.strip() if isinstance(text, str) else ""
-    if len(trimmed) > 254 or not trimmed.isprintable() or not _ADDRESS.fullmatch(trimmed):
+    if len(trimmed) > 254 or not trimmed.isprintable() or not re.fullmatch(_ADDRESS, trimmed):
         return None
     return trimmed
 

@@ -68,9 +68,10 @@ def whole_number(least: int, most: float = float("inf")) -> Rule:
 
 
 def matching(pattern: str, expected: str, *, longest: int = LONGEST_KEY) -> Rule:
-    """Return the rule for a text that matches a regular expression as a whole."""
-    matches = re.compile(pattern).fullmatch
-    return Rule(expected, lambda value: isinstance(value, str) and len(value) <= longest and matches(value) is not None)
+    """Return the rule for a text that matches a regular expression, which is compiled when it is first needed."""
+    return Rule(
+        expected, lambda value: isinstance(value, str) and len(value) <= longest and bool(re.fullmatch(pattern, value))
+    )
 
 
 def _is_text(value: object) -> bool:
@@ -194,15 +195,15 @@ def validated(cls: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attri
 
     A validator that a field has of its own runs afterwards, and so is handed a value of the right type.
     """
-    types, annotations = get_type_hints(cls), get_type_hints(cls, include_extras=True)
+    kinds = get_type_hints(cls, include_extras=True)
+    return [_with_validator(field, kinds[field.name]) for field in fields]
 
-    def with_validator(field: attrs.Attribute[Any]) -> attrs.Attribute[Any]:
-        return field.evolve(
-            type=types[field.name],
-            validator=_validator(rule_of(annotations[field.name]), field.validator) if field.init else None,
-        )
 
-    return [with_validator(field) for field in fields]
+def _with_validator(field: attrs.Attribute[Any], kind: Any) -> attrs.Attribute[Any]:  # noqa: ANN401 - an annotation
+    return field.evolve(
+        type=get_args(kind)[0] if get_origin(kind) is Annotated else kind,  # the plain type, for cattrs
+        validator=_validator(rule_of(kind), field.validator) if field.init else None,
+    )
 
 
 def _validator(rule: Rule, own: Check | None) -> Check:
