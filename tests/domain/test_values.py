@@ -56,6 +56,7 @@ from datashare.domain.people import (
     HeldRole,
     Period,
     Permission,
+    Person,
     PersonId,
     SchoolSite,
 )
@@ -325,12 +326,8 @@ WRONG: list[tuple[type, str, Sequence[object]]] = [
     (Group, "is_open", ["yes", None]),
     (Coded, "code", ["", 2]),
     (TrustLink, "uid", ["", "05143", "x", 5143, None]),
-    (TrustLink, "joined_on", ["2026-05-03"]),
-    (Institution, "urn", ["100000", None]),
     (Institution, "local_authority", ["870", 870, Coded("87"), Coded("8700"), Coded("٨٧٠")]),
     (Institution, "trusts", ["5143", [None], [Coded("5143")]]),
-    (Institution, "federations", [[TrustLink("1")]]),
-    (Institution, "low_age", ["3", True, -1]),
     (SuccessorLink, "kind", [" ", None]),
     (PersonId, "site", [0, "mat:5143", GroupKind.LOCAL_AUTHORITY]),
     (Period, "first", ["2026-05-03", DAY + timedelta(days=1)]),
@@ -342,9 +339,8 @@ WRONG: list[tuple[type, str, Sequence[object]]] = [
     ),
     (Grant, "permission", ["data_sharing.end_agreement", None]),
     (Associations, "urns", ["100000", 7, [True], [[]], [Unhashable()]]),
-    (Associations, "clusters", ["North", [""], [7]]),
-    (a_person().__class__, "roles", ["head_teacher", ["Head Teacher"], [None]]),
-    (a_person().__class__, "permissions", [["data_sharing.end_agreement"], [None]]),
+    (Person, "roles", ["head_teacher", ["Head Teacher"], [None]]),
+    (Person, "permissions", [["data_sharing.end_agreement"], [None]]),
     (
         SchoolSite,
         "data_sharing_url",
@@ -364,7 +360,6 @@ WRONG: list[tuple[type, str, Sequence[object]]] = [
     ),
     (Policy, "requestable_levels", ["mis_data", 7, None, ["mis_data"], [1]]),
     (Policy, "labels", [None, [AccessLevel.MIS_DATA], {"mis_data": "MIS"}, {AccessLevel.MIS_DATA: ""}]),
-    (Policy, "establishment_types", ["01", [1], [""]]),
     (Policy, "eligible_roles", ["head_teacher", ["Head Teacher"], [None], [[]]]),
     (
         Policy,
@@ -378,10 +373,7 @@ WRONG: list[tuple[type, str, Sequence[object]]] = [
             {"head_teacher": Permission.END_AGREEMENT},
         ],
     ),
-    (Policy, "readers", [None, ["data_sharing.end_agreement"]]),
-    (Policy, "enders", [None, ["group"]]),
     (Policy, "least_reminder_interval", [timedelta(microseconds=-1), 24, "P1D", None]),
-    (Policy, "correction_window", [timedelta(days=-1), 30]),
     (AgreementId, "urn", ["100000", None]),
     (RequestId, "number", [0, -1, 10**9, "1", True, None]),
     (SystemActor, "name", ["", " padded"]),
@@ -422,7 +414,7 @@ def assert_helpful(error: InvalidValue) -> None:
 def test_a_wrong_value_is_refused(kind: type, field: str, wrong: Sequence[object]) -> None:
     """A wrong or hostile value of a field is refused, and the message names a field and what would be right."""
     for value in (*wrong, *HOSTILE):
-        if value is HUGE and field in {"low_age", "version"}:  # a whole number may be huge
+        if value is HUGE and field == "version":  # a whole number may be huge
             continue
         with pytest.raises(InvalidValue, match=r"^\w+\.\w+ must be ") as caught:
             evolved(GOOD[kind], **{field: value})
@@ -448,9 +440,8 @@ def test_values_of_the_right_kind_are_kept() -> None:
 def test_values_cannot_be_changed() -> None:
     """A value stays what it was made."""
     for value in GOOD.values():
-        field = attrs.fields(type(value))[0].name
         with pytest.raises(attrs.exceptions.FrozenInstanceError):
-            setattr(value, field, None)
+            setattr(value, attrs.fields(type(value))[0].name, None)
 
 
 PARSERS: dict[str, Callable[..., object]] = {
@@ -462,49 +453,21 @@ PARSERS: dict[str, Callable[..., object]] = {
 }
 
 
-@pytest.mark.parametrize("parser", sorted(PARSERS))
-@pytest.mark.parametrize(
-    "text",
-    [
-        None,
-        7,
-        True,
-        b"mat:5143",
-        "",
-        "5143",
-        "mat",
-        "mat:",
-        ":5143",
-        "MAT:5143",
-        "mat:0",
-        " mat:5143",
-        "mat:5143\n",
-        "mat:５１４３",
-        "la:87",
-        "la:5143/x",
-        "urn:/x",
-        "urn:0/x",
-        "urn:12345678/x",
-        "urn:-1/x",
-        "urn:100000/",
-        "urn:100000/ x",
-        "mat:5143/x\0/",
-        "mat:5143/\ud800",
-        "urn:100000",
-        "2026-05-03",
-        "2026-05-03T09:30:00",
-        "2026-02-30T09:30:00Z",
-        "9999-12-31T23:59:59-01:00",
-        "x" * 1_000_000,
-    ],
-    ids=lambda text: ascii(text)[:30],
-)
-def test_text_that_names_nothing_is_refused(parser: str, text: object) -> None:
-    """Text that is no identity and no instant is refused by each parser with words that show one."""
-    with pytest.raises(InvalidValue) as caught:
-        PARSERS[parser](text)
+NAMES_NOTHING: list[object] = [
+    *(None, 7, True, b"mat:5143", "", "5143", "mat", "mat:", ":5143", "MAT:5143", "mat:0", " mat:5143", "mat:5143\n"),
+    *("mat:５１４３", "la:87", "la:5143/x", "urn:/x", "urn:0/x", "urn:12345678/x", "urn:-1/x", "urn:100000/"),
+    *("urn:100000/ x", "mat:5143/x\0/", "mat:5143/\ud800", "urn:100000", "2026-05-03", "2026-05-03T09:30:00"),
+    *("2026-02-30T09:30:00Z", "9999-12-31T23:59:59-01:00", "x" * 1_000_000),
+]
 
-    assert_helpful(caught.value)
+
+@pytest.mark.parametrize("parser", PARSERS)
+def test_text_that_names_nothing_is_refused(parser: str) -> None:
+    """Text that is no identity and no instant is refused by each parser with words that show one."""
+    for text in NAMES_NOTHING:
+        with pytest.raises(InvalidValue) as caught:
+            PARSERS[parser](text)
+        assert_helpful(caught.value)
 
 
 GROUP_IDS = st.builds(GroupId.mat, st.integers(1, 9_999_999).map(str)) | st.builds(
@@ -527,21 +490,15 @@ def test_a_persons_identity_can_be_written_as_text(identity: PersonId) -> None:
 
 
 @given(PERSON_IDS, PERSON_IDS)
-def test_two_people_never_share_a_text(one: PersonId, other: PersonId) -> None:
+def test_two_people_never_share_a_text(person: PersonId, other: PersonId) -> None:
     """The texts of two identities are equal only if the identities are, and so are their sort keys."""
-    assert (one == other) is (str(one) == str(other))
-    assert (one == other) is (one.order == other.order)
+    assert (person == other) is (str(person) == str(other))
+    assert (person == other) is (person.order == other.order)
 
 
 def test_one_host_id_at_two_sites_is_two_people() -> None:
     """The site is part of who a person is, and a group's code is no URN."""
-    sites: list[GroupId | int] = [
-        100000,
-        100001,
-        GroupId.mat("100000"),
-        GroupId.mat("870"),
-        GroupId.local_authority("870"),
-    ]
+    sites = (100000, 100001, GroupId.mat("100000"), GroupId.mat("870"), GroupId.local_authority("870"))
 
     assert len(sites) == len({PersonId(site, "7") for site in sites})
 
@@ -553,8 +510,8 @@ def test_groups_sort_by_kind_and_code() -> None:
     assert ["la:870", "la:909", "mat:16", "mat:5143"] == [str(identity) for identity in sorted(ids)]
 
 
-def test_kinds_of_groups_and_phases_have_words() -> None:
-    """Kinds and phases are worded for people."""
+def test_kinds_of_groups_have_words() -> None:
+    """Kinds are worded for people."""
     assert ["trust", "local authority"] == [kind.label for kind in GroupKind]
 
 
@@ -579,9 +536,9 @@ def test_an_instant_is_the_same_in_utc(moment: datetime) -> None:
 
 
 @given(INSTANTS, INSTANTS)
-def test_the_text_of_instants_sorts_as_they_do(one: datetime, other: datetime) -> None:
+def test_the_text_of_instants_sorts_as_they_do(first: datetime, second: datetime) -> None:
     """The text is read back as the same instant, and the order of texts is that of instants."""
-    here, there = to_instant(one), to_instant(other)
+    here, there = to_instant(first), to_instant(second)
 
     assert here == parse_instant(instant_text(here))
     assert (here < there) is (instant_text(here) < instant_text(there))
@@ -689,18 +646,9 @@ def test_a_day_may_be_absent() -> None:
     assert [None, DAY] == [to_optional_day(None), to_optional_day(DAY)]
 
 
-def test_a_question_about_visibility_needs_a_urn_and_a_day() -> None:
-    """A text for a URN, or an instant for a day, is refused before anything is answered."""
-    ask: Callable[..., object] = visibility
-    for urn, day in [("100000", DAY), (True, DAY), (URN, NOW), (URN, "2026-05-03")]:
-        with pytest.raises(InvalidValue):
-            ask(urn, institution(), group=group(), policy=Policy.mat(), day=day)
-
-
-@given(st.integers(1, 9_999_999))
-def test_a_urn_has_up_to_seven_digits(urn: int) -> None:
+def test_a_urn_has_up_to_seven_digits() -> None:
     """Any whole number of one to seven digits is taken as it is."""
-    assert urn == require_urn(urn)
+    assert [1, 9_999_999] == [require_urn(urn) for urn in (1, 9_999_999)]
 
 
 def test_a_role_is_a_plain_text() -> None:
@@ -736,41 +684,34 @@ def test_a_collection_can_be_walked_twice() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
+    ("name", "wrong"),
     [
-        ("group", "x"),
-        ("group", TRUST),
-        ("group", None),
-        ("policy", None),
-        ("policy", "mat"),
-        ("institution", "x"),
-        ("institution", URN),
-        ("institution", institution(100001)),
-        ("day", None),
-        ("urn", "100000"),
+        ("group", [TRUST, None]),
+        ("policy", ["mat", None]),
+        ("institution", ["x", URN, institution(100001)]),
+        ("day", [NOW, "2026-05-03", None]),
+        ("urn", ["100000", True]),
     ],
-    ids=repr,
 )
-def test_visibility_is_asked_with_what_it_takes(name: str, value: object) -> None:
-    """What is no group, no policy, no day and not the institution asked about has no visibility."""
-    asked: dict[str, Any] = {
+def test_a_question_about_visibility_checks_its_arguments(name: str, wrong: Sequence[object]) -> None:
+    """A wrong argument, or an institution with another URN, is refused before anything is answered."""
+    arguments: dict[str, Any] = {
         "urn": URN,
         "institution": institution(),
         "group": group(),
         "policy": Policy.mat(),
         "day": DAY,
-        name: value,
     }
+    for value in wrong:
+        with pytest.raises(InvalidValue, match=f"^{name} must be"):
+            visibility(**arguments | {name: value})
 
-    with pytest.raises(InvalidValue, match=f"{name} must be"):
-        visibility(**asked)
 
-
-@pytest.mark.parametrize("given_", [["x"], "x", None, 5, [None], [URN]], ids=repr)
-def test_only_institutions_are_listed(given_: object) -> None:
-    """What is no collection of institutions is refused."""
+@pytest.mark.parametrize("wrong", [["x"], "x", None, [URN]], ids=repr)
+def test_only_institutions_are_listed(wrong: object) -> None:
+    """Anything but a collection of institutions is refused."""
     with pytest.raises(InvalidValue, match="institutions must be Institutions"):
-        visible_institutions(given_, group=group(), policy=Policy.mat(), day=DAY)  # type: ignore[arg-type]
+        visible_institutions(wrong, group=group(), policy=Policy.mat(), day=DAY)  # type: ignore[arg-type]
 
 
 def test_a_reason_that_quotes_long_names_is_cut() -> None:
