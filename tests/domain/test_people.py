@@ -40,6 +40,7 @@ from tests.domain.builders import AUTHORITY, DAY, TRUST, URN, known, person, sen
 MAT = Policy.mat()
 ANSWER = Permission.ADMINISTER_DATA_SHARING_REQUEST
 SEND = Permission.ADMINISTER_INSTITUTION_DETAILS
+LONG_ADDRESS = f"{'x' * 64}@{'y' * 60}.{'y' * 60}.{'y' * 59}.example"  # of 254 characters
 HANA = "Hana Žižková (urn:100000/hana)"
 YESTERDAY, TOMORROW = DAY - timedelta(days=1), DAY + timedelta(days=1)
 
@@ -148,6 +149,8 @@ def test_roles_combine() -> None:
         ("žofie@škola.example", "žofie@škola.example"),
         ("head@a-b.c2.xn--p1ai", "head@a-b.c2.xn--p1ai"),
         (f"{'x' * 64}@hilda.example", f"{'x' * 64}@hilda.example"),
+        (LONG_ADDRESS, LONG_ADDRESS),
+        (LONG_ADDRESS.replace("@", "@x"), None),
         (None, None),
         ("", None),
         ("  ", None),

@@ -355,7 +355,7 @@ WRONG: list[tuple[type, str, Sequence[object]]] = [
             "https://hilda.example/a b",
             "https://hilda.example/\nBcc: all@hilda.example",
             " https://hilda.example/",
-            "https://hilda.example/" + "x" * 2000,
+            "https://hilda.example/".ljust(2001, "x"),
         ],
     ),
     (Policy, "requestable_levels", ["mis_data", 7, None, ["mis_data"], [1]]),
@@ -435,6 +435,7 @@ def test_values_of_the_right_kind_are_kept() -> None:
     assert ("Ysgol Tŷ’r Ŵyn", "", 0) == (school.name, school.street, school.low_age)
     assert frozenset({GroupId.mat("7")}) == school.groups
     assert ALL is evolved(ASK, recipients=ALL).recipients
+    assert SchoolSite(urn=URN, data_sharing_url="https://hilda.example/".ljust(2000, "x"))
 
 
 def test_values_cannot_be_changed() -> None:

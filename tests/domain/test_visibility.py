@@ -128,6 +128,7 @@ def test_policy_can_leave_out_schools_proposed_to_close() -> None:
         (EstablishmentStatus.OPEN, None, DAY, True, ()),
         (EstablishmentStatus.OPEN, YESTERDAY, TOMORROW, True, ()),
         (EstablishmentStatus.OPEN, TOMORROW, None, True, (DateWarning.OPEN_DATE_AHEAD,)),
+        (EstablishmentStatus.OPEN, DAY, None, True, ()),
         (
             EstablishmentStatus.OPEN_PROPOSED_TO_CLOSE,
             TOMORROW,

@@ -23,10 +23,7 @@ def folded(text: str) -> str:
 def _fold_character(character: str) -> str:
     if character in _APOSTROPHES:  # before NFKD, which decomposes an acute accent to a space and a mark
         return ""
-    kept = "".join(map(_kept, unicodedata.normalize("NFKD", character)))
-    # Case folding can bring marks back, as for İ; a second NFKD settles them.
-    settled = unicodedata.normalize("NFKD", kept.casefold())
-    return "".join(c for c in settled if not unicodedata.combining(c))
+    return "".join(map(_kept, unicodedata.normalize("NFKD", character))).casefold()
 
 
 def _kept(character: str) -> str:

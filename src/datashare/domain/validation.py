@@ -40,19 +40,19 @@ class Rule:
 
     Attributes:
         expected: What is right, as the end of a sentence.
-        accepts: Returns whether a value is right.
-        parts: Of a collection, returns each value in it with the rule for that value.
+        accepts: A function that returns whether a value is right.
+        parts: A function that lists the values in a collection, each with its rule.
     """
 
     expected: str
     accepts: Callable[[Any], bool]
     parts: Callable[[Any], list[tuple[Rule, object]]] = _no_parts
 
-    def require(self, value: object, what: str) -> Any:  # noqa: ANN401 - whatever was handed in
+    def require(self, value: object, what: str) -> Any:  # noqa: ANN401 - the value itself
         """Return *value* if it is right.
 
         Raises:
-            InvalidValue: It is wrong; where one value in a collection is wrong, the error shows that one.
+            InvalidValue: It is wrong. Where a value in a collection is wrong, the error shows that value.
         """
         if self.accepts(value):
             return value
@@ -89,7 +89,7 @@ def _is_key(value: object) -> bool:
 
 
 _KEPT = f"of at most {LONGEST_TEXT} characters, without NUL or broken surrogate characters"
-_URN = Rule("a URN: a whole number such as 100000", lambda value: type(value) is int and 1 <= value <= MOST_URN)
+_URN = Rule("a URN: a whole number such as 100000", lambda value: type(value) is int and LEAST_URN <= value <= MOST_URN)
 _TEXT = Rule(f"text that is not blank, {_KEPT}", lambda value: _is_text(value) and bool(value.strip()))
 _TEXT_OR_EMPTY = Rule(f"text {_KEPT}", _is_text)
 _KEY = Rule(f"printable text of 1 to {LONGEST_KEY} characters, without outer spaces", _is_key)
@@ -133,7 +133,7 @@ def rule_of(kind: Any) -> Rule:  # noqa: ANN401 - an annotation can be anything
     if origin is Mapping:
         return _rule_of_mapping(rule_of(arguments[0]), rule_of(arguments[1]))
     if origin is Union or origin is UnionType:
-        return reduce(_either, map(rule_of, arguments))  # None comes last in our annotations
+        return reduce(_either, map(rule_of, arguments))
     return _PLAIN.get(kind) or Rule(_words_of(kind), kind.__instancecheck__)
 
 
@@ -167,14 +167,14 @@ def _rule_of_mapping(key: Rule, held: Rule) -> Rule:
     )
 
 
-def _either(one: Rule, other: Rule) -> Rule:
-    accepts = one.accepts
+def _either(first: Rule, second: Rule) -> Rule:
+    accepts = first.accepts
     return Rule(
-        f"{one.expected} or {other.expected}",
+        f"{first.expected} or {second.expected}",
         (lambda value: value is None or accepts(value))
-        if other is _NONE
-        else (lambda value: accepts(value) or other.accepts(value)),
-        lambda value: [*one.parts(value), *other.parts(value)],
+        if second is _NONE
+        else (lambda value: accepts(value) or second.accepts(value)),
+        lambda value: [*first.parts(value), *second.parts(value)],
     )
 
 
@@ -191,9 +191,9 @@ def member_words(kind: type[enum.Enum]) -> str:
 
 
 def validated(cls: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attribute[Any]]:
-    """Give each field of an attrs class the validator that its annotation states, as a `field_transformer`.
+    """Add to each field of an attrs class the validator that its annotation states; a `field_transformer` of attrs.
 
-    A validator that a field has of its own runs afterwards, and so is handed a value of the right type.
+    A validator that the class itself gives to a field runs afterwards, so that it gets a value of the right type.
     """
     kinds = get_type_hints(cls, include_extras=True)
     return [_with_validator(field, kinds[field.name]) for field in fields]
@@ -242,8 +242,13 @@ def to_frozenset(value: Iterable[Any], part: Callable[[Any], Any] | None = None)
 
 def to_mapping(value: Mapping[Any, Any], held: Callable[[Any], Any] = _same) -> Mapping[Any, Any]:
     """Copy a mapping to one that cannot change, each value by *held*; return anything else as it is."""
-    given: object = value
-    return MappingProxyType({key: held(part) for key, part in value.items()}) if isinstance(given, Mapping) else value
+    if not _is_mapping(value):
+        return value
+    return MappingProxyType({key: held(part) for key, part in value.items()})
+
+
+def _is_mapping(value: object) -> bool:
+    return isinstance(value, Mapping)
 
 
 def _is_collection(value: object) -> TypeGuard[Iterable[Any]]:
