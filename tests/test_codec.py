@@ -197,7 +197,6 @@ def test_equal_instants_of_different_zones_are_written_alike() -> None:
     first = pendulum.datetime(2026, 10, 25, 0, 30, 0, 1)
     there = attrs.evolve(here, at=first.in_timezone("Europe/London"))
 
-    assert (0, "UTC") == (there.at.hour, there.at.timezone_name)
     assert encode(attrs.evolve(here, at=first)) == encode(there)
     assert '"at":"2026-10-25T00:30:00.000001Z"' in encode(there)
     assert first == decode_event(encode(there)).at

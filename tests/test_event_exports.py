@@ -30,7 +30,7 @@ from datashare.testing.strategies import events
 from tests.domain.agreements.builders import AGREEMENT, ANA, DEPUTY, HEAD, MIS, NIGHTLY, NOW, TERMS
 
 TOLD: dict[str, Any] = {"agreement": AGREEMENT, "sequence": 1, "at": NOW, "actor": ANA, "command_id": "c-1"}
-SENT = RequestSent(**TOLD, level=MIS, raises=None, sender=ANA, recipients=[DEPUTY, HEAD], terms=TERMS)
+SENT = RequestSent(**TOLD, level=MIS, raises=None, sender=ANA, recipients=(DEPUTY, HEAD), terms=TERMS)
 IMPORTED = AgreementImported(
     **TOLD, level=MIS, agreed_on=date(2024, 2, 29), terms=None, approver="Mrs Ó Briain", evidence="Cabinet 3"
 )
@@ -103,7 +103,7 @@ def test_what_the_register_showed_has_its_columns() -> None:
     """Its day, every reason, and whether access resumed."""
     told = {**TOLD, "actor": NIGHTLY}
     lost = VisibilityLost(
-        **told, register_day=date(2026, 4, 1), reasons=[HiddenBecause.CLOSED, HiddenBecause.NOT_LINKED]
+        **told, register_day=date(2026, 4, 1), reasons=(HiddenBecause.CLOSED, HiddenBecause.NOT_LINKED)
     )
     back = [VisibilityReturned(**told, register_day=date(2026, 4, 2), resumes=one) for one in (True, False)]
     found = rows(lost, *back)
@@ -230,11 +230,8 @@ def test_ids_are_defused_like_texts() -> None:
 
 @pytest.mark.rule("H2")
 def test_what_a_file_cannot_hold_is_replaced() -> None:
-    """No event can hold it; a text from elsewhere could."""
+    """No command can hold it; a text from elsewhere could."""
     assert "a\ufffdb\ufffd" == defused("a\0b\ud800")
-    for text in ("a\0b", "a\ud800"):
-        with pytest.raises(InvalidValue, match="without NUL or broken surrogate"):
-            declined(text)
 
 
 @pytest.mark.rule("H2")

@@ -1,25 +1,36 @@
 """What type checkers see of the public API; mypy proves these statements, running them only keeps them honest."""
 
+from collections.abc import Callable
 from typing import assert_type
 
 import pendulum
+import pytest
 
 from datashare import (
     AccessLevel,
     AccessMap,
+    Associations,
+    Batch,
     Capability,
     DataSharing,
     Done,
     GroupId,
     GroupSide,
+    HeldRole,
+    InvalidValue,
     Listing,
+    Named,
     NotDone,
     Outcomes,
     Page,
+    Permission,
+    Person,
     PersonId,
+    Policy,
     SchoolSide,
     SystemClock,
     Tab,
+    WithRoles,
 )
 from datashare.adapters.memory import MemoryAgreementStore, MemoryInstitutionDirectory, MemoryPeopleDirectory
 from datashare.domain.chain import Chain, GroupDigest
@@ -72,3 +83,44 @@ def _never_run(trust: GroupSide, school: SchoolSide) -> None:
     assert_type(trust.apply(plan, command_id="x"), PlanApplication)
     assert_type(trust.agreements(Tab.PENDING), tuple[Listing, ...])
     assert_type(school.approve(outcomes.requests[0]), Done)
+
+
+def test_collections_of_the_right_things_are_taken() -> None:
+    """A list, a set, a tuple or a generator of the right things passes the type checker and the constructor."""
+    mis = AccessLevel.MIS_DATA
+    policy = Policy(
+        kind=GroupId.mat("5143").kind,
+        requestable_levels=[mis],
+        labels={mis: "MIS"},
+        establishment_types=("01", "02"),
+        eligible_roles={"head_teacher"},
+        role_permissions={"head_teacher": [Permission.END_AGREEMENT]},
+    )
+
+    assert_type(policy.requestable_levels, frozenset[AccessLevel])
+    assert_type(Associations(urns=[1, 2], clusters=(name for name in ("North",))).urns, frozenset[int])
+    assert_type(Named({ANA}).people, tuple[PersonId, ...])
+    assert_type(WithRoles(("head_teacher",)).roles, frozenset[str])
+    assert_type(Person(id=ANA, name="Ana", roles=["clerk", HeldRole("bursar")]).roles, tuple[HeldRole, ...])
+
+
+# An ignored error that mypy does not find is an error too, so that each line shows that mypy refuses it.
+REFUSED: list[Callable[[], object]] = [
+    lambda: Named([1, 2]),  # type: ignore[list-item]
+    lambda: WithRoles([1]),  # type: ignore[list-item]
+    lambda: Associations(urns=["a"]),  # type: ignore[list-item]
+    lambda: Associations(clusters={7}),  # type: ignore[arg-type]
+    lambda: Policy(kind=TRUST.kind, requestable_levels=[1]),  # type: ignore[list-item]
+    lambda: Policy(kind=TRUST.kind, requestable_levels=[], enders={"group"}),  # type: ignore[arg-type]
+    lambda: Policy(kind=TRUST.kind, requestable_levels=[], labels={"mis_data": "MIS"}),  # type: ignore[dict-item]
+    lambda: Person(id=ANA, name="Ana", permissions=["end"]),  # type: ignore[list-item]
+    lambda: Batch(group=TRUST, actor=ANA, command_id="c", commands=[ANA]),  # type: ignore[list-item]
+    lambda: HeldRole(7),  # type: ignore[arg-type]
+]
+
+
+def test_collections_of_wrong_things_are_refused() -> None:
+    """What mypy refuses is refused when it runs, too."""
+    for make in REFUSED:
+        with pytest.raises(InvalidValue):
+            make()

@@ -1,4 +1,4 @@
-"""The one module that reads the clock; everything else is handed an instant."""
+"""The only module that reads the clock; all others take an instant as an argument."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ class SystemClock:
     """The machine's clock, as a `datashare.ports.Clock`."""
 
     def now(self) -> Instant:
-        """Tell the present instant, in UTC."""
+        """Return the present instant, in UTC."""
         return pendulum.now("UTC")

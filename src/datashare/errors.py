@@ -3,21 +3,21 @@
 ::
 
     DatashareError
-    ├── InvalidValue          a value handed in is not what is expected (also a ValueError)
-    ├── Refused               the rules do not allow what was asked; carries every reason
-    │   └── NotPermitted      … because of who asks
+    ├── InvalidValue          a value is not what is expected (also a ValueError)
+    ├── Refused               the rules do not allow the action; carries every reason
+    │   └── NotPermitted      … because of who acts
     ├── UnknownGroup          the directory of institutions does not know the group
     ├── StoreError            the agreement store could not do its work
     │   ├── StoreUnavailable  it cannot be reached, or is locked, full or read-only
-    │   ├── StoreUnreadable   something that it keeps cannot be read
-    │   ├── SchemaMismatch    its tables belong to another version of this library
-    │   └── TransactionLost   the host's own transaction must be rolled back and repeated
+    │   ├── StoreUnreadable   stored data cannot be read
+    │   ├── SchemaMismatch    its tables belong to another version of the library
+    │   └── TransactionLost   the host's transaction must be rolled back and repeated
     └── RegisterError         a download of the register cannot be used
         ├── RegisterUnreadable  the file is missing, damaged or not text in a known encoding
-        ├── MissingColumns    columns that are needed are not there
-        └── BadRow            a row holds a value that cannot be right
+        ├── MissingColumns    columns that are needed are missing
+        └── BadRow            a row holds a wrong value, or is wrong as a whole
 
-Every exception carries its facts as attributes; the message is made from them, and says what
+Every exception carries its facts as attributes. The message is built from them: it says what
 happened, why, and what to do next.
 """
 
@@ -47,7 +47,7 @@ _SHOWN = 80
 
 
 def shown(value: object) -> str:
-    """Give a short, printable form of any *value*, for a message."""
+    """Return a short, printable form of any *value*, for a message."""
     try:
         text = repr(value)
     except Exception:  # noqa: BLE001 - a hostile __repr__ must not hide the real error
@@ -62,12 +62,12 @@ class DatashareError(Exception):
 
 
 class InvalidValue(DatashareError, ValueError):
-    """A value handed in is not what is expected there.
+    """A value of a field or an argument is not what is expected.
 
     Attributes:
         what: The name of the field or argument.
-        value: What was handed in.
-        expected: What would be right, as the end of a sentence.
+        value: The wrong value.
+        expected: What is right, as the end of a sentence.
     """
 
     def __init__(self, what: str, value: object, expected: str) -> None:
@@ -81,13 +81,13 @@ class InvalidValue(DatashareError, ValueError):
 
 
 class Refused(DatashareError):
-    """The rules do not allow what was asked, and nothing has changed (R1, R3, T2).
+    """The rules do not allow the action, and nothing has changed (R1, R3, T2).
 
     Attributes:
         reasons: Every reason that applies, the primary one first; each is a `datashare.Reason`.
     """
 
-    def __init__(self, reasons: Sequence[Any]) -> None:  # a Reason is of the domain, which imports this module
+    def __init__(self, reasons: Sequence[Any]) -> None:  # a Reason belongs to the domain, which imports this module
         super().__init__(tuple(reasons))
         self.reasons = tuple(reasons)
 
@@ -96,14 +96,14 @@ class Refused(DatashareError):
 
 
 class NotPermitted(Refused):
-    """The person who asks may not do this here (K2, P12)."""
+    """The person who acts may not do this here (K2, P12)."""
 
 
 class UnknownGroup(DatashareError):
     """The directory of institutions does not know the group.
 
     Attributes:
-        group: The identity that was looked up.
+        group: The identity of the group.
     """
 
     def __init__(self, group: object) -> None:
@@ -118,16 +118,17 @@ class UnknownGroup(DatashareError):
 
 
 class StoreError(DatashareError):
-    """The agreement store could not do its work; nothing of the call was saved.
+    """The agreement store could not do its work, and nothing of the call was saved.
 
-    Only where the connection broke while saving may all of it have been; to repeat with the same command id is safe.
+    If the connection broke during the commit, all of it may have been saved. It is safe to repeat the call with the
+    same command id.
 
     Attributes:
-        why: What the store said, as a sentence; possibly empty.
+        why: The store's own message, as a sentence; possibly empty.
     """
 
     _happened: ClassVar[str] = "The agreement store could not do its work, and nothing was saved."
-    _to_do: ClassVar[str] = "Look at the store, then repeat with the same command id."
+    _to_do: ClassVar[str] = "Check the store, then repeat with the same command id."
 
     def __init__(self, why: str = "") -> None:
         super().__init__(why)
@@ -145,16 +146,16 @@ class StoreUnavailable(StoreError):
 
 
 class StoreUnreadable(StoreError):
-    """Something that the store keeps cannot be read: it was damaged, or written by a later version of the library."""
+    """Stored data cannot be read: it is damaged, or a later version of the library wrote it."""
 
     _happened = "The agreement store could not do its work."
-    _to_do = "Restore it from a copy of the database, or update the library; to ask again does not help."
+    _to_do = "Restore it from a backup, or update the library. Repeating the call does not help."
 
 
 class SchemaMismatch(StoreError):
-    """The store's tables belong to another version of this library; migrate them first."""
+    """The store's tables belong to another version of the library; migrate them first."""
 
-    _happened = "The agreement store's tables belong to another version of this library."
+    _happened = "The agreement store's tables belong to another version of the library."
     _to_do = "Migrate them first."
 
 
@@ -187,11 +188,11 @@ class RegisterUnreadable(RegisterError):
 
 
 class MissingColumns(RegisterError):
-    """Columns that are needed are not in the file's header.
+    """Columns that are needed are missing from the file's header.
 
     Attributes:
         file: The file's name.
-        missing: The names of the columns that are not there.
+        missing: The names of the missing columns.
         needed_for: What the file was read as.
     """
 
@@ -210,13 +211,13 @@ class MissingColumns(RegisterError):
 
 
 class BadRow(RegisterError):
-    """A row holds a value that cannot be right.
+    """A row holds a wrong value, or is wrong as a whole.
 
     Attributes:
         file: The file's name.
         line: The line of the file on which the row ends, counted from 1.
-        column: The column's name, empty where the row as a whole is wrong.
-        value: The text of the cell, empty where the row as a whole is wrong.
+        column: The column's name; empty where the row as a whole is wrong.
+        value: The text of the cell; empty where the row as a whole is wrong.
         why: What is wrong, as the end of a sentence.
     """
 
@@ -230,8 +231,8 @@ class BadRow(RegisterError):
 
     def __str__(self) -> str:
         if not self.column:
-            return f"{self.file}, line {self.line}: the row {self.why}. Mend the row or leave it out."
+            return f"{self.file}, line {self.line}: the row {self.why}. Correct the row or remove it."
         return (
             f'{self.file}, line {self.line}: column "{self.column}" {self.why}; got {shown(self.value)}. '
-            "Mend the cell or leave the row out."
+            "Correct the cell or remove the row."
         )

@@ -1,7 +1,10 @@
-"""Values are valid from the start: what cannot be right is refused with words that say what would be."""
+"""Values that a host makes are valid from the start: a wrong one is refused, with words that say what is right."""
 
-from collections.abc import Callable, Sequence
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,17 +15,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datashare.domain.agreements import (
-    Agreement,
+    ALL,
+    AddRecipients,
     AgreementId,
-    Caution,
-    CautionCode,
-    InForce,
-    OpenRequest,
+    Approve,
+    Batch,
+    Decline,
+    EndAgreement,
+    EndCause,
+    ImportAgreement,
+    Named,
+    Planned,
+    RecordApproval,
+    RecordVisibility,
+    Remind,
+    RequestAccess,
     RequestId,
     SystemActor,
     Terms,
+    Withdraw,
+    WithRoles,
 )
-from datashare.domain.browsing import Filters, Listing, Page
 from datashare.domain.instants import (
     Instant,
     day_words,
@@ -36,9 +49,9 @@ from datashare.domain.instants import (
     to_optional_day,
 )
 from datashare.domain.levels import AccessLevel
-from datashare.domain.notices import Addressee, Notice
 from datashare.domain.people import (
     Associations,
+    BusinessRole,
     Grant,
     HeldRole,
     Period,
@@ -46,33 +59,30 @@ from datashare.domain.people import (
     Person,
     PersonId,
     SchoolSite,
-    require_role_key,
 )
 from datashare.domain.policy import Policy
-from datashare.domain.register import (
-    Coded,
-    EstablishmentStatus,
-    Group,
-    GroupId,
-    GroupKind,
-    Institution,
-    SuccessorLink,
-    TrustLink,
+from datashare.domain.register import Coded, Group, GroupId, GroupKind, Institution, SuccessorLink, TrustLink
+from datashare.domain.validation import (
+    LONGEST_KEY,
+    LONGEST_TEXT,
+    Key,
+    Text,
+    TextOrEmpty,
+    Urn,
+    WholeNumber,
+    require_collection,
+    require_text,
+    require_urn,
+    require_urns,
+    to_frozenset,
+    to_mapping,
+    to_tuple,
+    validated,
 )
-from datashare.domain.validation import LONGEST_KEY, LONGEST_TEXT, require_collection, require_urn
-from datashare.domain.visibility import (
-    DateWarning,
-    HiddenBecause,
-    HiddenReason,
-    Visibility,
-    visibility,
-    visible_institutions,
-)
+from datashare.domain.visibility import visibility, visible_institutions
 from datashare.errors import DatashareError, InvalidValue
-from tests.domain.builders import DAY, NOW, TRUST, URN, agreement, group, in_force, institution, listing
-from tests.domain.builders import open_request as a_request
+from tests.domain.builders import DAY, NOW, TRUST, URN, group, institution
 from tests.domain.builders import person as a_person
-from tests.golden.values import NOTICES
 
 
 class Hostile:
@@ -92,34 +102,194 @@ class Nowhere(tzinfo):
     """A time zone that does not know its offset."""
 
     def utcoffset(self, _moment: datetime | None, /) -> None:
-        """Give no offset."""
+        """Return no offset."""
 
     def dst(self, _moment: datetime | None, /) -> None:
-        """Know of no summer time."""
+        """Return no summer time."""
 
     def tzname(self, _moment: datetime | None, /) -> None:
-        """Have no name."""
+        """Return no name."""
+
+
+def the_names() -> Iterator[str]:
+    """Yield two names once, as a generator does."""
+    yield "North"
+    yield "South"
+
+
+@attrs.frozen(kw_only=True, field_transformer=validated)
+class Sample:
+    """One field for each kind of annotation that `validated` knows."""
+
+    urn: Urn = URN
+    count: WholeNumber = 0
+    number: int = -1
+    flag: bool = False
+    plain: str = ""
+    text: Text = "Areté"
+    empty: TextOrEmpty = ""
+    key: Key = "ana"
+    day: date = DAY
+    kind: GroupKind = GroupKind.MAT
+    group: GroupId = TRUST
+    maybe: GroupId | None = None
+    either: GroupId | SystemActor = TRUST
+    site: GroupId | Urn = TRUST
+    many: tuple[GroupId, ...] = ()
+    names: frozenset[Key] | None = None
+    labels: Mapping[GroupKind, Text] = MappingProxyType({})
+    nested: Mapping[Key, frozenset[GroupKind]] = MappingProxyType({})
+    own: int = attrs.field(default=1)
+    derived: str = attrs.field(init=False)
+
+    @own.validator
+    def _check_own(self, _attribute: attrs.Attribute[int], own: int) -> None:
+        if own % 2 == 0:
+            raise InvalidValue("Sample.own", own, "odd")
+
+    @derived.default
+    def _derive(self) -> str:
+        return str(self.own)
+
+
+class LoudText(str):
+    """A text of a class of its own."""
+
+    __slots__ = ()
 
 
 NAIVE = datetime(2026, 5, 3, 9, 30)  # noqa: DTZ001 - what this file is about
 HUGE = 10**5000
 HOSTILE = [Hostile(), HUGE, "x" * (LONGEST_TEXT + 1), "a\0b", "\ud800", [[]] * 1000]
+AN_INSTANT = pendulum.datetime(2026, 5, 3)
 
-evolved: Callable[..., object] = attrs.evolve  # with what the type checker would not let pass
+evolved: Callable[..., Any] = attrs.evolve  # with what the type checker would not let pass
 
-A_NOTICE = NOTICES["notice"]
+A_URN = "a URN: a whole number such as 100000"
+A_TEXT = f"text that is not blank, of at most {LONGEST_TEXT} characters, without NUL or broken surrogate characters"
+TEXT_OR_EMPTY = f"text of at most {LONGEST_TEXT} characters, without NUL or broken surrogate characters"
+A_KEY = f"printable text of 1 to {LONGEST_KEY} characters, without outer spaces"
+A_DAY = "a date without a time, such as datetime.date(2026, 5, 3)"
+A_KIND = "a member of GroupKind (such as GroupKind.MULTI_ACADEMY_TRUST, GroupKind.LOCAL_AUTHORITY)"
+A_COLLECTION = "a collection such as a list or a set"
 
+# For each field of Sample: values that it takes, values that it refuses, and what the message says is right.
+KINDS: dict[str, tuple[list[object], list[object], str]] = {
+    "urn": ([1, URN, 9_999_999], [0, -1, 10_000_000, "100000", 100000.0, True, None], A_URN),
+    "count": ([0, 7], [-1, "1", 1.0, True, None], "a whole number from 0"),
+    "number": ([-1, 0], ["1", 1.0, True, None], "a whole number"),
+    "flag": ([True, False], [0, 1, "yes", None], "True or False"),
+    "plain": (["", "a\0b"], [None, 7, b"bytes"], "text"),
+    "text": (["x", "Tŷ’r\n", "x" * LONGEST_TEXT, LoudText("x")], ["", " \t", None, 7, b"bytes", *HOSTILE[2:5]], A_TEXT),
+    "empty": (["", " ", "x" * LONGEST_TEXT], [None, 7, b"bytes", *HOSTILE[2:5]], TEXT_OR_EMPTY),
+    "key": (
+        ["x", "Größe 1", "x" * LONGEST_KEY],
+        ["", " ", " padded", "two\nlines", "zero\u200bwidth", "x" * (LONGEST_KEY + 1), "\ud800", None, 7],
+        A_KEY,
+    ),
+    "day": ([DAY], ["2026-05-03", datetime(2026, 5, 3, tzinfo=UTC), AN_INSTANT, 20260503, None], A_DAY),
+    "kind": ([GroupKind.LA], ["mat", None, True, GroupKind], A_KIND),
+    "group": ([TRUST], ["mat:5143", None, GroupId], "a GroupId"),
+    "maybe": ([TRUST, None], ["mat:5143", False], "a GroupId or None"),
+    "either": ([TRUST, SystemActor("nightly")], [None, URN], "a GroupId or a SystemActor"),
+    "site": ([TRUST, URN], [None, 0, True, "100000"], f"a GroupId or {A_URN}"),
+    "many": ([(), (TRUST,)], [None, [TRUST], "text", 7, {TRUST}], A_COLLECTION),
+    "names": ([None, frozenset({"North"})], ["North", 7, ()], f"{A_COLLECTION} or None"),
+    "labels": ([{}, {GroupKind.MAT: "trust"}], [None, "mat", [GroupKind.MAT], 7], "a mapping"),
+    "nested": ([{}, {"x": frozenset({GroupKind.MAT})}], [None, "x", 7], "a mapping"),
+    "own": ([1, 3], ["1", True, None], "a whole number"),
+}
+
+
+@pytest.mark.parametrize("field", KINDS)
+def test_a_validator_is_derived_from_each_kind_of_annotation(field: str) -> None:
+    """A field takes what its annotation says and refuses the rest; the message names the field and what is right."""
+    right, wrong, expected = KINDS[field]
+
+    for value in right:
+        assert value == getattr(Sample(**{field: value}), field)  # type: ignore[arg-type]
+    for value in wrong:
+        with pytest.raises(InvalidValue) as caught:
+            Sample(**{field: value})  # type: ignore[arg-type]
+        assert (f"Sample.{field}", expected) == (caught.value.what, caught.value.expected)
+        assert value is caught.value.value
+
+
+def test_every_field_of_the_sample_is_tried() -> None:
+    """No kind of annotation is left out of the table."""
+    assert {field.name for field in attrs.fields(Sample) if field.init} == set(KINDS)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "part", "expected"),
+    [
+        ("many", (TRUST, "x"), "x", "a GroupId"),
+        ("many", ["x"], "x", "a GroupId"),
+        ("names", frozenset({7}), 7, A_KEY),
+        ("labels", {"mat": "x"}, "mat", A_KIND),
+        ("labels", {GroupKind.MAT: " "}, " ", A_TEXT),
+        ("nested", {"x": [GroupKind.MAT, None]}, None, A_KIND),
+        ("nested", {"x": GroupKind.MAT}, GroupKind.MAT, A_COLLECTION),
+        ("nested", {"x": frozenset({"mat"})}, "mat", A_KIND),
+        ("own", 2, 2, "odd"),
+    ],
+    ids=repr,
+)
+def test_the_message_shows_the_part_that_is_wrong(field: str, value: object, part: object, expected: str) -> None:
+    """Of a collection the message shows the wrong value in it; a rule of the field's own follows the derived one."""
+    with pytest.raises(InvalidValue) as caught:
+        Sample(**{field: value})  # type: ignore[arg-type]
+
+    assert (f"Sample.{field}", part, expected) == (caught.value.what, caught.value.value, caught.value.expected)
+
+
+def test_a_field_that_is_derived_is_not_validated() -> None:
+    """A field that the constructor does not take keeps its default; types are the plain ones, for a codec."""
+    assert "3" == Sample(own=3).derived
+    assert (int, str, date) == tuple(getattr(attrs.fields(Sample), name).type for name in ("urn", "key", "day"))
+
+
+@pytest.mark.parametrize(
+    ("convert", "value", "expected"),
+    [
+        (to_tuple, [1, 2], (1, 2)),
+        (to_tuple, the_names(), ("North", "South")),
+        (to_frozenset, [1, 1], frozenset({1})),
+        (to_frozenset, {1: "x"}, frozenset({1})),
+        (to_mapping, {1: "x"}, {1: "x"}),
+        *(
+            (convert, value, value)
+            for convert in (to_tuple, to_frozenset, to_mapping)
+            for value in ("text", b"x", 7, None)
+        ),
+        (to_frozenset, [[]], [[]]),
+        (to_mapping, [1], [1]),
+    ],
+    ids=repr,
+)
+def test_a_converter_leaves_what_it_cannot_convert(
+    convert: Callable[..., object], value: object, expected: object
+) -> None:
+    """Any collection is converted; a text, a number and what no set can hold are left for the validator."""
+    converted = convert(value)
+
+    assert expected == converted
+    assert type(expected) is type(converted) or isinstance(converted, MappingProxyType)
+
+
+FIRST = RequestId(AgreementId(TRUST, URN), 1)
+ASK = RequestAccess(urn=URN, level=AccessLevel.MIS_DATA, sender=PersonId(TRUST, "ana"))
+
+# What a host makes, as it is when nothing is wrong.
 GOOD: dict[type, attrs.AttrsInstance] = {
-    type(one): one
-    for one in (
+    type(value): value
+    for value in (
         TRUST,
         group(),
         Coded("02", "Voluntary aided school"),
         TrustLink("5143", "Areté", DAY),
         institution(),
         SuccessorLink(predecessor=100000, successor=100001, kind="Successor", day=DAY),
-        HiddenReason(HiddenBecause.CLOSED, DAY),
-        Visibility(group=TRUST, urn=URN, institution=institution(), day=DAY, reasons=()),
         PersonId(URN, "hana"),
         Period(DAY, DAY),
         HeldRole("head_teacher"),
@@ -129,102 +299,54 @@ GOOD: dict[type, attrs.AttrsInstance] = {
         SchoolSite(urn=URN, data_sharing_url="https://hilda.example/data"),
         Policy.mat(),
         AgreementId(TRUST, URN),
-        RequestId(AgreementId(TRUST, URN), 1),
+        FIRST,
         SystemActor("nightly refresh"),
         Terms(reference="https://trust.example/terms", version="1"),
-        agreement(),
-        in_force(),
-        a_request(),
-        listing(),
-        Caution(CautionCode.SKIPPED_NOT_REACHABLE, (PersonId(URN, "hana"),)),
-        A_NOTICE.people[0],
-        A_NOTICE,
-        Filters(),
-        Page(items=(1,), total=1, offset=0, limit=None),
+        WithRoles(["head_teacher"]),
+        Named([PersonId(URN, "hana")]),
+        ASK,
+        AddRecipients(request=FIRST),
+        Remind(request=FIRST),
+        Withdraw(request=FIRST),
+        Approve(request=FIRST),
+        Decline(request=FIRST, reason="Not now."),
+        RecordApproval(urn=URN, level=AccessLevel.MIS_DATA, basis="Minute 7"),
+        ImportAgreement(urn=URN, level=AccessLevel.MIS_DATA, agreed_on=DAY, approver="Head", evidence="File 3"),
+        Planned(plan="abc", version=1),
+        EndAgreement(urn=URN, cause=EndCause.BY_GROUP, note="Left."),
+        RecordVisibility(urn=URN),
+        Batch(group=TRUST, actor=PersonId(TRUST, "ana"), command_id="c", commands=[ASK]),
     )
 }
 
-AN_ENUM = ["open", 1, True, None]
-A_TEXT = ["", " \t", None, 7, b"bytes"]
-A_KEY = [*A_TEXT, " padded", "two\nlines", "zero\u200bwidth", "x" * (LONGEST_KEY + 1)]
-A_BOOL = [0, 1, "yes", None]
-A_URN = [0, -1, 10_000_000, "100000", 100000.0, True, None]
-A_DAY = ["2026-05-03", datetime(2026, 5, 3, tzinfo=UTC), pendulum.datetime(2026, 5, 3), 20260503]
-AN_INSTANT = [NAIVE, "2026-05-03T09:30:00Z", DAY, 0, None, datetime(2026, 5, 3, tzinfo=Nowhere())]
-A_COLLECTION = ["text", b"bytes", 7, None]
-A_SPAN = [timedelta(microseconds=-1), 24, "P1D", None]
-
+# One row for each class, which shows that it is validated at all, and one for each field with a rule of its own.
 WRONG: list[tuple[type, str, Sequence[object]]] = [
-    (GroupId, "kind", ["mat", None, True]),
+    (GroupId, "kind", ["mat", None]),
     (GroupId, "code", ["0", "05143", "12345678", "５１４３", "5143 ", "51\n", 5143, None, True]),
-    (Group, "id", ["mat:5143", None]),
-    (Group, "name", A_TEXT),
-    (Group, "is_open", A_BOOL),
-    (Group, "closed_on", A_DAY),
-    (Coded, "code", A_KEY),
-    (Coded, "name", [None, 7]),
+    (Group, "is_open", ["yes", None]),
+    (Coded, "code", ["", 2]),
     (TrustLink, "uid", ["", "05143", "x", 5143, None]),
-    (TrustLink, "name", [None, 7]),
-    (TrustLink, "joined_on", A_DAY),
-    (Institution, "urn", A_URN),
-    (Institution, "name", A_TEXT),
-    (Institution, "status", AN_ENUM),
-    (Institution, "status_name", [None, 7]),
-    (Institution, "open_date", A_DAY),
-    (Institution, "close_date", A_DAY),
-    (Institution, "phase", [*AN_ENUM, EstablishmentStatus.OPEN]),
-    (Institution, "establishment_type", ["02", 2]),
-    (Institution, "establishment_type_group", ["02", 2]),
     (Institution, "local_authority", ["870", 870, Coded("87"), Coded("8700"), Coded("٨٧٠")]),
-    (Institution, "establishment_number", [2000, None]),
-    (Institution, "trusts", [*A_COLLECTION, ["5143"], [None], [Coded("5143")]]),
-    (Institution, "federations", [*A_COLLECTION, ["1"], [TrustLink("1")]]),
-    (Institution, "street", [None, 7]),
-    (Institution, "town", [None, 7]),
-    (Institution, "county", [None, 7]),
-    (Institution, "postcode", [None, 7]),
-    (Institution, "low_age", ["3", True, -1, 3.0]),
-    (Institution, "high_age", ["11", False, -1, 11.0]),
-    (Institution, "ukprn", [10000000, None]),
-    (Institution, "ofsted_rating", [1, "", " "]),
-    (SuccessorLink, "predecessor", A_URN),
-    (SuccessorLink, "successor", A_URN),
-    (SuccessorLink, "kind", A_TEXT),
-    (SuccessorLink, "day", A_DAY),
-    (HiddenReason, "because", AN_ENUM),
-    (HiddenReason, "day", A_DAY),
-    (HiddenReason, "detail", [None, 7, b"x"]),
-    (Visibility, "group", ["mat:5143", None]),
-    (Visibility, "group_name", [None, 7]),
-    (Visibility, "urn", [*A_URN, 100001]),
-    (Visibility, "institution", ["100000", 100000, institution(100001)]),
-    (Visibility, "day", [*A_DAY, None]),
-    (Visibility, "reasons", [*A_COLLECTION, ["closed"], [HiddenBecause.CLOSED]]),
-    (Visibility, "warnings", [*A_COLLECTION, ["x"], [DateWarning]]),
-    (PersonId, "site", [*A_URN, "mat:5143", GroupKind.LOCAL_AUTHORITY]),
-    (PersonId, "id", A_KEY),
-    (Period, "first", [*A_DAY, DAY + timedelta(days=1)]),
-    (Period, "last", [*A_DAY, DAY - timedelta(days=1)]),
-    (HeldRole, "role", ["Head Teacher", "", "HEAD_TEACHER", "héad", "head teacher", None, 7, "head_teacher\n"]),
-    (HeldRole, "period", [None, DAY, (DAY, DAY)]),
-    (Grant, "permission", ["data_sharing.end_agreement", None, True]),
-    (Grant, "period", [None, DAY]),
-    (Associations, "urns", [*A_COLLECTION, ["100000"], [True], [[]], [Unhashable()]]),
-    (Associations, "clusters", [*A_COLLECTION, [""], [7]]),
-    (Associations, "everything", A_BOOL),
-    (Person, "id", ["urn:100000/hana", 7, None]),
-    (Person, "name", A_TEXT),
-    (Person, "email", [7, b"head@hilda.example"]),
-    (Person, "roles", [*A_COLLECTION, ["Head Teacher"], [None]]),
-    (Person, "permissions", [*A_COLLECTION, ["data_sharing.end_agreement"], [None]]),
-    (Person, "period", [None, DAY]),
-    (Person, "associations", [None, [URN]]),
-    (SchoolSite, "urn", A_URN),
+    (Institution, "trusts", ["5143", [None], [Coded("5143")]]),
+    (SuccessorLink, "kind", [" ", None]),
+    (PersonId, "site", [0, "mat:5143", GroupKind.LOCAL_AUTHORITY]),
+    (Period, "first", ["2026-05-03", DAY + timedelta(days=1)]),
+    (Period, "last", ["2026-05-03", DAY - timedelta(days=1)]),
+    (
+        HeldRole,
+        "role",
+        ["Head Teacher", "", "HEAD_TEACHER", "héad", "head teacher", None, 7, "head_teacher\n", "x" * 101, "-x"],
+    ),
+    (Grant, "permission", ["data_sharing.end_agreement", None]),
+    (Associations, "urns", ["100000", 7, [True], [[]], [Unhashable()]]),
+    (Person, "roles", ["head_teacher", ["Head Teacher"], [None]]),
+    (Person, "permissions", [["data_sharing.end_agreement"], [None]]),
     (
         SchoolSite,
         "data_sharing_url",
         [
-            *A_TEXT,
+            "",
+            7,
             "http://hilda.example/",
             "HTTPS://hilda.example/",
             "https://",
@@ -233,21 +355,17 @@ WRONG: list[tuple[type, str, Sequence[object]]] = [
             "https://hilda.example/a b",
             "https://hilda.example/\nBcc: all@hilda.example",
             " https://hilda.example/",
-            "https://hilda.example/" + "x" * 2000,
+            "https://hilda.example/".ljust(2001, "x"),
         ],
     ),
-    (Policy, "kind", ["mat", None]),
-    (Policy, "requestable_levels", [*A_COLLECTION, ["mis_data"], [1]]),
-    (Policy, "labels", [None, "MIS", [AccessLevel.MIS_DATA], {"mis_data": "MIS"}, {AccessLevel.MIS_DATA: ""}]),
-    (Policy, "include_proposed_to_close", A_BOOL),
-    (Policy, "establishment_types", ["01", 1, [1], [""]]),
-    (Policy, "eligible_roles", [*A_COLLECTION, ["Head Teacher"], [None]]),
+    (Policy, "requestable_levels", ["mis_data", 7, None, ["mis_data"], [1]]),
+    (Policy, "labels", [None, [AccessLevel.MIS_DATA], {"mis_data": "MIS"}, {AccessLevel.MIS_DATA: ""}]),
+    (Policy, "eligible_roles", ["head_teacher", ["Head Teacher"], [None], [[]]]),
     (
         Policy,
         "role_permissions",
         [
             None,
-            "head_teacher",
             ["head_teacher"],
             {"Head Teacher": [Permission.END_AGREEMENT]},
             {"head_teacher": "data_sharing.end_agreement"},
@@ -255,71 +373,26 @@ WRONG: list[tuple[type, str, Sequence[object]]] = [
             {"head_teacher": Permission.END_AGREEMENT},
         ],
     ),
-    (Policy, "readers", [*A_COLLECTION, ["data_sharing.end_agreement"]]),
-    (Policy, "terms_required", A_BOOL),
-    (Policy, "least_reminder_interval", A_SPAN),
-    (Policy, "distinct_approver", A_BOOL),
-    (Policy, "central_approval", A_BOOL),
-    (Policy, "enders", [*A_COLLECTION, ["group"]]),
-    (Policy, "correction_window", A_SPAN),
-    (AgreementId, "group", ["mat:5143", None]),
-    (AgreementId, "urn", A_URN),
-    (RequestId, "agreement", ["mat:5143/100000", None]),
-    (RequestId, "number", [0, -1, "1", True, None]),
-    (SystemActor, "name", A_KEY),
-    (Terms, "reference", A_KEY),
-    (Terms, "version", A_KEY),
-    (Terms, "review_on", A_DAY),
-    (Agreement, "id", ["mat:5143/100000", None]),
-    (Agreement, "version", [-1, "1", True, None]),
-    (Agreement, "hidden_since", A_DAY),
-    (InForce, "level", ["mis_data", 2, None]),
-    (InForce, "since", AN_INSTANT),
-    (InForce, "basis", ["request", None]),
-    (InForce, "approved_by", ["urn:100000/hana", None]),
-    (InForce, "terms", ["https://trust.example/terms"]),
-    (OpenRequest, "id", ["mat:5143/100000/1", None]),
-    (OpenRequest, "level", ["mis_data", 2, None]),
-    (OpenRequest, "sender", ["mat:5143/ana", None]),
-    (OpenRequest, "asked_by", ["mat:5143/ana", None]),
-    (OpenRequest, "asked_at", AN_INSTANT),
-    (OpenRequest, "recipients", [*A_COLLECTION, ["urn:100000/hana"]]),
-    (OpenRequest, "terms", ["https://trust.example/terms"]),
-    (OpenRequest, "reminded_at", [NAIVE, "2026-05-03T09:30:00Z"]),
-    (Listing, "has_school_site", A_BOOL),
-    (Listing, "clusters", [*A_COLLECTION, [7], [" "]]),
-    (Caution, "code", ["no_approver", None]),
-    (Caution, "people", [*A_COLLECTION, ["urn:100000/hana"]]),
-    (Addressee, "id", ["urn:100000/hana", None]),
-    (Addressee, "name", A_TEXT),
-    (Addressee, "can_approve", A_BOOL),
-    (Notice, "id", A_KEY),
-    (Notice, "kind", ["request", None]),
-    (Notice, "audience", ["school", None]),
-    (Notice, "agreement", ["mat:5143/100000", None]),
-    (Notice, "sequence", [0, -1, "1", True, None]),
-    (Notice, "request", ["mat:5143/100000/1", 1]),
-    (Notice, "address", A_TEXT),
-    (Notice, "people", [*A_COLLECTION, ["urn:100000/hana"], [PersonId(URN, "hana")]]),
-    (Notice, "created_at", AN_INSTANT),
-    (Notice, "group_kind", ["mat", None]),
-    (Notice, "group_name", A_TEXT),
-    (Notice, "institution_name", A_TEXT),
-    (Notice, "sender_name", [None, 7]),
-    (Notice, "sender_address", [7, b"head@hilda.example"]),
-    (Notice, "level", ["mis_data", 2]),
-    (Notice, "level_label", [None, 7]),
-    (Notice, "level_before", ["mis_data", 2]),
-    (Notice, "level_before_label", [None, 7]),
-    (Notice, "link", [7, b"https://hilda.example/"]),
-    (Notice, "terms", ["https://trust.example/terms"]),
-    (Notice, "reason", [7, b"x"]),
-    (Notice, "actor_name", [None, 7]),
-    (Notice, "cause", ["by_school", True]),
-    (Filters, "search", [None, 7, b"hilda"]),
-    (Filters, "tab", [*A_COLLECTION, ["pending"]]),
-    (Page, "items", A_COLLECTION),
-    (Page, "total", [-1, True, "1", None]),
+    (Policy, "least_reminder_interval", [timedelta(microseconds=-1), 24, "P1D", None]),
+    (AgreementId, "urn", ["100000", None]),
+    (RequestId, "number", [0, -1, 10**9, "1", True, None]),
+    (SystemActor, "name", ["", " padded"]),
+    (Terms, "review_on", ["2026-05-03"]),
+    (WithRoles, "roles", ["head_teacher", ["Head Teacher"], [None]]),
+    (Named, "people", ["hana", 7, ["hana"], [1, 2]]),
+    (RequestAccess, "recipients", [None, ["hana"]]),
+    (AddRecipients, "request", ["mat:5143/100000/1", None]),
+    (Remind, "request", [None]),
+    (Withdraw, "reason", [None]),
+    (Approve, "terms_version", [1, " "]),
+    (Decline, "reason", ["", None]),
+    (RecordApproval, "basis", ["", None]),
+    (ImportAgreement, "agreed_on", [None, "2026-05-03"]),
+    (Planned, "version", [0, "1", None]),
+    (EndAgreement, "planned", ["plan"]),
+    (RecordVisibility, "register_day", [AN_INSTANT]),
+    (Batch, "command_id", ["", "a b", "é", "x" * 65, None]),
+    (Batch, "commands", [7, [None], [[]]]),
 ]
 
 
@@ -328,7 +401,7 @@ def assert_helpful(error: InvalidValue) -> None:
     words = str(error)
     assert error.what
     assert f"{error.what} must be {error.expected}; got " in words
-    assert len(words) < 400
+    assert len(words) < 600
     assert words.isprintable()
     assert isinstance(error, DatashareError)
     assert isinstance(error, ValueError)
@@ -339,67 +412,37 @@ def assert_helpful(error: InvalidValue) -> None:
     [pytest.param(kind, field, wrong, id=f"{kind.__name__}.{field}") for kind, field, wrong in WRONG],
 )
 def test_a_wrong_value_is_refused(kind: type, field: str, wrong: Sequence[object]) -> None:
-    """Whatever does not belong into a field is refused, and the message says what would be right."""
-    for value in wrong:
-        with pytest.raises(InvalidValue) as caught:
+    """A wrong or hostile value of a field is refused, and the message names a field and what would be right."""
+    for value in (*wrong, *HOSTILE):
+        if value is HUGE and field == "version":  # a whole number may be huge
+            continue
+        with pytest.raises(InvalidValue, match=r"^\w+\.\w+ must be ") as caught:
             evolved(GOOD[kind], **{field: value})
         assert_helpful(caught.value)
 
 
-ANYTHING_GOES = {(Filters, "search"), (Page, "items"), (Person, "email")}
-WHOLE_NUMBERS = {"low_age", "high_age", "number", "version", "total", "sequence"}
-
-
-@pytest.mark.parametrize(
-    ("kind", "field"),
-    [
-        pytest.param(kind, field, id=f"{kind.__name__}.{field}")
-        for kind, field, _ in WRONG
-        if (kind, field) not in ANYTHING_GOES
-    ],
-)
-def test_a_hostile_value_is_refused(kind: type, field: str) -> None:
-    """Things without a text, huge numbers, endless texts, NULs and half characters make an error, no crash."""
-    for value in HOSTILE:
-        for wrong in (value, [value]):
-            if field in WHOLE_NUMBERS and wrong is HUGE:
-                continue
-            with pytest.raises(InvalidValue) as caught:
-                evolved(GOOD[kind], **{field: wrong})
-            assert_helpful(caught.value)
-
-
-def test_optional_fields_take_nothing() -> None:
-    """Where a value may be absent, `None` stands for that."""
-    bare = attrs.evolve(
-        institution(),
-        establishment_type=None,
-        local_authority=None,
-        open_date=None,
-        low_age=None,
-        ofsted_rating=None,
-    )
-
-    assert (None, None, None) == (bare.low_age, bare.open_date, bare.ofsted_rating)
-    assert frozenset({TRUST}) == bare.groups
+def test_everything_that_a_host_makes_is_tried() -> None:
+    """No class of values is left out of the table."""
+    assert set(GOOD) == {kind for kind, _, _ in WRONG}
 
 
 def test_values_of_the_right_kind_are_kept() -> None:
-    """Ages, non-ASCII names, empty texts and any iterable of the right things are taken as they are."""
-    school = attrs.evolve(
-        institution(), name="Ysgol Tŷ’r Ŵyn", street="", low_age=0, high_age=19, trusts=iter([TrustLink("7")])
+    """Non-ASCII names, empty texts, absent values and any collection of the right things are taken."""
+    school = evolved(
+        institution(), name="Ysgol Tŷ’r Ŵyn", street="", low_age=0, local_authority=None, trusts=iter([TrustLink("7")])
     )
 
-    assert ("Ysgol Tŷ’r Ŵyn", "", 0, 19) == (school.name, school.street, school.low_age, school.high_age)
-    assert (TrustLink("7"),) == school.trusts
+    assert ("Ysgol Tŷ’r Ŵyn", "", 0) == (school.name, school.street, school.low_age)
+    assert frozenset({GroupId.mat("7")}) == school.groups
+    assert ALL is evolved(ASK, recipients=ALL).recipients
+    assert 2000 == len(SchoolSite(urn=URN, data_sharing_url="https://hilda.example/".ljust(2000, "x")).data_sharing_url)
 
 
 def test_values_cannot_be_changed() -> None:
     """A value stays what it was made."""
     for value in GOOD.values():
-        field = attrs.fields(type(value))[0].name
         with pytest.raises(attrs.exceptions.FrozenInstanceError):
-            setattr(value, field, None)
+            setattr(value, attrs.fields(type(value))[0].name, None)
 
 
 PARSERS: dict[str, Callable[..., object]] = {
@@ -411,49 +454,21 @@ PARSERS: dict[str, Callable[..., object]] = {
 }
 
 
-@pytest.mark.parametrize("parser", sorted(PARSERS))
-@pytest.mark.parametrize(
-    "text",
-    [
-        None,
-        7,
-        True,
-        b"mat:5143",
-        "",
-        "5143",
-        "mat",
-        "mat:",
-        ":5143",
-        "MAT:5143",
-        "mat:0",
-        " mat:5143",
-        "mat:5143\n",
-        "mat:５１４３",
-        "la:87",
-        "la:5143/x",
-        "urn:/x",
-        "urn:0/x",
-        "urn:12345678/x",
-        "urn:-1/x",
-        "urn:100000/",
-        "urn:100000/ x",
-        "mat:5143/x\0/",
-        "mat:5143/\ud800",
-        "urn:100000",
-        "2026-05-03",
-        "2026-05-03T09:30:00",
-        "2026-02-30T09:30:00Z",
-        "9999-12-31T23:59:59-01:00",
-        "x" * 1_000_000,
-    ],
-    ids=lambda text: ascii(text)[:30],
-)
-def test_text_that_names_nothing_is_refused(parser: str, text: object) -> None:
-    """Text that is no identity and no instant is refused by each parser with words that show one."""
-    with pytest.raises(InvalidValue) as caught:
-        PARSERS[parser](text)
+NAMES_NOTHING: list[object] = [
+    *(None, 7, True, b"mat:5143", "", "5143", "mat", "mat:", ":5143", "MAT:5143", "mat:0", " mat:5143", "mat:5143\n"),
+    *("mat:５１４３", "la:87", "la:5143/x", "urn:/x", "urn:0/x", "urn:12345678/x", "urn:-1/x", "urn:100000/"),
+    *("urn:100000/ x", "mat:5143/x\0/", "mat:5143/\ud800", "urn:100000", "2026-05-03", "2026-05-03T09:30:00"),
+    *("2026-02-30T09:30:00Z", "9999-12-31T23:59:59-01:00", "x" * 1_000_000),
+]
 
-    assert_helpful(caught.value)
+
+@pytest.mark.parametrize("parser", PARSERS)
+def test_text_that_names_nothing_is_refused(parser: str) -> None:
+    """Text that is no identity and no instant is refused by each parser with words that show one."""
+    for text in NAMES_NOTHING:
+        with pytest.raises(InvalidValue) as caught:
+            PARSERS[parser](text)
+        assert_helpful(caught.value)
 
 
 GROUP_IDS = st.builds(GroupId.mat, st.integers(1, 9_999_999).map(str)) | st.builds(
@@ -476,21 +491,15 @@ def test_a_persons_identity_can_be_written_as_text(identity: PersonId) -> None:
 
 
 @given(PERSON_IDS, PERSON_IDS)
-def test_two_people_never_share_a_text(one: PersonId, other: PersonId) -> None:
+def test_two_people_never_share_a_text(person: PersonId, other: PersonId) -> None:
     """The texts of two identities are equal only if the identities are, and so are their sort keys."""
-    assert (one == other) is (str(one) == str(other))
-    assert (one == other) is (one.order == other.order)
+    assert (person == other) is (str(person) == str(other))
+    assert (person == other) is (person.order == other.order)
 
 
 def test_one_host_id_at_two_sites_is_two_people() -> None:
     """The site is part of who a person is, and a group's code is no URN."""
-    sites: list[GroupId | int] = [
-        100000,
-        100001,
-        GroupId.mat("100000"),
-        GroupId.mat("870"),
-        GroupId.local_authority("870"),
-    ]
+    sites = (100000, 100001, GroupId.mat("100000"), GroupId.mat("870"), GroupId.local_authority("870"))
 
     assert len(sites) == len({PersonId(site, "7") for site in sites})
 
@@ -499,11 +508,11 @@ def test_groups_sort_by_kind_and_code() -> None:
     """Identities of groups have an order."""
     ids = [GroupId.mat("5143"), GroupId.local_authority("909"), GroupId.mat("16"), GroupId.local_authority("870")]
 
-    assert ["la:870", "la:909", "mat:16", "mat:5143"] == [str(one) for one in sorted(ids)]
+    assert ["la:870", "la:909", "mat:16", "mat:5143"] == [str(identity) for identity in sorted(ids)]
 
 
-def test_kinds_of_groups_and_phases_have_words() -> None:
-    """Kinds and phases are worded for people."""
+def test_kinds_of_groups_have_words() -> None:
+    """Kinds are worded for people."""
     assert ["trust", "local authority"] == [kind.label for kind in GroupKind]
 
 
@@ -528,9 +537,9 @@ def test_an_instant_is_the_same_in_utc(moment: datetime) -> None:
 
 
 @given(INSTANTS, INSTANTS)
-def test_the_text_of_instants_sorts_as_they_do(one: datetime, other: datetime) -> None:
+def test_the_text_of_instants_sorts_as_they_do(first: datetime, second: datetime) -> None:
     """The text is read back as the same instant, and the order of texts is that of instants."""
-    here, there = to_instant(one), to_instant(other)
+    here, there = to_instant(first), to_instant(second)
 
     assert here == parse_instant(instant_text(here))
     assert (here < there) is (instant_text(here) < instant_text(there))
@@ -624,7 +633,7 @@ def test_days_are_worded_alike_on_every_machine() -> None:
     assert "29 February 2024" == day_words(date(2024, 2, 29))
 
 
-@pytest.mark.parametrize("wrong", [*A_DAY, None, NAIVE], ids=repr)
+@pytest.mark.parametrize("wrong", ["2026-05-03", AN_INSTANT, 20260503, None, NAIVE], ids=repr)
 def test_what_is_no_day_is_refused(wrong: object) -> None:
     """A datetime could mean two days, and a text none."""
     with pytest.raises(InvalidValue, match=r"^register_day must be a date without a time") as caught:
@@ -638,24 +647,33 @@ def test_a_day_may_be_absent() -> None:
     assert [None, DAY] == [to_optional_day(None), to_optional_day(DAY)]
 
 
-def test_a_question_about_visibility_needs_a_urn_and_a_day() -> None:
-    """A text for a URN, or an instant for a day, is refused before anything is answered."""
-    ask: Callable[..., object] = visibility
-    for urn, day in [("100000", DAY), (True, DAY), (URN, NOW), (URN, "2026-05-03")]:
-        with pytest.raises(InvalidValue):
-            ask(urn, institution(), group=group(), policy=Policy.mat(), day=day)
-
-
-@given(st.integers(1, 9_999_999))
-def test_a_urn_has_up_to_seven_digits(urn: int) -> None:
+def test_a_urn_has_up_to_seven_digits() -> None:
     """Any whole number of one to seven digits is taken as it is."""
-    assert urn == require_urn(urn)
+    assert [1, 9_999_999] == [require_urn(urn) for urn in (1, 9_999_999)]
 
 
 def test_a_role_is_a_plain_text() -> None:
     """A role's key is kept as plain text, whether it was an enum's member or not."""
-    assert str is type(require_role_key("head_teacher"))
-    assert "head_teacher" == HeldRole("head_teacher").role
+    assert {str} == {type(HeldRole(role).role) for role in ("head_teacher", BusinessRole.HEAD_TEACHER)}
+    assert {str} == {type(role) for role in Policy.mat().eligible_roles}
+
+
+@pytest.mark.parametrize(("text", "blank", "valid"), [("x", False, True), (" ", False, False), (" ", True, True)])
+def test_an_argument_may_be_blank_where_it_says_so(text: str, blank: bool, valid: bool) -> None:
+    """A blank text is refused unless the call allows it."""
+    if valid:
+        assert text == require_text(text, "note", blank=blank)
+    else:
+        with pytest.raises(InvalidValue, match=r"^note must be text that is not blank"):
+            require_text(text, "note", blank=blank)
+
+
+def test_urns_are_a_collection_of_urns() -> None:
+    """A collection of URNs becomes a tuple; a text or a wrong value in it is refused by the argument's name."""
+    assert (1, URN) == require_urns(iter([1, URN]), "urns")
+    for wrong in ("1", 1, [True]):
+        with pytest.raises(InvalidValue, match=r"^urns must be"):
+            require_urns(wrong, "urns")
 
 
 def test_a_collection_can_be_walked_twice() -> None:
@@ -667,41 +685,34 @@ def test_a_collection_can_be_walked_twice() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
+    ("name", "wrong"),
     [
-        ("group", "x"),
-        ("group", TRUST),
-        ("group", None),
-        ("policy", None),
-        ("policy", "mat"),
-        ("institution", "x"),
-        ("institution", URN),
-        ("institution", institution(100001)),
-        ("day", None),
-        ("urn", "100000"),
+        ("group", [TRUST, None]),
+        ("policy", ["mat", None]),
+        ("institution", ["x", URN, institution(100001)]),
+        ("day", [NOW, "2026-05-03", None]),
+        ("urn", ["100000", True]),
     ],
-    ids=repr,
 )
-def test_visibility_is_asked_with_what_it_takes(name: str, value: object) -> None:
-    """What is no group, no policy, no day and not the institution asked about has no visibility."""
-    asked: dict[str, Any] = {
+def test_a_question_about_visibility_checks_its_arguments(name: str, wrong: Sequence[object]) -> None:
+    """A wrong argument, or an institution with another URN, is refused before anything is answered."""
+    arguments: dict[str, Any] = {
         "urn": URN,
         "institution": institution(),
         "group": group(),
         "policy": Policy.mat(),
         "day": DAY,
-        name: value,
     }
+    for value in wrong:
+        with pytest.raises(InvalidValue, match=f"^{name} must be"):
+            visibility(**arguments | {name: value})
 
-    with pytest.raises(InvalidValue, match=f"{name} must be"):
-        visibility(**asked)
 
-
-@pytest.mark.parametrize("given_", [["x"], "x", None, 5, [None], [URN]], ids=repr)
-def test_only_institutions_are_listed(given_: object) -> None:
-    """What is no collection of institutions is refused."""
+@pytest.mark.parametrize("wrong", [["x"], "x", None, [URN]], ids=repr)
+def test_only_institutions_are_listed(wrong: object) -> None:
+    """Anything but a collection of institutions is refused."""
     with pytest.raises(InvalidValue, match="institutions must be Institutions"):
-        visible_institutions(given_, group=group(), policy=Policy.mat(), day=DAY)  # type: ignore[arg-type]
+        visible_institutions(wrong, group=group(), policy=Policy.mat(), day=DAY)  # type: ignore[arg-type]
 
 
 def test_a_reason_that_quotes_long_names_is_cut() -> None:

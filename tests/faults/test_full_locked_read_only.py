@@ -301,4 +301,4 @@ def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
         acting(engine, world).request(urns, level=MIS, command_id="ask")
 
     assert not isinstance(caught.value, StoreUnavailable)
-    assert "Look at the store" in str(caught.value)
+    assert "Check the store" in str(caught.value)

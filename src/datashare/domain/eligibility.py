@@ -1,32 +1,26 @@
-"""Pure: who may do what, who may be asked, and who may ask (rules P).
-
-It touches nothing but the standard library and attrs.
-"""
+"""Pure: who may do what, who may be asked, and who may ask (rules P)."""
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
 from datetime import date
-from typing import TYPE_CHECKING
 
 import attrs
 
 from .people import BusinessRole, Permission, Person, PersonId, address_key
+from .policy import Policy
 from .register import GroupId
 from .text import folded
 
-if TYPE_CHECKING:
-    from .policy import Policy
-
 
 def permissions_of(person: Person, *, policy: Policy, day: date) -> frozenset[Permission]:
-    """Tell what *person* may do on *day*: by current roles and by direct grants (P2, P5)."""
-    return frozenset(one for one in Permission if holds(person, one, policy=policy, day=day))
+    """Return what *person* may do on *day*: by current roles and by direct grants (P2, P5)."""
+    return frozenset(permission for permission in Permission if holds(person, permission, policy=policy, day=day))
 
 
 def holds(person: Person | None, permission: Permission, *, policy: Policy, day: date) -> bool:
-    """Tell whether *person* is known, current, and holds *permission* on *day*."""
+    """Return whether *person* is known, current, and holds *permission* on *day*."""
     if person is None or not person.is_current(day):
         return False
     for grant in person.permissions:  # loops, since this is asked of everybody at every school
@@ -52,11 +46,11 @@ class Unsuitable(enum.Enum):
 
 @attrs.frozen
 class Eligibility:
-    """Whether a person can be what they are wanted for, with every reason against (P11).
+    """Whether a person can be a recipient or a sender, with every reason against (P11).
 
     Attributes:
-        person: Whom it speaks of.
-        reasons: Every reason against; none means eligible.
+        person: The person's identity.
+        reasons: Every reason against; empty means eligible.
         name: Their name, where their own site knows them.
     """
 
@@ -66,7 +60,7 @@ class Eligibility:
 
     @property
     def eligible(self) -> bool:
-        """Whether nothing speaks against it."""
+        """Whether there is no reason against."""
         return not self.reasons
 
     def __str__(self) -> str:
@@ -77,32 +71,25 @@ class Eligibility:
 def recipient_eligibility(
     wanted: PersonId, person: Person | None, *, urn: int, policy: Policy, day: date
 ) -> Eligibility:
-    """Tell whether the *wanted* person can be sent a request to school *urn* (P4, P5, P6, P11).
+    """Return whether the *wanted* person can be sent a request to school *urn* (P4, P5, P6, P11).
 
     Args:
         wanted: The identity that was named.
-        person: Who the host knows under it, if anyone.
+        person: The person with that identity, if the host knows one.
         urn: The school.
-        policy: Names the eligible roles.
+        policy: Says which roles are eligible.
         day: A day in Europe/London.
     """
-    reasons = _against_asking(wanted, person, urn, policy, day)
-    return Eligibility(wanted, tuple(reasons), person.name if person and wanted.site == urn else "")
-
-
-def _against_asking(wanted: PersonId, person: Person | None, urn: int, policy: Policy, day: date) -> list[Unsuitable]:
-    reasons = []
-    if wanted.site != urn:
-        reasons.append(Unsuitable.OTHER_SITE)
+    reasons = [] if wanted.site == urn else [Unsuitable.OTHER_SITE]
     if person is None:
-        return [*reasons, Unsuitable.UNKNOWN_PERSON]
+        return Eligibility(wanted, (*reasons, Unsuitable.UNKNOWN_PERSON))
     if not person.is_current(day):
         reasons.append(Unsuitable.NOT_CURRENT)
     if policy.eligible_roles.isdisjoint(person.current_roles(day)):
         reasons.append(Unsuitable.NO_ELIGIBLE_ROLE)
     if person.address is None:
         reasons.append(Unsuitable.NO_ADDRESS)
-    return reasons
+    return Eligibility(wanted, tuple(reasons), person.name if wanted.site == urn else "")
 
 
 def _in_order(people: list[Person]) -> tuple[Person, ...]:
@@ -112,10 +99,8 @@ def _in_order(people: list[Person]) -> tuple[Person, ...]:
 def sender_eligibility(
     wanted: PersonId, person: Person | None, *, group: GroupId, policy: Policy, day: date
 ) -> Eligibility:
-    """Tell whether a request of *group* can be from the *wanted* person (P9)."""
-    reasons = []
-    if wanted.site != group:
-        reasons.append(Unsuitable.OTHER_SITE)
+    """Return whether a request of *group* can be from the *wanted* person (P9)."""
+    reasons = [] if wanted.site == group else [Unsuitable.OTHER_SITE]
     if person is None:
         return Eligibility(wanted, (*reasons, Unsuitable.UNKNOWN_PERSON))
     if not person.is_current(day):
@@ -136,7 +121,7 @@ def eligible_recipients(
 
 
 def _can_be_asked(wanted: PersonId, person: Person, urn: int, policy: Policy, day: date) -> bool:
-    """Tell what `_against_asking` finds nothing against, without finding what it is."""
+    """Return whether `recipient_eligibility` finds no reason against; it is quicker, since it names none."""
     if wanted.site != urn or person.address is None or not person.period.contains(day):
         return False
     fit = policy.eligible_roles
@@ -172,9 +157,9 @@ class SuggestedRecipient:
 def suggested_recipients(
     people: Mapping[PersonId, Person], *, urn: int, asked: frozenset[PersonId], policy: Policy, day: date
 ) -> tuple[SuggestedRecipient, ...]:
-    """List whom to ask at school *urn*: Head Teachers first, then by name; the *asked* left out (P8, Q2)."""
+    """List whom to ask at school *urn*: Head Teachers first, then by name; without the people *asked* (P8, Q2)."""
     permission = Permission.ADMINISTER_DATA_SHARING_REQUEST
-    found = [
+    suggestions = [
         SuggestedRecipient(
             person=person,
             roles=tuple(sorted(policy.eligible_roles & person.current_roles(day))),
@@ -184,14 +169,14 @@ def suggested_recipients(
         for person in eligible_recipients(people, urn=urn, policy=policy, day=day)
         if person.id not in asked
     ]
-    return tuple(sorted(found, key=lambda s: (not s.recommended, folded(s.person.name), s.person.id.order)))
+    return tuple(sorted(suggestions, key=lambda s: (not s.recommended, folded(s.person.name), s.person.id.order)))
 
 
-def same_person(one: Person | None, other: Person | None) -> bool:
-    """Tell whether two people are the same: by id, or by address at whatever site (A7)."""
-    if one is None or other is None:
+def same_person(sender: Person | None, approver: Person | None) -> bool:
+    """Return whether two people are the same: by id, or by address at any site (A7)."""
+    if sender is None or approver is None:
         return False
-    if one.id == other.id:
+    if sender.id == approver.id:
         return True
-    here, there = one.address, other.address
+    here, there = sender.address, approver.address
     return here is not None and there is not None and address_key(here) == address_key(there)

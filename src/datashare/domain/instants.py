@@ -1,4 +1,4 @@
-"""Pure handling of instants and days: it reads no clock, and is the only module that parses them.
+"""Pure: instants and days. This is the only module that parses them; it reads no clock.
 
 An instant is a `pendulum.DateTime` in UTC, to the microsecond. A day is a `datetime.date` in Europe/London.
 """
@@ -13,6 +13,8 @@ import pendulum
 
 from datashare.errors import InvalidValue
 
+from .validation import DAY
+
 Instant = pendulum.DateTime
 
 
@@ -20,40 +22,29 @@ def to_instant(value: object, what: str = "An instant") -> Instant:
     """Convert an aware datetime to the same instant in UTC.
 
     Args:
-        value: A `datetime.datetime` with a time zone; pendulum's own kind is one.
+        value: A `datetime.datetime` with a time zone, such as a `pendulum.DateTime`.
         what: The name to use in the error.
 
     Raises:
-        InvalidValue: It is no datetime, or has no time zone and could mean several instants, or lies outside
-            the years that a datetime can hold in UTC.
+        InvalidValue: It is not a datetime, or has no time zone and could mean several instants, or is outside the
+            years that a datetime can hold in UTC.
     """
     if type(value) is Instant and value.tzinfo is pendulum.UTC:
         return value
-    if not isinstance(value, datetime):
-        raise InvalidValue(what, value, "a datetime with a time zone")
-    if value.utcoffset() is None:
+    if not isinstance(value, datetime) or value.utcoffset() is None:
         raise InvalidValue(what, value, "a datetime with a time zone, such as pendulum.now('UTC')")
     try:
-        there = value.astimezone(UTC)
+        utc = value.astimezone(UTC)
     except OverflowError as exc:
         raise InvalidValue(what, value, "a datetime in the years 1 to 9999 of UTC") from exc
-    return Instant(
-        there.year,
-        there.month,
-        there.day,
-        there.hour,
-        there.minute,
-        there.second,
-        there.microsecond,
-        tzinfo=pendulum.UTC,
-    )
+    return Instant(utc.year, utc.month, utc.day, utc.hour, utc.minute, utc.second, utc.microsecond, tzinfo=pendulum.UTC)
 
 
 def parse_instant(text: object, what: str = "An instant") -> Instant:
     """Read an instant from ISO 8601 text that names its offset.
 
     Raises:
-        InvalidValue: It is no such text.
+        InvalidValue: It is something else.
     """
     try:
         return to_instant(datetime.fromisoformat(text), what)  # type: ignore[arg-type]  # TypeError is caught
@@ -66,7 +57,8 @@ def instant_text(instant: Instant) -> str:
     return _text_in_utc(instant)
 
 
-# The values of one action share their instant. Only UTC is kept: elsewhere two instants are equal as clocks go back.
+# The values of one action share their instant. Only UTC is safe to cache: in other zones, two different instants can be
+# equal when the clocks go back.
 @lru_cache(maxsize=64)
 def _text_in_utc(instant: Instant) -> str:
     # Not by strftime: its %Y does not pad early years on every system. UTC's offset is six characters, +00:00.
@@ -77,20 +69,19 @@ def to_day(value: object, what: str = "A day") -> date:
     """Return *value* if it is a day.
 
     Raises:
-        InvalidValue: It is no date, or a datetime, which could mean two days.
+        InvalidValue: It is not a date, or is a datetime, which could mean two days.
     """
-    if not isinstance(value, date) or isinstance(value, datetime):
-        raise InvalidValue(what, value, "a date without a time, such as datetime.date(2026, 5, 3)")
-    return value
+    day: date = DAY.require(value, what)
+    return day
 
 
 def to_optional_day(value: object) -> date | None:
-    """Return *value* if it is a day or nothing."""
+    """Return *value* if it is a day or `None`."""
     return None if value is None else to_day(value)
 
 
 def to_optional_instant(value: object) -> Instant | None:
-    """Convert *value* with `to_instant`, unless there is none."""
+    """Convert *value* with `to_instant`, unless it is `None`."""
     return None if value is None else to_instant(value)
 
 
@@ -100,25 +91,25 @@ def _london() -> ZoneInfo:
 
 
 def london_day(instant: Instant) -> date:
-    """Tell the day that *instant* falls on in Europe/London."""
+    """Return the day on which *instant* falls in Europe/London."""
     return _day_in_london(to_instant(instant))
 
 
-@lru_cache(maxsize=64)  # asked again and again of the same instant, that of an action
+@lru_cache(maxsize=64)  # one action asks many times about one instant
 def _day_in_london(utc: Instant) -> date:
-    there = utc.astimezone(_london())
-    return date(there.year, there.month, there.day)
+    local = utc.astimezone(_london())
+    return date(local.year, local.month, local.day)
 
 
 def london_span(day: date) -> tuple[Instant, Instant]:
-    """Tell when *day* begins in Europe/London, and when the next one does, in UTC: 23, 24 or 25 hours later.
+    """Return when *day* begins in Europe/London and when the next day does, 23, 24 or 25 hours later, in UTC.
 
     Raises:
-        InvalidValue: It is no day, or the last that a date can hold.
+        InvalidValue: It is not a day, or is the last that a date can hold.
     """
     first = to_day(day)
     if first == date.max:
-        raise InvalidValue("A day", day, "one before 31 December 9999")
+        raise InvalidValue("A day", day, "before 31 December 9999")
     return _midnight(first), _midnight(first + timedelta(days=1))
 
 
@@ -139,11 +130,11 @@ def day_words(day: date) -> str:
 
 def instant_words(instant: Instant) -> str:
     """Write *instant* for people in the United Kingdom: ``3 May 2026 at 10:30 (London)``."""
-    there = instant.astimezone(_london())
-    return f"{day_words(there)} at {there.hour:02d}:{there.minute:02d} (London)"
+    local = instant.astimezone(_london())
+    return f"{day_words(local)} at {local.hour:02d}:{local.minute:02d} (London)"
 
 
 def exact_words(instant: Instant) -> str:
-    """Write *instant* for the record, where no hour may mean two as clocks go back: ``3 May 2026 at 10:30:07 BST``."""
-    there = instant.astimezone(_london())
-    return f"{day_words(there)} at {there.hour:02d}:{there.minute:02d}:{there.second:02d} {there.tzname()}"
+    """Write *instant* with its zone, since one hour repeats in autumn: ``3 May 2026 at 10:30:07 BST``."""
+    local = instant.astimezone(_london())
+    return f"{day_words(local)} at {local.hour:02d}:{local.minute:02d}:{local.second:02d} {local.tzname()}"

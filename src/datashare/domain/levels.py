@@ -1,14 +1,11 @@
-"""Pure: access levels and what they allow (rules L); it touches nothing but the standard library."""
+"""Pure: access levels and what they allow (rules L)."""
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
-from types import MappingProxyType
+import functools
 
-from datashare.errors import InvalidValue
-
-from .validation import member_words
+from .validation import require_member
 
 
 class Capability(enum.Enum):
@@ -19,12 +16,12 @@ class Capability(enum.Enum):
     PERFORM_GROUP_ACTIONS = "perform_group_actions"
     LOG_IN_TO_SCHOOL = "log_in_to_school"
 
-    # Identity suffices, and keeps the question on every page as fast as a dictionary.
+    # Members are unique, so that identity suffices. This keeps `AccessMap.allows` as fast as a dictionary.
     __hash__ = object.__hash__
 
     @property
     def label(self) -> str:
-        """The capability as people read it, as the end of "may …"."""
+        """The capability in words, as the end of "may …"."""
         return _CAPABILITY_LABELS[self]
 
 
@@ -36,6 +33,7 @@ _CAPABILITY_LABELS = {
 }
 
 
+@functools.total_ordering
 class AccessLevel(enum.Enum):
     """How much a school shares; a total order, each level including all below it (L1).
 
@@ -56,36 +54,21 @@ class AccessLevel(enum.Enum):
 
     @property
     def label(self) -> str:
-        """The level as people read it; a group's policy may word it otherwise (L3)."""
+        """The level's name; a group's policy may name it otherwise (L3)."""
         return _LEVEL_LABELS[self]
 
     @property
     def capabilities(self) -> frozenset[Capability]:
-        """Everything that the level allows, what lower levels allow included (L1, L2)."""
+        """Everything that the level allows, including what lower levels allow (L1, L2)."""
         return _CAPABILITIES[self]
 
     def adds_to(self, lower: AccessLevel | None) -> tuple[Capability, ...]:
-        """Tell what this level allows that *lower* does not, in the order of `Capability` (U3)."""
+        """List what this level allows and *lower* does not, in the order of `Capability` (U3)."""
         had = lower.capabilities if lower else frozenset()
         return tuple(c for c in Capability if c in self.capabilities and c not in had)
 
     def __lt__(self, other: object) -> bool:
-        return self.rank < _rank_of(other)
-
-    def __le__(self, other: object) -> bool:
-        return self.rank <= _rank_of(other)
-
-    def __gt__(self, other: object) -> bool:
-        return self.rank > _rank_of(other)
-
-    def __ge__(self, other: object) -> bool:
-        return self.rank >= _rank_of(other)
-
-
-def _rank_of(other: object) -> int:
-    if not isinstance(other, AccessLevel):
-        raise InvalidValue("A level to compare with", other, member_words(AccessLevel))
-    return other.rank
+        return self.rank < require_member(other, AccessLevel, "A level to compare with").rank
 
 
 _RANKS = {level: rank for rank, level in enumerate(AccessLevel, start=1)}
@@ -96,18 +79,13 @@ _LEVEL_LABELS = {
     AccessLevel.MIS_DATA_AND_GROUP_ACTIONS: "MIS Data & Group Actions",
 }
 
-# L2: what each level brings of its own; a level holds what stands at it and above in this table.
-_BROUGHT_BY: Mapping[AccessLevel, frozenset[Capability]] = MappingProxyType(
-    {
-        AccessLevel.DFE_DATA: frozenset({Capability.VIEW_DFE_DATA}),
-        AccessLevel.MIS_DATA: frozenset({Capability.VIEW_MIS_DATA}),
-        AccessLevel.MIS_DATA_AND_GROUP_ACTIONS: frozenset(
-            {Capability.PERFORM_GROUP_ACTIONS, Capability.LOG_IN_TO_SCHOOL}
-        ),
-    }
-)
-
+# L2: what each level adds to the level below it.
+_ADDED = {
+    AccessLevel.DFE_DATA: {Capability.VIEW_DFE_DATA},
+    AccessLevel.MIS_DATA: {Capability.VIEW_MIS_DATA},
+    AccessLevel.MIS_DATA_AND_GROUP_ACTIONS: {Capability.PERFORM_GROUP_ACTIONS, Capability.LOG_IN_TO_SCHOOL},
+}
 _CAPABILITIES = {
-    level: frozenset().union(*(brought for lower, brought in _BROUGHT_BY.items() if lower <= level))
+    level: frozenset[Capability]().union(*(added for lower, added in _ADDED.items() if lower <= level))
     for level in AccessLevel
 }

@@ -1,7 +1,4 @@
-"""Pure: people as their sites know them, with roles, permissions and addresses (rules P).
-
-It touches nothing but the standard library and attrs.
-"""
+"""Pure: people as their sites know them, with roles, permissions and addresses (rules P)."""
 
 from __future__ import annotations
 
@@ -10,16 +7,14 @@ import re
 from collections.abc import Iterable
 from datetime import date
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
 import attrs
 
 from datashare.errors import InvalidValue
 
-from . import validation
-from .instants import to_optional_day
 from .register import GroupId
-from .validation import require_collection, to_frozenset
+from .validation import Key, Text, Urn, matching, to_frozenset, to_tuple, validated
 
 
 class BusinessRole(enum.StrEnum):
@@ -38,19 +33,19 @@ class Permission(enum.Enum):
     """What a person may be allowed to do; an adapter maps the host's own permissions to these."""
 
     ADMINISTER_INSTITUTION_DETAILS = "institution.administer_institution_details"
-    """*Institution: Administer Institution Details*, at a group site (P1)."""
+    """At a group site: send requests, add recipients, remind and withdraw (P1)."""
     ADMINISTER_DATA_SHARING_REQUEST = "school.action.data_sharing_request.administer"
-    """*School: Action: Data Sharing Request: Administer*, at a school site (P2)."""
+    """At a school site: see requests and answer them (P2)."""
     LOG_IN_ASSOCIATED_INSTITUTIONS = "login_to_mis.associated_institutions"
-    """*Login to MIS: Associated institutions*, at a group site (X3)."""
+    """At a group site: log in to the MIS of associated schools (X3)."""
     RECORD_APPROVAL = "data_sharing.record_approval"
-    """Record an approval settled centrally, at a trust's site (A9)."""
+    """At a trust's site: record an approval that the trust has settled centrally (A9)."""
     IMPORT_AGREEMENTS = "data_sharing.import_agreements"
-    """Import agreements made before this library, at a group site (A10)."""
+    """At a group site: import agreements that were made before this library was used (A10)."""
     END_AGREEMENT = "data_sharing.end_agreement"
-    """End an agreement, at a group site or a school site (E7)."""
+    """At a group site or a school site: end an agreement (E7)."""
     APPLY_REGISTER = "data_sharing.apply_register"
-    """Record what a refresh of the register shows, at a group site (E2, E6)."""
+    """At a group site: apply a plan, and record what a refresh of the register shows (E2, E6)."""
 
     __hash__ = object.__hash__
 
@@ -71,7 +66,7 @@ _PERMISSION_LABELS = {
 }
 
 
-@attrs.frozen(cache_hash=True)
+@attrs.frozen(cache_hash=True, field_transformer=validated)
 class PersonId:
     """Who a person is: the site, and the host's own id there as text.
 
@@ -85,20 +80,15 @@ class PersonId:
         id: The host's id, as text.
     """
 
-    site: GroupId | int = attrs.field()
-    id: str = attrs.field(validator=validation.key)
-
-    @site.validator
-    def _check_site(self, _attribute: attrs.Attribute[Any], value: object) -> None:
-        if not isinstance(value, GroupId):
-            validation.require_urn(value, "PersonId.site (a GroupId or a URN)")
+    site: GroupId | Urn
+    id: Key
 
     @classmethod
     def parse(cls, text: object) -> PersonId:
         """Read what `str` writes.
 
         Raises:
-            InvalidValue: It is no such text.
+            InvalidValue: The text does not identify a person.
         """
         site, slash, host_id = text.partition("/") if isinstance(text, str) else ("", "", "")
         if not slash:
@@ -120,47 +110,48 @@ class PersonId:
         return self._text
 
 
-@attrs.frozen
+@attrs.frozen(field_transformer=validated)
 class Period:
-    """From a day to a day, both included; an absent end is unbounded (P5).
+    """From a day to a day, both included; without one of them, the period has no end on that side (P5).
 
     Attributes:
         first: The first day, in Europe/London.
         last: The last day.
     """
 
-    first: date | None = attrs.field(default=None, converter=to_optional_day)
-    last: date | None = attrs.field(default=None, converter=to_optional_day)
+    first: date | None = None
+    last: date | None = attrs.field(default=None)
 
     @last.validator
     def _check_order(self, _attribute: attrs.Attribute[Any], last: date | None) -> None:
         if self.first and last and last < self.first:
-            raise InvalidValue("Period.last", last, f"no earlier than its first day, {self.first}")
+            raise InvalidValue("Period.last", last, f"no earlier than the first day, {self.first}")
 
     def contains(self, day: date) -> bool:
-        """Tell whether *day* falls in the period."""
+        """Return whether *day* falls in the period."""
         return (self.first is None or self.first <= day) and (self.last is None or day <= self.last)
 
 
 ALWAYS = Period()
 
-# A host's own keys pass as they are (P4: an unmapped role is no error); capitals and spaces make a display label.
-_ROLE_KEY = re.compile(r"[a-z0-9][a-z0-9_.:/-]{0,99}", re.ASCII)
-_A_PERIOD = validation.is_a(Period, "a Period")
+# A host's own keys are allowed (P4: an unmapped role is no error). Capitals and spaces mark a display label.
+RoleKey = Annotated[
+    str, matching("[a-z0-9][a-z0-9_.:/-]{0,99}", "a stable key such as 'head_teacher', not a display label")
+]
+"""The stable key of a business role."""
 
 
-def require_role_key(value: object, what: str = "A business role") -> str:
-    """Return *value* if it is a role's stable key.
-
-    Raises:
-        InvalidValue: It is something else, a display label included.
-    """
-    if not isinstance(value, str) or not _ROLE_KEY.fullmatch(value):
-        raise InvalidValue(what, value, "a stable key such as 'head_teacher', not a display label")
-    return str(value)
+def to_role_key(value: str) -> str:
+    """Convert a `BusinessRole` to its plain text; return anything else as it is."""
+    return value.value if isinstance(value, BusinessRole) else value
 
 
-@attrs.frozen
+def to_role_keys(value: Iterable[str]) -> frozenset[str]:
+    """Convert a collection of role keys to a frozen set of plain texts; return anything else as it is."""
+    return to_frozenset(value, to_role_key)
+
+
+@attrs.frozen(field_transformer=validated)
 class HeldRole:
     """A business role that a person holds for a period.
 
@@ -169,11 +160,11 @@ class HeldRole:
         period: When the person holds it.
     """
 
-    role: str = attrs.field(converter=require_role_key)
-    period: Period = attrs.field(default=ALWAYS, validator=_A_PERIOD)
+    role: RoleKey = attrs.field(converter=to_role_key)
+    period: Period = ALWAYS
 
 
-@attrs.frozen
+@attrs.frozen(field_transformer=validated)
 class Grant:
     """A permission granted to a person directly, for a period.
 
@@ -182,23 +173,29 @@ class Grant:
         period: For how long.
     """
 
-    permission: Permission = attrs.field(validator=validation.member(Permission))
-    period: Period = attrs.field(default=ALWAYS, validator=_A_PERIOD)
+    permission: Permission
+    period: Period = ALWAYS
 
 
 def _to_roles(value: Iterable[HeldRole | str]) -> tuple[HeldRole, ...]:
-    found = require_collection(value, "Person.roles")
-    return tuple(one if isinstance(one, HeldRole) else HeldRole(one) for one in found)
+    return to_tuple(value, lambda role: HeldRole(role) if isinstance(role, str) else role)
 
 
 def _to_grants(value: Iterable[Grant | Permission]) -> tuple[Grant, ...]:
-    found = require_collection(value, "Person.permissions")
-    return tuple(one if isinstance(one, Grant) else Grant(one) for one in found)
+    return to_tuple(value, lambda grant: Grant(grant) if isinstance(grant, Permission) else grant)
 
 
-@attrs.frozen(kw_only=True)
+def _to_urns(value: Iterable[int]) -> frozenset[int]:
+    return to_frozenset(value)
+
+
+def _to_clusters(value: Iterable[str]) -> frozenset[str]:
+    return to_frozenset(value)
+
+
+@attrs.frozen(kw_only=True, field_transformer=validated)
 class Associations:
-    """The schools a group's user is associated with: directly, by cluster, or all (X3).
+    """The schools that a group's user is associated with: one by one, by cluster, or all (X3).
 
     Attributes:
         urns: Schools named one by one.
@@ -206,44 +203,40 @@ class Associations:
         everything: Whether all of the group's schools are meant.
     """
 
-    urns: frozenset[int] = attrs.field(default=(), converter=to_frozenset, validator=validation.each(validation.urn))
-    clusters: frozenset[str] = attrs.field(
-        default=(), converter=to_frozenset, validator=validation.each(validation.key)
-    )
-    everything: bool = attrs.field(default=False, validator=validation.is_a(bool, "True or False"))
+    urns: frozenset[Urn] = attrs.field(default=(), converter=_to_urns)
+    clusters: frozenset[Key] = attrs.field(default=(), converter=_to_clusters)
+    everything: bool = False
 
     def include(self, urn: int, clusters: Iterable[str]) -> bool:
-        """Tell whether the school *urn*, which is in *clusters*, is among them."""
+        """Return whether the school *urn*, which is in *clusters*, is one of them."""
         return self.everything or urn in self.urns or not self.clusters.isdisjoint(clusters)
 
 
 NO_ASSOCIATIONS = Associations()
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=validated)
 class Person:
     """A person at a site, as the host knows them at present.
 
     Attributes:
         id: Who they are.
         name: Their name, as messages show it.
-        email: Their address on that site; blank or malformed counts as none (P6).
-        roles: Business roles, with periods; a bare key means always.
-        permissions: Permissions granted directly, with periods; a bare `Permission` means always.
+        email: Their address on that site; a blank or malformed one counts as absent (P6).
+        roles: Business roles, with periods; a key alone means always.
+        permissions: Permissions granted directly, with periods; a `Permission` alone means always.
         period: When they are a user of the site.
         associations: For a group's user, the schools they may log in to (X3).
         address: The address that a message can go to, trimmed; `None` where there is none (P6).
     """
 
-    id: PersonId = attrs.field(validator=validation.is_a(PersonId, "a PersonId"))
-    name: str = attrs.field(validator=validation.text)
-    email: str | None = attrs.field(default=None, validator=validation.is_a((str, type(None)), "text or None"))
+    id: PersonId
+    name: Text
+    email: str | None = None
     roles: tuple[HeldRole, ...] = attrs.field(default=(), converter=_to_roles)
     permissions: tuple[Grant, ...] = attrs.field(default=(), converter=_to_grants)
-    period: Period = attrs.field(default=ALWAYS, validator=_A_PERIOD)
-    associations: Associations = attrs.field(
-        default=NO_ASSOCIATIONS, validator=validation.is_a(Associations, "Associations")
-    )
+    period: Period = ALWAYS
+    associations: Associations = NO_ASSOCIATIONS
     address: str | None = attrs.field(init=False, repr=False, eq=False)
 
     @address.default
@@ -251,29 +244,29 @@ class Person:
         return usable_address(self.email)
 
     def is_current(self, day: date) -> bool:
-        """Tell whether they are a user of their site on *day*."""
+        """Return whether they are a user of their site on *day*."""
         return self.period.contains(day)
 
     def current_roles(self, day: date) -> frozenset[str]:
-        """Tell the roles that they hold on *day* (P5)."""
+        """Return the roles that they hold on *day* (P5)."""
         return frozenset(held.role for held in self.roles if held.period.contains(day))
 
 
 _LOCAL = r"[^\s@\"(),:;<>\[\]\\]{1,64}"
 _DOMAIN = r"(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+[^\W\d_](?:[\w-]{0,61}[^\W_])?"
-_ADDRESS = re.compile(rf"(?!\.)(?!.*\.\.)(?!.*\.@){_LOCAL}@{_DOMAIN}")
+_ADDRESS = rf"(?!\.)(?!.*\.\.)(?!.*\.@){_LOCAL}@{_DOMAIN}"
 
 
 def usable_address(text: object) -> str | None:
-    """Give the address in *text*, trimmed, or `None` where it is blank or malformed (P6).
+    """Return the address in *text*, trimmed, or `None` where it is blank or malformed (P6).
 
-    Letters outside ASCII are allowed; white space, control and invisible characters within are not.
+    Letters outside ASCII are allowed. White space, control characters and invisible characters inside are not.
 
     >>> usable_address(" head@hilda.example "), usable_address("head at hilda")
     ('head@hilda.example', None)
     """
     trimmed = text.strip() if isinstance(text, str) else ""
-    if len(trimmed) > 254 or not trimmed.isprintable() or not _ADDRESS.fullmatch(trimmed):
+    if len(trimmed) > 254 or not trimmed.isprintable() or not re.fullmatch(_ADDRESS, trimmed):
         return None
     return trimmed
 
@@ -283,7 +276,7 @@ def address_key(address: str) -> str:
     return address.strip().casefold()
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=validated)
 class SchoolSite:
     """The MIS site of one school.
 
@@ -292,11 +285,7 @@ class SchoolSite:
         data_sharing_url: The https address of its page *School > Data > Data Sharing* (O1).
     """
 
-    urn: int = attrs.field(validator=validation.urn)
-    data_sharing_url: str = attrs.field()
-
-    @data_sharing_url.validator
-    def _check_url(self, _attribute: attrs.Attribute[Any], value: object) -> None:
-        if not isinstance(value, str) or not re.fullmatch(r"https://[^\s/?#]+[^\s]*", value):
-            raise InvalidValue("SchoolSite.data_sharing_url", value, "an https address")
-        validation.require_text(value, "SchoolSite.data_sharing_url", most=2_000)
+    urn: Urn
+    data_sharing_url: Annotated[
+        str, matching(r"https://[^\s/?#\0\ud800-\udfff]+[^\s\0\ud800-\udfff]*", "an https address", longest=2_000)
+    ]

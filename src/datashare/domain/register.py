@@ -1,4 +1,4 @@
-"""Pure: groups and institutions as the register knows them; nothing but the standard library and attrs.
+"""Pure: groups and institutions, as the register knows them.
 
 Facts about the register's columns and codes are from the Department for Education's *Get Information About Schools*
 (GIAS) downloads.
@@ -7,18 +7,16 @@ Facts about the register's columns and codes are from the Department for Educati
 from __future__ import annotations
 
 import enum
-import re
+from collections.abc import Iterable
 from datetime import date
 from functools import cached_property
-from typing import Any
+from typing import Annotated
 
 import attrs
 
 from datashare.errors import InvalidValue
 
-from . import validation
-from .instants import to_optional_day
-from .validation import to_tuple
+from .validation import Key, Rule, Text, TextOrEmpty, Urn, WholeNumber, matching, to_tuple, validated
 
 
 class GroupKind(enum.Enum):
@@ -35,22 +33,12 @@ class GroupKind(enum.Enum):
         return "trust" if self is GroupKind.MULTI_ACADEMY_TRUST else "local authority"
 
 
-_CODES = {
-    GroupKind.MULTI_ACADEMY_TRUST: (
-        re.compile(r"[1-9][0-9]{0,6}", re.ASCII),
-        "a GIAS group UID such as '5143'",
-    ),
-    GroupKind.LOCAL_AUTHORITY: (re.compile(r"[0-9]{3}", re.ASCII), "a three-digit LA code such as '870'"),
-}
+_TRUST_UID = matching("[1-9][0-9]{0,6}", "a GIAS group UID such as '5143'")
+_LA_CODE = matching("[0-9]{3}", "a three-digit LA code such as '870'")
+_CODES = {GroupKind.MULTI_ACADEMY_TRUST: _TRUST_UID, GroupKind.LOCAL_AUTHORITY: _LA_CODE}
 
 
-def _require_code(kind: GroupKind, value: object, what: str) -> None:
-    pattern, words = _CODES[kind]
-    if not isinstance(value, str) or not pattern.fullmatch(value):
-        raise InvalidValue(what, value, words)
-
-
-@attrs.frozen(order=True, cache_hash=True)
+@attrs.frozen(order=True, cache_hash=True, field_transformer=validated)
 class GroupId:
     """Who a group is: its kind and its code, since a group UID and an LA code may look alike.
 
@@ -62,12 +50,12 @@ class GroupId:
         code: The GIAS group UID of a trust; the three-digit code of an LA, as text.
     """
 
-    kind: GroupKind = attrs.field(validator=validation.member(GroupKind), order=lambda kind: str(kind.value))
+    kind: GroupKind = attrs.field(order=lambda kind: str(kind.value))
     code: str = attrs.field()
 
     @code.validator
-    def _check_code(self, _attribute: attrs.Attribute[str], value: object) -> None:
-        _require_code(self.kind, value, "GroupId.code")
+    def _check_code(self, _attribute: attrs.Attribute[str], code: str) -> None:
+        _CODES[self.kind].require(code, "GroupId.code")
 
     @classmethod
     def mat(cls, uid: str) -> GroupId:
@@ -84,7 +72,7 @@ class GroupId:
         """Read what `str` writes: ``mat:5143`` or ``la:870``.
 
         Raises:
-            InvalidValue: It is no such text.
+            InvalidValue: The text does not identify a group.
         """
         kind, _, code = text.partition(":") if isinstance(text, str) else ("", "", "")
         if kind not in {k.value for k in GroupKind}:
@@ -99,7 +87,7 @@ class GroupId:
         return self._text
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=validated)
 class Group:
     """A group as the register knows it.
 
@@ -107,13 +95,13 @@ class Group:
         id: Who it is.
         name: Its name in the register.
         is_open: Whether its status is open; a closed group sees nothing (V8).
-        closed_on: The day it closed, where the register tells.
+        closed_on: The day it closed, where the register has it.
     """
 
-    id: GroupId = attrs.field(validator=validation.is_a(GroupId, "a GroupId"))
-    name: str = attrs.field(validator=validation.text)
-    is_open: bool = attrs.field(default=True, validator=validation.is_a(bool, "True or False"))
-    closed_on: date | None = attrs.field(default=None, converter=to_optional_day)
+    id: GroupId
+    name: Text
+    is_open: bool = True
+    closed_on: date | None = None
 
 
 class EstablishmentStatus(enum.Enum):
@@ -158,7 +146,7 @@ _PHASE_LABELS = {
 }
 
 
-@attrs.frozen
+@attrs.frozen(field_transformer=validated)
 class Coded:
     """A code of the register with its name, such as ``02`` *Voluntary aided school*.
 
@@ -167,39 +155,43 @@ class Coded:
         name: The name beside it, possibly empty.
     """
 
-    code: str = attrs.field(validator=validation.key)
-    name: str = attrs.field(default="", validator=validation.text_or_empty)
+    code: Key
+    name: TextOrEmpty = ""
 
 
-@attrs.frozen
+@attrs.frozen(field_transformer=validated)
 class TrustLink:
-    """That an institution belongs to a trust.
+    """The link of an institution with its trust.
 
     Attributes:
         uid: The GIAS group UID of the trust (``Trusts (code)``, ``Group UID``, ``Linked UID``).
         name: The trust's name in that row, possibly empty.
-        joined_on: The day from which the link counts; without one it counts always (V7).
+        joined_on: The day from which the link counts; a link without a day always counts (V7).
     """
 
-    uid: str = attrs.field()
-    name: str = attrs.field(default="", validator=validation.text_or_empty)
-    joined_on: date | None = attrs.field(default=None, converter=to_optional_day)
-
-    @uid.validator
-    def _check_uid(self, _attribute: attrs.Attribute[str], value: object) -> None:
-        _require_code(GroupKind.MULTI_ACADEMY_TRUST, value, "TrustLink.uid")
+    uid: Annotated[str, _TRUST_UID]
+    name: TextOrEmpty = ""
+    joined_on: date | None = None
 
 
-_CODED_OR_NONE = validation.is_a((Coded, type(None)), "a Coded or None")
+_LocalAuthority = Annotated[
+    Coded,
+    Rule(
+        f"a Coded whose code is {_LA_CODE.expected}",
+        lambda value: isinstance(value, Coded) and _LA_CODE.accepts(value.code),
+    ),
+]
 
 
-def _an_age(institution: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    if value is not None and (type(value) is not int or value < 0):
-        name = f"{type(institution).__name__}.{attribute.name}"
-        raise InvalidValue(name, value, "a whole number of years or None")
+def _to_trusts(value: Iterable[TrustLink]) -> tuple[TrustLink, ...]:
+    return to_tuple(value)
 
 
-@attrs.frozen(kw_only=True)
+def _to_federations(value: Iterable[Coded]) -> tuple[Coded, ...]:
+    return to_tuple(value)
+
+
+@attrs.frozen(kw_only=True, field_transformer=validated)
 class Institution:
     """An establishment of the register, as far as data sharing needs it.
 
@@ -223,37 +215,27 @@ class Institution:
         ofsted_rating: Supplied by the host, since today's register has none (B2).
     """
 
-    urn: int = attrs.field(validator=validation.urn)
-    name: str = attrs.field(validator=validation.text)
-    status: EstablishmentStatus = attrs.field(validator=validation.member(EstablishmentStatus))
-    status_name: str = attrs.field(default="", validator=validation.text_or_empty)
-    open_date: date | None = attrs.field(default=None, converter=to_optional_day)
-    close_date: date | None = attrs.field(default=None, converter=to_optional_day)
-    phase: Phase = attrs.field(default=Phase.NOT_APPLICABLE, validator=validation.member(Phase))
-    establishment_type: Coded | None = attrs.field(default=None, validator=_CODED_OR_NONE)
-    establishment_type_group: Coded | None = attrs.field(default=None, validator=_CODED_OR_NONE)
-    local_authority: Coded | None = attrs.field(default=None)
-    establishment_number: str = attrs.field(default="", validator=validation.text_or_empty)
-    trusts: tuple[TrustLink, ...] = attrs.field(
-        default=(), converter=to_tuple, validator=validation.all_are(TrustLink, "TrustLinks")
-    )
-    federations: tuple[Coded, ...] = attrs.field(
-        default=(), converter=to_tuple, validator=validation.all_are(Coded, "Codeds")
-    )
-    street: str = attrs.field(default="", validator=validation.text_or_empty)
-    town: str = attrs.field(default="", validator=validation.text_or_empty)
-    county: str = attrs.field(default="", validator=validation.text_or_empty)
-    postcode: str = attrs.field(default="", validator=validation.text_or_empty)
-    low_age: int | None = attrs.field(default=None, validator=_an_age)
-    high_age: int | None = attrs.field(default=None, validator=_an_age)
-    ukprn: str = attrs.field(default="", validator=validation.text_or_empty)
-    ofsted_rating: str | None = attrs.field(default=None, validator=attrs.validators.optional(validation.text))
-
-    @local_authority.validator
-    def _check_local_authority(self, attribute: attrs.Attribute[Coded | None], value: Coded | None) -> None:
-        _CODED_OR_NONE(self, attribute, value)
-        if value:
-            _require_code(GroupKind.LOCAL_AUTHORITY, value.code, "Institution.local_authority's code")
+    urn: Urn
+    name: Text
+    status: EstablishmentStatus
+    status_name: TextOrEmpty = ""
+    open_date: date | None = None
+    close_date: date | None = None
+    phase: Phase = Phase.NOT_APPLICABLE
+    establishment_type: Coded | None = None
+    establishment_type_group: Coded | None = None
+    local_authority: _LocalAuthority | None = None
+    establishment_number: TextOrEmpty = ""
+    trusts: tuple[TrustLink, ...] = attrs.field(default=(), converter=_to_trusts)
+    federations: tuple[Coded, ...] = attrs.field(default=(), converter=_to_federations)
+    street: TextOrEmpty = ""
+    town: TextOrEmpty = ""
+    county: TextOrEmpty = ""
+    postcode: TextOrEmpty = ""
+    low_age: WholeNumber | None = None
+    high_age: WholeNumber | None = None
+    ukprn: TextOrEmpty = ""
+    ofsted_rating: Text | None = None
 
     @property
     def groups(self) -> frozenset[GroupId]:
@@ -263,9 +245,9 @@ class Institution:
         return frozenset(trusts | ({GroupId(GroupKind.LOCAL_AUTHORITY, la.code)} if la else set()))
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=validated)
 class SuccessorLink:
-    """That the register says one establishment was succeeded by another, wholly or in part (E5).
+    """The succession of one establishment by another, wholly or in part, as the register states it (E5).
 
     Attributes:
         predecessor: The URN that was succeeded.
@@ -274,7 +256,7 @@ class SuccessorLink:
         day: ``LinkEstablishedDate``, often absent, possibly in the future.
     """
 
-    predecessor: int = attrs.field(validator=validation.urn)
-    successor: int = attrs.field(validator=validation.urn)
-    kind: str = attrs.field(validator=validation.text)
-    day: date | None = attrs.field(default=None, converter=to_optional_day)
+    predecessor: Urn
+    successor: Urn
+    kind: Text
+    day: date | None = None

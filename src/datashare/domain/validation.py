@@ -1,13 +1,19 @@
-"""Pure checks of values from outside: they touch nothing but what they are handed.
+"""Pure: checks of values that come from a host.
 
-Each check is an attrs validator or converter that raises `InvalidValue` with words a person can act on.
+`validated` derives the validators of an attrs class from the annotations of its fields. An annotation that needs more
+than a type is one of the aliases here, such as `Urn` or `Text`: the type, and the `Rule` for its values. The functions
+`require_…` check the arguments of calls.
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Collection, Iterable, Iterator
-from typing import Any, TypeGuard, TypeVar
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from datetime import date, datetime
+from functools import cache, reduce
+from types import MappingProxyType, NoneType, UnionType
+from typing import Annotated, Any, TypeGuard, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import attrs
 
@@ -20,42 +26,235 @@ Check = Callable[[Any, "attrs.Attribute[Any]", Any], None]
 LEAST_URN, MOST_URN = 1, 9_999_999
 LONGEST_TEXT = 10_000
 LONGEST_KEY = 200
+_A_COLLECTION = "a collection such as a list or a set"
+_COLLECTIONS = (tuple, list, set, frozenset)
 
 
-def _name(instance: object, attribute: attrs.Attribute[Any]) -> str:
-    return f"{type(instance).__name__}.{attribute.name}"
+def _no_parts(_value: object) -> list[tuple[Rule, object]]:
+    return []
 
 
-def is_a(kind: type | tuple[type, ...], expected: str) -> Check:
-    """Check that a field's value is an instance of *kind*, worded as *expected*."""
+@attrs.frozen(eq=False)
+class Rule:
+    """What a value must be.
 
-    def check(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    Attributes:
+        expected: What is right, as the end of a sentence.
+        accepts: A function that returns whether a value is right.
+        parts: A function that lists the values in a collection, each with its rule.
+    """
+
+    expected: str
+    accepts: Callable[[Any], bool]
+    parts: Callable[[Any], list[tuple[Rule, object]]] = _no_parts
+
+    def require(self, value: object, what: str) -> Any:  # noqa: ANN401 - the value itself
+        """Return *value* if it is right.
+
+        Raises:
+            InvalidValue: It is wrong. Where a value in a collection is wrong, the error shows that value.
+        """
+        if self.accepts(value):
+            return value
+        for rule, part in self.parts(value):
+            rule.require(part, what)
+        raise InvalidValue(what, value, self.expected)
+
+
+def whole_number(least: int, most: float = float("inf")) -> Rule:
+    """Return the rule for a whole number in a range, both ends included."""
+    expected = f"a whole number from {least}" + (f" to {most}" if isinstance(most, int) else "")
+    return Rule(expected, lambda value: type(value) is int and least <= value <= most)
+
+
+def matching(pattern: str, expected: str, *, longest: int = LONGEST_KEY) -> Rule:
+    """Return the rule for a text that matches a regular expression, which is compiled when it is first needed."""
+    return Rule(
+        expected, lambda value: isinstance(value, str) and len(value) <= longest and bool(re.fullmatch(pattern, value))
+    )
+
+
+def _is_text(value: object) -> bool:
+    """Return whether *value* is text that every store can keep."""
+    if not isinstance(value, str) or len(value) > LONGEST_TEXT or "\0" in value:
+        return False
+    try:
+        return value.isascii() or bool(value.encode())
+    except UnicodeEncodeError:
+        return False
+
+
+def _is_key(value: object) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= LONGEST_KEY and value.isprintable() and value == value.strip()
+
+
+_KEPT = f"of at most {LONGEST_TEXT} characters, without NUL or broken surrogate characters"
+_URN = Rule("a URN: a whole number such as 100000", lambda value: type(value) is int and LEAST_URN <= value <= MOST_URN)
+_TEXT = Rule(f"text that is not blank, {_KEPT}", lambda value: _is_text(value) and bool(value.strip()))
+_TEXT_OR_EMPTY = Rule(f"text {_KEPT}", _is_text)
+_KEY = Rule(f"printable text of 1 to {LONGEST_KEY} characters, without outer spaces", _is_key)
+
+Urn = Annotated[int, _URN]
+"""A unique reference number: a whole number of up to seven digits."""
+Text = Annotated[str, _TEXT]
+"""Text that is not blank."""
+TextOrEmpty = Annotated[str, _TEXT_OR_EMPTY]
+"""Text, possibly empty."""
+Key = Annotated[str, _KEY]
+"""A short text such as a host's id: printable, without outer spaces."""
+WholeNumber = Annotated[int, whole_number(0)]
+"""A whole number from 0."""
+
+DAY = Rule(
+    "a date without a time, such as datetime.date(2026, 5, 3)",
+    lambda value: type(value) is date or (isinstance(value, date) and not isinstance(value, datetime)),
+)
+"""The rule for a day; a datetime could mean two days."""
+
+_NONE = Rule("None", lambda value: value is None)
+_PLAIN = {
+    bool: Rule("True or False", bool.__instancecheck__),
+    date: DAY,
+    int: Rule("a whole number", lambda value: type(value) is int),
+    str: Rule("text", str.__instancecheck__),
+    NoneType: _NONE,
+}
+
+
+@cache
+def rule_of(kind: Any) -> Rule:  # noqa: ANN401 - an annotation can be anything
+    """Return the rule that the annotation *kind* states."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        rule: Rule = arguments[1]
+        return rule
+    if origin is tuple or origin is frozenset:
+        return _rule_of_collection(origin, rule_of(arguments[0]))
+    if origin is Mapping:
+        return _rule_of_mapping(rule_of(arguments[0]), rule_of(arguments[1]))
+    if origin is Union or origin is UnionType:
+        return reduce(_either, map(rule_of, arguments))
+    return _PLAIN.get(kind) or Rule(_words_of(kind), kind.__instancecheck__)
+
+
+def _rule_of_collection(kind: type[Collection[Any]], rule: Rule) -> Rule:
+    accepts_part = rule.accepts
+
+    def accepts(value: object) -> bool:
         if not isinstance(value, kind):
-            raise InvalidValue(_name(instance, attribute), value, expected)
+            return False
+        for part in value:  # noqa: SIM110 - a loop, since most collections hold one value or nothing
+            if not accepts_part(part):
+                return False
+        return True
 
-    return check
+    return Rule(
+        _A_COLLECTION,
+        accepts,
+        lambda value: [(rule, part) for part in value] if isinstance(value, _COLLECTIONS) else [],
+    )
 
 
-def member(kind: type[enum.Enum]) -> Check:
-    """Check that a field's value is a member of the enumeration *kind*, never its text."""
-    return is_a(kind, member_words(kind))
+def _rule_of_mapping(key: Rule, held: Rule) -> Rule:
+    def parts(value: object) -> list[tuple[Rule, object]]:
+        pairs = value.items() if isinstance(value, Mapping) else ()
+        return [part for pair in pairs for part in zip((key, held), pair, strict=True)]
+
+    return Rule(
+        "a mapping",
+        lambda value: isinstance(value, Mapping) and all(rule.accepts(part) for rule, part in parts(value)),
+        parts,
+    )
+
+
+def _either(first: Rule, second: Rule) -> Rule:
+    accepts = first.accepts
+    return Rule(
+        f"{first.expected} or {second.expected}",
+        (lambda value: value is None or accepts(value))
+        if second is _NONE
+        else (lambda value: accepts(value) or second.accepts(value)),
+        lambda value: [*first.parts(value), *second.parts(value)],
+    )
+
+
+def _words_of(kind: type) -> str:
+    if issubclass(kind, enum.Enum):
+        return member_words(kind)
+    return f"{'an' if kind.__name__[0] in 'AEIOU' else 'a'} {kind.__name__}"
 
 
 def member_words(kind: type[enum.Enum]) -> str:
-    """Word what a member of *kind* looks like."""
+    """Return the words for a member of *kind*, with a few examples."""
     names = ", ".join(f"{kind.__name__}.{m.name}" for m in list(kind)[:4])
     return f"a member of {kind.__name__} (such as {names})"
 
 
-def require_member(value: object, kind: type[_E], what: str) -> _E:
-    """Return *value* if it is a member of *kind*.
+def validated(cls: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attribute[Any]]:
+    """Add to each field of an attrs class the validator that its annotation states; a `field_transformer` of attrs.
 
-    Raises:
-        InvalidValue: It is something else, a text included.
+    A validator that the class itself gives to a field runs afterwards, so that it gets a value of the right type.
     """
-    if not isinstance(value, kind):
-        raise InvalidValue(what, value, member_words(kind))
+    kinds = get_type_hints(cls, include_extras=True)
+    return [_with_validator(field, kinds[field.name]) for field in fields]
+
+
+def _with_validator(field: attrs.Attribute[Any], kind: Any) -> attrs.Attribute[Any]:  # noqa: ANN401 - an annotation
+    return field.evolve(
+        type=get_args(kind)[0] if get_origin(kind) is Annotated else kind,  # the plain type, for cattrs
+        validator=_validator(rule_of(kind), field.validator) if field.init else None,
+    )
+
+
+def _validator(rule: Rule, own: Check | None) -> Check:
+    accepts = rule.accepts
+
+    def check(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+        if not accepts(value):
+            rule.require(value, f"{type(instance).__name__}.{attribute.name}")
+        if own:
+            own(instance, attribute, value)
+
+    return check
+
+
+def _same(value: Any) -> Any:  # noqa: ANN401 - whatever was handed in
     return value
+
+
+def to_tuple(value: Iterable[Any], part: Callable[[Any], Any] | None = None) -> tuple[Any, ...]:
+    """Convert a collection to a tuple, each value in it by *part*; return anything else as it is.
+
+    This and the converters below leave what they cannot convert to the validator, whose message names the field.
+    """
+    if not _is_collection(value):
+        return value  # type: ignore[return-value]
+    return tuple(map(part, value) if part else value)
+
+
+def to_frozenset(value: Iterable[Any], part: Callable[[Any], Any] | None = None) -> frozenset[Any]:
+    """Convert a collection to a frozen set, each value in it by *part*; return anything else as it is."""
+    try:
+        return frozenset(to_tuple(value, part)) if _is_collection(value) else value  # type: ignore[return-value]
+    except TypeError:  # something in it cannot be hashed
+        return value  # type: ignore[return-value]
+
+
+def to_mapping(value: Mapping[Any, Any], held: Callable[[Any], Any] = _same) -> Mapping[Any, Any]:
+    """Copy a mapping to one that cannot change, each value by *held*; return anything else as it is."""
+    if not _is_mapping(value):
+        return value
+    return MappingProxyType({key: held(part) for key, part in value.items()})
+
+
+def _is_mapping(value: object) -> bool:
+    return isinstance(value, Mapping)
+
+
+def _is_collection(value: object) -> TypeGuard[Iterable[Any]]:
+    if isinstance(value, _COLLECTIONS):  # asking the abstract class takes ten times as long
+        return True
+    return isinstance(value, Iterable) and not isinstance(value, (str, bytes))
 
 
 def require_urn(value: object, what: str = "urn") -> int:
@@ -64,139 +263,52 @@ def require_urn(value: object, what: str = "urn") -> int:
     Raises:
         InvalidValue: It is something else.
     """
-    if type(value) is not int or not LEAST_URN <= value <= MOST_URN:
-        raise InvalidValue(what, value, "a URN: a whole number such as 100000")
-    return value
+    urn: int = _URN.require(value, what)
+    return urn
 
 
-def urn(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    """Check that a field's value is a URN."""
-    if type(value) is not int or not LEAST_URN <= value <= MOST_URN:
-        require_urn(value, _name(instance, attribute))  # the name is made where it is needed
-
-
-def require_text(value: object, what: str, *, most: int = LONGEST_TEXT, blank: bool = False) -> str:
-    """Return *value* if it is text of at most *most* characters, not blank unless *blank*.
+def require_urns(values: object, what: str) -> tuple[int, ...]:
+    """Return the URNs in *values* as a tuple.
 
     Raises:
-        InvalidValue: It is something else, or holds a NUL or half of a surrogate pair.
+        InvalidValue: It is not a collection, or holds something else.
     """
-    if not isinstance(value, str) or not (blank or value.strip()) or len(value) > most:
-        raise InvalidValue(what, value, f"text of {0 if blank else 1} to {most} characters")
-    if "\0" in value or not _encodable(value):
-        raise InvalidValue(what, value, "text without NUL or broken surrogate characters")
-    return value
+    return tuple([require_urn(value, what) for value in require_collection(values, what)])
 
 
-def _encodable(value: str) -> bool:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def text(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    """Check that a field's value is text that is not blank."""
-    if not (_is_plain(value) and value.strip()):
-        require_text(value, _name(instance, attribute))
-
-
-def text_or_empty(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    """Check that a field's value is text, possibly empty."""
-    if not _is_plain(value):
-        require_text(value, _name(instance, attribute), blank=True)
-
-
-def _is_plain(value: object, most: int = LONGEST_TEXT) -> TypeGuard[str]:
-    """Tell at once of most text that nothing speaks against it, unless it is blank."""
-    return type(value) is str and len(value) <= most and value.isascii() and value.isprintable()
-
-
-def key(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    """Check that a field's value is a short text such as a host's id: printable, no outer spaces."""
-    if not (_is_plain(value, LONGEST_KEY) and value == value.strip() != ""):
-        require_key(value, _name(instance, attribute))
-
-
-def require_key(value: object, what: str) -> str:
-    """Return *value* if it is a short text such as a host's id: printable, no outer spaces.
+def require_text(value: object, what: str, *, blank: bool = False) -> str:
+    """Return *value* if it is text that a store can keep; blank text only if *blank*.
 
     Raises:
         InvalidValue: It is something else.
     """
-    found = require_text(value, what, most=LONGEST_KEY)
-    if not found.isprintable() or found != found.strip():
-        raise InvalidValue(what, value, f"printable text of 1 to {LONGEST_KEY} characters, without outer spaces")
-    return found
+    text: str = (_TEXT_OR_EMPTY if blank else _TEXT).require(value, what)
+    return text
 
 
-def each(check: Check) -> Check:
-    """Check every value of a collection with *check*."""
-
-    def check_all(instance: object, attribute: attrs.Attribute[Any], value: Iterable[object]) -> None:
-        for one in value:
-            check(instance, attribute, one)
-
-    return check_all
-
-
-def require_collection(value: object, what: str) -> Collection[Any]:
-    """Return *value* if it is a collection of things and not one text.
+def require_key(value: object, what: str) -> str:
+    """Return *value* if it is a short text such as a host's id: printable, without outer spaces.
 
     Raises:
-        InvalidValue: It is a text, or nothing that can be walked.
+        InvalidValue: It is something else.
     """
-    if isinstance(value, (tuple, list, set, frozenset)):  # asking the abstract classes takes ten times as long
-        return value
-    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
-        raise InvalidValue(what, value, "a collection such as a list or a set")
-    return value if isinstance(value, Collection) else tuple(value)
+    key: str = _KEY.require(value, what)
+    return key
 
 
-def to_tuple(value: Iterable[Any]) -> tuple[Any, ...]:
-    """Convert any collection but a text to a tuple; the field's validator looks at what is in it."""
-    return value if type(value) is tuple else tuple(require_collection(value, "Several values"))
+def require_member(value: object, kind: type[_E], what: str) -> _E:
+    """Return *value* if it is a member of the enumeration *kind*; the text of a member is not one.
 
-
-def to_frozenset(value: Iterable[Any]) -> frozenset[Any]:
-    """Convert any collection but a text to a frozen set; the field's validator looks at what is in it."""
-    found = require_collection(value, "Several values")
-    try:
-        return frozenset(found)
-    except TypeError as exc:
-        raise InvalidValue("Several values", value, "a collection of plain values") from exc
-
-
-def optional_text(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    """Check that a field's value is text, possibly empty, or None."""
-    if value is not None:
-        require_text(value, _name(instance, attribute), blank=True)
-
-
-def whole(least: int) -> Check:
-    """Check that a field's value is a whole number from *least*."""
-
-    def check(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
-        if type(value) is not int or value < least:
-            raise InvalidValue(_name(instance, attribute), value, f"a whole number from {least}")
-
-    return check
-
-
-def all_are(kind: type | tuple[type, ...], expected: str) -> Check:
-    """Check that all values of a field's collection are instances of *kind*, each worded as *expected*."""
-
-    def check(instance: object, attribute: attrs.Attribute[Any], value: Iterable[object]) -> None:
-        for one in value:
-            if not isinstance(one, kind):
-                raise InvalidValue(_name(instance, attribute), one, expected)
-
-    return check
+    Raises:
+        InvalidValue: It is something else.
+    """
+    if not isinstance(value, kind):
+        raise InvalidValue(what, value, member_words(kind))
+    return value
 
 
 def require_a(value: object, kind: type[_T], what: str, expected: str) -> _T:
-    """Return *value* if it is an instance of *kind*, worded as *expected*.
+    """Return *value* if it is an instance of *kind*; the error says *expected*.
 
     Raises:
         InvalidValue: It is something else.
@@ -206,41 +318,87 @@ def require_a(value: object, kind: type[_T], what: str, expected: str) -> _T:
     return value
 
 
-def walk(values: object, kind: type[_T], what: str, expected: str) -> Iterator[_T]:
-    """Give the things in *values* one by one, as long as they are instances of *kind*.
-
-    Raises:
-        InvalidValue: It is no collection, or one of them is something else.
-    """
-    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
-        raise InvalidValue(what, values, expected)
-    for one in values:
-        yield require_a(one, kind, what, expected)
-
-
-def require_all(values: object, kind: type[_T], what: str, expected: str) -> tuple[_T, ...]:
-    """Return the things in *values*, walked once, if all of them are instances of *kind*.
-
-    Raises:
-        InvalidValue: It is no collection, or one of them is something else.
-    """
-    return tuple(walk(values, kind, what, expected))
-
-
 def require_callable(value: object, what: str, expected: str) -> None:
-    """Refuse what cannot be called.
+    """Raise unless *value* can be called; the error says *expected*.
 
     Raises:
-        InvalidValue: It cannot.
+        InvalidValue: It cannot be called.
     """
     if not callable(value):
         raise InvalidValue(what, value, expected)
 
 
-def require_urns(values: object, what: str) -> tuple[int, ...]:
-    """Return the URNs in *values*, walked once.
+def require_collection(value: object, what: str) -> Collection[Any]:
+    """Return *value* if it is a collection, and not a text; an iterator becomes a tuple.
 
     Raises:
-        InvalidValue: It is no collection, or one of them is no URN.
+        InvalidValue: It is a text, or not a collection.
     """
-    return tuple([require_urn(one, what) for one in require_collection(values, what)])
+    if not _is_collection(value):
+        raise InvalidValue(what, value, _A_COLLECTION)
+    return value if isinstance(value, Collection) else tuple(value)
+
+
+def walk(values: object, kind: type[_T], what: str, expected: str) -> Iterator[_T]:
+    """Return an iterator over *values* that raises at the first that is not an instance of *kind*.
+
+    Raises:
+        InvalidValue: It is not a collection, or one of the values is something else.
+    """
+    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+        raise InvalidValue(what, values, expected)
+    for value in values:
+        yield require_a(value, kind, what, expected)
+
+
+def require_all(values: object, kind: type[_T], what: str, expected: str) -> tuple[_T, ...]:
+    """Return *values* as a tuple if all of them are instances of *kind*.
+
+    Raises:
+        InvalidValue: It is not a collection, or one of the values is something else.
+    """
+    return tuple(walk(values, kind, what, expected))
+
+
+# Still used by classes that will lose their validators.
+
+
+def is_a(kind: type | tuple[type, ...], expected: str) -> Check:  # noqa: D103
+    def check(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+        if not isinstance(value, kind):
+            raise InvalidValue(f"{type(instance).__name__}.{attribute.name}", value, expected)
+
+    return check
+
+
+def member(kind: type[enum.Enum]) -> Check:  # noqa: D103
+    return is_a(kind, member_words(kind))
+
+
+def each(check: Check) -> Check:  # noqa: D103
+    def check_all(instance: object, attribute: attrs.Attribute[Any], value: Iterable[object]) -> None:
+        if not isinstance(value, (tuple, frozenset)):
+            raise InvalidValue(f"{type(instance).__name__}.{attribute.name}", value, _A_COLLECTION)
+        for part in value:
+            check(instance, attribute, part)
+
+    return check_all
+
+
+def all_are(kind: type | tuple[type, ...], expected: str) -> Check:  # noqa: D103
+    return each(is_a(kind, expected))
+
+
+def whole(least: int) -> Check:  # noqa: D103
+    return _checking(whole_number(least))
+
+
+def _checking(rule: Rule) -> Check:
+    def check(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+        rule.require(value, f"{type(instance).__name__}.{attribute.name}")
+
+    return check
+
+
+urn, text, text_or_empty, key = map(_checking, (_URN, _TEXT, _TEXT_OR_EMPTY, _KEY))
+optional_text = attrs.validators.optional(text_or_empty)

@@ -1,29 +1,21 @@
-"""Pure: which institutions a group sees, and why not the others (rules V).
-
-It touches nothing but the standard library and attrs.
-"""
+"""Pure: which institutions a group sees, and why not the others (rules V)."""
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
 from datetime import date
-from functools import cache
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import assert_never
 
 import attrs
 
 from datashare.errors import InvalidValue
 
 from . import validation
-from .instants import day_words, to_day, to_optional_day
+from .instants import day_words, to_day
+from .policy import Policy
 from .register import EstablishmentStatus, Group, GroupId, GroupKind, Institution, TrustLink
 from .text import folded
-from .trusted import maker
-from .validation import to_tuple
-
-if TYPE_CHECKING:
-    from .policy import Policy
 
 
 class HiddenBecause(enum.Enum):
@@ -46,13 +38,13 @@ class HiddenReason:
 
     Attributes:
         because: Which reason.
-        day: The day it speaks of, where the register has one.
-        detail: The register's own words that it rests on, where they say more.
+        day: The day of the closing, opening or joining, where the register has one.
+        detail: The register's own words, where they say more.
     """
 
-    because: HiddenBecause = attrs.field(validator=validation.member(HiddenBecause))
-    day: date | None = attrs.field(default=None, converter=to_optional_day)
-    detail: str = attrs.field(default="", validator=validation.text_or_empty)
+    because: HiddenBecause
+    day: date | None = None
+    detail: str = ""
 
     def __str__(self) -> str:
         on = f" on {day_words(self.day)}" if self.day else ""
@@ -86,31 +78,22 @@ class Visibility:
     """Whether a group sees an institution on a day, with every reason that hides it (V9).
 
     Attributes:
-        group: The group that looks.
+        group: The group.
         group_name: The group's name in the register.
-        urn: The URN that was asked about.
-        institution: What the register holds under it, if anything.
+        urn: The URN in question.
+        institution: The institution with that URN, if the register has one.
         day: The day of the answer, in Europe/London.
-        reasons: Every reason that hides it; none means that it is visible.
+        reasons: Every reason that hides the institution; empty means that it is visible.
         warnings: Dates that do not fit the status.
     """
 
-    group: GroupId = attrs.field(validator=validation.is_a(GroupId, "a GroupId"))
-    group_name: str = attrs.field(default="", validator=validation.text_or_empty)
-    urn: int = attrs.field(validator=validation.urn)
-    institution: Institution | None = attrs.field()
-    day: date = attrs.field(converter=to_day)
-    reasons: tuple[HiddenReason, ...] = attrs.field(
-        converter=to_tuple, validator=validation.all_are(HiddenReason, "HiddenReasons")
-    )
-    warnings: tuple[DateWarning, ...] = attrs.field(
-        default=(), converter=to_tuple, validator=validation.all_are(DateWarning, "DateWarnings")
-    )
-
-    @institution.validator
-    def _check_institution(self, _attribute: attrs.Attribute[Any], value: object) -> None:
-        if value is not None and (not isinstance(value, Institution) or value.urn != self.urn):
-            raise InvalidValue("Visibility.institution", value, f"the Institution with URN {self.urn}, or None")
+    group: GroupId
+    group_name: str = ""
+    urn: int
+    institution: Institution | None
+    day: date
+    reasons: tuple[HiddenReason, ...]
+    warnings: tuple[DateWarning, ...] = ()
 
     @property
     def visible(self) -> bool:
@@ -126,49 +109,41 @@ class Visibility:
 
 
 def link_with(institution: Institution, group: GroupId) -> TrustLink | None:
-    """Find the link between *institution* and *group*, whenever it counts (V1, V6).
+    """Find the link between *institution* and *group*, from whatever day it counts (V1, V6).
 
-    A trust is linked by its UID alone: names, flags, sponsors and federations link nothing. Of several links
-    with one trust, the one that counts for longest is given (V7).
+    A trust is linked by its UID alone: names, flags, sponsors and federations link nothing. Of several links with
+    one trust, the result is the one that counts first (V7).
     """
     if group.kind is GroupKind.MULTI_ACADEMY_TRUST:
         links = [link for link in institution.trusts if link.uid == group.code]
         if len(links) < 2:
             return links[0] if links else None
-        return min(links, key=lambda link: link.joined_on or date.min, default=None)
+        return min(links, key=lambda link: link.joined_on or date.min)
     la = institution.local_authority
     return TrustLink(la.code, la.name) if la and la.code == group.code else None
 
 
-_AN_INSTITUTION = "institution", "an Institution or None"
-
-
-@cache
-def _policy() -> type[Policy]:
-    from .policy import Policy  # noqa: PLC0415 - it needs this package itself
-
-    return Policy
-
-
 def visibility(urn: int, institution: Institution | None, *, group: Group, policy: Policy, day: date) -> Visibility:
-    """Tell whether *group* sees the institution on *day*, with all reasons (V1-V10).
+    """Return whether *group* sees the institution on *day*, with all reasons (V1-V10).
 
     Args:
-        urn: The URN asked about.
-        institution: What the register holds under it; `None` where it holds nothing.
-        group: The group that looks.
-        policy: The group's choices; its status and type filters count here.
+        urn: The URN in question.
+        institution: The institution with that URN; `None` where the register has none.
+        group: The group.
+        policy: The group's choices; those about status and type count here.
         day: A day in Europe/London.
 
     Raises:
-        InvalidValue: One of them is none of what it should be, or the institution has another URN.
+        InvalidValue: An argument is of the wrong type, or the institution has another URN.
     """
     validation.require_urn(urn)
     to_day(day, "day")
     validation.require_a(group, Group, "group", "a Group")
-    validation.require_a(policy, _policy(), "policy", "a Policy, such as Policy.mat()")
-    if institution is not None and validation.require_a(institution, Institution, *_AN_INSTITUTION).urn != urn:
-        raise InvalidValue("institution", institution.urn, f"the one with the URN asked about, {urn}")
+    validation.require_a(policy, Policy, "policy", "a Policy, such as Policy.mat()")
+    if institution is not None:
+        validation.require_a(institution, Institution, "institution", "an Institution or None")
+        if institution.urn != urn:
+            raise InvalidValue("institution", institution.urn, f"the one with the URN {urn}")
     reasons = [] if group.is_open else [HiddenReason(HiddenBecause.GROUP_CLOSED, group.closed_on)]
     if institution is None:
         reasons.append(HiddenReason(HiddenBecause.UNKNOWN_URN))
@@ -176,7 +151,7 @@ def visibility(urn: int, institution: Institution | None, *, group: Group, polic
         reasons += _link_reasons(institution, group.id, day)
         reasons += _status_reasons(institution, policy)
         reasons += _type_reasons(institution, policy)
-    return _made(
+    return Visibility(
         group=group.id,
         group_name=group.name,
         urn=urn,
@@ -187,17 +162,11 @@ def visibility(urn: int, institution: Institution | None, *, group: Group, polic
     )
 
 
-_made = maker(Visibility)  # all its parts were looked at by `visibility`
-
-
 def _link_reasons(institution: Institution, group: GroupId, day: date) -> list[HiddenReason]:
     link = link_with(institution, group)
     if link is None:
-        return [
-            HiddenReason(
-                HiddenBecause.NOT_LINKED, None, _linked_elsewhere(institution, group)[: validation.LONGEST_TEXT]
-            )
-        ]
+        detail = _linked_elsewhere(institution, group)
+        return [HiddenReason(HiddenBecause.NOT_LINKED, None, detail[: validation.LONGEST_TEXT])]
     if link.joined_on and link.joined_on > day:  # V7
         return [HiddenReason(HiddenBecause.JOINS_LATER, link.joined_on)]
     return []
@@ -231,29 +200,25 @@ def _status_reasons(institution: Institution, policy: Policy) -> list[HiddenReas
 
 
 def _type_reasons(institution: Institution, policy: Policy) -> list[HiddenReason]:
-    kept = policy.establishment_types
-    found = institution.establishment_type
-    if kept is None or (found and found.code in kept):
+    listed, kind = policy.establishment_types, institution.establishment_type
+    if listed is None or (kind and kind.code in listed):
         return []
-    detail = f"{found.code} {found.name}".rstrip() if found else "none given"
+    detail = f"{kind.code} {kind.name}".rstrip() if kind else "none given"
     return [HiddenReason(HiddenBecause.TYPE_LEFT_OUT, None, detail[: validation.LONGEST_TEXT])]
-
-
-_OPEN = (EstablishmentStatus.OPEN, EstablishmentStatus.OPEN_PROPOSED_TO_CLOSE)
 
 
 def date_warnings(institution: Institution, day: date) -> tuple[DateWarning, ...]:
     """Find the dates that do not fit the institution's status on *day*; they change nothing (V4)."""
     opens, closes, status = institution.open_date, institution.close_date, institution.status
-    is_open = status in _OPEN
-    found = []
+    is_open = status in {EstablishmentStatus.OPEN, EstablishmentStatus.OPEN_PROPOSED_TO_CLOSE}
+    warnings = []
     if status is EstablishmentStatus.PROPOSED_TO_OPEN and opens and opens <= day:
-        found.append(DateWarning.OPEN_DATE_PASSED)
+        warnings.append(DateWarning.OPEN_DATE_PASSED)
     if is_open and opens and opens > day:
-        found.append(DateWarning.OPEN_DATE_AHEAD)
+        warnings.append(DateWarning.OPEN_DATE_AHEAD)
     if is_open and closes and closes < day:
-        found.append(DateWarning.CLOSE_DATE_PASSED)
-    return tuple(found)
+        warnings.append(DateWarning.CLOSE_DATE_PASSED)
+    return tuple(warnings)
 
 
 def visible_institutions(
@@ -264,8 +229,8 @@ def visible_institutions(
     Cost: one pass and one sort; the order of *institutions* does not matter.
 
     Raises:
-        InvalidValue: One of them is none of what it should be.
+        InvalidValue: An argument is of the wrong type.
     """
-    given = validation.require_all(institutions, Institution, "institutions", "Institutions")
-    seen = (i for i in given if visibility(i.urn, i, group=group, policy=policy, day=day).visible)
-    return tuple(sorted(seen, key=lambda i: (folded(i.name), i.urn)))
+    register = validation.require_all(institutions, Institution, "institutions", "Institutions")
+    visible = (i for i in register if visibility(i.urn, i, group=group, policy=policy, day=day).visible)
+    return tuple(sorted(visible, key=lambda i: (folded(i.name), i.urn)))

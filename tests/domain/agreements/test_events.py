@@ -1,18 +1,15 @@
 """What happened, in order and for ever (rules T3, K3, H4)."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, get_args
 
 import attrs
-import pendulum
 import pytest
 
 from datashare.domain.agreements import (
     FREE_TEXT,
     AddRecipients,
     Agreement,
-    AgreementEnded,
-    AgreementId,
     Command,
     Decline,
     Event,
@@ -41,9 +38,7 @@ from tests.domain.agreements.builders import (
     AUTUMN,
     DEPUTY,
     HEAD,
-    MAT,
     NOW,
-    OTHER_URN,
     answer_to,
     ask,
     command_of,
@@ -60,7 +55,6 @@ from tests.domain.agreements.builders import (
     record,
     see,
 )
-from tests.golden.values import EVENTS
 
 HOUR = timedelta(hours=1)
 
@@ -306,86 +300,3 @@ def test_version_is_a_sequence_number(version: object) -> None:
     """An agreement's version counts from 0 in whole numbers."""
     with pytest.raises(InvalidValue, match=r"Agreement\.version"):
         Agreement(id=AGREEMENT, version=version)  # type: ignore[arg-type]  # the point of the test
-
-
-FOREIGN = RequestId(AgreementId(MAT, OTHER_URN), 1)
-NO_TEXT: list[object] = [5, b"x", "a\0b", "\ud800", "x" * 10_001]
-NO_LEVEL: list[object] = ["mis_data", 2]
-NO_PEOPLE: list[object] = [None, "x", 5, ["x"], [None], [AGREEMENT]]
-NO_DAY: list[object] = [None, "2026-05-03", NOW, 20260503]
-
-WRONG_IN: dict[str, list[object]] = {
-    "agreement": [None, "mat:5143/100000", MAT],
-    "sequence": [None, 0, -1, 1.0, "1", True],
-    "at": [None, "2026-05-03T09:30:00Z", datetime(2026, 5, 3), NOW.date()],  # noqa: DTZ001 - naive
-    "actor": [None, "mat:5143/ana", MAT],
-    "command_id": [None, "", "a b", "é", 5, "x" * 65],
-    "level": [None, *NO_LEVEL],
-    "raises": NO_LEVEL,
-    "sender": [None, "mat:5143/ana", MAT],
-    "recipients": NO_PEOPLE,
-    "terms": ["v1", 5],
-    "request": ["mat:5143/100000/1", 1, FOREIGN],
-    "reason": NO_TEXT,
-    "basis": NO_TEXT,
-    "approver": NO_TEXT,
-    "evidence": NO_TEXT,
-    "note": NO_TEXT,
-    "agreed_on": NO_DAY,
-    "register_day": NO_DAY,
-    "cause": [None, "by_group", HiddenBecause.CLOSED],
-    "reasons": [None, "closed", ["closed"], [None]],
-    "resumes": [None, 0, 1, "yes"],
-}
-GOOD_EVENTS = {type(event): event for event in EVENTS.values()}
-
-
-def test_every_field_of_every_event_is_in_the_table() -> None:
-    """No event, and none of its fields, is left out of what is tried."""
-    assert set(get_args(Event)) == set(GOOD_EVENTS)
-    assert set(WRONG_IN) == {field.name for kind in GOOD_EVENTS for field in attrs.fields(kind)}
-
-
-@pytest.mark.rule("T3")
-@pytest.mark.parametrize(
-    ("event", "name"),
-    [
-        pytest.param(event, field.name, id=f"{kind.__name__}.{field.name}")
-        for kind, event in GOOD_EVENTS.items()
-        for field in attrs.fields(kind)
-    ],
-)
-def test_events_are_valid_from_construction(event: Event, name: str) -> None:
-    """No event can be made with what a field may not hold; a request is one of the event's own agreement."""
-    for value in WRONG_IN[name]:
-        wrong: dict[str, Any] = {name: value}
-        with pytest.raises(InvalidValue, match="must be"):
-            attrs.evolve(event, **wrong)
-
-
-@pytest.mark.rule("T3")
-@pytest.mark.parametrize("event", GOOD_EVENTS.values(), ids=lambda event: type(event).__name__)
-def test_events_are_in_utc_and_hold_no_list(event: Event) -> None:
-    """An instant of another zone is the same instant in UTC, to the microsecond; lists become tuples."""
-    local = pendulum.datetime(2026, 10, 25, 1, 30, 0, 1, tz="Europe/London", fold=0)
-    lists: dict[str, Any] = {
-        field.name: list(value)
-        for field in attrs.fields(type(event))
-        if isinstance(value := getattr(event, field.name), tuple)
-    }
-    made = attrs.evolve(event, at=local, **lists)
-
-    assert pendulum.datetime(2026, 10, 25, 0, 30, 0, 1) == made.at
-    assert "UTC" == made.at.timezone_name
-    assert attrs.evolve(event, at=local) == made
-    assert hash(made) == hash(attrs.evolve(event, at=local))
-
-
-@pytest.mark.parametrize("text", ["", None, " ", "Größe 𝄞\n"], ids=ascii)
-def test_what_people_wrote_may_be_empty_or_erased(text: str | None) -> None:
-    """Free text is any text, and an ended agreement need have no request."""
-    ended = GOOD_EVENTS[AgreementEnded]
-    assert isinstance(ended, AgreementEnded)
-    made = attrs.evolve(ended, note=text, request=None)
-
-    assert (text, None) == (made.note, made.request)

@@ -135,7 +135,7 @@ def test_present_day_stands_in_for_an_unknown_register_day() -> None:
 def test_register_day_is_a_day(day: object) -> None:
     """An instant or a text is no register's day."""
     with pytest.raises(ValueError, match="date without a time"):
-        RecordVisibility(urn=1, register_day=day)
+        RecordVisibility(urn=1, register_day=day)  # type: ignore[arg-type]
 
 
 @pytest.mark.rule("X2")

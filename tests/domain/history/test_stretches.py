@@ -625,10 +625,10 @@ def kinds() -> tuple[Event, ...]:
     by, request = told | {"actor": ANA}, RequestId(AGREEMENT, 1)
     asking: dict[str, Any] = {"raises": None, "sender": ANA, "terms": TERMS}
     return (
-        RequestSent(**by, **asking, level=MIS, recipients=[HEAD]),
-        RequestSent(**told, **asking, level=ACTIONS, recipients=[DEPUTY], actor=BEN),
-        RecipientsAdded(**by, request=request, recipients=[DEPUTY]),
-        ReminderSent(**by, request=request, recipients=[HEAD]),
+        RequestSent(**by, **asking, level=MIS, recipients=(HEAD,)),
+        RequestSent(**told, **asking, level=ACTIONS, recipients=(DEPUTY,), actor=BEN),
+        RecipientsAdded(**by, request=request, recipients=(DEPUTY,)),
+        ReminderSent(**by, request=request, recipients=(HEAD,)),
         RequestApproved(**told, actor=HEAD, request=request, level=MIS, terms=TERMS),
         RequestApproved(**told, actor=DEPUTY, request=request, level=ACTIONS, terms=None),
         RequestDeclined(**told, actor=HEAD, request=request),
@@ -637,7 +637,7 @@ def kinds() -> tuple[Event, ...]:
         AgreementImported(**by, level=DFE, agreed_on=date(2024, 2, 29), terms=TERMS),
         AgreementEnded(**by, cause=EndCause.BY_GROUP, request=request),
         AgreementEnded(**told, actor=NIGHTLY, cause=EndCause.SUCCEEDED, request=None),
-        VisibilityLost(**told, actor=NIGHTLY, register_day=date(2026, 3, 30), reasons=[HiddenBecause.CLOSED]),
+        VisibilityLost(**told, actor=NIGHTLY, register_day=date(2026, 3, 30), reasons=(HiddenBecause.CLOSED,)),
         VisibilityReturned(**told, actor=NIGHTLY, register_day=date(2026, 4, 1), resumes=True),
         VisibilityReturned(**told, actor=NIGHTLY, register_day=date(2026, 5, 1), resumes=False),
     )
@@ -749,10 +749,10 @@ def test_a_loss_that_is_recorded_again_changes_nothing() -> None:
     told: dict[str, Any] = {"agreement": AGREEMENT, "actor": NIGHTLY, "command_id": "c-9"}
     lost = [
         VisibilityLost(
-            **told, sequence=3, at=at(DAY * 2), register_day=date(2026, 4, 1), reasons=[HiddenBecause.CLOSED]
+            **told, sequence=3, at=at(DAY * 2), register_day=date(2026, 4, 1), reasons=(HiddenBecause.CLOSED,)
         ),
         VisibilityLost(
-            **told, sequence=4, at=at(DAY * 3), register_day=date(2026, 4, 2), reasons=[HiddenBecause.NOT_LINKED]
+            **told, sequence=4, at=at(DAY * 3), register_day=date(2026, 4, 2), reasons=(HiddenBecause.NOT_LINKED,)
         ),
     ]
     *_, last = timeline([*approved().events, *lost])
@@ -783,7 +783,7 @@ def test_an_instant_before_its_predecessors_cannot_turn_time_back() -> None:
         actor=NIGHTLY,
         command_id="c-9",
         register_day=date(2026, 4, 1),
-        reasons=[],
+        reasons=(),
     )
 
     assert [NOW, at(DAY), at(DAY * 2)] == [one.since for one in timeline([sent, accepted, third, later])]

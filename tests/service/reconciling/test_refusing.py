@@ -343,7 +343,7 @@ def test_what_cannot_be_right_is_an_error(arguments: dict[str, Any]) -> None:
     before = world.snapshot("c-1")
 
     (name,) = arguments
-    with pytest.raises(InvalidValue, match=f"^{name} must be"):
+    with pytest.raises(InvalidValue, match=rf"^(Batch\.)?{name} must be"):
         world.trust().apply(plan, **{"command_id": "c-1", **arguments})
     with pytest.raises(InvalidValue, match=r"^plan must be a Plan, as reconcile gives it"):
         world.trust().apply(str(plan), command_id="c-1")  # type: ignore[arg-type]  # the point of the test

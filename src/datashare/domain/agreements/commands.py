@@ -1,25 +1,21 @@
-"""Pure: what can be asked of one agreement, as values; they touch nothing but the standard library and attrs.
-
-A bulk action is as many commands of one kind, under one command id.
-"""
+"""Pure: commands, each about one agreement, and the batch that makes one action of many."""
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
 from datetime import date
+from typing import Annotated, Any
 
 import attrs
 
-from datashare.domain import validation
-from datashare.domain.instants import to_day, to_optional_day
 from datashare.domain.levels import AccessLevel
-from datashare.domain.people import PersonId, require_role_key
+from datashare.domain.people import PersonId, RoleKey, to_role_keys
 from datashare.domain.register import GroupId
-from datashare.domain.validation import to_tuple
+from datashare.domain.validation import Key, Text, TextOrEmpty, Urn, matching, to_tuple, validated, whole_number
 from datashare.errors import InvalidValue
 
-from .ids import AN_ACTOR, Actor, AgreementId, RequestId, Terms
+from .ids import Actor, AgreementId, RequestId, Terms
 
 
 @attrs.frozen
@@ -31,12 +27,7 @@ ALL = AllEligible()
 """Every eligible person of each school."""
 
 
-def _to_role_keys(value: Iterable[str]) -> frozenset[str]:
-    found = validation.require_collection(value, "The roles to ask")
-    return frozenset(require_role_key(one) for one in found)
-
-
-@attrs.frozen
+@attrs.frozen(field_transformer=validated)
 class WithRoles:
     """Ask the eligible people who hold one of these business roles (Q10).
 
@@ -44,10 +35,14 @@ class WithRoles:
         roles: Keys of roles, such as ``{"head_teacher"}``.
     """
 
-    roles: frozenset[str] = attrs.field(converter=_to_role_keys)
+    roles: frozenset[RoleKey] = attrs.field(converter=to_role_keys)
 
 
-@attrs.frozen
+def _to_people(value: Iterable[PersonId]) -> tuple[PersonId, ...]:
+    return to_tuple(value)
+
+
+@attrs.frozen(field_transformer=validated)
 class Named:
     """Ask exactly these people of one school (Q10, P11).
 
@@ -55,19 +50,16 @@ class Named:
         people: Who they are; each is asked once.
     """
 
-    people: tuple[PersonId, ...] = attrs.field(converter=to_tuple, validator=validation.all_are(PersonId, "PersonIds"))
+    people: tuple[PersonId, ...] = attrs.field(converter=_to_people)
 
 
 Recipients = AllEligible | WithRoles | Named
 
-_RECIPIENTS = validation.is_a((AllEligible, WithRoles, Named), "ALL, WithRoles(roles) or Named(people)")
-_A_REQUEST = validation.is_a(RequestId, "a RequestId; RequestId.parse reads one from text")
-_A_LEVEL = validation.member(AccessLevel)
-_TERMS_OR_NONE = validation.is_a((Terms, type(None)), "Terms or None")
-
-
 CAME_LATER = "came_later"
-"""The metadata key of fields that are written only where they hold something, so that older texts stay as they are."""
+"""The metadata key of fields that were added later.
+
+They are written only where they hold something, so that texts that were written earlier stay the same.
+"""
 
 
 class EndCause(enum.Enum):
@@ -88,7 +80,7 @@ SHOWN_BY_REGISTER = frozenset(
 """The causes that the register must show, and that a plan may name (E1, E2)."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=validated)
 class RequestAccess:
     """Ask a school for a level: the first time, or to raise the level in force (Q1, U1).
 
@@ -100,153 +92,130 @@ class RequestAccess:
         terms: The terms it carries (Q8).
     """
 
-    urn: int = attrs.field(validator=validation.urn)
-    level: AccessLevel = attrs.field(validator=_A_LEVEL)
-    sender: PersonId = attrs.field(validator=validation.is_a(PersonId, "a PersonId"))
-    recipients: Recipients = attrs.field(default=ALL, validator=_RECIPIENTS)
-    terms: Terms | None = attrs.field(default=None, validator=_TERMS_OR_NONE)
+    urn: Urn
+    level: AccessLevel
+    sender: PersonId
+    recipients: Recipients = ALL
+    terms: Terms | None = None
 
 
-@attrs.frozen(kw_only=True)
-class AddRecipients:
+@attrs.frozen(kw_only=True, field_transformer=validated)
+class NamesRequest:
+    """A command about one open request, which it names.
+
+    Attributes:
+        request: The open request.
+    """
+
+    request: RequestId
+
+    @property
+    def urn(self) -> int:
+        """The school."""
+        return self.request.urn
+
+
+@attrs.frozen(kw_only=True, field_transformer=validated)
+class AddRecipients(NamesRequest):
     """Send an open request to more people (Q4).
 
     Attributes:
-        request: The open request.
         recipients: Whom to add.
     """
 
-    request: RequestId = attrs.field(validator=_A_REQUEST)
-    recipients: Recipients = attrs.field(default=ALL, validator=_RECIPIENTS)
-
-    @property
-    def urn(self) -> int:
-        """The school."""
-        return self.request.urn
+    recipients: Recipients = ALL
 
 
-@attrs.frozen(kw_only=True)
-class Remind:
-    """Remind the recipients of an open request (N2).
-
-    Attributes:
-        request: The open request.
-    """
-
-    request: RequestId = attrs.field(validator=_A_REQUEST)
-
-    @property
-    def urn(self) -> int:
-        """The school."""
-        return self.request.urn
+@attrs.frozen(kw_only=True, field_transformer=validated)
+class Remind(NamesRequest):
+    """Remind the recipients of an open request (N2)."""
 
 
-@attrs.frozen(kw_only=True)
-class Withdraw:
+@attrs.frozen(kw_only=True, field_transformer=validated)
+class Withdraw(NamesRequest):
     """Take back an open request (N6).
 
     Attributes:
-        request: The open request.
         reason: Why, for those who were asked; possibly empty.
     """
 
-    request: RequestId = attrs.field(validator=_A_REQUEST)
-    reason: str = attrs.field(default="", validator=validation.text_or_empty)
-
-    @property
-    def urn(self) -> int:
-        """The school."""
-        return self.request.urn
+    reason: TextOrEmpty = ""
 
 
-@attrs.frozen(kw_only=True)
-class Approve:
-    """Accept an open request, for the school (A1).
+@attrs.frozen(kw_only=True, field_transformer=validated)
+class Approve(NamesRequest):
+    """Accept an open request, for the school (A1, A4).
 
     Attributes:
-        request: The request that is answered (A4).
-        terms_version: The version of the terms that was shown, where it carries terms (A6).
+        terms_version: The version of the terms that was shown, where the request carries terms (A6).
     """
 
-    request: RequestId = attrs.field(validator=_A_REQUEST)
-    terms_version: str | None = attrs.field(default=None, validator=attrs.validators.optional(validation.key))
-
-    @property
-    def urn(self) -> int:
-        """The school."""
-        return self.request.urn
+    terms_version: Key | None = None
 
 
-@attrs.frozen(kw_only=True)
-class Decline:
-    """Refuse an open request, for the school (A2).
+@attrs.frozen(kw_only=True, field_transformer=validated)
+class Decline(NamesRequest):
+    """Refuse an open request, for the school (A2, A4).
 
     Attributes:
-        request: The request that is answered (A4).
         reason: Why, for those who asked.
     """
 
-    request: RequestId = attrs.field(validator=_A_REQUEST)
-    reason: str = attrs.field(validator=validation.text)
-
-    @property
-    def urn(self) -> int:
-        """The school."""
-        return self.request.urn
+    reason: Text
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=validated)
 class RecordApproval:
     """Record an approval that a trust has settled centrally (A9).
 
     Attributes:
         urn: The school.
         level: The level approved.
-        basis: What it rests on, such as a board minute.
+        basis: What the approval rests on, such as a board minute.
         terms: The terms it is on, if any.
     """
 
-    urn: int = attrs.field(validator=validation.urn)
-    level: AccessLevel = attrs.field(validator=_A_LEVEL)
-    basis: str = attrs.field(validator=validation.text)
-    terms: Terms | None = attrs.field(default=None, validator=_TERMS_OR_NONE)
+    urn: Urn
+    level: AccessLevel
+    basis: Text
+    terms: Terms | None = None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=validated)
 class ImportAgreement:
-    """Import an agreement made before this library (A10).
+    """Import an agreement that was made before this library was used (A10).
 
     Attributes:
         urn: The school.
         level: The level agreed.
-        agreed_on: The original day, in Europe/London; it is data, in force here is from the import.
+        agreed_on: The original day, in Europe/London. It is kept as data; the agreement is in force from the import.
         approver: Who approved it then, as text.
         evidence: Where the original can be found.
         terms: The terms it is on, if any.
     """
 
-    urn: int = attrs.field(validator=validation.urn)
-    level: AccessLevel = attrs.field(validator=_A_LEVEL)
-    agreed_on: date = attrs.field(converter=to_day)
-    approver: str = attrs.field(validator=validation.text)
-    evidence: str = attrs.field(validator=validation.text)
-    terms: Terms | None = attrs.field(default=None, validator=_TERMS_OR_NONE)
+    urn: Urn
+    level: AccessLevel
+    agreed_on: date
+    approver: Text
+    evidence: Text
+    terms: Terms | None = None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=validated)
 class Planned:
     """What a planned end rests on (E2, E4).
 
     Attributes:
         plan: The digest of the plan.
-        version: The version of the agreement that the plan was made on; in another one the end is a `CONFLICT`.
+        version: The version of the agreement when the plan was made; at another version the end is a `CONFLICT`.
     """
 
-    plan: str = attrs.field(validator=validation.key)
-    version: int = attrs.field(validator=validation.whole(1))
+    plan: Key
+    version: Annotated[int, whole_number(1)]
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=validated)
 class EndAgreement:
     """End an agreement, and close its open request (E1).
 
@@ -257,31 +226,28 @@ class EndAgreement:
         planned: The plan that it carries out, if it does (E2).
     """
 
-    urn: int = attrs.field(validator=validation.urn)
-    cause: EndCause = attrs.field(validator=validation.member(EndCause))
-    note: str = attrs.field(validator=validation.text)
-    planned: Planned | None = attrs.field(
-        default=None,
-        validator=validation.is_a((Planned, type(None)), "Planned or None"),
-        metadata={CAME_LATER: True},
-    )
+    urn: Urn
+    cause: EndCause
+    note: Text
+    planned: Planned | None = attrs.field(default=None, metadata={CAME_LATER: True})
 
-    def __attrs_post_init__(self) -> None:
-        if self.planned and self.cause not in SHOWN_BY_REGISTER:
+    @planned.validator
+    def _check_cause(self, _attribute: attrs.Attribute[Any], planned: Planned | None) -> None:
+        if planned and self.cause not in SHOWN_BY_REGISTER:
             raise InvalidValue("EndAgreement.cause", self.cause, "one that the register shows, where it is planned")
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=validated)
 class RecordVisibility:
     """Record what the register shows: that the school stopped being visible, or is visible again (E6).
 
     Attributes:
         urn: The school.
-        register_day: The register's day, in Europe/London; the present day where it is not known.
+        register_day: The register's day, in Europe/London; without it, the present day.
     """
 
-    urn: int = attrs.field(validator=validation.urn)
-    register_day: date | None = attrs.field(default=None, converter=to_optional_day)
+    urn: Urn
+    register_day: date | None = None
 
 
 Command = (
@@ -297,12 +263,11 @@ Command = (
     | RecordVisibility
 )
 
-NamesRequest = AddRecipients | Remind | Approve | Decline | Withdraw
-"""The commands that name one request."""
+_COMMAND_ID = matching("[!-~]{1,64}", "1 to 64 printable ASCII characters without spaces, such as a UUID")
 
 
 def request_of(command: Command) -> RequestId | None:
-    """Tell which request *command* names, if it names one."""
+    """Return the request that *command* names, if it names one."""
     return command.request if isinstance(command, NamesRequest) else None
 
 
@@ -312,32 +277,22 @@ def require_command_id(value: object) -> str:
     Raises:
         InvalidValue: It is something else.
     """
-    if not isinstance(value, str) or not 1 <= len(value) <= 64 or not value.isascii() or not value.isprintable():
-        raise InvalidValue("command_id", value, "1 to 64 printable ASCII characters, such as a UUID")
-    if " " in value:
-        raise InvalidValue("command_id", value, "text without spaces, such as a UUID")
-    return value
+    command_id: str = _COMMAND_ID.require(value, "command_id")
+    return command_id
 
 
 def _to_commands(value: Iterable[Command]) -> tuple[Command, ...]:
-    """Keep each command once (K5), and refuse a mixture, or two that differ about one school."""
-    first: Command | None = None
-    found: dict[tuple[int, RequestId | None], Command] = {}
-    for command in validation.require_collection(value, "Batch.commands"):
-        if not isinstance(command, Command):
-            raise InvalidValue("Batch.commands", command, "commands such as RequestAccess(...)")
-        first = first or command
-        if type(command) is not type(first):
-            raise InvalidValue("Batch.commands", command, f"commands of one kind, {type(first).__name__}")
-        known = found.setdefault((command.urn, request_of(command)), command)
-        if known is not command and known != command:
-            raise InvalidValue("Batch.commands", command, "at most one command about each school")
-    return tuple(found.values())
+    """Convert to a tuple that holds each command once (K5)."""
+    commands = to_tuple(value)
+    try:
+        return tuple(dict.fromkeys(commands))
+    except TypeError:  # something that is not a command
+        return commands
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=validated)
 class Batch:
-    """One action of one actor about one or many schools; it can be carried through a queue.
+    """One action of one actor, about one or many schools; a host can send it through a queue.
 
     Attributes:
         group: The group whose agreements it is about.
@@ -346,12 +301,24 @@ class Batch:
         commands: One command for each school, all of one kind; repeated ones count once (K5).
     """
 
-    group: GroupId = attrs.field(validator=validation.is_a(GroupId, "a GroupId"))
-    actor: Actor = attrs.field(validator=AN_ACTOR)
-    command_id: str = attrs.field(converter=require_command_id)
+    group: GroupId
+    actor: Actor
+    command_id: Annotated[str, _COMMAND_ID]
     commands: tuple[Command, ...] = attrs.field(converter=_to_commands)
 
+    @commands.validator
+    def _check_commands(self, _attribute: attrs.Attribute[Any], commands: tuple[Command, ...]) -> None:
+        schools = set()
+        for command in commands:
+            if type(command) is not type(commands[0]):
+                kind = type(commands[0]).__name__
+                raise InvalidValue("Batch.commands", command, f"commands of one kind, {kind}")
+            school = command.urn, request_of(command)
+            if school in schools:
+                raise InvalidValue("Batch.commands", command, "at most one command about each school")
+            schools.add(school)
+
     def agreement_of(self, command: Command) -> AgreementId:
-        """Tell which agreement *command* is about."""
+        """Return which agreement *command* is about."""
         request = request_of(command)
         return request.agreement if request else AgreementId(self.group, command.urn)

@@ -1,7 +1,7 @@
-"""Pure: what has happened to an agreement, as values; they touch nothing but the standard library and attrs.
+"""Pure: events, which say what has happened to an agreement.
 
-Events hold opaque ids, never names or addresses. The fields whose metadata says `FREE_TEXT` are what people wrote:
-a store keeps them beside the event so that they can be erased (H4), and then they are `None`.
+Events hold opaque ids, never names or addresses. The fields whose metadata says `FREE_TEXT` hold what people wrote.
+A store keeps them beside the event, so that they can be erased (H4); then they are `None`.
 """
 
 from __future__ import annotations
@@ -14,58 +14,40 @@ from typing import Any
 import attrs
 
 from datashare.domain import validation
-from datashare.domain.instants import Instant, to_day, to_instant
+from datashare.domain.instants import Instant
 from datashare.domain.levels import AccessLevel
 from datashare.domain.people import PersonId
-from datashare.domain.validation import to_tuple
 from datashare.domain.visibility import HiddenBecause
 from datashare.errors import InvalidValue
 
-from .commands import EndCause, require_command_id
-from .ids import AN_ACTOR, Actor, AgreementId, RequestId, Terms, event_id
+from .commands import EndCause
+from .ids import Actor, AgreementId, RequestId, Terms, event_id
 
 FREE_TEXT = "free_text"
 """The metadata key of fields that hold what people wrote (H4)."""
 
 
 def _free_text() -> Any:  # noqa: ANN401 - as attrs.field itself
-    return attrs.field(default=None, validator=validation.optional_text, metadata={FREE_TEXT: True})
-
-
-def _own_request(event: Recorded, attribute: attrs.Attribute[Any], value: object) -> None:
-    if not isinstance(value, RequestId) or value.agreement != event.agreement:
-        name = f"{type(event).__name__}.{attribute.name}"
-        raise InvalidValue(name, value, f"a RequestId of the event's own agreement, {event.agreement}")
-
-
-def _own_request_or_none(event: Recorded, attribute: attrs.Attribute[Any], value: object) -> None:
-    if value is not None:
-        _own_request(event, attribute, value)
-
-
-_A_LEVEL = validation.member(AccessLevel)
-_A_LEVEL_OR_NONE = validation.is_a((AccessLevel, type(None)), f"{validation.member_words(AccessLevel)} or None")
-_TERMS_OR_NONE = validation.is_a((Terms, type(None)), "Terms or None")
-_PEOPLE = validation.all_are(PersonId, "PersonIds")
+    return attrs.field(default=None, metadata={FREE_TEXT: True})
 
 
 @attrs.frozen(kw_only=True)
 class Recorded:
-    """What every event tells (T3).
+    """What every event holds (T3).
 
     Attributes:
         agreement: Which agreement it happened to.
         sequence: Its place among the agreement's events, from 1 without gaps; this is their order.
-        at: When, in UTC; never before the event that precedes it.
+        at: When, in UTC; never earlier than the event before it.
         actor: Who did it.
         command_id: Under which command.
     """
 
-    agreement: AgreementId = attrs.field(validator=validation.is_a(AgreementId, "an AgreementId"))
-    sequence: int = attrs.field(validator=validation.whole(1))
-    at: Instant = attrs.field(converter=to_instant)
-    actor: Actor = attrs.field(validator=AN_ACTOR)
-    command_id: str = attrs.field(converter=require_command_id)
+    agreement: AgreementId
+    sequence: int
+    at: Instant
+    actor: Actor
+    command_id: str
 
     @property
     def id(self) -> str:
@@ -85,11 +67,11 @@ class RequestSent(Recorded):
         terms: The terms it carries, if any.
     """
 
-    level: AccessLevel = attrs.field(validator=_A_LEVEL)
-    raises: AccessLevel | None = attrs.field(validator=_A_LEVEL_OR_NONE)
-    sender: PersonId = attrs.field(validator=validation.is_a(PersonId, "a PersonId"))
-    recipients: tuple[PersonId, ...] = attrs.field(converter=to_tuple, validator=_PEOPLE)
-    terms: Terms | None = attrs.field(validator=_TERMS_OR_NONE)
+    level: AccessLevel
+    raises: AccessLevel | None
+    sender: PersonId
+    recipients: tuple[PersonId, ...]
+    terms: Terms | None
 
     @cached_property
     def request(self) -> RequestId:
@@ -106,8 +88,8 @@ class RecipientsAdded(Recorded):
         recipients: Who was added.
     """
 
-    request: RequestId = attrs.field(validator=_own_request)
-    recipients: tuple[PersonId, ...] = attrs.field(converter=to_tuple, validator=_PEOPLE)
+    request: RequestId
+    recipients: tuple[PersonId, ...]
 
 
 @attrs.frozen(kw_only=True)
@@ -119,8 +101,8 @@ class ReminderSent(Recorded):
         recipients: Who was reminded.
     """
 
-    request: RequestId = attrs.field(validator=_own_request)
-    recipients: tuple[PersonId, ...] = attrs.field(converter=to_tuple, validator=_PEOPLE)
+    request: RequestId
+    recipients: tuple[PersonId, ...]
 
 
 @attrs.frozen(kw_only=True)
@@ -133,9 +115,9 @@ class RequestApproved(Recorded):
         terms: The terms accepted, if any.
     """
 
-    request: RequestId = attrs.field(validator=_own_request)
-    level: AccessLevel = attrs.field(validator=_A_LEVEL)
-    terms: Terms | None = attrs.field(validator=_TERMS_OR_NONE)
+    request: RequestId
+    level: AccessLevel
+    terms: Terms | None
 
 
 @attrs.frozen(kw_only=True)
@@ -147,7 +129,7 @@ class RequestDeclined(Recorded):
         reason: Why.
     """
 
-    request: RequestId = attrs.field(validator=_own_request)
+    request: RequestId
     reason: str | None = _free_text()
 
 
@@ -160,7 +142,7 @@ class RequestWithdrawn(Recorded):
         reason: Why.
     """
 
-    request: RequestId = attrs.field(validator=_own_request)
+    request: RequestId
     reason: str | None = _free_text()
 
 
@@ -174,8 +156,8 @@ class ApprovalRecorded(Recorded):
         basis: What it rests on.
     """
 
-    level: AccessLevel = attrs.field(validator=_A_LEVEL)
-    terms: Terms | None = attrs.field(validator=_TERMS_OR_NONE)
+    level: AccessLevel
+    terms: Terms | None
     basis: str | None = _free_text()
 
 
@@ -191,9 +173,9 @@ class AgreementImported(Recorded):
         evidence: Where the original can be found.
     """
 
-    level: AccessLevel = attrs.field(validator=_A_LEVEL)
-    agreed_on: date = attrs.field(converter=to_day)
-    terms: Terms | None = attrs.field(validator=_TERMS_OR_NONE)
+    level: AccessLevel
+    agreed_on: date
+    terms: Terms | None
     approver: str | None = _free_text()
     evidence: str | None = _free_text()
 
@@ -208,8 +190,8 @@ class AgreementEnded(Recorded):
         note: Why, in words.
     """
 
-    cause: EndCause = attrs.field(validator=validation.member(EndCause))
-    request: RequestId | None = attrs.field(validator=_own_request_or_none)
+    cause: EndCause
+    request: RequestId | None
     note: str | None = _free_text()
 
 
@@ -222,10 +204,8 @@ class VisibilityLost(Recorded):
         reasons: Every reason that hides it.
     """
 
-    register_day: date = attrs.field(converter=to_day)
-    reasons: tuple[HiddenBecause, ...] = attrs.field(
-        converter=to_tuple, validator=validation.all_are(HiddenBecause, validation.member_words(HiddenBecause))
-    )
+    register_day: date
+    reasons: tuple[HiddenBecause, ...]
 
 
 @attrs.frozen(kw_only=True)
@@ -237,8 +217,8 @@ class VisibilityReturned(Recorded):
         resumes: Whether access resumes: within the correction window it does, later it has lapsed.
     """
 
-    register_day: date = attrs.field(converter=to_day)
-    resumes: bool = attrs.field(validator=validation.is_a(bool, "True or False"))
+    register_day: date
+    resumes: bool
 
 
 Event = (
@@ -257,13 +237,13 @@ Event = (
 
 
 def walk_events(values: object) -> Iterator[Event]:
-    """Give events one by one, as long as they are some.
+    """Return an iterator over *values* that raises at the first that is not an event.
 
     Raises:
-        InvalidValue: It is no collection, or one of them is something else.
+        InvalidValue: It is not a collection, or one of the values is something else.
     """
     expected = "events such as RequestSent(...)"
-    for one in validation.walk(values, object, "events", expected):
-        if not isinstance(one, Event):
-            raise InvalidValue("events", one, expected)
-        yield one
+    for event in validation.walk(values, object, "events", expected):
+        if not isinstance(event, Event):
+            raise InvalidValue("events", event, expected)
+        yield event

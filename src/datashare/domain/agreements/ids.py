@@ -1,4 +1,4 @@
-"""Pure: the names of agreements, requests and actors; it touches nothing but the standard library and attrs."""
+"""Pure: the identities of agreements, requests and actors, and the terms of a request."""
 
 from __future__ import annotations
 
@@ -7,35 +7,36 @@ import hashlib
 import re
 from datetime import date
 from functools import cached_property
-from typing import Any
+from typing import Annotated
 
 import attrs
 
 from datashare.domain import validation
-from datashare.domain.instants import Instant, to_instant, to_optional_day
+from datashare.domain.instants import Instant
 from datashare.domain.people import PersonId
 from datashare.domain.register import GroupId
+from datashare.domain.validation import Key, Urn, validated, whole_number
 from datashare.errors import InvalidValue
 
 
-@attrs.frozen(cache_hash=True)
+@attrs.frozen(cache_hash=True, field_transformer=validated)
 class AgreementId:
-    """Which agreement: that between one group and one institution.
+    """Which agreement: the one between this group and this institution.
 
     Attributes:
         group: The group.
         urn: The institution.
     """
 
-    group: GroupId = attrs.field(validator=validation.is_a(GroupId, "a GroupId"))
-    urn: int = attrs.field(validator=validation.urn)
+    group: GroupId
+    urn: Urn
 
     @classmethod
     def parse(cls, text: object) -> AgreementId:
         """Read what `str` writes: ``mat:5143/100000``.
 
         Raises:
-            InvalidValue: It is no such text.
+            InvalidValue: The text does not identify an agreement.
         """
         group, _, urn = text.partition("/") if isinstance(text, str) else ("", "", "")
         if not re.fullmatch("[0-9]{1,7}", urn):
@@ -50,12 +51,9 @@ class AgreementId:
         return self._text
 
 
-_MOST_EVENTS = 999_999_999
-
-
-@attrs.frozen(cache_hash=True)
+@attrs.frozen(cache_hash=True, field_transformer=validated)
 class RequestId:
-    """Which request; it finds its agreement, and can be written as text.
+    """Which request, of which agreement; it can be written as text.
 
     >>> RequestId.parse("mat:5143/100000/1").agreement.urn
     100000
@@ -65,20 +63,15 @@ class RequestId:
         number: The sequence number of the event that opened it.
     """
 
-    agreement: AgreementId = attrs.field(validator=validation.is_a(AgreementId, "an AgreementId"))
-    number: int = attrs.field()
-
-    @number.validator
-    def _check_number(self, _attribute: attrs.Attribute[Any], value: object) -> None:
-        if type(value) is not int or not 1 <= value <= _MOST_EVENTS:
-            raise InvalidValue("RequestId.number", value, f"a whole number from 1 to {_MOST_EVENTS}")
+    agreement: AgreementId
+    number: Annotated[int, whole_number(1, 999_999_999)]
 
     @classmethod
     def parse(cls, text: object) -> RequestId:
         """Read what `str` writes: ``mat:5143/100000/1``.
 
         Raises:
-            InvalidValue: It is no such text.
+            InvalidValue: The text does not identify a request.
         """
         agreement, _, number = text.rpartition("/") if isinstance(text, str) else ("", "", "")
         if not re.fullmatch("[0-9]{1,9}", number):
@@ -94,7 +87,7 @@ class RequestId:
         return f"{self.agreement}/{self.number}"
 
 
-@attrs.frozen
+@attrs.frozen(field_transformer=validated)
 class SystemActor:
     """A named system that acts without a person, such as a nightly refresh.
 
@@ -102,19 +95,20 @@ class SystemActor:
         name: Its name, as the history shows it.
     """
 
-    name: str = attrs.field(validator=validation.key)
+    name: Key
 
     def __str__(self) -> str:
         return f"system:{self.name}"
 
 
 Actor = PersonId | SystemActor
-"""Whoever does a thing: a user of the group, a user of the school, or a named system."""
+"""Who acts: a user of the group, a user of the school, or a named system."""
 
+# Still used by classes that will lose their validators.
 AN_ACTOR = validation.is_a((PersonId, SystemActor), "a PersonId or a SystemActor")
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=validated)
 class Terms:
     """A reference to a terms document, in one version (Q8).
 
@@ -124,9 +118,9 @@ class Terms:
         review_on: The day on which it is to be reviewed, in Europe/London.
     """
 
-    reference: str = attrs.field(validator=validation.key)
-    version: str = attrs.field(validator=validation.key)
-    review_on: date | None = attrs.field(default=None, converter=to_optional_day)
+    reference: Key
+    version: Key
+    review_on: date | None = None
 
 
 class RequestOutcome(enum.Enum):
@@ -149,10 +143,10 @@ class ClosedRequest:
         at: When, in UTC.
     """
 
-    id: RequestId = attrs.field(validator=validation.is_a(RequestId, "a RequestId"))
-    outcome: RequestOutcome = attrs.field(validator=validation.member(RequestOutcome))
-    by: Actor = attrs.field(validator=AN_ACTOR)
-    at: Instant = attrs.field(converter=to_instant)
+    id: RequestId
+    outcome: RequestOutcome
+    by: Actor
+    at: Instant
 
 
 def event_id(agreement: AgreementId, sequence: int, command_id: str) -> str:
@@ -166,5 +160,5 @@ def notice_id(event: str, people: tuple[PersonId, ...]) -> str:
 
 
 def _derived(*parts: str) -> str:
-    # No part can hold a line break, so different parts never make the same text.
+    # A part cannot hold a line break, so different parts never make the same text.
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
