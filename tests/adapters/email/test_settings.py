@@ -30,6 +30,7 @@ from tests.adapters.email.servers import PASSWORD, USER
         pytest.param({"password": "me"}, id="no user name"),
         pytest.param({"password": "me", "username": "mé"}, id="user name not ASCII"),
         pytest.param({"username": "me", "password": "a\r\nb"}, id="password of two lines"),
+        pytest.param({"username": "me", "password": b"me"}, id="password as bytes"),
         pytest.param({"timeout": timedelta(0)}, id="no time"),
         pytest.param({"timeout": timedelta(minutes=10, microseconds=1)}, id="too much time"),
         pytest.param({"timeout": 5}, id="time as a number"),

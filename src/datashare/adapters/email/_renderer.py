@@ -9,23 +9,27 @@ from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8
 from email.utils import format_datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote
 
 import attrs
 from jinja2 import BaseLoader
 
-from datashare.domain import validation
 from datashare.domain.notices import Notice
 from datashare.domain.people import usable_address
 from datashare.domain.policy import Party
+from datashare.domain.validation import TextOrEmpty, matching, validated
 from datashare.errors import InvalidValue
 
 from ._templates import HTML, SUBJECT, TEXT, Templates
 from ._values import WrittenHeader, address_header, one_line, text_header, written_address
 
+_DomainName = Annotated[
+    str, matching(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", "a name such as data-sharing.trust.example")
+]
 
-@attrs.frozen(kw_only=True)
+
+@attrs.frozen(kw_only=True, field_transformer=validated)
 class EmailRenderer:
     """Renders notices as messages: subject, a text and an HTML part, and headers (O1, O5).
 
@@ -41,10 +45,10 @@ class EmailRenderer:
     """
 
     sender: str = attrs.field()
-    sender_name: str = attrs.field(default="", validator=validation.text_or_empty)
-    id_domain: str = attrs.field()
-    list_id: str | None = attrs.field(default=None)
-    templates: str | Path | BaseLoader | None = attrs.field(default=None)
+    sender_name: TextOrEmpty = ""
+    id_domain: _DomainName = attrs.field()
+    list_id: _DomainName | None = None
+    templates: str | Path | BaseLoader | None = None
     _loaded: Templates = attrs.field(init=False, repr=False, eq=False)
 
     @id_domain.default
@@ -54,14 +58,6 @@ class EmailRenderer:
     @sender.validator
     def _check_sender(self, _attribute: attrs.Attribute[Any], value: object) -> None:
         _ascii_address(value)
-
-    @id_domain.validator
-    @list_id.validator
-    def _check_domain(self, attribute: attrs.Attribute[Any], value: object) -> None:
-        if value is None and attribute.name == "list_id":
-            return
-        if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", value):
-            raise InvalidValue(f"EmailRenderer.{attribute.name}", value, "a name such as data-sharing.trust.example")
 
     @_loaded.default
     def _load_templates(self) -> Templates:

@@ -11,11 +11,11 @@ import socket
 import ssl
 import time
 from datetime import timedelta
-from typing import Any
+from typing import Annotated, Any
 
 import attrs
 
-from datashare.domain import validation
+from datashare.domain.validation import Rule, validated, whole_number
 from datashare.errors import InvalidValue
 from datashare.ports import NeverDeliverable, SendResult, TryAgain
 
@@ -41,7 +41,39 @@ class Security(enum.Enum):
 _PORTS = {Security.STARTTLS: 587, Security.IMPLICIT_TLS: 465, Security.NONE: 25}
 
 
-@attrs.frozen(kw_only=True)
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= _LONGEST_NAME and _NAME.fullmatch(value) is not None
+
+
+def _is_address(value: object) -> bool:
+    try:
+        ipaddress.ip_address(str(value))
+    except ValueError:
+        return False
+    return isinstance(value, str)
+
+
+def _is_this_machine(host: str) -> bool:
+    return host.lower() == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)
+
+
+_HOST = Rule(
+    "a name such as smtp.trust.example, in ASCII, or an IP address",
+    lambda value: _is_name(value) or _is_address(value),
+)
+_OWN_NAME = Rule(
+    "a name such as mis.trust.example, in ASCII, or an IP address in brackets",
+    lambda value: _is_name(value) or (isinstance(value, str) and _LITERAL.fullmatch(value) is not None),
+)
+_TIMEOUT = Rule(
+    f"a timedelta above 0, up to {_LONGEST_TIMEOUT}",
+    lambda value: isinstance(value, timedelta) and timedelta(0) < value <= _LONGEST_TIMEOUT,
+)
+_Secret = Annotated[str, Rule("text", lambda _value: True)]
+"""Checked by `MailServer` itself, since the error of a rule shows the value."""
+
+
+@attrs.frozen(kw_only=True, field_transformer=validated)
 class MailServer:
     """A mail server that accepts messages: its address, and how to connect to it.
 
@@ -60,37 +92,18 @@ class MailServer:
             name.
     """
 
-    host: str = attrs.field()
-    security: Security = attrs.field(default=Security.STARTTLS, validator=validation.member(Security))
-    port: int = attrs.field()
-    username: str | None = attrs.field(default=None)
-    password: str | None = attrs.field(default=None, repr=False)
-    timeout: timedelta = attrs.field(default=timedelta(minutes=1))
-    context: ssl.SSLContext | None = attrs.field(
-        default=None, repr=False, validator=validation.is_a((ssl.SSLContext, type(None)), "an ssl.SSLContext or None")
-    )
-    own_name: str | None = attrs.field(default=None)
-
-    @host.validator
-    def _check_host(self, _attribute: attrs.Attribute[Any], value: object) -> None:
-        if not (_is_name(value) or _is_address(value)):
-            raise InvalidValue(
-                "MailServer.host", value, "a name such as smtp.trust.example, in ASCII, or an IP address"
-            )
-
-    @own_name.validator
-    def _check_own_name(self, _attribute: attrs.Attribute[Any], value: object) -> None:
-        if value is not None and not (_is_name(value) or _LITERAL.fullmatch(str(value))):
-            raise InvalidValue("MailServer.own_name", value, "a name such as mis.trust.example, in ASCII")
+    host: Annotated[str, _HOST]
+    security: Security = Security.STARTTLS
+    port: Annotated[int, whole_number(1, 65_535)] = attrs.field()
+    username: _Secret | None = None
+    password: _Secret | None = attrs.field(default=None, repr=False)
+    timeout: Annotated[timedelta, _TIMEOUT] = timedelta(minutes=1)
+    context: ssl.SSLContext | None = attrs.field(default=None, repr=False)
+    own_name: Annotated[str, _OWN_NAME] | None = None
 
     @port.default
     def _usual_port(self) -> int:
         return _PORTS.get(self.security, 0)
-
-    @port.validator
-    def _check_port(self, _attribute: attrs.Attribute[Any], value: object) -> None:
-        if type(value) is not int or not 1 <= value <= 65_535:
-            raise InvalidValue("MailServer.port", value, "a port: a whole number from 1 to 65535")
 
     @password.validator
     def _check_credentials(self, _attribute: attrs.Attribute[Any], password: object) -> None:
@@ -101,11 +114,6 @@ class MailServer:
             raise InvalidValue("MailServer.username and password", "only one", "both set or both left out")
         if password is not None and self.security is Security.NONE and not _is_this_machine(self.host):
             raise InvalidValue("MailServer.security", self.security, "encrypted to send a password to another machine")
-
-    @timeout.validator
-    def _check_timeout(self, _attribute: attrs.Attribute[Any], value: object) -> None:
-        if not isinstance(value, timedelta) or not timedelta(0) < value <= _LONGEST_TIMEOUT:
-            raise InvalidValue("MailServer.timeout", value, f"a timedelta above 0, up to {_LONGEST_TIMEOUT}")
 
     def deadline(self) -> float:
         """Return the moment by which a message that begins now must be sent, on the clock of `time.monotonic`."""
@@ -137,22 +145,6 @@ class MailServer:
 
     def _trusted(self) -> ssl.SSLContext:
         return self.context or ssl.create_default_context()
-
-
-def _is_name(value: object) -> bool:
-    return isinstance(value, str) and len(value) <= _LONGEST_NAME and _NAME.fullmatch(value) is not None
-
-
-def _is_address(value: object) -> bool:
-    try:
-        ipaddress.ip_address(str(value))
-    except ValueError:
-        return False
-    return isinstance(value, str)
-
-
-def _is_this_machine(host: str) -> bool:
-    return host.lower() == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)
 
 
 # Conversations that end in time
