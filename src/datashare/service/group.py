@@ -17,7 +17,8 @@ from datashare.domain.instants import Instant, london_day
 from datashare.domain.levels import AccessLevel
 from datashare.domain.reconciliation import Plan
 from datashare.domain.register import GroupId, Phase
-from datashare.domain.timeline import AgreementPeriod, AsOf, Names
+from datashare.domain.timeline import AgreementPeriod, AsOf
+from datashare.domain.timeline_text import Names
 from datashare.domain.visibility import Visibility
 from datashare.errors import Refused
 from datashare.ports import InstitutionDirectory, ProgressCallback
