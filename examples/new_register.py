@@ -129,7 +129,7 @@ def _unfit(file: str, register: Register, group: GroupId) -> str:
     """Say why a register cannot be compared with another, or nothing."""
     if register.day and register.day > london_day(SystemClock().now()):
         return f"{file} is named for {day_words(register.day)}, which is to come. Check its name."
-    trusts = any(one.kind is GroupKind.MULTI_ACADEMY_TRUST for one in register.groups)
+    trusts = any(group.kind is GroupKind.MULTI_ACADEMY_TRUST for group in register.groups)
     if group.kind is GroupKind.MULTI_ACADEMY_TRUST and not trusts:
         why = f'{file} names no trust at all; does it lack the column "Trusts (code)"?'
         return f"{why} For OLD.csv, add the group links of its day: {GROUP_LINKS} FILE."

@@ -139,7 +139,9 @@ def test_a_school_sees_what_every_group_could_see_on_a_day() -> None:
     days = [world.school().shared_on(TODAY - DAY * number) for number in (0, 1, 2)]
     world.school().approve(sent.requests[0], terms_version=TERMS.version)
 
-    assert [[NotRecorded, AgreementPeriod], [NotRecorded], []] == [[type(one) for one in answers] for answers in days]
+    assert [[NotRecorded, AgreementPeriod], [NotRecorded], []] == [
+        [type(answer) for answer in answers] for answers in days
+    ]
     assert [COUNCIL, TRUST, TRUST] == [answer.agreement.group for answer in world.school().shared_on(TODAY)]
     assert () == world.school(OSCAR).shared_on(TODAY)
 
