@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import Engine
 
 from bench.databases import TABLES, Database, PostgreSQL, SQLite
-from bench.drift import LINKS, NEWER, OLDER, agreed_everywhere, write_two_registers
 from bench.measuring import Amount, Line, table
+from bench.reconciliation import LINKS, NEWER, OLDER, agreed_everywhere, write_two_registers
 from bench.register import write_full_size
 from bench.sizes import Sizes, sizes_in
 from bench.tabs import FIRST_CODE, _filled
@@ -92,7 +92,7 @@ def test_real_registers_can_be_brought(tmp_path: Path) -> None:
         (tmp_path / file).write_bytes(made.download(row).getvalue())
 
     files = {name: str(tmp_path / file) for name, (file, _) in downloads.items()}
-    done = bench(BENCH_BARS="1e6", BENCH_ONLY="drift", **files)
+    done = bench(BENCH_BARS="1e6", BENCH_ONLY="reconciliation", **files)
 
     assert done.returncode == 0, done.stderr
     assert "a plan for each of 1 trusts, two registers of 1 rows" in done.stdout
