@@ -23,9 +23,9 @@ from datashare.domain.agreements import (
 from datashare.domain.instants import day_words, london_day, to_optional_day
 from datashare.domain.people import Permission
 from datashare.domain.reconciliation import (
+    Comparison,
     GroupFacts,
     Plan,
-    Present,
     leads_on,
     plan,
     why_no_plan,
@@ -169,11 +169,11 @@ def apply(
     permissions = (Permission.APPLY_REGISTER,)  # K2, E2: before anything else is looked at
     require_any(host.person(actor), permissions, who=actor, site=group, policy=policy, day=today)
 
-    agreements = host.store.states(group)
+    own = {agreement.urn: agreement for agreement in host.store.states(group)}
     facts = gather_facts(host.institutions, group, planned.looked_at)
-    own = {agreement.urn for agreement in agreements}
-    whole = facts if own == facts.urns else gather_facts(host.institutions, group, own)
-    present = Present(facts=whole, agreements=agreements, policy=policy, day=today)
+    whole = facts if own.keys() == facts.urns else gather_facts(host.institutions, group, own)
+    day = planned.register_day
+    present = Comparison(facts=whole, agreements=own, policy=policy, day=today, register_day=day)
     last = host.store.last_register(group)
     reasons = why_not_applied(planned, facts, present, last_register=last, confirmed=confirmed)
 
@@ -184,7 +184,7 @@ def apply(
     if reasons and not _was_done(host, ends, recorded):
         raise Refused(reasons)
     empty = Batch(group=group, actor=actor, command_id=record_id, commands=())
-    record = partial(_record, host, empty, planned.register_day)
+    record = partial(_record, host, empty, day)
     if recorded:  # K4: the id of another plan is refused before anything ends
         record(recorded, preview=True)
     ended = run(host, ends, progress=progress) if ends.commands else Outcomes(())
@@ -192,7 +192,7 @@ def apply(
         return PlanApplication(ended=ended, recorded=record(recorded, progress=progress))
     standing = {agreement.urn for agreement in host.store.states(group) if agreement.stands}
     outcomes = record(standing | recorded, progress=progress)
-    host.store.note_register(group, planned.register_day)  # also if nothing stands any more
+    host.store.note_register(group, day)  # also if nothing stands any more
     return PlanApplication(ended=ended, recorded=outcomes)
 
 

@@ -10,7 +10,7 @@ import attrs
 from datashare.domain.agreements import Agreement, RefusalCode, State
 from datashare.domain.levels import AccessLevel
 from datashare.domain.policy import Policy
-from datashare.domain.reconciliation import GroupFacts, Plan, Present, why_not_applied
+from datashare.domain.reconciliation import Comparison, GroupFacts, Plan, why_not_applied
 from datashare.domain.reconciliation import plan as make_plan
 from datashare.domain.register import EstablishmentStatus, Group, Institution, SuccessorLink
 from datashare.domain.visibility import link_with
@@ -100,6 +100,12 @@ def against(
     confirmed: bool = False,
 ) -> dict[RefusalCode, str]:
     """Return the reasons not to apply a plan, in words by code."""
-    present = Present(facts=whole or view, agreements=agreements, policy=Policy.mat(), day=DAY)
+    present = Comparison(
+        facts=whole or view,
+        agreements={agreement.urn: agreement for agreement in agreements},
+        policy=Policy.mat(),
+        day=DAY,
+        register_day=plan.register_day,
+    )
     reasons = why_not_applied(plan, view, present, last_register=last_register, confirmed=confirmed)
     return {reason.code: str(reason) for reason in reasons}

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from .facts import GroupFacts, leads_on
 from .plan import Doubt, NewSchool, Plan, PlannedEnd, Succession, Successor, Uncertainty, Unclear
-from .reconcile import Present, plan, why_no_plan, why_not_applied
+from .reconcile import Comparison, plan, why_no_plan, why_not_applied
 
 __all__ = [
+    "Comparison",
     "Doubt",
     "GroupFacts",
     "NewSchool",
     "Plan",
     "PlannedEnd",
-    "Present",
     "Succession",
     "Successor",
     "Uncertainty",

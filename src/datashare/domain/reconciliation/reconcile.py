@@ -5,9 +5,10 @@ It touches nothing but the standard library and attrs.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import date
+from functools import cached_property
 from typing import TypeVar
 
 import attrs
@@ -57,36 +58,15 @@ def plan(
             schools joined, and all that have no agreement are listed.
         names_before: What schools were called in the older register, for those that this one does not name.
     """
-    present = Present(facts=facts, agreements=tuple(agreements), policy=policy, day=day)
-    return _compare(present, register_day, names_before).plan(seen_before)
-
-
-@attrs.frozen(kw_only=True)
-class Present:
-    """What a plan is compared with when it is applied.
-
-    Attributes:
-        facts: What the register in place says about all agreements of the group.
-        agreements: Every agreement of the group that has a history.
-        policy: The group's choices.
-        day: The present day, in Europe/London.
-    """
-
-    facts: GroupFacts
-    agreements: Collection[Agreement]
-    policy: Policy
-    day: date
-
-
-def _compare(present: Present, register_day: date, names: Mapping[int, str] | None = None) -> _Comparison:
-    return _Comparison(
-        facts=present.facts,
-        agreements={agreement.urn: agreement for agreement in present.agreements},
-        policy=present.policy,
-        day=present.day,
-        links=Links(facts=present.facts, register_day=register_day),
-        names=names or {},
+    comparison = Comparison(
+        facts=facts,
+        agreements={agreement.urn: agreement for agreement in agreements},
+        policy=policy,
+        day=day,
+        register_day=register_day,
+        names=names_before or {},
     )
+    return comparison.plan(seen_before)
 
 
 _UNCERTAIN: Mapping[HiddenBecause, Uncertainty] = {
@@ -101,29 +81,44 @@ _UNCERTAIN: Mapping[HiddenBecause, Uncertainty] = {
 
 
 @attrs.frozen(kw_only=True)
-class _Comparison:
-    """A register and the agreements of a group, side by side."""
+class Comparison:
+    """A register and the agreements of a group, side by side.
+
+    Attributes:
+        facts: What the register says about all agreements of the group.
+        agreements: Every agreement of the group that has a history, by URN.
+        policy: The group's choices.
+        day: The present day, in Europe/London.
+        register_day: The register's day, in Europe/London.
+        names: What schools were called in an older register, for those that this one does not name.
+    """
 
     facts: GroupFacts
     agreements: Mapping[int, Agreement]
     policy: Policy
     day: date
-    links: Links
-    names: Mapping[int, str]
-    _seen: dict[int, Visibility] = attrs.field(factory=dict)
+    register_day: date
+    names: Mapping[int, str] = attrs.field(factory=dict)
+    _seen: dict[int, Visibility] = attrs.field(factory=dict, init=False, repr=False, eq=False)
+
+    @cached_property
+    def links(self) -> Links:
+        """The links of the register, ready to be followed."""
+        return Links(facts=self.facts, register_day=self.register_day)
 
     def plan(self, seen_before: AbstractSet[int] | None = None) -> Plan:
+        """Build the plan; see `plan`."""
         standing = [agreement for agreement in self.agreements.values() if agreement.stands]
         causes = {agreement.urn: self.cause(agreement.urn) for agreement in standing}
-        ends = [self.end(agreement, cause) for agreement in standing if (cause := causes[agreement.urn])]
-        unclear = [self.unclear(agreement) for agreement in standing if not causes[agreement.urn]]
-        successors = self.successors()
+        ends = [self._end(agreement, cause) for agreement in standing if (cause := causes[agreement.urn])]
+        unclear = [self._unclear(agreement) for agreement in standing if not causes[agreement.urn]]
+        successors = self._successors()
         asked = {successor.urn for successor in successors if successor.proposed}
         new = self.facts.linked - asked - (seen_before or set()) - {agreement.urn for agreement in standing}
         return Plan(
             group=self.facts.group.id,
             group_name=self.facts.group.name,
-            register_day=self.links.register_day,
+            register_day=self.register_day,
             digest=self.facts.digest,
             standing=len(standing),
             in_force=sum(agreement.level is not None for agreement in standing),
@@ -131,12 +126,12 @@ class _Comparison:
             ends=_by_name(end for end in ends if end.level),
             closes=_by_name(end for end in ends if not end.level),
             compared=seen_before is not None,
-            joined=_by_name(NewSchool(urn=urn, name=self.name(urn)) for urn in new if self.see(urn).visible),
+            joined=_by_name(NewSchool(urn=urn, name=self._name(urn)) for urn in new if self._see(urn).visible),
             successors=_by_name(successors),
             unclear=_by_name(filter(None, unclear)),
         )
 
-    def see(self, urn: int) -> Visibility:
+    def _see(self, urn: int) -> Visibility:
         seen = self._seen.get(urn)
         if seen is None:
             school = self.facts.institutions.get(urn)
@@ -144,20 +139,20 @@ class _Comparison:
             self._seen[urn] = seen
         return seen
 
-    def name(self, urn: int) -> str:
+    def _name(self, urn: int) -> str:
         school = self.facts.institutions.get(urn)
         return school.name if school else self.names.get(urn, f"URN {urn}")
 
     def cause(self, urn: int) -> EndCause | None:
         """Return why an agreement would end, if the register shows it clearly; other reasons do not obscure it."""
-        because = {reason.because for reason in self.see(urn).reasons}
+        because = {reason.because for reason in self._see(urn).reasons}
         if HiddenBecause.GROUP_CLOSED in because and self.facts.names_group:
             return EndCause.GROUP_CLOSED
         if HiddenBecause.CLOSED in because:
             return EndCause.SUCCEEDED if self.links.succeeded(urn) else EndCause.SCHOOL_CLOSED
         return EndCause.SCHOOL_LEFT_GROUP if HiddenBecause.NOT_LINKED in because else None
 
-    def why(self, reasons: Iterable[HiddenReason]) -> str:
+    def _why(self, reasons: Iterable[HiddenReason]) -> str:
         words = (
             "the register does not name the group"
             if reason.because is HiddenBecause.GROUP_CLOSED and not self.facts.names_group
@@ -166,22 +161,22 @@ class _Comparison:
         )
         return "; ".join(words)[:LONGEST_WHY]
 
-    def end(self, agreement: Agreement, cause: EndCause) -> PlannedEnd:
+    def _end(self, agreement: Agreement, cause: EndCause) -> PlannedEnd:
         return PlannedEnd(
             urn=agreement.urn,
-            name=self.name(agreement.urn),
+            name=self._name(agreement.urn),
             version=agreement.version,
             cause=cause,
-            why=self.why(self.see(agreement.urn).reasons),
+            why=self._why(self._see(agreement.urn).reasons),
             level=agreement.level,
             level_label=self.policy.label(agreement.level) if agreement.level else "",
             request=agreement.request.id if agreement.request else None,
         )
 
-    def unclear(self, agreement: Agreement) -> Unclear | None:
-        seen = self.see(agreement.urn)
+    def _unclear(self, agreement: Agreement) -> Unclear | None:
+        seen = self._see(agreement.urn)
         because = {_UNCERTAIN[reason.because]: None for reason in seen.reasons}  # a dict keeps the order
-        why = [self.why(seen.reasons)] if seen.reasons else []
+        why = [self._why(seen.reasons)] if seen.reasons else []
         school = seen.institution
         if seen.visible and school and school.status is EstablishmentStatus.OPEN_PROPOSED_TO_CLOSE:  # V3
             because[Uncertainty.PROPOSED_TO_CLOSE] = None
@@ -192,33 +187,33 @@ class _Comparison:
         ahead = self.links.to_come(agreement.urn) if seen.visible else {}
         if ahead:
             because[Uncertainty.SUCCESSOR_TO_COME] = None
-            why += [f"{self.name(urn)} ({urn}) is to succeed it on {day_words(day)}" for urn, day in ahead.items()]
+            why += [f"{self._name(urn)} ({urn}) is to succeed it on {day_words(day)}" for urn, day in ahead.items()]
         if not because:
             return None
         return Unclear(
             urn=agreement.urn,
-            name=self.name(agreement.urn),
+            name=self._name(agreement.urn),
             visible=seen.visible,
             because=tuple(because),
             why="; ".join(why),
         )
 
-    def successors(self) -> list[Successor]:
+    def _successors(self) -> list[Successor]:
         """Find what succeeded the schools that the group no longer sees.
 
         Schools that it still sees count as predecessors beside them. The successor of an agreement that has ended
         already is listed only as long as it is to be asked.
         """
-        hidden = {urn for urn in self.agreements if not self.see(urn).visible}
+        hidden = {urn for urn in self.agreements if not self._see(urn).visible}
         successors = []
         for urn, paths in self.links.from_each(self.agreements).items():
             gone = hidden & paths.keys()
-            successor = self.successor(urn, paths)
+            successor = self._successor(urn, paths)
             if gone and (successor.proposed or any(self.agreements[urn].stands for urn in gone)):
                 successors.append(successor)
         return successors
 
-    def successor(self, urn: int, paths: Mapping[int, Path]) -> Successor:
+    def _successor(self, urn: int, paths: Mapping[int, Path]) -> Successor:
         in_order = [path for _, path in sorted(paths.items())]
         links = dict.fromkeys(link for path in in_order for link in path)
         doubts = {doubt for path in in_order for doubt in self.links.doubts(path)}
@@ -230,12 +225,12 @@ class _Comparison:
         own = self.agreements.get(urn) or Agreement(id=AgreementId(self.facts.group.id, urn))
         return Successor(
             urn=urn,
-            name=self.name(urn),
+            name=self._name(urn),
             predecessors=tuple(sorted(paths)),
             evidence=tuple(self.links.evidence(link) for link in links),
             doubts=tuple(doubt for doubt in Doubt if doubt in doubts),
             state=own.state,
-            hidden=self.why(self.see(urn).reasons),
+            hidden=self._why(self._see(urn).reasons),
             level=level,
             level_label=self.policy.label(level) if level else "",
         )
@@ -270,7 +265,7 @@ def why_no_plan(
 
 
 def why_not_applied(
-    planned: Plan, facts: GroupFacts, present: Present, *, last_register: date | None, confirmed: bool
+    planned: Plan, facts: GroupFacts, present: Comparison, *, last_register: date | None, confirmed: bool
 ) -> tuple[Reason, ...]:
     """Return every reason not to apply any part of a plan, the primary one first (E2-E4).
 
@@ -280,7 +275,7 @@ def why_not_applied(
     Args:
         planned: The plan.
         facts: What the register in place says about the agreements that the plan looked at.
-        present: What it says about all agreements that the group has now.
+        present: That register and all agreements that the group has now, with the plan's register day.
         last_register: The day of the last register that was applied to the group, if any was.
         confirmed: Whether a person confirmed it explicitly.
     """
@@ -288,8 +283,7 @@ def why_not_applied(
     reasons = [older] if older else []
     if _lacks_all(present.facts):
         reasons.append(Reason(code=RefusalCode.REGISTER_EMPTY))
-    now = _compare(present, planned.register_day)
-    wrong = next((end for end in planned.to_end if now.cause(end.urn) is not end.cause), None)
+    wrong = next((end for end in planned.to_end if present.cause(end.urn) is not end.cause), None)
     if facts.digest != planned.digest:
         there = f"of {day_words(facts.register_day)}" if facts.register_day else "of a day that it does not say"
         differs = f"The plan is from that of {day_words(planned.register_day)}, and the one in place is {there}."
@@ -297,7 +291,7 @@ def why_not_applied(
     elif wrong:  # E2
         shown = f"It does not show clearly of {wrong.name} ({wrong.urn}) that {cause_words(wrong.cause)}."
         reasons.append(Reason(code=RefusalCode.REGISTER_DIFFERS, detail=shown))
-    elif not confirmed and (fresh := now.plan()).needs_confirmation:  # E3: all that the register would end now
+    elif not confirmed and (fresh := present.plan()).needs_confirmation:  # E3: all that the register would end now
         share = f"All that this register shows would end {fresh.share}."
         reasons.append(Reason(code=RefusalCode.CONFIRMATION_NEEDED, detail=share))
     return in_order(reasons)
