@@ -129,20 +129,6 @@ def test_rows_that_cannot_be_read_are_reported(capsys: pytest.CaptureFixture[str
     assert 10 + 1 + 2 == err.count("Warning: ")
 
 
-@pytest.mark.rule("E2", "O5")
-def test_a_school_that_the_newer_file_does_not_hold_keeps_its_name(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    """A download that was cut short is recognised by the names of what is missing."""
-    old, new = written(tmp_path / "old.csv", *OLD), written(tmp_path / "new.csv", *OLD[1:])
-
-    assert 0 == main([old, new, "5143"])
-
-    assert "Unclear, and left as it is (1):\n  - School 100000 (100000): the register has no such URN." in (
-        capsys.readouterr().out
-    )
-
-
 @pytest.mark.rule("V1")
 def test_group_links_say_who_was_in_which_trust_if_the_older_file_does_not(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
@@ -163,18 +149,6 @@ def test_group_links_say_who_was_in_which_trust_if_the_older_file_does_not(
     assert "Agreements to end (2):" in capsys.readouterr().out
     assert 0 == main([old, old, "LA:870"])  # an authority needs none
     assert "Nothing to do." in capsys.readouterr().out
-
-
-@pytest.mark.rule("V1", "E3")
-def test_a_newer_file_without_trusts_ends_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    """Every school would have left its trust."""
-    bare = [made.without(row, "Trusts (code)", "Trusts (name)") for row in NEW]
-    old, new = written(tmp_path / "old.csv", *OLD), written(tmp_path / "new.csv", *bare)
-
-    assert 2 == main([old, new, "5143"])
-
-    out, err = capsys.readouterr()
-    assert ("", True) == (out, err.startswith(f"{new} names no trust at all"))
 
 
 @pytest.mark.rule("E3")

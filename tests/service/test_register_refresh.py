@@ -8,7 +8,6 @@ import pytest
 from datashare.domain.access import AccessCode
 from datashare.domain.agreements import RefusalCode, State, VisibilityLost, VisibilityReturned
 from datashare.domain.levels import Capability
-from datashare.domain.policy import Policy
 from datashare.domain.register import EstablishmentStatus
 from datashare.domain.visibility import HiddenBecause
 from datashare.errors import InvalidValue, Refused
@@ -16,15 +15,11 @@ from datashare.service import Done
 
 from .world import (
     ACTIONS,
-    ANA,
-    CLOSED,
-    COUNCIL,
     HILDA,
     MIS,
     NIGHTLY,
     NO_APPROVER,
     OSCAR,
-    TERMS,
     TODAY,
     TRUST,
     World,
@@ -127,42 +122,6 @@ def test_access_resumes_within_the_correction_window_only(days: int, resumes: bo
     assert_sound(world)
 
 
-@pytest.mark.rule("X2")
-def test_a_lapsed_agreement_is_restored_only_by_a_new_request() -> None:
-    """The same level may be asked for again, and grants access from its acceptance."""
-    world = World()
-    world.approved(HILDA)
-    leave_trust(world)
-    world.trust().record_visibility(command_id="lost")
-    world.clock.move_on(timedelta(days=60))
-    join_trust(world, day=TODAY + timedelta(days=59))
-    world.trust().record_visibility(command_id="back")
-    assert not allowed(world)
-
-    (request,) = world.asked(HILDA, command_id="again")
-    assert not allowed(world)
-    world.school().approve(request)
-
-    assert allowed(world)
-    assert (False, None) == (world.state().lapsed, world.state().hidden_since)
-    assert_sound(world)
-
-
-@pytest.mark.rule("X2")
-def test_the_correction_window_is_policy() -> None:
-    """With a window of no days, a school that comes back on the next day has lapsed."""
-    world = World(policies={TRUST: attrs.evolve(Policy.mat(), correction_window=timedelta(0))})
-    world.approved(HILDA)
-    leave_trust(world)
-    world.trust().record_visibility(command_id="lost")
-    join_trust(world)
-    assert allowed(world)
-
-    world.clock.move_on(timedelta(days=1, hours=12))
-
-    assert not allowed(world)
-
-
 @pytest.mark.rule("E6")
 def test_an_open_request_is_recorded_as_hidden_too() -> None:
     """A request that waits is an agreement that stands; it cannot be reminded while hidden."""
@@ -221,35 +180,6 @@ def test_a_preview_of_a_refresh_notes_no_register() -> None:
     assert [VisibilityLost] == [type(event) for event in preview.events]
     assert world.store.last_register(TRUST) is None
     assert 2 == world.state().version
-
-
-@pytest.mark.rule("E6")
-def test_a_register_that_was_applied_to_nothing_is_not_noted() -> None:
-    """Without agreements there is nothing to apply it to."""
-    world = World()
-
-    assert 0 == len(world.trust().record_visibility(command_id="c-1"))
-
-    assert world.store.last_register(TRUST) is None
-
-
-@pytest.mark.rule("E6", "X2")
-def test_two_groups_record_one_school_each_for_itself() -> None:
-    """Leaving the trust hides the school from the trust, not from its authority."""
-    world = World()
-    world.approved(HILDA)
-    (request,) = world.council().request([HILDA], level=MIS, terms=TERMS, command_id="la").requests
-    world.school().approve(request, terms_version=TERMS.version)
-    leave_trust(world)
-
-    world.trust().record_visibility(command_id="c-1")
-    world.council().record_visibility(command_id="c-1")
-
-    assert (TODAY, None) == (world.state().hidden_since, world.state(group=COUNCIL).hidden_since)
-    assert not allowed(world)
-    assert world.sharing.access(COUNCIL).allows(HILDA, Capability.VIEW_MIS_DATA)
-    assert () == world.events(CLOSED)
-    assert {ANA} == {event.actor for event in world.events() if isinstance(event, VisibilityLost)}
 
 
 @pytest.mark.rule("E6", "T2")

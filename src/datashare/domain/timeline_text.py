@@ -108,7 +108,7 @@ def in_force(approval: Approval, accepted: OpenRequest | None, group: GroupId, n
             agreed_on = day_words(approval.agreed_on)
             original = f"an earlier agreement of {agreed_on}{approver}{evidence}"
             return f"{about} by {original}; imported by {by} on {on}."
-        case RequestApproved():
+        case _:
             asked = _asked_words(accepted, names) if accepted else ""
             return f"{about} by request {approval.request}{asked}, approved by {by} on {on}."
 

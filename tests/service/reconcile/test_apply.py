@@ -20,7 +20,6 @@ from tests.service.test_races import at_once
 from tests.service.world import (
     ACTIONS,
     ANA,
-    GENEROUS,
     HILDA,
     MIS,
     NIGHTLY,
@@ -67,30 +66,6 @@ def test_applying_ends_what_was_planned_with_notices_to_both_sides(world: World)
     assert State.APPROVED is world.state(OSCAR).state
     assert TODAY == world.store.last_register(TRUST)
     assert_sound(world)
-
-
-@pytest.mark.rule("E2", "E4", "K3")
-def test_on_unchanged_facts_a_plan_is_what_applying_it_does(world: World) -> None:
-    """School by school: cause, version, level, the request that closes, and nothing else."""
-    world.asked(OSCAR, level=ACTIONS, command_id="raise")
-    close(world, HILDA, OSCAR)
-    leave_trust(world, NO_APPROVER)
-    plan = world.trust().reconcile()
-    before = {end.urn: world.state(end.urn) for end in plan.to_end}
-
-    applied = world.trust().apply(plan, command_id="c-1")
-
-    ended = [(outcome.urn, event) for outcome in applied.ended.done for event in outcome.events]
-    assert [
-        (end.urn, end.cause, end.request, end.version + 1, f"The register of 25 October 2026 shows: {end.why}.")
-        for end in plan.to_end
-    ] == [
-        (urn, event.cause, event.request, event.sequence, event.note)
-        for urn, event in ended
-        if isinstance(event, AgreementEnded)
-    ]
-    assert len(plan.to_end) == len(ended)
-    assert [before[end.urn].level for end in plan.to_end] == [end.level for end in plan.to_end]
 
 
 @pytest.mark.rule("E4")
@@ -222,22 +197,6 @@ def test_an_agreement_that_changed_since_the_plan_is_a_conflict_for_that_school_
     again = world.trust().apply(world.trust().reconcile(), command_id="c-1")
     assert ([HILDA], []) == urns_of(again.ended)
     assert_sound(world)
-
-
-@pytest.mark.rule("E4", "R2")
-def test_what_ended_since_the_plan_is_a_conflict_too() -> None:
-    """The plan no longer fits, whatever the change was; it is decided only once, since there was no race."""
-    world = World(policies={TRUST: GENEROUS})
-    world.approved(HILDA)
-    close(world, HILDA)
-    plan = world.trust().reconcile()
-    world.trust().end([HILDA], cause=EndCause.BY_GROUP, note="Before.", command_id="before")
-
-    (conflict,) = world.counted().for_group(TRUST, actor=ANA).apply(plan, command_id="c-1").ended.not_done
-
-    assert [RefusalCode.CONFLICT] == [reason.code for reason in conflict.reasons]
-    assert 2 == world.calls["store.load"]  # once for what was recorded under the command id
-    assert 3 == world.state(HILDA).version
 
 
 @pytest.mark.rule("E4", "K1")

