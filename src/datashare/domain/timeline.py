@@ -98,13 +98,12 @@ class AgreementPeriod:
     @property
     def actors(self) -> frozenset[Actor]:
         """Everybody whom the period names: people and systems."""
-        requests = [request for request in (self.accepted, self.agreement.request) if request]
-        in_force = self.agreement.in_force
-        named: list[Actor | None] = [who for asked in requests for who in (asked.asked_by, asked.sender)]
-        named += [who for asked in requests for who in asked.recipients]
-        named += [in_force.approved_by, in_force.sender] if in_force else []
-        named += [self.ended.actor] if self.ended else []
-        return frozenset(who for who in named if who)
+        named: set[Actor | None] = {self.ended.actor if self.ended else None}
+        if self.agreement.in_force:
+            named |= {self.agreement.in_force.approved_by, self.agreement.in_force.sender}
+        for request in filter(None, (self.accepted, self.agreement.request)):
+            named |= {request.asked_by, request.sender, *request.recipients}
+        return frozenset(filter(None, named))
 
     def includes(self, at: Instant) -> bool:
         """Return whether *at* lies in the period."""
