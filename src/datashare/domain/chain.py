@@ -143,8 +143,8 @@ def words_fit(record: EventRecord) -> bool:
 
 _HASH = re.compile("[0-9a-f]{64}")
 _FIRST_LINE = "datashare digest 1"
-_LISTING = re.compile(f"{_FIRST_LINE}\ngroup ([^\n]+)\nat ([^\n]+)\n((?:[^\n]+\n)*)sha256 [0-9a-f]{{64}}\n")
-_HEAD = re.compile("([0-9]{1,7}) ([0-9]{1,9}) ([0-9a-f]{64})")
+_HEADS = "(?:[0-9]{1,7} [0-9]{1,9} [0-9a-f]{64}\n)*"
+_LISTING = re.compile(f"{_FIRST_LINE}\ngroup ([^\n]+)\nat ([^\n]+)\n({_HEADS})sha256 [0-9a-f]{{64}}\n")
 _MOST_EVENTS = 999_999_999
 _EXPECTED = "a listing as str() writes it, unchanged: its last line is the SHA-256 of the lines before it"
 
@@ -217,10 +217,10 @@ class GroupDigest:
             InvalidValue: It is not such a text, or was changed since.
         """
         listing = _LISTING.fullmatch(text) if isinstance(text, str) else None
-        lines = [_HEAD.fullmatch(line) for line in listing[3].splitlines()] if listing else []
-        if listing is None or not all(lines):
+        if listing is None:
             raise InvalidValue("A digest", text, _EXPECTED)
-        heads = [NotedHead(urn=int(line[1]), version=int(line[2]), head=line[3]) for line in lines if line]
+        lines = map(str.split, listing[3].splitlines())
+        heads = [NotedHead(urn=int(urn), version=int(version), head=head) for urn, version, head in lines]
         digest = cls(group=GroupId.parse(listing[1]), at=parse_instant(listing[2]), heads=tuple(heads))
         if str(digest) != text:
             raise InvalidValue("A digest", text, _EXPECTED)
