@@ -13,9 +13,9 @@ import attrs
 from tests.servers import Server, running_postgresql
 
 from .access import access_lines
-from .drift import drift_lines
 from .imports import import_lines
 from .measuring import Line, table
+from .reconciliation import reconciliation_lines
 from .register import register_lines
 from .requests import request_lines
 from .sizes import Sizes, sizes_in
@@ -27,7 +27,7 @@ CHAPTERS: Mapping[str, Chapter] = {
     "access": lambda _server, sizes: access_lines(sizes),
     "requests": request_lines,
     "register": lambda _server, sizes: register_lines(sizes),
-    "drift": lambda _server, sizes: drift_lines(sizes),
+    "reconciliation": lambda _server, sizes: reconciliation_lines(sizes),
     "tabs": tab_lines,
     "imports": lambda _server, sizes: import_lines(sizes),
 }

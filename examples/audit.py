@@ -1,11 +1,11 @@
-"""Who could see a school on a day, and by whose word.
+"""Who could see a school on a day, and on whose authority.
 
     python examples/audit.py URN DAY [AGREEMENTS.sqlite]
     python examples/audit.py 900001 2025-05-03
 
-The file is only read: it stays as it is, and may be a write-protected copy. Without one a small story is made up: in
-April 2025 a trust asked the schools 900001 and 900002; both accepted, and on 3 June the register no longer showed
-900002 to the trust. The day is one in London. The record holds ids and no names. The exit code is 0, or 1 where the
+The file is only read, never changed, and may be a write-protected copy. Without a file the answer comes from a made-up
+story: in April 2025 a trust asked the schools 900001 and 900002; both accepted, and on 3 June the register no longer
+showed 900002 to the trust. The day is one in London. The record holds ids and no names. The exit code is 0, or 1 if the
 question or the file cannot be read.
 """
 
@@ -47,21 +47,21 @@ USAGE = "Usage: python audit.py URN DAY [AGREEMENTS.sqlite], such as: python aud
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Answer from the file that is named, or from a story that is made up."""
+    """Answer from the named file, or from a made-up story."""
     urn, day, file = question(arguments)
     try:
-        found = from_file(file, urn, day) if file else from_story(urn, day)
+        lines = from_file(file, urn, day) if file else from_story(urn, day)
     except SchemaMismatch as error:
         raise SystemExit(f"{file} holds no agreements that this version of the library can read.") from error
     except StoreError as error:
         raise SystemExit(f"{file} cannot be read. {error.why}") from error
     except DatashareError as error:
         raise SystemExit(str(error)) from error
-    print("\n".join(found) or f"Nobody could see URN {urn} on {day_words(day)}, as far as is recorded here.")
+    print("\n".join(lines) or f"Nobody could see URN {urn} on {day_words(day)}, as far as is recorded here.")
 
 
 def question(arguments: Sequence[str]) -> tuple[int, date, Path | None]:
-    """Read what is asked: the school, the day, and the file, which must be there."""
+    """Read the school, the day, and the file, which must exist, if one is named."""
     (urn, day), files = [*arguments, "", ""][:2], arguments[2:]
     if not (re.fullmatch("[0-9]{1,7}", urn) and re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", day)):
         raise SystemExit(USAGE)
@@ -70,14 +70,14 @@ def question(arguments: Sequence[str]) -> tuple[int, date, Path | None]:
     except ValueError as error:
         raise SystemExit(f"There is no day {day}. {USAGE}") from error
     if asked > london_day(SystemClock().now()):
-        raise SystemExit(f"{day_words(asked)} is to come, and no record can tell of it.")
+        raise SystemExit(f"{day_words(asked)} is in the future, and no record can say what happens then.")
     if len(files) > 1 or (files and not Path(files[0]).is_file()):
         raise SystemExit(f"There is no file {' '.join(files)}. {USAGE}")
     return int(urn), asked, Path(*files) if files else None
 
 
 def from_file(file: Path, urn: int, day: date) -> list[str]:
-    """Answer from a database, and leave it as it is."""
+    """Answer from a database without changing it."""
     engine = sqlite_engine(file, read_only=True)
     try:
         return list(answers(SqlAgreementStore(engine), urn, day))
@@ -86,14 +86,14 @@ def from_file(file: Path, urn: int, day: date) -> list[str]:
 
 
 def from_story(urn: int, day: date) -> list[str]:
-    """Answer from a story that is made up."""
+    """Answer from a made-up story."""
     store = MemoryAgreementStore()
-    tell_story(store)
+    write_story(store)
     return list(answers(store, urn, day))
 
 
 def answers(store: AgreementStore, urn: int, day: date) -> Iterator[str]:
-    """Word what each group could see of the school in the course of the day."""
+    """Return what each group could see of the school on that day, in words."""
     for agreement in store.states_at(urn):
         yield from map(str, shared_on(agreement.id, store.history(agreement.id), day))
 
@@ -102,15 +102,15 @@ class Calendar:
     """The story's clock."""
 
     def turn_to(self, month: int, day: int, hour: int) -> None:
-        """Let it be another hour of the year 2025, in London."""
+        """Set the clock to an hour of the year 2025 in London."""
         self.instant = pendulum.datetime(2025, month, day, hour, tz="Europe/London")
 
     def now(self) -> pendulum.DateTime:
-        """Tell the instant."""
+        """Return the instant."""
         return self.instant
 
 
-def tell_story(store: AgreementStore) -> None:
+def write_story(store: AgreementStore) -> None:
     """Let two schools accept, and one of them leave."""
     clock, groups = Calendar(), [Group(id=TRUST, name="Trust")]
     register = MemoryInstitutionDirectory(schools(FIRST, SECOND), groups=groups)
@@ -127,13 +127,13 @@ def tell_story(store: AgreementStore) -> None:
 
 
 def schools(*urns: int) -> list[Institution]:
-    """Make schools of the trust."""
+    """Return schools of the trust."""
     link = TrustLink(TRUST.code)
     return [Institution(urn=urn, name=f"School {urn}", status=EstablishmentStatus.OPEN, trusts=[link]) for urn in urns]
 
 
 def people(*urns: int) -> MemoryPeopleDirectory:
-    """Make the trust's data lead, and a head for each school."""
+    """Return the trust's data lead and a head for each school."""
     may = [Permission.ADMINISTER_INSTITUTION_DETAILS, Permission.APPLY_REGISTER]
     lead = Person(id=ANA, name="Ana", email="ana@trust.example", permissions=may)
     heads = [

@@ -4,14 +4,14 @@
 
 OLD.csv and NEW.csv are "Establishment fields CSV" of https://get-information-schools.service.gov.uk/Downloads, of two
 days, as they are, zipped or gzipped. LINKS.csv is "Establishment links CSV" of the newer day: it names the successors.
-Where OLD.csv lacks the column "Trusts (code)", FILE tells which school was in which trust: it is "All group links
-records" or "Academy sponsor and trust links" of the older day.
-It is taken that every school that the group saw in OLD.csv had agreed to share its MIS Data.
+If OLD.csv lacks the column "Trusts (code)", FILE says which school was in which trust: it is "All group links records"
+or "Academy sponsor and trust links" of the older day.
+The plan assumes that every school that the group saw in OLD.csv had agreed to share its MIS Data.
 
-The plan goes to standard output; nothing is kept and nobody is told. Rows that could not be read are told on standard
-error. The exit code is 0; 1 where OLD.csv names no such group; 2 for bad arguments, for files that cannot be read, that
-are named for a day to come or that name no trusts, and where NEW.csv is older than OLD.csv or holds none of the group's
-schools.
+The plan goes to standard output; nothing is kept and no message is sent. Rows that could not be read are reported on
+standard error. The exit code is 0; 1 if OLD.csv names no such group; 2 for bad arguments, for files that cannot be
+read, whose name holds a day in the future or that name no trusts, and if NEW.csv is older than OLD.csv or holds none of
+the group's schools.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Iterable, Sequence
-from typing import TextIO
 
 from datashare import (
     AccessLevel,
@@ -47,7 +46,7 @@ Usage: python new_register.py OLD.csv NEW.csv UID-or-LA:code [LINKS.csv ...] [--
   UID-or-LA:code    a trust's group UID, such as 5143, or a local authority, such as LA:870
   LINKS.csv         "Establishment links CSV" of the newer day, for the successors
   FILE              "All group links records" or "Academy sponsor and trust links" of the older day,
-                    where OLD.csv lacks the column "Trusts (code)"
+                    if OLD.csv lacks the column "Trusts (code)"
 """
 GROUP_LINKS = "--group-links"
 DONE, NO_SUCH_GROUP, MISUSED = 0, 1, 2
@@ -55,28 +54,28 @@ PROBLEMS_SHOWN = 10
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print the plan, and tell the exit code."""
+    """Print the plan and return the exit code."""
     for stream in (sys.stdout, sys.stderr):
-        _show_what_it_can(stream)
-    given, group_links = _parted(arguments)
-    if len(given) < 3:
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without É shows ?, and the plan goes on
+    names, group_links = _split(arguments)
+    if len(names) < 3:
         print(USAGE, end="", file=sys.stderr)
         return MISUSED
-    old_file, new_file, group, *link_files = given
+    old_file, new_file, group, *link_files = names
     try:
         id_ = GroupId.parse(group.casefold() if ":" in group else f"mat:{group}")
         old, new = read_register(old_file, group_links=group_links), read_register(new_file)
         links, bad_links = _links_in(link_files)
-        _tell_problems(old_file, old.problems, old.problem_count)
-        _tell_problems(new_file, new.problems, new.problem_count)
-        _tell_problems("The links", bad_links, len(bad_links))
+        _warn(old_file, old.problems, old.problem_count)
+        _warn(new_file, new.problems, new.problem_count)
+        _warn("The links", bad_links, len(bad_links))
         wrong = _unfit(old_file, old, id_) or _unfit(new_file, new, id_)
         if wrong:
             print(wrong, file=sys.stderr)
             return MISUSED
         if id_ not in old.groups:
-            told = f"{old_file} names no {id_.kind.label} {id_.code}. Check the code and the file."
-            print(told, file=sys.stderr)
+            print(f"{old_file} names no {id_.kind.label} {id_.code}. Check the code and the file.", file=sys.stderr)
             return NO_SUCH_GROUP
         print(plan_for(id_, old, new, links))
     except DatashareError as exc:
@@ -86,7 +85,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def plan_for(group: GroupId, old: Register, new: Register, links: Iterable[SuccessorLink] = ()) -> Plan:
-    """Make the plan of *new* for a group that has an agreement with every school that it saw in *old*."""
+    """Return the plan of *new* for a group that has an agreement with every school that it saw in *old*."""
     reader = Person(
         id=PersonId(group, "reader"),
         name="Reader",
@@ -105,7 +104,7 @@ def plan_for(group: GroupId, old: Register, new: Register, links: Iterable[Succe
             urn=row.institution.urn,
             level=AccessLevel.MIS_DATA,
             agreed_on=min(old.day or today, today),
-            approver="Taken for granted",
+            approver="Assumed",
             evidence="The school was in the older register.",
         )
         for row in side.browse().items
@@ -115,8 +114,8 @@ def plan_for(group: GroupId, old: Register, new: Register, links: Iterable[Succe
     return side.reconcile(_directory(new, links), register_day=new.day or today)
 
 
-def _parted(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Part the files of group links, each after its option, from the other arguments."""
+def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Separate the files of group links, each after its option, from the other arguments."""
     others, links = list(arguments), []
     while GROUP_LINKS in others:
         place = others.index(GROUP_LINKS)
@@ -126,10 +125,10 @@ def _parted(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _unfit(file: str, register: Register, group: GroupId) -> str:
-    """Say why a register cannot be compared with another, or nothing."""
+    """Return why a register cannot be compared with another, or empty text."""
     if register.day and register.day > london_day(SystemClock().now()):
-        return f"{file} is named for {day_words(register.day)}, which is to come. Check its name."
-    trusts = any(one.kind is GroupKind.MULTI_ACADEMY_TRUST for one in register.groups)
+        return f"{file} is named for {day_words(register.day)}, which is in the future. Check its name."
+    trusts = any(group.kind is GroupKind.MULTI_ACADEMY_TRUST for group in register.groups)
     if group.kind is GroupKind.MULTI_ACADEMY_TRUST and not trusts:
         why = f'{file} names no trust at all; does it lack the column "Trusts (code)"?'
         return f"{why} For OLD.csv, add the group links of its day: {GROUP_LINKS} FILE."
@@ -144,20 +143,15 @@ def _directory(register: Register, links: Iterable[SuccessorLink] = ()) -> Memor
 
 def _links_in(files: Iterable[str]) -> tuple[Sequence[SuccessorLink], Sequence[BadRow]]:
     bad: list[BadRow] = []
-    found, _others = successors(link for file in files for link in read_links(file, report=bad.append))
-    return found, bad
+    links, _others = successors(link for file in files for link in read_links(file, report=bad.append))
+    return links, bad
 
 
-def _tell_problems(file: str, problems: Sequence[BadRow], count: int) -> None:
+def _warn(file: str, problems: Sequence[BadRow], count: int) -> None:
     for problem in problems[:PROBLEMS_SHOWN]:
         print(f"Warning: {problem}", file=sys.stderr)
     if count:
         print(f"Warning: {file}: {count} rows could not be read, so the plan may be wrong.", file=sys.stderr)
-
-
-def _show_what_it_can(stream: TextIO) -> None:
-    if isinstance(stream, io.TextIOWrapper):
-        stream.reconfigure(errors="replace")  # a terminal without É shows ?, and the plan goes on
 
 
 if __name__ == "__main__":

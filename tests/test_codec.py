@@ -417,7 +417,6 @@ PLAN_TEXT = encode(PLANS["plan"])
 NOT_PLANS = {
     "an-event": EVENT_TEXT,
     "day-with-time": changed(PLAN_TEXT, '"2026-03-28"', '"2026-03-28T00:00:00Z"'),
-    "version-0": changed(PLAN_TEXT, '"version":11', '"version":0'),
     "doubt-unknown": changed(PLAN_TEXT, '"other_number"', '"no_idea"'),
     "ends-text": changed(PLAN_TEXT, '"ends":[', '"ends":"","x":['),
     "standing-true": changed(PLAN_TEXT, '"standing":3', '"standing":true'),

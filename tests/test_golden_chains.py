@@ -27,30 +27,31 @@ def lines_of(name: str) -> list[dict[str, Any]]:
 
 
 def golden_chains() -> Sequence[Chain]:
-    """Give the chains as a store of this version kept them."""
-    found = {
+    """Return the chains as a store of the first version kept them."""
+    kept = {
         line.pop("agreement"): (StateRecord(**line), list[ChainedRecord]()) for line in lines_of("chain_states.jsonl")
     }
     for line in lines_of("chains.jsonl"):
         at = json.loads(line["text"])["value"]["at"]  # as the first version kept it beside the text
-        found[line.pop("agreement")][1].append(ChainedRecord(**line, at=at))
+        kept[line.pop("agreement")][1].append(ChainedRecord(**line, at=at))
     return [
-        Chain(agreement=AgreementId.parse(key), state=state, records=records) for key, (state, records) in found.items()
+        Chain(agreement=AgreementId.parse(key), state=state, records=tuple(records))
+        for key, (state, records) in kept.items()
     ]
 
 
 @pytest.mark.parametrize("name", SHA256)
 def test_the_golden_files_are_unchanged(name: str) -> None:
-    """Whoever has to change them has broken what others have stored."""
+    """A change that needs other golden files breaks what others have stored."""
     assert SHA256[name] == hashlib.sha256((GOLDEN / name).read_bytes()).hexdigest()
 
 
 @pytest.mark.rule("H3", "H4")
 def test_golden_chains_verify() -> None:
     """Hashes, seals and states of the first version hold, with some of the words erased."""
-    found = verify(golden_chains(), read_event=read_event, read_state=decode_agreement)
+    verification = verify(golden_chains(), read_event=read_event, read_state=decode_agreement)
 
-    assert Verification(agreements=3, events=18, broken=0, findings=()) == found
+    assert Verification(agreements=3, events=18, broken=0, findings=()) == verification
 
 
 @pytest.mark.rule("T3", "H3")
@@ -64,7 +65,7 @@ def test_golden_chains_fold_to_what_they_folded_to() -> None:
 
 
 def test_golden_chains_hold_every_kind_of_event() -> None:
-    """What could break is there: all kinds, words and erased words, letters beyond ASCII, single microseconds."""
+    """They hold what could break: all kinds, words and erased words, non-ASCII letters, single microseconds."""
     records = [record for chain in golden_chains() for record in chain.records]
     events = [read_event(record) for record in records]
     whole = [attrs.asdict(record) for record in records]

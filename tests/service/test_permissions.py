@@ -76,7 +76,7 @@ READING: dict[str, Callable[[GroupSide], object]] = {
     "export": lambda side: side.export(ExportFormat.CSV),
 }
 RECONCILING = {"reconcile", "apply"}
-"""Who may plan and who may apply is tested with what they do, in the folder `reconciling`."""
+"""Who may plan and who may apply is tested with what they do, in the folder `reconcile`."""
 GROUP_STRANGERS: dict[str, Actor] = {
     "no-permission": BEN,
     "expired-permission": EVA,

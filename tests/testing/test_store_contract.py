@@ -183,7 +183,7 @@ class Unchained(Overmemory):
     def chains(self, group: GroupId | None = None, /) -> Iterator[Chain]:
         for chain in self.inner.chains(group):
             records = [attrs.evolve(one, hash=chained(BEFORE_THE_FIRST, one.text)) for one in chain.records]
-            yield attrs.evolve(chain, records=records)
+            yield attrs.evolve(chain, records=tuple(records))
 
 
 class Blurting(Overmemory):
@@ -192,7 +192,7 @@ class Blurting(Overmemory):
     def chains(self, group: GroupId | None = None, /) -> Iterator[Chain]:
         for chain in self.inner.chains(group):
             texts = zip(chain.records, self.events_of(chain), strict=True)
-            yield attrs.evolve(chain, records=[attrs.evolve(one, text=encode(event)) for one, event in texts])
+            yield attrs.evolve(chain, records=tuple(attrs.evolve(one, text=encode(event)) for one, event in texts))
 
 
 class Salting(Overmemory):
@@ -205,7 +205,7 @@ class Salting(Overmemory):
                 attrs.evolve(one, text=event.text, erasable=event.erasable)
                 for one, event in zip(chain.records, events, strict=True)
             ]
-            yield attrs.evolve(chain, records=records)
+            yield attrs.evolve(chain, records=tuple(records))
 
 
 class Resealing(Overmemory):
@@ -222,7 +222,7 @@ class Untimed(Overmemory):
 
     def chains(self, group: GroupId | None = None, /) -> Iterator[Chain]:
         for chain in self.inner.chains(group):
-            yield attrs.evolve(chain, records=[attrs.evolve(one, at=f"{one.at[:19]}Z") for one in chain.records])
+            yield attrs.evolve(chain, records=tuple(attrs.evolve(one, at=f"{one.at[:19]}Z") for one in chain.records))
 
 
 class Shuffling(Overmemory):

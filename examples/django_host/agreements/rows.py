@@ -102,7 +102,7 @@ def chains_in(group: str, rows: Iterable[ChainRow]) -> Iterator[Chain]:
             else:
                 when = _written_instant(at or "")
                 records.append(ChainedRecord(sequence=sequence, at=when, hash=hashed, text=text, erasable=erasable))
-        yield Chain(agreement=agreement_under(f"{group}/{urn}"), state=state, records=records)
+        yield Chain(agreement=agreement_under(f"{group}/{urn}"), state=state, records=tuple(records))
 
 
 def _written_instant(kept: str) -> str:

@@ -1,6 +1,7 @@
-"""Pure: how the history of an agreement is chained by hash; it touches nothing but the standard library and attrs.
+"""Pure: the history of an agreement, chained by hash, and the digest of a group (H3, H4).
 
-There is one chain for each agreement, so that writers of different agreements never wait for one another (H3).
+There is one chain for each agreement, so that writers of different agreements never wait for one another.
+It touches nothing but the standard library and attrs.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable
-from typing import Any
 
 import attrs
 
@@ -17,15 +17,15 @@ from datashare.errors import InvalidValue
 
 from . import validation
 from .agreements import AgreementId
-from .instants import Instant, instant_text, parse_instant, to_instant
+from .instants import Instant, instant_text, parse_instant
 from .register import GroupId
 
-# Made once, since json.dumps would make an encoder for each value; nothing that is written here holds a circle.
+# Built once, since json.dumps builds an encoder for each value; no value that is written here holds a circle.
 canonical = json.JSONEncoder(ensure_ascii=False, check_circular=False, sort_keys=True, separators=(",", ":")).encode
 """Writes a value as canonical JSON text: keys sorted, no spaces, so that equal values give equal text."""
 
 BEFORE_THE_FIRST = "0" * 64
-"""What stands in the place of a predecessor's hash for the first event of an agreement."""
+"""The hash that stands in for a predecessor's before the first event of an agreement."""
 
 
 @attrs.frozen(kw_only=True)
@@ -33,8 +33,8 @@ class EventRecord:
     """An event as a store keeps it: what is chained and kept for ever, and what can be erased (H3, H4).
 
     Attributes:
-        text: The event as canonical JSON text; in the place of what people wrote stands its seal.
-        erasable: What people wrote with its salt, as JSON text; `None` where nobody wrote anything, or it was erased.
+        text: The event as canonical JSON text; a seal stands in for what people wrote.
+        erasable: What people wrote with its salt, as JSON text; `None` if nobody wrote anything, or it was erased.
     """
 
     text: str
@@ -46,20 +46,20 @@ class ChainedRecord(EventRecord):
     """An event as it is kept in the chain of its agreement, unread (H3).
 
     Attributes:
-        sequence: Under which number it is kept; that of the event itself, if nobody moved it.
-        at: The instant by which the store finds and orders it, as kept beside it; no hash covers it. It is written as
-            `datashare.domain.instants.instant_text` does, and whatever else is there in any form.
-        hash: The hash that is kept with it, as `chained` gives it.
+        sequence: The number under which it is kept; the event's own number, unless somebody moved it.
+        at: The instant that is kept beside the event, by which the store finds and orders it; no hash covers it. It is
+            written like `datashare.domain.instants.instant_text`; anything else in any form.
+        hash: The hash that is kept with it, as `chained` returns it.
     """
 
-    sequence: int = attrs.field(validator=validation.is_a(int, "a whole number"))
-    at: str = attrs.field(validator=validation.is_a(str, "text"))
-    hash: str = attrs.field(validator=validation.is_a(str, "text"))
+    sequence: int
+    at: str
+    hash: str
 
 
 @attrs.frozen(kw_only=True)
 class StateRecord:
-    """An agreement's present state as it is kept beside the events, unread; access is decided from it.
+    """The present state of an agreement as it is kept beside the events, unread; access is decided from it.
 
     Attributes:
         version: The number of the last event.
@@ -67,13 +67,9 @@ class StateRecord:
         text: What the events fold to, as `datashare.codec.encode` writes an `Agreement`.
     """
 
-    version: int = attrs.field(validator=validation.is_a(int, "a whole number"))
-    head: str = attrs.field(validator=validation.is_a(str, "text"))
-    text: str = attrs.field(validator=validation.is_a(str, "text"))
-
-
-AN_AGREEMENT_OR_KEY = validation.is_a((AgreementId, str), "an AgreementId, or the text of a key that names none")
-_STATE_OR_NONE = validation.is_a((StateRecord, type(None)), "a StateRecord or None")
+    version: int
+    head: str
+    text: str
 
 
 @attrs.frozen(kw_only=True)
@@ -81,25 +77,23 @@ class Chain:
     """All that is kept of the history of one agreement, at one moment, unread (H3).
 
     Attributes:
-        agreement: Under which agreement it is kept; the key as it is, where it names none.
-        state: The present state; `None` where none is kept.
+        agreement: The agreement under which it is kept; the key itself, as text, if it names no agreement.
+        state: The present state; `None` if none is kept.
         records: The events, in the order of the numbers under which they are kept.
     """
 
-    agreement: AgreementId | str = attrs.field(validator=AN_AGREEMENT_OR_KEY)
-    state: StateRecord | None = attrs.field(validator=_STATE_OR_NONE)
-    records: tuple[ChainedRecord, ...] = attrs.field(
-        converter=validation.to_tuple, validator=validation.all_are(ChainedRecord, "ChainedRecords")
-    )
+    agreement: AgreementId | str
+    state: StateRecord | None
+    records: tuple[ChainedRecord, ...]
 
 
 def agreement_under(key: str) -> AgreementId | str:
-    """Name the agreement of a key such as ``mat:5143/100000``; the key itself, where it names none."""
+    """Return the agreement of a key such as ``mat:5143/100000``; the key itself, if it names no agreement."""
     try:
-        found = AgreementId.parse(key)
+        agreement = AgreementId.parse(key)
     except InvalidValue:
         return key
-    return found if str(found) == key else key
+    return agreement if str(agreement) == key else key
 
 
 def chained(previous: str, text: str) -> str:
@@ -130,10 +124,9 @@ def sealed(salt: str, field: str, text: str) -> str:
 
 
 def words_fit(record: EventRecord) -> bool:
-    """Tell whether what stands beside an event is what people wrote, or less of it (H4).
+    """Return whether what stands beside an event is what people wrote, or less of it (H4).
 
-    What was erased fits: the whole, or one text of several. Whatever else was changed does not, nor does anything that
-    was added.
+    Erased words fit, be it all of them or one text of several. Changed or added words do not.
     """
     if record.erasable is None:
         return True
@@ -150,8 +143,8 @@ def words_fit(record: EventRecord) -> bool:
 
 _HASH = re.compile("[0-9a-f]{64}")
 _FIRST_LINE = "datashare digest 1"
-_LISTING = re.compile(f"{_FIRST_LINE}\ngroup ([^\n]+)\nat ([^\n]+)\n((?:[^\n]+\n)*)sha256 [0-9a-f]{{64}}\n")
-_HEAD = re.compile("([0-9]{1,7}) ([0-9]{1,9}) ([0-9a-f]{64})")
+_HEADS = "(?:[0-9]{1,7} [0-9]{1,9} [0-9a-f]{64}\n)*"
+_LISTING = re.compile(f"{_FIRST_LINE}\ngroup ([^\n]+)\nat ([^\n]+)\n({_HEADS})sha256 [0-9a-f]{{64}}\n")
 _MOST_EVENTS = 999_999_999
 _EXPECTED = "a listing as str() writes it, unchanged: its last line is the SHA-256 of the lines before it"
 
@@ -166,19 +159,16 @@ class NotedHead:
         head: Its hash.
     """
 
-    urn: int = attrs.field(validator=validation.urn)
-    version: int = attrs.field(validator=validation.whole(1))
-    head: str = attrs.field()
+    urn: int
+    version: int
+    head: str
 
-    @version.validator
-    def _check_version(self, _attribute: attrs.Attribute[Any], value: int) -> None:
-        if value > _MOST_EVENTS:  # more digits could not be read back
-            raise InvalidValue("NotedHead.version", value, f"a whole number from 1 to {_MOST_EVENTS}")
-
-    @head.validator
-    def _check_head(self, _attribute: attrs.Attribute[Any], value: object) -> None:
-        if not isinstance(value, str) or not _HASH.fullmatch(value):
-            raise InvalidValue("NotedHead.head", value, "64 lower-case hexadecimal digits")
+    def __attrs_post_init__(self) -> None:
+        validation.require_urn(self.urn, "NotedHead.urn")
+        if not 1 <= self.version <= _MOST_EVENTS:  # more digits could not be read back
+            raise InvalidValue("NotedHead.version", self.version, f"a whole number from 1 to {_MOST_EVENTS}")
+        if not _HASH.fullmatch(self.head):
+            raise InvalidValue("NotedHead.head", self.head, "64 lower-case hexadecimal digits")
 
     def __str__(self) -> str:
         return f"{self.urn} {self.version} {self.head}"
@@ -186,11 +176,11 @@ class NotedHead:
 
 @attrs.frozen(kw_only=True)
 class GroupDigest:
-    """Where every chain of a group ended at one moment, so that what is cut off or rewritten later shows (H3).
+    """Where every chain of a group ended at one moment, to detect later what is cut off or rewritten (H3).
 
     It is a listing that can be noted outside: `str` writes it, `parse` reads it. It holds hashes, numbers and URNs, and
-    nothing about people. Its last line is the SHA-256 of the lines before it, as ``head -n -1 FILE | sha256sum`` gives
-    it; where there is no room for a listing, that one hash can be noted, and the listing kept anywhere.
+    nothing about people. Its last line is the SHA-256 of the lines before it, as ``head -n -1 FILE | sha256sum``
+    prints it; if there is no room for a listing, note that one hash and keep the listing anywhere.
 
     Attributes:
         group: The group.
@@ -198,11 +188,9 @@ class GroupDigest:
         heads: Where each chain ended, by URN.
     """
 
-    group: GroupId = attrs.field(validator=validation.is_a(GroupId, "a GroupId"))
-    at: Instant = attrs.field(converter=to_instant)
-    heads: tuple[NotedHead, ...] = attrs.field(
-        converter=validation.to_tuple, validator=validation.all_are(NotedHead, "NotedHeads")
-    )
+    group: GroupId
+    at: Instant
+    heads: tuple[NotedHead, ...]
 
     def __attrs_post_init__(self) -> None:
         urns = [head.urn for head in self.heads]
@@ -226,39 +214,34 @@ class GroupDigest:
         """Read what `str` writes.
 
         Raises:
-            InvalidValue: It is no such text, or was changed since.
+            InvalidValue: It is not such a text, or was changed since.
         """
-        found = _LISTING.fullmatch(text) if isinstance(text, str) else None
-        heads = [_HEAD.fullmatch(line) for line in found[3].splitlines()] if found else []
-        if found is None or not all(heads):
+        listing = _LISTING.fullmatch(text) if isinstance(text, str) else None
+        if listing is None:
             raise InvalidValue("A digest", text, _EXPECTED)
-        digest = cls(
-            group=GroupId.parse(found[1]),
-            at=parse_instant(found[2]),
-            heads=[NotedHead(urn=int(head[1]), version=int(head[2]), head=head[3]) for head in heads if head],
-        )
+        lines = map(str.split, listing[3].splitlines())
+        heads = [NotedHead(urn=int(urn), version=int(version), head=head) for urn, version, head in lines]
+        digest = cls(group=GroupId.parse(listing[1]), at=parse_instant(listing[2]), heads=tuple(heads))
         if str(digest) != text:
             raise InvalidValue("A digest", text, _EXPECTED)
         return digest
 
 
 def digest_of(group: GroupId, chains: Iterable[Chain], *, at: Instant) -> GroupDigest:
-    """Take down where the chains of a group end.
+    """Return where the chains of a group end.
 
-    What does not end in an event with a number and a hash is left out, so that one damaged row keeps nobody from noting
-    the rest; `verify` names each of these.
+    A chain that does not end in an event with a number and a hash is left out, so that one damaged row does not keep
+    anybody from noting the others; `verify` names each of these.
 
     Args:
         group: The group.
-        chains: Its chains, in the order of URNs; walked once, and none is kept.
+        chains: Its chains, in the order of URNs; read once, and not kept.
         at: The present instant, in UTC.
     """
-    heads = filter(None, map(_head_of, chains))
-    return GroupDigest(group=group, at=at, heads=tuple(heads))
+    return GroupDigest(group=group, at=at, heads=tuple(filter(None, map(_head_of, chains))))
 
 
 def _head_of(chain: Chain) -> NotedHead | None:
-    """Take down where a chain ends; nothing where it ends in no event, or in what is no number and hash."""
     if isinstance(chain.agreement, str) or not chain.records:
         return None
     last = chain.records[-1]

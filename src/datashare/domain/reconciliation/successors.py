@@ -1,7 +1,7 @@
-"""Pure: what succeeded the schools of a group, and how sure that is (E5); nothing but the standard library and attrs.
+"""Pure: what succeeded the schools of a group, and how sure that is (E5).
 
 The register's links may be undated, many-to-many, one-sided, in the future and cyclic. Each school is visited once
-from each predecessor, so that every walk ends.
+from each predecessor, so that every walk ends. It touches nothing but the standard library and attrs.
 """
 
 from __future__ import annotations
@@ -15,112 +15,104 @@ import attrs
 
 from datashare.domain.register import Institution, SuccessorLink
 
-from .facts import RegisterFacts, leads_on
+from .facts import GroupFacts, leads_on
 from .plan import Doubt, Succession
 
-_Path = tuple[SuccessorLink, ...]
-
-
-@attrs.frozen(kw_only=True)
-class Found:
-    """A successor, with the paths that lead to it.
-
-    Attributes:
-        urn: The successor.
-        paths: The shortest path from each predecessor, by its URN.
-    """
-
-    urn: int
-    paths: Mapping[int, _Path]
+Path = tuple[SuccessorLink, ...]
+"""The links that lead from a school to one that succeeded it."""
 
 
 @attrs.frozen(kw_only=True)
 class Links:
     """The links of the register, ready to be followed."""
 
-    facts: RegisterFacts
+    facts: GroupFacts
     register_day: date
 
     @cached_property
-    def onward(self) -> Mapping[int, tuple[SuccessorLink, ...]]:
+    def onward(self) -> Mapping[int, list[SuccessorLink]]:
         """The links from each predecessor, by successor; a link of a school with itself leads nowhere."""
-        found: dict[int, list[SuccessorLink]] = defaultdict(list)
-        for link in sorted(set(self.facts.links), key=lambda one: (one.successor, one.kind, one.day or date.min)):
+        onward: dict[int, list[SuccessorLink]] = defaultdict(list)
+        for link in sorted(set(self.facts.links), key=lambda link: (link.successor, link.kind, link.day or date.min)):
             if link.predecessor != link.successor:
-                found[link.predecessor].append(link)
-        return {urn: tuple(links) for urn, links in found.items()}
+                onward[link.predecessor].append(link)
+        return dict(onward)
 
     @cached_property
-    def predecessors(self) -> Mapping[int, frozenset[int]]:
+    def predecessors(self) -> Mapping[int, set[int]]:
         """The predecessors of each successor, as far as the links are known."""
-        found: dict[int, set[int]] = defaultdict(set)
+        predecessors: dict[int, set[int]] = defaultdict(set)
         for urn, links in self.onward.items():
             for link in links:
-                found[link.successor].add(urn)
-        return {urn: frozenset(those) for urn, those in found.items()}
+                predecessors[link.successor].add(urn)
+        return dict(predecessors)
 
     def to_come(self, urn: int) -> Mapping[int, date]:
-        """Tell what is to succeed *urn* after the register's day, and when."""
+        """Return what is to succeed *urn* after the register's day, and when."""
         links = self.onward.get(urn, ())
         return {link.successor: link.day for link in links if link.day and link.day > self.register_day}
 
     def succeeded(self, urn: int) -> bool:
-        """Tell whether anything had succeeded *urn* by the register's day; a link without a day counts."""
+        """Return whether anything had succeeded *urn* by the register's day; a link without a day counts."""
         return any(link.day is None or link.day <= self.register_day for link in self.onward.get(urn, ()))
 
-    def from_each(self, urns: Iterable[int]) -> tuple[Found, ...]:
-        """Find what succeeded these schools, by URN; what only led on to another is left out."""
-        paths: dict[int, dict[int, _Path]] = defaultdict(dict)
+    def from_each(self, urns: Iterable[int]) -> Mapping[int, Mapping[int, Path]]:
+        """Find what succeeded these schools; what only led on to another is left out.
+
+        Returns:
+            By successor, in order, the shortest path from each of its predecessors.
+        """
+        paths: dict[int, dict[int, Path]] = defaultdict(dict)
         for urn in urns:
             for successor, path in self._walk(urn):
                 paths[successor][urn] = path
-        return tuple(Found(urn=successor, paths=paths[successor]) for successor in sorted(paths))
+        return {successor: paths[successor] for successor in sorted(paths)}
 
-    def _walk(self, start: int) -> Iterator[tuple[int, _Path]]:
-        reached: dict[int, _Path] = {start: ()}
+    def _walk(self, start: int) -> Iterator[tuple[int, Path]]:
+        reached: dict[int, Path] = {start: ()}
         wave = [start]
         while wave:
             ahead: list[int] = []
             for urn in wave:
-                new = [link for link in self._followed(urn, start) if link.successor not in reached]
+                follow = urn == start or leads_on(self.facts.institutions.get(urn))
+                links = self.onward.get(urn, ()) if follow else ()
+                new = [link for link in links if link.successor not in reached]
                 reached |= {link.successor: (*reached[urn], link) for link in reversed(new)}
                 ahead += dict.fromkeys(link.successor for link in new)
                 if urn != start and not new:
                     yield urn, reached[urn]
             wave = ahead
 
-    def _followed(self, urn: int, start: int) -> tuple[SuccessorLink, ...]:
-        return self.onward.get(urn, ()) if urn == start or leads_on(self.facts.institutions.get(urn)) else ()
-
     def evidence(self, link: SuccessorLink) -> Succession:
-        """Say what speaks for one link, and how clearly."""
+        """Return what speaks for one link, and how clearly."""
         institutions = self.facts.institutions
+        number = _number(institutions.get(link.predecessor))
         return Succession(
             predecessor=link.predecessor,
             successor=link.successor,
             kind=link.kind,
             day=link.day,
             in_the_future=link.day is not None and link.day > self.register_day,
-            same_number=_same_number(institutions.get(link.predecessor), institutions.get(link.successor)),
-            successors=len({one.successor for one in self.onward[link.predecessor]}),
+            same_number=number is not None and number == _number(institutions.get(link.successor)),
+            successors=len({onward.successor for onward in self.onward[link.predecessor]}),
             predecessors=len(self.predecessors[link.successor]),
         )
 
-    def doubts(self, path: _Path) -> set[Doubt]:
-        """Say what deserves a look along one path."""
+    def doubts(self, path: Path) -> set[Doubt]:
+        """Return what to look at along one path."""
         evidence = [self.evidence(link) for link in path]
         held = {
-            Doubt.UNDATED: any(one.day is None for one in evidence),
-            Doubt.IN_THE_FUTURE: any(one.in_the_future for one in evidence),
+            Doubt.UNDATED: any(link.day is None for link in evidence),
+            Doubt.IN_THE_FUTURE: any(link.in_the_future for link in evidence),
             Doubt.CYCLIC: self._turns_back(path),
-            Doubt.SEVERAL_SUCCESSORS: any(one.successors > 1 for one in evidence),
-            Doubt.SEVERAL_PREDECESSORS: any(one.predecessors > 1 or _unites(one.kind) for one in evidence),
-            Doubt.OTHER_NUMBER: not all(one.same_number for one in evidence),
+            Doubt.SEVERAL_SUCCESSORS: any(link.successors > 1 for link in evidence),
+            Doubt.SEVERAL_PREDECESSORS: any(link.predecessors > 1 or _unites(link.kind) for link in evidence),
+            Doubt.OTHER_NUMBER: not all(link.same_number for link in evidence),
             Doubt.VIA_ANOTHER: len(path) > 1,
         }
         return {doubt for doubt, holds in held.items() if holds}
 
-    def _turns_back(self, path: _Path) -> bool:
+    def _turns_back(self, path: Path) -> bool:
         place = {urn: number for number, urn in enumerate([path[0].predecessor, *(link.successor for link in path)])}
         return any(
             place.get(link.successor, number) < number
@@ -130,7 +122,7 @@ class Links:
 
 
 def _unites(kind: str) -> bool:
-    """Tell whether the register's words say that several became one; it may link the others with other groups.
+    """Return whether the register says that several schools became one; it may link the others with other groups.
 
     GIAS: ``Successor - merged`` and ``Successor - amalgamated``.
     """
@@ -138,13 +130,8 @@ def _unites(kind: str) -> bool:
     return "merge" in words or "amalgam" in words
 
 
-def _same_number(one: Institution | None, other: Institution | None) -> bool:
-    first, second = _number(one), _number(other)
-    return first is not None and first == second
-
-
-def _number(one: Institution | None) -> tuple[str, str] | None:
-    """Give the LA code and the establishment number, which a school and its successor usually share."""
-    if one is None or one.local_authority is None or not one.establishment_number:
+def _number(school: Institution | None) -> tuple[str, str] | None:
+    """Return the LA code and the establishment number, which a school and its successor usually share."""
+    if school is None or school.local_authority is None or not school.establishment_number:
         return None
-    return one.local_authority.code, one.establishment_number
+    return school.local_authority.code, school.establishment_number

@@ -32,10 +32,10 @@ LINK_HEADER = ("URN", "LinkURN", "LinkName", "LinkType", "LinkEstablishedDate")
 _Cells = Mapping[str, int]
 
 
-def drift_lines(sizes: Sizes) -> Iterator[Line]:
+def reconciliation_lines(sizes: Sizes) -> Iterator[Line]:
     """Measure a plan for each trust of the older register, whose schools have all agreed."""
     with TemporaryDirectory() as name:
-        files = _given(sizes) or _made_up(Path(name), sizes.register_rows)
+        files = _real_files(sizes) or _written_files(Path(name), sizes.register_rows)
         older, newer = files.read()
         sharing, trusts = agreed_everywhere(older, _day_after(newer))
         against = "reading both files and the links"
@@ -62,13 +62,13 @@ class Files:
     group_links: tuple[Path, ...] = ()
 
     def read(self) -> tuple[Register, Register]:
-        """Read the older and the newer."""
+        """Read the older and the newer register."""
         older = read_register(self.older, group_links=self.group_links)
         return older, read_register(self.newer, links=self.links)
 
 
-def _given(sizes: Sizes) -> Files | None:
-    """Take the real registers that the environment names, if it names any."""
+def _real_files(sizes: Sizes) -> Files | None:
+    """Return the real registers that the environment names, if it names any."""
     if not sizes.older:
         return None
     return Files(
@@ -79,16 +79,16 @@ def _given(sizes: Sizes) -> Files | None:
     )
 
 
-def _made_up(folder: Path, count: int) -> Files:
+def _written_files(folder: Path, count: int) -> Files:
     write_two_registers(folder, count)
     return Files(older=folder / OLDER, newer=folder / NEWER, links=folder / LINKS)
 
 
 def write_two_registers(folder: Path, count: int) -> None:
     """Write a register of *count* rows, one nine months newer, and the links of that."""
-    header, found = full_size_rows(count)
+    header, sample = full_size_rows(count)
     cells = {name: place for place, name in enumerate(header)}
-    rows = [_of_own_trust(row, repetition, cells) for row, repetition in found]
+    rows = [_of_own_trust(row, repetition, cells) for row, repetition in sample]
     write_rows(folder / OLDER, header, rows)
     later = [_later(row, cells) for row in rows]
     successors = [_successor(row, cells) for row in rows if _fate(row, cells) == SUCCEEDED]
@@ -102,7 +102,7 @@ def _of_own_trust(row: list[str], repetition: int, cells: _Cells) -> list[str]:
 
 
 def _fate(row: Sequence[str], cells: _Cells) -> int | None:
-    """Tell what becomes of a school that is open: a number below `EVERY`."""
+    """Return what becomes of a school that is open: a number below `EVERY`."""
     is_open = row[cells["EstablishmentStatus (code)"]] == "1"
     return (int(row[cells["URN"]]) - FIRST_URN) % EVERY if is_open else None
 
@@ -124,7 +124,7 @@ def _successor_of(urn: str) -> str:
 
 
 def _links(successor: Sequence[str], cells: _Cells) -> Iterator[tuple[str, ...]]:
-    """Give a link from both sides, as the register does."""
+    """Return a link from both sides, as in the register."""
     new = successor[cells["URN"]]
     old, name = str(int(new) - SUCCESSORS_FROM + FIRST_URN), successor[cells["EstablishmentName"]]
     yield old, new, name, "Successor", "01-01-2026"
@@ -132,20 +132,20 @@ def _links(successor: Sequence[str], cells: _Cells) -> Iterator[tuple[str, ...]]
 
 
 def _with(row: Sequence[str], cells: _Cells, changes: Mapping[str, str]) -> list[str]:
-    made = list(row)
+    changed = list(row)
     for name, value in changes.items():
-        made[cells[name]] = value
-    return made
+        changed[cells[name]] = value
+    return changed
 
 
 def _day_after(newer: Register) -> pendulum.DateTime:
-    """Give an instant at which the newer register has come."""
+    """Return an instant at which the newer register is there."""
     day = newer.day
     return max(NOW, pendulum.datetime(day.year, day.month, day.day, 23)) if day else NOW
 
 
 def agreed_everywhere(older: Register, now: pendulum.DateTime = NOW) -> tuple[DataSharing, list[GroupId]]:
-    """Let every school that a trust sees have agreed; give the service and the trusts."""
+    """Let every school that a trust sees agree; return the service and the trusts."""
     trusts = sorted(group for group in older.groups if group.kind is GroupKind.MULTI_ACADEMY_TRUST)
     readers = [
         Person(

@@ -9,14 +9,9 @@ from datashare.domain.people import PersonId
 from datashare.domain.policy import Party
 from datashare.domain.register import EstablishmentStatus, SuccessorLink
 from datashare.service import Outcomes
-from tests.service.world import (
-    TODAY,
-    World,
-)
+from tests.service.world import TODAY, World
 
 SUCCESSOR = 100010
-
-
 YESTERDAY, TOMORROW = TODAY - timedelta(days=1), TODAY + timedelta(days=1)
 
 
@@ -28,20 +23,20 @@ def close(world: World, *urns: int, day: date = TODAY, successors: tuple[Success
 
 
 def link(old: int, new: int) -> SuccessorLink:
-    """Make an undated link of the register."""
+    """Return an undated link of the register."""
     return SuccessorLink(predecessor=old, successor=new, kind="Successor")
 
 
-def told(world: World) -> set[tuple[Party, PersonId]]:
-    """Tell who was told of an end."""
+def notified(world: World) -> set[tuple[Party, PersonId]]:
+    """Return who gets a notice of an end."""
     return {
-        (one.notice.audience, who.id)
-        for one in world.notices()
-        if one.notice and one.notice.kind is NoticeKind.ENDED
-        for who in one.notice.people
+        (notice.notice.audience, who.id)
+        for notice in world.notices()
+        if notice.notice and notice.notice.kind is NoticeKind.ENDED
+        for who in notice.notice.people
     }
 
 
 def urns_of(outcomes: Outcomes) -> tuple[list[int], list[int]]:
-    """Tell where it was done, and where not."""
-    return sorted(one.urn for one in outcomes.done), sorted(one.urn for one in outcomes.not_done)
+    """Return where it was done, and where not."""
+    return sorted(outcome.urn for outcome in outcomes.done), sorted(outcome.urn for outcome in outcomes.not_done)

@@ -1,16 +1,16 @@
-"""What a group's history amounts to can be noted outside, and nothing else passes for it (H3)."""
+"""The digest of a group can be noted outside the database, and no other text passes for it (H3)."""
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 import attrs
-import pendulum
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from datashare.domain.agreements import AgreementId, Decline, RequestAccess
-from datashare.domain.chain import Chain, GroupDigest, NotedHead, digest_of
+from datashare.domain.chain import GroupDigest, NotedHead, digest_of
 from datashare.domain.register import GroupId
 from datashare.errors import InvalidValue
 from datashare.testing import strategies
@@ -30,7 +30,7 @@ heads = st.lists(
         head=st.text("0123456789abcdef", min_size=64, max_size=64),
     ),
     unique_by=lambda head: head.urn,
-).map(lambda found: sorted(found, key=lambda head: head.urn))
+).map(lambda heads: tuple(sorted(heads, key=lambda head: head.urn)))
 digests = st.builds(GroupDigest, group=strategies.group_ids(), at=strategies.instants(), heads=heads)
 
 
@@ -54,13 +54,13 @@ def test_a_digest_lists_where_each_chain_ends() -> None:
 @pytest.mark.rule("H3")
 @given(digests)
 def test_a_digest_is_read_back(digest: GroupDigest) -> None:
-    """What was noted is the digest that was taken, one of no agreements too."""
+    """The noted text gives back the digest, also one without agreements."""
     assert digest == GroupDigest.parse(str(digest))
 
 
 @given(digests, st.data())
 def test_a_digest_that_was_altered_is_refused(digest: GroupDigest, data: st.DataObject) -> None:
-    """One character more, less or other, and it is none."""
+    """One character more, less or different, and it is refused."""
     text = str(digest)
     place = data.draw(st.integers(0, len(text) - 1))
     character = data.draw(st.characters(codec="utf-8") | st.sampled_from("0123456789abcdef \n\r"))
@@ -82,7 +82,7 @@ def test_a_digest_that_was_altered_is_refused(digest: GroupDigest, data: st.Data
 
 
 def signed(listing: str) -> str:
-    """Add the last line that fits."""
+    """Add the right last line."""
     return f"{listing}sha256 {hashlib.sha256(listing.encode()).hexdigest()}\n"
 
 
@@ -93,24 +93,18 @@ LISTING = str(DIGEST).rpartition("sha256")[0]
     "wrong",
     [
         None,
-        5,
         str(DIGEST).encode(),
         "",
-        "\0",
         LISTING,
         signed(""),
         signed(LISTING.replace("digest 1", "digest 2")),
         signed(LISTING.replace("mat:5143", "mat:05143")),
-        signed(LISTING.replace("mat:5143", "trust")),
         signed(LISTING.replace("mat:5143", "mat:5143\u2028")),
-        signed(LISTING.replace("999999Z", "9999990Z")),
         signed(LISTING.replace("00:59:59.999999Z", "01:59:59.999999+01:00")),
-        signed(LISTING.replace("999999Z", "999999")),
         signed(LISTING.replace("100001 1", "100001 0")),
         signed(LISTING.replace("100001 1", "100001 01")),
         signed(LISTING.replace("100001 1", "0 1")),
         signed(LISTING.replace("100001 1", "100000 2")),
-        signed(LISTING.replace("100001 1", "99999 1")),
         signed(LISTING.replace("100001 1", "100001 ١")),
         signed(LISTING + f"100002 {'9' * 5_000} {A_HASH}\n"),
         signed(LISTING + "\n"),
@@ -118,10 +112,10 @@ LISTING = str(DIGEST).rpartition("sha256")[0]
         signed(LISTING + f"100002 1 {A_HASH.upper()}\n"),
         str(DIGEST) + "\n",
     ],
-    ids=range(25),
+    ids=range(19),
 )
 def test_only_digests_are_read(wrong: Any) -> None:  # noqa: ANN401 - anything but right
-    """Whatever somebody hands in, also with a last line that fits, is a digest or an error."""
+    """Anything else is refused, even with the right last line."""
     with pytest.raises(InvalidValue):
         GroupDigest.parse(wrong)
 
@@ -135,25 +129,20 @@ HEAD = DIGEST.heads[0]
         lambda: attrs.evolve(HEAD, urn=0),
         lambda: attrs.evolve(HEAD, version=0),
         lambda: attrs.evolve(HEAD, version=10**9),
-        lambda: attrs.evolve(HEAD, head="x"),
-        lambda: attrs.evolve(HEAD, head=None),  # type: ignore[arg-type]
         lambda: attrs.evolve(HEAD, head=A_HASH + "\n"),
-        lambda: attrs.evolve(DIGEST, group="mat:5143"),  # type: ignore[arg-type]
-        lambda: attrs.evolve(DIGEST, at=pendulum.naive(2026, 5, 3)),
-        lambda: attrs.evolve(DIGEST, heads=[5]),
         lambda: attrs.evolve(DIGEST, heads=DIGEST.heads[::-1]),
-        lambda: attrs.evolve(DIGEST, heads=[HEAD, HEAD]),
+        lambda: attrs.evolve(DIGEST, heads=(HEAD, HEAD)),
     ],
-    ids=range(11),
+    ids=["urn", "version", "digits", "hash", "order", "twice"],
 )
-def test_digests_are_valid_from_construction(wrong: Any) -> None:  # noqa: ANN401 - a function
-    """None can be made that could not be read back."""
+def test_no_digest_can_be_built_that_could_not_be_read_back(wrong: Callable[[], object]) -> None:
+    """Wrong numbers and hashes, and agreements out of order, are refused."""
     with pytest.raises(InvalidValue, match="must be"):
         wrong()
 
 
 def test_an_agreement_without_events_is_not_noted() -> None:
-    """There is nothing to note of it; whatever took the events shows by itself."""
+    """There is nothing to note; `verify` reports the missing events."""
     gone = attrs.evolve(CHAINS[0], records=())
 
     assert [OTHER_URN] == [head.urn for head in digest_of(TRUST, [gone, CHAINS[1]], at=NOW).heads]
@@ -167,9 +156,9 @@ def test_an_agreement_without_events_is_not_noted() -> None:
     ids=["no-hash", "upper-case", "no-number", "too-high"],
 )
 def test_an_agreement_that_does_not_end_in_a_number_and_a_hash_is_not_noted(last: dict[str, Any]) -> None:
-    """The rest is noted and can be read back, and whoever verifies is told of what was left out."""
+    """The others are noted and can be read back, and `verify` reports the one that was left out."""
     first, second = CHAINS[0].records
-    damaged = attrs.evolve(CHAINS[0], records=[first, attrs.evolve(second, **last)])
+    damaged = attrs.evolve(CHAINS[0], records=(first, attrs.evolve(second, **last)))
     digest = digest_of(TRUST, [damaged, CHAINS[1]], at=NOW)
 
     assert [OTHER_URN] == [head.urn for head in digest.heads]
@@ -180,33 +169,7 @@ def test_an_agreement_that_does_not_end_in_a_number_and_a_hash_is_not_noted(last
 
 @pytest.mark.rule("H3")
 def test_a_key_that_names_no_agreement_is_not_noted() -> None:
-    """A digest lists URNs, and there is none."""
+    """A digest lists URNs, and such a key has none."""
     stray = attrs.evolve(CHAINS[0], agreement="mat:5143/-5")
 
     assert [OTHER_URN] == [head.urn for head in digest_of(TRUST, [stray, CHAINS[1]], at=NOW).heads]
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        lambda: attrs.evolve(CHAINS[0], agreement=5),  # type: ignore[arg-type]
-        lambda: attrs.evolve(CHAINS[0].records[0], at=NOW),  # type: ignore[arg-type]
-        lambda: attrs.evolve(CHAINS[0], state="x"),  # type: ignore[arg-type]
-        lambda: attrs.evolve(CHAINS[0], records=[5]),
-        lambda: attrs.evolve(CHAINS[0].records[0], sequence="1"),  # type: ignore[arg-type]
-        lambda: attrs.evolve(CHAINS[0].records[0], hash=None),  # type: ignore[arg-type]
-        lambda: _state_with(CHAINS[0], version=None),
-        lambda: _state_with(CHAINS[0], head=5),
-        lambda: _state_with(CHAINS[0], text=b""),
-    ],
-    ids=range(9),
-)
-def test_chains_are_valid_from_construction(wrong: Any) -> None:  # noqa: ANN401 - a function
-    """Whatever is kept, a store gives numbers and texts."""
-    with pytest.raises(InvalidValue, match="must be"):
-        wrong()
-
-
-def _state_with(chain: Chain, **changes: Any) -> object:
-    assert chain.state
-    return attrs.evolve(chain.state, **changes)

@@ -1,4 +1,4 @@
-"""Sound chains to tamper with, made of real decisions, and ways of doing it."""
+"""Sound chains to tamper with, built from real decisions, and ways to tamper with them."""
 
 from collections.abc import Iterable, Sequence
 
@@ -12,52 +12,52 @@ from datashare.testing.changes import AGREEMENT, command_of, possible_change
 
 
 def what_happened(kinds: Iterable[type[Command]], of: AgreementId = AGREEMENT) -> tuple[Agreement, list[Event]]:
-    """Do commands of some kinds one after the other; give the agreement as it stands, and its events."""
-    before, events = Agreement(id=of), list[Event]()
+    """Do commands of some kinds one after the other; return the agreement as it stands, and its events."""
+    agreement, events = Agreement(id=of), list[Event]()
     for number, kind in enumerate(kinds):
-        made = possible_change(before, command_of(kind, before), command_id=f"c-{number}")
-        if made:
-            before = made.after
-            events += made.events
-    return before, events
+        change = possible_change(agreement, command_of(kind, agreement), command_id=f"c-{number}")
+        if change:
+            agreement = change.after
+            events += change.events
+    return agreement, events
 
 
 def chain_of(kinds: Iterable[type[Command]], of: AgreementId = AGREEMENT) -> Chain:
-    """Give the chain that a store keeps after commands of some kinds."""
+    """Return the chain that a store keeps after commands of some kinds."""
     after, events = what_happened(kinds, of)
     records = record_events(events, after=BEFORE_THE_FIRST)
     return Chain(agreement=of, state=state_of(after, records), records=records)
 
 
 def state_of(agreement: Agreement, records: Sequence[ChainedRecord]) -> StateRecord:
-    """Give the present state as a store keeps it."""
+    """Return the present state as a store keeps it."""
     return StateRecord(version=agreement.version, head=records[-1].hash, text=encode(agreement))
 
 
 def with_records(chain: Chain, records: Iterable[ChainedRecord]) -> Chain:
-    """Give a chain whose rows somebody changed by hand, in the order of their numbers."""
-    return attrs.evolve(chain, records=sorted(records, key=lambda record: record.sequence))
+    """Return a chain whose rows somebody changed by hand, in the order of their numbers."""
+    return attrs.evolve(chain, records=tuple(sorted(records, key=lambda record: record.sequence)))
 
 
 def with_record(chain: Chain, number: int, **changes: object) -> Chain:
-    """Give a chain in which somebody changed columns of one row by hand."""
+    """Return a chain in which somebody changed columns of one row by hand."""
     records = list(chain.records)
     records[number - 1] = attrs.evolve(records[number - 1], **changes)  # type: ignore[arg-type]
     return with_records(chain, records)
 
 
 def numbered(records: Iterable[ChainedRecord]) -> list[ChainedRecord]:
-    """Number rows anew, as somebody does who closes a gap or makes room."""
+    """Number rows again, like somebody who closes a gap or makes room."""
     return [attrs.evolve(record, sequence=number) for number, record in enumerate(records, start=1)]
 
 
-def rechained(records: Iterable[ChainedRecord]) -> list[ChainedRecord]:
-    """Compute every hash anew, as somebody does who rewrites a whole history."""
-    previous, found = BEFORE_THE_FIRST, []
+def rechained(records: Iterable[ChainedRecord]) -> tuple[ChainedRecord, ...]:
+    """Compute every hash again, like somebody who rewrites a whole history."""
+    previous, rewritten = BEFORE_THE_FIRST, list[ChainedRecord]()
     for record in records:
         previous = chained(previous, record.text)
-        found.append(attrs.evolve(record, hash=previous))
-    return found
+        rewritten.append(attrs.evolve(record, hash=previous))
+    return tuple(rewritten)
 
 
 def verified(*chains: Chain, noted: GroupDigest | None = None) -> Verification:

@@ -6,7 +6,7 @@ import pytest
 from datashare.domain.agreements import AgreementEnded, EndCause, RefusalCode, State, VisibilityLost
 from datashare.errors import Refused, StoreUnavailable
 from datashare.testing import FailingStore
-from tests.service.reconciling.cases import YESTERDAY, close, urns_of
+from tests.service.reconcile.cases import YESTERDAY, close, urns_of
 from tests.service.world import (
     ANA,
     GENEROUS,
@@ -24,7 +24,7 @@ from tests.service.world import (
 
 @pytest.mark.rule("E4", "K4")
 def test_applying_again_under_the_same_command_id_answers_what_was_done(world: World) -> None:
-    """Nothing is done or sent twice, even where register and agreements have moved on since."""
+    """Nothing is done or sent twice, even if register and agreements have changed since."""
     close(world, HILDA, day=YESTERDAY)
     plan = world.trust().reconcile()
     first = world.trust().apply(plan, command_id="c-1")
@@ -32,7 +32,7 @@ def test_applying_again_under_the_same_command_id_answers_what_was_done(world: W
 
     again = world.trust().apply(plan, command_id="c-1")
 
-    assert [True] == [one.replayed for one in again.ended.done]
+    assert [True] == [outcome.replayed for outcome in again.ended.done]
     assert first.ended.done[0].events == again.ended.done[0].events
     assert ([OSCAR, NO_APPROVER], []) == urns_of(again.recorded)
     assert before == world.snapshot("c-1")
@@ -55,20 +55,20 @@ def test_what_was_recorded_is_answered_after_the_next_register_too(world: World,
         close(world, HILDA, day=YESTERDAY)
     world.refresh(gone=[OSCAR], day=YESTERDAY)
     plan = world.trust().reconcile()
-    assert ([HILDA] if ends else []) == [one.urn for one in plan.to_end]
+    assert ([HILDA] if ends else []) == [end.urn for end in plan.to_end]
     first = world.trust().apply(plan, command_id="c-1")
-    assert [OSCAR] == [one.urn for one in first.recorded.done if one.events]
+    assert [OSCAR] == [outcome.urn for outcome in first.recorded.done if outcome.events]
 
     leave_trust(world, NO_APPROVER, day=TODAY)
     world.trust().record_visibility(command_id="newer")
     before = world.snapshot("c-1", "newer")
     later = world.trust().apply(plan, command_id="c-1")
 
-    assert [one.events for one in first.ended.done] == [one.events for one in later.ended.done]
-    assert [(OSCAR, one.events) for one in first.recorded.done if one.events] == [
-        (one.urn, one.events) for one in later.recorded.done
+    assert [outcome.events for outcome in first.ended.done] == [outcome.events for outcome in later.ended.done]
+    assert [(OSCAR, outcome.events) for outcome in first.recorded.done if outcome.events] == [
+        (outcome.urn, outcome.events) for outcome in later.recorded.done
     ]
-    assert all(one.replayed for one in (*later.ended.done, *later.recorded.done))
+    assert all(outcome.replayed for outcome in (*later.ended.done, *later.recorded.done))
     assert before == world.snapshot("c-1", "newer")
     assert TODAY == world.store.last_register(TRUST)
     with pytest.raises(Refused):  # under another id it is another action
@@ -82,7 +82,7 @@ def test_a_part_that_is_left_to_do_needs_the_register_of_the_plan(world: World) 
     plan = world.trust().reconcile()
     world.trust(NIGHTLY).record_visibility(command_id="nightly")
     again = world.trust().reconcile()
-    mixed = attrs.evolve(again, ends=[plan.ends[0], again.ends[1]])
+    mixed = attrs.evolve(again, ends=(plan.ends[0], again.ends[1]))
     done, left = again.ends[1].urn, plan.ends[0].urn
     assert ([done], [left]) == urns_of(world.trust().apply(mixed, command_id="c-1").ended)
     close(world, NO_APPROVER)
@@ -97,7 +97,7 @@ def test_a_part_that_is_left_to_do_needs_the_register_of_the_plan(world: World) 
 
 @pytest.mark.rule("K4", "E4")
 def test_the_command_id_of_another_action_is_refused(world: World) -> None:
-    """So it is with the id of a plan from another register."""
+    """The id of a plan from another register is refused too."""
     close(world, HILDA, day=YESTERDAY)
     plan = world.trust().reconcile()
     before = world.snapshot("ask")
@@ -114,7 +114,7 @@ def test_the_command_id_of_another_action_is_refused(world: World) -> None:
 
 
 @pytest.mark.rule("K4")
-def test_what_was_recorded_is_answered_where_it_has_ended_since() -> None:
+def test_what_was_recorded_is_answered_after_the_agreement_ended() -> None:
     """The register is still in place, and the agreement no longer stands."""
     world = World(policies={TRUST: GENEROUS})
     world.approved(HILDA, OSCAR)
@@ -125,12 +125,12 @@ def test_what_was_recorded_is_answered_where_it_has_ended_since() -> None:
 
     again = world.trust().apply(plan, command_id="c-1")
 
-    assert [(HILDA, False), (OSCAR, True)] == [(one.urn, one.replayed) for one in again.recorded.done]
+    assert [(HILDA, False), (OSCAR, True)] == [(outcome.urn, outcome.replayed) for outcome in again.recorded.done]
 
 
 @pytest.mark.rule("K4", "T2")
 def test_the_command_id_of_a_plan_that_only_recorded_is_refused_before_anything_ends(world: World) -> None:
-    """It is another plan's, and so it is where another person takes it."""
+    """It belongs to another plan."""
     world.refresh(gone=[OSCAR], day=YESTERDAY)
     first = world.trust().reconcile()
     world.trust().apply(first, command_id="c-1")
@@ -146,8 +146,8 @@ def test_the_command_id_of_a_plan_that_only_recorded_is_refused_before_anything_
 @pytest.mark.rule("E4", "K4", "O2")
 @pytest.mark.parametrize("call", ["append", "note_register"])
 @pytest.mark.parametrize("done", [False, True], ids=["before", "after"])
-def test_what_broke_off_is_completed_by_repeating_it(world: World, call: str, done: bool) -> None:
-    """Between the ends and the record, or at the last step: the same command id does what is left, once."""
+def test_an_interrupted_application_is_completed_by_repeating_it(world: World, call: str, done: bool) -> None:
+    """Interrupted between the ends and the record, or at the last step: the same command id does what is left, once."""
     close(world, HILDA, OSCAR)
     world.refresh(gone=[NO_APPROVER])
     plan = world.trust().reconcile()
@@ -158,7 +158,7 @@ def test_what_broke_off_is_completed_by_repeating_it(world: World, call: str, do
     healed = world.trust().apply(plan, command_id="c-1")
 
     assert ([HILDA, OSCAR], []) == urns_of(healed.ended)
-    assert [(NO_APPROVER, TODAY)] == [(one.urn, one.after.hidden_since) for one in healed.recorded.done]
+    assert [(NO_APPROVER, TODAY)] == [(outcome.urn, outcome.after.hidden_since) for outcome in healed.recorded.done]
     assert [1, 1] == [sum(isinstance(event, AgreementEnded) for event in world.events(urn)) for urn in (HILDA, OSCAR)]
     assert 1 == sum(isinstance(event, VisibilityLost) for event in world.events(NO_APPROVER))
     assert TODAY == world.store.last_register(TRUST)

@@ -1,4 +1,4 @@
-"""What succeeded the schools of a group, and how sure that is: always ends, always only proposes (rule E5)."""
+"""What succeeded the schools of a group, and how sure that is; a plan only proposes (rule E5)."""
 
 from datetime import date, timedelta
 from typing import Any
@@ -14,7 +14,7 @@ from datashare.domain.policy import Policy
 from datashare.domain.reconciliation import Doubt, Succession, Successor
 from datashare.domain.register import EstablishmentStatus, Institution, SuccessorLink, TrustLink
 from tests.domain.builders import DAY
-from tests.domain.drift_cases import NEW, OLD, OTHER, link, planned, school, standing
+from tests.domain.reconciliation.cases import NEW, OLD, OTHER, link, planned, school, standing
 
 CLOSED = EstablishmentStatus.CLOSED
 DFE, MIS, ACTIONS = AccessLevel
@@ -80,65 +80,65 @@ def test_a_successor_is_proposed_with_its_evidence_and_the_level_held() -> None:
         pytest.param([link(OLD, NEW), link(OLD, OLD), link(NEW, NEW)], "2000", (), id="with-itself"),
     ],
 )
-def test_what_deserves_a_look_is_told(links: list[SuccessorLink], number: str, doubts: tuple[Doubt, ...]) -> None:
+def test_doubts_are_listed(links: list[SuccessorLink], number: str, doubts: tuple[Doubt, ...]) -> None:
     """It is proposed all the same, for a person to judge."""
     plan = planned(standing(), schools=[GONE, school(NEW, number=number)], links=links)
 
-    (found,) = plan.to_ask
-    assert (NEW, doubts) == (found.urn, found.doubts)
+    (successor,) = plan.to_ask
+    assert (NEW, doubts) == (successor.urn, successor.doubts)
 
 
 @pytest.mark.rule("E5")
 def test_a_school_without_an_authority_has_no_number_to_compare() -> None:
-    """Two that lack it are not the same."""
-    schools = [attrs.evolve(one, local_authority=None) for one in (GONE, school(NEW))]
-    (found,) = planned(standing(), schools=schools, links=[link(OLD, NEW)]).to_ask
+    """Two schools that lack it are not the same."""
+    schools = [attrs.evolve(school, local_authority=None) for school in (GONE, school(NEW))]
+    (successor,) = planned(standing(), schools=schools, links=[link(OLD, NEW)]).to_ask
 
-    assert (Doubt.OTHER_NUMBER,) == found.doubts
+    assert (Doubt.OTHER_NUMBER,) == successor.doubts
 
 
 @pytest.mark.rule("E5")
 def test_a_closed_successor_leads_on_to_what_succeeded_it() -> None:
-    """The evidence is the way there, and what is only passed through is not proposed itself."""
+    """The evidence is the way there, and the school in between is not proposed itself."""
     links = [link(OLD, OTHER), link(OTHER, NEW, day=None)]
     plan = planned(standing(), schools=[GONE, school(OTHER, status=CLOSED), school(NEW)], links=links)
 
-    (found,) = plan.successors
-    assert (NEW, (OLD,)) == (found.urn, found.predecessors)
-    assert [(OLD, OTHER), (OTHER, NEW)] == [(one.predecessor, one.successor) for one in found.evidence]
-    assert (Doubt.UNDATED, Doubt.VIA_ANOTHER) == found.doubts
+    (successor,) = plan.successors
+    assert (NEW, (OLD,)) == (successor.urn, successor.predecessors)
+    assert [(OLD, OTHER), (OTHER, NEW)] == [(link.predecessor, link.successor) for link in successor.evidence]
+    assert (Doubt.UNDATED, Doubt.VIA_ANOTHER) == successor.doubts
 
 
 @pytest.mark.rule("E5")
 def test_a_successor_that_has_gone_from_the_register_leads_on_too() -> None:
-    """The links know of it, although the register does not."""
+    """The links name it, although the register does not."""
     plan = planned(standing(), schools=[GONE, school(NEW)], links=[link(OLD, OTHER), link(OTHER, NEW)])
 
-    assert [NEW] == [one.urn for one in plan.to_ask]
+    assert [NEW] == [successor.urn for successor in plan.to_ask]
 
 
 @pytest.mark.rule("E5")
 def test_an_open_successor_does_not_lead_on() -> None:
-    """What stands is the answer, whatever is said to succeed it."""
+    """It is the answer, whatever is said to succeed it."""
     plan = planned(standing(), schools=[GONE, school(OTHER), school(NEW)], links=[link(OLD, OTHER), link(OTHER, NEW)])
 
-    assert [OTHER] == [one.urn for one in plan.successors]
+    assert [OTHER] == [successor.urn for successor in plan.successors]
 
 
 @pytest.mark.rule("E5")
 def test_the_shortest_way_is_the_evidence() -> None:
-    """A link that leads there at once counts before one by way of another."""
+    """A direct link counts before one by way of another school."""
     links = [link(OLD, OTHER), link(OTHER, NEW), link(OLD, NEW)]
     plan = planned(standing(), schools=[GONE, school(OTHER, status=CLOSED), school(NEW)], links=links)
 
     (asked,) = plan.to_ask
-    assert [(OLD, NEW)] == [(one.predecessor, one.successor) for one in asked.evidence]
+    assert [(OLD, NEW)] == [(link.predecessor, link.successor) for link in asked.evidence]
     assert Doubt.VIA_ANOTHER not in asked.doubts
 
 
 @pytest.mark.rule("E5")
 def test_two_schools_that_closed_into_one_another_end_and_propose_nothing() -> None:
-    """Each is told as the other's successor that the group does not see."""
+    """Each is listed as the other's successor that the group does not see."""
     plan = planned(
         standing(OLD),
         standing(NEW),
@@ -148,10 +148,10 @@ def test_two_schools_that_closed_into_one_another_end_and_propose_nothing() -> N
 
     assert () == plan.to_ask
     assert {NEW: ((OLD,), "it closed on 3 May 2026"), OLD: ((NEW,), "it closed")} == {
-        one.urn: (one.predecessors, one.hidden) for one in plan.successors
+        successor.urn: (successor.predecessors, successor.hidden) for successor in plan.successors
     }
-    assert {(Doubt.CYCLIC,)} == {one.doubts for one in plan.successors}
-    assert {OLD, NEW} == {one.urn for one in plan.ends}
+    assert {(Doubt.CYCLIC,)} == {successor.doubts for successor in plan.successors}
+    assert {OLD, NEW} == {end.urn for end in plan.ends}
 
 
 @pytest.mark.rule("E5")
@@ -172,34 +172,36 @@ def test_two_schools_that_closed_into_one_another_end_and_propose_nothing() -> N
 def test_a_successor_that_cannot_be_asked_is_listed_with_the_reason(
     schools: list[Institution], state: State, hidden: str
 ) -> None:
-    """Nothing is proposed where something stands, or where the group does not see it."""
+    """It is not proposed if something stands already, or if the group does not see it."""
     there = [standing(NEW, state)] if state is not State.NO_AGREEMENT else []
     plan = planned(standing(), *there, schools=[GONE, *schools], links=[link(OLD, NEW)])
 
-    (found,) = plan.successors
-    assert (NEW, state, hidden, False) == (found.urn, found.state, found.hidden, found.proposed)
+    (successor,) = plan.successors
+    assert (NEW, state, hidden, False) == (successor.urn, successor.state, successor.hidden, successor.proposed)
     assert () == plan.to_ask
 
 
 @pytest.mark.rule("E5", "E4")
 @pytest.mark.parametrize(
-    ("schools", "state", "told"),
+    ("schools", "state", "listed"),
     [
         pytest.param([school(NEW)], State.NO_AGREEMENT, True, id="to-be-asked"),
         pytest.param([school(NEW)], State.APPROVED, False, id="agreed-already"),
         pytest.param([school(NEW, trusts=())], State.NO_AGREEMENT, False, id="not-visible"),
     ],
 )
-def test_the_successor_of_what_has_ended_is_told_while_it_is_to_be_asked(
-    schools: list[Institution], state: State, told: bool
+def test_the_successor_of_an_ended_agreement_is_listed_while_it_is_to_be_asked(
+    schools: list[Institution], state: State, listed: bool
 ) -> None:
-    """After the end the next plan proposes it still, without a level, since none is held any more."""
+    """After the end the next plan still proposes it, without a level, since no level is held any more."""
     there = [standing(NEW, state)] if state is not State.NO_AGREEMENT else []
     ended = standing(OLD, State.NO_AGREEMENT)
     plan = planned(ended, *there, schools=[GONE, *schools], links=[link(OLD, NEW)])
 
-    assert ([(NEW, None, "")] if told else []) == [(one.urn, one.level, one.level_label) for one in plan.successors]
-    assert all((Doubt.LEVEL_BEFORE_AN_END_UNKNOWN,) == one.doubts for one in plan.successors)
+    assert ([(NEW, None, "")] if listed else []) == [
+        (successor.urn, successor.level, successor.level_label) for successor in plan.successors
+    ]
+    assert all((Doubt.LEVEL_BEFORE_AN_END_UNKNOWN,) == successor.doubts for successor in plan.successors)
     assert () == plan.to_end
 
 
@@ -220,7 +222,7 @@ def test_the_successor_of_what_has_ended_is_told_while_it_is_to_be_asked(
 def test_a_predecessor_that_is_still_open_counts_beside_the_one_that_closed(
     state: State, level: AccessLevel, doubts: tuple[Doubt, ...]
 ) -> None:
-    """Of two that merge one may be proposed to close still; what it holds can be the lowest, or not known any more."""
+    """Of two schools that merge one may still be open; its level can be the lowest, or not known any more."""
     open_still = school(OTHER, status=EstablishmentStatus.OPEN_PROPOSED_TO_CLOSE)
     plan = planned(
         standing(OLD, level=ACTIONS),
@@ -230,15 +232,15 @@ def test_a_predecessor_that_is_still_open_counts_beside_the_one_that_closed(
         policy=attrs.evolve(Policy.mat(), requestable_levels={DFE, MIS, ACTIONS}),
     )
 
-    (found,) = plan.to_ask
+    (successor,) = plan.to_ask
     lowest = DFE if state is State.APPROVED else ACTIONS
-    assert ((OLD, OTHER), lowest, doubts) == (found.predecessors, found.level, found.doubts)
-    assert [(OLD, NEW), (OTHER, NEW)] == [(one.predecessor, one.successor) for one in found.evidence]
+    assert ((OLD, OTHER), lowest, doubts) == (successor.predecessors, successor.level, successor.doubts)
+    assert [(OLD, NEW), (OTHER, NEW)] == [(link.predecessor, link.successor) for link in successor.evidence]
 
 
 @pytest.mark.rule("E5")
 def test_the_links_of_a_school_that_the_group_still_sees_propose_nothing() -> None:
-    """Only what is over has a successor to ask."""
+    """Only an agreement that is over has a successor to ask."""
     plan = planned(standing(), schools=[school(OLD), school(NEW, trusts=())], links=[link(OLD, NEW)])
 
     assert () == plan.successors
@@ -259,20 +261,21 @@ def test_the_links_of_a_school_that_the_group_still_sees_propose_nothing() -> No
 def test_the_suggested_level_is_the_lowest_held_that_may_be_requested(
     held: list[AccessLevel | None], requestable: set[AccessLevel], level: AccessLevel | None
 ) -> None:
-    """Of several predecessors the lowest counts; an open request is no level held."""
+    """Of several predecessors the lowest counts; an open request is not a level held."""
     agreements = [
-        standing(urn, State.APPROVED if one else State.PENDING, level=one or MIS) for urn, one in enumerate(held, 1)
+        standing(urn, State.APPROVED if level_held else State.PENDING, level=level_held or MIS)
+        for urn, level_held in enumerate(held, 1)
     ]
     plan = planned(
         *agreements,
-        schools=[*(school(one.urn, status=CLOSED) for one in agreements), school(NEW)],
-        links=[link(one.urn, NEW) for one in agreements],
+        schools=[*(school(agreement.urn, status=CLOSED) for agreement in agreements), school(NEW)],
+        links=[link(agreement.urn, NEW) for agreement in agreements],
         policy=attrs.evolve(Policy.mat(), requestable_levels=requestable),
     )
 
-    (found,) = plan.to_ask
-    assert (tuple(one.urn for one in agreements), level) == (found.predecessors, found.level)
-    assert len(agreements) == len(found.evidence)
+    (successor,) = plan.to_ask
+    assert (tuple(agreement.urn for agreement in agreements), level) == (successor.predecessors, successor.level)
+    assert len(agreements) == len(successor.evidence)
 
 
 URNS = st.integers(1, 8)
@@ -304,28 +307,30 @@ def test_any_links_end_and_only_propose(
     schools: dict[int, dict[str, Any]],
     states: dict[int, tuple[State, AccessLevel]],
 ) -> None:
-    """Many-to-many, cyclic, undated, future, with themselves: each plan ends, and asks only whom it may."""
+    """Many-to-many, cyclic, undated, future, with themselves: each walk ends, and the plan asks only whom it may."""
     register = [school(urn, **cells) for urn, cells in schools.items()]
     agreements = [standing(urn, state, level=level) for urn, (state, level) in states.items()]
     plan = planned(*agreements, schools=register, links=links)
     again = planned(*reversed(agreements), schools=reversed(register), links=reversed(links))
 
-    visible = {one.urn for one in register if one.status.value in (1, 3) and one.trusts == (TrustLink("5143"),)}
-    stands = {one.urn for one in agreements if one.stands}
-    assert {one.urn for one in plan.to_ask} <= visible - stands
-    assert {one.urn for one in plan.to_end} <= stands - visible
-    assert {one.urn for one in plan.joined} == visible - stands - {one.urn for one in plan.to_ask}
-    hidden = {one.urn for one in agreements if one.urn not in visible}
-    for found in plan.successors:
-        assert set(found.predecessors) <= states.keys() - {found.urn}
-        assert hidden & set(found.predecessors)
-        assert {one.predecessor for one in found.evidence} & set(found.predecessors)
-        assert found.urn in {one.successor for one in found.evidence}
+    visible = {
+        school.urn for school in register if school.status.value in (1, 3) and school.trusts == (TrustLink("5143"),)
+    }
+    stands = {agreement.urn for agreement in agreements if agreement.stands}
+    assert {successor.urn for successor in plan.to_ask} <= visible - stands
+    assert {end.urn for end in plan.to_end} <= stands - visible
+    assert {school.urn for school in plan.joined} == visible - stands - {successor.urn for successor in plan.to_ask}
+    hidden = {agreement.urn for agreement in agreements if agreement.urn not in visible}
+    for successor in plan.successors:
+        assert set(successor.predecessors) <= states.keys() - {successor.urn}
+        assert hidden & set(successor.predecessors)
+        assert {link.predecessor for link in successor.evidence} & set(successor.predecessors)
+        assert successor.urn in {link.successor for link in successor.evidence}
     each_once = [
-        *(one.urn for one in plan.to_end),
-        *(one.urn for one in plan.joined),
-        *(one.urn for one in plan.to_ask),
-        *(one.urn for one in plan.unclear),
+        *(end.urn for end in plan.to_end),
+        *(school.urn for school in plan.joined),
+        *(successor.urn for successor in plan.to_ask),
+        *(unclear.urn for unclear in plan.unclear),
     ]
     assert len(set(each_once)) == len(each_once)
     assert plan == again

@@ -1,7 +1,6 @@
-"""What a register means for a group's agreements, as a plan (rules E2-E4)."""
+"""What a register means for a group's agreements, as a plan (rules E2, E5)."""
 
 from datetime import date, timedelta
-from typing import Any
 
 import attrs
 import pytest
@@ -11,9 +10,8 @@ from datashare.domain.levels import AccessLevel
 from datashare.domain.policy import Policy
 from datashare.domain.reconciliation import NewSchool, Plan, Uncertainty
 from datashare.domain.register import Coded, EstablishmentStatus, Institution, TrustLink
-from datashare.errors import InvalidValue
 from tests.domain.builders import AUTHORITY, DAY, TRUST, agreement, group
-from tests.domain.drift_cases import NEW, OLD, OTHER, closed, link, planned, school, standing
+from tests.domain.reconciliation.cases import NEW, OLD, OTHER, closed, link, planned, school, standing
 
 CLOSED = EstablishmentStatus.CLOSED
 STATUSES = EstablishmentStatus
@@ -23,7 +21,7 @@ TOMORROW = DAY + timedelta(days=1)
 
 @pytest.mark.rule("E2")
 @pytest.mark.parametrize(
-    ("found", "cause", "why"),
+    ("register", "cause", "why"),
     [
         pytest.param(closed(), EndCause.SCHOOL_CLOSED, "it closed on 3 May 2026", id="closed"),
         pytest.param(
@@ -53,15 +51,15 @@ TOMORROW = DAY + timedelta(days=1)
         ),
     ],
 )
-def test_an_agreement_ends_where_the_register_shows_clearly_that_it_is_over(
-    found: Institution, cause: EndCause, why: str
+def test_an_agreement_ends_if_the_register_shows_clearly_that_it_is_over(
+    register: Institution, cause: EndCause, why: str
 ) -> None:
-    """A school that closed, or is known to be in no trust or another; whatever else is strange about it."""
-    plan = planned(standing(version=7), schools=[found])
+    """The school closed, or is known to be in another trust or none, whatever else is strange about it."""
+    plan = planned(standing(version=7), schools=[register])
 
-    (one,) = plan.ends
-    assert (OLD, found.name, 7, cause, why) == (one.urn, one.name, one.version, one.cause, one.why)
-    assert (AccessLevel.MIS_DATA, "MIS Data", None) == (one.level, one.level_label, one.request)
+    (end,) = plan.ends
+    assert (OLD, register.name, 7, cause, why) == (end.urn, end.name, end.version, end.cause, end.why)
+    assert (AccessLevel.MIS_DATA, "MIS Data", None) == (end.level, end.level_label, end.request)
     assert ((), (), ()) == (plan.closes, plan.unclear, plan.joined)
 
 
@@ -74,13 +72,11 @@ def test_an_agreement_ends_where_the_register_shows_clearly_that_it_is_over(
         pytest.param(TOMORROW, EndCause.SCHOOL_CLOSED, id="only-tomorrow"),
     ],
 )
-def test_a_closed_school_was_succeeded_where_the_register_names_its_successor(
-    day: date | None, cause: EndCause
-) -> None:
-    """One that is still to come has not succeeded it yet."""
+def test_a_closed_school_was_succeeded_if_the_register_names_its_successor(day: date | None, cause: EndCause) -> None:
+    """A successor in the future has not succeeded it yet."""
     plan = planned(standing(), schools=[closed()], links=[link(OLD, NEW, day=day)])
 
-    assert [cause] == [one.cause for one in plan.ends]
+    assert [cause] == [end.cause for end in plan.ends]
 
 
 @pytest.mark.rule("E2")
@@ -102,16 +98,16 @@ def test_an_open_request_alone_is_closed_and_one_beside_a_level_goes_with_it() -
 
 @pytest.mark.rule("E2", "V8")
 def test_a_group_that_closed_ends_all_of_its_agreements() -> None:
-    """Whatever its schools do, those that have left the register too."""
+    """Whatever its schools do, including those that have left the register."""
     plan = planned(standing(), standing(OTHER), schools=[school(OLD)], by=group(is_open=False, closed_on=DAY))
 
-    assert {OLD: EndCause.GROUP_CLOSED, OTHER: EndCause.GROUP_CLOSED} == {one.urn: one.cause for one in plan.ends}
-    assert "the group closed on 3 May 2026" == next(one.why for one in plan.ends if one.urn == OLD)
+    assert {OLD: EndCause.GROUP_CLOSED, OTHER: EndCause.GROUP_CLOSED} == {end.urn: end.cause for end in plan.ends}
+    assert "the group closed on 3 May 2026" == next(end.why for end in plan.ends if end.urn == OLD)
 
 
 @pytest.mark.rule("E2")
 def test_a_group_that_the_register_does_not_name_has_not_closed() -> None:
-    """Its schools end for what the register says of themselves; where that is nothing, it is unclear."""
+    """Its schools end only for what the register says about themselves; otherwise they are unclear."""
     gone = group(is_open=False)
     plan = planned(
         standing(OLD),
@@ -122,17 +118,17 @@ def test_a_group_that_the_register_does_not_name_has_not_closed() -> None:
         names_group=False,
     )
 
-    assert [(OLD, EndCause.SCHOOL_LEFT_GROUP)] == [(one.urn, one.cause) for one in plan.ends]
+    assert [(OLD, EndCause.SCHOOL_LEFT_GROUP)] == [(end.urn, end.cause) for end in plan.ends]
     assert plan.ends[0].why.startswith("the register does not name the group; the register does not link it")
     assert {
         OTHER: (Uncertainty.GROUP_GONE,),
         NEW: (Uncertainty.GROUP_GONE, Uncertainty.URN_GONE),
-    } == {one.urn: one.because for one in plan.unclear}
+    } == {unclear.urn: unclear.because for unclear in plan.unclear}
 
 
 @pytest.mark.rule("E2", "V3", "V4", "V5")
 @pytest.mark.parametrize(
-    ("found", "policy", "because", "visible", "why"),
+    ("register", "policy", "because", "visible", "why"),
     [
         pytest.param(None, None, Uncertainty.URN_GONE, False, "the register has no such URN", id="gone"),
         pytest.param(
@@ -202,13 +198,13 @@ def test_a_group_that_the_register_does_not_name_has_not_closed() -> None:
     ],
 )
 def test_what_the_register_does_not_say_clearly_ends_nothing(
-    found: Institution | None, policy: Policy | None, because: Uncertainty, visible: bool, why: str
+    register: Institution | None, policy: Policy | None, because: Uncertainty, visible: bool, why: str
 ) -> None:
-    """It is left as it is, and a person is told to look at it."""
-    plan = planned(standing(), schools=[found] if found else [], policy=policy)
+    """It is left as it is, for a person to look at."""
+    plan = planned(standing(), schools=[register] if register else [], policy=policy)
 
-    (one,) = plan.unclear
-    assert ((because,), visible, why) == (one.because, one.visible, one.why)
+    (unclear,) = plan.unclear
+    assert ((because,), visible, why) == (unclear.because, unclear.visible, unclear.why)
     assert () == plan.to_end
     assert not plan.nothing_to_do
 
@@ -217,24 +213,24 @@ def test_what_the_register_does_not_say_clearly_ends_nothing(
 def test_several_uncertainties_of_one_school_stand_together() -> None:
     """Each kind once, with all of the words."""
     due = school(OLD, status=STATUSES.PROPOSED_TO_OPEN, open_date=DAY, trusts=[TrustLink(TRUST.code, "", TOMORROW)])
-    (one,) = planned(standing(), schools=[due]).unclear
+    (unclear,) = planned(standing(), schools=[due]).unclear
 
     assert (
         Uncertainty.JOINS_LATER,
         Uncertainty.DUE_TO_OPEN,
         Uncertainty.DATES_CONTRADICT_STATUS,
-    ) == one.because
+    ) == unclear.because
     assert (
         "it joins the group on 4 May 2026; it is due to open on 3 May 2026; "
         "its open date has passed, but its status is still proposed to open"
-    ) == one.why
+    ) == unclear.why
 
 
 @pytest.mark.rule("E2")
-@pytest.mark.parametrize("found", [school(OLD), closed()], ids=["open", "closed"])
-def test_where_nothing_stands_nothing_ends_and_nothing_is_unclear(found: Institution) -> None:
-    """What ended before does not end again, and its school's dates are nobody's concern."""
-    plan = planned(standing(OLD, State.NO_AGREEMENT), schools=[attrs.evolve(found, close_date=date(2020, 1, 1))])
+@pytest.mark.parametrize("register", [school(OLD), closed()], ids=["open", "closed"])
+def test_where_nothing_stands_nothing_ends_and_nothing_is_unclear(register: Institution) -> None:
+    """An agreement that ended does not end again, and nobody has to look at its school's dates."""
+    plan = planned(standing(OLD, State.NO_AGREEMENT), schools=[attrs.evolve(register, close_date=date(2020, 1, 1))])
 
     assert ((), (), 0) == (plan.to_end, plan.unclear, plan.standing)
 
@@ -258,14 +254,12 @@ def test_a_school_that_is_as_it_was_is_in_no_part() -> None:
         pytest.param([standing(NEW, State.NO_AGREEMENT)], frozenset(), True, id="came-back"),
         pytest.param([standing(NEW, State.PENDING)], frozenset(), False, id="asked-already"),
         pytest.param([], None, True, id="nothing-known"),
-        pytest.param([standing(NEW, State.NO_AGREEMENT)], None, True, id="nothing-known-and-came-back"),
-        pytest.param([standing(NEW, State.PENDING)], None, False, id="nothing-known-and-asked-already"),
     ],
 )
-def test_a_school_joined_where_the_group_did_not_see_it_before(
+def test_a_school_joined_if_the_group_did_not_see_it_before(
     known: list[Agreement], seen_before: frozenset[int] | None, joined: bool
 ) -> None:
-    """What it saw before is told by an older register; without one the plan claims only that nothing stands."""
+    """An older register shows what it saw before; without one the plan says only that there is no agreement."""
     plan = planned(*known, schools=[school(NEW, "Óak"), school(OTHER, status=CLOSED)], seen_before=seen_before)
 
     assert ((NewSchool(urn=NEW, name="Óak"),) if joined else ()) == plan.joined
@@ -276,7 +270,7 @@ def test_a_school_joined_where_the_group_did_not_see_it_before(
 
 @pytest.mark.rule("E2")
 def test_what_this_register_does_not_name_is_called_as_in_the_older_one() -> None:
-    """A download that was cut short names nobody, and a person has to recognise the schools."""
+    """A download that was cut short lacks schools, and a person has to recognise them."""
     plan = planned(
         standing(OLD),
         standing(OTHER),
@@ -284,17 +278,13 @@ def test_what_this_register_does_not_name_is_called_as_in_the_older_one() -> Non
         names_before={OLD: "Óak", OTHER: "Old Name"},
     )
 
-    assert [(OLD, "Óak")] == [(one.urn, one.name) for one in plan.unclear]
+    assert [(OLD, "Óak")] == [(unclear.urn, unclear.name) for unclear in plan.unclear]
     assert "Óak (100000): the register has no such URN." in str(plan)
-    assert [("New Name", OTHER)] == [
-        (one.name, one.urn)
-        for one in planned(standing(OTHER), schools=[closed(OTHER, name="New Name")], names_before={OTHER: "x"}).ends
-    ]
 
 
 @pytest.mark.rule("E2", "E5")
 @pytest.mark.parametrize(
-    ("found", "day", "told"),
+    ("register", "day", "unclear"),
     [
         pytest.param(school(OLD), TOMORROW, True, id="to-come"),
         pytest.param(school(OLD), DAY, False, id="today"),
@@ -303,35 +293,35 @@ def test_what_this_register_does_not_name_is_called_as_in_the_older_one() -> Non
     ],
 )
 def test_a_successor_to_come_of_a_school_that_is_open_is_unclear(
-    found: Institution, day: date | None, told: bool
+    register: Institution, day: date | None, unclear: bool
 ) -> None:
-    """It is nothing to ask yet, and somebody should know of it; that of a closed school stands among the successors."""
-    plan = planned(standing(), schools=[found, school(NEW, "Óak")], links=[link(OLD, NEW, day=day)])
+    """It cannot be asked yet, but somebody should know; that of a closed school is among the successors."""
+    plan = planned(standing(), schools=[register, school(NEW, "Óak")], links=[link(OLD, NEW, day=day)])
 
     words = "Óak (200000) is to succeed it on 4 May 2026"
-    assert ([((Uncertainty.SUCCESSOR_TO_COME,), True, words)] if told else []) == [
-        (one.because, one.visible, one.why) for one in plan.unclear
+    assert ([((Uncertainty.SUCCESSOR_TO_COME,), True, words)] if unclear else []) == [
+        (part.because, part.visible, part.why) for part in plan.unclear
     ]
-    assert ([NEW] if found.status is CLOSED else []) == [one.urn for one in plan.successors]
+    assert ([NEW] if register.status is CLOSED else []) == [successor.urn for successor in plan.successors]
 
 
 @pytest.mark.rule("E2")
 def test_no_more_of_the_registers_words_than_a_person_reads() -> None:
-    """A cell may be of any length, and a plan is to be shown."""
-    (one,) = planned(standing(), schools=[school(OLD, trusts=[TrustLink("99", "x" * 5000)])]).ends
+    """A cell may have any length, and people read plans."""
+    (end,) = planned(standing(), schools=[school(OLD, trusts=[TrustLink("99", "x" * 5000)])]).ends
 
-    assert 2000 == len(one.why)
+    assert 2000 == len(end.why)
 
 
 @pytest.mark.rule("E2", "V6")
 def test_an_authoritys_plan_goes_by_its_own_code() -> None:
-    """A school that moved to another authority left; whichever trust it is in."""
+    """A school that moved to another authority left, whichever trust it is in."""
     moved = school(OLD, local_authority=Coded("871", "Slough"))
     plan = planned(
         attrs.evolve(agreement(OLD, State.APPROVED, of=AUTHORITY), version=1), schools=[moved], by=group(AUTHORITY)
     )
 
-    assert [EndCause.SCHOOL_LEFT_GROUP] == [one.cause for one in plan.ends]
+    assert [EndCause.SCHOOL_LEFT_GROUP] == [end.cause for end in plan.ends]
 
 
 @pytest.mark.rule("E2", "V10")
@@ -343,11 +333,11 @@ def test_parts_are_in_the_order_of_names() -> None:
         schools=[attrs.evolve(closed(urn), name=name) for urn, name in names.items()],
     )
 
-    assert [4, 2, 3, 1] == [one.urn for one in plan.ends]
+    assert [4, 2, 3, 1] == [end.urn for end in plan.ends]
 
 
 def everything() -> Plan:
-    """Make a plan that has something in each of its parts."""
+    """Return a plan that has something in each of its parts."""
     return planned(
         standing(OLD, State.UPGRADING),
         standing(1, State.PENDING),
@@ -406,26 +396,5 @@ This is a plan: nothing has been done yet.""" == str(everything())
 
 @pytest.mark.rule("O5")
 def test_nothing_in_a_name_can_command_a_terminal() -> None:
-    """Letters that cannot be printed become spaces, line breaks within a name too."""
+    """Unprintable characters become spaces, including line breaks within a name."""
     assert all(line.isprintable() for line in str(everything()).split("\n"))
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"group": "mat:5143"},
-        {"register_day": "2026-05-03"},
-        {"digest": ""},
-        {"standing": -1},
-        {"looked_at": ["100000"]},
-        {"ends": ["100000"]},
-        {"joined": [OLD]},
-        {"successors": [NEW]},
-        {"unclear": None},
-    ],
-    ids=lambda change: next(iter(change)),
-)
-def test_a_plan_is_valid_from_construction(change: dict[str, Any]) -> None:
-    """A host cannot make one of parts that cannot be right."""
-    with pytest.raises(InvalidValue):
-        attrs.evolve(everything(), **change)

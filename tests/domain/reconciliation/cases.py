@@ -1,4 +1,4 @@
-"""Makes registers and plans for the tests of drift: say only what matters."""
+"""Builds registers and plans for the tests of reconciliation: say only what matters."""
 
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
@@ -10,27 +10,28 @@ import attrs
 from datashare.domain.agreements import Agreement, RefusalCode, State
 from datashare.domain.levels import AccessLevel
 from datashare.domain.policy import Policy
-from datashare.domain.reconciliation import Plan, Present, RegisterFacts, plan, why_not_applied
+from datashare.domain.reconciliation import Comparison, GroupFacts, Plan, why_not_applied
+from datashare.domain.reconciliation import plan as make_plan
 from datashare.domain.register import EstablishmentStatus, Group, Institution, SuccessorLink
 from datashare.domain.visibility import link_with
-from tests.domain import builders as made
+from tests.domain import builders
 from tests.domain.builders import DAY, institution
 
 OLD, NEW, OTHER = 100000, 200000, 200001
 
 
 def school(urn: int, name: str = "", *, number: str = "2000", **cells: Any) -> Institution:
-    """Make an open school of the trust, with an establishment number."""
+    """Return an open school of the trust, with an establishment number."""
     return attrs.evolve(institution(urn, name or f"School {urn}", **cells), establishment_number=number)
 
 
 def closed(urn: int = OLD, **cells: Any) -> Institution:
-    """Make a school that closed."""
+    """Return a school that closed."""
     return school(urn, status=EstablishmentStatus.CLOSED, close_date=DAY, **cells)
 
 
 def link(old: int, new: int, kind: str = "Successor", day: date | None = DAY) -> SuccessorLink:
-    """Make a link of the register."""
+    """Return a link of the register."""
     return SuccessorLink(predecessor=old, successor=new, kind=kind, day=day)
 
 
@@ -41,8 +42,8 @@ def standing(
     level: AccessLevel = AccessLevel.MIS_DATA,
     version: int = 2,
 ) -> Agreement:
-    """Make an agreement of the trust that has a history."""
-    return attrs.evolve(made.agreement(urn, state, level=level), version=version)
+    """Return an agreement of the trust that has a history."""
+    return attrs.evolve(builders.agreement(urn, state, level=level), version=version)
 
 
 def facts(
@@ -51,17 +52,17 @@ def facts(
     urns: Iterable[int] = (OLD,),
     by: Group | None = None,
     names_group: bool = True,
-    told_day: date | None = DAY,
-) -> RegisterFacts:
-    """Make what a register says."""
-    who = by or made.group()
-    return RegisterFacts(
+    register_day: date | None = DAY,
+) -> GroupFacts:
+    """Return what a register says."""
+    who = by or builders.group()
+    return GroupFacts(
         group=who,
         names_group=names_group,
-        told_day=told_day,
-        linked=frozenset(one.urn for one in schools if link_with(one, who.id)),
+        register_day=register_day,
+        linked=frozenset(school.urn for school in schools if link_with(school, who.id)),
         urns=frozenset(urns),
-        institutions={one.urn: one for one in schools},
+        institutions={school.urn: school for school in schools},
         links=tuple(links),
     )
 
@@ -77,12 +78,12 @@ def planned(
     names_before: Mapping[int, str] | None = None,
     day: date = DAY,
 ) -> Plan:
-    """Make a plan."""
-    urns = [one.urn for one in agreements]
-    return plan(
+    """Return a plan."""
+    urns = [agreement.urn for agreement in agreements]
+    return make_plan(
         facts(*schools, links=links, urns=urns, by=by, names_group=names_group),
         agreements=agreements,
-        policy=policy or Policy.for_kind((by or made.group()).id.kind),
+        policy=policy or Policy.for_kind((by or builders.group()).id.kind),
         day=day,
         register_day=DAY,
         seen_before=seen_before,
@@ -91,14 +92,20 @@ def planned(
 
 
 def against(
-    given: Plan,
-    view: RegisterFacts,
+    plan: Plan,
+    view: GroupFacts,
     *agreements: Agreement,
-    whole: RegisterFacts | None = None,
+    whole: GroupFacts | None = None,
     last_register: date | None = None,
     confirmed: bool = False,
 ) -> dict[RefusalCode, str]:
-    """Tell what speaks against applying a plan, in words by code."""
-    present = Present(facts=whole or view, agreements=agreements, policy=Policy.mat(), day=DAY)
-    reasons = why_not_applied(given, view, present, last_register=last_register, confirmed=confirmed)
-    return {one.code: str(one) for one in reasons}
+    """Return the reasons not to apply a plan, in words by code."""
+    present = Comparison(
+        facts=whole or view,
+        agreements={agreement.urn: agreement for agreement in agreements},
+        policy=Policy.mat(),
+        day=DAY,
+        register_day=plan.register_day,
+    )
+    reasons = why_not_applied(plan, view, present, last_register=last_register, confirmed=confirmed)
+    return {reason.code: str(reason) for reason in reasons}

@@ -1,0 +1,163 @@
+"""Pure: words for the past of an agreement (H1, H4).
+
+It touches nothing but the standard library and attrs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from datetime import date
+
+import attrs
+
+from .agreements import (
+    Actor,
+    Agreement,
+    AgreementEnded,
+    AgreementId,
+    AgreementImported,
+    ApprovalRecorded,
+    OpenRequest,
+    RequestApproved,
+    State,
+    SystemActor,
+)
+from .instants import Instant, day_words, exact_words
+from .levels import AccessLevel, Capability
+from .people import PersonId
+from .register import GroupId
+from .text import plain_line
+from .visibility import HiddenBecause
+
+Approval = RequestApproved | ApprovalRecorded | AgreementImported
+"""An event that brings a level into force."""
+
+
+@attrs.frozen(kw_only=True)
+class Names:
+    """What people, schools and groups are called at present; the record itself holds only ids (H4).
+
+    Attributes:
+        people: The names of people whom the directory still knows.
+        schools: The names of schools that the register still holds, by URN.
+        groups: The names of groups that the register still holds.
+        labels: The words of each group's policy for the levels; a level without one keeps `AccessLevel.label` (L3).
+    """
+
+    people: Mapping[PersonId, str] = attrs.field(factory=dict)
+    schools: Mapping[int, str] = attrs.field(factory=dict)
+    groups: Mapping[GroupId, str] = attrs.field(factory=dict)
+    labels: Mapping[GroupId, Mapping[AccessLevel, str]] = attrs.field(factory=dict)
+
+    def actor(self, who: Actor) -> str:
+        """Return the name and id of a person, the name of a system, or that a person is no longer known."""
+        if isinstance(who, SystemActor):
+            return who.name
+        name = self.people.get(who)
+        return f"{name} ({who})" if name else f"a person no longer in the directory ({who})"
+
+    def school(self, urn: int) -> str:
+        """Return the name and URN of a school, or only the URN if the register no longer holds it."""
+        name = self.schools.get(urn)
+        return f"{name} ({urn})" if name else f"URN {urn}"
+
+    def group(self, group: GroupId) -> str:
+        """Return the name and id of a group, or only the id if the register no longer holds it."""
+        name = self.groups.get(group)
+        return f"{name} ({group})" if name else str(group)
+
+    def level(self, level: AccessLevel, group: GroupId) -> str:
+        """Return the words of the group's policy for a level (L3)."""
+        return self.labels.get(group, {}).get(level) or level.label
+
+
+class _Ids(Names):
+    """No names at all: everybody is named by id."""
+
+    def actor(self, who: Actor) -> str:
+        return str(who)
+
+
+IDS_ALONE: Names = _Ids()
+"""Names nobody: people, schools and groups are worded by their ids."""
+
+
+def could(agreement: Agreement, capabilities: AbstractSet[Capability], names: Names) -> str:
+    """Say what the group's staff could do at the school."""
+    group, school = names.group(agreement.group), names.school(agreement.urn)
+    if not capabilities:
+        return f"{group} could see nothing of {school}."
+    *first, last = [capability.label for capability in Capability if capability in capabilities]
+    return (
+        f"{group} could {', '.join(first)} and {last} at {school}." if first else f"{group} could {last} at {school}."
+    )
+
+
+def in_force(approval: Approval, accepted: OpenRequest | None, group: GroupId, names: Names) -> str:
+    """Say which level was in force, and what it rested on."""
+    about = f"{names.level(approval.level, group)} was in force"
+    by, on = names.actor(approval.actor), exact_words(approval.at)
+    match approval:
+        case ApprovalRecorded():
+            basis = f" on the basis of {_quoted(approval.basis)}" if approval.basis else ""
+            return f"{about} by an approval settled centrally, recorded by {by} on {on}{basis}."
+        case AgreementImported():
+            approver = f", approved then by {_quoted(approval.approver)}" if approval.approver else ""
+            evidence = f" (evidence: {_quoted(approval.evidence)})" if approval.evidence else ""
+            agreed_on = day_words(approval.agreed_on)
+            original = f"an earlier agreement of {agreed_on}{approver}{evidence}"
+            return f"{about} by {original}; imported by {by} on {on}."
+        case _:
+            asked = _asked_words(accepted, names) if accepted else ""
+            return f"{about} by request {approval.request}{asked}, approved by {by} on {on}."
+
+
+def _asked_words(request: OpenRequest, names: Names) -> str:
+    sender = "" if request.sender == request.asked_by else f" from {names.actor(request.sender)}"
+    return f"{sender}, asked by {names.actor(request.asked_by)} on {exact_words(request.asked_at)}"
+
+
+def _quoted(text: str) -> str:
+    """Quote what somebody wrote in one line; the text cannot end its quotation and pass for the record's own words."""
+    line = plain_line(text).replace("”", "’")
+    return f"“{' '.join(line.split())}”"
+
+
+def nothing(end: AgreementEnded | None, ended_from: State | None, names: Names) -> str:
+    """Say that no level was in force, and how the agreement or its request had ended, if either had."""
+    if end is None:
+        return "No agreement was in force."
+    match ended_from:
+        case State.PENDING:
+            what = "the request that waited had been closed"
+        case State.UPGRADING:
+            what = "it had been ended, and the request that waited closed,"
+        case _:
+            what = "it had been ended"
+    cause = end.cause.value.replace("_", " ")
+    return f"No agreement was in force: {what} by {names.actor(end.actor)} ({cause})."
+
+
+def hidden(since: date, because: tuple[HiddenBecause, ...]) -> str:
+    """Say which register did not show the school to the group, and why."""
+    reasons = ", ".join(reason.value.replace("_", " ") for reason in because)
+    in_brackets = f" ({reasons})" if reasons else ""
+    return f"The register of {day_words(since)} did not show the school to the group{in_brackets}."
+
+
+def waiting(request: OpenRequest, group: GroupId, names: Names) -> str:
+    """Say which request waited for an answer."""
+    level, by, on = names.level(request.level, group), names.actor(request.asked_by), exact_words(request.asked_at)
+    return f"Request {request.id} for {level}, sent by {by} on {on}, waited for an answer."
+
+
+def not_recorded(agreement: AgreementId, until: Instant | None, agreed_on: date | None, names: Names) -> str:
+    """Say that nothing is recorded of an agreement before *until*, or at all."""
+    about = f"Not recorded here: what {names.group(agreement.group)} could see of {names.school(agreement.urn)}"
+    if until is None:
+        return f"{about}. This record holds nothing about the two."
+    begins = f"{about} before {exact_words(until)}, when this record of it begins."
+    if agreed_on is None:
+        return begins
+    return f"{begins} It begins with the import of an agreement of {day_words(agreed_on)}."
