@@ -21,7 +21,6 @@ from .codec import (
     decode_notice,
     encode,
     encode_cautions,
-    new_salt,
     read_event,
     record_event,
 )
@@ -215,7 +214,7 @@ def prepare(change: Change) -> PreparedChange:
         change=change,
         key=key,
         state=encode(change.after),
-        records=tuple(record_event(event, salt=new_salt()) for event in change.events),
+        records=tuple(record_event(event) for event in change.events),
         outcome=_outcome_row(key, change),
         notices=tuple(_notice_row(key, notice) for notice in change.notices),
     )

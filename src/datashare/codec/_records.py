@@ -18,12 +18,12 @@ from datashare.errors import InvalidValue
 from ._forms import encode, plain, structured, unreadable, value_in, written_form
 
 
-def record_event(event: Event, *, salt: str) -> EventRecord:
+def record_event(event: Event, *, salt: str | None = None) -> EventRecord:
     """Write an event down as a store keeps it.
 
     Args:
         event: The event.
-        salt: Random text that nobody can guess, a new one for each event, as `new_salt` draws it.
+        salt: Random text that nobody can guess, another for each event; drawn by `new_salt`, unless it is given.
 
     Raises:
         InvalidValue: It is not an event.
@@ -33,6 +33,7 @@ def record_event(event: Event, *, salt: str) -> EventRecord:
     written = {name: text for name in _FREE_TEXTS[type(event)] if (text := getattr(event, name)) is not None}
     if not written:
         return EventRecord(text=encode(event), erasable=None)
+    salt = salt or new_salt()
     seals = {name: {_SEAL: sealed(salt, name, text)} for name, text in written.items()}
     return EventRecord(
         text=written_form({**plain(event), **seals}),
@@ -55,7 +56,7 @@ def record_events(events: Iterable[Event], /, *, after: str) -> tuple[ChainedRec
     """
     records = []
     for event in events:
-        record = record_event(event, salt=new_salt())
+        record = record_event(event)
         after = chained(after, record.text)
         records.append(_chained(event, record, after))
     return tuple(records)

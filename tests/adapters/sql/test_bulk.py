@@ -143,4 +143,4 @@ def test_rows_are_written_in_the_words_of_each_database(
     table: Table, dialect: str, existing: Existing, expected: str
 ) -> None:
     """What becomes of a row that is there already is said in each database's own way."""
-    assert expected == _text(table, dialect, existing)
+    assert expected == _text(table, dialect, existing, tuple(table.columns.keys()))

@@ -49,10 +49,20 @@ def write(
     elif dialect.name == "postgresql":
         connection.execute(_from_arrays(table, existing), _columns(table, rows))
     elif schema_of(connection):
-        connection.execute(_from_values(table, dialect.name, existing), [_named(table, row) for row in rows])
+        connection.execute(
+            _from_values(table, dialect.name, existing, table.columns.keys()), [_named(table, row) for row in rows]
+        )
     else:
+        filled = _filled(table, rows)
+        statement = _text(table, dialect.name, existing, tuple(filled))
         # Past SQLAlchemy's handling of each value: it takes as long as the database does, and has nothing to convert.
-        connection.exec_driver_sql(_text(table, dialect.name, existing), rows)
+        connection.exec_driver_sql(statement, [*zip(*filled.values(), strict=True)])
+
+
+def _filled(table: Table, rows: Sequence[RowValues]) -> dict[str, tuple[Any, ...]]:
+    """Return the values of each column that holds any; nothing takes SQLite's driver as long as to bind a NULL."""
+    columns = zip(table.columns, zip(*rows, strict=True), strict=True)
+    return {column.name: values for column, values in columns if any(value is not None for value in values)}
 
 
 def schema_of(connection: Connection) -> str | None:
@@ -147,10 +157,11 @@ def _plain(column: Column[Any]) -> Text | Integer | Boolean:
     return kind if isinstance(kind, (Integer, Boolean)) else Text()
 
 
-def _from_values(table: Table, dialect: str, existing: Existing) -> Insert:
+def _from_values(table: Table, dialect: str, existing: Existing, names: Sequence[str]) -> Insert:
+    placeholders: dict[str, Any] = {name: bindparam(name) for name in names}
     if dialect == "sqlite":
-        return _on_conflict(sqlite.insert(table).values(_placeholders(table)), table, existing)
-    insert = mysql.insert(table).values(_placeholders(table))
+        return _on_conflict(sqlite.insert(table).values(placeholders), table, existing)
+    insert = mysql.insert(table).values(placeholders)
     match existing:
         case Existing.CANNOT_BE:
             return insert
@@ -185,10 +196,6 @@ def _values(table: Table) -> list[str]:
     return [column.name for column in table.columns if not column.primary_key]
 
 
-def _placeholders(table: Table) -> dict[str, Any]:
-    return {column.name: bindparam(column.name) for column in table.columns}
-
-
 _DRIVERS: Mapping[str, Dialect] = {
     "sqlite": sqlite.dialect(paramstyle="qmark"),
     "mysql": mysql.dialect(paramstyle="format"),
@@ -197,6 +204,6 @@ _DRIVERS: Mapping[str, Dialect] = {
 
 
 @cache
-def _text(table: Table, dialect: str, existing: Existing) -> str:
-    """Give the statement as the driver takes it, with a parameter for each column, in their order."""
-    return str(_from_values(table, dialect, existing).compile(dialect=_DRIVERS[dialect]))
+def _text(table: Table, dialect: str, existing: Existing, names: tuple[str, ...]) -> str:
+    """Return the statement as the driver takes it, with a parameter for each named column, in their order."""
+    return str(_from_values(table, dialect, existing, names).compile(dialect=_DRIVERS[dialect]))
