@@ -20,8 +20,8 @@ from datashare.rows import AgreementRow, EventRow, key_of, prepare, to_agreement
 
 from . import _agreements, _outbox
 from ._bulk import Existing, write
-from ._tables import agreements, events, registers
-from ._transactions import transactions
+from ._database import transactions
+from ._tables import agreements, events, registers, require_schema
 
 _T = TypeVar("_T")
 
@@ -51,7 +51,7 @@ class SqlAgreementStore:
         Raises:
             InvalidValue: It is neither.
         """
-        self._transactions = transactions(bind)
+        self._transactions = transactions(bind, require_schema)
 
     @property
     def in_host_transaction(self) -> bool:

@@ -32,8 +32,7 @@ from sqlalchemy.dialects import mysql, postgresql
 from datashare.errors import InvalidValue, SchemaMismatch
 
 from ._bulk import Existing, schema_of, write
-from ._engines import begin_immediate
-from ._errors import mapped
+from ._database import begin_immediate, mapped
 
 SCHEMA_VERSION = 1
 """The version of the tables that this version of the library reads and writes."""
