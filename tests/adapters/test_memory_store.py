@@ -143,7 +143,7 @@ def test_reading_a_group_costs_the_size_of_the_group() -> None:
 
     store = MemoryAgreementStore()
     save(store, asked(), asked(OTHER_URN), asked(group=COUNCIL), *(asked(urn, COUNCIL) for urn in range(1, 50)))
-    store._states, store._events, store._notices = Looked(store._states), Looked(store._events), Looked(store._notices)
+    store._histories, store._notices = Looked(store._histories), Looked(store._notices)
 
     assert [URN, OTHER_URN] == [one.urn for one in store.states(TRUST)]
     assert [COUNCIL, TRUST] == [one.group for one in store.states_at(URN)]
