@@ -14,14 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datashare.adapters.memory import MemoryAgreementStore
-from datashare.codec import encode
 from datashare.delivery import LONGEST_ERROR, DeliveryReport, RetrySchedule, deliver, purge
-from datashare.domain.agreements import AgreementId, RefusalCode, State
+from datashare.domain.agreements import RefusalCode, State
 from datashare.domain.instants import Instant
 from datashare.domain.notices import Notice, NoticeKind
 from datashare.errors import DatashareError, InvalidValue, StoreUnavailable
 from datashare.ports import (
-    Change,
     Clock,
     Delivered,
     LeasedNotice,
@@ -41,7 +39,6 @@ from tests.service.world import (
     MIS,
     NOW,
     OSCAR,
-    TERMS,
     TRUST,
     World,
     large_world,
@@ -151,28 +148,6 @@ def test_a_run_without_work_reports_nothing() -> None:
 
     assert DeliveryReport() == deliver(MemoryAgreementStore(), notifier)
     assert (0, []) == (DeliveryReport().taken_up, notifier.sent)
-
-
-@pytest.mark.rule("O3")
-def test_the_longest_due_is_sent_first_of_all_groups(hilda: World) -> None:
-    """The order is that of the due instants, then of the ids, whatever the group."""
-    hilda.clock.move_on(timedelta(microseconds=1))
-    hilda.council().request([HILDA], level=MIS, terms=TERMS, command_id="la")
-    hilda.clock.move_on(timedelta(microseconds=1))
-    hilda.asked(OSCAR, command_id="later")
-    expected, notifier = due(hilda), RecordingNotifier()
-
-    assert DeliveryReport(delivered=9) == run(hilda, notifier, batch=3)
-    assert expected == notifier.ids
-
-
-def test_what_is_not_yet_due_waits(oscar: World) -> None:
-    """A notice is sent from its instant on, not a microsecond earlier."""
-    oscar.clock.instant = NOW - MICROSECOND
-
-    assert DeliveryReport() == run(oscar, RecordingNotifier())
-    oscar.clock.instant = NOW
-    assert DeliveryReport(delivered=1) == run(oscar, RecordingNotifier())
 
 
 @pytest.mark.parametrize(("limit", "batch"), [(1, 20), (2, 1), (3, 2), (4, 4)])
@@ -603,15 +578,6 @@ def test_a_lease_that_another_took_over_is_lost(oscar: World, answer: object) ->
     assert (DELIVERED, None) == (only(oscar).status, only(oscar).error)
 
 
-def test_a_lease_that_nobody_took_over_still_counts(hilda: World) -> None:
-    """A late answer is recorded if nobody else has begun; slower than its lease, each notice still goes once."""
-    notifier, expected = RecordingNotifier(takes(hilda, 3_600)), due(hilda)
-
-    assert DeliveryReport(delivered=4) == run(hilda, notifier)
-    assert DeliveryReport() == run(hilda, notifier)
-    assert expected == notifier.ids
-
-
 @pytest.mark.parametrize(("answer", "status"), [(Delivered(), DELIVERED), (NeverDeliverable("x"), GIVEN_UP)], ids=repr)
 def test_a_notice_is_settled_when_the_answer_came(oscar: World, answer: object, status: NoticeStatus) -> None:
     """The instant is that after the sending, not before it."""
@@ -625,25 +591,6 @@ def test_a_wait_begins_when_the_answer_came(oscar: World) -> None:
     run(oscar, RecordingNotifier(takes(oscar, 45, TryAgain("x"))))
 
     assert NOW + 75 * SECOND == only(oscar, WAITING).due_at
-
-
-@pytest.mark.rule("O7")
-@pytest.mark.parametrize("answer", [Delivered(), TryAgain("x"), NeverDeliverable("x")], ids=repr)
-def test_what_was_cancelled_while_being_sent_stays_cancelled(hilda: World, answer: object) -> None:
-    """A request withdrawn between lease and settling cancels its notices; who was sending counts them as lost."""
-    (request,) = (one.request.id for one in hilda.store.states(TRUST) if one.request)
-
-    def send(_notice: Notice) -> object:
-        if hilda.state().request:
-            hilda.clock.move_on(timedelta(seconds=1))
-            hilda.trust().withdraw([request], command_id="withdraw")
-        return answer
-
-    notifier = RecordingNotifier(send)
-    assert DeliveryReport(lost=1) == run(hilda, notifier)
-    assert len(notifier.sent) == 1
-    asking = [one for one in hilda.notices(status=None) if one.notice and one.notice.kind is NoticeKind.REQUEST]
-    assert [(CANCELLED, None)] * 4 == [(one.status, one.error) for one in asking]
 
 
 @pytest.mark.rule("O3")
@@ -725,41 +672,6 @@ def test_whatever_happens_nothing_is_lost_or_sent_too_often(script: list[str], b
 
 
 # What is saved is delivered, and the state never depends on it
-
-
-@pytest.mark.rule("O2")
-def test_what_is_saved_is_delivered_and_what_is_not_is_not(hilda: World) -> None:
-    """A change whose saving fails leaves nothing to send; one that was saved has its notices sent."""
-    broken = hilda.over(FailingStore(hilda.store, "append"))
-    with pytest.raises(StoreUnavailable):
-        broken.for_group(TRUST, actor=hilda.trust().actor).request([OSCAR], level=MIS, command_id="broken")
-    notifier = RecordingNotifier()
-
-    assert DeliveryReport(delivered=4) == run(hilda, notifier)
-    assert {HILDA} == {one.agreement.urn for one in notifier.sent}
-    hilda.asked(OSCAR, command_id="again")
-    assert DeliveryReport(delivered=1) == run(hilda, notifier)
-    assert OSCAR == notifier.sent[-1].agreement.urn
-
-
-class BreakingStore(WrappedStore):
-    """A store to which changes are handed that cannot be saved together, after others that can."""
-
-    def append(self, changes: Sequence[Change], /) -> frozenset[AgreementId]:
-        """Hand the last change over twice."""
-        return super().append([*changes, changes[-1]])
-
-
-@pytest.mark.rule("O2")
-def test_what_was_rolled_back_sends_nothing() -> None:
-    """Where saving breaks off in the middle, no notice of the whole call is delivered, and none of a loser."""
-    world = World()
-    breaking = world.over(BreakingStore(world.store)).for_group(TRUST, actor=world.trust().actor)
-    with pytest.raises(InvalidValue):
-        breaking.request([HILDA, OSCAR], level=MIS, command_id="broken")
-
-    assert DeliveryReport() == run(world, RecordingNotifier())
-    assert () == world.events(HILDA) == world.events(OSCAR)
 
 
 @pytest.mark.rule("O4")
@@ -940,33 +852,6 @@ def test_names_and_addresses_are_purged_after_they_were_kept(hilda: World) -> No
     assert {False} == set(personal(settled))
     assert [attrs.evolve(one, notice=None, error=None) for one in before if one.settled_at] == settled
     assert [one for one in before if not one.settled_at] == list(hilda.notices(status=WAITING))
-
-
-@pytest.mark.rule("O6")
-def test_a_given_up_notice_is_purged_and_then_not_requeued(oscar: World) -> None:
-    """Without an address there is nothing to send; that it was given up stays to be seen."""
-    run(oscar, RecordingNotifier(lambda _notice: NeverDeliverable("550 head@oscar.example")))
-    oscar.clock.move_on(timedelta(microseconds=1))
-
-    assert 1 == purge(oscar.store, keep_for=timedelta(0), clock=oscar.clock)
-    stored = only(oscar, GIVEN_UP)
-    assert [False] == personal([stored])
-    assert 0 == oscar.store.requeue(TRUST, [stored.id], due_at=oscar.clock.instant)
-
-
-@pytest.mark.rule("O6")
-def test_the_history_keeps_ids_and_nothing_else(hilda: World) -> None:
-    """The audit record is the same before and after, and names people by their ids alone."""
-    before = hilda.events()
-    run(hilda, RecordingNotifier())
-    hilda.clock.move_on(timedelta(days=400))
-    purge(hilda.store, keep_for=365 * DAY, clock=hilda.clock)
-    written = "".join(encode(event) for event in hilda.events())
-
-    assert before == hilda.events()
-    assert f"{HILDA}/head" in written
-    assert "@" not in written
-    assert "Siân" not in written
 
 
 def test_purging_goes_by_the_machines_clock_if_none_is_named() -> None:
