@@ -1,4 +1,4 @@
-"""Drains stored notices to a notifier: at least once each, in the caller's thread, as often as a host calls it."""
+"""Delivery: send the notices that are due, at least once each, in the caller's thread, whenever the host calls it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from datashare.domain.notices import Notice
 from .clock import SystemClock
 from .errors import InvalidValue
 from .ports import (
-    AgreementStore,
     Clock,
     Delivered,
     LeasedNotice,
     NeverDeliverable,
     Notifier,
+    Outbox,
     Progress,
     ProgressCallback,
+    Settlement,
     Stage,
     TryAgain,
 )
@@ -30,11 +31,11 @@ from .ports import (
 __all__ = ["DeliveryReport", "RetrySchedule", "deliver", "purge"]
 
 LONGEST_ERROR = 500
-"""So many characters of what the other side said are kept with a notice."""
+"""The most characters that are kept of what the other side said."""
 
 _NONE, _MICROSECOND, _DAY = timedelta(0), timedelta(microseconds=1), timedelta(days=1)
 _MOST_DOUBLINGS = 70
-"""So many turn a microsecond into more than the longest timedelta there is."""
+"""Doubled so often, a microsecond is longer than any timedelta can be."""
 
 
 def _require_span(value: object, what: str, *, least: timedelta, most: timedelta) -> timedelta:
@@ -59,9 +60,9 @@ def _require_chance(value: object) -> float:
 class RetrySchedule:
     """When a notice that could not be delivered is tried again: exponential back-off with full jitter (O3).
 
-    Before the next attempt it waits between nothing and a span that doubles each time, up to a longest one; the
-    chance in it keeps the notices that failed together from coming back together. With the defaults a mail server
-    may be down for three and a half days, on average, before anything is given up.
+    The wait before the next attempt is a random part of a span that doubles with each attempt, up to a longest one.
+    So notices that failed together do not come back together. With the defaults a mail server may be down for three
+    and a half days, on average, before anything is given up.
 
     Attributes:
         first: The longest wait after the first attempt; up to a year.
@@ -74,41 +75,41 @@ class RetrySchedule:
     attempts: int = 24
 
     def __attrs_post_init__(self) -> None:
-        """Refuse spans and counts that make no schedule."""
+        """Check that the spans and the count make a schedule."""
         _require_span(self.first, "RetrySchedule.first", least=_MICROSECOND, most=366 * _DAY)
         _require_span(self.longest, "RetrySchedule.longest", least=self.first, most=366 * _DAY)
         _require_count(self.attempts, "RetrySchedule.attempts")
 
     def longest_wait(self, attempt: int) -> timedelta:
-        """Tell the longest wait after an attempt, counted from 1."""
+        """Return the longest wait after an attempt, counted from 1."""
         doublings = min(_require_count(attempt, "attempt") - 1, _MOST_DOUBLINGS)
         # In whole microseconds, since a timedelta that large cannot be.
         wait = min((self.first // _MICROSECOND) << doublings, self.longest // _MICROSECOND)
         return timedelta(microseconds=wait)
 
     def wait(self, attempt: int, chance: float) -> timedelta:
-        """Tell how long to wait after an attempt, counted from 1.
+        """Return how long to wait after an attempt, counted from 1.
 
         Args:
             attempt: The number of the attempt that failed.
-            chance: Which part of the longest wait, from 0 to 1.
+            chance: The part of the longest wait, from 0 to 1, which is random in `deliver`.
 
         Raises:
-            InvalidValue: The attempt is no whole number from 1, or the chance is not from 0 to 1.
+            InvalidValue: The attempt is not a whole number from 1, or the chance is not from 0 to 1.
         """
         return self.longest_wait(attempt) * _require_chance(chance)
 
 
 @attrs.frozen(kw_only=True)
 class DeliveryReport:
-    """What one run of `deliver` did, in numbers of notices.
+    """How many notices one run of `deliver` sent, and what became of the others.
 
     Attributes:
         delivered: Handed over, and recorded so.
-        retried: Not handed over; to be tried again later.
-        given_up: Not handed over, and not tried again unless requeued (O3).
-        lost: Taken up, but what became of them could not be recorded: the lease had ended and another worker took
-            over, or the request was closed meanwhile (O7). Some of them may have been handed over.
+        retried: Not handed over; they are tried again later.
+        given_up: Not handed over, and not tried again unless somebody requeues them (O3).
+        lost: Leased, but the result could not be recorded: another worker took over when the lease had ended, or the
+            request was closed meanwhile (O7). Some of them may have been handed over.
         unsent: Leased, but not begun, since the lease would have ended too soon; a later run sends them.
     """
 
@@ -125,7 +126,7 @@ class DeliveryReport:
 
 
 def deliver(
-    store: AgreementStore,
+    store: Outbox,
     notifier: Notifier,
     *,
     clock: Clock | None = None,
@@ -142,27 +143,27 @@ def deliver(
     due when it began, starts no thread, and returns. A notice that is to be tried again is not sent again in the
     same run.
 
-    A notifier that raises, against its promise, is taken to say `TryAgain`. Whatever else ends a run early, be it a
-    signal, a store that fails or a killed process, leaves the notices that it had leased, at most *batch*, to their
-    lease: when that has ended, a later run sends them, under the same ids, and so perhaps a second time.
+    A notifier that raises, against its promise, is treated as if it had answered `TryAgain`. A run may end early: by
+    a signal, a store that fails or a killed process. Then the notices that it had leased, at most *batch*, wait until
+    their lease ends; a later run sends them under the same ids, and so perhaps a second time.
 
-    Leasing counts as an attempt. A notice whose last attempt got no answer, since the worker came to an end with
-    it, is given up unsent, so that nobody is written to for ever.
+    Leasing counts as an attempt. A notice whose worker ended during the last attempt is given up unsent, so that
+    nobody is written to for ever.
 
     Cost: a call to the store for each notice, and one for each batch. The first notice of a run is leased alone;
     then as many together as can be sent in half of *lease_for* at the slowest pace seen in the run.
 
     Args:
-        store: Where the notices are.
+        store: Where the notices are; any `datashare.ports.Outbox`.
         notifier: What sends them.
-        clock: Tells the present instant; the machine's clock, if none is named.
+        clock: The clock; the machine's, if none is named.
         schedule: When to try again and when to give up; `RetrySchedule()`, if none is named.
-        limit: The most notices to take up; all that are due, if none is named.
+        limit: The most notices to send; all that are due, if none is named.
         batch: The most notices to lease together.
         lease_for: How long nobody else may send what was leased; well above the longest that one sending can take,
             from a second to a day.
         random: Answers a number from 0 to 1, for the schedule's jitter.
-        progress: Told after each notice how many were delivered, of how many that were taken up so far (K6).
+        progress: Called after each notice with how many were delivered, of how many that were leased so far (K6).
 
     Raises:
         InvalidValue: An argument, or what the notifier answered, is not what is expected.
@@ -173,7 +174,7 @@ def deliver(
     if progress is not None and not callable(progress):
         raise InvalidValue("progress", progress, "something to call with a Progress")
     run = _Run(
-        store=store,
+        outbox=store,
         notifier=notifier,
         clock=clock or SystemClock(),
         schedule=schedule or RetrySchedule(),
@@ -181,26 +182,26 @@ def deliver(
         batch=_require_count(batch, "batch"),
         lease_for=_require_span(lease_for, "lease_for", least=timedelta(seconds=1), most=_DAY),
         random=random,
-        progress=progress or (lambda _progress: None),
+        progress=progress,
     )
     return run.drain()
 
 
-def purge(store: AgreementStore, *, keep_for: timedelta, clock: Clock | None = None) -> int:
-    """Erase names and addresses of notices that were settled longer ago than they are kept (O6).
+def purge(store: Outbox, *, keep_for: timedelta, clock: Clock | None = None) -> int:
+    """Erase names and addresses of notices that were settled longer ago than *keep_for* (O6).
 
     The notice's id, its agreement and what became of it stay, and so does the history of the agreement.
 
     Args:
-        store: Where the notices are.
+        store: Where the notices are; any `datashare.ports.Outbox`.
         keep_for: How long delivered, given-up and cancelled notices are kept whole; up to a hundred years.
-        clock: Tells the present instant; the machine's clock, if none is named.
+        clock: The clock; the machine's, if none is named.
 
     Returns:
         How many notices were purged.
 
     Raises:
-        InvalidValue: *keep_for* is no such span.
+        InvalidValue: *keep_for* is negative, longer, or not a timedelta.
         StoreError: The store could not do its work.
     """
     _require_span(keep_for, "keep_for", least=_NONE, most=36_525 * _DAY)
@@ -213,9 +214,17 @@ def _read(clock: Clock) -> Instant:
 
 @attrs.define(kw_only=True)
 class _Run:
-    """One run of `deliver` under way."""
+    """One run of `deliver` under way.
 
-    store: AgreementStore
+    Attributes:
+        began: When the run began; what became due later is for the next run.
+        latest: The latest instant that the clock showed.
+        slowest: The longest that one sending has taken so far.
+        taken_up: How many notices were leased so far.
+        counts: How many notices ended in each of the ways that a `DeliveryReport` names.
+    """
+
+    outbox: Outbox
     notifier: Notifier
     clock: Clock
     schedule: RetrySchedule
@@ -223,26 +232,27 @@ class _Run:
     batch: int
     lease_for: timedelta
     random: Callable[[], float]
-    progress: ProgressCallback
-    counts: Counter[str] = attrs.field(factory=Counter, init=False)
-    taken_up: int = attrs.field(default=0, init=False)
-    slowest: timedelta = attrs.field(default=_NONE, init=False)
+    progress: ProgressCallback | None
     began: Instant = attrs.field(init=False)
     latest: Instant = attrs.field(init=False)
+    slowest: timedelta = attrs.field(default=_NONE, init=False)
+    taken_up: int = attrs.field(default=0, init=False)
+    counts: Counter[str] = attrs.field(factory=Counter, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.began = self.latest = _read(self.clock)
 
     def now(self) -> Instant:
-        """Tell the present instant, never an earlier one than before, lest a lease end before it begins."""
+        """Return the present instant, never an earlier one than before, lest a lease end before it begins."""
         self.latest = max(self.latest, _read(self.clock))
         return self.latest
 
     def drain(self) -> DeliveryReport:
+        """Lease and send notices until none is left that was due when the run began."""
         while room := self.room():
             until = self.now() + self.lease_for
-            # What was due when the run began: so it ends, however many notices come in meanwhile.
-            leased = self.store.lease(now=self.began, until=until, limit=room)
+            # Due when the run began, not now: so the run ends, however many notices come in meanwhile.
+            leased = self.outbox.lease(now=self.began, until=until, limit=room)
             if not leased:
                 break
             self.taken_up += len(leased)
@@ -250,66 +260,63 @@ class _Run:
         return DeliveryReport(**self.counts)
 
     def room(self) -> int:
-        """Tell how many notices to lease next."""
-        left = self.batch if self.limit is None else min(self.batch, self.limit - self.taken_up)
-        return min(left, self.fitting())
+        """Return how many notices to lease next: as many as can be sent in half of a lease.
 
-    def fitting(self) -> int:
-        """Tell how many can be sent in half of a lease; the first goes alone, since nothing is known of the pace.
-
-        That also sets apart a notice which kills its workers: it becomes the longest due, and then takes no others
-        with it (O3).
+        The first goes alone, since nothing is known of the pace. That also sets apart a notice which kills its
+        workers: it becomes the longest due, and then takes no others with it (O3).
         """
+        left = self.batch if self.limit is None else min(self.batch, self.limit - self.taken_up)
         if not self.taken_up:
-            return 1
-        return max(self.lease_for // (2 * self.slowest), 1) if self.slowest else self.batch
+            return min(left, 1)
+        return min(left, max(self.lease_for // (2 * self.slowest), 1)) if self.slowest else left
 
     def send_until(self, until: Instant, leased: Sequence[LeasedNotice]) -> None:
         """Send what was leased, but begin nothing that somebody else might be sending before it is done."""
         margin = _NONE
-        for number, one in enumerate(leased):
+        for number, notice in enumerate(leased):
             start = self.now()
             if start + margin >= until:
                 self.counts["unsent"] += len(leased) - number
                 return
-            self.counts[self.handle(one)] += 1
-            # After it was recorded, so that nothing is shown as done that is not (K6).
-            self.progress(Progress(stage=Stage.DELIVERED, done=self.counts["delivered"], total=self.taken_up))
+            self.counts[self.handle(notice)] += 1
+            if self.progress is not None:
+                # After it was recorded, so that nothing is shown as done that is not (K6).
+                self.progress(Progress(stage=Stage.DELIVERED, done=self.counts["delivered"], total=self.taken_up))
             margin = self.slowest = max(self.slowest, self.now() - start)
 
-    def handle(self, one: LeasedNotice) -> str:
-        """Send a notice and record what became of it; tell under what it counts."""
-        if one.attempts > self.schedule.attempts:
-            unanswered = f"Attempts ran out: it was taken up {one.attempts - 1} times, the last time without an answer."
-            return self.given_up(one, unanswered)
-        answer: object = self.send(one.notice)
+    def handle(self, leased: LeasedNotice) -> str:
+        """Send a notice and record what became of it; return the count of the report that it adds to."""
+        attempts, allowed = leased.attempts, self.schedule.attempts
+        if attempts > allowed:
+            why = f"Attempts ran out: it was taken up {attempts - 1} times, the last time without an answer."
+            return self.give_up(leased, why)
+        answer = self.send(leased.notice)
         match answer:
             case Delivered():
-                held = self.store.complete(one, at=self.now())
-                return "delivered" if held else "lost"
-            case TryAgain(why) if one.attempts < self.schedule.attempts:
-                return self.retried(one, why)
+                return self.settle(leased, Settlement.delivered(at=self.now()), "delivered")
+            case TryAgain(why) if attempts < allowed:
+                # At least a moment after the run began, so that the run does not take it up again.
+                due_at = self.now() + max(self.schedule.wait(attempts, self.random()), _MICROSECOND)
+                return self.settle(leased, Settlement.try_again(due_at=due_at, error=_shortened(why)), "retried")
             case TryAgain(why) | NeverDeliverable(why):
-                return self.given_up(one, why)
+                return self.give_up(leased, why)
             case _:
                 raise InvalidValue("What Notifier.send() answers", answer, "Delivered, TryAgain or NeverDeliverable")
 
     def send(self, notice: Notice) -> object:
+        """Return what the notifier answers; one that raises says `TryAgain`."""
         try:
             return self.notifier.send(notice)
         except Exception as exc:  # noqa: BLE001 - one notice must not hold up the others (O3)
             return TryAgain(f"{type(exc).__name__}: {_text_of(exc)}")
 
-    def retried(self, one: LeasedNotice, why: str) -> str:
-        wait = self.schedule.wait(one.attempts, self.random())
-        # At least a moment after the run began, so that the run does not take it up again.
-        due_at = self.now() + max(wait, _MICROSECOND)
-        held = self.store.retry(one, due_at=due_at, error=_shortened(why))
-        return "retried" if held else "lost"
+    def give_up(self, leased: LeasedNotice, why: str) -> str:
+        """Record that a notice is given up."""
+        return self.settle(leased, Settlement.given_up(at=self.now(), error=_shortened(why)), "given_up")
 
-    def given_up(self, one: LeasedNotice, why: str) -> str:
-        held = self.store.give_up(one, at=self.now(), error=_shortened(why))
-        return "given_up" if held else "lost"
+    def settle(self, leased: LeasedNotice, outcome: Settlement, count: str) -> str:
+        """Record what became of a notice; it is lost where the lease was no longer held."""
+        return count if self.outbox.settle(leased, outcome) else "lost"
 
 
 def _text_of(error: Exception) -> str:
@@ -320,7 +327,7 @@ def _text_of(error: Exception) -> str:
 
 
 def _shortened(why: object) -> str:
-    """Make one line of what the other side said, short and of characters that every store can keep."""
+    """Return what the other side said as one short line, of characters that every store can keep."""
     storable = str(why).replace("\0", " ").encode(errors="replace").decode()
     line = " ".join(storable.split()) or "No reason was given."
     return line if len(line) <= LONGEST_ERROR else f"{line[: LONGEST_ERROR - 1]}…"

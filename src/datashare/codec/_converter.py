@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import date
 from enum import Enum
@@ -10,97 +11,113 @@ from operator import attrgetter
 from types import GenericAlias
 from typing import Any, TypeVar, get_args, get_origin
 
+import attrs
 import cattrs
-from cattrs.gen import make_dict_unstructure_fn, override
+from cattrs.gen import make_dict_unstructure_fn_from_attrs, override
 from cattrs.strategies import configure_tagged_union
 
 from datashare.domain.agreements import (
+    CAME_LATER,
     Actor,
     AgreementId,
+    AllEligible,
     Command,
-    EndAgreement,
     Event,
     Recipients,
     RequestId,
     SystemActor,
+    WithRoles,
 )
-from datashare.domain.instants import Instant, parse_instant
-from datashare.domain.notices import Notice
+from datashare.domain.instants import Instant, instant_text, parse_instant, to_instant
 from datashare.domain.people import PersonId
 from datashare.domain.register import GroupId
 from datashare.errors import InvalidValue
 
-from ._writers import instant_in_utc, tag_of
-
 _T = TypeVar("_T")
+
+_TAGS: dict[type, str] = {AllEligible: "everyone", WithRoles: "holders_of"}
+"""The classes that are stored under their first names; all others under their present name."""
+
+
+def tag_of(kind: type) -> str:
+    """Return the tag under which values of a class are stored, in snake case."""
+    return _TAGS.get(kind) or re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower()
 
 
 @cache
 def converter() -> cattrs.Converter:
-    """Make the converter, once, when it is first needed."""
-    made = cattrs.Converter(forbid_extra_keys=True)
-    made.register_structure_hook(str, _exact_text)
+    """Build the converter, once, when it is first needed."""
+    built = cattrs.Converter(forbid_extra_keys=True)
+    built.register_structure_hook(str, _exact_text)
     for plain in (int, bool):
-        made.register_structure_hook(plain, _exactly)
-    made.register_structure_hook_factory(_is_collection, lambda kind: _from_array(made, kind))
+        built.register_structure_hook(plain, _exactly)
+    built.register_structure_hook_factory(_is_collection, lambda kind: _from_array(built, kind))
     for kind in (GroupId, AgreementId, RequestId, PersonId):
-        _as_text(made, kind, str, kind.parse)
-    _as_text(made, SystemActor, str, _system_actor)
-    _as_text(made, Actor, str, _actor)
-    _as_text(made, Instant, instant_in_utc, parse_instant)
-    _as_text(made, date, date.isoformat, _day)
-    made.register_unstructure_hook_factory(_is_set, _sorted_set)
-    made.register_unstructure_hook(Enum, attrgetter("_value_"))  # .value asks a property written in Python
-    later = override(omit_if_default=True)  # as the writers do, so that older texts stay as they are
-    made.register_unstructure_hook(
-        Notice,
-        make_dict_unstructure_fn(
-            Notice,
-            made,
-            actor_name=later,
-            answerers=later,
-            asked_on=later,
-            cause=later,
-            nobody_can_answer=later,
-        ),
-    )
-    made.register_unstructure_hook(EndAgreement, make_dict_unstructure_fn(EndAgreement, made, planned=later))
+        _as_text(built, kind, str, kind.parse)
+    _as_text(built, SystemActor, str, _system_actor)
+    _as_text(built, Actor, str, _actor)
+    _as_text(built, Instant, _instant_text, parse_instant)
+    _as_text(built, date, date.isoformat, _day)
+    built.register_unstructure_hook_factory(attrs.has, lambda kind: _to_object(built, kind))
+    built.register_unstructure_hook_factory(_is_collection, lambda kind: _to_array(built, kind))
+    built.register_unstructure_hook(Enum, attrgetter("_value_"))  # .value asks a property written in Python
     for union in (Recipients, Command, Event):
-        configure_tagged_union(union, made, tag_generator=tag_of, tag_name="kind")
-    return made
+        configure_tagged_union(union, built, tag_generator=tag_of, tag_name="kind")
+    return built
 
 
 def _exactly(value: object, kind: type[_T]) -> _T:
-    """Take a plain value as it is, where the converter would make text of anything."""
+    """Return a plain value as it is, where the converter would make text of anything."""
     if type(value) is not kind:
         raise InvalidValue("A value", value, f"JSON of type {kind.__name__}")
     return value
 
 
 def _exact_text(value: object, kind: type[str]) -> str:
-    found = _exactly(value, kind)
-    found.encode()  # half of a surrogate pair, which no store can keep, is a ValueError here
-    return found
+    text = _exactly(value, kind)
+    text.encode()  # half of a surrogate pair, which no store can keep, is a ValueError here
+    return text
 
 
 def _is_collection(kind: Any) -> bool:
     return get_origin(kind) in {tuple, frozenset}
 
 
-def _from_array(made: cattrs.Converter, kind: Any) -> Callable[[object, object], object]:
+def _from_array(built: cattrs.Converter, kind: Any) -> Callable[[object, object], object]:
     """Read a collection from a JSON array alone, where the converter would walk over a text or an object."""
     collection = get_origin(kind)
     as_list: Any = GenericAlias(list, get_args(kind)[:1])
-
-    def read(value: object, _: object) -> object:
-        return collection(made.structure(_exactly(value, list), as_list))
-
-    return read
+    return lambda value, _: collection(built.structure(_exactly(value, list), as_list))
 
 
-def _as_text(made: cattrs.Converter, kind: Any, write: Callable[[Any], str], read: Callable[[object], object]) -> None:
-    made.register_unstructure_hook(kind, write)
-    made.register_structure_hook(kind, lambda value, _: read(value))
+def _to_array(built: cattrs.Converter, kind: Any) -> Callable[[Any], list[Any]]:
+    """Write a collection as a JSON array, a set in the order of its values."""
+    if get_origin(kind) is frozenset:
+        return sorted
+    hook = built.get_unstructure_hook(get_args(kind)[0])
+    return lambda values: list(map(hook, values))
+
+
+def _as_text(built: cattrs.Converter, kind: Any, write: Callable[[Any], str], read: Callable[[object], object]) -> None:
+    built.register_unstructure_hook(kind, write)
+    built.register_structure_hook(kind, lambda value, _: read(value))
+
+
+def _instant_text(instant: Instant) -> str:
+    """Write an instant, whatever the time zone of whoever handed it in."""
+    return instant_text(to_instant(instant))
+
+
+def _to_object(built: cattrs.Converter, kind: Any) -> Callable[[Any], dict[str, Any]]:
+    """Write a value's fields in the order of their names, which canonical text then sorts the quickest.
+
+    Fields that came later are left out where they hold nothing, so that older texts stay as they are.
+    """
+    fields = sorted(attrs.fields(attrs.resolve_types(kind)), key=lambda field: field.name)
+    later: dict[str, Any] = {
+        field.name: override(omit_if_default=True) for field in fields if CAME_LATER in field.metadata
+    }
+    return make_dict_unstructure_fn_from_attrs(fields, kind, built, **later)
 
 
 def _system_actor(text: object) -> SystemActor:
@@ -120,11 +137,3 @@ def _day(text: object) -> date:
         return date.fromisoformat(text)  # type: ignore[arg-type]  # TypeError is caught
     except (TypeError, ValueError) as exc:
         raise InvalidValue("A day", text, "ISO 8601 text such as 2026-05-03") from exc
-
-
-def _is_set(kind: Any) -> bool:
-    return getattr(kind, "__origin__", None) is frozenset
-
-
-def _sorted_set(_kind: Any) -> Callable[[frozenset[Any]], list[Any]]:
-    return sorted

@@ -14,8 +14,7 @@ import attrs
 from datashare.domain import validation
 from datashare.domain.agreements import FREE_TEXT, Event, walk_events
 
-from ._converter import converter
-from ._forms import encode
+from ._forms import encode, plain
 
 
 class ExportFormat(enum.Enum):
@@ -112,7 +111,7 @@ def _csv_lines(events: Iterable[Event]) -> Iterator[str]:
 
 def _cells(event: Event) -> dict[str, Any]:
     """Name every part of an event by the column that it stands under."""
-    parts: dict[str, Any] = converter().unstructure(event, Event)
+    parts: dict[str, Any] = plain(event)
     terms: Mapping[str, Any] = parts.pop("terms", None) or {}
     del parts["agreement"]
     return {

@@ -19,8 +19,8 @@ from datashare.domain.agreements import (
 )
 from datashare.domain.chain import canonical
 
-from ._converter import converter
-from ._writers import tag_of, writer
+from ._converter import converter, tag_of
+from ._forms import plain
 
 
 def fingerprint(actor: Actor, command: Command) -> tuple[str, str]:
@@ -37,13 +37,13 @@ def fingerprints(actor: Actor, commands: Iterable[Command]) -> Iterator[tuple[st
 
     Cost: what they say to every school is digested once, where it does not change from one to the next.
     """
-    write, who = writer(Command), canonical(str(actor))
+    who = canonical(str(actor))
     last, shared_digest = None, ""
     for command in commands:
         shared = _shared(command)
         if shared != last:
-            last, shared_digest = shared, _digest(who, canonical(_taken_apart(shared)))
-        yield shared_digest, _digest(who, write(_in_order(command)))
+            last, shared_digest = shared, _digest(who, _plain_shared(shared))
+        yield shared_digest, _digest(who, plain(_in_order(command)))
 
 
 _Shared = tuple[type[Command], Mapping[str, object]]
@@ -67,13 +67,13 @@ _COMMON_TO_SCHOOLS: Mapping[type, tuple[str, ...]] = {
 }
 
 
-def _taken_apart(shared: _Shared) -> dict[str, object]:
+def _plain_shared(shared: _Shared) -> dict[str, object]:
     kind, fields = shared
     types = get_type_hints(kind)
-    apart = {name: converter().unstructure(value, types.get(name, str)) for name, value in fields.items()}
+    written = {name: converter().unstructure(value, types.get(name, str)) for name, value in fields.items()}
     if isinstance(fields.get("recipients"), Named):
-        apart["recipients"] = "named"
-    return {"kind": tag_of(kind), **apart}
+        written["recipients"] = "named"
+    return {"kind": tag_of(kind), **written}
 
 
 def _in_order(command: Command) -> Command:
@@ -84,5 +84,5 @@ def _in_order(command: Command) -> Command:
     return attrs.evolve(command, recipients=Named(sorted(recipients.people, key=str)))
 
 
-def _digest(who: str, what: str) -> str:
-    return hashlib.sha256(f"[{who},{what}]".encode()).hexdigest()
+def _digest(who: str, what: object) -> str:
+    return hashlib.sha256(f"[{who},{canonical(what)}]".encode()).hexdigest()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 
@@ -17,34 +17,56 @@ from datashare.domain.reconciliation import Plan
 from datashare.errors import InvalidValue
 
 from ._converter import converter
-from ._writers import Writer, writer
 
 VERSION = 1
 """The version of the written form."""
 
+Value = Agreement | Batch | Command | Event | Notice | Plan
+"""What can be written."""
 
-def encode(value: Agreement | Batch | Command | Event | Notice | Plan) -> str:
+
+def encode(value: Value) -> str:
     """Write a value as canonical JSON text: keys sorted, no spaces, equal values giving equal text.
 
     Raises:
-        InvalidValue: It is none of these kinds.
+        InvalidValue: It is not one of these kinds.
+    """
+    return written_form(plain(value))
+
+
+def plain(value: Value) -> Any:
+    """Return a value as dictionaries, lists, texts and numbers.
+
+    Raises:
+        InvalidValue: It is not one of these kinds.
     """
     given: type = type(value)
-    write = _writer_for(given)
-    if write is None:
+    hook = _hook_for(given)
+    if hook is None:
         raise InvalidValue("The value to encode", value, "an Agreement, Batch, command, event, Notice or Plan")
-    return _enveloped(write(value))
+    return hook(value)
 
 
 @cache
-def _writer_for(given: type) -> Writer | None:
-    """Find what writes values of one class, once for each class."""
+def _hook_for(given: type) -> Callable[[Any], Any] | None:
+    """Find what takes values of one class apart, once for each class."""
     kinds: tuple[Any, ...] = (Agreement, Batch, Command, Event, Notice, Plan)
-    return next((writer(kind) for kind in kinds if issubclass(given, kind)), None)
+    return next((converter().get_unstructure_hook(kind) for kind in kinds if issubclass(given, kind)), None)
 
 
-def _enveloped(written: str) -> str:
-    return f'{{"v":{VERSION},"value":{written}}}'
+def written_form(value: object) -> str:
+    """Write a plain value as versioned text."""
+    return f'{{"v":{VERSION},"value":{canonical(value)}}}'
+
+
+def encode_cautions(cautions: Iterable[Caution]) -> str:
+    """Write the cautions of an outcome, in their order, as canonical JSON text.
+
+    Raises:
+        InvalidValue: One of them is not a `Caution`.
+    """
+    values = validation.require_all(cautions, Caution, "The cautions to encode", "a collection of Cautions")
+    return written_form(converter().unstructure(values, tuple[Caution, ...]))
 
 
 def decode_agreement(text: str) -> Agreement:
@@ -53,8 +75,8 @@ def decode_agreement(text: str) -> Agreement:
     Raises:
         InvalidValue: It is no such text.
     """
-    found: Agreement = _decode(text, Agreement, "agreement")
-    return found
+    agreement: Agreement = _decode(text, Agreement, "agreement")
+    return agreement
 
 
 def decode_batch(text: str) -> Batch:
@@ -63,8 +85,8 @@ def decode_batch(text: str) -> Batch:
     Raises:
         InvalidValue: It is no such text.
     """
-    found: Batch = _decode(text, Batch, "batch")
-    return found
+    batch: Batch = _decode(text, Batch, "batch")
+    return batch
 
 
 def decode_command(text: str) -> Command:
@@ -73,8 +95,8 @@ def decode_command(text: str) -> Command:
     Raises:
         InvalidValue: It is no such text.
     """
-    found: Command = _decode(text, Command, "command")
-    return found
+    command: Command = _decode(text, Command, "command")
+    return command
 
 
 def decode_event(text: str) -> Event:
@@ -83,8 +105,8 @@ def decode_event(text: str) -> Event:
     Raises:
         InvalidValue: It is no such text.
     """
-    found: Event = _decode(text, Event, "event")
-    return found
+    event: Event = _decode(text, Event, "event")
+    return event
 
 
 def decode_notice(text: str) -> Notice:
@@ -93,8 +115,8 @@ def decode_notice(text: str) -> Notice:
     Raises:
         InvalidValue: It is no such text.
     """
-    found: Notice = _decode(text, Notice, "notice")
-    return found
+    notice: Notice = _decode(text, Notice, "notice")
+    return notice
 
 
 def decode_plan(text: str) -> Plan:
@@ -103,18 +125,8 @@ def decode_plan(text: str) -> Plan:
     Raises:
         InvalidValue: It is no such text.
     """
-    found: Plan = _decode(text, Plan, "plan")
-    return found
-
-
-def encode_cautions(cautions: Iterable[Caution]) -> str:
-    """Write the cautions of an outcome, in their order, as canonical JSON text.
-
-    Raises:
-        InvalidValue: They are no cautions.
-    """
-    given = validation.require_all(cautions, Caution, "The cautions to encode", "a collection of Cautions")
-    return _enveloped(writer(tuple[Caution, ...])(given))
+    plan: Plan = _decode(text, Plan, "plan")
+    return plan
 
 
 def decode_cautions(text: str) -> tuple[Caution, ...]:
@@ -123,49 +135,40 @@ def decode_cautions(text: str) -> tuple[Caution, ...]:
     Raises:
         InvalidValue: It is no such text.
     """
-    found: tuple[Caution, ...] = _decode(text, tuple[Caution, ...], "cautions")
-    return found
-
-
-def written_form(value: object) -> str:
-    """Write a value that was taken apart already."""
-    return _enveloped(canonical(value))
+    cautions: tuple[Caution, ...] = _decode(text, tuple[Caution, ...], "cautions")
+    return cautions
 
 
 def _decode(text: str, kind: Any, name: str) -> Any:
     return structured(value_in(text, name), kind, text, name)
 
 
-def expected_of(name: str) -> str:
-    return f"what encode wrote for kind '{name}', in version {VERSION}"
+def unreadable(text: object, name: str, why: str = "") -> InvalidValue:
+    """Return the error for text that is not of the written form."""
+    expected = f"what encode wrote for kind '{name}', in version {VERSION}"
+    return InvalidValue(f"The {name} text", text, f"{expected} ({why})" if why else expected)
 
 
-def value_in(text: str, name: str) -> Any:
-    """Take the value out of the written form, whatever it is."""
-    given: object = text
-    if not isinstance(given, str):  # json would read bytes too
-        raise InvalidValue(f"The {name} text", text, expected_of(name))
+def value_in(text: object, name: str) -> Any:
+    """Read the plain value that versioned text holds, whatever it is."""
+    if not isinstance(text, str):  # json would read bytes too
+        raise unreadable(text, name)
     try:
-        written = json.loads(given)
+        written: object = json.loads(text)
     except (ValueError, RecursionError) as exc:
-        raise InvalidValue(f"The {name} text", text, expected_of(name)) from exc
-    if not _is_of_this_version(written):
-        raise InvalidValue(f"The {name} text", text, expected_of(name))
+        raise unreadable(text, name) from exc
+    if not isinstance(written, dict) or written.keys() != {"v", "value"}:
+        raise unreadable(text, name)
+    if type(written["v"]) is not int or written["v"] != VERSION:  # JSON's true and 1.0 equal 1 too
+        raise unreadable(text, name)
     return written["value"]
 
 
-def structured(value: Any, kind: Any, text: str, name: str) -> Any:
+def structured(value: object, kind: Any, text: object, name: str) -> Any:
+    """Build a value of a kind from a plain one that *text* holds."""
     try:
         return converter().structure(value, kind)
     except cattrs.BaseValidationError as exc:
-        why = "; ".join(cattrs.transform_error(exc))
-        raise InvalidValue(f"The {name} text", text, f"{expected_of(name)} ({why})") from exc
+        raise unreadable(text, name, why="; ".join(cattrs.transform_error(exc))) from exc
     except (KeyError, TypeError, ValueError, AttributeError) as exc:
-        raise InvalidValue(f"The {name} text", text, expected_of(name)) from exc
-
-
-def _is_of_this_version(written: object) -> bool:
-    if not isinstance(written, dict) or written.keys() != {"v", "value"}:
-        return False
-    version = written["v"]
-    return type(version) is int and version == VERSION  # JSON's true and 1.0 equal 1 too
+        raise unreadable(text, name) from exc

@@ -15,28 +15,28 @@ from datashare.domain.chain import ChainedRecord, EventRecord, canonical, chaine
 from datashare.domain.instants import instant_text
 from datashare.errors import InvalidValue
 
-from ._converter import converter
-from ._forms import encode, expected_of, structured, value_in, written_form
+from ._forms import encode, plain, structured, unreadable, value_in, written_form
 
 
-def record_event(event: Event, *, salt: str) -> EventRecord:
+def record_event(event: Event, *, salt: str | None = None) -> EventRecord:
     """Write an event down as a store keeps it.
 
     Args:
         event: The event.
-        salt: Random text that nobody can guess, a new one for each event, as `new_salt` draws it.
+        salt: Random text that nobody can guess, another for each event; drawn by `new_salt`, unless it is given.
 
     Raises:
-        InvalidValue: It is no event.
+        InvalidValue: It is not an event.
     """
     if not isinstance(event, Event):
         raise InvalidValue("The event to record", event, "an event such as RequestSent(...)")
     written = {name: text for name in _FREE_TEXTS[type(event)] if (text := getattr(event, name)) is not None}
     if not written:
         return EventRecord(text=encode(event), erasable=None)
+    salt = salt or new_salt()
     seals = {name: {_SEAL: sealed(salt, name, text)} for name, text in written.items()}
     return EventRecord(
-        text=written_form({**converter().unstructure(event, Event), **seals}),
+        text=written_form({**plain(event), **seals}),
         erasable=canonical({"salt": salt, "texts": written}),
     )
 
@@ -46,17 +46,17 @@ def record_events(events: Iterable[Event], /, *, after: str) -> tuple[ChainedRec
 
     Args:
         events: What happens next, in the order of the sequence.
-        after: The hash of the last event so far; `datashare.domain.history.BEFORE_THE_FIRST` where there is none.
+        after: The hash of the last event so far; `datashare.domain.chain.BEFORE_THE_FIRST` where there is none.
 
     Returns:
         A record for each, each with a salt of its own; the hash of the last one is the new head.
 
     Raises:
-        InvalidValue: One of them is no event.
+        InvalidValue: One of them is not an event.
     """
     records = []
     for event in events:
-        record = record_event(event, salt=new_salt())
+        record = record_event(event)
         after = chained(after, record.text)
         records.append(_chained(event, record, after))
     return tuple(records)
@@ -86,7 +86,7 @@ def read_event(record: EventRecord) -> Event:
     validation.require_a(record, EventRecord, "The record", "an EventRecord")
     value = value_in(record.text, "event")
     if not isinstance(value, dict):
-        raise InvalidValue("The event text", record.text, expected_of("event"))
+        raise unreadable(record.text, "event")
     texts = {} if record.erasable is None else _texts_in(record.erasable)
     unsealed = {name: texts.get(name) if _is_seal(found) else found for name, found in value.items()}
     event: Event = structured(unsealed, Event, record.text, "event")
@@ -101,9 +101,9 @@ def _texts_in(erasable: str) -> dict[str, object]:
     try:
         texts: object = json.loads(erasable)["texts"]
     except (ValueError, RecursionError, KeyError, TypeError) as exc:
-        raise InvalidValue("The erasable text", erasable, expected_of("event")) from exc
+        raise unreadable(erasable, "event") from exc
     if not isinstance(texts, dict):
-        raise InvalidValue("The erasable text", erasable, expected_of("event"))
+        raise unreadable(erasable, "event")
     return texts
 
 

@@ -180,7 +180,7 @@ def apply(
     # The record has a command id derived from that of the ends, so that a repetition repeats both (K4).
     record_id = hashlib.sha256(f"{command_id}\nrecorded".encode()).hexdigest()[:32]
     looked_at = {AgreementId(group, urn) for urn in planned.looked_at}
-    recorded = {kept.agreement.urn for kept in host.store.load(looked_at, command_id=record_id).kept}
+    recorded = {kept.agreement.urn for kept in host.store.load(looked_at, command_id=record_id).outcomes}
     if reasons and not _was_done(host, ends, recorded):
         raise Refused(reasons)
     empty = Batch(group=group, actor=actor, command_id=record_id, commands=())
@@ -223,7 +223,7 @@ def _was_done(host: Host, ends: Batch, recorded: Collection[int]) -> bool:
     wanted = {ends.agreement_of(command) for command in ends.commands}
     if not wanted:
         return bool(recorded)
-    return wanted <= {kept.agreement for kept in host.store.load(wanted, command_id=ends.command_id).kept}
+    return wanted <= {kept.agreement for kept in host.store.load(wanted, command_id=ends.command_id).outcomes}
 
 
 def _record(

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, select, text, update
 
 from datashare.adapters.sql import SqlAgreementStore
-from datashare.adapters.sql._notices import _due
+from datashare.adapters.sql._outbox import _due
 from datashare.adapters.sql._tables import notices
 from datashare.delivery import DeliveryReport, RetrySchedule, deliver, purge
 from datashare.domain.notices import Notice

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Engine, create_engine, event, exc, text
 
 from datashare.adapters.sql import SqlAgreementStore, sqlite_engine
-from datashare.adapters.sql._errors import LONGEST_WHY, is_lost, mapped
+from datashare.adapters.sql._database import LONGEST_WHY, is_lost, mapped
 from datashare.domain.agreements import Remind
 from datashare.errors import SchemaMismatch, StoreError, StoreUnavailable, TransactionLost
 from datashare.testing.changes import NOW, TRUST, asked, imported, then
@@ -46,7 +46,7 @@ def wrapped(error: Exception, base: type[Exception]) -> exc.DBAPIError:
 
 def told(error: Exception, *, joined: bool = False) -> StoreError:
     """Give what the store raises for an exception from below."""
-    with pytest.raises(StoreError) as caught, mapped(joined=joined):
+    with pytest.raises(StoreError) as caught, mapped(in_host_transaction=joined):
         raise error
     return caught.value
 
@@ -167,7 +167,7 @@ def test_a_failed_append_tells_no_address_and_leaves_nothing(engine: Engine) -> 
     assert other.notices[0].address not in shown
     assert "5143.example" not in shown
     assert before == (store.states(TRUST), store.notices(TRUST), list(store.group_history(TRUST)))
-    assert () == store.load([one.id], command_id="c-1").kept[1:]
+    assert () == store.load([one.id], command_id="c-1").outcomes[1:]
 
 
 def test_a_deadlock_of_the_stores_own_transactions_is_repeated(postgresql: Engine) -> None:

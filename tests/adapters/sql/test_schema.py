@@ -132,11 +132,11 @@ def test_a_version_beside_another_is_refused(sqlite: Engine) -> None:
 def test_a_column_that_is_missing_is_another_schema(sqlite: Engine) -> None:
     """Tables that were changed by hand are told apart from a database that cannot be reached."""
     with sqlite.begin() as connection:
-        connection.execute(text("ALTER TABLE datashare_events DROP COLUMN erasable"))
+        connection.execute(text("ALTER TABLE datashare_events DROP COLUMN hash"))
 
-    with pytest.raises(SchemaMismatch, match="erasable"):
+    with pytest.raises(SchemaMismatch, match="hash"):
         SqlAgreementStore(sqlite).append([asked()])
-    with pytest.raises(SchemaMismatch, match="erasable"):
+    with pytest.raises(SchemaMismatch, match="hash"):
         SqlAgreementStore(sqlite).history(AGREEMENT)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import date
 
 import attrs
@@ -16,139 +16,169 @@ from datashare.domain.chain import BEFORE_THE_FIRST, Chain, ChainedRecord, State
 from datashare.domain.instants import Instant, to_instant
 from datashare.domain.notices import ASKING, Notice
 from datashare.domain.register import GroupId
-from datashare.ports import Change, LeasedNotice, Loaded, NoticeStatus, RecordedOutcome, StoredNotice, arguments
+from datashare.ports import (
+    Change,
+    LeasedNotice,
+    Loaded,
+    NoticeStatus,
+    RecordedOutcome,
+    Settlement,
+    StoredNotice,
+    arguments,
+)
+
+
+@attrs.define
+class _History:
+    """All that is kept of one agreement."""
+
+    state: Agreement
+    events: tuple[Event, ...] = ()
+    records: tuple[ChainedRecord, ...] = ()
 
 
 @attrs.define
 class _Entry:
-    """A notice as the store holds it; replaced as a whole, never handed out."""
+    """A notice as the store holds it; `stored` is replaced as a whole, never changed."""
 
     stored: StoredNotice
     lease: str | None = None
     leased_until: Instant | None = None
 
+    def change(self, status: NoticeStatus, **values: object) -> None:
+        """Change what is stored, and end the lease."""
+        self.stored = attrs.evolve(self.stored, status=status, **values)  # type: ignore[arg-type]  # by name
+        self.lease = self.leased_until = None
+
+    def due_notice(self, now: Instant) -> Notice | None:
+        """Return the notice if it can be leased."""
+        is_waiting = self.stored.status is NoticeStatus.WAITING and self.stored.due_at <= now
+        is_free_again = self.leased_until is not None and self.leased_until <= now
+        return self.stored.notice if is_waiting or is_free_again else None
+
 
 class MemoryAgreementStore:
-    """Agreements in memory, as a `datashare.ports.AgreementStore`.
+    """Agreements in memory, as a `datashare.ports.AgreementStore` and `datashare.ports.Outbox`.
 
     Every call takes one lock, so that each is atomic and the calls of many threads are in some order.
     """
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._states: dict[AgreementId, Agreement] = {}
-        self._of_group: dict[GroupId, list[AgreementId]] = defaultdict(list)
-        self._of_school: dict[int, list[AgreementId]] = defaultdict(list)
-        self._events: dict[AgreementId, tuple[Event, ...]] = {}
-        self._records: dict[AgreementId, tuple[ChainedRecord, ...]] = {}
-        self._kept: dict[tuple[GroupId, str], dict[AgreementId, RecordedOutcome]] = defaultdict(dict)
-        self._notices: dict[str, _Entry] = {}
-        self._notices_of: dict[GroupId, dict[str, _Entry]] = defaultdict(dict)
+        self._histories: dict[AgreementId, _History] = {}
+        self._by_group: dict[GroupId, list[AgreementId]] = defaultdict(list)
+        self._by_school: dict[int, list[AgreementId]] = defaultdict(list)
+        self._outcomes: dict[tuple[GroupId, str], dict[AgreementId, RecordedOutcome]] = defaultdict(dict)
+        self._notices: dict[GroupId, dict[str, _Entry]] = defaultdict(dict)
         self._asking: dict[RequestId, list[_Entry]] = defaultdict(list)
         self._registers: dict[GroupId, date] = {}
         self._leases = 0
 
     @property
-    def joined(self) -> bool:
-        """Whether it writes within a transaction of the host's: never, since there is none."""
+    def in_host_transaction(self) -> bool:
+        """Whether it works within a transaction of the host's: never, since there is none."""
         return False
 
     def load(self, ids: Collection[AgreementId], /, *, command_id: str | None = None) -> Loaded:
-        """Load agreements of one group, with the outcomes kept in it under *command_id*."""
+        """Load agreements of one group, with the outcomes recorded in it under *command_id*."""
         wanted = arguments.require_ids(ids, command_id)
-        groups = {one.group for one in wanted}
         with self._lock:
+            outcomes = self._outcomes.get((wanted[0].group, command_id), {}) if wanted and command_id else {}
             return Loaded(
-                agreements={one: self._states[one] for one in wanted if one in self._states},
-                kept=tuple(
-                    outcome for group in groups for outcome in self._kept.get((group, command_id or ""), {}).values()
-                ),
+                agreements={id_: self._histories[id_].state for id_ in wanted if id_ in self._histories},
+                outcomes=tuple(outcomes.values()),
             )
 
     def append(self, changes: Sequence[Change], /) -> frozenset[AgreementId]:
-        """Save *changes*, at most one for each agreement; answer the agreements that lost a race."""
-        given = arguments.require_changes(changes)
+        """Save *changes*, at most one for each agreement; return the agreements that lost a race."""
+        changes = arguments.require_changes(changes)
         with self._lock:
-            losers = frozenset(change.id for change in given if self._lost(change))
+            winners = [change for change in changes if self._history(change).state.version == change.decided_on]
             # What can fail comes first, so that no change, and no call, is saved in part.
-            winners = [
-                (change, self._chained(change), _waiting(change.notices)) for change in given if change.id not in losers
-            ]
-            for change, records, notices in winners:
-                self._save(change, records, notices)
-        return losers
+            for change, records in [(change, self._chained(change)) for change in winners]:
+                self._save(change, records)
+        return frozenset(change.id for change in changes) - {change.id for change in winners}
+
+    def _history(self, change: Change) -> _History:
+        return self._histories.get(change.id) or _History(Agreement(id=change.id))
 
     def _chained(self, change: Change) -> tuple[ChainedRecord, ...]:
-        before = self._records.get(change.id, ())
-        return (*before, *record_events(change.events, after=before[-1].hash if before else BEFORE_THE_FIRST))
+        records = self._history(change).records
+        return (*records, *record_events(change.events, after=records[-1].hash if records else BEFORE_THE_FIRST))
 
-    def _lost(self, change: Change) -> bool:
-        present = self._states.get(change.id)
-        return (present.version if present else 0) != change.decided_on
-
-    def _save(self, change: Change, records: tuple[ChainedRecord, ...], notices: dict[str, _Entry]) -> None:
-        if change.id not in self._states:
-            self._of_group[change.id.group].append(change.id)
-            self._of_school[change.id.urn].append(change.id)
-        self._states[change.id] = change.after
-        self._events[change.id] = (*self._events.get(change.id, ()), *change.events)
-        self._records[change.id] = records
-        self._kept[change.id.group, change.kept.command_id].setdefault(change.id, change.kept)
+    def _save(self, change: Change, records: tuple[ChainedRecord, ...]) -> None:
+        if change.id not in self._histories:
+            self._by_group[change.id.group].append(change.id)
+            self._by_school[change.id.urn].append(change.id)
+        events = (*self._history(change).events, *change.events)
+        self._histories[change.id] = _History(change.after, events, records)
+        self._outcomes[change.id.group, change.command_id].setdefault(change.id, change.outcome)  # K4: the first stays
         if change.closes:
-            self._cancel(change.closes, change.events[-1].at)
-        self._notices.update(notices)
-        self._notices_of[change.id.group].update(notices)
+            self._cancel(change.closes, at=change.events[-1].at)
         for notice in change.notices:
-            if notice.request and notice.kind in ASKING:
-                self._asking[notice.request].append(notices[notice.id])
+            self._put(notice)
 
-    def _cancel(self, closed: RequestId, at: Instant) -> None:
+    def _put(self, notice: Notice) -> None:
+        entry = _Entry(
+            StoredNotice(
+                id=notice.id,
+                agreement=notice.agreement,
+                notice=notice,
+                status=NoticeStatus.WAITING,
+                due_at=notice.created_at,
+            )
+        )
+        self._notices[notice.agreement.group][notice.id] = entry
+        if notice.request and notice.kind in ASKING:
+            self._asking[notice.request].append(entry)
+
+    def _cancel(self, closed: RequestId, *, at: Instant) -> None:
         """Cancel what asks for an answer to the closed request and was not delivered, given up or not (O7)."""
         for entry in self._asking.pop(closed, ()):
             if entry.stored.status is not NoticeStatus.DELIVERED:
-                entry.stored = attrs.evolve(entry.stored, status=NoticeStatus.CANCELLED, settled_at=at)
-                entry.lease = entry.leased_until = None
+                entry.change(NoticeStatus.CANCELLED, settled_at=at)
 
     def states(self, group: GroupId, /) -> Sequence[Agreement]:
         """List every agreement of *group* that has a history, in the order of URNs."""
         arguments.require_group(group)
         with self._lock:
-            found = [self._states[one] for one in self._of_group.get(group, ())]
-        return sorted(found, key=lambda state: state.urn)
+            states = [self._histories[id_].state for id_ in self._by_group.get(group, ())]
+        return sorted(states, key=lambda state: state.urn)
 
     def states_at(self, urn: int, /) -> Sequence[Agreement]:
         """List every agreement of institution *urn* that has a history, in the order of the groups' text."""
         validation.require_urn(urn)
         with self._lock:
-            found = [self._states[one] for one in self._of_school.get(urn, ())]
-        return sorted(found, key=lambda state: str(state.group))
+            states = [self._histories[id_].state for id_ in self._by_school.get(urn, ())]
+        return sorted(states, key=lambda state: str(state.group))
 
     def history(self, agreement: AgreementId, /) -> Iterator[Event]:
         """Stream the events of one agreement, in the order of their sequence."""
         arguments.require_agreement(agreement)
         with self._lock:
-            return iter(self._events.get(agreement, ()))
+            history = self._histories.get(agreement)
+        return iter(history.events if history else ())
 
     def group_history(self, group: GroupId, /) -> Iterator[Event]:
         """Stream the events of a group by instant, then URN, then sequence (H2)."""
         arguments.require_group(group)
         with self._lock:
-            found = [event for one in self._of_group.get(group, ()) for event in self._events[one]]
-        return iter(sorted(found, key=lambda event: (event.at, event.agreement.urn, event.sequence)))
+            events = [event for id_ in self._by_group.get(group, ()) for event in self._histories[id_].events]
+        return iter(sorted(events, key=lambda event: (event.at, event.agreement.urn, event.sequence)))
 
     def chains(self, group: GroupId | None = None, /) -> Iterator[Chain]:
         """Stream the chains of a group, or of all groups, by the group's text, then URN (H3)."""
         if group is not None:
             arguments.require_group(group)
         with self._lock:
-            groups = self._of_group if group is None else [group]
-            found = [one for each in groups for one in self._of_group.get(each, ())]
-            kept = [(self._states[one], self._records[one]) for one in found]
-        kept.sort(key=lambda both: (str(both[0].group), both[0].urn))
-        return (_chain(state, records) for state, records in kept)
+            # A saved history is replaced, never changed.
+            ids = self._histories if group is None else self._by_group.get(group, ())
+            histories = [self._histories[id_] for id_ in ids]
+        histories.sort(key=lambda history: (str(history.state.group), history.state.urn))
+        return map(_chain, histories)
 
     def last_register(self, group: GroupId, /) -> date | None:
-        """Tell the day of the newest register that was applied to *group*, if any was."""
+        """Return the day of the newest register that was applied to *group*, if any was."""
         arguments.require_group(group)
         with self._lock:
             return self._registers.get(group)
@@ -164,122 +194,66 @@ class MemoryAgreementStore:
         arguments.require_group(group)
         arguments.require_status(status)
         with self._lock:
-            entries = self._notices_of.get(group, {}).values()
-            found = [entry.stored for entry in entries if status in {None, entry.stored.status}]
-        return sorted(found, key=lambda stored: (stored.due_at, stored.id))
+            stored = [entry.stored for entry in self._notices.get(group, {}).values()]
+        return sorted((notice for notice in stored if status in {None, notice.status}), key=_by_due)
 
     def lease(self, *, now: Instant, until: Instant, limit: int) -> Sequence[LeasedNotice]:
         """Lease up to *limit* notices that are due and not leased, the longest due first (O3)."""
         now, until, limit = arguments.require_lease(now, until, limit)
         with self._lock:
-            due = sorted(
-                (
-                    (entry, notice)
-                    for entry in self._notices.values()
-                    if (notice := entry.stored.notice) and _is_due(entry, now)
-                ),
-                key=lambda found: (found[0].stored.due_at, found[0].stored.id),
-            )
+            due = [(entry, notice) for entry in self._entries() if (notice := entry.due_notice(now))]
+            due.sort(key=lambda pair: _by_due(pair[0].stored))
             return [self._leased(entry, notice, until) for entry, notice in due[:limit]]
 
     def _leased(self, entry: _Entry, notice: Notice, until: Instant) -> LeasedNotice:
         self._leases += 1
+        entry.change(NoticeStatus.LEASED, attempts=entry.stored.attempts + 1)
         entry.lease, entry.leased_until = f"lease-{self._leases}", until
-        attempts = entry.stored.attempts + 1
-        entry.stored = attrs.evolve(entry.stored, status=NoticeStatus.LEASED, attempts=attempts)
-        return LeasedNotice(notice=notice, lease=entry.lease, attempts=attempts)
+        return LeasedNotice(notice=notice, lease=entry.lease, attempts=entry.stored.attempts)
 
-    def complete(self, leased: LeasedNotice, /, *, at: Instant) -> bool:
-        """Settle a leased notice as delivered; tell whether the lease was still held."""
-        settled = to_instant(at, "at")
-        return self._settle(
-            leased,
-            lambda held: attrs.evolve(held, status=NoticeStatus.DELIVERED, settled_at=settled, error=None),
-        )
-
-    def retry(self, leased: LeasedNotice, /, *, due_at: Instant, error: str) -> bool:
-        """Let a leased notice wait until *due_at*; tell whether the lease was still held."""
-        due = to_instant(due_at, "due_at")
-        arguments.require_error(error)
-        return self._settle(
-            leased,
-            lambda held: attrs.evolve(held, status=NoticeStatus.WAITING, due_at=due, error=error),
-        )
-
-    def give_up(self, leased: LeasedNotice, /, *, at: Instant, error: str) -> bool:
-        """Settle a leased notice as given up; tell whether the lease was still held."""
-        settled = to_instant(at, "at")
-        arguments.require_error(error)
-        return self._settle(
-            leased,
-            lambda held: attrs.evolve(held, status=NoticeStatus.GIVEN_UP, settled_at=settled, error=error),
-        )
-
-    def _settle(self, leased: LeasedNotice, settle: Callable[[StoredNotice], StoredNotice]) -> bool:
-        arguments.require_leased(leased)
+    def settle(self, leased: LeasedNotice, outcome: Settlement, /) -> bool:
+        """Record what became of a leased notice; return whether the lease was still held."""
+        leased, outcome = arguments.require_settlement(leased, outcome)
         with self._lock:
-            entry = self._notices.get(leased.notice.id)
-            if entry is None or entry.lease is None or entry.lease != leased.lease:
+            entry = self._notices.get(leased.notice.agreement.group, {}).get(leased.notice.id)
+            if entry is None or entry.lease != leased.lease:
                 return False
-            entry.stored = settle(entry.stored)
-            entry.lease = entry.leased_until = None
+            due_at = outcome.due_at or entry.stored.due_at
+            entry.change(outcome.status, due_at=due_at, settled_at=outcome.settled_at, error=outcome.error)
             return True
 
     def requeue(self, group: GroupId, notices: Collection[str], /, *, due_at: Instant) -> int:
-        """Let given-up notices of *group* that were not purged wait again, with no attempts; tell how many (O3)."""
+        """Let given-up notices of *group* that were not purged wait again, with no attempts (O3)."""
         arguments.require_group(group)
-        due_at = to_instant(due_at, "due_at")
-        wanted = arguments.require_notices(notices)
+        ids, due_at = arguments.require_notices(notices), to_instant(due_at, "due_at")
         with self._lock:
-            own = self._notices_of.get(group, {})
-            entries = [own[one] for one in wanted if one in own]
+            own = self._notices.get(group, {})
+            entries = [own[id_] for id_ in ids if id_ in own]
             given_up = [e for e in entries if e.stored.status is NoticeStatus.GIVEN_UP and e.stored.notice]
             for entry in given_up:
-                entry.stored = attrs.evolve(
-                    entry.stored, status=NoticeStatus.WAITING, due_at=due_at, attempts=0, settled_at=None
-                )
+                entry.change(NoticeStatus.WAITING, due_at=due_at, attempts=0, settled_at=None)
             return len(given_up)
 
     def purge(self, *, settled_before: Instant) -> int:
-        """Erase names and addresses of notices settled before an instant; tell of how many (O6)."""
-        settled_before = to_instant(settled_before, "settled_before")
+        """Erase names and addresses of notices settled before an instant (O6)."""
+        before = to_instant(settled_before, "settled_before")
         with self._lock:
-            old = [
-                entry
-                for entry in self._notices.values()
-                if entry.stored.notice and entry.stored.settled_at and entry.stored.settled_at < settled_before
-            ]
+            settled = [(e, e.stored.settled_at) for e in self._entries() if e.stored.notice]
+            old = [entry for entry, settled_at in settled if settled_at and settled_at < before]
             for entry in old:
                 # What the other side said may quote an address.
-                entry.stored = attrs.evolve(entry.stored, notice=None, error=None)
+                entry.change(entry.stored.status, notice=None, error=None)
             return len(old)
 
-
-def _chain(state: Agreement, records: tuple[ChainedRecord, ...]) -> Chain:
-    present = StateRecord(version=state.version, head=records[-1].hash, text=encode(state))
-    return Chain(agreement=state.id, state=present, records=records)
+    def _entries(self) -> Iterator[_Entry]:
+        return (entry for entries in self._notices.values() for entry in entries.values())
 
 
-def _waiting(notices: Sequence[Notice]) -> dict[str, _Entry]:
-    return {
-        notice.id: _Entry(
-            StoredNotice(
-                id=notice.id,
-                agreement=notice.agreement,
-                notice=notice,
-                status=NoticeStatus.WAITING,
-                due_at=notice.created_at,
-            )
-        )
-        for notice in notices
-    }
+def _by_due(stored: StoredNotice) -> tuple[Instant, str]:
+    return stored.due_at, stored.id
 
 
-def _is_due(entry: _Entry, now: Instant) -> bool:
-    match entry.stored.status:
-        case NoticeStatus.WAITING:
-            return entry.stored.due_at <= now
-        case NoticeStatus.LEASED:
-            return entry.leased_until is not None and entry.leased_until <= now
-        case _:
-            return False
+def _chain(history: _History) -> Chain:
+    state = history.state
+    present = StateRecord(version=state.version, head=history.records[-1].hash, text=encode(state))
+    return Chain(agreement=state.id, state=present, records=history.records)

@@ -5,7 +5,7 @@ It needs the extra ``datashare[sql]``; for a server ``datashare[postgresql]`` or
 
 from __future__ import annotations
 
-from ._engines import sqlite_engine
+from ._database import sqlite_engine
 from ._store import SqlAgreementStore
 from ._tables import SCHEMA_VERSION, create_schema, metadata
 
