@@ -16,7 +16,7 @@ from .contracts import (
     PeopleDirectoryContract,
     ReceivedMessage,
     ReceivedMessages,
-    RegisterFacts,
+    RegisterContents,
 )
 from .fakes import (
     CountingStore,
@@ -45,7 +45,7 @@ __all__ = [
     "ReceivedMessage",
     "ReceivedMessages",
     "RecordingNotifier",
-    "RegisterFacts",
+    "RegisterContents",
     "WrappedStore",
     "at_once",
 ]

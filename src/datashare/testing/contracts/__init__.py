@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ._clock import ClockContract
 from ._contract import Contract, hold_to_contracts, refuse_skips
-from ._institutions import InstitutionDirectoryContract, RegisterFacts
+from ._institutions import InstitutionDirectoryContract, RegisterContents
 from ._notifier import NotifierContract, ReceivedMessage, ReceivedMessages
 from ._people import PeopleDirectoryContract
 from ._store import AgreementStoreContract
@@ -21,7 +21,7 @@ __all__ = [
     "PeopleDirectoryContract",
     "ReceivedMessage",
     "ReceivedMessages",
-    "RegisterFacts",
+    "RegisterContents",
     "hold_to_contracts",
     "refuse_skips",
 ]
