@@ -15,14 +15,15 @@ from datashare.domain.notices import Notice
 from .clock import SystemClock
 from .errors import InvalidValue
 from .ports import (
-    AgreementStore,
     Clock,
     Delivered,
     LeasedNotice,
     NeverDeliverable,
     Notifier,
+    Outbox,
     Progress,
     ProgressCallback,
+    Settlement,
     Stage,
     TryAgain,
 )
@@ -125,7 +126,7 @@ class DeliveryReport:
 
 
 def deliver(
-    store: AgreementStore,
+    store: Outbox,
     notifier: Notifier,
     *,
     clock: Clock | None = None,
@@ -186,7 +187,7 @@ def deliver(
     return run.drain()
 
 
-def purge(store: AgreementStore, *, keep_for: timedelta, clock: Clock | None = None) -> int:
+def purge(store: Outbox, *, keep_for: timedelta, clock: Clock | None = None) -> int:
     """Erase names and addresses of notices that were settled longer ago than they are kept (O6).
 
     The notice's id, its agreement and what became of it stay, and so does the history of the agreement.
@@ -215,7 +216,7 @@ def _read(clock: Clock) -> Instant:
 class _Run:
     """One run of `deliver` under way."""
 
-    store: AgreementStore
+    store: Outbox
     notifier: Notifier
     clock: Clock
     schedule: RetrySchedule
@@ -285,7 +286,7 @@ class _Run:
         answer: object = self.send(one.notice)
         match answer:
             case Delivered():
-                held = self.store.complete(one, at=self.now())
+                held = self.store.settle(one, Settlement.delivered(at=self.now()))
                 return "delivered" if held else "lost"
             case TryAgain(why) if one.attempts < self.schedule.attempts:
                 return self.retried(one, why)
@@ -304,11 +305,11 @@ class _Run:
         wait = self.schedule.wait(one.attempts, self.random())
         # At least a moment after the run began, so that the run does not take it up again.
         due_at = self.now() + max(wait, _MICROSECOND)
-        held = self.store.retry(one, due_at=due_at, error=_shortened(why))
+        held = self.store.settle(one, Settlement.try_again(due_at=due_at, error=_shortened(why)))
         return "retried" if held else "lost"
 
     def given_up(self, one: LeasedNotice, why: str) -> str:
-        held = self.store.give_up(one, at=self.now(), error=_shortened(why))
+        held = self.store.settle(one, Settlement.given_up(at=self.now(), error=_shortened(why)))
         return "given_up" if held else "lost"
 
 

@@ -11,7 +11,7 @@ from datashare.adapters.memory import MemoryAgreementStore
 from datashare.domain.agreements import Agreement, Approve, Command, RequestAccess, Withdraw, fold
 from datashare.domain.agreements.lifecycle import CommandType
 from datashare.errors import InvalidValue
-from datashare.ports import AgreementStore, Change, NoticeStatus
+from datashare.ports import AgreementStore, Change, NoticeStatus, Settlement
 from datashare.testing.changes import (
     AGREEMENT,
     COMMANDS,
@@ -82,7 +82,7 @@ def test_a_load_is_answered_from_one_moment(store: MemoryAgreementStore) -> None
         seen = 0
         while seen < len(changes):
             found = store.load([AGREEMENT], command_id="c-1")
-            assert len(found.agreements) == len(found.kept)
+            assert len(found.agreements) == len(found.outcomes)
             seen = max((state.version for state in found.agreements.values()), default=0)
 
     at_once([write, read, read, read])
@@ -104,7 +104,10 @@ def test_no_two_leases_have_one_name(store: MemoryAgreementStore) -> None:
     again = store.lease(now=NOW.add(minutes=5), until=NOW.add(minutes=10), limit=9)
 
     assert 4 == len({leased.lease for leased in (one, other, *again)})
-    assert not any(store.complete(attrs.evolve(one, lease=leased.lease), at=NOW) for leased in (one, other, again[1]))
+    assert not any(
+        store.settle(attrs.evolve(one, lease=leased.lease), Settlement.delivered(at=NOW))
+        for leased in (one, other, again[1])
+    )
 
 
 @pytest.mark.rule("T3")

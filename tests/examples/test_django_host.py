@@ -27,8 +27,8 @@ from datashare.domain.agreements import AgreementId, Decline, RequestDeclined, W
 from datashare.domain.chain import BEFORE_THE_FIRST, chained
 from datashare.domain.verification import FindingCode, Verification, verify
 from datashare.errors import SchemaMismatch, StoreError, StoreUnavailable, StoreUnreadable, TransactionLost
-from datashare.ports import AgreementStore, Change
-from datashare.testing import AgreementStoreContract, CountRoundTrips, InHostsTransaction
+from datashare.ports import Change
+from datashare.testing import AgreementStoreContract, CountRoundTrips, InHostsTransaction, StoreWithOutbox
 from datashare.testing.changes import AGREEMENT, COUNCIL, NOW, OTHER_URN, TRUST, asked, imported, then
 from datashare.testing.comparison import compare_with_memory
 from datashare.testing.threads import at_once
@@ -142,7 +142,7 @@ class DjangoStoreContract(AgreementStoreContract):
         connections.close_all()
 
     @pytest.fixture
-    def store(self) -> AgreementStore:
+    def store(self) -> StoreWithOutbox:
         """Give an empty store."""
         return empty_store()
 
@@ -158,7 +158,7 @@ class DjangoStoreContract(AgreementStoreContract):
         return count
 
     @pytest.fixture
-    def broken_stores(self, tmp_path: Path) -> Iterator[Iterable[AgreementStore]]:
+    def broken_stores(self, tmp_path: Path) -> Iterator[Iterable[StoreWithOutbox]]:
         """Give a store without tables, and one whose server is not there."""
         nowhere = postgresql_settings(f"postgresql://ana@/x?host={tmp_path}")
         with database("empty", sqlite_settings(tmp_path / "empty")), database("nowhere", nowhere):
@@ -168,7 +168,7 @@ class DjangoStoreContract(AgreementStoreContract):
     def in_hosts_transaction(self) -> InHostsTransaction:
         """Work within `transaction.atomic`, as a view does."""
 
-        def work_and_end(work: Callable[[AgreementStore], None], commits: bool) -> None:
+        def work_and_end(work: Callable[[StoreWithOutbox], None], commits: bool) -> None:
             with transaction.atomic():
                 work(DjangoAgreementStore())
                 transaction.set_rollback(not commits)
@@ -389,7 +389,7 @@ def test_a_connection_that_does_not_commit_by_itself_is_a_transaction_of_the_hos
     """Where the host turned autocommit off, to commit is for the host too."""
     transaction.set_autocommit(False)
     try:
-        joined = store.joined
+        joined = store.in_host_transaction
         store.append([asked()])
         transaction.rollback()
     finally:
@@ -403,7 +403,7 @@ def test_a_new_connection_is_asked_for_nothing_to_tell_whether_it_commits(sqlite
     """Before the first statement the settings tell."""
     for commits in (True, False):
         with database("default", {**sqlite, "AUTOCOMMIT": commits}):
-            assert commits is not DjangoAgreementStore().joined
+            assert commits is not DjangoAgreementStore().in_host_transaction
 
 
 def test_a_hosts_transaction_that_failed_before_is_lost(store: DjangoAgreementStore) -> None:

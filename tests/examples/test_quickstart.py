@@ -114,7 +114,7 @@ def test_what_was_told_is_in_the_file(told: str, file: Path) -> None:
     assert (State.NO_AGREEMENT, None) == (states[145090].state, states[145090].level)
     assert {urn for urn in states if states[urn].state is State.PENDING} == states.keys() - {141930, 148377, 145090}
     assert 25 == sum(1 for _ in store.group_history(trust)) == len(store.notices(trust))
-    assert 10 == len(store.load([states[141930].id], command_id="july-request").kept)
+    assert 10 == len(store.load([states[141930].id], command_id="july-request").outcomes)
     engine.dispose()
 
 

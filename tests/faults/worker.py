@@ -16,9 +16,9 @@ from datashare.adapters.sql import SqlAgreementStore, sqlite_engine
 from datashare.delivery import RetrySchedule, deliver
 from datashare.domain.agreements import AgreementId, EndCause, RequestId
 from datashare.domain.notices import Notice
-from datashare.ports import AgreementStore, Change, Delivered, SendResult
+from datashare.ports import Change, Delivered, SendResult
 from datashare.service import Done, Outcome
-from datashare.testing import WrappedStore
+from datashare.testing import StoreWithOutbox, WrappedStore
 from tests.service.world import ANA, MIS, TRUST, World, head, large_world
 
 NAME = "datashare-worker"
@@ -89,7 +89,7 @@ class Journal:
 class JournalledStore(WrappedStore):
     """A store that notes what it is to save before it does."""
 
-    def __init__(self, inner: AgreementStore, journal: Journal) -> None:
+    def __init__(self, inner: StoreWithOutbox, journal: Journal) -> None:
         super().__init__(inner)
         self._journal = journal
 
@@ -115,7 +115,7 @@ class Turn:
     """One turn: schools are asked, some reminded, some approve, the others are withdrawn from, and all is ended."""
 
     world: World
-    store: AgreementStore
+    store: StoreWithOutbox
     journal: Journal
     urns: Sequence[int]
     number: int
@@ -156,7 +156,7 @@ class Turn:
         self.journal.note("delivered")
 
 
-def turn_of(job: Job, store: AgreementStore, journal: Journal, world: World, urns: Sequence[int]) -> Turn:
+def turn_of(job: Job, store: StoreWithOutbox, journal: Journal, world: World, urns: Sequence[int]) -> Turn:
     """Prepare the turn that a job names: whatever was done of it before, it asks the same."""
     world.clock.instant = pendulum.DateTime.instance(pendulum.DateTime.fromisoformat(job.at))
     chosen = random.Random(f"{job.seed} {job.turn}").sample(urns, ASKED)

@@ -23,6 +23,7 @@ DOMAIN = "datashare.domain"
 ERRORS = "datashare.errors"
 PORTS = "datashare.ports"
 CODEC = "datashare.codec"
+ROWS = "datashare.rows"
 CLOCK_MODULE = "datashare.clock"
 
 # What each part may import of `datashare`, besides itself. The first prefix that fits counts.
@@ -31,13 +32,14 @@ MAY_IMPORT = {
     ERRORS: set(),
     PORTS: {DOMAIN, ERRORS},
     CODEC: {DOMAIN, ERRORS, PORTS},
+    ROWS: {DOMAIN, ERRORS, PORTS, CODEC},
     CLOCK_MODULE: {DOMAIN, ERRORS, PORTS},
     "datashare.service": {DOMAIN, ERRORS, PORTS, CODEC, CLOCK_MODULE},
     "datashare.delivery": {DOMAIN, ERRORS, PORTS, CODEC, CLOCK_MODULE},
 }
 PLUGIN = "_datashare_pytestplugin"
 TESTING = "datashare.testing"
-ADAPTERS_MAY_IMPORT = {DOMAIN, ERRORS, PORTS, CODEC, CLOCK_MODULE}
+ADAPTERS_MAY_IMPORT = {DOMAIN, ERRORS, PORTS, CODEC, ROWS, CLOCK_MODULE}
 PURE_ROOTS = {*sys.stdlib_module_names, "attrs", "pendulum"}
 
 

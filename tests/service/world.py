@@ -49,7 +49,6 @@ from datashare.domain.register import (
     TrustLink,
 )
 from datashare.ports import (
-    AgreementStore,
     InstitutionDirectory,
     NoticeStatus,
     PeopleDirectory,
@@ -58,7 +57,7 @@ from datashare.ports import (
     StoredNotice,
 )
 from datashare.service import DataSharing, GroupActions, GroupSide, Outcomes, SchoolSide, usual_policy
-from datashare.testing import CountingStore, FrozenClock
+from datashare.testing import CountingStore, FrozenClock, StoreWithOutbox
 
 DFE = AccessLevel.DFE_DATA
 MIS = AccessLevel.MIS_DATA
@@ -286,7 +285,7 @@ class World:
         groups: Iterable[Group] = GROUPS,
         policies: Mapping[GroupId, Policy] | None = None,
         register_day: date | None = TODAY,
-        store: AgreementStore | None = None,
+        store: StoreWithOutbox | None = None,
     ) -> None:
         self.groups = tuple(groups)
         self.schools = {one.urn: one for one in schools}
@@ -304,7 +303,7 @@ class World:
         """Tell the policy of a group: the usual one, unless another was given."""
         return self.policies.get(group) or usual_policy(group)
 
-    def over(self, store: AgreementStore) -> DataSharing:
+    def over(self, store: StoreWithOutbox) -> DataSharing:
         """Give the service over another store, with everything else the same."""
         return DataSharing(
             store=store,
@@ -380,7 +379,7 @@ class World:
 
     def kept(self, command_id: str, group: GroupId = TRUST) -> tuple[RecordedOutcome, ...]:
         """Tell the outcomes that the store keeps under a command id of a group."""
-        found = self.store.load([AgreementId(group, HILDA)], command_id=command_id).kept
+        found = self.store.load([AgreementId(group, HILDA)], command_id=command_id).outcomes
         return tuple(sorted(found, key=lambda one: one.agreement.urn))
 
     def refresh(
@@ -415,7 +414,7 @@ def join_trust(world: World, urn: int = HILDA, *, day: date = TODAY) -> None:
     world.refresh(attrs.evolve(world.schools[urn], trusts=(link,)), day=day)
 
 
-def large_world(count: int, store: AgreementStore | None = None) -> tuple[World, tuple[int, ...]]:
+def large_world(count: int, store: StoreWithOutbox | None = None) -> tuple[World, tuple[int, ...]]:
     """Make a trust of as many schools, with a policy that lets it do everything; give their URNs too."""
     urns = tuple(range(200_000, 200_000 + count))
     return (

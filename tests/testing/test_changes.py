@@ -40,7 +40,7 @@ def test_answers_are_given_by_the_head() -> None:
     answered = then(asked().after, Approve)
 
     assert head_of(URN) == answered.events[0].actor
-    assert answered.closes == answered.kept.request
+    assert answered.closes == answered.request
 
 
 @pytest.mark.parametrize("kind", [RequestAccess, RecordVisibility], ids=["refused", "nothing-new"])

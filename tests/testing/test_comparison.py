@@ -14,8 +14,8 @@ from datashare.domain.agreements import Agreement, AgreementId
 from datashare.domain.chain import Chain
 from datashare.domain.instants import Instant
 from datashare.domain.register import GroupId
-from datashare.ports import AgreementStore, Change, LeasedNotice, Loaded, NoticeStatus, StoredNotice
-from datashare.testing import WrappedStore
+from datashare.ports import Change, LeasedNotice, Loaded, NoticeStatus, Settlement, StoredNotice
+from datashare.testing import StoreWithOutbox, WrappedStore
 from datashare.testing.comparison import StoreComparison, compare_with_memory
 
 closed: list[object] = []
@@ -56,14 +56,14 @@ class Generous(WrappedStore):
 class Lenient(WrappedStore):
     """Lets anybody settle."""
 
-    def complete(self, leased: LeasedNotice, /, *, at: Instant) -> bool:
-        return self.inner.complete(leased, at=at) or True
+    def settle(self, leased: LeasedNotice, outcome: Settlement, /) -> bool:
+        return self.inner.settle(leased, outcome) or True
 
 
 class Backwards(WrappedStore):
     """Keeps the last register that was noted, and not the newest."""
 
-    def __init__(self, inner: AgreementStore) -> None:
+    def __init__(self, inner: StoreWithOutbox) -> None:
         super().__init__(inner)
         self.days: dict[GroupId, date] = {}
 
@@ -80,7 +80,7 @@ class CaseBlind(WrappedStore):
     def load(self, ids: Collection[AgreementId], /, *, command_id: str | None = None) -> Loaded:
         found = self.inner.load(ids, command_id=command_id)
         other = self.inner.load(ids, command_id=command_id.swapcase() if command_id else None)
-        return attrs.evolve(found, kept=tuple({*found.kept, *other.kept}))
+        return attrs.evolve(found, outcomes=tuple({*found.outcomes, *other.outcomes}))
 
 
 class Grasping(WrappedStore):
@@ -141,9 +141,9 @@ def test_a_store_that_differs_is_found_out(broken: type[WrappedStore]) -> None:
 
 def test_each_store_is_closed() -> None:
     """What a store was made with is let go of after each example."""
-    made = list[AgreementStore]()
+    made = list[StoreWithOutbox]()
 
-    def make() -> AgreementStore:
+    def make() -> StoreWithOutbox:
         made.append(MemoryAgreementStore())
         return made[-1]
 

@@ -15,8 +15,8 @@ from datashare.domain.chain import BEFORE_THE_FIRST, Chain, chained
 from datashare.domain.instants import Instant
 from datashare.domain.register import GroupId
 from datashare.errors import StoreUnavailable
-from datashare.ports import AgreementStore, Change, LeasedNotice, Loaded, NoticeStatus, StoredNotice
-from datashare.testing import AgreementStoreContract, CountingStore, WrappedStore, at_once
+from datashare.ports import Change, LeasedNotice, Loaded, NoticeStatus, Settlement, StoredNotice
+from datashare.testing import AgreementStoreContract, CountingStore, StoreWithOutbox, WrappedStore, at_once
 
 
 class InMemory(AgreementStoreContract):
@@ -49,7 +49,7 @@ class Unkept(Overmemory):
     """1. Keeps no outcomes."""
 
     def load(self, ids: Collection[AgreementId], /, *, command_id: str | None = None) -> Loaded:
-        return attrs.evolve(self.inner.load(ids, command_id=command_id), kept=())
+        return attrs.evolve(self.inner.load(ids, command_id=command_id), outcomes=())
 
 
 class Uncancelled(Overmemory):
@@ -108,7 +108,7 @@ class CaseBlind(Overmemory):
     def load(self, ids: Collection[AgreementId], /, *, command_id: str | None = None) -> Loaded:
         other = self.inner.load(ids, command_id=(command_id or "c").swapcase())
         found = self.inner.load(ids, command_id=command_id)
-        return attrs.evolve(found, kept=(*found.kept, *other.kept))
+        return attrs.evolve(found, outcomes=(*found.outcomes, *other.outcomes))
 
 
 class Textual(Overmemory):
@@ -164,17 +164,15 @@ class Reusing(Overmemory):
     def lease(self, *, now: Instant, until: Instant, limit: int) -> Sequence[LeasedNotice]:
         return [attrs.evolve(one, lease="lease") for one in self.inner.lease(now=now, until=until, limit=limit)]
 
-    def retry(self, leased: LeasedNotice, /, *, due_at: Instant, error: str) -> bool:
-        return any(
-            self.inner.retry(attrs.evolve(leased, lease=f"lease-{n}"), due_at=due_at, error=error) for n in range(99)
-        )
+    def settle(self, leased: LeasedNotice, outcome: Settlement, /) -> bool:
+        return any(self.inner.settle(attrs.evolve(leased, lease=f"lease-{n}"), outcome) for n in range(99))
 
 
 class Lenient(Overmemory):
     """11. Tells everybody that the lease was still held."""
 
-    def complete(self, leased: LeasedNotice, /, *, at: Instant) -> bool:
-        return self.inner.complete(leased, at=at) or True
+    def settle(self, leased: LeasedNotice, outcome: Settlement, /) -> bool:
+        return self.inner.settle(leased, outcome) or True
 
 
 class Unchained(Overmemory):
@@ -351,7 +349,7 @@ def test_a_store_from_which_foreign_errors_leave_fails() -> None:
     class Over(InMemory):
         nothing_below = False
 
-    def run(*stores: AgreementStore) -> None:
+    def run(*stores: StoreWithOutbox) -> None:
         Over().test_only_store_errors_leave_a_store_that_is_broken_below(stores)
 
     with pytest.raises(OSError, match="disk full"):

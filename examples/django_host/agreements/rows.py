@@ -102,7 +102,7 @@ def chains_in(group: str, rows: Iterable[ChainRow]) -> Iterator[Chain]:
             else:
                 when = _written_instant(at or "")
                 records.append(ChainedRecord(sequence=sequence, at=when, hash=hashed, text=text, erasable=erasable))
-        yield Chain(agreement=agreement_under(f"{group}/{urn}"), state=state, records=records)
+        yield Chain(agreement=agreement_under(f"{group}/{urn}"), state=state, records=tuple(records))
 
 
 def _written_instant(kept: str) -> str:
@@ -114,19 +114,19 @@ def _written_instant(kept: str) -> str:
         return kept
 
 
-def outcome_row(kept: RecordedOutcome) -> CommandOutcome:
-    """Give the row of a kept outcome."""
-    group, urn = key_of(kept.agreement)
+def outcome_row(change: Change) -> CommandOutcome:
+    """Give the row of what a command did."""
+    group, urn = key_of(change.id)
     return CommandOutcome(
         group=group,
         urn=urn,
-        command_id=kept.command_id,
-        request=kept.request.number if kept.request else None,
-        shared_digest=kept.shared_digest,
-        own_digest=kept.own_digest,
-        first_sequence=kept.events[0].sequence,
-        last_sequence=kept.events[-1].sequence,
-        cautions=encode_cautions(kept.cautions),
+        command_id=change.command_id,
+        request=change.request.number if change.request else None,
+        shared_digest=change.shared_digest,
+        own_digest=change.own_digest,
+        first_sequence=change.events[0].sequence,
+        last_sequence=change.events[-1].sequence,
+        cautions=encode_cautions(change.cautions),
     )
 
 
@@ -162,7 +162,7 @@ def outcome_in(agreement: AgreementId, row: CommandOutcome, events: Iterable[Agr
         request=None if row.request is None else RequestId(agreement, row.request),
         shared_digest=row.shared_digest,
         own_digest=row.own_digest,
-        events=[event_in(one) for one in events if row.first_sequence <= one.sequence <= row.last_sequence],
+        events=tuple(event_in(one) for one in events if row.first_sequence <= one.sequence <= row.last_sequence),
         cautions=decode_cautions(row.cautions),
     )
 

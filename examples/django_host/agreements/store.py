@@ -1,4 +1,4 @@
-"""Agreements in Django's database, as a `datashare.ports.AgreementStore`."""
+"""Agreements in Django's database, as a `datashare.ports.AgreementStore` and `Outbox`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,16 @@ from datashare.domain.chain import Chain
 from datashare.domain.instants import Instant, to_instant
 from datashare.domain.register import GroupId
 from datashare.errors import InvalidValue, StoreUnreadable
-from datashare.ports import Change, LeasedNotice, Loaded, NoticeStatus, RecordedOutcome, StoredNotice, arguments
+from datashare.ports import (
+    Change,
+    LeasedNotice,
+    Loaded,
+    NoticeStatus,
+    RecordedOutcome,
+    Settlement,
+    StoredNotice,
+    arguments,
+)
 
 from .errors import store_error
 from .models import AgreementEvent, AgreementState, AppliedRegister, CommandOutcome, OutgoingNotice
@@ -45,7 +54,7 @@ NEVER = AgreementState(version=-1)
 
 
 class DjangoAgreementStore:
-    """Agreements in one of Django's databases, as a `datashare.ports.AgreementStore`.
+    """Agreements in one of Django's databases, as a `datashare.ports.AgreementStore` and `datashare.ports.Outbox`.
 
     Outside `transaction.atomic` each call is a transaction of its own, and threads may share the store. Inside, it
     works within that transaction: what it answers holds when the host commits, and after an error Django lets the
@@ -57,7 +66,7 @@ class DjangoAgreementStore:
         self._using = using
 
     @property
-    def joined(self) -> bool:
+    def in_host_transaction(self) -> bool:
         """Whether it works within a transaction of the host's at present."""
         connection = connections[self._using]
         # Before the first statement there is no connection, and the settings say how it will be.
@@ -71,7 +80,7 @@ class DjangoAgreementStore:
         try:
             yield
         except Error as error:
-            raise store_error(error, joined=self.joined) from error
+            raise store_error(error, joined=self.in_host_transaction) from error
         except InvalidValue as error:
             raise StoreUnreadable("A row cannot be read; it was damaged, or written by a later version.") from error
 
@@ -83,7 +92,7 @@ class DjangoAgreementStore:
 
     @contextmanager
     def _delivering(self) -> Iterator[None]:
-        if self.joined:
+        if self.in_host_transaction:
             raise InvalidValue("The store", self, "outside the host's transactions, since delivery commits as it goes")
         with self._writing():
             yield
@@ -95,20 +104,20 @@ class DjangoAgreementStore:
         """Load agreements of one group, with the outcomes kept in it under *command_id*."""
         wanted = arguments.require_ids(ids, command_id)
         if not wanted:
-            return Loaded(agreements={}, kept=())
+            return Loaded(agreements={}, outcomes=())
         of_group, urns = Q(group=str(wanted[0].group)), {one.urn for one in wanted}
         with self._reading():
             # States first, so that no outcome of theirs is missing; then once more those that have an outcome, so that
             # none is older than it. The same in one statement would be a union of two tables.
             found = self._standing(of_group, urns)
-            kept = self._kept(of_group, wanted[0].group, command_id) if command_id else ()
-            found |= self._standing(of_group, urns & {one.agreement.urn for one in kept})
-        return Loaded(agreements=found, kept=kept)
+            outcomes = self._recorded(of_group, wanted[0].group, command_id) if command_id else ()
+            found |= self._standing(of_group, urns & {one.agreement.urn for one in outcomes})
+        return Loaded(agreements=found, outcomes=outcomes)
 
     def _standing(self, of_group: Q, urns: Collection[int]) -> dict[AgreementId, Agreement]:
         return {one.id: one for one in agreements_in(self._all(AgreementState).filter(of_group, urn__in=urns))}
 
-    def _kept(self, of_group: Q, group: GroupId, command_id: str) -> tuple[RecordedOutcome, ...]:
+    def _recorded(self, of_group: Q, group: GroupId, command_id: str) -> tuple[RecordedOutcome, ...]:
         outcomes = list(self._all(CommandOutcome).filter(of_group, command_id=command_id))
         events = defaultdict(list)
         for row in self._all(AgreementEvent).filter(of_group, command_id=command_id).order_by("urn", "sequence"):
@@ -144,7 +153,7 @@ class DjangoAgreementStore:
         )
         self._all(AgreementEvent).bulk_create(events)
         # A command's first outcome stays (K4).
-        self._all(CommandOutcome).bulk_create([outcome_row(one.kept) for one in winners], ignore_conflicts=True)
+        self._all(CommandOutcome).bulk_create([outcome_row(one) for one in winners], ignore_conflicts=True)
         self._cancel([str(one.closes) for one in winners if one.closes])
         self._all(OutgoingNotice).bulk_create([notice_row(notice) for one in winners for notice in one.notices])
 
@@ -245,26 +254,23 @@ class DjangoAgreementStore:
             ).update(status=NoticeStatus.LEASED.value, lease=name, leased_until=until, attempts=F("attempts") + 1)
             return [LeasedNotice(notice=notice_in(row), lease=name, attempts=row.attempts + 1) for row in rows]
 
-    def complete(self, leased: LeasedNotice, /, *, at: Instant) -> bool:
-        """Settle a leased notice as delivered; tell whether the lease was still held."""
-        return self._settle(leased, NoticeStatus.DELIVERED, settled_at=to_instant(at, "at"), error=None)
-
-    def retry(self, leased: LeasedNotice, /, *, due_at: Instant, error: str) -> bool:
-        """Let a leased notice wait until *due_at*; tell whether the lease was still held."""
-        due, said = to_instant(due_at, "due_at"), arguments.require_error(error)
-        return self._settle(leased, NoticeStatus.WAITING, due_at=due, error=said)
-
-    def give_up(self, leased: LeasedNotice, /, *, at: Instant, error: str) -> bool:
-        """Settle a leased notice as given up; tell whether the lease was still held."""
-        settled, said = to_instant(at, "at"), arguments.require_error(error)
-        return self._settle(leased, NoticeStatus.GIVEN_UP, settled_at=settled, error=said)
-
-    def _settle(self, leased: LeasedNotice, status: NoticeStatus, **values: Instant | str | None) -> bool:
-        notice = arguments.require_leased(leased).notice
-        group, urn = key_of(notice.agreement)
+    def settle(self, leased: LeasedNotice, outcome: Settlement, /) -> bool:
+        """Record what became of a leased notice; return whether the lease was still held."""
+        leased, outcome = arguments.require_settlement(leased, outcome)
+        group, urn = key_of(leased.notice.agreement)
         with self._delivering():
-            held = self._all(OutgoingNotice).filter(group=group, urn=urn, notice_id=notice.id, lease=leased.lease)
-            return held.update(status=status.value, lease=None, leased_until=None, **values) == 1
+            held = self._all(OutgoingNotice).filter(
+                group=group, urn=urn, notice_id=leased.notice.id, lease=leased.lease
+            )
+            changed = held.update(
+                status=outcome.status.value,
+                due_at=outcome.due_at or F("due_at"),
+                error=outcome.error,
+                settled_at=outcome.settled_at,
+                lease=None,
+                leased_until=None,
+            )
+            return changed == 1
 
     def requeue(self, group: GroupId, notices: Collection[str], /, *, due_at: Instant) -> int:
         """Let given-up notices of *group* that were not purged wait again, with no attempts; tell how many (O3)."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 from .clock import Clock
 from .directories import InstitutionDirectory, PeopleDirectory
 from .notifier import Delivered, NeverDeliverable, Notifier, SendResult, TryAgain
+from .outbox import LeasedNotice, NoticeStatus, Outbox, Settlement, StoredNotice
 from .progress import Progress, ProgressCallback, Stage
-from .store import AgreementStore, Change, LeasedNotice, Loaded, NoticeStatus, RecordedOutcome, StoredNotice
+from .store import AgreementStore, Change, Loaded, RecordedOutcome
 
 __all__ = [
     "AgreementStore",
@@ -22,11 +23,13 @@ __all__ = [
     "NeverDeliverable",
     "NoticeStatus",
     "Notifier",
+    "Outbox",
     "PeopleDirectory",
     "Progress",
     "ProgressCallback",
     "RecordedOutcome",
     "SendResult",
+    "Settlement",
     "Stage",
     "StoredNotice",
     "TryAgain",

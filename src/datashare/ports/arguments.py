@@ -11,18 +11,18 @@ from datashare.domain.instants import Instant, to_day, to_instant
 from datashare.domain.register import GroupId
 from datashare.errors import InvalidValue
 
-from .store import Change, LeasedNotice, NoticeStatus
+from .outbox import LeasedNotice, NoticeStatus, Settlement
+from .store import Change
 
 __all__ = [
     "require_agreement",
     "require_changes",
-    "require_error",
     "require_group",
     "require_ids",
     "require_lease",
-    "require_leased",
     "require_notices",
     "require_register",
+    "require_settlement",
     "require_status",
 ]
 
@@ -103,22 +103,16 @@ def require_lease(now: Instant, until: Instant, limit: int) -> tuple[Instant, In
     return now, until, max(limit, 0)
 
 
-def require_leased(leased: object) -> LeasedNotice:
-    """Return *leased* if it is what `AgreementStore.lease` answers.
+def require_settlement(leased: object, outcome: object) -> tuple[LeasedNotice, Settlement]:
+    """Return a leased notice and what became of it.
 
     Raises:
-        InvalidValue: It is something else.
+        InvalidValue: They are something else.
     """
-    return validation.require_a(leased, LeasedNotice, "leased", "a LeasedNotice, as lease() answers")
-
-
-def require_error(error: object) -> str:
-    """Return what the other side said, if it is text, possibly empty.
-
-    Raises:
-        InvalidValue: It is something else, or too long to keep.
-    """
-    return validation.require_text(error, "error", blank=True)
+    return (
+        validation.require_a(leased, LeasedNotice, "leased", "a LeasedNotice, as lease() returns"),
+        validation.require_a(outcome, Settlement, "outcome", "a Settlement, such as Settlement.delivered(at=…)"),
+    )
 
 
 def require_notices(notices: Collection[str]) -> tuple[str, ...]:

@@ -39,7 +39,6 @@ from datashare.domain.agreements import (
 from datashare.domain.notices import notices_for
 from datashare.domain.people import PersonId
 from datashare.domain.policy import Party
-from datashare.domain.trusted import maker
 from datashare.errors import InvalidValue, NotPermitted, Refused
 from datashare.ports import Change, Progress, ProgressCallback, RecordedOutcome, Stage
 
@@ -88,7 +87,7 @@ def run(
     action = _Action(host, batch, preview, progress, asked, register_checked)
     outcomes: dict[_Target, Outcome] = {}
     waiting = list(asked)
-    for number in range(1 if host.store.joined else ROUNDS):
+    for number in range(1 if host.store.in_host_transaction else ROUNDS):
         if not waiting:
             break
         fresh = attrs.evolve(scope, now=host.now()) if number else scope
@@ -198,13 +197,13 @@ class _Action:
         loaded = self.host.store.load(ids, command_id=self.batch.command_id)
         agreements = present(loaded.agreements, ids)
         facts = self.host.gather(scope, agreements.values())
-        repeated = self._repeated(loaded.kept)
+        repeated = self._repeated(loaded.outcomes)
         used, against = False, None
         if any(target not in repeated for target in waiting):
-            used, against = self._used_otherwise(loaded.kept), self._not_to_record(scope, facts)
+            used, against = self._used_otherwise(loaded.outcomes), self._not_to_record(scope, facts)
             # R1: but what the action did before another one took its id is not hidden
             some_done = some_done or (used and bool(repeated))
-            refused = [against] if against and not loaded.kept else []
+            refused = [against] if against and not loaded.outcomes else []
             self._refuse_as_a_whole(scope, refused, used=used, some_done=some_done)
         outcomes: dict[_Target, Outcome] = {}
         changes: list[Change] = []
@@ -268,7 +267,7 @@ class _Action:
         losers = self.host.store.append(changes)
         self.report(Stage.SAVED, len(changes) - len(losers), len(outcomes))
         conflict = Reason(code=RefusalCode.CONFLICT)
-        lost = [(change.id, change.kept.request) for change in changes if change.id in losers]
+        lost = [(change.id, change.request) for change in changes if change.id in losers]
         return {**outcomes, **{target: _not_done(target, conflict) for target in lost}}, lost
 
 
@@ -314,25 +313,16 @@ def _request_in(events: tuple[Event, ...]) -> RequestId | None:
     return next((event.request for event in events if isinstance(event, RequestSent)), None)
 
 
-# All their parts come from the decision itself.
-_made_change, _made_outcome = maker(Change), maker(RecordedOutcome)
-
-
 def _change(before: Agreement, done: Done, named: RequestId | None, digests: tuple[str, str]) -> Change:
     closed = before.request.id if before.request and done.after.request is None else None
-    return _made_change(
+    return Change(
         decided_on=before.version,
         after=done.after,
         events=done.events,
         notices=done.notices,
-        kept=_made_outcome(
-            agreement=before.id,
-            command_id=done.events[0].command_id,
-            request=named,
-            shared_digest=digests[0],
-            own_digest=digests[1],
-            events=done.events,
-            cautions=done.cautions,
-        ),
         closes=closed,
+        request=named,
+        shared_digest=digests[0],
+        own_digest=digests[1],
+        cautions=done.cautions,
     )

@@ -235,12 +235,12 @@ class Application:
         if not wanted:
             return bool(recorded)
         loaded = self.host.store.load(wanted, command_id=batch.command_id)
-        return wanted <= {one.agreement for one in loaded.kept}
+        return wanted <= {one.agreement for one in loaded.outcomes}
 
     def _recorded_before(self, group: GroupId) -> set[int]:
         """Find of which schools a loss or a return was recorded under this command id before (K4)."""
         ids = {AgreementId(group, urn) for urn in self.plan.looked_at}
-        return {one.agreement.urn for one in self.host.store.load(ids, command_id=_beside(self.command_id)).kept}
+        return {one.agreement.urn for one in self.host.store.load(ids, command_id=_beside(self.command_id)).outcomes}
 
     def _record(
         self,

@@ -25,6 +25,7 @@ from .fakes import (
     FrozenClock,
     InterleavingStore,
     RecordingNotifier,
+    StoreWithOutbox,
     WrappedStore,
 )
 from .threads import at_once
@@ -46,6 +47,7 @@ __all__ = [
     "ReceivedMessages",
     "RecordingNotifier",
     "RegisterContents",
+    "StoreWithOutbox",
     "WrappedStore",
     "at_once",
 ]

@@ -45,7 +45,7 @@ from datashare.domain.policy import Policy
 from datashare.domain.register import EstablishmentStatus, Group, GroupId, Institution, TrustLink
 from datashare.domain.visibility import HiddenBecause, HiddenReason, Visibility
 from datashare.errors import InvalidValue
-from datashare.ports import Change, RecordedOutcome
+from datashare.ports import Change
 
 TRUST = GroupId.mat("5143")
 COUNCIL = GroupId.local_authority("870")
@@ -213,16 +213,11 @@ def possible_change(
         after=after,
         events=answer.events,
         notices=notices_for(before, answer.events, facts),
-        kept=RecordedOutcome(
-            agreement=before.id,
-            command_id=command_id,
-            request=request_of(command),
-            shared_digest=shared,
-            own_digest=own,
-            events=answer.events,
-            cautions=answer.cautions,
-        ),
         closes=open_request_of(before) if after.request is None else None,
+        request=request_of(command),
+        shared_digest=shared,
+        own_digest=own,
+        cautions=answer.cautions,
     )
 
 

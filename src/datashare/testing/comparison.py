@@ -18,9 +18,10 @@ from datashare.domain.chain import Chain
 from datashare.domain.register import GroupId
 from datashare.domain.verification import verify
 from datashare.domain.visibility import HiddenBecause
-from datashare.ports import AgreementStore, Change, LeasedNotice, NoticeStatus
+from datashare.ports import Change, LeasedNotice, NoticeStatus, Settlement
 
 from .changes import COMMANDS, COUNCIL, NOW, OTHER_URN, TWIN, URN, command_of, possible_change
+from .fakes import StoreWithOutbox
 
 GROUPS = (COUNCIL, TWIN)
 """Two groups whose codes look alike."""
@@ -30,11 +31,12 @@ IDS = [AgreementId(group, urn) for group in GROUPS for urn in URNS]
 
 _minutes = st.integers(-1, 9).map(lambda number: timedelta(minutes=number))
 _groups = st.sampled_from(GROUPS)
+_settlements = st.sampled_from(["delivered", "try_again", "given_up"])
 _texts = st.sampled_from(["", "451 später 𝄞", "line\r\nbreak"])
 
 
 def compare_with_memory(
-    make_store: Callable[[], AgreementStore],
+    make_store: Callable[[], StoreWithOutbox],
     close: Callable[[Any], object] | None = None,
     *,
     settings: hypothesis.settings | None = None,
@@ -57,10 +59,10 @@ def compare_with_memory(
     """
 
     class Comparison(StoreComparison):
-        def make_store(self) -> AgreementStore:
+        def make_store(self) -> StoreWithOutbox:
             return make_store()
 
-        def close_store(self, store: AgreementStore) -> None:
+        def close_store(self, store: StoreWithOutbox) -> None:
             if close:
                 close(store)
 
@@ -73,11 +75,11 @@ def compare_with_memory(
 class StoreComparison(RuleBasedStateMachine):
     """The machine behind `compare_with_memory`, for a suite that wants to add rules of its own."""
 
-    def make_store(self) -> AgreementStore:
+    def make_store(self) -> StoreWithOutbox:
         """Make an empty store to compare."""
         raise NotImplementedError(f"{type(self).__name__} must say with `make_store` which store it compares.")
 
-    def close_store(self, store: AgreementStore) -> None:
+    def close_store(self, store: StoreWithOutbox) -> None:
         """Let go of what the store was made with."""
 
     def __init__(self) -> None:
@@ -132,17 +134,17 @@ class StoreComparison(RuleBasedStateMachine):
         self.leases += zip(ours, theirs, strict=True)
 
     @precondition(lambda self: self.leases)
-    @rule(pick=st.integers(0, 99), how=st.sampled_from(["complete", "retry", "give_up"]), error=_texts, by=_minutes)
+    @rule(pick=st.integers(0, 99), how=_settlements, error=_texts, by=_minutes)
     def settle(self, pick: int, how: str, error: str, by: timedelta) -> None:
         """Settle a notice by showing a lease that may have ended long ago."""
         ours, theirs = self.leases[pick % len(self.leases)]
         at = self.now + by
-        made: dict[str, Callable[[AgreementStore, LeasedNotice], bool]] = {
-            "complete": lambda store, leased: store.complete(leased, at=at),
-            "retry": lambda store, leased: store.retry(leased, due_at=at, error=error),
-            "give_up": lambda store, leased: store.give_up(leased, at=at, error=error),
+        outcomes = {
+            "delivered": Settlement.delivered(at=at),
+            "try_again": Settlement.try_again(due_at=at, error=error),
+            "given_up": Settlement.given_up(at=at, error=error),
         }
-        assert made[how](self.model, theirs) == made[how](self.store, ours)
+        assert self.model.settle(theirs, outcomes[how]) == self.store.settle(ours, outcomes[how])
 
     @rule(group=_groups, of=_groups, by=_minutes)
     def requeue(self, group: GroupId, of: GroupId, by: timedelta) -> None:
@@ -165,9 +167,9 @@ class StoreComparison(RuleBasedStateMachine):
         """Load some agreements of a group, with what is kept under a command id."""
         ids = [AgreementId(group, urn) for urn in urns]
 
-        def ask(store: AgreementStore) -> object:
+        def ask(store: StoreWithOutbox) -> object:
             found = store.load(ids, command_id=command_id)
-            return dict(found.agreements), sorted(found.kept, key=lambda one: one.agreement.urn)
+            return dict(found.agreements), sorted(found.outcomes, key=lambda one: one.agreement.urn)
 
         self._same(ask)
 
@@ -186,7 +188,7 @@ class StoreComparison(RuleBasedStateMachine):
         """Whatever can be asked is answered alike."""
         self._same(_all_of)
 
-    def _same(self, ask: Callable[[AgreementStore], object]) -> None:
+    def _same(self, ask: Callable[[StoreWithOutbox], object]) -> None:
         assert ask(self.model) == ask(self.store)
 
     def _standing(self, one: AgreementId) -> Agreement:
@@ -208,7 +210,7 @@ def _read(chain: Chain) -> object:
     return chain.agreement, [(record.sequence, read_event(record)) for record in chain.records], found
 
 
-def _all_of(store: AgreementStore) -> list[object]:
+def _all_of(store: StoreWithOutbox) -> list[object]:
     return [
         *(list(store.states(group)) for group in GROUPS),
         *(list(store.group_history(group)) for group in GROUPS),

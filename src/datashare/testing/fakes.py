@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import date, timedelta
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from datashare.domain.agreements import Agreement, AgreementId, Event
 from datashare.domain.chain import Chain
@@ -21,12 +21,18 @@ from datashare.ports import (
     Loaded,
     NeverDeliverable,
     NoticeStatus,
+    Outbox,
     SendResult,
+    Settlement,
     StoredNotice,
     TryAgain,
 )
 
 _T = TypeVar("_T")
+
+
+class StoreWithOutbox(AgreementStore, Outbox, Protocol):
+    """A store that hands out the notices that it saved, as the stores of this library do."""
 
 
 class FrozenClock:
@@ -59,7 +65,7 @@ class WrappedStore:
         inner: The store that does the work.
     """
 
-    def __init__(self, inner: AgreementStore) -> None:
+    def __init__(self, inner: StoreWithOutbox) -> None:
         self.inner = inner
 
     def before(self, call: str) -> None:
@@ -75,9 +81,9 @@ class WrappedStore:
         return answer
 
     @property
-    def joined(self) -> bool:
-        """Whether the inner store is."""
-        return self.inner.joined
+    def in_host_transaction(self) -> bool:
+        """Whether the inner store works within a transaction of the host's."""
+        return self.inner.in_host_transaction
 
     def load(self, ids: Collection[AgreementId], /, *, command_id: str | None = None) -> Loaded:
         """Load agreements of one group, with the outcomes kept in it under *command_id*."""
@@ -123,17 +129,9 @@ class WrappedStore:
         """Lease up to *limit* notices that are due and not leased."""
         return self._make("lease", lambda: self.inner.lease(now=now, until=until, limit=limit))
 
-    def complete(self, leased: LeasedNotice, /, *, at: Instant) -> bool:
-        """Settle a leased notice as delivered."""
-        return self._make("complete", lambda: self.inner.complete(leased, at=at))
-
-    def retry(self, leased: LeasedNotice, /, *, due_at: Instant, error: str) -> bool:
-        """Let a leased notice wait until *due_at*."""
-        return self._make("retry", lambda: self.inner.retry(leased, due_at=due_at, error=error))
-
-    def give_up(self, leased: LeasedNotice, /, *, at: Instant, error: str) -> bool:
-        """Settle a leased notice as given up."""
-        return self._make("give_up", lambda: self.inner.give_up(leased, at=at, error=error))
+    def settle(self, leased: LeasedNotice, outcome: Settlement, /) -> bool:
+        """Record what became of a leased notice."""
+        return self._make("settle", lambda: self.inner.settle(leased, outcome))
 
     def requeue(self, group: GroupId, notices: Collection[str], /, *, due_at: Instant) -> int:
         """Let given-up notices of *group* wait again."""
@@ -167,7 +165,9 @@ class FailingStore(WrappedStore):
             and the connection broke before it could say so.
     """
 
-    def __init__(self, inner: AgreementStore, *calls: str, error: StoreError | None = None, done: bool = False) -> None:
+    def __init__(
+        self, inner: StoreWithOutbox, *calls: str, error: StoreError | None = None, done: bool = False
+    ) -> None:
         super().__init__(inner)
         self.failing = _known(calls)
         self.error = error or StoreUnavailable("The database is locked; try again later.")
@@ -191,7 +191,7 @@ class CountingStore(WrappedStore):
         calls: How often each call was made, by its name after the *prefix*.
     """
 
-    def __init__(self, inner: AgreementStore, calls: Counter[str] | None = None, *, prefix: str = "") -> None:
+    def __init__(self, inner: StoreWithOutbox, calls: Counter[str] | None = None, *, prefix: str = "") -> None:
         super().__init__(inner)
         self.calls = Counter[str]() if calls is None else calls
         self._prefix = prefix
@@ -208,7 +208,7 @@ class InterleavingStore(WrappedStore):
         writers: Those who have not been let in yet.
     """
 
-    def __init__(self, inner: AgreementStore, *writers: Callable[[], object]) -> None:
+    def __init__(self, inner: StoreWithOutbox, *writers: Callable[[], object]) -> None:
         super().__init__(inner)
         self.writers = list(writers)
 

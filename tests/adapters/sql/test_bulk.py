@@ -5,10 +5,10 @@ from sqlalchemy import Engine, Table
 
 from datashare.adapters.sql import SqlAgreementStore
 from datashare.adapters.sql._agreements import append
-from datashare.adapters.sql._bulk import Present, _text, write
-from datashare.adapters.sql._rows import prepared
+from datashare.adapters.sql._bulk import Existing, _text, write
 from datashare.adapters.sql._tables import agreements, registers
 from datashare.domain.agreements import AgreementId, RefusalCode
+from datashare.rows import prepare
 from datashare.service import Outcomes
 from datashare.testing import CountingStore, InterleavingStore
 from datashare.testing.changes import asked
@@ -90,7 +90,7 @@ def test_more_agreements_than_one_statement_takes_are_asked_for_in_parts(engine:
     assert 4 == round_trips(engine, lambda: found.append(store.load(ids, command_id="c-1")))
     (loaded,) = found
     assert {first.id: first.after, last.id: last.after} == loaded.agreements  # type: ignore[attr-defined]
-    assert (first.kept, last.kept) == loaded.kept  # type: ignore[attr-defined]
+    assert (first.outcome, last.outcome) == loaded.outcomes  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("database", ["sqlite", pytest.param("mariadb", marks=pytest.mark.mariadb)])
@@ -99,10 +99,10 @@ def test_a_claim_holds_an_agreements_place_until_it_is_written(database: str, re
     engine: Engine = request.getfixturevalue(database)
     one = asked()
     with engine.begin() as connection:
-        write(connection, agreements, [prepared(one).claim()], present=Present.STAYS)
-        write(connection, agreements, [prepared(one).claim()], present=Present.STAYS)
-        assert frozenset() == append(connection, [prepared(one)])
-        assert frozenset({one.id}) == append(connection, [prepared(one)])
+        write(connection, agreements, [prepare(one).claim()], existing=Existing.STAYS)
+        write(connection, agreements, [prepare(one).claim()], existing=Existing.STAYS)
+        assert frozenset() == append(connection, [prepare(one)])
+        assert frozenset({one.id}) == append(connection, [prepare(one)])
 
     assert [one.after] == SqlAgreementStore(engine).states(TRUST)
 
@@ -116,31 +116,31 @@ def test_nothing_to_do_costs_nothing(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize(
-    ("table", "dialect", "present", "expected"),
+    ("table", "dialect", "existing", "expected"),
     [
         pytest.param(
-            registers, "mariadb", Present.CANNOT_BE,
+            registers, "mariadb", Existing.CANNOT_BE,
             "INSERT INTO datashare_registers (group_id, day) VALUES (%s, %s)", id="mariadb-new",
         ),
         pytest.param(
-            registers, "mysql", Present.STAYS,
+            registers, "mysql", Existing.STAYS,
             "INSERT INTO datashare_registers (group_id, day) VALUES (%s, %s) "
             "ON DUPLICATE KEY UPDATE group_id = datashare_registers.group_id", id="mariadb-stays",
         ),
         pytest.param(
-            registers, "mariadb", Present.IS_REPLACED,
+            registers, "mariadb", Existing.IS_REPLACED,
             "INSERT INTO datashare_registers (group_id, day) VALUES (%s, %s) "
             "ON DUPLICATE KEY UPDATE day = VALUES(day)", id="mariadb-replaced",
         ),
         pytest.param(
-            registers, "sqlite", Present.IS_REPLACED,
+            registers, "sqlite", Existing.IS_REPLACED,
             "INSERT INTO datashare_registers (group_id, day) VALUES (?, ?) "
             "ON CONFLICT (group_id) DO UPDATE SET day = excluded.day", id="sqlite-replaced",
         ),
     ],
 )  # fmt: skip
 def test_rows_are_written_in_the_words_of_each_database(
-    table: Table, dialect: str, present: Present, expected: str
+    table: Table, dialect: str, existing: Existing, expected: str
 ) -> None:
     """What becomes of a row that is there already is said in each database's own way."""
-    assert expected == _text(table, dialect, present)
+    assert expected == _text(table, dialect, existing)

@@ -8,8 +8,7 @@ from hypothesis import HealthCheck, settings
 from sqlalchemy import Engine, create_engine
 
 from datashare.adapters.sql import SqlAgreementStore, sqlite_engine
-from datashare.ports import AgreementStore
-from datashare.testing import AgreementStoreContract, CountRoundTrips, InHostsTransaction
+from datashare.testing import AgreementStoreContract, CountRoundTrips, InHostsTransaction, StoreWithOutbox
 from datashare.testing.comparison import compare_with_memory
 
 from .databases import emptied, round_trips
@@ -22,7 +21,7 @@ class SqlSuite(AgreementStoreContract):
     steps = 60
 
     @pytest.fixture
-    def store(self, engine: Engine) -> AgreementStore:
+    def store(self, engine: Engine) -> StoreWithOutbox:
         """Give a store of its own transactions."""
         return SqlAgreementStore(engine)
 
@@ -35,7 +34,7 @@ class SqlSuite(AgreementStoreContract):
     def in_hosts_transaction(self, engine: Engine) -> InHostsTransaction:
         """Work on a connection."""
 
-        def work_and_end(work: Callable[[AgreementStore], None], commits: bool) -> None:
+        def work_and_end(work: Callable[[StoreWithOutbox], None], commits: bool) -> None:
             with engine.connect() as connection:
                 work(SqlAgreementStore(connection))
                 if commits:
@@ -46,7 +45,7 @@ class SqlSuite(AgreementStoreContract):
         return work_and_end
 
     @pytest.fixture
-    def broken_stores(self, tmp_path: Path) -> Iterator[Iterable[AgreementStore]]:
+    def broken_stores(self, tmp_path: Path) -> Iterator[Iterable[StoreWithOutbox]]:
         """Give stores of databases without tables, in a folder that is not there, and of a server that is not."""
         engines = [
             sqlite_engine(tmp_path / "without-tables.db"),

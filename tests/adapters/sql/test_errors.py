@@ -167,7 +167,7 @@ def test_a_failed_append_tells_no_address_and_leaves_nothing(engine: Engine) -> 
     assert other.notices[0].address not in shown
     assert "5143.example" not in shown
     assert before == (store.states(TRUST), store.notices(TRUST), list(store.group_history(TRUST)))
-    assert () == store.load([one.id], command_id="c-1").kept[1:]
+    assert () == store.load([one.id], command_id="c-1").outcomes[1:]
 
 
 def test_a_deadlock_of_the_stores_own_transactions_is_repeated(postgresql: Engine) -> None:

@@ -16,6 +16,7 @@ from datashare.adapters.sql import SqlAgreementStore, sqlite_engine
 from datashare.delivery import deliver
 from datashare.domain.agreements import RefusalCode
 from datashare.errors import InvalidValue, StoreError, TransactionLost
+from datashare.ports import Settlement
 from datashare.service import Outcomes
 from datashare.testing import CountingStore, InterleavingStore, RecordingNotifier, at_once
 from datashare.testing.changes import NOW, asked
@@ -196,7 +197,7 @@ def test_purging_and_requeueing_join_the_hosts_transaction(engine: Engine) -> No
     store = SqlAgreementStore(engine)
     store.append([asked()])
     for one in store.lease(now=NOW, until=NOW + timedelta(minutes=5), limit=9):
-        store.give_up(one, at=NOW, error="550")
+        store.settle(one, Settlement.given_up(at=NOW, error="550"))
     before = store.notices(TRUST)
     with engine.connect() as connection:
         joined = SqlAgreementStore(connection)

@@ -10,14 +10,14 @@ from sqlalchemy import Connection, Engine, event
 from datashare.adapters.memory import MemoryAgreementStore
 from datashare.adapters.sql import SqlAgreementStore
 from datashare.codec import ExportFormat
-from datashare.ports import AgreementStore
+from datashare.testing import StoreWithOutbox
 from datashare.testing.changes import AGREEMENT, TRUST, asked
 from tests.service.world import HILDA, OSCAR, TODAY, World, leave_trust
 
 DAY = timedelta(days=1)
 
 
-def told(store: AgreementStore) -> list[object]:
+def told(store: StoreWithOutbox) -> list[object]:
     """Let a trust share with two schools and lose one, and give every answer about that past."""
     world = World(store=store)
     world.approved(HILDA, OSCAR)

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from datashare.adapters.memory import MemoryAgreementStore
 from datashare.adapters.sql import SqlAgreementStore
-from datashare.ports import AgreementStore
+from datashare.testing import StoreWithOutbox
 from tests.adapters.sql.databases import emptied, server_database, sqlite_file
 from tests.servers import Server
 from tests.service.world import (
@@ -46,7 +46,7 @@ def databases() -> Iterator[Databases]:
 
 
 @pytest.fixture(params=DATABASES)
-def store(request: pytest.FixtureRequest, tmp_path: Path, databases: Databases) -> Iterator[AgreementStore]:
+def store(request: pytest.FixtureRequest, tmp_path: Path, databases: Databases) -> Iterator[StoreWithOutbox]:
     """Give an empty store of each kind."""
     if request.param == "memory":
         yield MemoryAgreementStore()
@@ -58,7 +58,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path, databases: Databases) 
 
 
 @pytest.fixture
-def world(store: AgreementStore) -> World:
+def world(store: StoreWithOutbox) -> World:
     """Give the made-up world over a store of each kind, with two agreements and an open request."""
     world = World(store=store)
     world.approved(HILDA, OSCAR)

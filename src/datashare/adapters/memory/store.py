@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import date
 
 import attrs
@@ -16,7 +16,16 @@ from datashare.domain.chain import BEFORE_THE_FIRST, Chain, ChainedRecord, State
 from datashare.domain.instants import Instant, to_instant
 from datashare.domain.notices import ASKING, Notice
 from datashare.domain.register import GroupId
-from datashare.ports import Change, LeasedNotice, Loaded, NoticeStatus, RecordedOutcome, StoredNotice, arguments
+from datashare.ports import (
+    Change,
+    LeasedNotice,
+    Loaded,
+    NoticeStatus,
+    RecordedOutcome,
+    Settlement,
+    StoredNotice,
+    arguments,
+)
 
 
 @attrs.define
@@ -29,7 +38,7 @@ class _Entry:
 
 
 class MemoryAgreementStore:
-    """Agreements in memory, as a `datashare.ports.AgreementStore`.
+    """Agreements in memory, as a `datashare.ports.AgreementStore` and `datashare.ports.Outbox`.
 
     Every call takes one lock, so that each is atomic and the calls of many threads are in some order.
     """
@@ -41,7 +50,7 @@ class MemoryAgreementStore:
         self._of_school: dict[int, list[AgreementId]] = defaultdict(list)
         self._events: dict[AgreementId, tuple[Event, ...]] = {}
         self._records: dict[AgreementId, tuple[ChainedRecord, ...]] = {}
-        self._kept: dict[tuple[GroupId, str], dict[AgreementId, RecordedOutcome]] = defaultdict(dict)
+        self._outcomes: dict[tuple[GroupId, str], dict[AgreementId, RecordedOutcome]] = defaultdict(dict)
         self._notices: dict[str, _Entry] = {}
         self._notices_of: dict[GroupId, dict[str, _Entry]] = defaultdict(dict)
         self._asking: dict[RequestId, list[_Entry]] = defaultdict(list)
@@ -49,8 +58,8 @@ class MemoryAgreementStore:
         self._leases = 0
 
     @property
-    def joined(self) -> bool:
-        """Whether it writes within a transaction of the host's: never, since there is none."""
+    def in_host_transaction(self) -> bool:
+        """Whether it works within a transaction of the host's: never, since there is none."""
         return False
 
     def load(self, ids: Collection[AgreementId], /, *, command_id: str | None = None) -> Loaded:
@@ -60,8 +69,10 @@ class MemoryAgreementStore:
         with self._lock:
             return Loaded(
                 agreements={one: self._states[one] for one in wanted if one in self._states},
-                kept=tuple(
-                    outcome for group in groups for outcome in self._kept.get((group, command_id or ""), {}).values()
+                outcomes=tuple(
+                    outcome
+                    for group in groups
+                    for outcome in self._outcomes.get((group, command_id or ""), {}).values()
                 ),
             )
 
@@ -93,7 +104,7 @@ class MemoryAgreementStore:
         self._states[change.id] = change.after
         self._events[change.id] = (*self._events.get(change.id, ()), *change.events)
         self._records[change.id] = records
-        self._kept[change.id.group, change.kept.command_id].setdefault(change.id, change.kept)
+        self._outcomes[change.id.group, change.command_id].setdefault(change.id, change.outcome)
         if change.closes:
             self._cancel(change.closes, change.events[-1].at)
         self._notices.update(notices)
@@ -189,39 +200,20 @@ class MemoryAgreementStore:
         entry.stored = attrs.evolve(entry.stored, status=NoticeStatus.LEASED, attempts=attempts)
         return LeasedNotice(notice=notice, lease=entry.lease, attempts=attempts)
 
-    def complete(self, leased: LeasedNotice, /, *, at: Instant) -> bool:
-        """Settle a leased notice as delivered; tell whether the lease was still held."""
-        settled = to_instant(at, "at")
-        return self._settle(
-            leased,
-            lambda held: attrs.evolve(held, status=NoticeStatus.DELIVERED, settled_at=settled, error=None),
-        )
-
-    def retry(self, leased: LeasedNotice, /, *, due_at: Instant, error: str) -> bool:
-        """Let a leased notice wait until *due_at*; tell whether the lease was still held."""
-        due = to_instant(due_at, "due_at")
-        arguments.require_error(error)
-        return self._settle(
-            leased,
-            lambda held: attrs.evolve(held, status=NoticeStatus.WAITING, due_at=due, error=error),
-        )
-
-    def give_up(self, leased: LeasedNotice, /, *, at: Instant, error: str) -> bool:
-        """Settle a leased notice as given up; tell whether the lease was still held."""
-        settled = to_instant(at, "at")
-        arguments.require_error(error)
-        return self._settle(
-            leased,
-            lambda held: attrs.evolve(held, status=NoticeStatus.GIVEN_UP, settled_at=settled, error=error),
-        )
-
-    def _settle(self, leased: LeasedNotice, settle: Callable[[StoredNotice], StoredNotice]) -> bool:
-        arguments.require_leased(leased)
+    def settle(self, leased: LeasedNotice, outcome: Settlement, /) -> bool:
+        """Record what became of a leased notice; return whether the lease was still held."""
+        leased, outcome = arguments.require_settlement(leased, outcome)
         with self._lock:
             entry = self._notices.get(leased.notice.id)
             if entry is None or entry.lease is None or entry.lease != leased.lease:
                 return False
-            entry.stored = settle(entry.stored)
+            entry.stored = attrs.evolve(
+                entry.stored,
+                status=outcome.status,
+                due_at=outcome.due_at or entry.stored.due_at,
+                settled_at=outcome.settled_at,
+                error=outcome.error,
+            )
             entry.lease = entry.leased_until = None
             return True
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from itertools import groupby
 from typing import Any, TypeVar
 
 from sqlalchemy import (
@@ -10,6 +11,7 @@ from sqlalchemy import (
     CompoundSelect,
     Connection,
     Integer,
+    Row,
     Select,
     and_,
     any_,
@@ -29,10 +31,19 @@ from datashare.domain.agreements import AgreementId
 from datashare.domain.chain import BEFORE_THE_FIRST
 from datashare.domain.instants import instant_text
 from datashare.domain.register import GroupId
-from datashare.ports import Loaded, NoticeStatus
+from datashare.ports import Loaded, NoticeStatus, RecordedOutcome
+from datashare.rows import (
+    AgreementRow,
+    EventRow,
+    Key,
+    OutcomeRow,
+    PreparedChange,
+    key_of,
+    to_agreement,
+    to_outcome,
+)
 
-from ._bulk import Present, RowValues, insert_absent, is_serial, tells_what_it_inserted, write
-from ._rows import Key, Prepared, agreement_in, key_of, outcomes_in
+from ._bulk import Existing, insert_absent, is_serial, tells_what_it_inserted, write
 from ._tables import agreements, events, notices, outcomes
 
 _T = TypeVar("_T")
@@ -41,40 +52,63 @@ MOST_KEYS = 20_000
 """So many agreements one statement names; SQLite takes 32,766 parameters, PostgreSQL 65,535."""
 
 
-STATE = (agreements.c.group_id, agreements.c.urn, agreements.c.state.label("text"))
-"""What `agreement_in` reads."""
+# States and events as rows of one shape, so that one statement reads both.
+_STATE = (
+    agreements.c.group_id,
+    agreements.c.urn,
+    cast(null(), Integer).label("sequence"),
+    null().label("at"),
+    agreements.c.head.label("hash"),
+    agreements.c.state.label("text"),
+    null().label("erasable"),
+    agreements.c.version,
+)
+_EVENT = (*events.columns, cast(null(), Integer).label("version"))
+_OUTCOME = tuple(column for column in outcomes.columns if column.name not in {"group_id", "urn"})
+
+
+def kept_row(row: Row[Any]) -> AgreementRow | EventRow:
+    """Return what a row of that shape is: one without a sequence is a state."""
+    if row.sequence is None:
+        return AgreementRow(row.group_id, row.urn, row.version, row.hash, row.text)
+    return EventRow._make(row[: len(EventRow._fields)])
 
 
 def load(connection: Connection, group: GroupId, ids: Sequence[AgreementId], command_id: str | None) -> Loaded:
-    """Load agreements of one group, with the outcomes kept in it under a command id."""
+    """Load agreements of one group, with the outcomes recorded in it under a command id."""
     first, *others = _chunks(ids)
     rows = [row for part in others for row in connection.execute(_states_of(part, connection))]
     statement = _states_of(first, connection)
     # One statement sees one state of the database: an agreement and what a command did to it.
-    rows += connection.execute(union_all(statement, _kept(group, command_id)) if command_id else statement)
-    found = {row.urn: row for row in rows if row.sequence is None}
-    kept = sorted((row for row in rows if row.sequence is not None), key=lambda row: (row.urn, row.sequence))
-    if others and kept:  # those were read before their outcomes: once more, so that none is older than its own
-        again = {AgreementId(group, row.urn) for row in kept} & set(ids)
+    rows += connection.execute(union_all(statement, _recorded(group, command_id)) if command_id else statement)
+    states = {row.urn: kept_row(row) for row in rows if row.sequence is None}
+    recorded = sorted((row for row in rows if row.sequence is not None), key=lambda row: (row.urn, row.sequence))
+    if others and recorded:  # those were read before their outcomes: once more, so that none is older than its own
+        again = {AgreementId(group, row.urn) for row in recorded} & set(ids)
         for part in _chunks(list(again)):
-            found |= {row.urn: row for row in connection.execute(_states_of(part, connection))}
-    agreements_found = map(agreement_in, found.values())
+            states |= {row.urn: kept_row(row) for row in connection.execute(_states_of(part, connection))}
+    found = (to_agreement(row) for row in states.values() if isinstance(row, AgreementRow))
     return Loaded(
-        agreements={one.id: one for one in agreements_found},
-        kept=outcomes_in(group, command_id, kept) if command_id else (),
+        agreements={agreement.id: agreement for agreement in found},
+        outcomes=tuple(_outcome(list(own)) for _, own in groupby(recorded, lambda row: row.urn)),
+    )
+
+
+def _outcome(rows: Sequence[Row[Any]]) -> RecordedOutcome:
+    """Read an outcome from rows that hold one of its events each."""
+    return to_outcome(
+        OutcomeRow(**{name: getattr(rows[0], name) for name in OutcomeRow._fields}),
+        [EventRow._make(row[: len(EventRow._fields)]) for row in rows],
     )
 
 
 def _states_of(ids: Collection[AgreementId], connection: Connection) -> Select[Any]:
-    """Select agreements, with the columns of `_kept` for the union of the two."""
-    return select(
-        *STATE,
-        *(null().label(name) for name in ("erasable", "shared_digest", "own_digest", "cautions")),
-        *(cast(null(), Integer).label(name) for name in ("sequence", "request")),
-    ).where(_any_of([key_of(one) for one in ids], connection))
+    """Select agreements, with the columns of `_recorded` for the union of the two."""
+    nothing = (cast(null(), column.type).label(column.name) for column in _OUTCOME)
+    return select(*_STATE, *nothing).where(_any_of([key_of(agreement) for agreement in ids], connection))
 
 
-def _kept(group: GroupId, command_id: str) -> Select[Any]:
+def _recorded(group: GroupId, command_id: str) -> Select[Any]:
     """Select the events of a command's outcomes in a group, each with its outcome."""
     caused = and_(
         events.c.group_id == outcomes.c.group_id,
@@ -82,17 +116,7 @@ def _kept(group: GroupId, command_id: str) -> Select[Any]:
         events.c.sequence.between(outcomes.c.first_sequence, outcomes.c.last_sequence),
     )
     return (
-        select(
-            outcomes.c.group_id,
-            outcomes.c.urn,
-            events.c.text,
-            events.c.erasable,
-            outcomes.c.shared_digest,
-            outcomes.c.own_digest,
-            outcomes.c.cautions,
-            events.c.sequence,
-            outcomes.c.request,
-        )
+        select(*_EVENT, *_OUTCOME)
         .join_from(outcomes, events, caused)
         .where(outcomes.c.group_id == str(group), outcomes.c.command_id == command_id)
     )
@@ -113,30 +137,11 @@ def _in_array(urns: list[int]) -> ColumnElement[bool]:
 
 
 def chains_of(group: GroupId | None) -> CompoundSelect[Any]:
-    """Select the chains of a group, or of all, for `chains_in`: in one statement, so that each is of one moment.
+    """Select the chains of a group, or of all, for `to_chains`: in one statement, so that each is of one moment.
 
     Not a join, which would leave out the events of an agreement whose row is gone.
     """
-    states = select(
-        agreements.c.group_id,
-        agreements.c.urn,
-        cast(null(), Integer).label("sequence"),
-        agreements.c.version,
-        null().label("at"),
-        agreements.c.head.label("hash"),
-        agreements.c.state.label("text"),
-        null().label("erasable"),
-    )
-    happened = select(
-        events.c.group_id,
-        events.c.urn,
-        events.c.sequence,
-        null(),
-        events.c.at,
-        events.c.hash,
-        events.c.text,
-        events.c.erasable,
-    )
+    states, happened = select(*_STATE), select(*_EVENT)
     if group is not None:
         states = states.where(agreements.c.group_id == str(group))
         happened = happened.where(events.c.group_id == str(group))
@@ -144,7 +149,7 @@ def chains_of(group: GroupId | None) -> CompoundSelect[Any]:
     return union_all(states, happened).order_by("group_id", "urn", "sequence")
 
 
-def append(connection: Connection, changes: Sequence[Prepared]) -> frozenset[AgreementId]:
+def append(connection: Connection, changes: Sequence[PreparedChange]) -> frozenset[AgreementId]:
     """Write changes, given in the order of their keys; answer the agreements that lost a race."""
     first = [one for one in changes if not one.change.decided_on]
     if tells_what_it_inserted(connection):
@@ -152,35 +157,35 @@ def append(connection: Connection, changes: Sequence[Prepared]) -> frozenset[Agr
         written += _continued(connection, [one for one in changes if one.change.decided_on])
     else:
         claims = [one.claim() for one in first if not is_serial(connection)]
-        write(connection, agreements, claims, present=Present.STAYS)
+        write(connection, agreements, claims, existing=Existing.STAYS)
         written = _continued(connection, changes)
     winners = [one for one, _ in written]
     write(connection, events, [row for _, rows in written for row in rows])
     # What was only begun has no outcome yet; elsewhere the first under a command id stays (K4).
     write(connection, outcomes, [one.outcome for one in winners if not one.change.decided_on])
-    write(connection, outcomes, [one.outcome for one in winners if one.change.decided_on], present=Present.STAYS)
+    write(connection, outcomes, [one.outcome for one in winners if one.change.decided_on], existing=Existing.STAYS)
     _cancel(connection, winners)
     write(connection, notices, [row for one in winners for row in one.notices])
     return frozenset(one.change.id for one in changes) - {one.change.id for one in winners}
 
 
-_Written = list[tuple[Prepared, list[RowValues]]]
+_Written = list[tuple[PreparedChange, list[EventRow]]]
 """The changes that won, each with the rows of its events."""
 
 
-def _begun(connection: Connection, changes: Sequence[Prepared]) -> _Written:
+def _begun(connection: Connection, changes: Sequence[PreparedChange]) -> _Written:
     """Write the agreements that nobody else has begun, without a claim before, which costs a second write."""
     chained = [(one, *one.chained_to(BEFORE_THE_FIRST)) for one in changes]
     inserted = insert_absent(connection, agreements, [state for _, state, _ in chained])
     return [(one, rows) for one, _, rows in chained if one.key in inserted]
 
 
-def _continued(connection: Connection, changes: Sequence[Prepared]) -> _Written:
+def _continued(connection: Connection, changes: Sequence[PreparedChange]) -> _Written:
     """Lock agreements, and write those that still are at the version that was decided on."""
     standing = _locked(connection, [one.key for one in changes])
     winners = [one for one in changes if standing.get(one.key, _ABSENT)[0] == one.change.decided_on]
     chained = [(one, *one.chained_to(standing.get(one.key, _ABSENT)[1])) for one in winners]
-    write(connection, agreements, [state for _, state, _ in chained], present=Present.IS_REPLACED)
+    write(connection, agreements, [state for _, state, _ in chained], existing=Existing.IS_REPLACED)
     return [(one, rows) for one, _, rows in chained]
 
 
@@ -221,7 +226,7 @@ _CANCEL = (
 )
 
 
-def _cancel(connection: Connection, changes: Sequence[Prepared]) -> None:
+def _cancel(connection: Connection, changes: Sequence[PreparedChange]) -> None:
     """Cancel what asks for an answer to closed requests and was not delivered, given up or not (O7)."""
     closed = [
         {

@@ -25,11 +25,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
-RowValues = tuple[Any, ...]
+RowValues = Sequence[Any]
 """A value for each column of a table, in their order; drivers take that quicker than names and values."""
 
 
-class Present(enum.Enum):
+class Existing(enum.Enum):
     """What becomes of a row that is there already."""
 
     CANNOT_BE = enum.auto()
@@ -38,21 +38,21 @@ class Present(enum.Enum):
 
 
 def write(
-    connection: Connection, table: Table, rows: Sequence[RowValues], *, present: Present = Present.CANNOT_BE
+    connection: Connection, table: Table, rows: Sequence[RowValues], *, existing: Existing = Existing.CANNOT_BE
 ) -> None:
     """Insert *rows* in their order, in one round trip; none if there are none."""
     if not rows:
         return
     dialect = connection.dialect
-    if dialect.name == "postgresql" and present is Present.CANNOT_BE:
+    if dialect.name == "postgresql" and existing is Existing.CANNOT_BE:
         _copy(connection, table, rows)
     elif dialect.name == "postgresql":
-        connection.execute(_from_arrays(table, present), _columns(table, rows))
+        connection.execute(_from_arrays(table, existing), _columns(table, rows))
     elif schema_of(connection):
-        connection.execute(_from_values(table, dialect.name, present), [_named(table, row) for row in rows])
+        connection.execute(_from_values(table, dialect.name, existing), [_named(table, row) for row in rows])
     else:
         # Past SQLAlchemy's handling of each value: it takes as long as the database does, and has nothing to convert.
-        connection.exec_driver_sql(_text(table, dialect.name, present), rows)
+        connection.exec_driver_sql(_text(table, dialect.name, existing), rows)
 
 
 def schema_of(connection: Connection) -> str | None:
@@ -101,7 +101,7 @@ def insert_absent(connection: Connection, table: Table, rows: Sequence[RowValues
     """Insert those of *rows* that are not there, as `write` does; answer their primary keys."""
     if not rows:
         return set()
-    statement = _from_arrays(table, Present.STAYS).returning(*table.primary_key.columns)
+    statement = _from_arrays(table, Existing.STAYS).returning(*table.primary_key.columns)
     return {tuple(row) for row in connection.execute(statement, _columns(table, rows))}
 
 
@@ -110,7 +110,7 @@ _BETWEEN, _NULL = "\x1f", "\x1e"
 
 
 @cache
-def _from_arrays(table: Table, present: Present) -> postgresql.Insert:
+def _from_arrays(table: Table, existing: Existing) -> postgresql.Insert:
     """Insert from one text for each column; psycopg sends the rows of an `executemany` one by one.
 
     PostgreSQL takes such a text apart several times as fast as it reads JSON, and psycopg writes no list as quickly.
@@ -125,7 +125,7 @@ def _from_arrays(table: Table, present: Present) -> postgresql.Insert:
     names = [column.name for column in table.columns]
     given = func.unnest(*arrays).table_valued(*names).render_derived(name="given")
     insert = postgresql.insert(table).from_select(names, select(*(given.c[name] for name in names)))
-    return _on_conflict(insert, table, present)
+    return _on_conflict(insert, table, existing)
 
 
 def _columns(table: Table, rows: Sequence[RowValues]) -> dict[str, Any]:
@@ -147,38 +147,38 @@ def _plain(column: Column[Any]) -> Text | Integer | Boolean:
     return kind if isinstance(kind, (Integer, Boolean)) else Text()
 
 
-def _from_values(table: Table, dialect: str, present: Present) -> Insert:
+def _from_values(table: Table, dialect: str, existing: Existing) -> Insert:
     if dialect == "sqlite":
-        return _on_conflict(sqlite.insert(table).values(_placeholders(table)), table, present)
+        return _on_conflict(sqlite.insert(table).values(_placeholders(table)), table, existing)
     insert = mysql.insert(table).values(_placeholders(table))
-    match present:
-        case Present.CANNOT_BE:
+    match existing:
+        case Existing.CANNOT_BE:
             return insert
-        case Present.STAYS:  # a change to nothing, where IGNORE would let other faults pass as well
+        case Existing.STAYS:  # a change to nothing, where IGNORE would let other faults pass as well
             key = next(iter(table.primary_key.columns)).name
             return insert.on_duplicate_key_update({key: table.c[key]})
-        case Present.IS_REPLACED:
+        case Existing.IS_REPLACED:
             return insert.on_duplicate_key_update({name: insert.inserted[name] for name in _values(table)})
         case _:
-            assert_never(present)
+            assert_never(existing)
 
 
 _I = TypeVar("_I", postgresql.Insert, sqlite.Insert)
 
 
-def _on_conflict(insert: _I, table: Table, present: Present) -> _I:
-    match present:
-        case Present.CANNOT_BE:
+def _on_conflict(insert: _I, table: Table, existing: Existing) -> _I:
+    match existing:
+        case Existing.CANNOT_BE:
             return insert
-        case Present.STAYS:
+        case Existing.STAYS:
             return insert.on_conflict_do_nothing()
-        case Present.IS_REPLACED:
+        case Existing.IS_REPLACED:
             return insert.on_conflict_do_update(
                 index_elements=[*table.primary_key.columns],
                 set_={name: insert.excluded[name] for name in _values(table)},
             )
         case _:
-            assert_never(present)
+            assert_never(existing)
 
 
 def _values(table: Table) -> list[str]:
@@ -197,6 +197,6 @@ _DRIVERS: Mapping[str, Dialect] = {
 
 
 @cache
-def _text(table: Table, dialect: str, present: Present) -> str:
+def _text(table: Table, dialect: str, existing: Existing) -> str:
     """Give the statement as the driver takes it, with a parameter for each column, in their order."""
-    return str(_from_values(table, dialect, present).compile(dialect=_DRIVERS[dialect]))
+    return str(_from_values(table, dialect, existing).compile(dialect=_DRIVERS[dialect]))

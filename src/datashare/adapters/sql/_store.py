@@ -1,4 +1,4 @@
-"""Agreements in a relational database, as a `datashare.ports.AgreementStore`."""
+"""Agreements in a relational database, as a `datashare.ports.AgreementStore` and `Outbox`."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from sqlalchemy import Connection, Engine, Select, select, update
 from datashare.domain import validation
 from datashare.domain.agreements import Agreement, AgreementId, Event
 from datashare.domain.chain import Chain
-from datashare.domain.instants import Instant, instant_text, to_instant
+from datashare.domain.instants import Instant, to_instant
 from datashare.domain.register import GroupId
 from datashare.errors import InvalidValue
-from datashare.ports import Change, LeasedNotice, Loaded, NoticeStatus, StoredNotice, arguments
+from datashare.ports import Change, LeasedNotice, Loaded, NoticeStatus, Settlement, StoredNotice, arguments
+from datashare.rows import AgreementRow, EventRow, key_of, prepare, to_agreement, to_chains, to_event
 
-from . import _agreements, _notices
-from ._bulk import Present, write
-from ._rows import agreement_in, chains_in, event_in, key_of, prepared
+from . import _agreements, _outbox
+from ._bulk import Existing, write
 from ._tables import agreements, events, registers
 from ._transactions import transactions
 
@@ -27,7 +27,7 @@ _T = TypeVar("_T")
 
 
 class SqlAgreementStore:
-    """Agreements in SQLite, PostgreSQL or MariaDB, as a `datashare.ports.AgreementStore`.
+    """Agreements in SQLite, PostgreSQL or MariaDB, as a `datashare.ports.AgreementStore` and `datashare.ports.Outbox`.
 
     Bound to an `sqlalchemy.Engine`, every call is a transaction of its own, and the store may be shared by threads.
     Bound to a `sqlalchemy.Connection`, it works within the host's transaction: it never commits, rolls back or
@@ -54,21 +54,21 @@ class SqlAgreementStore:
         self._transactions = transactions(bind)
 
     @property
-    def joined(self) -> bool:
-        """Whether it writes within a transaction of the host's."""
-        return self._transactions.joined
+    def in_host_transaction(self) -> bool:
+        """Whether it works within a transaction of the host's."""
+        return self._transactions.in_host_transaction
 
     def load(self, ids: Collection[AgreementId], /, *, command_id: str | None = None) -> Loaded:
         """Load agreements of one group, with the outcomes kept in it under *command_id*."""
         wanted = arguments.require_ids(ids, command_id)
         if not wanted:
-            return Loaded(agreements={}, kept=())
+            return Loaded(agreements={}, outcomes=())
         group = wanted[0].group
         return self._transactions.read(lambda it: _agreements.load(it, group, wanted, command_id))
 
     def append(self, changes: Sequence[Change], /) -> frozenset[AgreementId]:
         """Save *changes*, at most one for each agreement; answer the agreements that lost a race."""
-        given = sorted(map(prepared, arguments.require_changes(changes)), key=lambda one: one.key)
+        given = sorted(map(prepare, arguments.require_changes(changes)), key=lambda one: one.key)
         if not given:
             return frozenset()
         return self._transactions.write(lambda it: _agreements.append(it, given))
@@ -76,21 +76,23 @@ class SqlAgreementStore:
     def states(self, group: GroupId, /) -> Sequence[Agreement]:
         """List every agreement of *group* that has a history, in the order of URNs."""
         of_group = agreements.c.group_id == str(arguments.require_group(group))
-        return self._states(select(*_agreements.STATE).where(of_group).order_by(agreements.c.urn))
+        return self._states(select(agreements).where(of_group).order_by(agreements.c.urn))
 
     def states_at(self, urn: int, /) -> Sequence[Agreement]:
         """List every agreement of institution *urn* that has a history, in the order of the groups' text."""
         of_school = agreements.c.urn == validation.require_urn(urn)
-        return self._states(select(*_agreements.STATE).where(of_school).order_by(agreements.c.group_id))
+        return self._states(select(agreements).where(of_school).order_by(agreements.c.group_id))
 
     def _states(self, statement: Select[Any]) -> Sequence[Agreement]:
-        return self._transactions.read(lambda it: [agreement_in(row) for row in it.execute(statement)])
+        return self._transactions.read(
+            lambda it: [to_agreement(AgreementRow._make(row)) for row in it.execute(statement)]
+        )
 
     def history(self, agreement: AgreementId, /) -> Iterator[Event]:
         """Stream the events of one agreement, in the order of their sequence."""
         group, urn = key_of(arguments.require_agreement(agreement))
         statement = select(events).where(events.c.group_id == group, events.c.urn == urn).order_by(events.c.sequence)
-        return self._transactions.stream(statement, event_in)
+        return self._transactions.stream(statement, lambda row: to_event(EventRow._make(row)))
 
     def group_history(self, group: GroupId, /) -> Iterator[Event]:
         """Stream the events of a group by instant, then URN, then sequence (H2).
@@ -99,7 +101,7 @@ class SqlAgreementStore:
         """
         of_group = events.c.group_id == str(arguments.require_group(group))
         statement = select(events).where(of_group).order_by(events.c.at, events.c.urn, events.c.sequence)
-        return self._transactions.stream(statement, event_in)
+        return self._transactions.stream(statement, lambda row: to_event(EventRow._make(row)))
 
     def chains(self, group: GroupId | None = None, /) -> Iterator[Chain]:
         """Stream the chains of a group, or of all groups, by the group's text, then URN (H3).
@@ -108,7 +110,7 @@ class SqlAgreementStore:
         """
         if group is not None:
             arguments.require_group(group)
-        return chains_in(self._transactions.stream(_agreements.chains_of(group), lambda row: row))
+        return to_chains(self._transactions.stream(_agreements.chains_of(group), _agreements.kept_row))
 
     def last_register(self, group: GroupId, /) -> date | None:
         """Tell the day of the newest register that was applied to *group*, if any was."""
@@ -123,7 +125,7 @@ class SqlAgreementStore:
         older = registers.c.group_id == str(group), registers.c.day < day.isoformat()
 
         def note(connection: Connection) -> None:
-            write(connection, registers, [row], present=Present.STAYS)
+            write(connection, registers, [row], existing=Existing.STAYS)
             connection.execute(update(registers).where(*older).values(day=day.isoformat()))
 
         self._transactions.write(note)
@@ -131,7 +133,7 @@ class SqlAgreementStore:
     def notices(self, group: GroupId, /, *, status: NoticeStatus | None = None) -> Sequence[StoredNotice]:
         """List the notices of *group*, by due instant, then id; of one status, if one is named (O3)."""
         group, status = arguments.require_group(group), arguments.require_status(status)
-        return self._transactions.read(lambda it: _notices.listed(it, group, status))
+        return self._transactions.read(lambda it: _outbox.listed(it, group, status))
 
     def lease(self, *, now: Instant, until: Instant, limit: int) -> Sequence[LeasedNotice]:
         """Lease up to *limit* notices that are due and not leased, the longest due first (O3).
@@ -140,30 +142,16 @@ class SqlAgreementStore:
         on SQLite one writes at a time.
         """
         now, until, limit = arguments.require_lease(now, until, limit)
-        return self._deliver(partial(_notices.lease, now=now, until=until, limit=limit))
+        return self._deliver(partial(_outbox.lease, now=now, until=until, limit=limit))
 
-    def complete(self, leased: LeasedNotice, /, *, at: Instant) -> bool:
-        """Settle a leased notice as delivered; tell whether the lease was still held."""
-        return self._settle(leased, NoticeStatus.DELIVERED, settled_at=instant_text(to_instant(at, "at")), error=None)
-
-    def retry(self, leased: LeasedNotice, /, *, due_at: Instant, error: str) -> bool:
-        """Let a leased notice wait until *due_at*; tell whether the lease was still held."""
-        due, said = instant_text(to_instant(due_at, "due_at")), arguments.require_error(error)
-        return self._settle(leased, NoticeStatus.WAITING, due_at=due, error=said)
-
-    def give_up(self, leased: LeasedNotice, /, *, at: Instant, error: str) -> bool:
-        """Settle a leased notice as given up; tell whether the lease was still held."""
-        settled, said = instant_text(to_instant(at, "at")), arguments.require_error(error)
-        return self._settle(leased, NoticeStatus.GIVEN_UP, settled_at=settled, error=said)
-
-    def _settle(self, leased: LeasedNotice, status: NoticeStatus, **values: object) -> bool:
-        arguments.require_leased(leased)
-        values |= {"status": status.value, "is_open": status is NoticeStatus.WAITING}
-        return self._deliver(lambda it: _notices.settle(it, leased, **values))
+    def settle(self, leased: LeasedNotice, outcome: Settlement, /) -> bool:
+        """Record what became of a leased notice; return whether the lease was still held."""
+        leased, outcome = arguments.require_settlement(leased, outcome)
+        return self._deliver(lambda it: _outbox.settle(it, leased, outcome))
 
     def _deliver(self, work: Callable[[Connection], _T]) -> _T:
         """Do what has to hold at once, whatever becomes of a transaction of the host's (O3)."""
-        if self.joined:
+        if self.in_host_transaction:
             raise InvalidValue("The store", self, "bound to an Engine, since delivery commits what it did as it goes")
         return self._transactions.write(work)
 
@@ -171,7 +159,7 @@ class SqlAgreementStore:
         """Let given-up notices of *group* that were not purged wait again, with no attempts; tell how many (O3)."""
         group, ids = arguments.require_group(group), arguments.require_notices(notices)
         due_at = to_instant(due_at, "due_at")
-        return self._transactions.write(lambda it: _notices.requeue(it, group, ids, due_at))
+        return self._transactions.write(lambda it: _outbox.requeue(it, group, ids, due_at))
 
     def purge(self, *, settled_before: Instant) -> int:
         """Erase names and addresses of notices settled before an instant; tell of how many (O6).
@@ -179,4 +167,4 @@ class SqlAgreementStore:
         Cost: one walk over all notices; call it once a day, not once a minute.
         """
         before = to_instant(settled_before, "settled_before")
-        return self._transactions.write(lambda it: _notices.purge(it, before))
+        return self._transactions.write(lambda it: _outbox.purge(it, before))

@@ -31,7 +31,7 @@ from sqlalchemy.dialects import mysql, postgresql
 
 from datashare.errors import InvalidValue, SchemaMismatch
 
-from ._bulk import Present, schema_of, write
+from ._bulk import Existing, schema_of, write
 from ._engines import begin_immediate
 from ._errors import mapped
 
@@ -195,7 +195,7 @@ def _create(connection: Connection) -> None:
         metadata.create_all(connection)
         # Last, since MariaDB cannot take back tables that were made: what is recorded is there as a whole. Somebody
         # else may have recorded it meanwhile.
-        write(connection, _schema, [(SCHEMA_VERSION,)], present=Present.STAYS)
+        write(connection, _schema, [(SCHEMA_VERSION,)], existing=Existing.STAYS)
 
 
 def _is_there(connection: Connection) -> bool:

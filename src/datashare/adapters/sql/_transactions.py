@@ -28,7 +28,7 @@ PAGE = 500
 class Transactions(Protocol):
     """Where the store's statements run."""
 
-    joined: bool
+    in_host_transaction: bool
 
     def read(self, work: Callable[[Connection], _T]) -> _T:
         """Do what only reads."""
@@ -56,7 +56,7 @@ def transactions(bind: Engine | Connection) -> Transactions:
 class OwnTransactions:
     """A transaction for each call, begun and ended here; begun anew where it lost to another one."""
 
-    joined = False
+    in_host_transaction = False
 
     def __init__(self, engine: Engine) -> None:
         self._is_sqlite = engine.dialect.name == "sqlite"
@@ -132,7 +132,7 @@ class _Streamed(Iterator[_T]):
 class HostsTransaction:
     """The host's own transaction: never committed, rolled back or begun anew here."""
 
-    joined = True
+    in_host_transaction = True
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

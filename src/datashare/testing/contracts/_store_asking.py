@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from datashare.errors import InvalidValue
-from datashare.ports import AgreementStore
+from datashare.ports import NoticeStatus, Settlement
 from datashare.testing.changes import AGREEMENT, COUNCIL, NOW, TRUST, asked
+from datashare.testing.fakes import StoreWithOutbox
 
 from ._store_suite import LEASED_NOTICE, MICROSECOND, MINUTE, StoreSuite, everything, save
 
@@ -35,21 +36,16 @@ NONSENSE: dict[str, Callable[[Any], object]] = {
     "lease-yes": lambda store: store.lease(now=NOW, until=NOW + MINUTE, limit=True),
     "lease-no-time": lambda store: store.lease(now=NOW, until=NOW, limit=1),
     "lease-backwards": lambda store: store.lease(now=NOW, until=NOW - MICROSECOND, limit=1),
-    "complete": lambda store: store.complete(5, at=NOW),
-    "retry": lambda store: store.retry(5, due_at=NOW, error=""),
-    "retry-error": lambda store: store.retry(LEASED_NOTICE, due_at=NOW, error=None),
-    "give_up": lambda store: store.give_up(None, at=NOW, error=""),
-    "give_up-error": lambda store: store.give_up(LEASED_NOTICE, at=NOW, error=OSError()),
+    "settle": lambda store: store.settle(5, Settlement.delivered(at=NOW)),
+    "settle-none": lambda store: store.settle(None, Settlement.delivered(at=NOW)),
+    "settle-status": lambda store: store.settle(LEASED_NOTICE, NoticeStatus.DELIVERED),
     "requeue": lambda store: store.requeue(TRUST, [5], due_at=NOW),
     "requeue-text": lambda store: store.requeue(TRUST, "n", due_at=NOW),
     "requeue-group": lambda store: store.requeue("x", [], due_at=NOW),
 }
-TIMED: dict[str, Callable[[AgreementStore, Any], object]] = {
+TIMED: dict[str, Callable[[StoreWithOutbox, Any], object]] = {
     "lease-now": lambda store, at: store.lease(now=at, until=NOW, limit=1),
     "lease-until": lambda store, at: store.lease(now=NOW, until=at, limit=1),
-    "complete": lambda store, at: store.complete(LEASED_NOTICE, at=at),
-    "retry": lambda store, at: store.retry(LEASED_NOTICE, due_at=at, error=""),
-    "give_up": lambda store, at: store.give_up(LEASED_NOTICE, at=at, error=""),
     "requeue": lambda store, at: store.requeue(TRUST, ["n"], due_at=at),
     "purge": lambda store, at: store.purge(settled_before=at),
 }
@@ -58,7 +54,7 @@ TIMED: dict[str, Callable[[AgreementStore, Any], object]] = {
 class Asking(StoreSuite):
     """The register of a group, and what makes no sense."""
 
-    def test_the_newest_register_is_kept(self, store: AgreementStore) -> None:
+    def test_the_newest_register_is_kept(self, store: StoreWithOutbox) -> None:
         """The last register applied to a group is the newest, in whatever order they were noted."""
         assert store.last_register(TRUST) is None
         for day in (date(2026, 5, 2), date(2026, 5, 3), date(2026, 5, 3), date(2026, 4, 30)):
@@ -68,7 +64,7 @@ class Asking(StoreSuite):
         assert store.last_register(COUNCIL) is None
 
     @pytest.mark.parametrize("day", [None, "2026-05-03", NOW], ids=["none", "text", "instant"])
-    def test_only_a_day_can_be_noted(self, store: AgreementStore, day: Any) -> None:
+    def test_only_a_day_can_be_noted(self, store: StoreWithOutbox, day: Any) -> None:
         """An instant or a text is no day, and changes nothing."""
         store.note_register(TRUST, date(2026, 3, 3))
 
@@ -78,7 +74,7 @@ class Asking(StoreSuite):
 
     @pytest.mark.parametrize("call", NONSENSE.values(), ids=NONSENSE)
     def test_nonsense_is_refused_and_changes_nothing(
-        self, store: AgreementStore, call: Callable[[Any], object]
+        self, store: StoreWithOutbox, call: Callable[[Any], object]
     ) -> None:
         """Whatever is none of what a call takes is told at the call, with words that say what would be."""
         save(store, asked())
@@ -91,7 +87,7 @@ class Asking(StoreSuite):
     @pytest.mark.parametrize("call", TIMED.values(), ids=TIMED)
     @pytest.mark.parametrize("at", [None, "2026-05-03", datetime(2026, 5, 3)], ids=repr)  # noqa: DTZ001 - naive
     def test_instants_without_a_zone_are_refused(
-        self, store: AgreementStore, call: Callable[[AgreementStore, Any], object], at: Any
+        self, store: StoreWithOutbox, call: Callable[[StoreWithOutbox, Any], object], at: Any
     ) -> None:
         """No instant that could mean several is taken, even where there is nothing to do."""
         with pytest.raises(InvalidValue, match="must be"):

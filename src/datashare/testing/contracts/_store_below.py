@@ -11,12 +11,13 @@ import pytest
 from datashare.domain.agreements import Withdraw
 from datashare.domain.register import GroupId
 from datashare.errors import StoreError
-from datashare.ports import AgreementStore
+from datashare.ports import Settlement
 from datashare.testing.changes import AGREEMENT, NOW, TRUST, URN, asked, imported, then
+from datashare.testing.fakes import StoreWithOutbox
 
 from ._store_suite import LEASED_NOTICE, MINUTE, CountRoundTrips, StoreSuite, lease, save
 
-CALLS: dict[str, Callable[[AgreementStore], Any]] = {
+CALLS: dict[str, Callable[[StoreWithOutbox], Any]] = {
     "load": lambda store: store.load([AGREEMENT], command_id="c-1"),
     "append": lambda store: store.append([asked()]),
     "states": lambda store: store.states(TRUST),
@@ -28,9 +29,7 @@ CALLS: dict[str, Callable[[AgreementStore], Any]] = {
     "note_register": lambda store: store.note_register(TRUST, date(2026, 5, 3)),
     "notices": lambda store: store.notices(TRUST),
     "lease": lambda store: store.lease(now=NOW, until=NOW + MINUTE, limit=1),
-    "complete": lambda store: store.complete(LEASED_NOTICE, at=NOW),
-    "retry": lambda store: store.retry(LEASED_NOTICE, due_at=NOW, error=""),
-    "give_up": lambda store: store.give_up(LEASED_NOTICE, at=NOW, error=""),
+    "settle": lambda store: store.settle(LEASED_NOTICE, Settlement.delivered(at=NOW)),
     "requeue": lambda store: store.requeue(TRUST, ["n"], due_at=NOW),
     "purge": lambda store: store.purge(settled_before=NOW),
 }
@@ -42,7 +41,7 @@ class Below(StoreSuite):
 
     @pytest.mark.must(8)
     def test_a_call_about_many_agreements_costs_as_much_as_one_about_one(
-        self, store: AgreementStore, round_trips: CountRoundTrips
+        self, store: StoreWithOutbox, round_trips: CountRoundTrips
     ) -> None:
         """Saving, loading, listing, leasing and closing make as many round trips for 200 agreements as for one."""
         store.states(TRUST)  # what the first call of all costs besides does not count
@@ -53,7 +52,7 @@ class Below(StoreSuite):
         assert self.nothing_below or all(few.values()), f"Nothing was counted: {few}"
 
     def _costs(
-        self, store: AgreementStore, group: GroupId, urns: range, round_trips: CountRoundTrips
+        self, store: StoreWithOutbox, group: GroupId, urns: range, round_trips: CountRoundTrips
     ) -> dict[str, int]:
         """Do the same work for some schools of a group that has no others, and count each call of it."""
         changes = [asked(urn, group) for urn in urns]
@@ -78,12 +77,12 @@ class Below(StoreSuite):
         count("append, closing", lambda: store.append(closing), frozenset())
         count("append, losing", lambda: store.append(closing), frozenset(ids))
         for one in lease(store):
-            store.complete(one, at=NOW)
+            store.settle(one, Settlement.delivered(at=NOW))
         return costs
 
     @pytest.mark.must(12)
     def test_only_store_errors_leave_a_store_that_is_broken_below(
-        self, broken_stores: Iterable[AgreementStore]
+        self, broken_stores: Iterable[StoreWithOutbox]
     ) -> None:
         """Whatever call is made of a store whose lower part fails, it answers or raises a StoreError."""
         failed = [[name for name, call in CALLS.items() if _fails(broken, call)] for broken in broken_stores]
@@ -92,7 +91,7 @@ class Below(StoreSuite):
         assert self.nothing_below is not bool(failed)
 
 
-def _fails(store: AgreementStore, call: Callable[[AgreementStore], object]) -> bool:
+def _fails(store: StoreWithOutbox, call: Callable[[StoreWithOutbox], object]) -> bool:
     try:
         call(store)
     except StoreError:

@@ -14,8 +14,9 @@ from datashare.domain.chain import Chain
 from datashare.domain.instants import instant_text
 from datashare.domain.register import GroupId
 from datashare.domain.verification import Verification, verify
-from datashare.ports import AgreementStore, Change
+from datashare.ports import Change
 from datashare.testing.changes import AGREEMENT, COUNCIL, NOW, OTHER_URN, TRUST, TWIN, URN, asked, imported, then
+from datashare.testing.fakes import StoreWithOutbox
 
 from ._store_suite import OTHER, StoreSuite, do, save, standing
 
@@ -25,7 +26,7 @@ class Chains(StoreSuite):
 
     @pytest.mark.must(14)
     @pytest.mark.rule("H3")
-    def test_each_event_is_chained_to_the_one_before_it(self, store: AgreementStore) -> None:
+    def test_each_event_is_chained_to_the_one_before_it(self, store: StoreWithOutbox) -> None:
         """Each hash covers the hash before it and the text, across calls; the state holds the last one."""
         save(store, asked(), asked(OTHER_URN))
         do(store, Decline)
@@ -42,7 +43,7 @@ class Chains(StoreSuite):
 
     @pytest.mark.must(14)
     @pytest.mark.rule("H3", "H4")
-    def test_a_chain_holds_the_events_and_what_they_come_to(self, store: AgreementStore) -> None:
+    def test_a_chain_holds_the_events_and_what_they_come_to(self, store: StoreWithOutbox) -> None:
         """What is chained is what happened: numbered from 1, with what people wrote beside it and not in it."""
         save(store, asked())
         do(store, Decline)
@@ -59,7 +60,7 @@ class Chains(StoreSuite):
 
     @pytest.mark.must(14)
     @pytest.mark.rule("H4")
-    def test_each_event_has_a_salt_of_its_own(self, store: AgreementStore) -> None:
+    def test_each_event_has_a_salt_of_its_own(self, store: StoreWithOutbox) -> None:
         """The same words in two events have different seals, so that nobody learns from one what another says."""
         save(store, asked(), asked(OTHER_URN))
         do(store, Decline)
@@ -72,7 +73,7 @@ class Chains(StoreSuite):
 
     @pytest.mark.must(14)
     @pytest.mark.rule("H3")
-    def test_what_was_chained_stays_as_it_was(self, store: AgreementStore) -> None:
+    def test_what_was_chained_stays_as_it_was(self, store: StoreWithOutbox) -> None:
         """Later events and losers change nothing of a record, and asking twice gives the same."""
         save(store, asked())
         (before,) = store.chains(TRUST)
@@ -85,7 +86,7 @@ class Chains(StoreSuite):
 
     @pytest.mark.must(16)
     @pytest.mark.rule("H3")
-    def test_each_record_has_its_instant_beside_it(self, store: AgreementStore) -> None:
+    def test_each_record_has_its_instant_beside_it(self, store: StoreWithOutbox) -> None:
         """What events are ordered by is given as text of one form, to the microsecond, so that it can be compared."""
         save(store, *(asked(urn, now=NOW.add(microseconds=number)) for number, urn in enumerate((URN, OTHER_URN))))
         kept = [record.at for chain in store.chains(TRUST) for record in chain.records]
@@ -95,7 +96,7 @@ class Chains(StoreSuite):
 
     @pytest.mark.must(15)
     @pytest.mark.rule("H3")
-    def test_chains_are_in_the_order_of_groups_and_urns(self, store: AgreementStore) -> None:
+    def test_chains_are_in_the_order_of_groups_and_urns(self, store: StoreWithOutbox) -> None:
         """By the text of the group, then by number; of one group alone, if one is named."""
         groups = [GroupId.mat("9"), TWIN, COUNCIL, GroupId.mat("10"), TRUST]
         urns = [100_001, 9, 1_000_000]
@@ -113,7 +114,7 @@ class Chains(StoreSuite):
         assert [] == list(store.chains(GroupId.mat("1")))
 
     @pytest.mark.must(7, 15)
-    def test_chains_that_are_being_read_go_on(self, store: AgreementStore) -> None:
+    def test_chains_that_are_being_read_go_on(self, store: StoreWithOutbox) -> None:
         """A stream answers all that was there when it was asked for, and each chain is whole, whatever is saved."""
         save(store, asked(), asked(OTHER_URN))
         streams = [store.chains(TRUST), store.chains()]
@@ -126,7 +127,7 @@ class Chains(StoreSuite):
 
     @pytest.mark.must(3, 15)
     @pytest.mark.rule("H3")
-    def test_writers_at_work_are_no_false_alarm(self, store: AgreementStore) -> None:
+    def test_writers_at_work_are_no_false_alarm(self, store: StoreWithOutbox) -> None:
         """While one thread writes, each chain that others read is of one moment: state and events fit together."""
         changes, before = list[Change](), Agreement(id=AGREEMENT)
         for number in range(self.steps):

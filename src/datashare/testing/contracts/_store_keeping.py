@@ -30,7 +30,7 @@ from datashare.domain.levels import AccessLevel
 from datashare.domain.register import GroupId
 from datashare.domain.visibility import HiddenBecause
 from datashare.errors import InvalidValue
-from datashare.ports import AgreementStore, Change, NoticeStatus
+from datashare.ports import Change, NoticeStatus, Settlement
 from datashare.testing.changes import (
     ACTIONS,
     AGREEMENT,
@@ -48,6 +48,7 @@ from datashare.testing.changes import (
     possible_change,
     then,
 )
+from datashare.testing.fakes import StoreWithOutbox
 
 from ._store_suite import (
     COUNCILS,
@@ -86,7 +87,7 @@ class Order(StoreSuite):
 
     @pytest.mark.must(4, 5, 9)
     @pytest.mark.rule("T3", "K4")
-    def test_the_state_is_the_fold_of_the_events(self, store: AgreementStore) -> None:
+    def test_the_state_is_the_fold_of_the_events(self, store: StoreWithOutbox) -> None:
         """Whatever was done in whatever order, state, events and outcomes are those that were saved."""
         chance = random.Random(7)
         for urn in range(URN, URN + self.walks):
@@ -96,8 +97,8 @@ class Order(StoreSuite):
                 save(store, *made)
                 before = made[-1].after if made else before
                 events += [event for one in made for event in one.events]
-                kept = store.load([before.id], command_id=f"c-{number}").kept
-                assert [one.kept for one in made] == [one for one in kept if one.agreement == before.id]
+                kept = store.load([before.id], command_id=f"c-{number}").outcomes
+                assert [one.outcome for one in made] == [one for one in kept if one.agreement == before.id]
 
             assert events == list(store.history(before.id))
             assert list(range(1, len(events) + 1)) == [event.sequence for event in events]
@@ -105,7 +106,7 @@ class Order(StoreSuite):
 
     @pytest.mark.must(4, 5, 9)
     @pytest.mark.rule("T3")
-    def test_every_kind_of_event_comes_back(self, store: AgreementStore) -> None:
+    def test_every_kind_of_event_comes_back(self, store: StoreWithOutbox) -> None:
         """A history in which everything happened that can happen is answered with equal events, in order."""
         save(store, imported(OTHER_URN))
         before, events = Agreement(id=AGREEMENT), list[Event]()
@@ -122,14 +123,14 @@ class Order(StoreSuite):
         assert set(get_args(Event)) == {type(event) for event in store.group_history(TRUST)}
 
     @pytest.mark.must(9)
-    def test_states_are_in_the_order_of_urns(self, store: AgreementStore) -> None:
+    def test_states_are_in_the_order_of_urns(self, store: StoreWithOutbox) -> None:
         """A group's agreements come by number, not as text and not as they were saved."""
         save(store, *(imported(urn) for urn in (100_001, 9, 1_000_000, 100_000, 10)))
 
         assert [9, 10, 100_000, 100_001, 1_000_000] == [state.urn for state in store.states(TRUST)]
 
     @pytest.mark.must(9)
-    def test_agreements_of_one_school_are_in_the_order_of_their_groups(self, store: AgreementStore) -> None:
+    def test_agreements_of_one_school_are_in_the_order_of_their_groups(self, store: StoreWithOutbox) -> None:
         """A school's agreements come by the text of the group."""
         groups = [GroupId.mat("9"), COUNCIL, GroupId.mat("10"), TRUST, GroupId.local_authority("001")]
         changes = [imported(group=group) for group in groups]
@@ -140,7 +141,7 @@ class Order(StoreSuite):
         assert {one.id: one.after for one in changes} == {state.id: state for state in found}
 
     @pytest.mark.must(5)
-    def test_a_groups_history_is_by_instant_then_urn_then_sequence(self, store: AgreementStore) -> None:
+    def test_a_groups_history_is_by_instant_then_urn_then_sequence(self, store: StoreWithOutbox) -> None:
         """Events of a whole group come in the order of time, ties by URN and sequence."""
         save(store, imported(10), imported(9))
         save(store, imported(11, now=NOW - MICROSECOND))
@@ -150,7 +151,7 @@ class Order(StoreSuite):
         assert [(11, 1), (9, 1), (9, 2), (10, 1)] == found
 
     @pytest.mark.must(4, 5)
-    def test_instants_are_ordered_to_the_microsecond(self, store: AgreementStore) -> None:
+    def test_instants_are_ordered_to_the_microsecond(self, store: StoreWithOutbox) -> None:
         """Whole seconds, single microseconds and everything between are in the order of time."""
         second = pendulum.datetime(2026, 5, 3, 9, 59, 59)
         micros = [500_000, 0, 10, 999_999, 1, 100_000, 9, 2]
@@ -163,7 +164,7 @@ class Order(StoreSuite):
         assert sorted(store.notices(TRUST), key=by_due) == list(store.notices(TRUST))
 
     @pytest.mark.must(5)
-    def test_the_events_of_a_long_history_are_in_order(self, store: AgreementStore) -> None:
+    def test_the_events_of_a_long_history_are_in_order(self, store: StoreWithOutbox) -> None:
         """Sequences are numbers: the tenth comes after the ninth, and not after the first."""
         before = Agreement(id=AGREEMENT)
         for number in range(12):
@@ -175,7 +176,7 @@ class Order(StoreSuite):
         assert list(range(1, 13)) == [event.sequence for event in store.group_history(TRUST)]
 
     @pytest.mark.must(9)
-    def test_what_has_no_history_is_left_out(self, store: AgreementStore) -> None:
+    def test_what_has_no_history_is_left_out(self, store: StoreWithOutbox) -> None:
         """An agreement to which nothing happened is in no answer."""
         save(store, imported())
 
@@ -190,14 +191,14 @@ class GroupsApart(StoreSuite):
     """6. Groups are kept apart."""
 
     @pytest.mark.must(6)
-    def test_no_answer_about_one_group_holds_anything_of_another(self, store: AgreementStore) -> None:
+    def test_no_answer_about_one_group_holds_anything_of_another(self, store: StoreWithOutbox) -> None:
         """Groups at one school under one command id see nothing of each other, though their codes look alike."""
         ours, theirs, twins = asked(), asked(group=COUNCIL), imported(group=TWIN)
         save(store, ours, theirs, twins)
 
         for group, one in ((TRUST, ours), (COUNCIL, theirs), (TWIN, twins)):
             found = store.load([one.id], command_id="c-1")
-            assert ({one.id: one.after}, (one.kept,)) == (dict(found.agreements), found.kept)
+            assert ({one.id: one.after}, (one.outcome,)) == (dict(found.agreements), found.outcomes)
             assert [one.after] == list(store.states(group))
             assert list(one.events) == list(store.group_history(group)) == list(store.history(one.id))
             assert {n.id for n in one.notices} == {stored.id for stored in store.notices(group)}
@@ -205,7 +206,7 @@ class GroupsApart(StoreSuite):
                 assert {group} >= {stored.agreement.group for stored in store.notices(group, status=status)}
 
     @pytest.mark.must(6)
-    def test_what_one_group_does_leaves_another_as_it_was(self, store: AgreementStore) -> None:
+    def test_what_one_group_does_leaves_another_as_it_was(self, store: StoreWithOutbox) -> None:
         """Answers, cancellations, retries and registers of one group change nothing of its twin's."""
         save(store, asked(group=COUNCIL), asked(group=TWIN))
         before = (list(store.states(TWIN)), list(store.group_history(TWIN)), list(store.notices(TWIN)))
@@ -218,17 +219,17 @@ class GroupsApart(StoreSuite):
 
     @pytest.mark.must(6)
     @pytest.mark.rule("K4")
-    def test_outcomes_are_those_of_the_group_and_the_command(self, store: AgreementStore) -> None:
+    def test_outcomes_are_those_of_the_group_and_the_command(self, store: StoreWithOutbox) -> None:
         """All outcomes kept under the id are answered, of schools not asked for too, and no others."""
         save(store, imported(), imported(OTHER_URN), imported(7, command_id="c-2"), imported(group=COUNCIL))
 
-        found = store.load([AGREEMENT], command_id="c-1").kept
+        found = store.load([AGREEMENT], command_id="c-1").outcomes
         assert [AGREEMENT, OTHER] == sorted((one.agreement for one in found), key=str)
-        assert () == store.load([AGREEMENT]).kept
-        assert () == store.load([], command_id="c-1").kept
+        assert () == store.load([AGREEMENT]).outcomes
+        assert () == store.load([], command_id="c-1").outcomes
 
     @pytest.mark.must(6)
-    def test_agreements_of_several_groups_are_not_loaded_together(self, store: AgreementStore) -> None:
+    def test_agreements_of_several_groups_are_not_loaded_together(self, store: StoreWithOutbox) -> None:
         """One call is about one group."""
         with pytest.raises(InvalidValue, match="must be"):
             store.load([AGREEMENT, COUNCILS])
@@ -238,7 +239,7 @@ class ValuesThatStay(StoreSuite):
     """7. Nobody can reach into the store."""
 
     @pytest.mark.must(7)
-    def test_changing_an_answer_changes_nothing(self, store: AgreementStore) -> None:
+    def test_changing_an_answer_changes_nothing(self, store: StoreWithOutbox) -> None:
         """Containers that were answered can be emptied without any effect on the store."""
         save(store, asked(), asked(OTHER_URN), asked(group=COUNCIL))
         before = everything(store)
@@ -257,21 +258,21 @@ class ValuesThatStay(StoreSuite):
         assert before == everything(store)
 
     @pytest.mark.must(7)
-    def test_no_later_call_changes_an_answer(self, store: AgreementStore) -> None:
+    def test_no_later_call_changes_an_answer(self, store: StoreWithOutbox) -> None:
         """What was answered stays as it was when more is saved, leased and settled."""
         save(store, asked())
         answers = (store.load([AGREEMENT]), store.states(TRUST), store.states_at(URN), store.notices(TRUST))
         shown = repr(answers)
         do(store, Approve)
         leased = lease(store)
-        store.complete(leased[0], at=NOW)
+        store.settle(leased[0], Settlement.delivered(at=NOW))
         everything(store)  # asking again changes nothing either
 
         assert shown == repr(answers)
         assert 4 == len(store.notices(TRUST))
 
     @pytest.mark.must(5, 7)
-    def test_a_history_that_is_being_read_goes_on_in_order(self, store: AgreementStore) -> None:
+    def test_a_history_that_is_being_read_goes_on_in_order(self, store: StoreWithOutbox) -> None:
         """A stream answers all that was there when it was asked for, in order, whatever is saved meanwhile."""
         save(store, asked())
         streams = [partial(list[Event], store.history(AGREEMENT)), partial(list[Event], store.group_history(TRUST))]

@@ -10,8 +10,9 @@ import pytest
 
 from datashare.domain.agreements import Agreement, AgreementId, Command
 from datashare.domain.instants import Instant
-from datashare.ports import AgreementStore, Change, LeasedNotice, StoredNotice
+from datashare.ports import Change, LeasedNotice, StoredNotice
 from datashare.testing.changes import AGREEMENT, COUNCIL, NOW, OTHER_URN, TRUST, URN, asked, change, command_of
+from datashare.testing.fakes import StoreWithOutbox
 from datashare.testing.threads import at_once
 
 OTHER = AgreementId(TRUST, OTHER_URN)
@@ -22,7 +23,7 @@ MICROSECOND = timedelta(microseconds=1)
 CountRoundTrips = Callable[[Callable[[], object]], int]
 """Makes a call, and tells how many round trips the store made for it to what lies below."""
 
-InHostsTransaction = Callable[[Callable[[AgreementStore], None], bool], None]
+InHostsTransaction = Callable[[Callable[[StoreWithOutbox], None], bool], None]
 """Begins a transaction of the host's, does some work on a store that is joined to it, then commits or rolls back."""
 
 
@@ -46,7 +47,7 @@ class StoreSuite:
         at_once(calls, at_end=self.leave_thread)
 
     @pytest.fixture
-    def store(self) -> AgreementStore:
+    def store(self) -> StoreWithOutbox:
         """Give an empty store that many threads may use at once; every suite gives its own."""
         raise NotImplementedError(
             f"{type(self).__name__} has no store to test. Give it a fixture `store` that answers an empty one."
@@ -63,7 +64,7 @@ class StoreSuite:
         )
 
     @pytest.fixture
-    def broken_stores(self) -> Iterable[AgreementStore]:
+    def broken_stores(self) -> Iterable[StoreWithOutbox]:
         """Give stores whose lower part fails; none for a store that has nothing below it."""
         if self.nothing_below:
             return ()
@@ -88,18 +89,18 @@ def _none(call: Callable[[], object]) -> int:
     return 0
 
 
-def save(store: AgreementStore, *changes: Change) -> None:
+def save(store: StoreWithOutbox, *changes: Change) -> None:
     """Save what must not lose."""
     assert frozenset() == store.append(changes)
 
 
-def standing(store: AgreementStore, of: AgreementId = AGREEMENT) -> Agreement:
+def standing(store: StoreWithOutbox, of: AgreementId = AGREEMENT) -> Agreement:
     """Give an agreement as the store holds it."""
     return store.load([of]).agreements.get(of, Agreement(id=of))
 
 
 def do(
-    store: AgreementStore,
+    store: StoreWithOutbox,
     kind: type[Command],
     *,
     of: AgreementId = AGREEMENT,
@@ -113,7 +114,7 @@ def do(
     return one.after
 
 
-def everything(store: AgreementStore) -> tuple[object, ...]:
+def everything(store: StoreWithOutbox) -> tuple[object, ...]:
     """Give all that a store answers about the groups and schools of these tests, for comparing."""
     return (
         _loaded(store, AGREEMENT, OTHER),
@@ -127,12 +128,12 @@ def everything(store: AgreementStore) -> tuple[object, ...]:
     )
 
 
-def _loaded(store: AgreementStore, *ids: AgreementId) -> tuple[object, ...]:
+def _loaded(store: StoreWithOutbox, *ids: AgreementId) -> tuple[object, ...]:
     found = store.load(ids, command_id="c-1")
-    return dict(found.agreements), sorted(found.kept, key=lambda one: str(one.agreement))
+    return dict(found.agreements), sorted(found.outcomes, key=lambda one: str(one.agreement))
 
 
-def lease(store: AgreementStore, now: Instant = NOW, minutes: int = 5, limit: int = 99_999) -> list[LeasedNotice]:
+def lease(store: StoreWithOutbox, now: Instant = NOW, minutes: int = 5, limit: int = 99_999) -> list[LeasedNotice]:
     """Lease notices for some minutes."""
     return list(store.lease(now=now, until=now + minutes * MINUTE, limit=limit))
 

@@ -1,4 +1,4 @@
-"""What is done to notices on a connection: leasing, settling, queueing again, purging (rules O)."""
+"""The outbox on a connection: list, lease, settle, requeue and purge notices (rules O)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from sqlalchemy import Connection, Row, Select, Update, and_, bindparam, or_, se
 from datashare.domain.instants import Instant, instant_text
 from datashare.domain.register import GroupId
 from datashare.errors import StoreError
-from datashare.ports import LeasedNotice, NoticeStatus, StoredNotice
+from datashare.ports import LeasedNotice, NoticeStatus, Settlement, StoredNotice
+from datashare.rows import NoticeRow, to_notice, to_stored_notice
 
-from ._rows import notice_in, stored_notice_in
 from ._tables import notices
 
 MOST_IDS = 10_000
@@ -25,7 +25,7 @@ def listed(connection: Connection, group: GroupId, status: NoticeStatus | None) 
     statement = select(notices).where(notices.c.group_id == str(group)).order_by(notices.c.due_at, notices.c.id)
     if status is not None:
         statement = statement.where(notices.c.status == status.value)
-    return [stored_notice_in(row) for row in connection.execute(statement)]
+    return [to_stored_notice(NoticeRow._make(row)) for row in connection.execute(statement)]
 
 
 def lease(connection: Connection, *, now: Instant, until: Instant, limit: int) -> list[LeasedNotice]:
@@ -48,7 +48,7 @@ def lease(connection: Connection, *, now: Instant, until: Instant, limit: int) -
 def _leased(connection: Connection, row: Row[Any], now: Instant) -> LeasedNotice | None:
     """Read a notice that is to be leased; give up one that cannot be read, lest it hold up all others (O3)."""
     try:
-        notice = notice_in(row)
+        notice = to_notice(NoticeRow._make(row))
     except StoreError as error:
         own = and_(notices.c.group_id == row.group_id, notices.c.urn == row.urn, notices.c.id == row.id)
         given_up = {"status": NoticeStatus.GIVEN_UP.value, "is_open": False, "settled_at": instant_text(now)}
@@ -59,7 +59,7 @@ def _leased(connection: Connection, row: Row[Any], now: Instant) -> LeasedNotice
 
 def _due(now: str, limit: int) -> Select[Any]:
     return (
-        select(notices.c.group_id, notices.c.urn, notices.c.id, notices.c.text, notices.c.attempts)
+        select(notices)
         .where(
             notices.c.is_open,
             notices.c.due_at <= now,
@@ -87,16 +87,26 @@ _LEASE = (
 )
 
 
-def settle(connection: Connection, leased: LeasedNotice, **values: object) -> bool:
-    """Change a notice, if this lease of it is the present one; tell whether it was."""
+def settle(connection: Connection, leased: LeasedNotice, outcome: Settlement) -> bool:
+    """Record what became of a notice, if this lease of it is the present one; return whether it was."""
     agreement = leased.notice.agreement
+    values: dict[str, object] = {
+        "status": outcome.status.value,
+        "is_open": outcome.status is NoticeStatus.WAITING,
+        "error": outcome.error,
+        "settled_at": outcome.settled_at and instant_text(outcome.settled_at),
+        "lease": None,
+        "leased_until": None,
+    }
+    if outcome.due_at:
+        values["due_at"] = instant_text(outcome.due_at)
     held = update(notices).where(
         notices.c.group_id == str(agreement.group),
         notices.c.urn == agreement.urn,
         notices.c.id == leased.notice.id,
         notices.c.lease == leased.lease,
     )
-    return _changed(connection, held.values(lease=None, leased_until=None, **values)) == 1
+    return _changed(connection, held.values(**values)) == 1
 
 
 def requeue(connection: Connection, group: GroupId, ids: Sequence[str], due_at: Instant) -> int:

@@ -1,0 +1,184 @@
+"""The port through which notices are handed out for delivery."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Collection, Sequence
+from typing import Protocol, runtime_checkable
+
+import attrs
+
+from datashare.domain.agreements import AgreementId
+from datashare.domain.instants import Instant, to_instant
+from datashare.domain.notices import Notice
+from datashare.domain.register import GroupId
+from datashare.domain.validation import require_text
+
+
+class NoticeStatus(enum.Enum):
+    """What has become of a notice so far."""
+
+    WAITING = "waiting"
+    LEASED = "leased"
+    DELIVERED = "delivered"
+    GIVEN_UP = "given_up"
+    CANCELLED = "cancelled"
+
+
+@attrs.frozen(kw_only=True)
+class StoredNotice:
+    """A notice with what has become of it.
+
+    Attributes:
+        id: The notice's id; it stays when the notice is purged.
+        agreement: Which agreement it is about.
+        notice: The notice; `None` once names and addresses were purged (O6).
+        status: What has become of it.
+        due_at: When it is to be sent, in UTC; at first its `created_at`.
+        attempts: How often it was leased for sending.
+        error: What the other side said last, if it said no; `None` once it was delivered or purged.
+        settled_at: When it was delivered, given up or cancelled, in UTC.
+    """
+
+    id: str
+    agreement: AgreementId
+    notice: Notice | None
+    status: NoticeStatus
+    due_at: Instant
+    attempts: int = 0
+    error: str | None = None
+    settled_at: Instant | None = None
+
+
+@attrs.frozen(kw_only=True)
+class LeasedNotice:
+    """A notice that one worker may send until the lease ends, and then settles by showing it.
+
+    Attributes:
+        notice: What to send.
+        lease: The lease's name; no later lease of the same notice has the same.
+        attempts: How often it was leased, this time included.
+    """
+
+    notice: Notice
+    lease: str
+    attempts: int
+
+
+@attrs.frozen(kw_only=True)
+class Settlement:
+    """What became of a leased notice. Make it by `delivered`, `try_again` or `given_up`.
+
+    A store writes the fields as they are, but for a `due_at` of `None`, which leaves the present one.
+
+    Attributes:
+        status: The notice's new status.
+        due_at: When it is to be sent again, in UTC.
+        settled_at: When it was delivered or given up, in UTC.
+        error: What the other side said; a delivered notice has none, so delivery erases an earlier one.
+    """
+
+    status: NoticeStatus
+    due_at: Instant | None = None
+    settled_at: Instant | None = None
+    error: str | None = None
+
+    @classmethod
+    def delivered(cls, *, at: Instant) -> Settlement:
+        """Return that the other side has taken the notice over.
+
+        Raises:
+            InvalidValue: The instant has no time zone.
+        """
+        return cls(status=NoticeStatus.DELIVERED, settled_at=to_instant(at, "at"))
+
+    @classmethod
+    def try_again(cls, *, due_at: Instant, error: str) -> Settlement:
+        """Return that the notice waits until *due_at*.
+
+        Raises:
+            InvalidValue: The instant has no time zone, or the error is not text.
+        """
+        due_at, error = to_instant(due_at, "due_at"), require_text(error, "error", blank=True)
+        return cls(status=NoticeStatus.WAITING, due_at=due_at, error=error)
+
+    @classmethod
+    def given_up(cls, *, at: Instant, error: str) -> Settlement:
+        """Return that the notice is not tried again, unless somebody requeues it.
+
+        Raises:
+            InvalidValue: The instant has no time zone, or the error is not text.
+        """
+        at, error = to_instant(at, "at"), require_text(error, "error", blank=True)
+        return cls(status=NoticeStatus.GIVEN_UP, settled_at=at, error=error)
+
+
+@runtime_checkable
+class Outbox(Protocol):
+    """Hands out the notices that an `AgreementStore` saved, each to one worker at a time.
+
+    Implementers must:
+
+    1. Lease a notice to one worker at a time, and again only when the lease has ended. Bounds are inclusive: a waiting
+       notice is due where `due_at` <= *now*, and a lease has ended where it was until <= *now*.
+    2. Settle a notice only for the holder of its present lease, even where the lease has ended and nobody else has
+       taken the notice yet.
+    3. Lease and settle nothing within a transaction of the host's, since what was sent cannot be rolled back; requeue
+       and purge work there.
+    4. Erase the error when a notice is delivered or purged, and at no other time: a requeue leaves it.
+    5. Purge what has a `settled_at` < *settled_before*; the instant itself is not before it.
+    6. Keep groups apart, return equal values that no later call changes, serve many notices without a round trip for
+       each, and raise only `datashare.errors.StoreError` for what goes wrong below, as an `AgreementStore` does by its
+       numbers 4, 6, 7, 8 and 12.
+    """
+
+    def notices(self, group: GroupId, /, *, status: NoticeStatus | None = None) -> Sequence[StoredNotice]:
+        """List the notices of *group*, by due instant, then id; of one status, if one is named (O3)."""
+        ...
+
+    def lease(self, *, now: Instant, until: Instant, limit: int) -> Sequence[LeasedNotice]:
+        """Lease up to *limit* notices that are due and not leased, the longest due first (O3).
+
+        Args:
+            now: The present instant, in UTC.
+            until: When the leases end, in UTC; after *now*.
+            limit: The most notices to lease; below one, nothing is leased.
+
+        Raises:
+            InvalidValue: An instant has no time zone, *until* is not after *now*, *limit* is not a whole number, or
+                the outbox works within a transaction of the host's.
+        """
+        ...
+
+    def settle(self, leased: LeasedNotice, outcome: Settlement, /) -> bool:
+        """Record what became of a leased notice, and end its lease; return whether the lease was still held.
+
+        Raises:
+            InvalidValue: The outbox works within a transaction of the host's.
+        """
+        ...
+
+    def requeue(self, group: GroupId, notices: Collection[str], /, *, due_at: Instant) -> int:
+        """Let given-up notices of *group* that were not purged wait again, with no attempts (O3).
+
+        They are no longer settled, and keep their error.
+
+        Args:
+            group: The group whose notices they are; the ids of others are passed over.
+            notices: Ids of notices.
+            due_at: When they are to be sent, in UTC.
+
+        Returns:
+            How many wait again.
+        """
+        ...
+
+    def purge(self, *, settled_before: Instant) -> int:
+        """Erase names and addresses of notices settled before an instant (O6).
+
+        The notice and its error go; its id, agreement, status, attempts and instants stay.
+
+        Returns:
+            How many notices were purged.
+        """
+        ...
