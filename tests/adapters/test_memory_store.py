@@ -26,11 +26,11 @@ from datashare.testing.changes import (
     possible_change,
     then,
 )
-from datashare.testing.contracts import AgreementStoreContract
+from datashare.testing.contracts import AgreementStoreContract, OutboxContract
 from datashare.testing.threads import at_once
 
 
-class TestMemoryAgreementStore(AgreementStoreContract):
+class TestMemoryAgreementStore(AgreementStoreContract, OutboxContract):
     """It keeps the contract; there is nothing below it."""
 
     nothing_below = True

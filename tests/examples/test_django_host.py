@@ -28,7 +28,13 @@ from datashare.domain.chain import BEFORE_THE_FIRST, chained
 from datashare.domain.verification import FindingCode, Verification, verify
 from datashare.errors import SchemaMismatch, StoreError, StoreUnavailable, StoreUnreadable, TransactionLost
 from datashare.ports import Change
-from datashare.testing import AgreementStoreContract, CountRoundTrips, InHostsTransaction, StoreWithOutbox
+from datashare.testing import (
+    AgreementStoreContract,
+    CountRoundTrips,
+    InHostsTransaction,
+    OutboxContract,
+    StoreWithOutbox,
+)
 from datashare.testing.changes import AGREEMENT, COUNCIL, NOW, OTHER_URN, TRUST, asked, imported, then
 from datashare.testing.comparison import compare_with_memory
 from datashare.testing.threads import at_once
@@ -130,7 +136,7 @@ def empty_store() -> DjangoAgreementStore:
     return DjangoAgreementStore()
 
 
-class DjangoStoreContract(AgreementStoreContract):
+class DjangoStoreContract(AgreementStoreContract, OutboxContract):
     """The contract, on Django's default database."""
 
     rounds = 3

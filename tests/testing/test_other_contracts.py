@@ -231,7 +231,7 @@ class People(PeopleDirectoryContract):
     [
         (CurrentOnly, "test_people_are_answered_with_all_that_they_hold"),
         (Cached, "test_the_present_state_of_the_sites_is_answered"),
-        (Unmapped, "test_every_role_and_permission_has_its_stable_key"),
+        (Unmapped, "test_everybody_is_answered_by_id"),
         (Siteless, "test_the_same_host_id_at_two_sites_is_two_people"),
         (Siteless, "test_only_what_was_asked_for_is_answered"),
         (Lending, "test_changing_an_answer_changes_nothing"),

@@ -77,7 +77,9 @@ class StoreComparison(RuleBasedStateMachine):
 
     def make_store(self) -> StoreWithOutbox:
         """Make an empty store to compare."""
-        raise NotImplementedError(f"{type(self).__name__} must say with `make_store` which store it compares.")
+        raise NotImplementedError(
+            f"{type(self).__name__} lacks `make_store`. Define it: a method that makes an empty store."
+        )
 
     def close_store(self, store: StoreWithOutbox) -> None:
         """Let go of what the store was made with."""

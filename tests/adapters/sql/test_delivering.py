@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from datashare.adapters.sql._outbox import _due
 from sqlalchemy import Engine, select, text, update
 
 from datashare.adapters.sql import SqlAgreementStore
+from datashare.adapters.sql._outbox import _due
 from datashare.adapters.sql._tables import notices
 from datashare.delivery import DeliveryReport, RetrySchedule, deliver, purge
 from datashare.domain.notices import Notice

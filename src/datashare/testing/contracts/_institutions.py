@@ -156,16 +156,6 @@ class InstitutionDirectoryContract(Contract, port=InstitutionDirectory):
 
         assert list(GROUPS) == [directory.group(group.id) for group in GROUPS]
 
-    @pytest.mark.must(2)
-    def test_an_empty_register_answers_nothing(self) -> None:
-        """An empty register without a day is not an error."""
-        directory = self.directory_of(EMPTY)
-
-        assert directory.register_day() is None
-        assert directory.group(TRUST) is None
-        assert {} == dict(directory.institutions([URN]))
-        assert [] == list(directory.successors([1]))
-
     @pytest.mark.must(3)
     def test_each_call_is_answered_from_one_register(self) -> None:
         """While another thread replaces one register by another, no answer mixes the two."""
