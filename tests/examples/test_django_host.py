@@ -138,7 +138,6 @@ class DjangoStoreContract(AgreementStoreContract, OutboxContract):
 
     rounds = 2
     steps = 40
-    walks = 3
 
     def leave_thread(self) -> None:
         """Close the connections of the thread, as Django does itself for a web server."""

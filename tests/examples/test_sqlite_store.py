@@ -35,7 +35,6 @@ class TestSqliteStore(AgreementStoreContract, OutboxContract):
 
     rounds = 2
     steps = 40
-    walks = 5
 
     @pytest.fixture
     def store(self, file: Path) -> StoreWithOutbox:

@@ -54,7 +54,7 @@ BROKEN: list[tuple[type[BrokenStore], Callable[[Any], None]]] = [
     (broken.Textual, suite.test_the_events_of_a_long_history_are_in_order),
     (broken.Mixing, suite.test_no_answer_about_one_group_holds_anything_of_another),
     (broken.Live, suite.test_no_later_call_changes_an_answer),
-    (broken.Stale, suite.test_the_state_is_the_fold_of_the_events),
+    (broken.Stale, suite.test_every_kind_of_event_comes_back),
     (broken.Unchained, suite.test_each_event_is_chained_to_the_one_before_it),
     (broken.Blurting, suite.test_a_chain_holds_the_events_and_what_they_fold_to),
     (broken.Salting, suite.test_each_event_has_a_salt_of_its_own),

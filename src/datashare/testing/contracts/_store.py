@@ -136,7 +136,6 @@ class AgreementStoreContract(
             needed.
         rounds: How often a race is repeated; a few are enough where each takes long.
         steps: How many changes are written while others read.
-        walks: How many agreements are taken through random commands.
         several: How many agreements the cost for one is compared with; fewer than 200 only where one statement takes
             fewer.
         many: How many changes go through one call; more than the largest group of England has schools.

@@ -33,12 +33,11 @@ InHostsTransaction = Callable[[Callable[[StoreWithOutbox], None], bool], None]
 class StoreSuite:
     """The fixtures and the sizes of the stores' contracts; see `AgreementStoreContract`."""
 
-    at_least: ClassVar[Mapping[str, int]] = {"rounds": 1, "steps": 10, "walks": 1, "several": 2, "many": 701}
+    at_least: ClassVar[Mapping[str, int]] = {"rounds": 1, "steps": 10, "several": 2, "many": 701}
     nothing_below: ClassVar[bool] = False
     joins: ClassVar[bool] = True
     rounds: ClassVar[int] = 20
     steps: ClassVar[int] = 200
-    walks: ClassVar[int] = 20
     several: ClassVar[int] = 200
     many: ClassVar[int] = 710
 
