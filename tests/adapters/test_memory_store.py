@@ -37,13 +37,13 @@ class TestMemoryAgreementStore(AgreementStoreContract, OutboxContract):
 
     @pytest.fixture
     def store(self) -> AgreementStore:
-        """Give an empty store."""
+        """Return an empty store."""
         return MemoryAgreementStore()
 
 
 @pytest.fixture
 def store() -> MemoryAgreementStore:
-    """Give an empty store."""
+    """Return an empty store."""
     return MemoryAgreementStore()
 
 

@@ -52,15 +52,15 @@ def test_a_store_that_differs_is_detected(kind: type[BrokenStore]) -> None:
 
 def test_each_store_is_closed() -> None:
     """The comparison closes the store of each example."""
-    made, closed = list[StoreWithOutbox](), list[object]()
+    opened, closed = list[StoreWithOutbox](), list[object]()
 
     def make() -> StoreWithOutbox:
-        made.append(MemoryAgreementStore())
-        return made[-1]
+        opened.append(MemoryAgreementStore())
+        return opened[-1]
 
     run(compare_with_memory(make, closed.append), examples=5)
-    assert made == closed
-    assert 5 <= len(made)
+    assert opened == closed
+    assert 5 <= len(opened)
 
 
 def test_a_comparison_needs_a_store() -> None:

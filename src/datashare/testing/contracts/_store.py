@@ -126,8 +126,8 @@ class AgreementStoreContract(
             def in_hosts_transaction(self, engine: Engine) -> InHostsTransaction:
                 return lambda work, commits: work_and_end(engine, work, commits)
 
-    If the store holds something for each thread, such as a connection, give it back in `leave_thread`, which is called
-    in every thread that the tests begin.
+    If the store holds something for each thread, such as a connection, release it in `leave_thread`, which is called in
+    every thread that the tests begin.
 
     Attributes:
         nothing_below: Whether there is nothing below the store that could be counted or fail; then only `store` is

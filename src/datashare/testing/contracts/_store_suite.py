@@ -42,7 +42,7 @@ class StoreSuite:
     many: ClassVar[int] = 710
 
     def leave_thread(self) -> None:
-        """Give back what the store holds for a thread that ends, such as a connection; most stores hold nothing."""
+        """Release what the store holds for a thread that ends, such as a connection; most stores hold nothing."""
 
     def at_once(self, calls: Iterable[Callable[[], object]]) -> None:
         """Make all calls at the same moment, each in a thread of its own."""
