@@ -27,7 +27,7 @@ def at_once(calls: Iterable[Callable[[], object]], *, at_end: Callable[[], objec
             finally:
                 if at_end:
                     at_end()
-        except BaseException as exc:  # noqa: BLE001 - raised again in the test's own thread
+        except BaseException as exc:  # noqa: BLE001 - reported in the test's own thread
             raised.append(exc)
 
     threads = [threading.Thread(target=run, args=(call,), daemon=True) for call in waiting]
