@@ -1,7 +1,7 @@
-"""The pytest plugin of datashare: marks, rewritten assertions, and shipped suites that nobody weakens unseen.
+"""The pytest plugin of datashare: registers marks and assertion rewriting, and keeps the shipped suites whole.
 
-It stands outside the package and imports nothing of it, since pytest loads it into every run where datashare is
-installed; what it asks of the suites is asked only once a test has imported them.
+It is outside the package and imports nothing of it, since pytest loads it into every run where datashare is installed.
+It checks the suites only if a test has imported them.
 """
 
 import sys
@@ -24,13 +24,13 @@ def _suites() -> ModuleType | None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marks known that the shipped suites carry."""
+    """Register the marks that the shipped suites carry."""
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Hold collected suites against their contracts, and mark what they expect to fail."""
+    """Check collected suites against their contracts, and mark the tests that they expect to fail."""
     if suites := _suites():
         suites.hold_to_contracts(items)
 

@@ -21,7 +21,7 @@ from datashare.domain.people import (
 from datashare.domain.register import EstablishmentStatus, GroupId, SuccessorLink, TrustLink
 from datashare.errors import InvalidValue
 from datashare.ports import InstitutionDirectory, PeopleDirectory
-from datashare.testing import InstitutionDirectoryContract, PeopleDirectoryContract, RegisterFacts
+from datashare.testing import InstitutionDirectoryContract, PeopleDirectoryContract, RegisterContents
 from tests.domain.builders import AUTHORITY, DAY, TRUST, URN, group, institution, person, sender
 
 OTHER_TRUST = GroupId.mat("870")
@@ -52,13 +52,13 @@ def register(**changes: Any) -> MemoryInstitutionDirectory:
 class TestMemoryInstitutionDirectory(InstitutionDirectoryContract):
     """It keeps the contract."""
 
-    def directory_of(self, facts: RegisterFacts) -> MemoryInstitutionDirectory:
+    def directory_of(self, facts: RegisterContents) -> MemoryInstitutionDirectory:
         """Make a directory of these facts."""
         found = MemoryInstitutionDirectory([], groups=[])
         self.refresh(found, facts)
         return found
 
-    def refresh(self, directory: InstitutionDirectory, facts: RegisterFacts) -> None:
+    def refresh(self, directory: InstitutionDirectory, facts: RegisterContents) -> None:
         """Put these facts in the place of all that were there."""
         assert isinstance(directory, MemoryInstitutionDirectory)
         directory.replace(

@@ -26,24 +26,24 @@ from datashare.testing.changes import (
     possible_change,
     then,
 )
-from datashare.testing.contracts import AgreementStoreContract
+from datashare.testing.contracts import AgreementStoreContract, OutboxContract
 from datashare.testing.threads import at_once
 
 
-class TestMemoryAgreementStore(AgreementStoreContract):
+class TestMemoryAgreementStore(AgreementStoreContract, OutboxContract):
     """It keeps the contract; there is nothing below it."""
 
     nothing_below = True
 
     @pytest.fixture
     def store(self) -> AgreementStore:
-        """Give an empty store."""
+        """Return an empty store."""
         return MemoryAgreementStore()
 
 
 @pytest.fixture
 def store() -> MemoryAgreementStore:
-    """Give an empty store."""
+    """Return an empty store."""
     return MemoryAgreementStore()
 
 

@@ -22,21 +22,21 @@ from datashare.testing.changes import (
 
 
 def test_every_kind_of_command_can_be_made() -> None:
-    """Those of the table of transitions, and the one that only records what a register shows."""
+    """`COMMANDS` has all commands of the table of transitions, and the one that records visibility."""
     assert {RecordVisibility, *(kind for row in TRANSITIONS.values() for kind in row)} == set(COMMANDS)
     assert list(COMMANDS) == [type(command_of(kind, asked().after)) for kind in COMMANDS]
 
 
 def test_a_change_is_what_a_service_would_save() -> None:
     """A request has one event and two notices, an import none; the state is the fold of the events."""
-    for one, notices in ((asked(), 2), (imported(), 0), (asked(group=COUNCIL), 2), (imported(group=TWIN), 0)):
-        assert (1, notices) == (len(one.events), len(one.notices))
-        assert one.after == fold(one.id, one.events)
+    for saved, notices in ((asked(), 2), (imported(), 0), (asked(group=COUNCIL), 2), (imported(group=TWIN), 0)):
+        assert (1, notices) == (len(saved.events), len(saved.notices))
+        assert saved.after == fold(saved.id, saved.events)
     assert COUNCIL.code == TWIN.code
 
 
 def test_answers_are_given_by_the_head() -> None:
-    """And they close the request that they answer."""
+    """The head answers a request by default, which closes it."""
     answered = then(asked().after, Approve)
 
     assert head_of(URN) == answered.events[0].actor
@@ -45,7 +45,7 @@ def test_answers_are_given_by_the_head() -> None:
 
 @pytest.mark.parametrize("kind", [RequestAccess, RecordVisibility], ids=["refused", "nothing-new"])
 def test_what_changes_nothing_is_no_change(kind: type[RequestAccess | RecordVisibility]) -> None:
-    """A command that is refused, or that finds nothing new, is told apart from one that changes something."""
+    """For a command that is refused or changes nothing there is no change, and `change` raises."""
     before = asked().after
     command = command_of(kind, before)
 
@@ -55,7 +55,7 @@ def test_what_changes_nothing_is_no_change(kind: type[RequestAccess | RecordVisi
 
 
 def test_a_school_can_be_hidden() -> None:
-    """Then its visibility is recorded, and it is not asked again."""
+    """Then its visibility can be recorded, and a request is refused."""
     before = imported().after
 
     assert possible_change(before, command_of(RecordVisibility, before), hidden=[HiddenBecause.CLOSED])

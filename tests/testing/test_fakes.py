@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any
+from itertools import cycle
 
 import pendulum
 import pytest
@@ -12,76 +12,66 @@ from datashare.adapters.memory import MemoryAgreementStore
 from datashare.clock import SystemClock
 from datashare.domain.agreements import Approve
 from datashare.errors import InvalidValue, StoreError, TransactionLost
-from datashare.ports import AgreementStore, Clock, Delivered, NeverDeliverable, Notifier, TryAgain
+from datashare.ports import Clock, Delivered, NeverDeliverable, Notifier, TryAgain
 from datashare.testing import (
     AgreementStoreContract,
     ClockContract,
     CountingStore,
+    CountRoundTrips,
     FailingNotifier,
     FailingStore,
     FrozenClock,
     InterleavingStore,
     NotifierContract,
+    OutboxContract,
     ReceivedMessage,
     ReceivedMessages,
     RecordingNotifier,
+    StoreWithOutbox,
     WrappedStore,
 )
 from datashare.testing.changes import AGREEMENT, NOW, TRUST, asked, then
+from datashare.testing.contracts._store import OUTBOX_CALLS, STORE_CALLS
+
+from .broken_stores import round_trips_to
 
 
-class TestWrappedStore(AgreementStoreContract):
-    """A store over another one keeps the contract as the other does; there is nothing below it."""
-
-    nothing_below = True
-
-    @pytest.fixture
-    def store(self) -> AgreementStore:
-        """Give an empty store under all the fakes, none of which has anything to do."""
-        return WrappedStore(FailingStore(InterleavingStore(CountingStore(MemoryAgreementStore()))))
-
-
-class TestBrokenStore(AgreementStoreContract):
-    """A store over one that counts and one that fails: there is something below it, if only another store."""
+class TestWrappedStore(AgreementStoreContract, OutboxContract):
+    """A store under all the fakes, which count and fail, keeps the contracts as the store below does."""
 
     joins = False
 
     @pytest.fixture
     def counting(self) -> CountingStore:
-        """Give what lies below."""
+        """Return what lies below."""
         return CountingStore(MemoryAgreementStore())
 
     @pytest.fixture
-    def store(self, counting: CountingStore) -> AgreementStore:
-        """Give an empty store."""
-        return WrappedStore(counting)
+    def store(self, counting: CountingStore) -> StoreWithOutbox:
+        """Return an empty store under all the fakes."""
+        return WrappedStore(FailingStore(InterleavingStore(counting)))
 
     @pytest.fixture
-    def round_trips(self, counting: CountingStore) -> Any:  # noqa: ANN401 - as the contract has it
+    def round_trips(self, counting: CountingStore) -> CountRoundTrips:
         """Count the calls of the store below."""
-
-        def count(call: Any) -> int:  # noqa: ANN401 - any function
-            before = counting.calls.total()
-            call()
-            return counting.calls.total() - before
-
-        return count
+        return round_trips_to(counting)
 
     @pytest.fixture
-    def broken_stores(self) -> Iterable[AgreementStore]:
-        """Give one store for each call that can fail, before the work was done and after it."""
-        return [FailingStore(MemoryAgreementStore(), call, done=done) for done in (False, True) for call in STORE_CALLS]
+    def broken_stores(self) -> Iterable[StoreWithOutbox]:
+        """Return stores each of which fails in one call of each port, before or after the work was done."""
+        return [
+            FailingStore(MemoryAgreementStore(), *calls, done=done)
+            for done in (False, True)
+            for calls in zip(STORE_CALLS, cycle(OUTBOX_CALLS), strict=False)
+        ]
 
 
-STORE_CALLS = sorted(name for name, member in vars(AgreementStore).items() if name[0] != "_" and callable(member))
-
-
-class TestStandingClock(ClockContract):
-    """A standing clock is a clock."""
+class TestFrozenClock(ClockContract):
+    """A frozen clock is a clock."""
 
     @pytest.fixture
     def clock(self) -> Clock:
-        """Give one that was set in another zone."""
+        """Return one that was set in another zone."""
         return FrozenClock(pendulum.datetime(2026, 7, 1, 9, tz="Europe/London"))
 
 
@@ -90,7 +80,7 @@ class TestSystemClock(ClockContract):
 
     @pytest.fixture
     def clock(self) -> Clock:
-        """Give it."""
+        """Return it."""
         return SystemClock()
 
 
@@ -99,28 +89,28 @@ class TestFakeNotifiers(NotifierContract):
 
     @pytest.fixture
     def accepting(self) -> Notifier:
-        """Give one that says delivered."""
+        """Return one that answers delivered."""
         self.recording = RecordingNotifier()
         return self.recording
 
     @pytest.fixture
     def received(self, accepting: Notifier) -> ReceivedMessages:
-        """Tell what it noted."""
+        """Return what lists the notices that it recorded."""
         assert accepting is self.recording
         return lambda: [ReceivedMessage(id=notice.id, recipients=(notice.address,)) for notice in self.recording.sent]
 
     @pytest.fixture
     def down(self) -> Iterable[Notifier]:
-        """Give one whose mail server is down, unless told otherwise."""
+        """Return one whose mail server is down by default, and one that is busy."""
         return [FailingNotifier(), FailingNotifier(TryAgain("451 busy"))]
 
     @pytest.fixture
     def refusing(self) -> Iterable[Notifier]:
-        """Give one that will never deliver."""
+        """Return one that will never deliver."""
         return [FailingNotifier(NeverDeliverable("550 no such user"))]
 
 
-def test_a_standing_clock_moves_when_it_is_told() -> None:
+def test_a_frozen_clock_moves_only_when_a_test_moves_it() -> None:
     """Reading does not move it; it goes forward and back, and counts how often it was read."""
     clock = FrozenClock(NOW)
 
@@ -132,14 +122,14 @@ def test_a_standing_clock_moves_when_it_is_told() -> None:
     assert 4 == clock.reads
 
 
-def test_a_standing_clock_stands_at_an_instant() -> None:
-    """A text or a naive datetime is none."""
+def test_a_frozen_clock_shows_an_instant() -> None:
+    """Text is rejected."""
     with pytest.raises(InvalidValue, match="must be"):
         FrozenClock("2026-05-03")  # type: ignore[arg-type]
 
 
 def test_a_store_fails_before_or_after_the_work_was_done() -> None:
-    """Both raise the error that was given; only the second saves."""
+    """It raises the error in both cases, but saves only in the second."""
     for done, saved in ((False, []), (True, [asked().after])):
         inner, error = MemoryAgreementStore(), TransactionLost("deadlock")
         failing = FailingStore(inner, "append", error=error, done=done)
@@ -159,13 +149,13 @@ def test_a_failing_store_recovers() -> None:
 
 
 def test_a_call_that_no_store_has_cannot_fail() -> None:
-    """A misspelt name would make a test that proves nothing."""
-    with pytest.raises(InvalidValue, match="names of calls of a store: append, chains, complete, give_up"):
+    """A misspelt name is rejected, since the test would prove nothing."""
+    with pytest.raises(InvalidValue, match="names of calls of a store: append, chains, group_history, history"):
         FailingStore(MemoryAgreementStore(), "apend")
 
 
 def test_calls_are_counted() -> None:
-    """Each by its name, with what was to stand before it."""
+    """Each call is counted by its name, after the prefix."""
     calls = Counter[str]()
     store = CountingStore(MemoryAgreementStore(), calls, prefix="store.")
     store.append([asked()])
@@ -175,7 +165,7 @@ def test_calls_are_counted() -> None:
     assert Counter({"store.append": 1, "store.states": 2}) == calls == store.calls
 
 
-def test_another_writer_comes_in_between() -> None:
+def test_another_writer_is_let_in_before_an_append() -> None:
     """Before each of the first appends one writer is let in, and then no more."""
     inner = MemoryAgreementStore()
     store = InterleavingStore(inner, lambda: inner.append([asked()]))
@@ -185,17 +175,17 @@ def test_another_writer_comes_in_between() -> None:
     assert [] == store.writers
 
 
-def test_a_recording_notifier_answers_as_it_is_told() -> None:
-    """What it is to send is noted in order, whatever it answers."""
-    one, other = asked().notices
-    notifier = RecordingNotifier(lambda notice: Delivered() if notice == one else TryAgain("later"))
+def test_a_recording_notifier_answers_as_the_test_says() -> None:
+    """Notices are recorded in order, whatever it answers."""
+    head, deputy = asked().notices
+    notifier = RecordingNotifier(lambda notice: Delivered() if notice == head else TryAgain("later"))
 
-    assert [TryAgain("later"), Delivered()] == [notifier.send(other), notifier.send(one)]
-    assert [other.id, one.id] == notifier.ids
+    assert [TryAgain("later"), Delivered()] == [notifier.send(deputy), notifier.send(head)]
+    assert [deputy.id, head.id] == notifier.ids
 
 
-def test_a_failing_notifier_notes_what_it_did_not_send() -> None:
-    """So that a test can tell what was tried."""
+def test_a_failing_notifier_records_what_it_did_not_send() -> None:
+    """A test can see which notices were refused."""
     notifier = FailingNotifier()
     notifier.send(asked().notices[0])
 

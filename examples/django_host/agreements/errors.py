@@ -1,4 +1,4 @@
-"""What Django's databases raise, told as the library's own errors."""
+"""The library's own errors for what Django's databases raise."""
 
 import sqlite3
 
@@ -17,18 +17,18 @@ OTHER_TABLES = ("no such table", "no such column", "table agreements_")
 """How SQLite begins to say that tables or columns are missing."""
 
 
-def store_error(error: Error, *, joined: bool) -> StoreError:
-    """Tell what an error of a database means to the caller of a store.
+def store_error(error: Error, *, in_host_transaction: bool) -> StoreError:
+    """Return what an error of a database means to the caller of a store.
 
     Args:
         error: What Django raised; its cause is what the driver raised.
-        joined: Whether the transaction is the host's.
+        in_host_transaction: Whether the transaction is the host's.
     """
     if str(error).startswith("Could not decode to UTF-8"):  # SQLite's words, which go on to quote the row
         return StoreUnreadable("A row cannot be read; it was damaged, so that its text is not UTF-8.")
     # Only the first line: what follows may quote the values of a row.
     why = f"The database said: {next(iter(str(error).splitlines()), '')[:LONGEST_WHY].rstrip('.')}."
-    if joined and (isinstance(error, TransactionManagementError) or _was_lost(error)):
+    if in_host_transaction and (isinstance(error, TransactionManagementError) or _was_lost(error)):
         return TransactionLost(why)
     if _sqlstate(error) in LOST | NOT_WRITABLE:
         return StoreUnavailable(why)
@@ -38,11 +38,11 @@ def store_error(error: Error, *, joined: bool) -> StoreError:
 
 
 def _was_lost(error: Error) -> bool:
-    """Tell whether a transaction lost against another one, or had failed before."""
+    """Return whether a transaction lost against another one, or had failed before."""
     code = getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF  # the lowest byte is the primary code
     return _sqlstate(error) in LOST or code in BUSY
 
 
 def _sqlstate(error: Error) -> str | None:
-    found: str | None = getattr(error.__cause__, "sqlstate", None)
-    return found
+    code: str | None = getattr(error.__cause__, "sqlstate", None)
+    return code

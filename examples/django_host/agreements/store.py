@@ -7,17 +7,21 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
+from functools import reduce
+from itertools import groupby
+from operator import or_
 from typing import Any, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, Error, connections, transaction
-from django.db.models import F, Model, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, F, IntegerField, Model, OuterRef, Q, QuerySet, Subquery, TextField, Value
 
-from datashare.domain import validation
+from datashare import rows
 from datashare.domain.agreements import Agreement, AgreementId, Event
 from datashare.domain.chain import Chain
-from datashare.domain.instants import Instant, to_instant
+from datashare.domain.instants import Instant, instant_text, to_instant
 from datashare.domain.register import GroupId
-from datashare.errors import InvalidValue, StoreUnreadable
+from datashare.domain.validation import require_urn
+from datashare.errors import InvalidValue
 from datashare.ports import (
     Change,
     LeasedNotice,
@@ -28,37 +32,21 @@ from datashare.ports import (
     StoredNotice,
     arguments,
 )
+from datashare.rows import AgreementRow, EventRow, Key, NoticeRow, OutcomeRow, PreparedChange, key_of
 
 from .errors import store_error
 from .models import AgreementEvent, AgreementState, AppliedRegister, CommandOutcome, OutgoingNotice
-from .rows import (
-    Key,
-    advanced,
-    agreements_in,
-    any_of,
-    chain_rows,
-    chains_in,
-    event_in,
-    key_of,
-    notice_in,
-    notice_row,
-    outcome_in,
-    outcome_row,
-    stored_notice_in,
-    unwritten,
-)
 
 _M = TypeVar("_M", bound=Model)
-NEVER = AgreementState(version=-1)
-"""What stands in the place of an agreement that is not there: no change was decided on it."""
+_R = TypeVar("_R", AgreementRow, EventRow, OutcomeRow, NoticeRow)
 
 
 class DjangoAgreementStore:
-    """Agreements in one of Django's databases, as a `datashare.ports.AgreementStore` and `datashare.ports.Outbox`.
+    """Agreements in one of Django's databases; the ports say what each method promises.
 
     Outside `transaction.atomic` each call is a transaction of its own, and threads may share the store. Inside, it
     works within that transaction: what it answers holds when the host commits, and after an error Django lets the
-    transaction only be rolled back. Delivery commits as it goes, so it is refused there.
+    transaction only be rolled back.
     """
 
     def __init__(self, using: str = DEFAULT_DB_ALIAS) -> None:
@@ -67,7 +55,6 @@ class DjangoAgreementStore:
 
     @property
     def in_host_transaction(self) -> bool:
-        """Whether it works within a transaction of the host's at present."""
         connection = connections[self._using]
         # Before the first statement there is no connection, and the settings say how it will be.
         is_connected = connection.connection is not None
@@ -76,13 +63,11 @@ class DjangoAgreementStore:
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
-        """Let nothing but a `StoreError` out."""
+        """Let no error of Django's out."""
         try:
             yield
         except Error as error:
-            raise store_error(error, joined=self.in_host_transaction) from error
-        except InvalidValue as error:
-            raise StoreUnreadable("A row cannot be read; it was damaged, or written by a later version.") from error
+            raise store_error(error, in_host_transaction=self.in_host_transaction) from error
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -93,7 +78,7 @@ class DjangoAgreementStore:
     @contextmanager
     def _delivering(self) -> Iterator[None]:
         if self.in_host_transaction:
-            raise InvalidValue("The store", self, "outside the host's transactions, since delivery commits as it goes")
+            raise InvalidValue("The store", self, "outside the host's transactions to lease and settle notices")
         with self._writing():
             yield
 
@@ -101,192 +86,218 @@ class DjangoAgreementStore:
         return QuerySet(model=model, using=self._using)
 
     def load(self, ids: Collection[AgreementId], /, *, command_id: str | None = None) -> Loaded:
-        """Load agreements of one group, with the outcomes kept in it under *command_id*."""
         wanted = arguments.require_ids(ids, command_id)
         if not wanted:
             return Loaded(agreements={}, outcomes=())
-        of_group, urns = Q(group=str(wanted[0].group)), {one.urn for one in wanted}
+        group, urns = str(wanted[0].group), {agreement.urn for agreement in wanted}
         with self._reading():
             # States first, so that no outcome of theirs is missing; then once more those that have an outcome, so that
-            # none is older than it. The same in one statement would be a union of two tables.
-            found = self._standing(of_group, urns)
-            outcomes = self._recorded(of_group, wanted[0].group, command_id) if command_id else ()
-            found |= self._standing(of_group, urns & {one.agreement.urn for one in outcomes})
-        return Loaded(agreements=found, outcomes=outcomes)
+            # none is older than it.
+            agreements = self._standing(group, urns)
+            outcomes = self._recorded(group, command_id) if command_id else ()
+            agreements |= self._standing(group, urns & {outcome.agreement.urn for outcome in outcomes})
+        return Loaded(agreements=agreements, outcomes=outcomes)
 
-    def _standing(self, of_group: Q, urns: Collection[int]) -> dict[AgreementId, Agreement]:
-        return {one.id: one for one in agreements_in(self._all(AgreementState).filter(of_group, urn__in=urns))}
+    def _standing(self, group: str, urns: Collection[int]) -> dict[AgreementId, Agreement]:
+        states = self._all(AgreementState).filter(group_id=group, urn__in=urns)
+        return {agreement.id: agreement for agreement in map(rows.to_agreement, _read(AgreementRow, states))}
 
-    def _recorded(self, of_group: Q, group: GroupId, command_id: str) -> tuple[RecordedOutcome, ...]:
-        outcomes = list(self._all(CommandOutcome).filter(of_group, command_id=command_id))
-        events = defaultdict(list)
-        for row in self._all(AgreementEvent).filter(of_group, command_id=command_id).order_by("urn", "sequence"):
-            events[row.urn].append(row)
-        return tuple(outcome_in(AgreementId(group, row.urn), row, events[row.urn]) for row in outcomes)
+    def _recorded(self, group: str, command_id: str) -> tuple[RecordedOutcome, ...]:
+        outcomes = self._all(CommandOutcome).filter(group_id=group, command_id=command_id)
+        own = outcomes.filter(urn=OuterRef("urn"))
+        caused = own.filter(first_sequence__lte=OuterRef("sequence"), last_sequence__gte=OuterRef("sequence"))
+        events = self._all(AgreementEvent).filter(Exists(caused), group_id=group).order_by("urn", "sequence")
+        recorded = list(_read(OutcomeRow, outcomes))
+        by_urn = {urn: list(own_rows) for urn, own_rows in groupby(_read(EventRow, events), lambda row: row.urn)}
+        return tuple(rows.to_outcome(row, by_urn.get(row.urn, ())) for row in recorded)
 
     def append(self, changes: Sequence[Change], /) -> frozenset[AgreementId]:
-        """Save *changes*, at most one for each agreement; answer the agreements that lost a race."""
-        given = sorted(arguments.require_changes(changes), key=lambda change: key_of(change.id))
-        if not given:
+        prepared = sorted(map(rows.prepare, arguments.require_changes(changes)), key=lambda row: row.key)
+        if not prepared:
             return frozenset()
         with self._writing():
-            standing = self._locked(given)
-            winners = [one for one in given if one.decided_on == standing.get(key_of(one.id), NEVER).version]
+            standing = self._locked(prepared)
+            winners = [row for row in prepared if row.change.decided_on == _version(standing.get(row.key))]
             self._write(winners, standing)
-        return frozenset(one.id for one in given) - {one.id for one in winners}
+        return frozenset(row.change.id for row in prepared) - {row.change.id for row in winners}
 
-    def _locked(self, changes: Sequence[Change]) -> Mapping[Key, AgreementState]:
+    def _locked(self, prepared: Sequence[PreparedChange]) -> Mapping[Key, AgreementRow]:
         """Insert what is absent at version 0, then lock, in the order of keys so that no two writers block another."""
-        first = [unwritten(change.id) for change in changes if not change.decided_on]
-        self._all(AgreementState).bulk_create(first, ignore_conflicts=True)
-        named = self._all(AgreementState).filter(any_of(change.id for change in changes))
-        return {(row.group, row.urn): row for row in named.order_by("group", "urn").select_for_update()}
+        claims = [row.claim() for row in prepared if not row.change.decided_on]
+        self._insert(AgreementState, claims, ignore_conflicts=True)
+        named = self._all(AgreementState).filter(_any_of(row.key for row in prepared))
+        locked = _read(AgreementRow, named.order_by("group_id", "urn").select_for_update())
+        return {(row.group_id, row.urn): row for row in locked}
 
-    def _write(self, winners: Sequence[Change], standing: Mapping[Key, AgreementState]) -> None:
-        states = [standing[key_of(change.id)] for change in winners]
-        events = [row for change, state in zip(winners, states, strict=True) for row in advanced(state, change)]
-        self._all(AgreementState).bulk_create(
-            states,
+    def _write(self, winners: Sequence[PreparedChange], standing: Mapping[Key, AgreementRow]) -> None:
+        written = [row.chained_to(standing[row.key].head) for row in winners]
+        self._insert(
+            AgreementState,
+            [agreement for agreement, _ in written],
             update_conflicts=True,
-            unique_fields=["group", "urn"],
+            unique_fields=["group_id", "urn"],
             update_fields=["version", "head", "state"],
         )
-        self._all(AgreementEvent).bulk_create(events)
-        # A command's first outcome stays (K4).
-        self._all(CommandOutcome).bulk_create([outcome_row(one) for one in winners], ignore_conflicts=True)
-        self._cancel([str(one.closes) for one in winners if one.closes])
-        self._all(OutgoingNotice).bulk_create([notice_row(notice) for one in winners for notice in one.notices])
+        self._insert(AgreementEvent, [event for _, events in written for event in events])
+        self._insert(CommandOutcome, [row.outcome for row in winners], ignore_conflicts=True)  # the first stays (K4)
+        self._cancel([row.key for row in winners if row.change.closes])
+        self._insert(OutgoingNotice, [notice for row in winners for notice in row.notices])
 
-    def _cancel(self, requests: Sequence[str]) -> None:
-        """Cancel what asks for an answer to closed requests and was not delivered, given up or not (O7)."""
-        own_events = AgreementEvent.objects.filter(group=OuterRef("group"), urn=OuterRef("urn"))
-        asking = self._all(OutgoingNotice).filter(request__in=requests).exclude(status=NoticeStatus.DELIVERED.value)
-        asking.update(
+    def _insert(self, model: type[Model], table_rows: Iterable[tuple[object, ...]], **conflicts: Any) -> None:
+        """Insert rows, whose columns are those of the model, in order."""
+        self._all(model).bulk_create([model(*row) for row in table_rows], **conflicts)
+
+    def _cancel(self, closed: Sequence[Key]) -> None:
+        """Cancel what asks for an answer to the requests that were closed, given up or not (O7)."""
+        # Those of earlier requests were delivered or cancelled before, so the request's number need not be asked for.
+        settled = (NoticeStatus.DELIVERED.value, NoticeStatus.CANCELLED.value)
+        own_events = self._all(AgreementEvent).filter(group_id=OuterRef("group_id"), urn=OuterRef("urn"))
+        self._all(OutgoingNotice).filter(_any_of(closed), asks=True).exclude(status__in=settled).update(
             status=NoticeStatus.CANCELLED.value,
+            is_open=False,
             settled_at=Subquery(own_events.order_by("-sequence").values("at")[:1]),
             lease=None,
             leased_until=None,
         )
 
     def states(self, group: GroupId, /) -> Sequence[Agreement]:
-        """List every agreement of *group* that has a history, in the order of URNs."""
-        of_group = str(arguments.require_group(group))
+        of_group = self._all(AgreementState).filter(group_id=str(arguments.require_group(group)))
         with self._reading():
-            return agreements_in(self._all(AgreementState).filter(group=of_group).order_by("urn"))
+            return [*map(rows.to_agreement, _read(AgreementRow, of_group.order_by("urn")))]
 
     def states_at(self, urn: int, /) -> Sequence[Agreement]:
-        """List every agreement of institution *urn* that has a history, in the order of the groups' text."""
-        urn = validation.require_urn(urn)
+        at_school = self._all(AgreementState).filter(urn=require_urn(urn))
         with self._reading():
-            found = agreements_in(self._all(AgreementState).filter(urn=urn))
-        return sorted(found, key=lambda one: str(one.group))  # a database orders text by its own locale
+            agreements = [*map(rows.to_agreement, _read(AgreementRow, at_school))]
+        return sorted(agreements, key=lambda state: str(state.group))  # a database orders text by its own locale
 
     def history(self, agreement: AgreementId, /) -> Iterator[Event]:
-        """Stream the events of one agreement, in the order of their sequence."""
         group, urn = key_of(arguments.require_agreement(agreement))
-        return self._stream(self._all(AgreementEvent).filter(group=group, urn=urn).order_by("sequence"))
+        return self._stream(self._all(AgreementEvent).filter(group_id=group, urn=urn).order_by("sequence"))
 
     def group_history(self, group: GroupId, /) -> Iterator[Event]:
-        """Stream the events of a group by instant, then URN, then sequence (H2)."""
-        of_group = str(arguments.require_group(group))
-        return self._stream(self._all(AgreementEvent).filter(group=of_group).order_by("at", "urn", "sequence"))
+        of_group = self._all(AgreementEvent).filter(group_id=str(arguments.require_group(group)))
+        return self._stream(of_group.order_by("at", "urn", "sequence"))
 
-    def _stream(self, rows: QuerySet[AgreementEvent]) -> Iterator[Event]:
+    def _stream(self, events: QuerySet[AgreementEvent]) -> Iterator[Event]:
         with self._reading():
-            for row in rows.iterator():
-                yield event_in(row)
+            yield from map(rows.to_event, _read(EventRow, events))
 
     def chains(self, group: GroupId | None = None, /) -> Iterator[Chain]:
-        """Stream the chains of a group, or of all groups, by the group's text, then URN (H3)."""
         return self._chains(None if group is None else [str(arguments.require_group(group))])
 
     def _chains(self, groups: Iterable[str] | None) -> Iterator[Chain]:
         with self._reading():
             for group in self._groups() if groups is None else groups:
-                rows = chain_rows(self._of(AgreementState, group), self._of(AgreementEvent, group))
-                yield from chains_in(group, rows.iterator())
-
-    def _of(self, model: type[_M], group: str) -> QuerySet[_M]:
-        return self._all(model).filter(group=group)
+                yield from rows.to_chains(self._chain_rows(group))
 
     def _groups(self) -> list[str]:
         """List the groups of which anything is kept; a database would order them by its own locale."""
         tables: list[QuerySet[Any]] = [self._all(AgreementState), self._all(AgreementEvent)]
-        return sorted({group for table in tables for group in table.values_list("group", flat=True).distinct()})
+        return sorted({group for table in tables for group in table.values_list("group_id", flat=True).distinct()})
+
+    def _chain_rows(self, group: str) -> Iterator[AgreementRow | EventRow]:
+        """Read the rows of one group's chains in one statement, so that each chain is of one moment."""
+        # A union, since either row may be missing. A row of a state has no sequence, one of an event no version.
+        no_number, no_text = Value(None, IntegerField()), Value(None, TextField())
+        states = self._all(AgreementState).filter(group_id=group)
+        states = states.annotate(sequence=no_number, at=no_text, erasable=no_text)
+        events = self._all(AgreementEvent).filter(group_id=group).annotate(version=no_number)
+        both = states.values_list("urn", "sequence", "version", "at", "head", "state", "erasable").union(
+            events.values_list("urn", "sequence", "version", "at", "hash", "text", "erasable"), all=True
+        )
+        for urn, sequence, version, at, hashed, text, erasable in both.order_by("urn", "sequence").iterator():
+            if sequence is None:
+                yield AgreementRow(group, urn, version, hashed, text)
+            else:
+                yield EventRow(group, urn, sequence, at, hashed, text, erasable)
 
     def last_register(self, group: GroupId, /) -> date | None:
-        """Tell the day of the newest register that was applied to *group*, if any was."""
-        of_group = str(arguments.require_group(group))
+        of_group = self._all(AppliedRegister).filter(group_id=str(arguments.require_group(group)))
         with self._reading():
-            return self._all(AppliedRegister).filter(group=of_group).values_list("day", flat=True).first()
+            return of_group.values_list("day", flat=True).first()
 
     def note_register(self, group: GroupId, day: date, /) -> None:
-        """Note that the register of *day* was applied to *group*; an older day changes nothing."""
         group, day = arguments.require_register(group, day)
+        registers = self._all(AppliedRegister)
         with self._writing():
-            self._all(AppliedRegister).bulk_create([AppliedRegister(group=str(group), day=day)], ignore_conflicts=True)
-            self._all(AppliedRegister).filter(group=str(group), day__lt=day).update(day=day)
+            registers.bulk_create([AppliedRegister(group_id=str(group), day=day)], ignore_conflicts=True)
+            registers.filter(group_id=str(group), day__lt=day).update(day=day)
 
     def notices(self, group: GroupId, /, *, status: NoticeStatus | None = None) -> Sequence[StoredNotice]:
-        """List the notices of *group*, by due instant, then id; of one status, if one is named (O3)."""
-        of_group = Q(group=str(arguments.require_group(group)))
-        if wanted := arguments.require_status(status):
-            of_group &= Q(status=wanted.value)
+        wanted = Q(group_id=str(arguments.require_group(group)))
+        if arguments.require_status(status):
+            wanted &= Q(status=NoticeStatus(status).value)
         with self._reading():
-            found = [stored_notice_in(row) for row in self._all(OutgoingNotice).filter(of_group)]
-        return sorted(found, key=lambda one: (one.due_at, one.id))
+            notices = self._all(OutgoingNotice).filter(wanted)
+            stored = [*map(rows.to_stored_notice, _read(NoticeRow, notices))]
+        return sorted(stored, key=lambda notice: (notice.due_at, notice.id))
 
     def lease(self, *, now: Instant, until: Instant, limit: int) -> Sequence[LeasedNotice]:
-        """Lease up to *limit* notices that are due and not leased, the longest due first (O3).
-
-        On PostgreSQL what another worker is leasing is passed over; on SQLite one writes at a time.
-        """
         now, until, limit = arguments.require_lease(now, until, limit)
-        due = Q(status=NoticeStatus.WAITING.value, due_at__lte=now)
-        ended = Q(status=NoticeStatus.LEASED.value, leased_until__lte=now)
+        present, name = instant_text(now), secrets.token_hex(16)
+        due = Q(due_at__lte=present, lease=None) | Q(leased_until__lte=present)
         with self._delivering():
-            longest_due = self._all(OutgoingNotice).filter(due | ended).order_by("due_at", "notice_id")[:limit]
-            rows, name = list(longest_due.select_for_update(skip_locked=True)), secrets.token_hex(16)
+            # PostgreSQL passes over what another worker is leasing; on SQLite one writes at a time.
+            longest_due = self._all(OutgoingNotice).filter(due, is_open=True).order_by("due_at", "notice_id")[:limit]
+            leased = list(_read(NoticeRow, longest_due.select_for_update(skip_locked=True)))
             self._all(OutgoingNotice).filter(
-                group__in={row.group for row in rows},
-                urn__in={row.urn for row in rows},
-                notice_id__in={row.notice_id for row in rows},
-            ).update(status=NoticeStatus.LEASED.value, lease=name, leased_until=until, attempts=F("attempts") + 1)
-            return [LeasedNotice(notice=notice_in(row), lease=name, attempts=row.attempts + 1) for row in rows]
+                _any_of((row.group_id, row.urn) for row in leased), notice_id__in=[row.id for row in leased]
+            ).update(
+                status=NoticeStatus.LEASED.value,
+                lease=name,
+                leased_until=instant_text(until),
+                attempts=F("attempts") + 1,
+            )
+        return [LeasedNotice(notice=rows.to_notice(row), lease=name, attempts=row.attempts + 1) for row in leased]
 
     def settle(self, leased: LeasedNotice, outcome: Settlement, /) -> bool:
-        """Record what became of a leased notice; return whether the lease was still held."""
         leased, outcome = arguments.require_settlement(leased, outcome)
         group, urn = key_of(leased.notice.agreement)
+        held = Q(group_id=group, urn=urn, notice_id=leased.notice.id, lease=leased.lease)
         with self._delivering():
-            held = self._all(OutgoingNotice).filter(
-                group=group, urn=urn, notice_id=leased.notice.id, lease=leased.lease
+            settled = (
+                self._all(OutgoingNotice)
+                .filter(held)
+                .update(
+                    status=outcome.status.value,
+                    is_open=outcome.status is NoticeStatus.WAITING,
+                    due_at=instant_text(outcome.due_at) if outcome.due_at else F("due_at"),
+                    error=outcome.error,
+                    settled_at=outcome.settled_at and instant_text(outcome.settled_at),
+                    lease=None,
+                    leased_until=None,
+                )
             )
-            changed = held.update(
-                status=outcome.status.value,
-                due_at=outcome.due_at or F("due_at"),
-                error=outcome.error,
-                settled_at=outcome.settled_at,
-                lease=None,
-                leased_until=None,
-            )
-            return changed == 1
+        return settled == 1
 
     def requeue(self, group: GroupId, notices: Collection[str], /, *, due_at: Instant) -> int:
-        """Let given-up notices of *group* that were not purged wait again, with no attempts; tell how many (O3)."""
-        given_up = Q(group=str(arguments.require_group(group)), status=NoticeStatus.GIVEN_UP.value, text__isnull=False)
-        wanted, due_at = arguments.require_notices(notices), to_instant(due_at, "due_at")
+        of_group, wanted = str(arguments.require_group(group)), arguments.require_notices(notices)
+        due = instant_text(to_instant(due_at, "due_at"))
+        given_up = Q(group_id=of_group, notice_id__in=wanted, status=NoticeStatus.GIVEN_UP.value, text__isnull=False)
         with self._writing():
-            return (
-                self._all(OutgoingNotice)
-                .filter(given_up, notice_id__in=wanted)
-                .update(status=NoticeStatus.WAITING.value, due_at=due_at, attempts=0, settled_at=None)
-            )
+            waiting = {"status": NoticeStatus.WAITING.value, "is_open": True, "attempts": 0, "settled_at": None}
+            return self._all(OutgoingNotice).filter(given_up).update(due_at=due, **waiting)
 
     def purge(self, *, settled_before: Instant) -> int:
-        """Erase names and addresses of notices settled before an instant; tell of how many (O6)."""
-        before = to_instant(settled_before, "settled_before")
+        before = instant_text(to_instant(settled_before, "settled_before"))
         with self._writing():
-            # What the other side said may quote an address.
-            old = self._all(OutgoingNotice).filter(settled_at__lt=before, text__isnull=False)
-            return old.update(text=None, error=None)
+            settled = self._all(OutgoingNotice).filter(settled_at__lt=before, text__isnull=False)
+            return settled.update(text=None, error=None)  # what the other side said may quote an address
+
+
+def _read(kind: type[_R], queryset: QuerySet[Any]) -> Iterator[_R]:
+    """Read rows of a table, whose columns are those of the kind."""
+    return map(kind._make, queryset.values_list().iterator())
+
+
+def _version(row: AgreementRow | None) -> int:
+    return row.version if row else -1  # no change was decided on that
+
+
+def _any_of(keys: Iterable[Key]) -> Q:
+    """Pick agreements, without the pairs of columns that not every database compares."""
+    by_group: dict[str, set[int]] = defaultdict(set)
+    for group, urn in keys:
+        by_group[group].add(urn)
+    return reduce(or_, (Q(group_id=group, urn__in=urns) for group, urns in by_group.items()), Q(urn__in=[]))

@@ -1,7 +1,7 @@
-"""What tests of a host need: contracts for its adapters, fakes to hand in, and values to draw from.
+"""For the tests of a host: contracts for its adapters, fakes to pass in, and strategies that draw values.
 
-Nothing of this is for a running site: it comes with `datashare[testing]`. `datashare.testing.strategies` and
-`datashare.testing.comparison` need Hypothesis; the rest needs pytest alone.
+It comes with `datashare[testing]`, and is not for a running site. `datashare.testing.strategies` and
+`datashare.testing.comparison` need Hypothesis; everything else needs only pytest.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from .contracts import (
     InHostsTransaction,
     InstitutionDirectoryContract,
     NotifierContract,
+    OutboxContract,
     PeopleDirectoryContract,
     ReceivedMessage,
     ReceivedMessages,
-    RegisterFacts,
+    RegisterContents,
 )
 from .fakes import (
     CountingStore,
@@ -42,11 +43,12 @@ __all__ = [
     "InstitutionDirectoryContract",
     "InterleavingStore",
     "NotifierContract",
+    "OutboxContract",
     "PeopleDirectoryContract",
     "ReceivedMessage",
     "ReceivedMessages",
     "RecordingNotifier",
-    "RegisterFacts",
+    "RegisterContents",
     "StoreWithOutbox",
     "WrappedStore",
     "at_once",

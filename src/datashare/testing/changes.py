@@ -1,6 +1,6 @@
-"""Changes as a store is handed them: real decisions about a few schools of three made-up groups.
+"""Changes as a service appends them to a store: real decisions about a few schools of three made-up groups.
 
-The codes of the groups look alike on purpose, and the day is one on which the clocks change in London.
+The codes of the groups look alike on purpose, and the clocks in London change on the day of `NOW`.
 """
 
 from __future__ import annotations
@@ -65,17 +65,17 @@ COMMANDS: tuple[type[Command], ...] = get_args(Command)
 
 
 def head_of(urn: int) -> PersonId:
-    """Name the head teacher of a school, who answers for it."""
+    """Return the id of the head teacher of a school, who answers for it."""
     return PersonId(urn, "head")
 
 
 def deputy_of(urn: int) -> PersonId:
-    """Name the deputy head teacher of a school, who is asked too."""
+    """Return the id of the deputy head teacher of a school, who is asked too."""
     return PersonId(urn, "deputy")
 
 
 def user_of(group: GroupId) -> PersonId:
-    """Name the user of a group who does everything on its side."""
+    """Return the id of the user who acts for a group."""
     return PersonId(group, "ana")
 
 
@@ -89,7 +89,7 @@ def _person(who: PersonId, *roles: BusinessRole, permissions: tuple[Permission, 
     )
 
 
-def facts_of(
+def context_of(
     agreement: AgreementId,
     *,
     now: Instant = NOW,
@@ -97,22 +97,24 @@ def facts_of(
     command_id: str,
     hidden: Iterable[HiddenBecause] = (),
 ) -> DecisionContext:
-    """Give the facts of an ordinary day at an ordinary school.
+    """Build the context of a decision on an ordinary day at an ordinary school.
 
     Args:
         agreement: Which group and which school.
         now: The present instant.
-        actor: Who acts; the group's user, unless somebody else is named.
+        actor: Who acts; by default the group's user.
         command_id: Under which command.
         hidden: Why the group does not see the school, if it does not.
     """
     group, urn = Group(id=agreement.group, name="Zoë Köhler {Trust}"), agreement.urn
     user = _person(user_of(group.id), permissions=tuple(Permission))
+    staff = (
+        _person(head_of(urn), BusinessRole.HEAD_TEACHER),
+        _person(deputy_of(urn), BusinessRole.DEPUTY_HEAD_TEACHER),
+        _person(PersonId(urn, "data"), BusinessRole.DATA_MANAGER),
+    )
     school = Institution(
-        urn=urn,
-        name=f"St Hilda’s {urn}",
-        status=EstablishmentStatus.OPEN,
-        trusts=(TrustLink(TRUST.code),),
+        urn=urn, name=f"St Hilda’s {urn}", status=EstablishmentStatus.OPEN, trusts=(TrustLink(TRUST.code),)
     )
     return DecisionContext(
         now=now,
@@ -128,22 +130,18 @@ def facts_of(
             reasons=tuple(HiddenReason(because, date(2026, 3, 1)) for because in hidden),
         ),
         site=SchoolSite(urn=urn, data_sharing_url=f"https://{urn}.example/data/sharing"),
-        people={
-            head_of(urn): _person(head_of(urn), BusinessRole.HEAD_TEACHER),
-            deputy_of(urn): _person(deputy_of(urn), BusinessRole.DEPUTY_HEAD_TEACHER),
-            PersonId(urn, "data"): _person(PersonId(urn, "data"), BusinessRole.DATA_MANAGER),
-        },
+        people={person.id: person for person in staff},
         others={user.id: user},
     )
 
 
 def command_of(kind: type[Command], before: Agreement, *, level: AccessLevel = ACTIONS) -> Command:
-    """Give a command of a kind about an agreement, one that is allowed if the state allows it.
+    """Build a command of a kind about an agreement; it is allowed if the state allows it.
 
     Args:
         kind: One of `COMMANDS`.
-        before: The agreement as it stands; its open request is named, or one that never was.
-        level: The level that is asked for, recorded or imported.
+        before: The agreement as it stands; the command names its open request, or one that never existed.
+        level: The level to request, record or import.
     """
     urn, request = before.urn, open_request_of(before) or RequestId(before.id, 999)
     commands: tuple[Command, ...] = (
@@ -175,7 +173,7 @@ def command_of(kind: type[Command], before: Agreement, *, level: AccessLevel = A
 
 
 def open_request_of(agreement: Agreement) -> RequestId | None:
-    """Name the open request of an agreement, if there is one."""
+    """Return the id of the open request of an agreement, if there is one."""
     return agreement.request.id if agreement.request else None
 
 
@@ -188,61 +186,61 @@ def possible_change(
     command_id: str = "c-1",
     hidden: Iterable[HiddenBecause] = (),
 ) -> Change | None:
-    """Give what a command changes, as a service hands it to a store; nothing, if it is refused or changes nothing.
+    """Return the change that a command makes; `None` if the command is refused or changes nothing.
 
     Args:
         before: The agreement as it stands.
-        command: What is done.
+        command: The command.
         now: The present instant.
-        actor: Who acts; unless somebody is named, the head answers requests, and the group's user does the rest.
+        actor: Who acts; by default the head answers requests, and the group's user does everything else.
         command_id: Under which command.
         hidden: Why the group does not see the school, if it does not.
     """
     if actor is None and isinstance(command, Approve | Decline):
         actor = head_of(before.urn)
-    facts = facts_of(before.id, now=now, actor=actor, command_id=command_id, hidden=hidden)
-    answer = decide(before, command, facts)
-    if not isinstance(answer, Decision) or not answer.events:
+    context = context_of(before.id, now=now, actor=actor, command_id=command_id, hidden=hidden)
+    decision = decide(before, command, context)
+    if not isinstance(decision, Decision) or not decision.events:
         return None
     after = before
-    for event in answer.events:
+    for event in decision.events:
         after = evolve(after, event)
-    shared, own = fingerprint(facts.actor, command)
+    shared, own = fingerprint(context.actor, command)
     return Change(
         decided_on=before.version,
         after=after,
-        events=answer.events,
-        notices=notices_for(before, answer.events, facts),
+        events=decision.events,
+        notices=notices_for(before, decision.events, context),
         closes=open_request_of(before) if after.request is None else None,
         request=request_of(command),
         shared_digest=shared,
         own_digest=own,
-        cautions=answer.cautions,
+        cautions=decision.cautions,
     )
 
 
 def change(
     before: Agreement, command: Command, *, now: Instant = NOW, actor: Actor | None = None, command_id: str = "c-1"
 ) -> Change:
-    """Give what a command changes, as `possible_change` does, where it must change something.
+    """Return the change that a command makes, as `possible_change` does.
 
     Raises:
         InvalidValue: The command is refused, or changes nothing.
     """
-    found = possible_change(before, command, now=now, actor=actor, command_id=command_id)
-    if found is None:
+    possible = possible_change(before, command, now=now, actor=actor, command_id=command_id)
+    if possible is None:
         raise InvalidValue("command", command, f"one that changes {before.id}, as it stands")
-    return found
+    return possible
 
 
 def asked(urn: int = URN, group: GroupId = TRUST, *, now: Instant = NOW, command_id: str = "c-1") -> Change:
-    """Give a request for MIS Data to the head and the deputy of a school: one event and two notices."""
+    """Return a request for MIS Data to the head and the deputy of a school: one event and two notices."""
     before = Agreement(id=AgreementId(group, urn))
     return change(before, command_of(RequestAccess, before, level=MIS), now=now, command_id=command_id)
 
 
 def imported(urn: int = URN, group: GroupId = TRUST, *, now: Instant = NOW, command_id: str = "c-1") -> Change:
-    """Give the import of an agreement to MIS Data: one event and no notice."""
+    """Return the import of an agreement to MIS Data: one event and no notice."""
     before = Agreement(id=AgreementId(group, urn))
     return change(before, command_of(ImportAgreement, before, level=MIS), now=now, command_id=command_id)
 
@@ -256,5 +254,5 @@ def then(
     command_id: str = "c-2",
     level: AccessLevel = ACTIONS,
 ) -> Change:
-    """Give what a command of a kind changes next, which must be allowed; see `change`."""
+    """Return the change that a command of a kind makes next; see `change`."""
     return change(before, command_of(kind, before, level=level), now=now, actor=actor, command_id=command_id)

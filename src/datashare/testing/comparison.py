@@ -1,8 +1,8 @@
-"""Any store beside the one in memory: the same calls in any order, and the same answers."""
+"""A comparison of any store with the one in memory: the same calls in any order must have the same answers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, timedelta
 from typing import Any
 from unittest import TestCase
@@ -18,7 +18,7 @@ from datashare.domain.chain import Chain
 from datashare.domain.register import GroupId
 from datashare.domain.verification import verify
 from datashare.domain.visibility import HiddenBecause
-from datashare.ports import Change, LeasedNotice, NoticeStatus, Settlement
+from datashare.ports import LeasedNotice, NoticeStatus, Settlement
 
 from .changes import COMMANDS, COUNCIL, NOW, OTHER_URN, TWIN, URN, command_of, possible_change
 from .fakes import StoreWithOutbox
@@ -29,6 +29,9 @@ URNS = (URN, OTHER_URN)
 COMMAND_IDS = ("c-1", "C-1", "c-2", "c-3")
 IDS = [AgreementId(group, urn) for group in GROUPS for urn in URNS]
 
+_ids = st.lists(st.sampled_from(IDS), unique=True, max_size=4)
+_kinds = st.sampled_from(COMMANDS)
+_command_ids = st.sampled_from(COMMAND_IDS)
 _minutes = st.integers(-1, 9).map(lambda number: timedelta(minutes=number))
 _groups = st.sampled_from(GROUPS)
 _settlements = st.sampled_from(["delivered", "try_again", "given_up"])
@@ -41,21 +44,21 @@ def compare_with_memory(
     *,
     settings: hypothesis.settings | None = None,
 ) -> type[TestCase]:
-    """Make a test that drives a store and the one in memory with the same calls, and compares every answer.
+    """Build a test that makes the same calls of a store and of the one in memory, and compares every answer.
 
-    Hypothesis draws the calls: appends that win and that lose, loads, histories, chains, leases, settlings, retries,
-    requeues, purges and registers, of two groups whose codes look alike. Names of leases are left out of the
-    comparison, since each store has its own::
+    Hypothesis draws the calls: appends that win and that lose, loads, histories, chains, leases, settlements,
+    requeues, purges and registers, of two groups whose codes look alike. Names of leases are not compared, since each
+    store has its own::
 
         TestMyStoreComparedWithMemory = compare_with_memory(make_my_store, settings=settings(max_examples=50))
 
     Args:
         make_store: Makes an empty store; called once for each example.
         close: Called with each store in the end.
-        settings: Those of Hypothesis, such as how many examples are tried; the profile's, unless they are given.
+        settings: Those of Hypothesis, such as how many examples are tried; by default the profile's.
 
     Returns:
-        A test case that pytest collects under a name that begins with `Test`.
+        A test case; pytest collects it under a name that begins with `Test`.
     """
 
     class Comparison(StoreComparison):
@@ -73,14 +76,16 @@ def compare_with_memory(
 
 
 class StoreComparison(RuleBasedStateMachine):
-    """The machine behind `compare_with_memory`, for a suite that wants to add rules of its own."""
+    """The machine behind `compare_with_memory`; subclass it to add rules of your own."""
 
     def make_store(self) -> StoreWithOutbox:
-        """Make an empty store to compare."""
-        raise NotImplementedError(f"{type(self).__name__} must say with `make_store` which store it compares.")
+        """Make an empty store to compare; every subclass defines this."""
+        raise NotImplementedError(
+            f"{type(self).__name__} lacks `make_store`. Define it: a method that makes an empty store."
+        )
 
     def close_store(self, store: StoreWithOutbox) -> None:
-        """Let go of what the store was made with."""
+        """Close what the store was made with."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -90,38 +95,26 @@ class StoreComparison(RuleBasedStateMachine):
         self.leases: list[tuple[LeasedNotice, LeasedNotice]] = []
 
     def teardown(self) -> None:
-        """Let go of the store."""
+        """Close the store."""
         self.close_store(self.store)
 
-    @rule(ids=st.lists(st.sampled_from(IDS), min_size=2, unique=True), command_id=st.sampled_from(COMMAND_IDS))
+    @rule(ids=st.lists(st.sampled_from(IDS), min_size=2, unique=True), command_id=_command_ids)
     def request(self, ids: list[AgreementId], command_id: str) -> None:
         """Save requests, so that there are notices to lease."""
         self.append(ids, RequestAccess, command_id, ())
 
-    @rule(
-        ids=st.lists(st.sampled_from(IDS), unique=True, max_size=4),
-        kind=st.sampled_from(COMMANDS),
-        command_id=st.sampled_from(COMMAND_IDS),
-        hidden=st.sampled_from([(), (HiddenBecause.CLOSED,)]),
-    )
+    @rule(ids=_ids, kind=_kinds, command_id=_command_ids, hidden=st.sampled_from([(), (HiddenBecause.CLOSED,)]))
     def append(
         self, ids: list[AgreementId], kind: type[Command], command_id: str, hidden: tuple[HiddenBecause, ...]
     ) -> None:
-        """Save what a command changes at some agreements, decided on what they are now."""
-        for one in ids:
-            self.stale[one] = self._standing(one)
-        self._append([self._change(self.stale[one], kind, command_id, hidden) for one in ids])
+        """Save what a command changes at some agreements, decided on their present state."""
+        self.stale |= {agreement: self._standing(agreement) for agreement in ids}
+        self._append([self.stale[agreement] for agreement in ids], kind, command_id, hidden)
 
-    @rule(
-        ids=st.lists(st.sampled_from(IDS), unique=True, max_size=4),
-        kind=st.sampled_from(COMMANDS),
-        command_id=st.sampled_from(COMMAND_IDS),
-    )
+    @rule(ids=_ids, kind=_kinds, command_id=_command_ids)
     def append_late(self, ids: list[AgreementId], kind: type[Command], command_id: str) -> None:
-        """Save what a command changes, some of it decided on what an agreement was before its last change."""
-        self._append(
-            [self._change(self.stale.get(one, self._standing(one)), kind, command_id, ()) for one in ids],
-        )
+        """Save what a command changes, decided for some agreements on their state before the last change."""
+        self._append([self.stale.get(key) or self._standing(key) for key in ids], kind, command_id, ())
 
     @rule(by=_minutes, limit=st.integers(0, 9), minutes=st.integers(1, 9))
     def lease(self, by: timedelta, limit: int, minutes: int) -> None:
@@ -130,7 +123,8 @@ class StoreComparison(RuleBasedStateMachine):
         until = self.now + timedelta(minutes=minutes)
         ours = self.store.lease(now=self.now, until=until, limit=limit)
         theirs = self.model.lease(now=self.now, until=until, limit=limit)
-        assert [(one.notice, one.attempts) for one in theirs] == [(one.notice, one.attempts) for one in ours]
+        expected = [(leased.notice, leased.attempts) for leased in theirs]
+        assert expected == [(leased.notice, leased.attempts) for leased in ours]
         self.leases += zip(ours, theirs, strict=True)
 
     @precondition(lambda self: self.leases)
@@ -139,12 +133,12 @@ class StoreComparison(RuleBasedStateMachine):
         """Settle a notice by showing a lease that may have ended long ago."""
         ours, theirs = self.leases[pick % len(self.leases)]
         at = self.now + by
-        outcomes = {
+        outcome = {
             "delivered": Settlement.delivered(at=at),
             "try_again": Settlement.try_again(due_at=at, error=error),
             "given_up": Settlement.given_up(at=at, error=error),
-        }
-        assert self.model.settle(theirs, outcomes[how]) == self.store.settle(ours, outcomes[how])
+        }[how]
+        assert self.model.settle(theirs, outcome) == self.store.settle(ours, outcome)
 
     @rule(group=_groups, of=_groups, by=_minutes)
     def requeue(self, group: GroupId, of: GroupId, by: timedelta) -> None:
@@ -162,20 +156,20 @@ class StoreComparison(RuleBasedStateMachine):
         """Note a register, newer or older than the last."""
         self._same(lambda store: store.note_register(group, day))
 
-    @rule(group=_groups, urns=st.sets(st.sampled_from((*URNS, 9))), command_id=st.sampled_from([*COMMAND_IDS, None]))
+    @rule(group=_groups, urns=st.sets(st.sampled_from((*URNS, 9))), command_id=st.none() | _command_ids)
     def load(self, group: GroupId, urns: set[int], command_id: str | None) -> None:
-        """Load some agreements of a group, with what is kept under a command id."""
+        """Load some agreements of a group, with the outcomes under a command id."""
         ids = [AgreementId(group, urn) for urn in urns]
 
         def ask(store: StoreWithOutbox) -> object:
-            found = store.load(ids, command_id=command_id)
-            return dict(found.agreements), sorted(found.outcomes, key=lambda one: one.agreement.urn)
+            loaded = store.load(ids, command_id=command_id)
+            return dict(loaded.agreements), sorted(loaded.outcomes, key=lambda outcome: outcome.agreement.urn)
 
         self._same(ask)
 
     @rule(group=st.none() | _groups)
     def verify(self, group: GroupId | None) -> None:
-        """Read the chains of a group, or of all: the same events in the same places; salts are each store's own."""
+        """Read the chains of a group, or of all: the same events in the same places; salts differ."""
         self._same(lambda store: [_read(chain) for chain in store.chains(group)])
 
     @rule(group=_groups, status=st.sampled_from(NoticeStatus))
@@ -185,37 +179,37 @@ class StoreComparison(RuleBasedStateMachine):
 
     @invariant()
     def both_hold_the_same(self) -> None:
-        """Whatever can be asked is answered alike."""
-        self._same(_all_of)
+        """Both stores answer every question alike."""
+        self._same(_everything)
 
     def _same(self, ask: Callable[[StoreWithOutbox], object]) -> None:
         assert ask(self.model) == ask(self.store)
 
-    def _standing(self, one: AgreementId) -> Agreement:
-        return self.model.load([one]).agreements.get(one, Agreement(id=one))
+    def _standing(self, agreement: AgreementId) -> Agreement:
+        return self.model.load([agreement]).agreements.get(agreement, Agreement(id=agreement))
 
-    def _change(
-        self, before: Agreement, kind: type[Command], command_id: str, hidden: tuple[HiddenBecause, ...]
-    ) -> Change | None:
-        command = command_of(kind, before)
-        return possible_change(before, command, now=self.now, command_id=command_id, hidden=hidden)
-
-    def _append(self, made: list[Change | None]) -> None:
-        changes = [one for one in made if one]
+    def _append(
+        self, states: Iterable[Agreement], kind: type[Command], command_id: str, hidden: tuple[HiddenBecause, ...]
+    ) -> None:
+        possible = (
+            possible_change(before, command_of(kind, before), now=self.now, command_id=command_id, hidden=hidden)
+            for before in states
+        )
+        changes = [change for change in possible if change]
         self._same(lambda store: store.append(changes))
 
 
 def _read(chain: Chain) -> object:
-    found = verify([chain], read_event=read_event, read_state=decode_agreement)
-    return chain.agreement, [(record.sequence, read_event(record)) for record in chain.records], found
+    verification = verify([chain], read_event=read_event, read_state=decode_agreement)
+    return chain.agreement, [(record.sequence, read_event(record)) for record in chain.records], verification
 
 
-def _all_of(store: StoreWithOutbox) -> list[object]:
+def _everything(store: StoreWithOutbox) -> list[object]:
     return [
         *(list(store.states(group)) for group in GROUPS),
         *(list(store.group_history(group)) for group in GROUPS),
         *(list(store.notices(group)) for group in GROUPS),
         *(store.last_register(group) for group in GROUPS),
         *(list(store.states_at(urn)) for urn in URNS),
-        *(list(store.history(one)) for one in IDS),
+        *(list(store.history(agreement)) for agreement in IDS),
     ]

@@ -1,42 +1,24 @@
-"""Fakes to hand in where a test wants a clock that stands, a store that fails, or a notifier that only notes."""
+"""Fakes to pass in: a clock that stands still, stores that fail or count, and notifiers that record or fail."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
-from datetime import date, timedelta
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable
+from datetime import timedelta
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
-from datashare.domain.agreements import Agreement, AgreementId, Event
-from datashare.domain.chain import Chain
 from datashare.domain.instants import Instant, to_instant
 from datashare.domain.notices import Notice
-from datashare.domain.register import GroupId
 from datashare.errors import InvalidValue, StoreError, StoreUnavailable
-from datashare.ports import (
-    AgreementStore,
-    Change,
-    Delivered,
-    LeasedNotice,
-    Loaded,
-    NeverDeliverable,
-    NoticeStatus,
-    Outbox,
-    SendResult,
-    Settlement,
-    StoredNotice,
-    TryAgain,
-)
+from datashare.ports import AgreementStore, Delivered, NeverDeliverable, Outbox, SendResult, TryAgain
 
+_P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
-class StoreWithOutbox(AgreementStore, Outbox, Protocol):
-    """A store that hands out the notices that it saved, as the stores of this library do."""
-
-
 class FrozenClock:
-    """A clock that stands still until it is moved on.
+    """A clock that stands still until a test moves it.
 
     Attributes:
         instant: What it shows, in UTC; set it to put the clock to another instant.
@@ -48,14 +30,32 @@ class FrozenClock:
         self.reads = 0
 
     def now(self) -> Instant:
-        """Tell the instant at which the clock stands, in UTC."""
+        """Return the instant that the clock shows, in UTC."""
         self.reads += 1
         return self.instant
 
     def move_on(self, by: timedelta) -> Instant:
-        """Let time pass, or turn the clock back; tell what it shows then."""
+        """Move the clock forward, or back by a negative *by*, and return what it shows then."""
         self.instant += by
         return self.instant
+
+
+class StoreWithOutbox(AgreementStore, Outbox, Protocol):
+    """A store that hands out the notices that it saved, as the stores of this library do."""
+
+
+def _forwarded(call: Callable[Concatenate[Any, _P], _T]) -> Callable[Concatenate[WrappedStore, _P], _T]:
+    """Return a method that makes the same call of the inner store, between `before` and `after`."""
+    name = call.__name__
+
+    @wraps(call)
+    def method(self: WrappedStore, /, *args: _P.args, **named: _P.kwargs) -> _T:
+        self.before(name)
+        answer: _T = getattr(self.inner, name)(*args, **named)
+        self.after(name)
+        return answer
+
+    return method
 
 
 class WrappedStore:
@@ -74,85 +74,33 @@ class WrappedStore:
     def after(self, call: str) -> None:
         """Do what is to happen after the inner store did the work of a call of this name."""
 
-    def _make(self, call: str, work: Callable[[], _T]) -> _T:
-        self.before(call)
-        answer = work()
-        self.after(call)
-        return answer
-
     @property
     def in_host_transaction(self) -> bool:
         """Whether the inner store works within a transaction of the host's."""
         return self.inner.in_host_transaction
 
-    def load(self, ids: Collection[AgreementId], /, *, command_id: str | None = None) -> Loaded:
-        """Load agreements of one group, with the outcomes kept in it under *command_id*."""
-        return self._make("load", lambda: self.inner.load(ids, command_id=command_id))
-
-    def append(self, changes: Sequence[Change], /) -> frozenset[AgreementId]:
-        """Save *changes*; answer the agreements that lost a race."""
-        return self._make("append", lambda: self.inner.append(changes))
-
-    def states(self, group: GroupId, /) -> Sequence[Agreement]:
-        """List every agreement of *group* that has a history."""
-        return self._make("states", lambda: self.inner.states(group))
-
-    def states_at(self, urn: int, /) -> Sequence[Agreement]:
-        """List every agreement of institution *urn* that has a history."""
-        return self._make("states_at", lambda: self.inner.states_at(urn))
-
-    def history(self, agreement: AgreementId, /) -> Iterator[Event]:
-        """Stream the events of one agreement."""
-        return self._make("history", lambda: self.inner.history(agreement))
-
-    def group_history(self, group: GroupId, /) -> Iterator[Event]:
-        """Stream the events of a group."""
-        return self._make("group_history", lambda: self.inner.group_history(group))
-
-    def chains(self, group: GroupId | None = None, /) -> Iterator[Chain]:
-        """Stream the chains of a group, or of all groups."""
-        return self._make("chains", lambda: self.inner.chains(group))
-
-    def last_register(self, group: GroupId, /) -> date | None:
-        """Tell the day of the newest register that was applied to *group*."""
-        return self._make("last_register", lambda: self.inner.last_register(group))
-
-    def note_register(self, group: GroupId, day: date, /) -> None:
-        """Note that the register of *day* was applied to *group*."""
-        self._make("note_register", lambda: self.inner.note_register(group, day))
-
-    def notices(self, group: GroupId, /, *, status: NoticeStatus | None = None) -> Sequence[StoredNotice]:
-        """List the notices of *group*."""
-        return self._make("notices", lambda: self.inner.notices(group, status=status))
-
-    def lease(self, *, now: Instant, until: Instant, limit: int) -> Sequence[LeasedNotice]:
-        """Lease up to *limit* notices that are due and not leased."""
-        return self._make("lease", lambda: self.inner.lease(now=now, until=until, limit=limit))
-
-    def settle(self, leased: LeasedNotice, outcome: Settlement, /) -> bool:
-        """Record what became of a leased notice."""
-        return self._make("settle", lambda: self.inner.settle(leased, outcome))
-
-    def requeue(self, group: GroupId, notices: Collection[str], /, *, due_at: Instant) -> int:
-        """Let given-up notices of *group* wait again."""
-        return self._make("requeue", lambda: self.inner.requeue(group, notices, due_at=due_at))
-
-    def purge(self, *, settled_before: Instant) -> int:
-        """Erase names and addresses of notices settled before an instant."""
-        return self._make("purge", lambda: self.inner.purge(settled_before=settled_before))
+    load = _forwarded(AgreementStore.load)
+    append = _forwarded(AgreementStore.append)
+    states = _forwarded(AgreementStore.states)
+    states_at = _forwarded(AgreementStore.states_at)
+    history = _forwarded(AgreementStore.history)
+    group_history = _forwarded(AgreementStore.group_history)
+    chains = _forwarded(AgreementStore.chains)
+    last_register = _forwarded(AgreementStore.last_register)
+    note_register = _forwarded(AgreementStore.note_register)
+    notices = _forwarded(Outbox.notices)
+    lease = _forwarded(Outbox.lease)
+    settle = _forwarded(Outbox.settle)
+    requeue = _forwarded(Outbox.requeue)
+    purge = _forwarded(Outbox.purge)
 
 
 _CALLS = frozenset(
     name
-    for name, member in vars(WrappedStore).items()
-    if callable(member) and not name.startswith("_") and name not in {"before", "after"}
+    for port in (AgreementStore, Outbox)
+    for name, member in vars(port).items()
+    if callable(member) and not name.startswith("_")
 )
-
-
-def _known(calls: Collection[str]) -> frozenset[str]:
-    if not frozenset(calls) <= _CALLS:
-        raise InvalidValue("calls", sorted(calls), f"names of calls of a store: {', '.join(sorted(_CALLS))}")
-    return frozenset(calls)
 
 
 class FailingStore(WrappedStore):
@@ -169,7 +117,9 @@ class FailingStore(WrappedStore):
         self, inner: StoreWithOutbox, *calls: str, error: StoreError | None = None, done: bool = False
     ) -> None:
         super().__init__(inner)
-        self.failing = _known(calls)
+        self.failing = frozenset(calls)
+        if not self.failing <= _CALLS:
+            raise InvalidValue("calls", sorted(calls), f"names of calls of a store: {', '.join(sorted(_CALLS))}")
         self.error = error or StoreUnavailable("The database is locked; try again later.")
         self.done = done
 
@@ -202,10 +152,10 @@ class CountingStore(WrappedStore):
 
 
 class InterleavingStore(WrappedStore):
-    """A store that lets another writer in before each of the first appends, that is between load and append.
+    """A store that lets another writer in before each of the first appends, so between load and append.
 
     Attributes:
-        writers: Those who have not been let in yet.
+        writers: The writers that have not had their turn yet.
     """
 
     def __init__(self, inner: StoreWithOutbox, *writers: Callable[[], object]) -> None:
@@ -213,29 +163,25 @@ class InterleavingStore(WrappedStore):
         self.writers = list(writers)
 
     def before(self, call: str) -> None:
-        """Let the next writer in, if this is an append."""
+        """Let the next writer write, if this is an append."""
         if call == "append" and self.writers:
             self.writers.pop(0)()
 
 
-def _taken(_notice: Notice) -> SendResult:
-    return Delivered()
-
-
 class RecordingNotifier:
-    """A notifier that notes what it is to send, and says that it was delivered; safe to use from many threads.
+    """A notifier that records notices and answers that they were delivered; safe to use from many threads.
 
     Attributes:
         sent: The notices, in the order in which they came.
     """
 
-    def __init__(self, answer: Callable[[Notice], Any] = _taken) -> None:
-        """Note notices, and answer each with what *answer* gives or raises, which may break the port's promise."""
+    def __init__(self, answer: Callable[[Notice], Any] = lambda _: Delivered()) -> None:
+        """Record notices, and answer each with what *answer* returns or raises, even if no notifier may do so."""
         self.sent: list[Notice] = []
         self._answer = answer
 
     def send(self, notice: Notice, /) -> Any:
-        """Note the notice, then answer."""
+        """Record the notice, then answer."""
         self.sent.append(notice)
         return self._answer(notice)
 
@@ -246,19 +192,19 @@ class RecordingNotifier:
 
 
 class FailingNotifier:
-    """A notifier whose other side takes nothing over, for now or for ever.
+    """A notifier whose other side accepts nothing, for now or for ever.
 
     Attributes:
         result: What it answers to every notice.
-        refused: The notices that were not taken over, in order.
+        refused: The notices that were not accepted, in order.
     """
 
     def __init__(self, result: TryAgain | NeverDeliverable | None = None) -> None:
-        """Answer with a *result*; without one that the mail server is down."""
+        """Answer every notice with *result*; by default, that the mail server is down."""
         self.result = result or TryAgain("421 The mail server is down.")
         self.refused: list[Notice] = []
 
     def send(self, notice: Notice, /) -> SendResult:
-        """Take nothing over."""
+        """Record the notice as refused, then answer."""
         self.refused.append(notice)
         return self.result

@@ -1,4 +1,4 @@
-"""Calls that are made at the same moment."""
+"""Calls at the same moment, each in a thread of its own."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ def at_once(calls: Iterable[Callable[[], object]], *, at_end: Callable[[], objec
 
     Args:
         calls: What to call.
-        at_end: Called in each thread after its call, to give back what is held for a thread.
+        at_end: Called in each thread after its call, to release what is held for the thread.
     """
-    made = list(calls)
-    barrier, raised = threading.Barrier(len(made)), list[BaseException]()
+    waiting = list(calls)
+    barrier, raised = threading.Barrier(len(waiting)), list[BaseException]()
 
-    def make(call: Callable[[], object]) -> None:
+    def run(call: Callable[[], object]) -> None:
         try:
             barrier.wait(timeout=_START_WITHIN)
             try:
@@ -27,10 +27,10 @@ def at_once(calls: Iterable[Callable[[], object]], *, at_end: Callable[[], objec
             finally:
                 if at_end:
                     at_end()
-        except BaseException as exc:  # noqa: BLE001 - handed to the test's own thread
+        except BaseException as exc:  # noqa: BLE001 - reported in the test's own thread
             raised.append(exc)
 
-    threads = [threading.Thread(target=make, args=(call,), daemon=True) for call in made]
+    threads = [threading.Thread(target=run, args=(call,), daemon=True) for call in waiting]
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)  # so that threads get in each other's way
     try:

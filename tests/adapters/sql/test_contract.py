@@ -8,13 +8,19 @@ from hypothesis import HealthCheck, settings
 from sqlalchemy import Engine, create_engine
 
 from datashare.adapters.sql import SqlAgreementStore, sqlite_engine
-from datashare.testing import AgreementStoreContract, CountRoundTrips, InHostsTransaction, StoreWithOutbox
+from datashare.testing import (
+    AgreementStoreContract,
+    CountRoundTrips,
+    InHostsTransaction,
+    OutboxContract,
+    StoreWithOutbox,
+)
 from datashare.testing.comparison import compare_with_memory
 
 from .databases import emptied, round_trips
 
 
-class SqlSuite(AgreementStoreContract):
+class SqlSuite(AgreementStoreContract, OutboxContract):
     """What the suites of all databases share; each gives its `engine`."""
 
     rounds = 3

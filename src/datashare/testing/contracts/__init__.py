@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from ._clock import ClockContract
-from ._contract import Contract, hold_to_contracts, refuse_skips
-from ._institutions import InstitutionDirectoryContract, RegisterFacts
+from ._contract import Contract, CountRoundTrips, hold_to_contracts, refuse_skips
+from ._institutions import InstitutionDirectoryContract, RegisterContents
 from ._notifier import NotifierContract, ReceivedMessage, ReceivedMessages
 from ._people import PeopleDirectoryContract
-from ._store import AgreementStoreContract
-from ._store_suite import CountRoundTrips, InHostsTransaction
+from ._store import AgreementStoreContract, OutboxContract
+from ._store_suite import InHostsTransaction
 
 __all__ = [
     "AgreementStoreContract",
@@ -18,10 +18,11 @@ __all__ = [
     "InHostsTransaction",
     "InstitutionDirectoryContract",
     "NotifierContract",
+    "OutboxContract",
     "PeopleDirectoryContract",
     "ReceivedMessage",
     "ReceivedMessages",
-    "RegisterFacts",
+    "RegisterContents",
     "hold_to_contracts",
     "refuse_skips",
 ]

@@ -9,22 +9,20 @@ import pytest
 from datashare.domain.instants import Instant
 from datashare.ports import Clock
 
-from ._contract import Contract
+from ._contract import Contract, missing
 
 
 class ClockContract(Contract, port=Clock):
-    """What every clock must do; a subclass gives a fixture `clock`."""
+    """What every clock must do; a subclass defines the fixture `clock`."""
 
     @pytest.fixture
     def clock(self) -> Clock:
-        """Give the clock; every suite gives its own."""
-        raise NotImplementedError(
-            f"{type(self).__name__} has no clock to test. Give it a fixture `clock` that answers one."
-        )
+        """Return the clock to test; every subclass defines this."""
+        raise NotImplementedError(missing(self, "clock", "a fixture that returns the clock to test"))
 
     @pytest.mark.must(1)
     def test_the_instant_is_aware_and_in_utc(self, clock: Clock) -> None:
-        """What it answers says of itself that it is UTC."""
+        """The clock returns an aware instant whose time zone is UTC."""
         now = clock.now()
 
         assert isinstance(now, Instant)

@@ -1,26 +1,30 @@
-"""What makes a suite a contract: it names its port, and a subclass has to pass all of it."""
+"""What makes a class of tests a contract: it names its port, and subclasses must pass all of it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import contextlib
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
 import pytest
 
+CountRoundTrips = Callable[[Callable[[], object]], int]
+"""Makes a call, and returns how many round trips the adapter made for it, such as statements to a database."""
+
 
 class Contract:
-    """A suite of tests that every adapter of a port passes.
+    """A class of tests that every adapter of a port passes.
 
-    Subclass the contract of a port, give it what its fixtures ask for, and pytest runs the inherited tests. They
-    can be added to, but not overridden, deleted or skipped: an adapter that does not keep a promise yet says so in
-    `xfails`, with a reason, and the run shows it.
+    Subclass the contract of a port, define what its fixtures ask for, and pytest runs the inherited tests. A subclass
+    may add tests, but not override, delete or skip inherited ones. If an adapter does not keep a promise yet, name the
+    test in `xfails` with a reason; the run then shows it.
 
     Attributes:
         port: The protocol whose promises the tests prove; `pytest.mark.must` names the numbers of its
             *Implementers must* list.
-        xfails: The tests that this adapter is known to fail, by name, each with the reason. Such a test must fail
-            indeed. A parametrised test is named with or without its parameters in brackets.
-        at_least: How small the sizes of the contract, by name, may be made for an adapter that is slow.
+        xfails: The tests that this adapter is known to fail, by name, each with the reason. These tests must fail.
+            Name a parametrised test with or without its parameters in brackets.
+        at_least: How small each size of the contract may be made, by name, for an adapter that is slow.
     """
 
     port: ClassVar[type]
@@ -30,10 +34,10 @@ class Contract:
     _smallest: ClassVar[Mapping[str, int]] = {}
 
     def __init_subclass__(cls, *, port: type | None = None, **others: Any) -> None:
-        """Make a contract of a class that names a port, and hold every other to what it inherits.
+        """Register the tests of a contract, or check that a subclass keeps those of its contracts.
 
         Raises:
-            TypeError: The class weakens the contract.
+            TypeError: The class weakens a contract.
         """
         super().__init_subclass__(**others)
         if port is not None:
@@ -44,31 +48,51 @@ class Contract:
 
     @classmethod
     def promised(cls) -> Mapping[str, object]:
-        """Give the tests of the contract by name."""
-        return dict(cls._promised)
+        """Return the tests of the contract by name; of all of them, where a class keeps several contracts."""
+        return {name: test for base in reversed(cls.__mro__) for name, test in vars(base).get("_promised", {}).items()}
 
     @classmethod
     def require_whole(cls) -> None:
-        """Check that every inherited test is still there as it was, and that what may fail has a reason.
+        """Check that every inherited test is unchanged, and that every expected failure has a reason.
 
         Raises:
-            TypeError: It is not.
+            TypeError: A test was changed, a reason is missing, or a size is too small.
         """
-        changed = [name for name, test in cls._promised.items() if getattr(cls, name, None) is not test]
+        promised = cls.promised()
+        changed = [name for name, test in promised.items() if getattr(cls, name, None) is not test]
         if changed:
             raise TypeError(
                 f"{cls.__name__} overrides or deletes {', '.join(changed)}, which the contract promises. "
                 "Leave inherited tests alone; if the adapter does not pass one yet, name it in `xfails` with a reason."
             )
-        unknown = [name for name in cls.xfails if name.partition("[")[0] not in cls._promised]
+        unknown = [name for name in cls.xfails if name.partition("[")[0] not in promised]
         if unknown:
-            raise TypeError(f"{cls.__name__}.xfails names {', '.join(unknown)}, and the contract has no such test.")
+            raise TypeError(f"{cls.__name__}.xfails names {', '.join(unknown)}, but the contract has no such test.")
         bare = [name for name, reason in cls.xfails.items() if not reason.strip()]
         if bare:
             raise TypeError(f"{cls.__name__}.xfails gives no reason for {', '.join(bare)}. Say why it fails.")
-        small = [f"{name} at least {least}" for name, least in cls._smallest.items() if getattr(cls, name) < least]
+        sizes = {name: least for base in cls.__mro__ for name, least in vars(base).get("_smallest", {}).items()}
+        small = [f"{name} at least {least}" for name, least in sizes.items() if getattr(cls, name) < least]
         if small:
             raise TypeError(f"{cls.__name__} does too little to prove its contract. Make {' and '.join(small)}.")
+
+
+def missing(suite: object, member: str, what: str) -> str:
+    """Return the message about a member that a subclass of a contract has to define."""
+    return f"{type(suite).__name__} lacks `{member}`. Define it: {what}."
+
+
+def no_round_trips(call: Callable[[], object]) -> int:
+    """Make a call of an adapter that has nothing below it, and return 0."""
+    call()
+    return 0
+
+
+def clear_all(answers: Iterable[Any]) -> None:
+    """Empty every container that can be emptied."""
+    for answer in answers:
+        with contextlib.suppress(AttributeError):  # immutable, so safe
+            answer.clear()
 
 
 def _contract_of(item: pytest.Item) -> type[Contract] | None:
@@ -78,7 +102,7 @@ def _contract_of(item: pytest.Item) -> type[Contract] | None:
 
 
 def hold_to_contracts(items: Iterable[pytest.Item]) -> None:
-    """Check the suites that were collected, and mark the tests that they expect to fail.
+    """Check the collected suites, and mark the tests that they expect to fail.
 
     Raises:
         pytest.UsageError: A suite was weakened after its class was made.
@@ -95,7 +119,7 @@ def hold_to_contracts(items: Iterable[pytest.Item]) -> None:
 
 
 def refuse_skips(item: pytest.Item, report: pytest.TestReport) -> None:
-    """Turn the report of a contract test that was not run, or whose failure has no reason, into a failure."""
+    """Fail a contract test that did not run, or that is expected to fail without a reason."""
     if not _contract_of(item) or report.outcome == "failed":
         return
     expected = getattr(report, "wasxfail", None)
@@ -110,7 +134,7 @@ def refuse_skips(item: pytest.Item, report: pytest.TestReport) -> None:
 def _fail(report: pytest.TestReport, why: str) -> None:
     report.outcome = "failed"
     report.longrepr = (
-        f"{report.nodeid} belongs to a contract, and {why}. "
+        f"{report.nodeid} belongs to a contract, but {why}. "
         "Let it run; if the adapter does not pass it yet, name it in `xfails` with a reason."
     )
     if hasattr(report, "wasxfail"):

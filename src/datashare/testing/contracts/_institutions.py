@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from typing import Any, ClassVar
 
@@ -15,7 +14,7 @@ from datashare.ports import InstitutionDirectory
 from datashare.testing.changes import COUNCIL, TRUST, TWIN, URN
 from datashare.testing.threads import at_once
 
-from ._contract import Contract
+from ._contract import Contract, clear_all, missing
 
 DAY = date(2026, 5, 3)
 LA = Coded(COUNCIL.code, "Llanfair")
@@ -55,11 +54,11 @@ UNKNOWN = GroupId.local_authority("871")
 
 
 @attrs.frozen(kw_only=True)
-class RegisterFacts:
-    """What a register holds, for a suite to make a directory of.
+class RegisterContents:
+    """The contents of a register, from which a suite makes a directory.
 
     Attributes:
-        institutions: The establishments; each says itself which groups it is linked with.
+        institutions: The institutions; each names the groups that it is linked with.
         groups: The groups.
         clusters: Each group's own sets of schools: their URNs, by name.
         successors: The links between predecessors and successors.
@@ -73,165 +72,153 @@ class RegisterFacts:
     day: date | None = DAY
 
 
+EMPTY = RegisterContents(institutions=(), groups=(), clusters={}, successors=(), day=None)
+
+
 class InstitutionDirectoryContract(Contract, port=InstitutionDirectory):
     """What every directory of institutions must do.
 
-    A subclass makes a directory of given facts, and puts newer ones in their place::
+    A subclass makes a directory of a register, and replaces the register by a newer one::
 
         class TestMyInstitutionDirectory(InstitutionDirectoryContract):
-            def directory_of(self, facts: RegisterFacts) -> InstitutionDirectory:
-                return MyInstitutionDirectory(load(facts))
+            def directory_of(self, register: RegisterContents) -> InstitutionDirectory:
+                return MyInstitutionDirectory(load(register))
 
-            def refresh(self, directory: InstitutionDirectory, facts: RegisterFacts) -> None:
-                directory.reload(load(facts))
+            def refresh(self, directory: InstitutionDirectory, register: RegisterContents) -> None:
+                directory.reload(load(register))
 
     Attributes:
-        refreshes: How often a register takes the place of another while it is asked.
-        schools: Of how many schools those registers are.
+        refreshes: How often the register is replaced while other threads read it.
+        schools: How many schools those registers hold.
     """
 
     at_least: ClassVar[Mapping[str, int]] = {"refreshes": 2, "schools": 2}
     refreshes: ClassVar[int] = 100
     schools: ClassVar[int] = 200
 
-    def directory_of(self, facts: RegisterFacts) -> InstitutionDirectory:
-        """Make a directory of these facts and no others; every suite does it in its own way."""
-        raise NotImplementedError(f"{type(self).__name__} must say with `directory_of` how a directory is made.")
+    def directory_of(self, register: RegisterContents) -> InstitutionDirectory:
+        """Make a directory of exactly this register; every subclass defines this."""
+        raise NotImplementedError(missing(self, "directory_of", "a method that makes a directory of a register"))
 
-    def refresh(self, directory: InstitutionDirectory, facts: RegisterFacts) -> None:
-        """Let a directory that `directory_of` made answer from these facts instead."""
-        raise NotImplementedError(f"{type(self).__name__} must say with `refresh` how a newer register comes.")
+    def refresh(self, directory: InstitutionDirectory, register: RegisterContents) -> None:
+        """Replace the register of a directory that `directory_of` made; every subclass defines this."""
+        raise NotImplementedError(missing(self, "refresh", "a method that replaces the register of a directory"))
 
     @pytest.mark.must(1)
     @pytest.mark.rule("V1", "V6")
-    def test_every_linked_institution_is_answered_whatever_its_state(self) -> None:
-        """Closed schools and links of the future are answered too, since the library decides what is visible."""
-        found = self.directory_of(RegisterFacts())
+    def test_every_linked_institution_is_listed_in_any_state(self) -> None:
+        """Closed schools and links of the future are listed too, since the library decides what is visible."""
+        directory = self.directory_of(RegisterContents())
 
-        assert {OPEN, CLOSED, LATER, BOTH} == set(found.linked(TRUST))
-        assert {OPEN, CLOSED, LATER} == set(found.linked(COUNCIL))
-        assert {BOTH, ELSEWHERE} == set(found.linked(TWIN))
+        assert {OPEN, CLOSED, LATER, BOTH} == set(directory.linked(TRUST))
+        assert {OPEN, CLOSED, LATER} == set(directory.linked(COUNCIL))
+        assert {BOTH, ELSEWHERE} == set(directory.linked(TWIN))
 
     @pytest.mark.must(1)
     def test_several_links_with_one_trust_count_once(self) -> None:
-        """A school that is linked twice with a trust is answered once, links with two trusts for each."""
+        """A school that is linked twice with a trust is listed once; one with two trusts is listed for each."""
         twice = _school(7, "Twice", TrustLink(TRUST.code), TrustLink(TWIN.code), TrustLink(TRUST.code, "", DAY))
-        found = self.directory_of(RegisterFacts(institutions=(twice,), clusters={}))
+        directory = self.directory_of(RegisterContents(institutions=(twice,), clusters={}))
 
-        assert [twice] == list(found.linked(TRUST))
-        assert [twice] == list(found.linked(TWIN))
+        assert [twice] == list(directory.linked(TRUST))
+        assert [twice] == list(directory.linked(TWIN))
 
     @pytest.mark.must(2)
     def test_only_what_was_asked_for_is_answered(self) -> None:
-        """What is not known is left out, and what is asked for twice is answered once."""
-        found = self.directory_of(RegisterFacts())
+        """What is unknown is left out, and what is asked for twice is answered once."""
+        directory = self.directory_of(RegisterContents())
+        by_urn = {school.urn: school for school in SCHOOLS}
 
-        assert {URN: OPEN, 100004: ELSEWHERE} == dict(found.institutions([URN, 999, 100004, URN]))
-        assert {one.urn: one for one in SCHOOLS} == dict(found.institutions({one.urn for one in SCHOOLS}))
-        assert {} == dict(found.institutions([]))
-        assert sorted(LINKS[:2], key=repr) == sorted(found.successors([1, 999, 1]), key=repr)
-        assert sorted(LINKS, key=repr) == sorted(found.successors({1, 2}), key=repr)
-        assert [] == list(found.successors([]))
-        assert CLUSTERS[TWIN] == dict(found.clusters(TWIN))
-        assert CLUSTERS[TRUST] == dict(found.clusters(TRUST))
-        assert DAY == found.register_day()
+        assert {URN: OPEN, 100004: ELSEWHERE} == dict(directory.institutions([URN, 999, 100004, URN]))
+        assert by_urn == dict(directory.institutions(set(by_urn)))
+        assert {} == dict(directory.institutions([]))
+        assert sorted(LINKS[:2], key=repr) == sorted(directory.successors([1, 999, 1]), key=repr)
+        assert sorted(LINKS, key=repr) == sorted(directory.successors({1, 2}), key=repr)
+        assert [] == list(directory.successors([]))
+        assert CLUSTERS[TWIN] == dict(directory.clusters(TWIN))
+        assert CLUSTERS[TRUST] == dict(directory.clusters(TRUST))
+        assert DAY == directory.register_day()
 
     @pytest.mark.must(2)
-    def test_a_group_that_is_not_known_has_nothing(self) -> None:
+    def test_an_unknown_group_has_nothing(self) -> None:
         """For an unknown group every answer is empty."""
-        found = self.directory_of(RegisterFacts())
+        directory = self.directory_of(RegisterContents())
 
-        assert found.group(UNKNOWN) is None
-        assert [] == list(found.linked(UNKNOWN))
-        assert {} == dict(found.clusters(UNKNOWN))
-        assert {} == dict(found.clusters(COUNCIL))
-
-    @pytest.mark.must(2)
-    def test_groups_are_told_apart_by_kind(self) -> None:
-        """An authority and a trust with one code are two groups, each with what the register says of it."""
-        found = self.directory_of(RegisterFacts())
-
-        assert list(GROUPS) == [found.group(group.id) for group in GROUPS]
+        assert directory.group(UNKNOWN) is None
+        assert [] == list(directory.linked(UNKNOWN))
+        assert {} == dict(directory.clusters(UNKNOWN))
+        assert {} == dict(directory.clusters(COUNCIL))
 
     @pytest.mark.must(2)
-    def test_an_empty_register_answers_nothing(self) -> None:
-        """A register without anything in it, and without a day, is no error."""
-        found = self.directory_of(RegisterFacts(institutions=(), groups=(), clusters={}, successors=(), day=None))
+    def test_groups_of_one_code_are_told_apart_by_kind(self) -> None:
+        """An authority and a trust with one code are two groups, each with its own entry in the register."""
+        directory = self.directory_of(RegisterContents())
 
-        assert found.register_day() is None
-        assert found.group(TRUST) is None
-        assert {} == dict(found.institutions([URN]))
-        assert [] == list(found.successors([1]))
+        assert list(GROUPS) == [directory.group(group.id) for group in GROUPS]
 
     @pytest.mark.must(3)
     def test_each_call_is_answered_from_one_register(self) -> None:
-        """While another thread puts one register in the place of another, no answer mixes the two."""
-        names = ("One", "Two")
+        """While another thread replaces one register by another, no answer mixes the two."""
         urns = range(1, self.schools)
-        made = [
-            RegisterFacts(institutions=tuple(_school(urn, name, TrustLink(TRUST.code)) for urn in urns), clusters={})
-            for name in names
+        registers = [
+            RegisterContents(institutions=tuple(_school(urn, name, TrustLink(TRUST.code)) for urn in urns), clusters={})
+            for name in ("First", "Second")
         ]
-        found = self.directory_of(made[0])
+        directory = self.directory_of(registers[0])
         ended = list[bool]()
 
         def refresh() -> None:
             try:
                 for number in range(self.refreshes):
-                    self.refresh(found, made[number % 2])
+                    self.refresh(directory, registers[number % 2])
             finally:
                 ended.append(True)
 
-        def ask() -> None:
+        def read() -> None:
             while not ended:
-                assert 1 == len({one.name for one in found.institutions(urns).values()})
-                assert 1 == len({one.name for one in found.linked(TRUST)})
+                assert 1 == len({school.name for school in directory.institutions(urns).values()})
+                assert 1 == len({school.name for school in directory.linked(TRUST)})
 
-        at_once([refresh, ask])
+        at_once([refresh, read])
 
     @pytest.mark.must(3)
-    def test_a_newer_register_takes_the_place_of_all_of_the_old(self) -> None:
+    def test_a_newer_register_replaces_all_of_the_old(self) -> None:
         """Nothing of the old register is left: schools, links, groups, clusters, successors, day."""
-        found = self.directory_of(RegisterFacts())
-        self.refresh(found, RegisterFacts(institutions=(ALONE,), groups=(), clusters={}, successors=(), day=None))
+        directory = self.directory_of(RegisterContents())
+        self.refresh(directory, attrs.evolve(EMPTY, institutions=(ALONE,)))
 
-        assert {ALONE.urn: ALONE} == dict(found.institutions([URN, ALONE.urn]))
-        assert [] == list(found.linked(TRUST))
-        assert found.group(TRUST) is None
-        assert {} == dict(found.clusters(TRUST))
-        assert [] == list(found.successors([1, 2]))
-        assert found.register_day() is None
+        assert {ALONE.urn: ALONE} == dict(directory.institutions([URN, ALONE.urn]))
+        assert [] == list(directory.linked(TRUST))
+        assert directory.group(TRUST) is None
+        assert {} == dict(directory.clusters(TRUST))
+        assert [] == list(directory.successors([1, 2]))
+        assert directory.register_day() is None
 
     @pytest.mark.must(4)
     def test_changing_an_answer_changes_nothing(self) -> None:
-        """Containers that were answered can be emptied without any effect."""
-        found = self.directory_of(RegisterFacts())
-        answers: list[Any] = [
-            found.institutions([URN]),
-            found.linked(TRUST),
-            found.clusters(TRUST),
-            found.successors([1]),
-        ]
-        _empty(answers)
+        """Emptying the containers of an answer has no effect on the directory."""
+        directory = self.directory_of(RegisterContents())
+        clear_all(
+            (
+                directory.institutions([URN]),
+                directory.linked(TRUST),
+                directory.clusters(TRUST),
+                directory.successors([1]),
+            )
+        )
 
-        assert {URN: OPEN} == dict(found.institutions([URN]))
-        assert {OPEN, CLOSED, LATER, BOTH} == set(found.linked(TRUST))
-        assert {"North", "Süd"} == set(found.clusters(TRUST))
-        assert 2 == len(found.successors([1]))
+        assert {URN: OPEN} == dict(directory.institutions([URN]))
+        assert {OPEN, CLOSED, LATER, BOTH} == set(directory.linked(TRUST))
+        assert {"North", "Süd"} == set(directory.clusters(TRUST))
+        assert 2 == len(directory.successors([1]))
 
     @pytest.mark.must(4)
     def test_an_answer_outlives_the_register(self) -> None:
-        """What was answered stays as it was when a newer register comes."""
-        found = self.directory_of(RegisterFacts())
-        linked, clusters, schools = found.linked(TRUST), found.clusters(TRUST), found.institutions([URN])
-        self.refresh(found, RegisterFacts(institutions=(), groups=(), clusters={}, successors=(), day=None))
+        """An earlier answer stays as it was when a newer register comes."""
+        directory = self.directory_of(RegisterContents())
+        linked, clusters, schools = directory.linked(TRUST), directory.clusters(TRUST), directory.institutions([URN])
+        self.refresh(directory, EMPTY)
 
         assert {OPEN, CLOSED, LATER, BOTH} == set(linked)
         assert {"North", "Süd"} == set(clusters)
         assert {URN: OPEN} == dict(schools)
-
-
-def _empty(answers: Iterable[Any]) -> None:
-    for answer in answers:
-        with contextlib.suppress(AttributeError):  # what cannot be emptied is safe
-            answer.clear()

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 import attrs
 import pytest
 
-from datashare.domain.notices import Addressee, Notice, NoticeKind
+from datashare.domain.notices import Notice, NoticeKind
 from datashare.ports import Delivered, NeverDeliverable, Notifier, TryAgain
 from datashare.testing.changes import asked
 
-from ._contract import Contract
+from ._contract import Contract, missing
 
 HOSTILE = {
     "line break": "Head\r\nBcc: eve@evil.example",
@@ -32,13 +31,13 @@ HOSTILE = {
 
 @attrs.frozen(kw_only=True)
 class ReceivedMessage:
-    """A message as the other side of a notifier took it over.
+    """A message as the other side of a notifier received it.
 
     Attributes:
-        id: Its id, by which a repeated one is recognised; contains the id of the notice.
-        recipients: The addresses that it goes to, whatever the header that names them.
-        headers: The names of its headers, in order; none where messages have no headers.
-        markup: The tags of its marked-up parts, in order; none where there is no markup.
+        id: Its id, by which a repeated message is recognised; contains the id of the notice.
+        recipients: The addresses that it goes to, from whatever header they are in.
+        headers: The names of its headers, in order; empty where messages have no headers.
+        markup: The tags of its marked-up parts, in order; empty where there is no markup.
     """
 
     id: str
@@ -48,13 +47,13 @@ class ReceivedMessage:
 
 
 ReceivedMessages = Callable[[], Sequence[ReceivedMessage]]
-"""Tells what the other side has taken over so far, in order."""
+"""Returns the messages that the other side has received so far, in order."""
 
 
 class NotifierContract(Contract, port=Notifier):
     """What every notifier must do.
 
-    A subclass gives four fixtures, which may share another one such as a mail server of the test's own::
+    A subclass defines four fixtures, which may share another one such as a mail server for the test::
 
         class TestMyNotifier(NotifierContract):
             @pytest.fixture
@@ -69,47 +68,53 @@ class NotifierContract(Contract, port=Notifier):
 
     @pytest.fixture
     def accepting(self) -> Notifier:
-        """Give a notifier whose other side takes over everything."""
-        raise NotImplementedError(_missing(self, "accepting", "a notifier whose other side takes over everything"))
+        """Return a notifier whose other side accepts everything."""
+        raise NotImplementedError(
+            missing(self, "accepting", "a fixture that returns a notifier whose other side accepts everything")
+        )
 
     @pytest.fixture
     def received(self) -> ReceivedMessages:
-        """Give what tells which messages the other side of `accepting` has taken over."""
-        raise NotImplementedError(_missing(self, "received", "what tells which messages were taken over"))
+        """Return a function that lists the messages that the other side of `accepting` has received."""
+        raise NotImplementedError(
+            missing(self, "received", "a fixture that returns a function which lists the messages received so far")
+        )
 
     @pytest.fixture
     def down(self) -> Iterable[Notifier]:
-        """Give notifiers whose other side is down, in each way in which it can be."""
-        raise NotImplementedError(_missing(self, "down", "notifiers whose other side is down"))
+        """Return notifiers whose other side is down, one for each way in which it can be."""
+        raise NotImplementedError(missing(self, "down", "a fixture that returns notifiers whose other side is down"))
 
     @pytest.fixture
     def refusing(self) -> Iterable[Notifier]:
-        """Give notifiers whose other side refuses for ever, in each way in which it can."""
-        raise NotImplementedError(_missing(self, "refusing", "notifiers whose other side refuses for ever"))
+        """Return notifiers whose other side refuses for ever, one for each way in which it can."""
+        raise NotImplementedError(
+            missing(self, "refusing", "a fixture that returns notifiers whose other side refuses for ever")
+        )
 
     @pytest.mark.must(1)
     @pytest.mark.parametrize("kind", NoticeKind, ids=lambda kind: kind.value)
-    def test_what_was_taken_over_is_delivered(
+    def test_what_was_accepted_is_delivered(
         self, accepting: Notifier, received: ReceivedMessages, kind: NoticeKind
     ) -> None:
-        """A notice of every kind is one message to its address, and no other."""
-        one = attrs.evolve(_notice(), kind=kind)
+        """A notice of each kind becomes one message to its address, and no other."""
+        notice = attrs.evolve(asked().notices[0], kind=kind)
 
-        assert Delivered() == accepting.send(one)
-        assert [(one.address,)] == [message.recipients for message in received()]
+        assert Delivered() == accepting.send(notice)
+        assert [(notice.address,)] == [message.recipients for message in received()]
 
     @pytest.mark.must(1, 2)
-    def test_what_can_be_taken_over_later_is_tried_again(self, down: Iterable[Notifier]) -> None:
-        """Where the other side is down the notifier says so and why, and does not raise."""
-        answers = [notifier.send(_notice()) for notifier in down]
+    def test_a_server_that_is_down_is_tried_again(self, down: Iterable[Notifier]) -> None:
+        """Where the other side is down, the notifier returns `TryAgain` with the reason, and does not raise."""
+        answers = [notifier.send(asked().notices[0]) for notifier in down]
 
         assert {TryAgain} == {type(answer) for answer in answers}
         assert all(answer.why.strip() for answer in answers if isinstance(answer, TryAgain))
 
     @pytest.mark.must(1, 2)
     def test_what_is_refused_for_ever_is_never_deliverable(self, refusing: Iterable[Notifier]) -> None:
-        """Where the other side refuses for ever the notifier says so and why, and does not raise."""
-        answers = [notifier.send(_notice()) for notifier in refusing]
+        """Where the other side refuses for ever, it returns `NeverDeliverable` with the reason, and does not raise."""
+        answers = [notifier.send(asked().notices[0]) for notifier in refusing]
 
         assert {NeverDeliverable} == {type(answer) for answer in answers}
         assert all(answer.why.strip() for answer in answers if isinstance(answer, NeverDeliverable))
@@ -117,23 +122,23 @@ class NotifierContract(Contract, port=Notifier):
     @pytest.mark.must(3)
     @pytest.mark.rule("O3")
     def test_a_repeated_notice_is_recognised_by_its_id(self, accepting: Notifier, received: ReceivedMessages) -> None:
-        """The same notice has the same id again, which contains its own; another one has another."""
-        one, other = asked().notices
-        for notice in (one, one, other):
+        """The same notice gets the same message id again, which contains its own id; another notice gets another."""
+        head, deputy = asked().notices
+        for notice in (head, head, deputy):
             accepting.send(notice)
         first, again, another = (message.id for message in received())
 
         assert first == again != another
-        assert one.id in first
-        assert other.id in another
+        assert head.id in first
+        assert deputy.id in another
 
     @pytest.mark.must(2, 4)
     @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
     def test_no_value_adds_a_header_a_recipient_or_markup(
         self, accepting: Notifier, received: ReceivedMessages, text: str
     ) -> None:
-        """Whatever stands in the names and texts of a notice, the message is made like one of plain words."""
-        answers = [accepting.send(_saying(words)) for words in ("Plain", text)]
+        """Whatever the names and texts of a notice contain, its message has the same parts as one of plain words."""
+        answers = [accepting.send(_notice_saying(words)) for words in ("Plain", text)]
 
         assert {True} == {isinstance(answer, Delivered | NeverDeliverable) for answer in answers}
         plain, *others = (attrs.evolve(message, id="") for message in received())
@@ -141,22 +146,13 @@ class NotifierContract(Contract, port=Notifier):
         assert [isinstance(answer, Delivered) for answer in answers].count(True) == 1 + len(others)
 
 
-def _missing(suite: object, fixture: str, what: str) -> str:
-    return f"{type(suite).__name__} lacks the fixture `{fixture}`. Give it one that answers {what}."
-
-
-def _notice() -> Notice:
-    return asked().notices[0]
-
-
-def _saying(text: str) -> Notice:
-    """Give a notice whose every text is *text*."""
-    one = _notice()
-    people: Any = [Addressee(id=person.id, name=text, can_approve=person.can_approve) for person in one.people]
+def _notice_saying(text: str) -> Notice:
+    """Build a notice whose every text is *text*."""
+    notice = asked().notices[0]
     return attrs.evolve(
-        one,
+        notice,
         kind=NoticeKind.DECLINED,
-        people=people,
+        people=tuple(attrs.evolve(person, name=text) for person in notice.people),
         group_name=text,
         institution_name=text,
         sender_name=text,

@@ -1,73 +1,251 @@
-"""The contract of `datashare.ports.AgreementStore`."""
+"""The contracts of `datashare.ports.AgreementStore` and `datashare.ports.Outbox`."""
 
 from __future__ import annotations
 
-from datashare.ports import AgreementStore
+from collections.abc import Callable, Iterable
+from datetime import date, datetime
+from typing import Any
 
-from ._contract import Contract
-from ._store_asking import Asking
-from ._store_below import Below
-from ._store_chains import Chains
-from ._store_joining import Joining
-from ._store_keeping import GroupsApart, Order, ValuesThatStay
-from ._store_leasing import Leases, Settling
-from ._store_notices import Closing, Purging, Requeueing
-from ._store_precision import Precision
-from ._store_saving import AllOrNothing, VersionCheck, Writers
+import pytest
+
+from datashare.domain.agreements import Withdraw
+from datashare.domain.register import GroupId
+from datashare.ports import AgreementStore, NoticeStatus, Outbox, Settlement
+from datashare.testing.changes import AGREEMENT, COUNCIL, NOW, TRUST, URN, asked, imported, then
+from datashare.testing.fakes import StoreWithOutbox
+
+from ._contract import Contract, CountRoundTrips
+from ._store_outbox import Leasing, Requeueing, Settling
+from ._store_reading import Apart, Chains, Order, Precision
+from ._store_saving import Cancelling, HostTransaction, Saving, Writers
+from ._store_suite import LEASED_NOTICE, MICROSECOND, MINUTE, StoreSuite, accepted, everything, failing, lease, save
+
+DAY = date(2026, 5, 3)
+NAIVE: Any = datetime(2026, 5, 3)  # noqa: DTZ001 - to be refused
+
+STORE_CALLS: dict[str, Callable[[StoreWithOutbox], Any]] = {
+    "load": lambda store: store.load([AGREEMENT], command_id="c-1"),
+    "append": lambda store: store.append([asked()]),
+    "states": lambda store: store.states(TRUST),
+    "states_at": lambda store: store.states_at(URN),
+    "history": lambda store: list(store.history(AGREEMENT)),
+    "group_history": lambda store: list(store.group_history(TRUST)),
+    "chains": lambda store: list(store.chains(TRUST)),
+    "last_register": lambda store: store.last_register(TRUST),
+    "note_register": lambda store: store.note_register(TRUST, DAY),
+}
+"""Every call of an agreement store."""
+
+OUTBOX_CALLS: dict[str, Callable[[StoreWithOutbox], Any]] = {
+    "notices": lambda store: store.notices(TRUST),
+    "lease": lambda store: store.lease(now=NOW, until=NOW + MINUTE, limit=1),
+    "settle": lambda store: store.settle(LEASED_NOTICE, Settlement.delivered(at=NOW)),
+    "requeue": lambda store: store.requeue(TRUST, ["n"], due_at=NOW),
+    "purge": lambda store: store.purge(settled_before=NOW),
+}
+"""Every call of an outbox."""
+
+STORE_NONSENSE: dict[str, Callable[[Any], object]] = {
+    "load": lambda store: store.load([5]),
+    "load-command": lambda store: store.load([AGREEMENT], command_id=5),
+    "append": lambda store: store.append([5]),
+    "states": lambda store: store.states("x"),
+    "states_at": lambda store: store.states_at("x"),
+    "history": lambda store: store.history("x"),
+    "group_history": lambda store: store.group_history("x"),
+    "chains": lambda store: store.chains("x"),
+    "last_register": lambda store: store.last_register("x"),
+    "note_register": lambda store: store.note_register("x", DAY),
+    "note_register-instant": lambda store: store.note_register(TRUST, NOW),
+}
+OUTBOX_NONSENSE: dict[str, Callable[[Any], object]] = {
+    "notices": lambda store: store.notices("x"),
+    "notices-status": lambda store: store.notices(TRUST, status="x"),
+    "lease-limit": lambda store: store.lease(now=NOW, until=NOW + MINUTE, limit=1.5),
+    "lease-no-time": lambda store: store.lease(now=NOW, until=NOW, limit=1),
+    "lease-backwards": lambda store: store.lease(now=NOW, until=NOW - MICROSECOND, limit=1),
+    "lease-now-naive": lambda store: store.lease(now=NAIVE, until=NOW, limit=1),
+    "lease-until-naive": lambda store: store.lease(now=NOW, until=NAIVE, limit=1),
+    "settle": lambda store: store.settle(5, Settlement.delivered(at=NOW)),
+    "settle-status": lambda store: store.settle(LEASED_NOTICE, NoticeStatus.DELIVERED),
+    "requeue": lambda store: store.requeue(TRUST, [5], due_at=NOW),
+    "requeue-text": lambda store: store.requeue(TRUST, "n", due_at=NOW),
+    "requeue-group": lambda store: store.requeue("x", [], due_at=NOW),
+    "requeue-naive": lambda store: store.requeue(TRUST, ["n"], due_at=NAIVE),
+    "purge-naive": lambda store: store.purge(settled_before=NAIVE),
+    "purge-text": lambda store: store.purge(settled_before="2026-05-03"),
+}
+
+
+class Costs:
+    """Counts the round trips of calls, each of which must return what is expected."""
+
+    def __init__(self, round_trips: CountRoundTrips) -> None:
+        self.counts: dict[str, int] = {}
+        self._round_trips = round_trips
+
+    def count(self, call: str, work: Callable[[], object], expected: object) -> None:
+        """Do some work and note its round trips under the name of the call."""
+        answers = list[object]()
+        self.counts[call] = self._round_trips(lambda: answers.append(work()))
+        assert [expected] == answers
 
 
 class AgreementStoreContract(
-    AllOrNothing,
-    VersionCheck,
+    Saving,
+    Cancelling,
     Writers,
+    HostTransaction,
     Precision,
     Order,
-    GroupsApart,
-    ValuesThatStay,
-    Leases,
-    Settling,
-    Closing,
-    Requeueing,
-    Purging,
+    Apart,
     Chains,
-    Asking,
-    Below,
-    Joining,
     Contract,
     port=AgreementStore,
 ):
     """What every store of agreements must do.
 
-    A subclass gives a fixture `store`; one whose store has something below it, such as a database, gives three more::
+    The store under test is an outbox too, so that the tests see the notices that it saved; subclass `OutboxContract`
+    as well. A subclass defines the fixture `store`, and three more where there is something below the store, such as
+    a database::
 
-        class TestMyAgreementStore(AgreementStoreContract):
+        class TestMyStore(AgreementStoreContract, OutboxContract):
             @pytest.fixture
-            def store(self, engine: Engine) -> AgreementStore:
-                return MyAgreementStore(engine)  # empty, and used from many threads at once
+            def store(self, engine: Engine) -> StoreWithOutbox:
+                return MyStore(engine)  # empty, and used from many threads at once
 
             @pytest.fixture
             def round_trips(self, engine: Engine) -> CountRoundTrips:
                 return lambda call: count_statements(engine, call)
 
             @pytest.fixture
-            def broken_stores(self) -> Iterable[AgreementStore]:
-                return [MyAgreementStore(unreachable_engine())]
+            def broken_stores(self) -> Iterable[StoreWithOutbox]:
+                return [MyStore(unreachable_engine())]
 
             @pytest.fixture
             def in_hosts_transaction(self, engine: Engine) -> InHostsTransaction:
                 return lambda work, commits: work_and_end(engine, work, commits)
 
-    A store that holds something for each thread, such as a connection, gives it back in `leave_thread`, which is called
-    in every thread that the tests begin.
+    If the store holds something for each thread, such as a connection, release it in `leave_thread`, which is called in
+    every thread that the tests begin.
 
     Attributes:
-        nothing_below: Whether there is nothing below the store that could be counted or fail; then `round_trips`
-            and `broken_stores` are not asked for.
-        joins: Whether the store can work within a transaction of the host's.
-        rounds: How often a race is repeated; fewer are enough where each takes long.
+        nothing_below: Whether there is nothing below the store that could be counted or fail; then only `store` is
+            needed.
+        joins: Whether the store can work within a transaction of the host's; if not, `in_hosts_transaction` is not
+            needed.
+        rounds: How often a race is repeated; a few are enough where each takes long.
         steps: How many changes are written while others read.
-        walks: How many agreements are taken through commands at random.
-        several: For how many agreements the cost is compared with that for one; as many as one statement takes, where
-            what lies below takes fewer.
+        several: How many agreements the cost for one is compared with; fewer than 200 only where one statement takes
+            fewer.
         many: How many changes go through one call; more than the largest group of England has schools.
     """
+
+    @pytest.mark.must(8)
+    def test_a_call_about_many_agreements_costs_as_much_as_one_about_one(
+        self, store: StoreWithOutbox, round_trips: CountRoundTrips
+    ) -> None:
+        """Saving, loading, listing and closing make as many round trips for 200 agreements as for one."""
+        store.states(TRUST)  # so that the cost of connecting is not counted
+        few = self._store_costs(store, GroupId.mat("1"), range(1, 2), round_trips)
+        many = self._store_costs(store, GroupId.mat("2"), range(2, 2 + self.several), round_trips)
+
+        assert few == many
+        assert self.nothing_below or all(few.values()), f"Nothing was counted: {few}"
+
+    def _store_costs(
+        self, store: StoreWithOutbox, group: GroupId, urns: range, round_trips: CountRoundTrips
+    ) -> dict[str, int]:
+        """Do the same work for some schools of a group that has no others, and count each call of it."""
+        changes = [asked(urn, group) for urn in urns]
+        closing = [then(change.after, Withdraw) for change in changes]
+        ids, number = [change.id for change in changes], len(changes)
+        groups_at_school = [GroupId.mat(str(uid)) for uid in range(1001, 1000 + number)]
+        save(store, *(imported(urns[0], other) for other in groups_at_school))
+        costs = Costs(round_trips)
+        costs.count("append", lambda: store.append(changes), frozenset())
+        costs.count("load", lambda: len(store.load(ids, command_id="c-1").agreements), number)
+        costs.count("states", lambda: len(store.states(group)), number)
+        costs.count("states_at", lambda: len(store.states_at(urns[0])), number)
+        costs.count("chains", lambda: len(list(store.chains(group))), number)
+        costs.count("append, closing", lambda: store.append(closing), frozenset())
+        costs.count("append, losing", lambda: store.append(closing), frozenset(ids))
+        return costs.counts
+
+    @pytest.mark.must(12)
+    def test_only_store_errors_leave_a_broken_store(self, broken_stores: Iterable[StoreWithOutbox]) -> None:
+        """Each call of a store for which what lies below fails returns an answer or raises a `StoreError`."""
+        _check_broken(self, broken_stores, STORE_CALLS)
+
+    def test_the_newest_register_is_kept(self, store: StoreWithOutbox) -> None:
+        """The last register applied to a group is the newest, in whatever order they were noted."""
+        assert store.last_register(TRUST) is None
+        for day in (date(2026, 5, 2), DAY, DAY, date(2026, 4, 30)):
+            store.note_register(TRUST, day)
+
+        assert store.last_register(TRUST) == DAY
+        assert store.last_register(COUNCIL) is None
+
+    def test_invalid_arguments_of_a_store_are_rejected(self, store: StoreWithOutbox) -> None:
+        """A call with an invalid argument raises an error that says what would be valid, and changes nothing."""
+        save(store, asked())
+        store.note_register(TRUST, date(2026, 3, 3))
+        before = everything(store)
+
+        assert [] == accepted(store, STORE_NONSENSE)
+        assert before == everything(store)
+
+
+class OutboxContract(Leasing, Settling, Requeueing, Contract, port=Outbox):
+    """What every outbox must do; its fixtures and sizes are those of `AgreementStoreContract`.
+
+    The outbox under test is an agreement store too, which saves the notices that the tests lease.
+    """
+
+    @pytest.mark.must(6)
+    def test_a_call_about_many_notices_costs_as_much_as_one_about_two(
+        self, store: StoreWithOutbox, round_trips: CountRoundTrips
+    ) -> None:
+        """Listing, leasing, requeueing and purging make as many round trips for 400 notices as for two."""
+        store.notices(TRUST)  # so that the cost of connecting is not counted
+        few = self._outbox_costs(store, GroupId.mat("1"), range(1, 2), round_trips)
+        many = self._outbox_costs(store, GroupId.mat("2"), range(2, 2 + self.several), round_trips)
+
+        assert few == many
+        assert self.nothing_below or all(few.values()), f"Nothing was counted: {few}"
+
+    def _outbox_costs(
+        self, store: StoreWithOutbox, group: GroupId, urns: range, round_trips: CountRoundTrips
+    ) -> dict[str, int]:
+        """Do the same work for some schools of a group that has no others, and count each call of it."""
+        save(store, *(asked(urn, group) for urn in urns))
+        number = 2 * len(urns)
+        costs = Costs(round_trips)
+        costs.count("notices", lambda: len(store.notices(group)), number)
+        costs.count("lease", lambda: len(lease(store, limit=number)), number)
+        ids = [stored.id for stored in store.notices(group)]
+        costs.count("requeue", lambda: store.requeue(group, ids, due_at=NOW), 0)
+        costs.count("purge", lambda: store.purge(settled_before=NOW), 0)
+        return costs.counts
+
+    @pytest.mark.must(6)
+    def test_only_store_errors_leave_a_broken_outbox(self, broken_stores: Iterable[StoreWithOutbox]) -> None:
+        """Each call of an outbox for which what lies below fails returns an answer or raises a `StoreError`."""
+        _check_broken(self, broken_stores, OUTBOX_CALLS)
+
+    def test_invalid_arguments_of_an_outbox_are_rejected(self, store: StoreWithOutbox) -> None:
+        """A call with an invalid argument raises an error that says what would be valid, and changes nothing."""
+        save(store, asked())
+        before = everything(store)
+
+        assert [] == accepted(store, OUTBOX_NONSENSE)
+        assert before == everything(store)
+
+
+def _check_broken(
+    suite: StoreSuite, stores: Iterable[StoreWithOutbox], calls: dict[str, Callable[[StoreWithOutbox], Any]]
+) -> None:
+    failed = [failing(store, calls) for store in stores]
+
+    assert all(failed), "A store that is said to be broken answered every call."
+    assert suite.nothing_below is not bool(failed)

@@ -1,37 +1,70 @@
-"""Numbers 1 to 3 of the store's contract: all or nothing, the version check, and several writers at once."""
+"""What a store saves: all of a change or nothing, once, whoever else writes, and within the host's transaction."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
+import attrs
 import pytest
 
-from datashare.domain.agreements import Agreement, AgreementId, Approve, RecordApproval, Remind, RequestAccess, Withdraw
-from datashare.errors import InvalidValue
-from datashare.ports import Change
-from datashare.testing.changes import AGREEMENT, COUNCIL, OTHER_URN, TRUST, URN, asked, imported, then
+from datashare.domain.agreements import (
+    AgreementId,
+    Approve,
+    Command,
+    Decline,
+    EndAgreement,
+    RecordApproval,
+    Remind,
+    RequestAccess,
+    Withdraw,
+)
+from datashare.domain.notices import ASKING, NoticeKind
+from datashare.errors import InvalidValue, StoreError
+from datashare.ports import Change, NoticeStatus, Settlement, StoredNotice
+from datashare.testing.changes import AGREEMENT, COUNCIL, NOW, OTHER_URN, TRUST, TWIN, URN, asked, imported, then
 from datashare.testing.fakes import StoreWithOutbox
 
-from ._store_suite import COUNCILS, StoreSuite, do, everything, save, standing
+from ._store_suite import (
+    COUNCILS,
+    MICROSECOND,
+    MINUTE,
+    InHostsTransaction,
+    StoreSuite,
+    do,
+    everything,
+    lease,
+    long_history,
+    save,
+    standing,
+)
+
+WAITING, LEASED, DELIVERED, GIVEN_UP, CANCELLED = NoticeStatus
 
 
-class AllOrNothing(StoreSuite):
-    """1. All of a change, or nothing of it."""
+class Saving(StoreSuite):
+    """1., 2. and 10. All of a change or nothing, if the version is the one that was decided on."""
 
     @pytest.mark.must(1)
     @pytest.mark.rule("K1")
     def test_a_change_is_saved_with_all_that_belongs_to_it(self, store: StoreWithOutbox) -> None:
-        """Events, state, notices and kept outcome are there after one call."""
-        one = asked()
-        save(store, one)
-        found = store.load([AGREEMENT], command_id="c-1")
+        """Events, state, outcome and notices are there after one call; the notices wait, due when they were made."""
+        change = asked()
+        save(store, change)
+        loaded = store.load([AGREEMENT], command_id="c-1")
+        waiting = {
+            StoredNotice(id=notice.id, agreement=AGREEMENT, notice=notice, status=WAITING, due_at=notice.created_at)
+            for notice in change.notices
+        }
 
-        assert {AGREEMENT: one.after} == dict(found.agreements)
-        assert (one.outcome,) == found.outcomes
-        assert one.events == tuple(store.history(AGREEMENT))
-        assert {notice.id: notice for notice in one.notices} == {s.id: s.notice for s in store.notices(TRUST)}
-        assert 2 == len(one.notices)
+        assert {AGREEMENT: change.after} == dict(loaded.agreements)
+        assert (change.outcome,) == loaded.outcomes
+        assert change.events == tuple(store.history(AGREEMENT))
+        assert waiting == set(store.notices(TRUST))
+        assert 2 == len(waiting)
 
     @pytest.mark.must(1)
     @pytest.mark.rule("K1", "O2")
@@ -47,23 +80,18 @@ class AllOrNothing(StoreSuite):
         assert before == everything(store)
         assert () == store.load([AGREEMENT], command_id="c-late").outcomes
 
-    @pytest.mark.must(1)
-    def test_nothing_is_saved_where_one_change_cannot_be(self, store: StoreWithOutbox) -> None:
-        """What is no change, after one that is, leaves nothing of the whole call behind."""
-        broken: Any = object()
+    @pytest.mark.must(1, 11)
+    @pytest.mark.parametrize(
+        "changes",
+        [[asked(), object()], [imported(), imported(OTHER_URN), imported()]],
+        ids=["not-a-change", "two-of-one-agreement"],
+    )
+    def test_nothing_is_saved_of_a_call_that_is_refused(self, store: StoreWithOutbox, changes: Any) -> None:
+        """A call with something else than a change, or with two of one agreement, is refused as a whole."""
         before = everything(store)
 
         with pytest.raises(InvalidValue, match="must be"):
-            store.append([asked(), broken])
-        assert before == everything(store)
-
-    @pytest.mark.must(1)
-    def test_two_changes_of_one_agreement_are_refused(self, store: StoreWithOutbox) -> None:
-        """One call holds at most one change for each agreement, and is refused as a whole."""
-        before = everything(store)
-
-        with pytest.raises(InvalidValue, match="must be"):
-            store.append([imported(), imported(OTHER_URN), imported()])
+            store.append(changes)
         assert before == everything(store)
 
     @pytest.mark.must(1)
@@ -74,14 +102,10 @@ class AllOrNothing(StoreSuite):
         assert frozenset() == store.append([])
         assert before == everything(store)
 
-
-class VersionCheck(StoreSuite):
-    """2. Only what was decided on the present version is saved."""
-
     @pytest.mark.must(2)
     @pytest.mark.rule("K1")
     def test_losers_are_answered_and_the_rest_is_saved(self, store: StoreWithOutbox) -> None:
-        """Of several changes those whose agreement moved on lose, without an error; the others are saved."""
+        """Changes whose agreement moved on lose, without an error; the others are saved."""
         save(store, imported())
         stale, fresh, council = imported(), imported(OTHER_URN), imported(group=COUNCIL)
 
@@ -97,9 +121,9 @@ class VersionCheck(StoreSuite):
         assert frozenset({AGREEMENT}) == store.append([then(imported().after, RecordApproval)])
         assert before == everything(store)
 
-    @pytest.mark.must(2)
+    @pytest.mark.must(2, 5)
     def test_a_loser_may_come_back(self, store: StoreWithOutbox) -> None:
-        """Decided again on the present version, a change that lost is saved."""
+        """A command that lost is saved when it is decided again on the present version."""
         save(store, asked())
         late = then(standing(store), Approve, command_id="c-late")
         do(store, Remind)
@@ -108,21 +132,10 @@ class VersionCheck(StoreSuite):
         do(store, Approve, command_id="c-late")
         assert ["c-1", "c-2", "c-late"] == [event.command_id for event in store.history(AGREEMENT)]
 
-    @pytest.mark.must(2, 5)
-    def test_changes_follow_one_another(self, store: StoreWithOutbox) -> None:
-        """A change decided on the present version is saved, and the events are added to those before."""
-        first = imported()
-        second = then(first.after, RecordApproval)
-        save(store, first)
-        save(store, second)
-
-        assert [*first.events, *second.events] == list(store.history(AGREEMENT))
-        assert [second.after] == list(store.states(TRUST))
-
-    @pytest.mark.must(2)
+    @pytest.mark.must(10)
     @pytest.mark.rule("K4")
     def test_the_first_outcome_of_a_command_is_kept(self, store: StoreWithOutbox) -> None:
-        """An outcome kept under a command id is never replaced by a later one."""
+        """A later outcome under the same command id does not replace the first one."""
         first = imported()
         save(store, first)
         save(store, then(first.after, RecordApproval, command_id="c-1"))
@@ -130,52 +143,145 @@ class VersionCheck(StoreSuite):
         assert (first.outcome,) == store.load([AGREEMENT], command_id="c-1").outcomes
 
 
+class Cancelling(StoreSuite):
+    """1. Closing a request cancels the notices that ask for an answer, in the same call."""
+
+    @pytest.mark.must(1)
+    @pytest.mark.rule("O7")
+    @pytest.mark.parametrize("kind", [Approve, Decline, Withdraw, EndAgreement], ids=lambda kind: kind.__name__)
+    def test_closing_a_request_cancels_what_asks_for_an_answer(
+        self, store: StoreWithOutbox, kind: type[Command]
+    ) -> None:
+        """Its waiting and leased requests and reminders are cancelled, at the instant of the answer; nothing else."""
+        save(store, asked(OTHER_URN), asked(group=COUNCIL), asked(group=TWIN), asked())
+        (delivered, *_) = (leased for leased in lease(store) if leased.notice.agreement == AGREEMENT)
+        assert store.settle(delivered, Settlement.delivered(at=NOW))
+        do(store, Remind, now=NOW + MICROSECOND)
+        own = {stored.id for stored in store.notices(TRUST) if stored.agreement == AGREEMENT}
+        groups = (TRUST, COUNCIL, TWIN)
+        others = [stored for group in groups for stored in store.notices(group) if stored.id not in own]
+        do(store, kind, now=NOW + MINUTE, command_id="c-9")
+
+        after = {stored.id: stored for group in groups for stored in store.notices(group)}
+        assert {DELIVERED: 1, CANCELLED: 3} == Counter(after[notice].status for notice in own)
+        assert {NOW + MINUTE} == {after[notice].settled_at for notice in own if after[notice].status is CANCELLED}
+        assert others == [after[stored.id] for stored in others]
+        assert {WAITING} == {stored.status for key, stored in after.items() if key not in own} - {LEASED}
+
+    @pytest.mark.must(1)
+    @pytest.mark.rule("O7")
+    def test_what_was_given_up_is_cancelled_and_what_was_delivered_is_not(self, store: StoreWithOutbox) -> None:
+        """A given-up notice of the request can no longer be requeued; a delivered and purged one stays."""
+        save(store, asked())
+        given_up, delivered = lease(store)
+        store.settle(given_up, Settlement.given_up(at=NOW, error="550"))
+        store.settle(delivered, Settlement.delivered(at=NOW - MINUTE))
+        assert 1 == store.purge(settled_before=NOW)
+        do(store, Withdraw)
+
+        statuses = {stored.id: stored.status for stored in store.notices(TRUST)}
+        assert (CANCELLED, DELIVERED) == (statuses[given_up.notice.id], statuses[delivered.notice.id])
+        assert 0 == store.requeue(TRUST, [given_up.notice.id], due_at=NOW)
+
+    @pytest.mark.must(1)
+    @pytest.mark.rule("O7")
+    def test_a_notice_that_was_being_sent_is_cancelled_too(self, store: StoreWithOutbox) -> None:
+        """A worker that held the lease when the request was closed no longer does, and nobody sends it again."""
+        save(store, asked())
+        leased, _ = lease(store)
+        do(store, Withdraw)
+
+        for settlement in (Settlement.delivered(at=NOW), Settlement.try_again(due_at=NOW, error="")):
+            assert not store.settle(leased, settlement)
+        (stored,) = (stored for stored in store.notices(TRUST) if stored.id == leased.notice.id)
+        assert (CANCELLED, NOW) == (stored.status, stored.settled_at)
+        later = lease(store, NOW + timedelta(days=1))
+        assert {NoticeKind.WITHDRAWN} == {again.notice.kind for again in later}
+
+    @pytest.mark.must(1)
+    @pytest.mark.rule("O7")
+    def test_only_requests_and_reminders_are_cancelled(self, store: StoreWithOutbox) -> None:
+        """The closed request's other notices, such as those of its answer, still wait."""
+        change = asked()
+        others = tuple(
+            attrs.evolve(change.notices[0], id=f"{kind.value}-notice", kind=kind)
+            for kind in NoticeKind
+            if kind not in ASKING
+        )
+        save(store, attrs.evolve(change, notices=(*change.notices, *others)))
+        save(store, attrs.evolve(then(change.after, Withdraw), notices=()))
+        cancelled = store.notices(TRUST, status=CANCELLED)
+
+        assert {notice.id for notice in others} == {stored.id for stored in store.notices(TRUST, status=WAITING)}
+        assert {notice.id for notice in change.notices} == {stored.id for stored in cancelled}
+
+    @pytest.mark.must(1)
+    @pytest.mark.rule("O7")
+    def test_only_the_closed_requests_notices_are_cancelled(self, store: StoreWithOutbox) -> None:
+        """A reminder cancels nothing, and closing a second request leaves the notices of the first alone."""
+        save(store, asked())
+        do(store, Remind)
+        assert 4 == len(store.notices(TRUST, status=WAITING))
+        do(store, Approve, command_id="c-3")
+        answers = {stored.id for stored in store.notices(TRUST, status=WAITING)}
+        do(store, RequestAccess, command_id="c-4")
+        do(store, Withdraw, command_id="c-5")
+
+        assert 2 == len(answers)
+        assert answers <= {stored.id for stored in store.notices(TRUST, status=WAITING)}
+
+
 class Writers(StoreSuite):
     """3. Several writers at once."""
+
+    def race(self, store: StoreWithOutbox, calls: Iterable[Sequence[Change]]) -> Mapping[str, frozenset[AgreementId]]:
+        """Append each call's changes at the same moment, and return the losers by command id."""
+        losers = dict[str, frozenset[AgreementId]]()
+
+        def write(changes: Sequence[Change]) -> None:
+            losers[changes[0].command_id] = store.append(changes)
+
+        self.at_once(partial(write, changes) for changes in calls)
+        return losers
 
     @pytest.mark.must(3)
     def test_one_of_several_writers_wins(self, store: StoreWithOutbox) -> None:
         """Eight threads that decided on one version at once give one winner and exactly one more event."""
         for urn in range(URN, URN + self.rounds):
             save(store, imported(urn))
-            one = AgreementId(TRUST, urn)
-            answers: dict[str, frozenset[AgreementId]] = {}
-            changes = {f"w-{n}": then(standing(store, one), RecordApproval, command_id=f"w-{n}") for n in range(8)}
-            self.at_once(partial(_write, store, change, answers) for change in changes.values())
+            agreement, names = AgreementId(TRUST, urn), {f"w-{number}" for number in range(8)}
+            before = standing(store, agreement)
+            losers = self.race(store, ([then(before, RecordApproval, command_id=name)] for name in names))
 
-            (winner,) = (name for name, losers in answers.items() if not losers)
-            assert set(changes) == set(answers)
-            assert ["c-1", winner] == [event.command_id for event in store.history(one)]
-            assert 2 == standing(store, one).version
-            kept = {name: [k.agreement for k in store.load([one], command_id=name).outcomes] for name in changes}
-            assert one in kept.pop(winner)
-            assert all(one not in found for found in kept.values())
+            (winner,) = (name for name, lost in losers.items() if not lost)
+            assert names == set(losers)
+            assert ["c-1", winner] == [event.command_id for event in store.history(agreement)]
+            assert 2 == standing(store, agreement).version
+            outcomes = [outcome for name in names for outcome in store.load([agreement], command_id=name).outcomes]
+            assert [winner] == [outcome.command_id for outcome in outcomes if outcome.agreement == agreement]
 
     @pytest.mark.must(3)
     def test_one_of_several_first_writers_wins(self, store: StoreWithOutbox) -> None:
         """Where an agreement has no history yet, exactly one of eight first writers wins too."""
         for urn in range(URN, URN + self.rounds):
-            one = AgreementId(TRUST, urn)
-            answers: dict[str, frozenset[AgreementId]] = {}
-            changes = [asked(urn, command_id=f"w-{n}") for n in range(8)]
-            self.at_once(partial(_write, store, change, answers) for change in changes)
+            agreement = AgreementId(TRUST, urn)
+            losers = self.race(store, ([asked(urn, command_id=f"w-{number}")] for number in range(8)))
 
-            (winner,) = (name for name, losers in answers.items() if not losers)
-            assert [winner] == [event.command_id for event in store.history(one)]
-            assert 2 == sum(stored.agreement == one for stored in store.notices(TRUST))
+            (winner,) = (name for name, lost in losers.items() if not lost)
+            assert [winner] == [event.command_id for event in store.history(agreement)]
+            assert 2 == sum(stored.agreement == agreement for stored in store.notices(TRUST))
 
     @pytest.mark.must(3)
     def test_writers_of_the_same_schools_in_any_order_end(self, store: StoreWithOutbox) -> None:
-        """Bulk actions that name the same schools in opposite orders do not block each other, and one wins each."""
-        answers: dict[str, frozenset[AgreementId]] = {}
+        """Bulk actions that name the same schools in opposite orders do not block each other; one wins each school."""
         urns = range(URN, URN + 8)
-        orders = {f"w-{n}": urns if n % 2 else urns[::-1] for n in range(8)}
-        bulks = [[imported(urn, command_id=name) for urn in order] for name, order in orders.items()]
-        self.at_once(partial(_write_all, store, changes, answers) for changes in bulks)
+        orders = [urns if number % 2 else urns[::-1] for number in range(8)]
+        bulks = ([imported(urn, command_id=f"w-{n}") for urn in order] for n, order in enumerate(orders))
+        losers = self.race(store, bulks)
 
         assert list(urns) == [state.urn for state in store.states(TRUST)]
         assert {1} == {state.version for state in store.states(TRUST)}
-        assert 8 * 7 == sum(len(losers) for losers in answers.values())
+        assert 8 * 7 == sum(map(len, losers.values()))
 
     @pytest.mark.must(3)
     def test_writers_of_different_agreements_all_win(self, store: StoreWithOutbox) -> None:
@@ -188,41 +294,68 @@ class Writers(StoreSuite):
     @pytest.mark.must(1, 3)
     def test_readers_never_see_half_a_change(self, store: StoreWithOutbox) -> None:
         """While one thread writes, no reader sees a state without its outcome or its events, or older than them."""
-        changes, before = list[Change](), Agreement(id=AGREEMENT)
-        for number in range(self.steps):
-            kind = Withdraw if before.request else RequestAccess
-            changes.append(then(before, kind, command_id=f"c-{number + 1}"))
-            before = changes[-1].after
+        changes, versions = long_history(self.steps), [0, 0, 0]
 
-        ended = list[bool]()
+        def read(reader: int) -> None:
+            seen = versions[reader]
+            ahead = f"c-{seen + 1}"
+            loaded = store.load([AGREEMENT], command_id=ahead)
+            version = max((state.version for state in loaded.agreements.values()), default=0)
+            assert version >= seen
+            assert version == seen or [ahead] == [outcome.command_id for outcome in loaded.outcomes]
+            assert version >= max((outcome.events[-1].sequence for outcome in loaded.outcomes), default=0)
+            assert len(list(store.history(AGREEMENT))) >= version
+            versions[reader] = version
 
-        def write() -> None:
-            try:
-                for one in changes:
-                    save(store, one)
-            finally:
-                ended.append(True)
-
-        def read() -> None:
-            seen, more = 0, True
-            while more:
-                more = not ended
-                ahead = f"c-{seen + 1}"
-                found = store.load([AGREEMENT], command_id=ahead)
-                version = max((state.version for state in found.agreements.values()), default=0)
-                assert version >= seen
-                assert version == seen or [ahead] == [one.command_id for one in found.outcomes]
-                assert version >= max((event.sequence for one in found.outcomes for event in one.events), default=0)
-                seen = version
-                assert len(list(store.history(AGREEMENT))) >= seen
-            assert len(changes) == seen
-
-        self.at_once([write, read, read, read])
+        self.read_while_writing(store, changes, [partial(read, reader) for reader in range(3)])
+        assert [len(changes)] * 3 == versions
 
 
-def _write(store: StoreWithOutbox, one: Change, answers: dict[str, frozenset[AgreementId]]) -> None:
-    answers[one.command_id] = store.append([one])
+class HostTransaction(StoreSuite):
+    """11. and 13. Within a transaction of the host's."""
 
+    @pytest.mark.must(13)
+    def test_a_stores_transactions_are_its_own_outside_the_hosts(self, store: StoreWithOutbox) -> None:
+        """A store says that it works within a transaction of the host's only where it does."""
+        assert store.in_host_transaction is False
 
-def _write_all(store: StoreWithOutbox, changes: list[Change], answers: dict[str, frozenset[AgreementId]]) -> None:
-    answers[changes[0].command_id] = store.append(changes)
+    @pytest.mark.must(13)
+    @pytest.mark.parametrize("commits", [True, False], ids=["commits", "rolls-back"])
+    def test_what_is_saved_within_a_hosts_transaction_ends_with_it(
+        self, store: StoreWithOutbox, in_hosts_transaction: InHostsTransaction | None, commits: bool
+    ) -> None:
+        """It shows within the transaction at once, and afterwards if the host commits, whole or not at all."""
+        save(store, imported(OTHER_URN))
+        before, within = everything(store), list[object]()
+
+        def work(joined: StoreWithOutbox) -> None:
+            assert joined.in_host_transaction is True
+            save(joined, asked())
+            assert frozenset({imported(OTHER_URN).id}) == joined.append([imported(OTHER_URN)])
+            within.append(everything(joined))
+
+        if in_hosts_transaction is None:
+            assert self.nothing_below or not self.joins
+        else:
+            in_hosts_transaction(work, commits)
+            assert within == [everything(store)] if commits else [before] == [everything(store)]
+
+    @pytest.mark.must(11)
+    def test_nothing_of_a_call_that_failed_is_committed(
+        self, store: StoreWithOutbox, in_hosts_transaction: InHostsTransaction | None
+    ) -> None:
+        """A host that goes on after a failed call commits what it saved before it, or nothing, but no half of it."""
+        before = everything(store)
+        change = imported(OTHER_URN)
+        twice = attrs.evolve(change, events=change.events * 2)  # one event cannot be kept twice under one number
+        after = list[object]()
+
+        def work(joined: StoreWithOutbox) -> None:
+            save(joined, imported(group=COUNCIL))
+            after.append(everything(joined))
+            with pytest.raises(StoreError):
+                joined.append([asked(), twice])
+
+        if in_hosts_transaction:
+            in_hosts_transaction(work, True)
+            assert everything(store) in (before, *after)

@@ -1,0 +1,249 @@
+"""A whole store of agreements on the standard library's sqlite3, as an example for authors of stores.
+
+create_tables(connect("agreements.db"))
+store = SqliteStore(partial(connect, "agreements.db"))  # each call is a transaction of its own
+store = SqliteStore(connection)  # each call is part of the host's transaction on this connection
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sqlite3
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import closing, contextmanager, nullcontext
+from datetime import date
+from itertools import groupby
+from pathlib import Path
+from typing import Any, TypeVar
+
+from datashare import errors, rows
+from datashare.domain.agreements import Agreement, AgreementId, Event
+from datashare.domain.chain import BEFORE_THE_FIRST, Chain
+from datashare.domain.instants import Instant, instant_text, to_instant
+from datashare.domain.register import GroupId
+from datashare.domain.validation import require_urn
+from datashare.ports import Change, LeasedNotice, Loaded, NoticeStatus, Settlement, StoredNotice, arguments
+from datashare.rows import AgreementRow, EventRow, NoticeRow, OutcomeRow, key_of
+
+_T = TypeVar("_T")
+
+SCHEMA = """
+PRAGMA journal_mode = WAL;
+CREATE TABLE agreements (group_id TEXT NOT NULL, urn INT NOT NULL, version INT NOT NULL, head TEXT NOT NULL,
+    state TEXT NOT NULL, PRIMARY KEY (group_id, urn));
+CREATE INDEX agreements_by_school ON agreements (urn);
+CREATE TABLE events (group_id TEXT NOT NULL, urn INT NOT NULL, sequence INT NOT NULL, at TEXT NOT NULL,
+    hash TEXT NOT NULL, text TEXT NOT NULL, erasable TEXT, PRIMARY KEY (group_id, urn, sequence));
+CREATE TABLE outcomes (group_id TEXT NOT NULL, command_id TEXT NOT NULL, urn INT NOT NULL, request INT,
+    shared_digest TEXT NOT NULL, own_digest TEXT NOT NULL, first_sequence INT NOT NULL, last_sequence INT NOT NULL,
+    cautions TEXT NOT NULL, PRIMARY KEY (group_id, command_id, urn));
+CREATE TABLE notices (group_id TEXT NOT NULL, urn INT NOT NULL, id TEXT NOT NULL, request INT, asks INT NOT NULL,
+    status TEXT NOT NULL, is_open INT NOT NULL, due_at TEXT NOT NULL, attempts INT NOT NULL, error TEXT,
+    settled_at TEXT, lease TEXT, leased_until TEXT, text TEXT, PRIMARY KEY (group_id, urn, id));
+CREATE INDEX notices_by_due ON notices (due_at) WHERE is_open;
+CREATE TABLE registers (group_id TEXT NOT NULL PRIMARY KEY, day TEXT NOT NULL);
+"""
+
+
+def connect(file: str | Path) -> sqlite3.Connection:
+    """Open a file; the caller begins and ends transactions, and waits 30 seconds for another writer."""
+    return sqlite3.connect(file, timeout=30, isolation_level=None)
+
+
+def create_tables(connection: sqlite3.Connection) -> None:
+    """Make the tables in a new file, and close the connection."""
+    with closing(connection):
+        connection.executescript(SCHEMA)
+
+
+class SqliteStore:
+    """Agreements in a SQLite file: an `AgreementStore` and an `Outbox`, which say what each method promises."""
+
+    def __init__(self, source: Callable[[], sqlite3.Connection] | sqlite3.Connection) -> None:
+        """Open a connection for each call, or work on a connection of the host's, within its transaction."""
+        self._source = source
+
+    @property
+    def in_host_transaction(self) -> bool:
+        return isinstance(self._source, sqlite3.Connection)
+
+    @contextmanager
+    def _transaction(self, kind: str = "IMMEDIATE") -> Iterator[sqlite3.Connection]:
+        """Do all of a call or nothing: in a transaction of its own, or in a savepoint of the host's."""
+        try:
+            if isinstance(self._source, sqlite3.Connection):
+                with _savepoint(self._source) if kind == "IMMEDIATE" else nullcontext():
+                    yield self._source
+            else:
+                with closing(self._source()) as db, db:  # commits, or rolls back if something is raised
+                    db.execute(f"BEGIN {kind}")
+                    yield db
+        except sqlite3.Error as error:
+            raise _store_error(error, self.in_host_transaction) from error
+
+    def _rows(self, kind: Callable[..., _T], query: str, *values: object) -> Iterator[_T]:
+        """Stream rows of a kind, all of one moment."""
+        with self._transaction("DEFERRED") as db:
+            yield from (kind(*row) for row in db.execute(query, values))
+
+    def load(self, ids: Collection[AgreementId], /, *, command_id: str | None = None) -> Loaded:
+        wanted = arguments.require_ids(ids, command_id)
+        if not wanted:
+            return Loaded(agreements={}, outcomes=())
+        group, urns = str(wanted[0].group), json.dumps([agreement.urn for agreement in wanted])
+        states = "SELECT * FROM agreements WHERE group_id = ? AND urn IN (SELECT value FROM json_each(?))"
+        recorded = "SELECT * FROM outcomes WHERE group_id = ? AND command_id = ? ORDER BY urn"
+        caused = """SELECT events.* FROM outcomes JOIN events USING (group_id, urn) WHERE group_id = ?
+            AND command_id = ? AND sequence BETWEEN first_sequence AND last_sequence ORDER BY urn, sequence"""
+        with self._transaction("DEFERRED") as db:  # one moment for all three
+            agreements = [rows.to_agreement(AgreementRow(*row)) for row in db.execute(states, (group, urns))]
+            outcomes = [OutcomeRow(*row) for row in db.execute(recorded, (group, command_id))]
+            events = [EventRow(*row) for row in db.execute(caused, (group, command_id))]
+        by_urn = {urn: list(own) for urn, own in groupby(events, lambda row: row.urn)}
+        return Loaded(
+            agreements={agreement.id: agreement for agreement in agreements},
+            outcomes=tuple(rows.to_outcome(row, by_urn.get(row.urn, ())) for row in outcomes),
+        )
+
+    def append(self, changes: Sequence[Change], /) -> frozenset[AgreementId]:
+        prepared = [rows.prepare(change) for change in arguments.require_changes(changes)]
+        keys = json.dumps([row.key for row in prepared])
+        present = """SELECT agreements.* FROM json_each(?) AS key JOIN agreements
+            ON group_id = json_extract(key.value, '$[0]') AND urn = json_extract(key.value, '$[1]')"""
+        cancel = """UPDATE notices SET status = 'cancelled', is_open = 0, settled_at = ?, lease = NULL,
+            leased_until = NULL WHERE group_id = ? AND urn = ? AND request = ? AND asks AND status <> 'delivered'"""
+        absent = AgreementRow("", 0, 0, BEFORE_THE_FIRST, "")
+        with self._transaction() as db:  # nobody else writes until it ends
+            standing = {row[:2]: AgreementRow(*row) for row in db.execute(present, (keys,))}
+            pairs = [(row, standing.get(row.key, absent)) for row in prepared]
+            won = [(row, before) for row, before in pairs if row.change.decided_on == before.version]
+            written = [row.chained_to(before.head) for row, before in won]
+            winners = [row for row, _ in won]
+            closed = [(row, row.change.closes.number) for row in winners if row.change.closes]
+            cancelled = [(instant_text(row.change.events[-1].at), *row.key, number) for row, number in closed]
+            _insert(db, "REPLACE INTO agreements", [agreement for agreement, _ in written])
+            _insert(db, "INSERT INTO events", [event for _, events in written for event in events])
+            _insert(db, "INSERT OR IGNORE INTO outcomes", [row.outcome for row in winners])  # the first stays (K4)
+            db.executemany(cancel, cancelled)
+            _insert(db, "INSERT INTO notices", [notice for row in winners for notice in row.notices])
+        return frozenset(row.change.id for row in prepared) - {row.change.id for row in winners}
+
+    def states(self, group: GroupId, /) -> Sequence[Agreement]:
+        query = "SELECT * FROM agreements WHERE group_id = ? ORDER BY urn"
+        return [*map(rows.to_agreement, self._rows(AgreementRow, query, str(arguments.require_group(group))))]
+
+    def states_at(self, urn: int, /) -> Sequence[Agreement]:
+        query = "SELECT * FROM agreements WHERE urn = ? ORDER BY group_id"
+        return [*map(rows.to_agreement, self._rows(AgreementRow, query, require_urn(urn)))]
+
+    def history(self, agreement: AgreementId, /) -> Iterator[Event]:
+        query = "SELECT * FROM events WHERE group_id = ? AND urn = ? ORDER BY sequence"
+        return map(rows.to_event, self._rows(EventRow, query, *key_of(arguments.require_agreement(agreement))))
+
+    def group_history(self, group: GroupId, /) -> Iterator[Event]:
+        query = "SELECT * FROM events WHERE group_id = ? ORDER BY at, urn, sequence"
+        return map(rows.to_event, self._rows(EventRow, query, str(arguments.require_group(group))))
+
+    def chains(self, group: GroupId | None = None, /) -> Iterator[Chain]:
+        # A union, since either row may be missing. The row without a sequence is the state's, and comes first.
+        query = """SELECT group_id, urn, NULL AS sequence, version, head, state, NULL FROM agreements
+            WHERE ?1 IS NULL OR group_id = ?1 UNION ALL SELECT * FROM events WHERE ?1 IS NULL OR group_id = ?1
+            ORDER BY group_id, urn, sequence"""
+        of_group = None if group is None else str(arguments.require_group(group))
+        return rows.to_chains(self._rows(_chain_row, query, of_group))
+
+    def last_register(self, group: GroupId, /) -> date | None:
+        query = "SELECT max(day) FROM registers WHERE group_id = ?"
+        (day,) = self._rows(str, query, str(arguments.require_group(group)))
+        return None if day == "None" else date.fromisoformat(day)
+
+    def note_register(self, group: GroupId, day: date, /) -> None:
+        group, day = arguments.require_register(group, day)
+        note = "INSERT INTO registers VALUES (?, ?) ON CONFLICT DO UPDATE SET day = max(day, excluded.day)"
+        with self._transaction() as db:
+            db.execute(note, (str(group), day.isoformat()))
+
+    def notices(self, group: GroupId, /, *, status: NoticeStatus | None = None) -> Sequence[StoredNotice]:
+        of_group, wanted = str(arguments.require_group(group)), arguments.require_status(status)
+        query = "SELECT * FROM notices WHERE group_id = ? AND status = coalesce(?, status) ORDER BY due_at, id"
+        return [*map(rows.to_stored_notice, self._rows(NoticeRow, query, of_group, wanted and wanted.value))]
+
+    def lease(self, *, now: Instant, until: Instant, limit: int) -> Sequence[LeasedNotice]:
+        now, until, limit = arguments.require_lease(now, until, limit)
+        self._require_own_transaction()
+        name = secrets.token_hex(16)  # no other lease has it
+        lease = """UPDATE notices SET status = 'leased', lease = ?, leased_until = ?, attempts = attempts + 1
+            WHERE (group_id, urn, id) IN (SELECT group_id, urn, id FROM notices
+                WHERE is_open AND coalesce(leased_until, due_at) <= ? ORDER BY due_at, id LIMIT ?) RETURNING *"""
+        with self._transaction() as db:
+            values = (name, instant_text(until), instant_text(now), limit)
+            leased = sorted(
+                (NoticeRow(*row) for row in db.execute(lease, values)), key=lambda row: (row.due_at, row.id)
+            )
+        return [LeasedNotice(notice=rows.to_notice(row), lease=name, attempts=row.attempts) for row in leased]
+
+    def settle(self, leased: LeasedNotice, outcome: Settlement, /) -> bool:
+        leased, outcome = arguments.require_settlement(leased, outcome)
+        self._require_own_transaction()
+        settle = """UPDATE notices SET status = ?, is_open = ?, due_at = coalesce(?, due_at), settled_at = ?, error = ?,
+            lease = NULL, leased_until = NULL WHERE group_id = ? AND urn = ? AND id = ? AND lease = ?"""
+        due_at, settled_at = (at and instant_text(at) for at in (outcome.due_at, outcome.settled_at))
+        values = (outcome.status.value, outcome.status is NoticeStatus.WAITING, due_at, settled_at, outcome.error)
+        with self._transaction() as db:
+            held = (*key_of(leased.notice.agreement), leased.notice.id, leased.lease)
+            return db.execute(settle, (*values, *held)).rowcount == 1
+
+    def _require_own_transaction(self) -> None:
+        if self.in_host_transaction:
+            raise errors.InvalidValue("The store", self, "outside the host's transactions to lease and settle notices")
+
+    def requeue(self, group: GroupId, notices: Collection[str], /, *, due_at: Instant) -> int:
+        of_group, ids = str(arguments.require_group(group)), json.dumps(arguments.require_notices(notices))
+        requeue = """UPDATE notices SET status = 'waiting', is_open = 1, due_at = ?, attempts = 0, settled_at = NULL
+            WHERE group_id = ? AND status = 'given_up' AND text IS NOT NULL
+            AND id IN (SELECT value FROM json_each(?))"""
+        values = (instant_text(to_instant(due_at, "due_at")), of_group, ids)
+        with self._transaction() as db:
+            return db.execute(requeue, values).rowcount
+
+    def purge(self, *, settled_before: Instant) -> int:
+        before = instant_text(to_instant(settled_before, "settled_before"))
+        purge = "UPDATE notices SET text = NULL, error = NULL WHERE settled_at < ? AND text IS NOT NULL"
+        with self._transaction() as db:
+            return db.execute(purge, (before,)).rowcount
+
+
+def _insert(db: sqlite3.Connection, into: str, values: Sequence[tuple[object, ...]]) -> None:
+    if values:
+        db.executemany(f"{into} VALUES ({', '.join('?' * len(values[0]))})", values)
+
+
+def _chain_row(group: str, urn: int, sequence: int | None, *values: Any) -> AgreementRow | EventRow:
+    return EventRow(group, urn, sequence, *values) if sequence is not None else AgreementRow(group, urn, *values[:3])
+
+
+@contextmanager
+def _savepoint(db: sqlite3.Connection) -> Iterator[None]:
+    if not db.in_transaction:  # or the end of the savepoint would be a commit
+        db.execute("BEGIN IMMEDIATE")
+    db.execute("SAVEPOINT call")
+    try:
+        yield
+    except BaseException:
+        db.execute("ROLLBACK TO call")
+        raise
+    finally:
+        db.execute("RELEASE call")
+
+
+def _store_error(error: sqlite3.Error, in_host_transaction: bool) -> errors.StoreError:
+    said = str(error)
+    if said.startswith("Could not decode"):  # the words that follow quote the row
+        return errors.StoreUnreadable("A row cannot be read; its text is not UTF-8.")
+    if said.startswith(("no such table", "no such column")):
+        return errors.SchemaMismatch(f"SQLite said: {said}. Create the tables.")
+    if in_host_transaction and "locked" in said:  # another writer was first
+        return errors.TransactionLost(f"SQLite said: {said}.")
+    kind = errors.StoreUnavailable if isinstance(error, sqlite3.OperationalError) else errors.StoreError
+    return kind(f"SQLite said: {said}.")

@@ -1,0 +1,386 @@
+"""What an outbox does with the notices that a store saved: lease, settle, list, requeue and purge."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+
+import attrs
+import pytest
+
+from datashare.domain.agreements import Approve, Withdraw
+from datashare.errors import InvalidValue
+from datashare.ports import LeasedNotice, NoticeStatus, Settlement
+from datashare.testing.changes import COUNCIL, NOW, OTHER_URN, TRUST, TWIN, URN, asked
+from datashare.testing.fakes import StoreWithOutbox
+
+from ._contract import clear_all
+from ._store_reading import INSTANTS, TEXTS
+from ._store_suite import (
+    LEASED_NOTICE,
+    MICROSECOND,
+    MINUTE,
+    InHostsTransaction,
+    StoreSuite,
+    by_due,
+    do,
+    everything,
+    lease,
+    save,
+)
+
+WAITING, LEASED, DELIVERED, GIVEN_UP, CANCELLED = NoticeStatus
+SETTLEMENTS = {
+    "delivered": Settlement.delivered(at=NOW),
+    "try_again": Settlement.try_again(due_at=NOW, error="x"),
+    "given_up": Settlement.given_up(at=NOW, error="x"),
+}
+each_settlement = pytest.mark.parametrize("settlement", SETTLEMENTS.values(), ids=SETTLEMENTS)
+
+
+class Leasing(StoreSuite):
+    """1. and 3. One worker at a time, outside the host's transactions."""
+
+    @pytest.mark.must(1)
+    def test_a_notice_is_leased_to_one_worker(self, store: StoreWithOutbox) -> None:
+        """What one worker holds is not leased again before the lease ends, the end included."""
+        save(store, asked())
+        first = lease(store)
+        ended = NOW + 5 * MINUTE
+
+        assert {notice.id for notice in asked().notices} == {leased.notice.id for leased in first}
+        assert [] == lease(store)
+        assert [] == lease(store, ended - MICROSECOND)
+        again = lease(store, ended)
+        assert {leased.notice for leased in first} == {leased.notice for leased in again}
+        assert ([1, 1], [2, 2]) == ([leased.attempts for leased in first], [leased.attempts for leased in again])
+        assert {(LEASED, 2)} == {(stored.status, stored.attempts) for stored in store.notices(TRUST)}
+
+    @pytest.mark.must(1)
+    def test_no_later_lease_of_a_notice_has_the_name_of_an_earlier_one(self, store: StoreWithOutbox) -> None:
+        """However often a notice is leased, at one instant or later, tried again in between or not."""
+        save(store, asked())
+        names: dict[str, list[str]] = {notice.id: [] for notice in asked().notices}
+        for number in range(6):
+            for leased in lease(store, NOW + (number // 2) * 5 * MINUTE):
+                names[leased.notice.id].append(leased.lease)
+                assert number % 2 or store.settle(leased, Settlement.try_again(due_at=NOW, error=""))
+
+        assert [6, 6] == [len(own) for own in names.values()] == [len(set(own)) for own in names.values()]
+
+    @pytest.mark.must(1)
+    def test_only_what_is_due_is_leased(self, store: StoreWithOutbox) -> None:
+        """A notice is due from its instant on, not a microsecond earlier."""
+        save(store, asked())
+
+        assert [] == lease(store, NOW - MICROSECOND)
+        assert 2 == len(lease(store, NOW))
+
+    @pytest.mark.must(1)
+    def test_the_longest_due_is_leased_first_up_to_the_limit(self, store: StoreWithOutbox) -> None:
+        """Notices of all groups are leased by due instant, then id; below a limit of one, none is."""
+        save(store, asked(now=NOW), asked(OTHER_URN, now=NOW - MINUTE), asked(group=COUNCIL, now=NOW - 2 * MINUTE))
+        expected = sorted((*store.notices(TRUST), *store.notices(COUNCIL)), key=by_due)
+        leased = [notice.notice.id for limit in (-1, 0, 1, 3, 9) for notice in lease(store, limit=limit)]
+
+        assert [stored.id for stored in expected] == leased
+        assert 6 == len(leased)
+
+    @pytest.mark.must(1)
+    def test_workers_at_once_share_the_notices_out(self, store: StoreWithOutbox) -> None:
+        """Eight workers that lease at the same moment never get the same notice, and leave none behind."""
+        for number in range(self.rounds):
+            leased, first = list[LeasedNotice](), URN + 20 * number
+            save(store, *(asked(urn) for urn in range(first, first + 20)))
+            self.at_once([partial(_take, store, leased)] * 8)
+            leased += lease(store)
+
+            assert 40 == len(leased) == len({notice.notice.id for notice in leased})
+
+    @pytest.mark.must(3)
+    def test_nothing_is_delivered_within_a_hosts_transaction(
+        self, store: StoreWithOutbox, in_hosts_transaction: InHostsTransaction | None
+    ) -> None:
+        """What was sent cannot be rolled back, so leasing and settling are refused there, and change nothing."""
+        save(store, asked())
+        leased, _ = lease(store, limit=2)
+        before = everything(store)
+
+        def work(joined: StoreWithOutbox) -> None:
+            with pytest.raises(InvalidValue, match="must be"):
+                lease(joined)
+            for settlement in SETTLEMENTS.values():
+                with pytest.raises(InvalidValue, match="must be"):
+                    joined.settle(leased, settlement)
+
+        if in_hosts_transaction:
+            in_hosts_transaction(work, True)
+        assert before == everything(store)
+        assert store.settle(leased, Settlement.delivered(at=NOW))
+
+    @pytest.mark.must(3)
+    def test_notices_are_requeued_and_purged_within_a_hosts_transaction(
+        self, store: StoreWithOutbox, in_hosts_transaction: InHostsTransaction | None
+    ) -> None:
+        """Both end with the host's transaction: they are gone if it rolls back."""
+        head, deputy = give_up(store)
+        before = everything(store)
+
+        def work(joined: StoreWithOutbox) -> None:
+            assert 1 == joined.requeue(TRUST, [head], due_at=NOW)
+            assert 1 == joined.purge(settled_before=NOW + MINUTE)
+
+        if in_hosts_transaction:
+            in_hosts_transaction(work, False)
+            assert before == everything(store)
+            in_hosts_transaction(work, True)
+            stored = {notice.id: notice for notice in store.notices(TRUST)}
+            assert (WAITING, None) == (stored[head].status, stored[deputy].notice)
+
+
+class Settling(StoreSuite):
+    """2. and 4. The holder of the present lease records what became of a notice."""
+
+    @pytest.mark.must(2, 4)
+    def test_a_notice_is_settled_as_delivered(self, store: StoreWithOutbox) -> None:
+        """The holder of the lease settles it, once, with the instant and without the earlier error."""
+        save(store, asked())
+        first, _ = lease(store)
+        assert store.settle(first, Settlement.try_again(due_at=NOW, error="451 later"))
+        (again,) = (leased for leased in lease(store) if leased.notice.id == first.notice.id)
+
+        assert store.settle(again, Settlement.delivered(at=NOW + MICROSECOND))
+        assert not store.settle(again, Settlement.delivered(at=NOW + MINUTE))
+        (stored,) = store.notices(TRUST, status=DELIVERED)
+        assert (first.notice.id, first.notice, 2) == (stored.id, stored.notice, stored.attempts)
+        assert (NOW + MICROSECOND, None) == (stored.settled_at, stored.error)
+
+    @pytest.mark.must(2)
+    def test_a_notice_waits_to_be_tried_again(self, store: StoreWithOutbox) -> None:
+        """It keeps its attempts and the error, and is due when the settlement says."""
+        save(store, asked())
+        head, deputy = lease(store)
+        later = NOW + 90 * MINUTE
+        assert store.settle(head, Settlement.try_again(due_at=later, error="451 später 𝄞"))
+        assert store.settle(deputy, Settlement.delivered(at=NOW))
+
+        (stored,) = store.notices(TRUST, status=WAITING)
+        expected = (later, "451 später 𝄞", 1, None)
+        assert expected == (stored.due_at, stored.error, stored.attempts, stored.settled_at)
+        assert [] == lease(store, later - MICROSECOND)
+        assert [(head.notice.id, 2)] == [(again.notice.id, again.attempts) for again in lease(store, later)]
+
+    @pytest.mark.must(1, 2)
+    def test_a_notice_is_given_up_visibly(self, store: StoreWithOutbox) -> None:
+        """A given-up notice is listed with its error and instant; like a delivered one, it is not leased again."""
+        save(store, asked())
+        head, deputy = lease(store)
+        assert store.settle(head, Settlement.given_up(at=NOW + MINUTE, error="550 unknown"))
+        assert store.settle(deputy, Settlement.delivered(at=NOW))
+
+        (stored,) = store.notices(TRUST, status=GIVEN_UP)
+        assert (head.notice.id, "550 unknown", NOW + MINUTE) == (stored.id, stored.error, stored.settled_at)
+        assert [] == lease(store, NOW + timedelta(days=9))
+
+    @pytest.mark.must(2)
+    @each_settlement
+    def test_only_the_holder_of_the_present_lease_settles(self, store: StoreWithOutbox, settlement: Settlement) -> None:
+        """A wrong name, a notice not leased, an unknown notice and a lease taken over change nothing."""
+        save(store, asked())
+        assert not store.settle(LEASED_NOTICE, settlement)
+        ended, _ = lease(store)
+        (present,) = (leased for leased in lease(store, NOW + 5 * MINUTE) if leased.notice == ended.notice)
+        before = everything(store)
+
+        assert not store.settle(attrs.evolve(ended, lease="no such lease"), settlement)
+        assert not store.settle(attrs.evolve(ended, lease=present.lease + "x"), settlement)
+        assert not store.settle(ended, settlement)
+        unknown = attrs.evolve(present.notice, id="no such notice")
+        assert not store.settle(attrs.evolve(present, notice=unknown), settlement)
+        assert before == everything(store)
+        assert store.settle(present, settlement)
+        assert not store.settle(present, settlement)
+
+    @pytest.mark.must(2)
+    @each_settlement
+    def test_a_lease_that_ended_is_held_until_another_worker_takes_it(
+        self, store: StoreWithOutbox, settlement: Settlement
+    ) -> None:
+        """A slow worker may still settle what nobody has taken over, so that it is not sent twice."""
+        save(store, asked())
+        first = lease(store)
+        (taken,) = lease(store, NOW + 9 * MINUTE, limit=1)
+
+        assert [leased.notice != taken.notice for leased in first] == [
+            store.settle(leased, settlement) for leased in first
+        ]
+
+    @pytest.mark.must(2)
+    @each_settlement
+    def test_one_of_several_settlements_counts(self, store: StoreWithOutbox, settlement: Settlement) -> None:
+        """Of eight threads that show one lease at the same moment, one settles the notice."""
+        save(store, asked(group=TWIN))
+        (leased,) = lease(store, limit=1)
+        answers = list[bool]()
+        self.at_once([lambda: answers.append(store.settle(leased, settlement))] * 8)
+
+        assert [False] * 7 + [True] == sorted(answers)
+
+    @pytest.mark.must(6)
+    def test_settlements_come_back_to_the_character_and_the_microsecond(self, store: StoreWithOutbox) -> None:
+        """What the other side said comes back as it was, and so do the instants."""
+        save(store, *(asked(urn) for urn in range(URN, URN + len(TEXTS))))
+        settlements = [
+            *(Settlement.try_again(due_at=NOW, error=text) for text in TEXTS.values()),
+            *(Settlement.try_again(due_at=at, error="") for at in INSTANTS.values()),
+            *(Settlement.delivered(at=at) for at in INSTANTS.values()),
+        ]
+        leased = dict(zip((leased.notice.id for leased in lease(store)), settlements, strict=False))
+        for notice in lease(store, NOW + 5 * MINUTE, limit=len(leased)):
+            assert store.settle(notice, leased[notice.notice.id])
+
+        stored = {notice.id: notice for notice in store.notices(TRUST)}
+        for key, settlement in leased.items():
+            expected = (settlement.status, settlement.error, settlement.settled_at, settlement.due_at or NOW)
+            assert expected == (stored[key].status, stored[key].error, stored[key].settled_at, stored[key].due_at)
+
+
+class Requeueing(StoreSuite):
+    """4., 5. and 6. Listing notices, letting given-up ones wait again, and erasing names and addresses."""
+
+    @pytest.mark.must(6)
+    @pytest.mark.rule("O3")
+    def test_notices_are_listed_by_due_instant_then_id(self, store: StoreWithOutbox) -> None:
+        """A group's notices come in the order in which they are due; of one status, if one is named."""
+        save(store, asked(now=NOW), asked(OTHER_URN, now=NOW - MICROSECOND))
+        stored = list(store.notices(TRUST))
+        leased, *_ = lease(store, limit=1)
+
+        assert sorted(stored, key=by_due) == stored
+        assert [OTHER_URN, OTHER_URN] == [notice.agreement.urn for notice in stored[:2]]
+        assert [leased.notice.id] == [notice.id for notice in store.notices(TRUST, status=LEASED)]
+        assert 3 == len(store.notices(TRUST, status=WAITING))
+        assert [] == list(store.notices(TRUST, status=CANCELLED))
+
+    @pytest.mark.must(6)
+    def test_answers_about_notices_stay_as_they_were(self, store: StoreWithOutbox) -> None:
+        """Emptying an answer changes nothing in the outbox, and no later call changes an answer."""
+        save(store, asked())
+        notices, leased = store.notices(TRUST), lease(store, limit=1)
+        shown = repr(notices)
+        do(store, Approve)
+        store.settle(leased[0], Settlement.delivered(at=NOW))
+        before = everything(store)
+
+        assert shown == repr(notices)
+        clear_all([store.notices(TRUST), store.lease(now=NOW - MINUTE, until=NOW, limit=9)])
+        assert before == everything(store)
+        assert 4 == len(store.notices(TRUST))
+
+    @pytest.mark.must(4)
+    @pytest.mark.rule("O3")
+    def test_given_up_notices_wait_again(self, store: StoreWithOutbox) -> None:
+        """A requeued notice is due when the caller says, with no attempts but with its error, and counts once."""
+        head, deputy = give_up(store)
+        later = NOW + timedelta(days=2)
+
+        assert 1 == store.requeue(TRUST, [head, head, "no such notice"], due_at=later)
+        (stored,) = store.notices(TRUST, status=WAITING)
+        assert (head, later, 0, None) == (stored.id, stored.due_at, stored.attempts, stored.settled_at)
+        assert "550" == (stored.error or "")[:3]
+        assert [deputy] == [stored.id for stored in store.notices(TRUST, status=GIVEN_UP)]
+        assert [] == lease(store, later - MICROSECOND)
+        assert [(head, 1)] == [(leased.notice.id, leased.attempts) for leased in lease(store, later)]
+
+    @pytest.mark.must(6)
+    @pytest.mark.rule("O3")
+    def test_a_group_requeues_its_own_notices_only(self, store: StoreWithOutbox) -> None:
+        """The ids of another group's notices are passed over."""
+        ids = give_up(store)
+
+        assert 0 == store.requeue(COUNCIL, ids, due_at=NOW)
+        assert 0 == store.requeue(TRUST, [], due_at=NOW)
+        assert {GIVEN_UP} == {stored.status for stored in store.notices(TRUST)}
+
+    @pytest.mark.must(6)
+    @pytest.mark.rule("O3")
+    def test_only_given_up_notices_are_requeued(self, store: StoreWithOutbox) -> None:
+        """Waiting, leased, delivered and cancelled notices stay as they are."""
+        save(store, asked())
+        head, _ = lease(store)
+        store.settle(head, Settlement.delivered(at=NOW))
+        save(store, asked(OTHER_URN))
+        do(store, Withdraw)
+        lease(store, limit=1)
+        before = everything(store)
+        stored = store.notices(TRUST)
+
+        assert {WAITING, LEASED, DELIVERED, CANCELLED} == {notice.status for notice in stored}
+        assert 0 == store.requeue(TRUST, [notice.id for notice in stored], due_at=NOW)
+        assert before == everything(store)
+
+    @pytest.mark.must(4, 5)
+    @pytest.mark.rule("O6")
+    def test_purging_erases_names_and_addresses_and_keeps_ids(self, store: StoreWithOutbox) -> None:
+        """Its id, agreement, status and instants stay; notice and error go, so that it cannot be requeued."""
+        ids = give_up(store)
+        before = store.notices(TRUST)
+
+        assert 2 == store.purge(settled_before=NOW + MICROSECOND)
+        assert [attrs.evolve(stored, notice=None, error=None) for stored in before] == list(store.notices(TRUST))
+        assert ids == [stored.id for stored in store.notices(TRUST)]
+        assert ".example" not in repr(store.notices(TRUST))
+        assert 0 == store.purge(settled_before=NOW + MICROSECOND)
+        assert 0 == store.requeue(TRUST, ids, due_at=NOW)
+        assert [] == lease(store, NOW + timedelta(days=1))
+
+    @pytest.mark.must(5)
+    @pytest.mark.rule("O6")
+    def test_only_what_was_settled_before_the_instant_is_purged(self, store: StoreWithOutbox) -> None:
+        """The instant itself is not before it, and what is not settled is never purged."""
+        give_up(store)
+        save(store, asked(OTHER_URN))
+        before = everything(store)
+
+        assert 0 == store.purge(settled_before=NOW)
+        assert before == everything(store)
+        assert 2 == store.purge(settled_before=NOW + timedelta(days=1000))
+        assert 2 == sum(stored.notice is not None for stored in store.notices(TRUST))
+
+    @pytest.mark.must(4, 5)
+    @pytest.mark.rule("O6")
+    def test_delivered_and_cancelled_notices_are_purged(self, store: StoreWithOutbox) -> None:
+        """Notices that were delivered, given up or cancelled are all settled, and so purged."""
+        save(store, asked())
+        delivered, tried = lease(store)
+        store.settle(delivered, Settlement.delivered(at=NOW))
+        store.settle(tried, Settlement.try_again(due_at=NOW, error="451 deputy@site.example is busy"))
+        do(store, Withdraw)
+        (cancelled,) = store.notices(TRUST, status=CANCELLED)
+
+        assert "451 deputy@site.example is busy" == cancelled.error
+        assert 2 == store.purge(settled_before=NOW + MINUTE)
+        purged = [stored for stored in store.notices(TRUST) if stored.notice is None]
+        assert {DELIVERED, CANCELLED} == {stored.status for stored in purged}
+        assert {None} == {stored.error for stored in purged}
+
+    @pytest.mark.must(5)
+    @pytest.mark.rule("O6")
+    def test_a_requeued_notice_is_not_purged(self, store: StoreWithOutbox) -> None:
+        """What waits again is no longer settled."""
+        store.requeue(TRUST, give_up(store), due_at=NOW)
+
+        assert {None} == {stored.settled_at for stored in store.notices(TRUST)}
+        assert 0 == store.purge(settled_before=NOW + timedelta(days=900))
+
+
+def give_up(store: StoreWithOutbox) -> list[str]:
+    """Give up both notices of a request, and return their ids in the order of the list."""
+    save(store, asked())
+    for leased in lease(store):
+        assert store.settle(leased, Settlement.given_up(at=NOW, error=f"550 {leased.notice.address} unknown"))
+    return [stored.id for stored in store.notices(TRUST)]
+
+
+def _take(store: StoreWithOutbox, leased: list[LeasedNotice]) -> None:
+    leased.extend(lease(store, limit=10))

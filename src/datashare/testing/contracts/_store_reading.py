@@ -1,0 +1,487 @@
+"""What a store returns: what was saved, in order, of one group at a time, and the chains as they are kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from datetime import timedelta
+from functools import partial
+from typing import get_args
+
+import attrs
+import pendulum
+import pytest
+
+from datashare.codec import decode_agreement, read_event
+from datashare.domain.agreements import (
+    AddRecipients,
+    Agreement,
+    AgreementId,
+    Approve,
+    Command,
+    Decline,
+    EndAgreement,
+    Event,
+    RecordApproval,
+    RecordVisibility,
+    Remind,
+    RequestAccess,
+    Withdraw,
+    fold,
+)
+from datashare.domain.chain import Chain
+from datashare.domain.instants import instant_text
+from datashare.domain.levels import AccessLevel
+from datashare.domain.register import GroupId
+from datashare.domain.verification import Verification, verify
+from datashare.domain.visibility import HiddenBecause
+from datashare.errors import InvalidValue
+from datashare.ports import NoticeStatus
+from datashare.testing.changes import (
+    ACTIONS,
+    AGREEMENT,
+    COUNCIL,
+    MIS,
+    NOW,
+    OTHER_URN,
+    TRUST,
+    TWIN,
+    URN,
+    asked,
+    change,
+    command_of,
+    imported,
+    open_request_of,
+    possible_change,
+    then,
+)
+from datashare.testing.fakes import StoreWithOutbox
+
+from ._contract import clear_all
+from ._store_suite import (
+    COUNCILS,
+    MICROSECOND,
+    MINUTE,
+    OTHER,
+    StoreSuite,
+    by_due,
+    do,
+    everything,
+    lease,
+    long_history,
+    save,
+    standing,
+)
+
+TEXTS = {
+    "empty": "",
+    "blank": " ",
+    "trailing space": "x ",
+    "sharp s": "ß",
+    "composed": "é",
+    "decomposed": "e\u0301",
+    "Greek": "Ωмега",
+    "right to left": "שלום",
+    "beyond 65,536": "𝄞🏫",
+    "line breaks": "line\nbreak\r\n",
+    "separator": "\u2028",
+    "quotes": "'; -- \"",
+    "braces": "{0}%s%(x)s:name\\",
+    "long": "ß𝄞x\n7" * 2_000,
+}
+INSTANTS = {
+    "twice in London": pendulum.datetime(2026, 10, 25, 0, 59, 59),
+    "one microsecond": pendulum.datetime(2026, 10, 25, 0, 59, 59, 1),
+    "the last microsecond": pendulum.datetime(2026, 10, 25, 0, 59, 59, 999_999),
+    "before 1970": pendulum.datetime(1969, 12, 31, 23, 59, 59, 999_999),
+    "beyond 32 bits": pendulum.datetime(2106, 2, 7, 6, 28, 16, 10),
+}
+HIDDEN = (HiddenBecause.CLOSED, HiddenBecause.NOT_LINKED)
+FULL_LIFE: list[tuple[type[Command], AccessLevel, tuple[HiddenBecause, ...]]] = [
+    (RequestAccess, MIS, ()),
+    (AddRecipients, MIS, ()),
+    (Remind, MIS, ()),
+    (Withdraw, MIS, ()),
+    (RequestAccess, MIS, ()),
+    (Decline, MIS, ()),
+    (RequestAccess, MIS, ()),
+    (Approve, MIS, ()),
+    (RecordApproval, ACTIONS, ()),
+    (RecordVisibility, MIS, HIDDEN),
+    (RecordVisibility, MIS, ()),
+    (EndAgreement, MIS, ()),
+]
+"""Commands that lead an agreement through every kind of event but the import."""
+
+
+class Precision(StoreSuite):
+    """4. What was saved comes back, to the character and to the microsecond."""
+
+    @pytest.mark.must(4)
+    def test_text_comes_back_to_the_character(self, store: StoreWithOutbox) -> None:
+        """What people wrote comes back as it was: empty, beyond ASCII, beyond the first 65,536, not normalised."""
+        requests = [asked(urn) for urn in range(URN, URN + len(TEXTS))]
+        withdrawn = [
+            change(sent.after, Withdraw(request=request, reason=text), command_id="c-2")
+            for sent, text in zip(requests, TEXTS.values(), strict=True)
+            if (request := open_request_of(sent.after))
+        ]
+        save(store, *requests)
+        save(store, *withdrawn)
+        outcomes = store.load([AGREEMENT], command_id="c-2").outcomes
+
+        assert len(TEXTS) == len(withdrawn)
+        for saved in withdrawn:
+            assert saved.events == tuple(store.history(saved.id))[1:]
+            assert [saved.outcome] == [outcome for outcome in outcomes if outcome.agreement == saved.id]
+        saved_notices = {notice for saved in withdrawn for notice in saved.notices}
+        assert saved_notices <= {stored.notice for stored in store.notices(TRUST)}
+
+    @pytest.mark.must(4)
+    def test_notices_come_back_to_the_character(self, store: StoreWithOutbox) -> None:
+        """The names and texts of a notice come back as they were, listed and leased."""
+        sent = asked()
+        notices = tuple(
+            attrs.evolve(
+                sent.notices[0], id=f"n-{n:02}", group_name=text, institution_name=text, sender_name=text, reason=text
+            )
+            for n, text in enumerate(text for text in TEXTS.values() if text.strip())
+        )
+        save(store, attrs.evolve(sent, notices=notices))
+
+        assert notices == tuple(stored.notice for stored in store.notices(TRUST))
+        assert notices == tuple(leased.notice for leased in lease(store))
+
+    @pytest.mark.must(4)
+    def test_instants_come_back_to_the_microsecond(self, store: StoreWithOutbox) -> None:
+        """An instant keeps its microseconds and its zone, in events, state, outcomes and notices."""
+        save(store, *(asked(urn, now=at) for urn, at in enumerate(INSTANTS.values(), URN)))
+        outcomes = {outcome.agreement: outcome for outcome in store.load([AGREEMENT], command_id="c-1").outcomes}
+
+        for urn, at in enumerate(INSTANTS.values(), URN):
+            agreement = AgreementId(TRUST, urn)
+            (event,) = store.history(agreement)
+            notices = [stored for stored in store.notices(TRUST) if stored.agreement == agreement]
+            created = [stored.notice.created_at for stored in notices if stored.notice]
+            due = [stored.due_at for stored in notices]
+            instants = [event.at, outcomes[agreement].events[0].at, *created, *due]
+            assert [(at, timedelta(0))] * 6 == [(instant, instant.utcoffset()) for instant in instants]
+            assert at == standing(store, agreement).changed_at
+
+    @pytest.mark.must(4)
+    def test_command_ids_are_told_apart_to_the_character(self, store: StoreWithOutbox) -> None:
+        """Ids that differ only in case or in one mark are different ids."""
+        ids = ["c-1", "C-1", "c-1.", "c_1", "c%1"]
+        changes = [imported(URN + number, command_id=command_id) for number, command_id in enumerate(ids)]
+        save(store, *changes)
+
+        outcomes = [store.load([AGREEMENT], command_id=command_id).outcomes for command_id in ids]
+        assert [(saved.outcome,) for saved in changes] == outcomes
+        assert () == store.load([AGREEMENT], command_id="c?1").outcomes
+
+    @pytest.mark.must(4)
+    def test_many_changes_are_saved_in_one_call(self, store: StoreWithOutbox) -> None:
+        """More changes than the largest group of England has schools go through one call, and come back."""
+        changes = [asked(urn) for urn in range(URN, URN + self.many)]
+        save(store, *reversed(changes))
+        ids = [saved.id for saved in changes]
+        loaded = store.load(ids, command_id="c-1")
+        notices = {notice.id: notice for saved in changes for notice in saved.notices}
+
+        assert {saved.id: saved.after for saved in changes} == dict(loaded.agreements)
+        outcomes = sorted(loaded.outcomes, key=lambda outcome: outcome.agreement.urn)
+        assert [saved.outcome for saved in changes] == outcomes
+        assert [saved.after for saved in changes] == list(store.states(TRUST))
+        assert [event for saved in changes for event in saved.events] == list(store.group_history(TRUST))
+        assert notices == {stored.id: stored.notice for stored in store.notices(TRUST)}
+        assert frozenset(ids) == store.append(changes)
+        assert 2 * self.many == len(lease(store))
+
+
+class Order(StoreSuite):
+    """5. and 9. Order, and the fold."""
+
+    @pytest.mark.must(4, 5, 9)
+    @pytest.mark.rule("T3", "K4")
+    def test_every_kind_of_event_comes_back(self, store: StoreWithOutbox) -> None:
+        """After each step of a full life, state, events and outcome are those that were saved."""
+        save(store, imported(OTHER_URN))
+        before, events = Agreement(id=AGREEMENT), list[Event]()
+        for number, (kind, level, hidden) in enumerate(FULL_LIFE):
+            command, command_id = command_of(kind, before, level=level), f"c-{number}"
+            saved = possible_change(before, command, command_id=command_id, hidden=hidden)
+            assert saved is not None
+            save(store, saved)
+            before = saved.after
+            events += saved.events
+
+            outcomes = store.load([AGREEMENT], command_id=command_id).outcomes
+            assert [saved.outcome] == [outcome for outcome in outcomes if outcome.agreement == AGREEMENT]
+            assert before == fold(AGREEMENT, events) == standing(store)
+            assert events == list(store.history(AGREEMENT))
+        assert set(get_args(Event)) == {type(event) for event in store.group_history(TRUST)}
+
+    @pytest.mark.must(9)
+    def test_states_are_in_the_order_of_urns(self, store: StoreWithOutbox) -> None:
+        """A group's agreements come by number, not as text and not as they were saved."""
+        save(store, *(imported(urn) for urn in (100_001, 9, 1_000_000, 100_000, 10)))
+
+        assert [9, 10, 100_000, 100_001, 1_000_000] == [state.urn for state in store.states(TRUST)]
+
+    @pytest.mark.must(9)
+    def test_agreements_of_one_school_are_in_the_order_of_their_groups(self, store: StoreWithOutbox) -> None:
+        """A school's agreements come by the text of the group."""
+        groups = [GroupId.mat("9"), COUNCIL, GroupId.mat("10"), TRUST, GroupId.local_authority("001")]
+        changes = [imported(group=group) for group in groups]
+        save(store, *changes, imported(OTHER_URN))
+        states = list(store.states_at(URN))
+
+        assert ["la:001", "la:870", "mat:10", "mat:5143", "mat:9"] == [str(state.group) for state in states]
+        assert {saved.id: saved.after for saved in changes} == {state.id: state for state in states}
+
+    @pytest.mark.must(5)
+    def test_a_groups_history_is_by_instant_then_urn_then_sequence(self, store: StoreWithOutbox) -> None:
+        """Events of a whole group come in the order of time, ties by URN and sequence."""
+        save(store, imported(10), imported(9))
+        save(store, imported(11, now=NOW - MICROSECOND))
+        save(store, then(imported(9).after, RecordApproval))
+
+        places = [(event.agreement.urn, event.sequence) for event in store.group_history(TRUST)]
+        assert [(11, 1), (9, 1), (9, 2), (10, 1)] == places
+
+    @pytest.mark.must(4, 5)
+    def test_instants_are_ordered_to_the_microsecond(self, store: StoreWithOutbox) -> None:
+        """Whole seconds, single microseconds and everything between are in the order of time."""
+        second = pendulum.datetime(2026, 5, 3, 9, 59, 59)
+        micros = [500_000, 0, 10, 999_999, 1, 100_000, 9, 2]
+        save(store, *(asked(URN + n, now=second.add(microseconds=micro)) for n, micro in enumerate(micros)))
+        save(store, asked(7, now=pendulum.datetime(2026, 5, 3, 10)))
+        expected = [*sorted(micros), 0]
+
+        assert expected == [event.at.microsecond for event in store.group_history(TRUST)]
+        assert expected == [stored.due_at.microsecond for stored in store.notices(TRUST)][::2]
+        assert sorted(store.notices(TRUST), key=by_due) == list(store.notices(TRUST))
+
+    @pytest.mark.must(5)
+    def test_the_events_of_a_long_history_are_in_order(self, store: StoreWithOutbox) -> None:
+        """Sequences are numbers: the tenth comes after the ninth, not after the first."""
+        for next_change in long_history(12):
+            save(store, next_change)
+
+        assert list(range(1, 13)) == [event.sequence for event in store.history(AGREEMENT)]
+        assert list(range(1, 13)) == [event.sequence for event in store.group_history(TRUST)]
+
+    @pytest.mark.must(9)
+    def test_what_has_no_history_is_left_out(self, store: StoreWithOutbox) -> None:
+        """An agreement to which nothing happened is in no answer."""
+        save(store, imported())
+
+        assert {AGREEMENT} == set(store.load([AGREEMENT, OTHER, OTHER]).agreements)
+        assert [] == list(store.states_at(OTHER_URN))
+        assert [] == list(store.history(OTHER))
+        assert [] == list(store.group_history(COUNCIL))
+        assert [] == list(store.states(COUNCIL))
+
+
+class Apart(StoreSuite):
+    """6. and 7. Groups are kept apart, and nobody can reach into the store."""
+
+    @pytest.mark.must(6)
+    def test_no_answer_about_one_group_holds_anything_of_another(self, store: StoreWithOutbox) -> None:
+        """Groups at one school under one command id see nothing of each other, though their codes look alike."""
+        ours, theirs, twins = asked(), asked(group=COUNCIL), imported(group=TWIN)
+        save(store, ours, theirs, twins)
+
+        for group, saved in ((TRUST, ours), (COUNCIL, theirs), (TWIN, twins)):
+            loaded = store.load([saved.id], command_id="c-1")
+            assert ({saved.id: saved.after}, (saved.outcome,)) == (dict(loaded.agreements), loaded.outcomes)
+            assert [saved.after] == list(store.states(group))
+            assert list(saved.events) == list(store.group_history(group)) == list(store.history(saved.id))
+            assert {notice.id for notice in saved.notices} == {stored.id for stored in store.notices(group)}
+            for status in NoticeStatus:
+                assert {group} >= {stored.agreement.group for stored in store.notices(group, status=status)}
+
+    @pytest.mark.must(6)
+    def test_what_one_group_does_leaves_another_as_it_was(self, store: StoreWithOutbox) -> None:
+        """Answers, cancellations, requeues and registers of one group change nothing of its twin's."""
+        save(store, asked(group=COUNCIL), asked(group=TWIN))
+        before = (list(store.states(TWIN)), list(store.group_history(TWIN)), list(store.notices(TWIN)))
+        do(store, Approve, of=COUNCILS)
+        store.note_register(COUNCIL, NOW.date())
+        store.requeue(COUNCIL, [stored.id for stored in before[2]], due_at=NOW + MINUTE)
+
+        assert before == (list(store.states(TWIN)), list(store.group_history(TWIN)), list(store.notices(TWIN)))
+        assert store.last_register(TWIN) is None
+
+    @pytest.mark.must(6)
+    @pytest.mark.rule("K4")
+    def test_outcomes_are_those_of_the_group_and_the_command(self, store: StoreWithOutbox) -> None:
+        """All outcomes under the command id are answered, also of schools not asked for, and no others."""
+        save(store, imported(), imported(OTHER_URN), imported(7, command_id="c-2"), imported(group=COUNCIL))
+
+        outcomes = store.load([AGREEMENT], command_id="c-1").outcomes
+        assert [AGREEMENT, OTHER] == sorted((outcome.agreement for outcome in outcomes), key=str)
+        assert () == store.load([AGREEMENT]).outcomes
+        assert () == store.load([], command_id="c-1").outcomes
+
+    @pytest.mark.must(6)
+    def test_agreements_of_several_groups_are_not_loaded_together(self, store: StoreWithOutbox) -> None:
+        """One call is about one group."""
+        with pytest.raises(InvalidValue, match="must be"):
+            store.load([AGREEMENT, COUNCILS])
+
+    @pytest.mark.must(7)
+    def test_changing_an_answer_changes_nothing(self, store: StoreWithOutbox) -> None:
+        """Emptying the containers of an answer has no effect on the store."""
+        save(store, asked(), asked(OTHER_URN), asked(group=COUNCIL))
+        before = everything(store)
+        clear_all((store.load([AGREEMENT], command_id="c-1").agreements, store.states(TRUST), store.states_at(URN)))
+
+        assert before == everything(store)
+
+    @pytest.mark.must(7)
+    def test_no_later_call_changes_an_answer(self, store: StoreWithOutbox) -> None:
+        """What was answered stays as it was when more is saved."""
+        save(store, asked())
+        answers = (store.load([AGREEMENT]), store.states(TRUST), store.states_at(URN))
+        shown = repr(answers)
+        do(store, Approve)
+        everything(store)  # asking again changes nothing either
+
+        assert shown == repr(answers)
+
+    @pytest.mark.must(5, 7)
+    def test_a_history_that_is_being_read_goes_on_in_order(self, store: StoreWithOutbox) -> None:
+        """A stream answers all that was there when it was asked for, in order, whatever is saved meanwhile."""
+        save(store, asked())
+        streams = [partial(list[Event], store.history(AGREEMENT)), partial(list[Event], store.group_history(TRUST))]
+        do(store, Approve)
+
+        for stream in streams:
+            assert [1, 2][: len(events := stream())] == [event.sequence for event in events]
+            assert events
+
+
+class Chains(StoreSuite):
+    """14. to 16. The chain of each agreement."""
+
+    @pytest.mark.must(14)
+    @pytest.mark.rule("H3")
+    def test_each_event_is_chained_to_the_one_before_it(self, store: StoreWithOutbox) -> None:
+        """Each hash covers the hash before it and the text, across calls; the state holds the last one."""
+        save(store, asked(), asked(OTHER_URN))
+        do(store, Decline)
+        do(store, RequestAccess, command_id="c-3")
+
+        for chain in store.chains(TRUST):
+            previous = "0" * 64
+            for record in chain.records:
+                previous = hashlib.sha256(f"{previous}\n{record.text}".encode()).hexdigest()
+                assert previous == record.hash
+            assert chain.state is not None
+            assert (len(chain.records), previous) == (chain.state.version, chain.state.head)
+        assert [3, 1] == [len(chain.records) for chain in store.chains(TRUST)]
+
+    @pytest.mark.must(14)
+    @pytest.mark.rule("H3", "H4")
+    def test_a_chain_holds_the_events_and_what_they_fold_to(self, store: StoreWithOutbox) -> None:
+        """The chained events are those of the history, from 1; what people wrote is beside the text, not in it."""
+        save(store, asked())
+        do(store, Decline)
+        (chain,) = store.chains(TRUST)
+        events = [read_event(record) for record in chain.records]
+
+        assert [1, 2] == [record.sequence for record in chain.records]
+        assert list(store.history(AGREEMENT)) == events
+        assert chain.state is not None
+        assert standing(store) == fold(AGREEMENT, events) == decode_agreement(chain.state.text)
+        assert chain.records[0].erasable is None
+        assert "governors" in (chain.records[1].erasable or "")
+        assert "governors" not in chain.records[1].text
+
+    @pytest.mark.must(14)
+    @pytest.mark.rule("H4")
+    def test_each_event_has_a_salt_of_its_own(self, store: StoreWithOutbox) -> None:
+        """The same words in two events have different seals, so that one event says nothing about another."""
+        save(store, asked(), asked(OTHER_URN))
+        do(store, Decline)
+        do(store, Decline, of=OTHER)
+        ours, theirs = (json.loads(chain.records[1].erasable or "") for chain in store.chains(TRUST))
+
+        assert ours["texts"] == theirs["texts"]
+        assert ours["salt"] != theirs["salt"]
+        assert 32 <= min(len(ours["salt"]), len(theirs["salt"]))
+
+    @pytest.mark.must(14)
+    @pytest.mark.rule("H3")
+    def test_what_was_chained_stays_as_it_was(self, store: StoreWithOutbox) -> None:
+        """Later events and losers change nothing of a record, and asking twice gives the same answer."""
+        save(store, asked())
+        (before,) = store.chains(TRUST)
+        do(store, Decline)
+        assert frozenset({AGREEMENT}) == store.append([asked()])
+        (after,) = store.chains(TRUST)
+
+        assert before.records == after.records[:1]
+        assert [after] == list(store.chains(TRUST)) == list(store.chains())
+
+    @pytest.mark.must(16)
+    @pytest.mark.rule("H3")
+    def test_each_record_has_its_instant_beside_it(self, store: StoreWithOutbox) -> None:
+        """The instant by which events are ordered is text of one form, to the microsecond, so that it compares."""
+        save(store, *(asked(urn, now=NOW.add(microseconds=number)) for number, urn in enumerate((URN, OTHER_URN))))
+        instants = [record.at for chain in store.chains(TRUST) for record in chain.records]
+
+        assert ["2026-03-29T00:59:59.999999Z", "2026-03-29T01:00:00.000000Z"] == instants
+        assert [instant_text(event.at) for event in store.group_history(TRUST)] == instants
+
+    @pytest.mark.must(15)
+    @pytest.mark.rule("H3")
+    def test_chains_are_in_the_order_of_groups_and_urns(self, store: StoreWithOutbox) -> None:
+        """Chains come by the text of the group, then by number; those of one group alone, if one is named."""
+        groups = [GroupId.mat("9"), TWIN, COUNCIL, GroupId.mat("10"), TRUST]
+        urns = [100_001, 9, 1_000_000]
+        save(store, *(imported(urn, group) for group in groups for urn in urns))
+        expected = [
+            AgreementId(GroupId.parse(group), urn)
+            for group in ("la:870", "mat:10", "mat:5143", "mat:870", "mat:9")
+            for urn in sorted(urns)
+        ]
+
+        assert expected == [chain.agreement for chain in store.chains()]
+        assert verified(store.chains()).sound
+        for group in groups:
+            own = [agreement for agreement in expected if agreement.group == group]
+            assert own == [chain.agreement for chain in store.chains(group)]
+        assert [] == list(store.chains(GroupId.mat("1")))
+
+    @pytest.mark.must(7, 15)
+    def test_chains_that_are_being_read_go_on(self, store: StoreWithOutbox) -> None:
+        """A stream answers all that was there when it was asked for, and each chain is whole, whatever is saved."""
+        save(store, asked(), asked(OTHER_URN))
+        streams = [store.chains(TRUST), store.chains()]
+        do(store, Decline, of=OTHER)
+
+        for stream in streams:
+            chains = list(stream)
+            assert [AGREEMENT, OTHER] == [chain.agreement for chain in chains]
+            assert verified(chains).sound
+
+    @pytest.mark.must(3, 15)
+    @pytest.mark.rule("H3")
+    def test_writers_at_work_raise_no_false_alarm(self, store: StoreWithOutbox) -> None:
+        """While one thread writes, each chain that another reads is of one moment: state and events fit together."""
+        save(store, asked(OTHER_URN))
+
+        def read() -> None:
+            assert "" == "\n".join(map(str, verified(store.chains(TRUST)).findings))
+
+        self.read_while_writing(store, long_history(self.steps), [read])
+        expected = Verification(agreements=2, events=self.steps + 1, broken=0, findings=())
+        assert expected == verified(store.chains(TRUST))
+
+
+def verified(chains: Iterable[Chain]) -> Verification:
+    """Verify chains as the service does."""
+    return verify(chains, read_event=read_event, read_state=decode_agreement)

@@ -1,0 +1,111 @@
+"""The store of the guide keeps both contracts, and answers as the store in memory does."""
+
+import sqlite3
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import settings
+
+from datashare.errors import SchemaMismatch, StoreUnavailable, StoreUnreadable
+from datashare.testing import (
+    AgreementStoreContract,
+    CountRoundTrips,
+    InHostsTransaction,
+    OutboxContract,
+    StoreWithOutbox,
+)
+from datashare.testing.changes import AGREEMENT, OTHER_URN, TRUST, asked
+from datashare.testing.comparison import compare_with_memory
+from examples.sqlite_store import SqliteStore, connect, create_tables
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Return a file with empty tables."""
+    create_tables(connect(tmp_path / "agreements.db"))
+    return tmp_path / "agreements.db"
+
+
+class TestSqliteStore(AgreementStoreContract, OutboxContract):
+    """The store on a file."""
+
+    rounds = 2
+    steps = 40
+
+    @pytest.fixture
+    def store(self, file: Path) -> StoreWithOutbox:
+        """Return an empty store."""
+        return SqliteStore(partial(connect, file))
+
+    @pytest.fixture
+    def round_trips(self, monkeypatch: pytest.MonkeyPatch) -> CountRoundTrips:
+        """Count the calls of every connection."""
+        counted = list[str]()
+
+        class Counting(sqlite3.Connection):
+            def execute(self, sql: str, *values: object) -> sqlite3.Cursor:
+                counted.append(sql)
+                return super().execute(sql, *values)  # type: ignore[arg-type]
+
+            def executemany(self, sql: str, rows: Iterable[object], /) -> sqlite3.Cursor:
+                counted.append(sql)
+                return super().executemany(sql, rows)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Counting))
+
+        def count(call: Callable[[], object]) -> int:
+            counted.clear()
+            call()
+            return len(counted)
+
+        return count
+
+    @pytest.fixture
+    def broken_stores(self, tmp_path: Path) -> Iterable[StoreWithOutbox]:
+        """Return a store without tables, and one whose folder is not there."""
+        return [SqliteStore(partial(connect, tmp_path / name)) for name in ("empty.db", "nowhere/agreements.db")]
+
+    @pytest.fixture
+    def in_hosts_transaction(self, file: Path) -> InHostsTransaction:
+        """Work on a connection, and end the transaction."""
+
+        def work_and_end(work: Callable[[StoreWithOutbox], None], commits: bool) -> None:
+            with closing(connect(file)) as connection:
+                connection.execute("BEGIN")
+                work(SqliteStore(connection))
+                connection.execute("COMMIT" if commits else "ROLLBACK")
+
+        return work_and_end
+
+
+def test_it_answers_as_the_store_in_memory_does() -> None:
+    """Whatever is called in whatever order, every answer is that of the store in memory."""
+    with TemporaryDirectory() as folder:
+        files = (Path(folder) / f"{number}.db" for number in range(1000))
+
+        def empty_store() -> SqliteStore:
+            file = next(files)
+            create_tables(connect(file))
+            return SqliteStore(partial(connect, file))
+
+        drawn = settings(max_examples=5, stateful_step_count=25, deadline=None)
+        compare_with_memory(empty_store, settings=drawn)("runTest").debug()
+
+
+def test_an_error_says_what_to_do_next(tmp_path: Path, file: Path) -> None:
+    """Missing tables, a file that cannot be opened and text that is not UTF-8 are told apart."""
+    for name, kind in (("empty.db", SchemaMismatch), ("nowhere/agreements.db", StoreUnavailable)):
+        with pytest.raises(kind, match="SQLite said"):
+            SqliteStore(partial(connect, tmp_path / name)).states(TRUST)
+    store = SqliteStore(partial(connect, file))
+    store.append([asked(), asked(OTHER_URN)])
+    with closing(connect(file)) as connection:
+        connection.execute("UPDATE events SET text = CAST(x'68656164ff' AS TEXT)")
+
+    with pytest.raises(StoreUnreadable, match="not UTF-8") as caught:
+        list(store.history(AGREEMENT))
+    assert "head" not in str(caught.value)
