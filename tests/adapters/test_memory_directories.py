@@ -125,9 +125,9 @@ def test_two_institutions_or_groups_under_one_id_are_refused() -> None:
     found = register()
     moved = institution(trusts=[TrustLink("870")])
 
-    with pytest.raises(InvalidValue, match="institutions must be given once for each URN, or always alike; got 100000"):
+    with pytest.raises(InvalidValue, match="institutions must be equal where they share a URN; got 100000"):
         found.replace([OPEN, moved], groups=[])
-    with pytest.raises(InvalidValue, match="groups must be given once for each id, or always alike; got 'mat:5143'"):
+    with pytest.raises(InvalidValue, match="groups must be equal where they share an id; got 'mat:5143'"):
         found.replace([], groups=[group(), group(is_open=False)])
     assert {URN: OPEN} == found.institutions([URN])
     assert group() == found.group(TRUST)

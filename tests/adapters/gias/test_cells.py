@@ -212,13 +212,13 @@ def test_cells_that_cannot_be_right_are_refused(column: str, text: str) -> None:
     problem = made.only(register)
 
     assert [100001] == list(register.institutions)
-    assert ("the file handed in", 3, column, text.strip()) == (
+    assert ("the file passed in", 3, column, text.strip()) == (
         problem.file,
         problem.line,
         problem.column,
         problem.value.strip(),
     )
-    assert f'the file handed in, line 3: column "{column}"' in str(problem)
+    assert f'the file passed in, line 3: column "{column}"' in str(problem)
 
 
 def test_a_status_that_contradicts_its_name_is_refused() -> None:
@@ -253,4 +253,4 @@ def test_an_authoritys_code_that_lost_a_digit_is_refused(text: str) -> None:
     problem = made.bad(LA_code=text)
 
     assert ("LA (code)", text.strip()) == (problem.column, problem.value)
-    assert "is not a code of 3 digits, and none but 000 begins with 0" == problem.why
+    assert "is not a code of 3 digits, and only 000 begins with 0" == problem.why

@@ -92,7 +92,7 @@ def test_a_urn_that_comes_twice_is_passed_over_or_refused(keep: None) -> None:
 
     assert ({100000: made.school()}, 3) == (register.institutions, register.rows)
     assert (4, "URN", "100000") == (problem.line, problem.column, problem.value)
-    assert 'column "URN" stands in an earlier row too, with other data' in str(problem)
+    assert 'column "URN" is also in an earlier row, with other data' in str(problem)
 
 
 def test_a_contradiction_is_told_whichever_row_was_kept() -> None:

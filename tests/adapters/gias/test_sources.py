@@ -41,7 +41,7 @@ def why(content: bytes) -> str:
     """Give the reason for which content is refused."""
     with pytest.raises(RegisterUnreadable) as raised:
         read_register(io.BytesIO(content))
-    assert f"the file handed in cannot be read: {raised.value.why}" == str(raised.value)
+    assert f"the file passed in cannot be read: {raised.value.why}" == str(raised.value)
     return raised.value.why
 
 
@@ -100,7 +100,7 @@ def test_a_byte_order_mark_before_other_text_is_refused() -> None:
     content = b"\xef\xbb\xbf" + TEXT.encode("cp1252")
     place = content.index(b"\xe9") + 1
 
-    assert f"it says that it is UTF-8, but byte {place}, 0xe9, in line 2 is not." in why(content)
+    assert f"its byte order mark says UTF-8, but byte {place}, 0xe9, in line 2 is not." in why(content)
 
 
 def test_a_letter_cut_off_at_the_end_is_not_utf_8() -> None:
@@ -116,7 +116,7 @@ def test_utf_16_is_refused(encoding: str) -> None:
     """With its mark it is named; without it the NUL bytes betray it."""
     content = TEXT.encode(encoding)
 
-    assert ("it is UTF-16" if encoding == "utf-16" else "is NUL, which no text holds") in why(content)
+    assert ("it is UTF-16" if encoding == "utf-16" else "is NUL, which is not text") in why(content)
 
 
 def test_a_nul_is_refused_with_its_place() -> None:
@@ -132,11 +132,11 @@ def test_a_nul_is_refused_with_its_place() -> None:
         (b"", "it is empty. Download it again."),
         (b"<!DOCTYPE html>\n<html>", "it is a web page or XML, not CSV. Download the data itself."),
         (b"\xef\xbb\xbf\r\n <html>", "it is a web page or XML, not CSV. Download the data itself."),
-        (b"x" * (sources.PIECE + 1), "it has a line of more than 1 MB. It is no CSV file of the register."),
+        (b"x" * (sources.PIECE + 1), "it has a line of more than 1 MB. It is not a CSV file of the register."),
         (gzip.compress(b""), "it is empty. Download it again."),
         (zipped(), "it is an archive with no CSV file in it. Save or download the data as CSV."),
         (zipped(("xl/workbook.xml", b"x"), ("__MACOSX/._a.csv", b"x")), "it is an archive with no CSV file in it."),
-        (zipped(("a.csv", b"x"), ("b.CSV", b"y")), "it holds 2 CSV files (a.csv, b.CSV). Unpack it and name one"),
+        (zipped(("a.csv", b"x"), ("b.CSV", b"y")), "it holds 2 CSV files (a.csv, b.CSV). Unpack it and pass one"),
         (zipped(("a.csv", b"")), "it is empty. Download it again."),
         (gzip.compress(TEXT.encode())[:-9], "its compressed content is cut short or damaged"),
         (gzip.compress(TEXT.encode())[:-4] + b"abcd", "its compressed content is cut short or damaged"),
@@ -216,7 +216,7 @@ def test_a_missing_file_is_told(tmp_path: Path) -> None:
 
 def test_a_folder_is_told(tmp_path: Path) -> None:
     """A folder in place of a file is refused."""
-    with pytest.raises(RegisterUnreadable, match=r"cannot be read: it is a folder. Name one file in it\."):
+    with pytest.raises(RegisterUnreadable, match=r"cannot be read: it is a folder. Pass the path of one file in it\."):
         read_register(tmp_path)
 
 
@@ -277,7 +277,7 @@ def test_files_are_called_by_their_names(tmp_path: Path) -> None:
 
     with os.fdopen(os.open(path, os.O_RDONLY), "rb") as file, pytest.raises(RegisterUnreadable) as raised:
         read_register(file)
-    assert "the file handed in" == raised.value.file
+    assert "the file passed in" == raised.value.file
 
 
 class Failing(io.RawIOBase):

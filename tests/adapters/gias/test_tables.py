@@ -108,7 +108,7 @@ def test_rows_of_another_length_are_refused(row: bytes, fields: int) -> None:
 
     assert [100000, 100002] == list(register.institutions)
     assert (3, "", f"has {fields} fields where 3 are expected") == (problem.line, problem.column, problem.why)
-    assert str(problem).startswith(f"the file handed in, line 3: the row has {fields} fields where 3 are expected.")
+    assert str(problem).startswith(f"the file passed in, line 3: the row has {fields} fields where 3 are expected.")
 
 
 def test_a_last_column_that_no_row_has_is_lacking_throughout_or_not_at_all() -> None:
@@ -204,7 +204,7 @@ def test_a_header_that_never_ends_is_refused() -> None:
 @pytest.mark.parametrize("content", [b"\n\n\n", b"\r\n"], ids=["LF", "CRLF"])
 def test_a_file_of_empty_lines_is_refused(content: bytes) -> None:
     """Nothing but line ends is no register."""
-    with pytest.raises(RegisterUnreadable, match="nothing but empty lines"):
+    with pytest.raises(RegisterUnreadable, match="only empty lines"):
         read_register(io.BytesIO(content))
 
 
