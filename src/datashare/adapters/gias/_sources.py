@@ -271,14 +271,12 @@ class _Survey:
             self.has_c1 = self.has_c1 or (not text.isascii() and bool(_C1.search(text)))
 
     def _place(self, offset: int) -> str:
-        """Describe where a byte is. Reads the file again: to count the lines of sound files would be a waste."""
-        line, before = 1, offset
-        for piece in _pieces(self._start()):
-            line += piece.count(b"\n", 0, before)
-            if before < len(piece):
-                break
-            before -= len(piece)
-        return f"byte {offset + 1}, 0x{piece[before]:02x}, in line {line}"
+        """Describe where a byte is. Reads the file again, since sound files need no count of their lines."""
+        content, left, line = self._start(), offset, 1
+        while left and (piece := content.read(min(left, PIECE))):
+            line += piece.count(b"\n")
+            left -= len(piece)
+        return f"byte {offset + 1}, 0x{content.read(1).hex()}, in line {line}"
 
     def _refuse(self, why: str) -> NoReturn:
         raise RegisterUnreadable(self._file, why)
