@@ -194,7 +194,7 @@ def test_bad_cells_are_reported(
     for read, row in readers:
         problems: list[BadRow] = []
 
-        assert [] == list(read(made.download(row | cells), report=problems.append))
+        assert [] == list(read(made.download({**row, **cells}), report=problems.append))
         assert [(column, 2)] == [(problem.column, problem.line) for problem in problems]
 
 
