@@ -87,7 +87,7 @@ def test_a_line_end_of_another_kind_spoils_its_row() -> None:
     register = read_register(io.BytesIO(HEADER + b"100000,A,1\r100001,B,1\n100002,C,1\n"))
 
     assert ([100002], 2) == (list(register.institutions), register.rows)
-    assert made.only(register).why.startswith("that begins in line 2 is not well-formed CSV (new-line character")
+    assert made.only(register).why.startswith("is not well-formed CSV (new-line character")
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_a_quote_that_is_not_closed_is_reported_and_what_follows_is_read() -> No
 
     assert [100001, 100003] == list(register.institutions)
     assert [2, 4, 6] == [problem.line for problem in register.problems]
-    assert "that begins in line 6 is not well-formed CSV (unexpected end of data)" in str(register.problems[-1])
+    assert "line 6: the row is not well-formed CSV (unexpected end of data)." in str(register.problems[-1])
 
 
 def test_a_field_that_never_ends_is_reported() -> None:
@@ -144,8 +144,8 @@ def test_a_field_that_never_ends_is_reported() -> None:
     register = read_register(io.BytesIO(HEADER + b'100000,"A,1\n' + rows))
     problem, taken = made.only(register), 20_000 - len(register.institutions)
 
-    assert "that begins in line 2 is not well-formed CSV (field larger than field limit" in str(problem)
-    assert problem.why.endswith(f" and took {taken} lines, {UNCLOSED}")
+    assert "the row is not well-formed CSV (field larger than field limit" in str(problem)
+    assert problem.why.endswith(f" and took {taken} lines from line 2, {UNCLOSED}")
     assert (20_000, 1 + taken) == (register.rows, problem.line)
 
 
@@ -155,12 +155,12 @@ def test_a_field_that_never_ends_is_reported() -> None:
         (
             b'100000,"A,1\n100001,"B",1\n',
             3,
-            f"that begins in line 2 is not well-formed CSV (',' expected after '\"') and took 2 lines, {UNCLOSED}",
+            f"is not well-formed CSV (',' expected after '\"') and took 2 lines from line 2, {UNCLOSED}",
         ),
         (
             b'100000,"A,1\n100001,B,1\n\n"\n',
             5,
-            f"has 2 fields where 3 are expected and took 4 lines, {UNCLOSED}",
+            f"has 2 fields where 3 are expected and took 4 lines from line 2, {UNCLOSED}",
         ),
     ],
     ids=["broken", "closed later"],

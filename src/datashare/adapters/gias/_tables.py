@@ -131,7 +131,7 @@ class Table:
             try:
                 row = next(self._reader, None)
             except csv.Error as exc:
-                self._report_spoilt(f"that begins in line {self._first_line} is not well-formed CSV ({exc})")
+                self._report_spoilt(f"is not well-formed CSV ({exc})")
                 continue
             if row is None:
                 return
@@ -142,7 +142,9 @@ class Table:
         """Report a row whose quotes cannot be trusted, and count every line in it."""
         lines = self._reader.line_num - self._first_line + 1
         self.rows_read += lines
-        self.report(BadCell("", "", f"{why} and took {lines} lines, as an unclosed quote does" if lines > 1 else why))
+        if lines > 1:
+            why += f" and took {lines} lines from line {self._first_line}, as an unclosed quote does"
+        self.report(BadCell("", "", why))
 
     def _width(self, first_row: list[str]) -> int:
         """Return how many fields each row must have: those of the header, or all but the one that rows may lack."""
@@ -164,7 +166,8 @@ class Table:
         try:
             header = next((row for row in self._reader if row), None)
         except csv.Error as exc:
-            raise RegisterUnreadable(self.file, f"its header is not well-formed CSV ({exc}).") from exc
+            why = f"its header is not well-formed CSV ({exc}). Download it again, or save it as CSV with commas."
+            raise RegisterUnreadable(self.file, why) from exc
         if header is None:
             raise RegisterUnreadable(self.file, "it holds only empty lines. Download it again.")
         return [name.strip() for name in header]
