@@ -129,14 +129,7 @@ def read_establishments(
 
 def institutions(table: Table, links: TrustLinks) -> Iterator[Institution]:
     """Read the institutions of a table, and report the bad rows."""
-    read = _InstitutionReader(links, linked_by_file=table.has(TRUSTS))
-    for row in table.rows():
-        try:
-            institution = read(row)
-        except BadCell as bad:
-            table.report(bad)
-        else:
-            yield institution
+    return table.read(_InstitutionReader(links, linked_by_file=table.has(TRUSTS)))
 
 
 class _InstitutionReader:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
-from functools import cache, partial
 
 import attrs
 
@@ -90,14 +89,7 @@ def read_groups(
     """
     earlier: dict[GroupId, Group] = {}
     with open_table(file, GROUPS, report, progress) as table:
-        for row in table.rows():
-            try:
-                group = _read_group(row)
-            except BadCell as bad:
-                table.report(bad)
-                continue
-            if group is None:
-                continue
+        for group in filter(None, table.read(_read_group)):
             first = earlier.setdefault(group.id, group)
             if first is group:
                 yield group
@@ -113,7 +105,7 @@ def _read_group(row: tuple[str, ...]) -> Group | None:
     is_open = _is_open(status, status_name)
     if is_open is None:
         raise BadCell("Group Status", "", "is empty")
-    label = _read_name(name)
+    label = read_text("Group Name", name)
     if not label:
         raise BadCell("Group Name", name, "is empty")
     return Group(id=GroupId.mat(read_uid(uid)), name=label, is_open=is_open, closed_on=read_day("Closed Date", closed))
@@ -133,29 +125,21 @@ def read_group_links(
         InvalidValue: An argument is invalid; raised when the first link is asked for.
         RegisterError: The file cannot be used; likewise.
     """
-    is_trust, is_open = cache(_is_trust), cache(_is_open)
-    read_group_uid, read_name = cache(read_uid), cache(_read_name)
-    read_closed, read_joined = cache(partial(read_day, "Closed Date")), cache(partial(read_day, "Joined date"))
     with open_table(file, GROUP_LINKS, report, progress) as table:
-        for urn, uid, name, kind, kind_name, status, status_name, closed, joined in table.rows():
-            try:
-                link = GroupLink(
-                    urn=read_urn("URN", urn),
-                    uid=read_group_uid(uid),
-                    name=read_name(name),
-                    is_trust=is_trust(kind, kind_name),
-                    is_open=is_open(status, status_name) is not False,
-                    closed_on=read_closed(closed),
-                    joined_on=read_joined(joined),
-                )
-            except BadCell as bad:
-                table.report(bad)
-            else:
-                yield link
+        yield from table.read(_read_group_link)
 
 
-def _read_name(text: str) -> str:
-    return read_text("Group Name", text)
+def _read_group_link(row: tuple[str, ...]) -> GroupLink:
+    urn, uid, name, kind, kind_name, status, status_name, closed, joined = row
+    return GroupLink(
+        urn=read_urn("URN", urn),
+        uid=read_uid(uid),
+        name=read_text("Group Name", name),
+        is_trust=_is_trust(kind, kind_name),
+        is_open=_is_open(status, status_name) is not False,
+        closed_on=read_day("Closed Date", closed),
+        joined_on=read_day("Joined date", joined),
+    )
 
 
 def _is_trust(code: str, name: str) -> bool:

@@ -57,13 +57,7 @@ def read_links(
         RegisterError: The file cannot be used; likewise.
     """
     with open_table(file, LINKS, report, progress) as table:
-        for row in table.rows():
-            try:
-                link = _read_link(row)
-            except BadCell as bad:
-                table.report(bad)
-            else:
-                yield link
+        yield from table.read(_read_link)
 
 
 def _read_link(row: tuple[str, ...]) -> EstablishmentLink:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date
 from operator import itemgetter
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 import attrs
 
@@ -17,6 +17,8 @@ from datashare.errors import BadRow, MissingColumns, RegisterUnreadable
 
 from ._cells import BadCell
 from ._sources import RegisterFile, Text, open_text
+
+_T = TypeVar("_T")
 
 PROGRESS_EVERY = 1_000
 REPEATED = "is also in an earlier row, with other data"
@@ -95,6 +97,16 @@ class Table:
     def has(self, column: str) -> bool:
         """Return whether the header names *column*."""
         return column in self._header
+
+    def read(self, read_row: Callable[[tuple[str, ...]], _T]) -> Iterator[_T]:
+        """Yield what *read_row* returns for each row; report the bad cells that it raises."""
+        for row in self.rows():
+            try:
+                value = read_row(row)
+            except BadCell as bad:
+                self.report(bad)
+            else:
+                yield value
 
     def report(self, bad: BadCell) -> None:
         """Report a bad cell of the present row."""
