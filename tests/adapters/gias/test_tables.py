@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import pickle
 
 import pytest
 from hypothesis import given
@@ -219,13 +218,6 @@ def test_the_first_thousand_problems_are_kept_and_all_are_counted() -> None:
 
     assert (1000, 1234, 1234) == (len(register.problems), register.problem_count, register.rows)
     assert ("x0", "x999") == (register.problems[0].value, register.problems[-1].value)
-
-
-def test_bad_rows_can_be_pickled() -> None:
-    """A bad row of one process can be reported in another."""
-    problem = made.bad(URN="x")
-
-    assert str(problem) == str(pickle.loads(pickle.dumps(problem)))  # noqa: S301 - made just here
 
 
 @pytest.mark.rule("K6")
