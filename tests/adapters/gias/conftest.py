@@ -14,12 +14,12 @@ from . import made
 
 @pytest.fixture(scope="session")
 def register() -> Register:
-    """Give the establishment file of 18 July 2025 alone."""
+    """Return the establishment file of 18 July 2025 alone."""
     return read_register(made.ESTABLISHMENTS)
 
 
 @pytest.fixture(scope="session")
 def published() -> dict[str, dict[str, str]]:
-    """Give the same rows as the csv module reads them, by URN."""
+    """Return the same rows as the csv module reads them, by URN."""
     with gzip.open(made.ESTABLISHMENTS, "rt", encoding="cp1252", newline="") as file:
         return {row["URN"]: row for row in csv.DictReader(file)}

@@ -1,4 +1,4 @@
-"""Downloads made for tests, and where the real ones are."""
+"""Builders of downloads, and where the real ones are."""
 
 from __future__ import annotations
 
@@ -66,37 +66,37 @@ LINK = {
 
 
 def lines(rows: Iterable[Iterable[str]]) -> str:
-    """Write rows as the register does: every field in quotes, CRLF."""
+    """Write rows with every field in quotes, CRLF."""
     text = io.StringIO()
     csv.writer(text, quoting=csv.QUOTE_ALL).writerows(rows)
     return text.getvalue()
 
 
 def download(*rows: Mapping[str, str], encoding: str = "cp1252") -> io.BytesIO:
-    """Make a download of rows that all have the columns of the first."""
+    """Build a download of rows that all have the columns of the first."""
     return io.BytesIO(lines([rows[0], *(row.values() for row in rows)]).encode(encoding))
 
 
 def without(row: Mapping[str, str], *columns: str) -> dict[str, str]:
-    """Give a row without some of its columns."""
+    """Return a row without some of its columns."""
     return {column: value for column, value in row.items() if column not in columns}
 
 
 def school(**cells: str) -> Institution:
-    """Read one school, some of its columns changed; ``LA_code`` stands for ``LA (code)``."""
-    (found,) = read_establishments(download(SCHOOL | named(cells)))
-    return found
+    """Read a school, some of its columns changed; ``LA_code`` stands for ``LA (code)``."""
+    (institution,) = read_establishments(download(SCHOOL | named(cells)))
+    return institution
 
 
 def bad(**cells: str) -> BadRow:
-    """Read one school that has a bad cell, and give what is reported."""
+    """Read a school that has a bad cell, and return the problem that is reported."""
     register = read_register(download(SCHOOL | named(cells)))
     assert register.institutions == {}
     return only(register)
 
 
 def only(register: Register) -> BadRow:
-    """Give the one problem of a register."""
+    """Return the only problem of a register."""
     (problem,) = register.problems
     assert register.problem_count == 1
     return problem

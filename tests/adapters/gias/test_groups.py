@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 
 import pytest
 
-from datashare.adapters.gias import GroupLink, Register, read_group_links, read_groups, read_register
+from datashare.adapters.gias import GroupLink, read_group_links, read_groups, read_register
 from datashare.domain.policy import Policy
 from datashare.domain.register import Group, GroupId, TrustLink
 from datashare.domain.visibility import link_with, visibility
@@ -17,86 +17,64 @@ from . import made
 
 ULT = GroupId.mat("5143")
 UNCODED = made.without(made.SCHOOL, "Trusts (code)", "Trusts (name)")
+CLOSED = {"Group Status (code)": "CLOSED", "Group Status": "Closed"}
 
 
 def linked(*rows: Mapping[str, str], school: Mapping[str, str] = UNCODED) -> tuple[TrustLink, ...]:
-    """Read one school beside group links, and give its trusts."""
+    """Read a school beside group links, and return its trusts."""
     return read_register(made.download(school), group_links=made.download(*rows)).institutions[100000].trusts
 
 
 @pytest.mark.rule("V1")
 @pytest.mark.parametrize(
-    ("code", "name"),
+    ("code", "name", "links"),
     [
-        ("02", "Trust"),
-        ("2", "Trust"),
-        ("06", "Multi-academy trust"),
-        ("6.0", ""),
-        ("10", "Single-academy trust"),
-        ("11", "Secure single-academy trust"),
-        ("", "Trust"),
-        ("", "MULTI-ACADEMY TRUST"),
-        ("", "Single-academy trust"),
-        ("", "Secure single-academy trust"),
+        ("02", "Trust", True),
+        ("2", "Trust", True),
+        ("06", "Multi-academy trust", True),
+        ("6.0", "", True),
+        ("10", "Single-academy trust", True),
+        ("11", "Secure single-academy trust", True),
+        ("", "Trust", True),
+        ("", "MULTI-ACADEMY TRUST", True),
+        ("", "Single-academy trust", True),
+        ("", "Secure single-academy trust", True),
+        ("01", "Federation", False),
+        ("05", "School sponsor", False),
+        ("07", "Umbrella trust", False),
+        ("08", "Children's Centres Group", False),
+        ("09", "Children's Centres Collaboration", False),
+        ("12", "Another kind of trust", False),
+        ("05", "Multi-academy trust", False),
+        ("", "School sponsor", False),
+        ("", "Umbrella trust", False),
     ],
 )
-def test_trusts_link_where_the_establishment_file_has_no_codes(code: str, name: str) -> None:
-    """A row of a trust type links, by its code, or by its name where there is no code."""
-    row = made.GROUP_LINK | {"Group Type (code)": code, "Group Type": name}
-    expected = (TrustLink("5143", "UNITED LEARNING TRUST", date(2012, 9, 1)),)
-
-    assert expected == linked(row)
-    if name:
-        assert expected == linked(
-            made.without(row, "Group Type (code)") if not code else made.without(row, "Group Type")
-        )
-
-
-@pytest.mark.rule("V1")
-@pytest.mark.parametrize(
-    ("code", "name"),
-    [
-        ("01", "Federation"),
-        ("05", "School sponsor"),
-        ("07", "Umbrella trust"),
-        ("08", "Children's Centres Group"),
-        ("09", "Children's Centres Collaboration"),
-        ("12", "Another kind of trust"),
-        ("05", "Multi-academy trust"),
-        ("", "School sponsor"),
-        ("", "Umbrella trust"),
-    ],
-)
-def test_other_groups_link_nothing(code: str, name: str) -> None:
-    """Federations, sponsors and kinds that are not known link nothing, and are no groups."""
+def test_only_trusts_link_where_the_establishment_file_has_no_codes(code: str, name: str, links: bool) -> None:
+    """A row of a trust type links and is a group, by its code, or by its name where there is no code."""
     row = made.GROUP_LINK | {"Group Type (code)": code, "Group Type": name}
     group = made.without(row, "URN", "Joined date")
     register = read_register(made.download(UNCODED), groups=made.download(group), group_links=made.download(row))
 
-    assert () == register.institutions[100000].trusts
-    assert [GroupId.local_authority("870")] == list(register.groups)
+    expected = (TrustLink("5143", "UNITED LEARNING TRUST", date(2012, 9, 1)),) if links else ()
+    assert expected == register.institutions[100000].trusts
+    assert links == (ULT in register.groups)
+    assert expected == linked(made.without(row, "Group Type" if code else "Group Type (code)"))
 
 
 @pytest.mark.rule("V1")
-def test_trust_codes_of_the_establishment_file_decide() -> None:
-    """Where the file has the column, a blank code is no link, whatever the group links say."""
-    assert () == linked(made.GROUP_LINK, school=made.SCHOOL | {"Trusts (code)": ""})
-    other = made.SCHOOL | {"Trusts (code)": "4320", "Trusts (name)": "REACH2 ACADEMY TRUST"}
-    assert (TrustLink("4320", "REACH2 ACADEMY TRUST"),) == linked(made.GROUP_LINK, school=other)
-
-
-@pytest.mark.rule("V1")
-def test_names_and_flags_link_nothing() -> None:
-    """A trust's name, its flag and a sponsor without a code are no link."""
-    row = made.SCHOOL | {
-        "Trusts (code)": "",
-        "TrustSchoolFlag (code)": "3",
-        "SchoolSponsors (name)": "United Learning Trust",
-    }
-    register = read_register(made.download(row))
-
-    assert () == register.institutions[100000].trusts
-    assert ULT not in register.groups
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        ({"Trusts (code)": ""}, ()),
+        ({"Trusts (code)": "", "TrustSchoolFlag (code)": "3", "SchoolSponsors (name)": "United Learning Trust"}, ()),
+        ({"Trusts (code)": "4320", "Trusts (name)": "REACH2"}, (TrustLink("4320", "REACH2"),)),
+    ],
+    ids=["blank", "names and flags", "another"],
+)
+def test_trust_codes_of_the_establishment_file_decide(cells: dict[str, str], expected: tuple[TrustLink, ...]) -> None:
+    """Where the file has the column, only its code links: not a name, a flag, a sponsor or a group link."""
+    assert expected == linked(made.GROUP_LINK, school=made.SCHOOL | cells)
 
 
 @pytest.mark.rule("V7")
@@ -108,8 +86,7 @@ def test_the_day_of_joining_counts_from_that_day() -> None:
 
     assert date(2025, 9, 1) == school.trusts[0].joined_on
     for day, expected in ((date(2025, 8, 31), False), (date(2025, 9, 1), True)):
-        answer = visibility(100000, school, group=group, policy=Policy.mat(), day=day)
-        assert expected == answer.visible
+        assert expected == visibility(100000, school, group=group, policy=Policy.mat(), day=day).visible
 
 
 @pytest.mark.rule("V7")
@@ -122,32 +99,29 @@ def test_the_day_of_joining_counts_from_that_day() -> None:
         (["", "01-09-2030"], None),
     ],
 )
-@pytest.mark.parametrize("school", [made.SCHOOL, UNCODED], ids=["coded", "not coded"])
-def test_of_two_days_of_joining_the_longer_counts(
-    school: Mapping[str, str], days: list[str], expected: date | None
-) -> None:
+def test_of_two_days_of_joining_the_longer_counts(days: list[str], expected: date | None) -> None:
     """A link without a day counts always, so it wins; else the earlier day does."""
     rows = [made.GROUP_LINK | {"Joined date": day} for day in days]
 
-    assert [expected] == [link.joined_on for link in linked(*rows, school=school)]
+    for school in (made.SCHOOL, UNCODED):
+        assert [expected] == [link.joined_on for link in linked(*rows, school=school)]
 
 
 @pytest.mark.rule("V1")
 def test_several_files_of_group_links_are_read() -> None:
-    """A school in two trusts is linked with both; the older kind of file calls the UID otherwise."""
-    older = {"Linked UID" if column == "Group UID" else column: value for column, value in made.GROUP_LINK.items()}
-    older = made.without(older, "Group Type (code)", "Group Status (code)") | {"Linked UID": "4320"}
+    """A school in two trusts is linked with both; the older kind of file has another name for the UID."""
+    older = {"URN": "100000", "Linked UID": "4320", "Group Type": "Trust"}
     files = [made.download(made.GROUP_LINK), made.download(older)]
     register = read_register(made.download(UNCODED), group_links=files)
 
     assert ["5143", "4320"] == [link.uid for link in register.institutions[100000].trusts]
 
 
-@pytest.mark.parametrize("given", [5, None], ids=["number", "none"])
-def test_group_links_that_are_no_files_are_refused(given: object) -> None:
+@pytest.mark.parametrize("value", [5, None, [1]], ids=repr)
+def test_group_links_that_are_not_files_are_refused(value: object) -> None:
     """Group links are one file or several."""
     with pytest.raises(InvalidValue, match="group_links"):
-        read_register(made.download(made.SCHOOL), group_links=given)  # type: ignore[arg-type]  # is what is shown
+        read_register(made.download(made.SCHOOL), group_links=value)  # type: ignore[arg-type]  # is what is shown
 
 
 @pytest.mark.rule("V8")
@@ -170,92 +144,77 @@ def test_a_group_is_open_by_its_status(code: str, name: str, is_open: bool) -> N
     row = made.GROUP | {"Group Status (code)": code, "Group Status": name}
 
     assert [is_open] == [group.is_open for group in read_groups(made.download(row))]
-    (link,) = read_group_links(made.download(made.GROUP_LINK | row))
-    assert is_open == link.is_open
+    assert [is_open] == [link.is_open for link in read_group_links(made.download(made.GROUP_LINK | row))]
 
 
 def test_a_group_is_read_whole() -> None:
-    """Its UID, name, status and closing day; the leading zero of the type does not matter."""
-    row = made.GROUP | {
-        "Group UID": "5143.0",
-        "Group Type (code)": "6",
-        "Group Status (code)": "CLOSED",
-        "Closed Date": "2021-06-30",
-    }
+    """Its UID, name, status and closing day are read; the leading zero of the type does not matter."""
+    row = made.GROUP | CLOSED | {"Group UID": "5143.0", "Group Type (code)": "6", "Closed Date": "2021-06-30"}
 
     (group,) = read_groups(made.download(row))
     assert Group(id=ULT, name="UNITED LEARNING TRUST", is_open=False, closed_on=date(2021, 6, 30)) == group
 
 
-def test_a_group_link_is_read_whole() -> None:
-    """Each cell of a row of group links arrives."""
-    (link,) = read_group_links(made.download(made.GROUP_LINK))
+def test_a_group_link_is_read_whole_and_needs_little() -> None:
+    """Each cell of a group link is read; URN, UID and type are enough, and a group without a status is open."""
+    (whole,) = read_group_links(made.download(made.GROUP_LINK))
+    (least,) = read_group_links(made.download({"URN": "100000", "Linked UID": "5143", "Group Type": "Trust"}))
 
-    assert (
-        GroupLink(urn=100000, uid="5143", name="UNITED LEARNING TRUST", is_trust=True, joined_on=date(2012, 9, 1))
-        == link
-    )
-
-
-def test_group_links_need_little() -> None:
-    """URN, UID and type make a link; a status that is not there says nothing against the group."""
-    (link,) = read_group_links(made.download({"URN": "100000", "Linked UID": "5143", "Group Type": "Trust"}))
-
-    assert GroupLink(urn=100000, uid="5143", is_trust=True) == link
+    joined_on = date(2012, 9, 1)
+    expected = GroupLink(urn=100000, uid="5143", name="UNITED LEARNING TRUST", is_trust=True, joined_on=joined_on)
+    assert expected == whole
+    assert GroupLink(urn=100000, uid="5143", is_trust=True) == least
 
 
-@pytest.mark.parametrize(
-    ("cells", "column"),
-    [
-        ({"Group UID": ""}, "Group UID"),
-        ({"Group UID": "0"}, "Group UID"),
-        ({"Group UID": "TR02343"}, "Group UID"),
-        ({"Group Type (code)": "", "Group Type": ""}, "Group Type"),
-        ({"Group Type (code)": "six"}, "Group Type (code)"),
-        ({"Closed Date": "30/06/2021"}, "Closed Date"),
-    ],
-)
-def test_bad_cells_of_groups_are_refused(cells: dict[str, str], column: str) -> None:
-    """In both kinds of file a bad cell makes a bad row."""
-    register = read_register(
-        made.download(made.SCHOOL),
-        groups=made.download(made.GROUP | cells),
-        group_links=made.download(made.GROUP_LINK | cells),
-    )
-
-    assert [(column, 2), (column, 2)] == [(problem.column, problem.line) for problem in register.problems]
+BOTH: list[tuple[Callable[..., Iterable[object]], Mapping[str, str]]] = [
+    (read_groups, made.GROUP),
+    (read_group_links, made.GROUP_LINK),
+]
 
 
 @pytest.mark.parametrize(
-    ("cells", "column"),
+    ("cells", "column", "readers"),
     [
-        ({"Group Name": ""}, "Group Name"),
-        ({"Group Status (code)": "", "Group Status": ""}, "Group Status"),
+        ({"Group UID": ""}, "Group UID", BOTH),
+        ({"Group UID": "0"}, "Group UID", BOTH),
+        ({"Group UID": "TR02343"}, "Group UID", BOTH),
+        ({"Group Type (code)": "", "Group Type": ""}, "Group Type", BOTH),
+        ({"Group Type (code)": "six"}, "Group Type (code)", BOTH),
+        ({"Closed Date": "30/06/2021"}, "Closed Date", BOTH),
+        ({"Group Name": ""}, "Group Name", BOTH[:1]),
+        ({"Group Status (code)": "", "Group Status": ""}, "Group Status", BOTH[:1]),
+        ({"URN": "x"}, "URN", BOTH[1:]),
+        ({"Joined date": "soon"}, "Joined date", BOTH[1:]),
     ],
 )
-def test_a_group_needs_a_name_and_a_status(cells: dict[str, str], column: str) -> None:
-    """Without them it is not known what it is called, or whether it sees anything."""
-    with pytest.raises(BadRow) as raised:
-        list(read_groups(made.download(made.GROUP | cells)))
-    assert column == raised.value.column
+def test_bad_cells_are_reported(
+    cells: dict[str, str], column: str, readers: list[tuple[Callable[..., Iterable[object]], Mapping[str, str]]]
+) -> None:
+    """A bad cell makes a bad row; only a group needs a name and a status."""
+    for read, row in readers:
+        problems: list[BadRow] = []
+
+        assert [] == list(read(made.download({**row, **cells}), report=problems.append))
+        assert [(column, 2)] == [(problem.column, problem.line) for problem in problems]
 
 
-@pytest.mark.parametrize(("cells", "column"), [({"URN": "x"}, "URN"), ({"Joined date": "soon"}, "Joined date")])
-def test_bad_cells_of_group_links_are_refused(cells: dict[str, str], column: str) -> None:
-    """A link without a URN or with a day that is none makes a bad row."""
-    with pytest.raises(BadRow) as raised:
-        list(read_group_links(made.download(made.GROUP_LINK | cells)))
-    assert column == raised.value.column
+def test_bad_rows_of_all_files_are_in_the_register() -> None:
+    """A register holds the bad rows of the groups and of the group links."""
+    cells = {"Group UID": "x"}
+    groups, links = made.download(made.GROUP | cells), made.download(made.GROUP_LINK | cells)
+    register = read_register(made.download(made.SCHOOL), groups=groups, group_links=links)
+
+    assert [("Group UID", 2), ("Group UID", 2)] == [(problem.column, problem.line) for problem in register.problems]
 
 
-def test_a_group_that_comes_twice_is_passed_over_or_refused() -> None:
-    """The same again is passed over; other data under the same UID is a bad row."""
+def test_a_group_that_comes_twice_is_skipped_or_refused() -> None:
+    """An equal row is skipped; other data under the same UID is a bad row."""
     problems: list[BadRow] = []
     rows = made.download(made.GROUP, made.GROUP, made.GROUP | {"Group Name": "Another"})
     (group,) = read_groups(rows, report=problems.append)
 
     assert "UNITED LEARNING TRUST" == group.name
-    assert [(4, "Group UID", "5143")] == [(one.line, one.column, one.value) for one in problems]
+    assert [(4, "Group UID", "5143")] == [(problem.line, problem.column, problem.value) for problem in problems]
 
 
 @pytest.mark.parametrize(
@@ -274,30 +233,26 @@ def test_missing_columns_of_groups_are_named(lacking: tuple[str, ...], missing: 
     assert (missing, '"All group records"') == (raised.value.missing, raised.value.needed_for)
 
 
-def groups_of(register: Register) -> dict[str, tuple[str, bool]]:
-    """Give the names of the groups and whether they are open."""
-    return {str(group.id): (group.name, group.is_open) for group in register.groups.values()}
-
-
 @pytest.mark.rule("V8")
 def test_the_group_file_names_a_group_first_then_the_links_then_the_schools() -> None:
-    """Each file names the groups that those before it do not."""
+    """Each file names the groups that those before it do not, whether or not a school of theirs is kept."""
+    trusts = [("5143", "ULT"), ("4320", "From a link"), ("2053", "From a school"), ("2974", ""), ("", "")]
+    authorities = [("870", "Reading"), ("870", "Reading"), ("870", "Berkshire"), ("201", ""), ("000", "None")]
     schools = made.download(
-        made.SCHOOL,
-        made.SCHOOL | {"URN": "100001", "Trusts (code)": "4320", "Trusts (name)": "From a link"},
-        made.SCHOOL | {"URN": "100002", "Trusts (code)": "2053", "Trusts (name)": "From a school"},
-        made.SCHOOL
-        | {"URN": "100003", "Trusts (code)": "2974", "Trusts (name)": "", "LA (code)": "201", "LA (name)": ""},
-        made.SCHOOL | {"URN": "100004", "Trusts (code)": "", "LA (code)": "000", "LA (name)": "Does not apply"},
+        *(
+            made.SCHOOL
+            | {"URN": str(urn), "Trusts (code)": uid, "Trusts (name)": trust, "LA (code)": la, "LA (name)": authority}
+            for urn, ((uid, trust), (la, authority)) in enumerate(zip(trusts, authorities, strict=True), 100000)
+        )
     )
-    closed = {"Group Status (code)": "CLOSED", "Group Status": "Closed"}
     links = made.download(
-        made.GROUP_LINK | closed,
-        made.GROUP_LINK | closed | {"URN": "100001", "Group UID": "4320", "Group Name": "From the links"},
+        made.GROUP_LINK | CLOSED,
+        made.GROUP_LINK | CLOSED | {"URN": "100001", "Group UID": "4320", "Group Name": "From the links"},
         made.GROUP_LINK | {"URN": "100001", "Group UID": "16", "Group Name": ""},
     )
-    register = read_register(schools, groups=made.download(made.GROUP), group_links=links)
+    register = read_register(schools, groups=made.download(made.GROUP), group_links=links, keep=lambda _school: False)
 
+    assert ({}, 5) == (register.institutions, register.rows)
     assert {
         "mat:5143": ("UNITED LEARNING TRUST", True),
         "mat:4320": ("From the links", False),
@@ -306,19 +261,11 @@ def test_the_group_file_names_a_group_first_then_the_links_then_the_schools() ->
         "mat:16": ("Trust 16", True),
         "la:870": ("Reading", True),
         "la:201": ("Local authority 201", True),
-    } == groups_of(register)
-
-
-def test_groups_come_from_all_rows_whatever_is_kept() -> None:
-    """A group none of whose schools was kept is known all the same."""
-    register = read_register(made.download(made.SCHOOL), keep=lambda _school: False)
-
-    assert ({}, 1) == (register.institutions, register.rows)
-    assert {"mat:5143", "la:870"} == set(groups_of(register))
+    } == {str(group.id): (group.name, group.is_open) for group in register.groups.values()}
 
 
 def test_a_linked_school_is_kept_by_its_group() -> None:
-    """What decides which schools are kept sees their links already, those of group links included."""
+    """The function that decides which schools to keep sees their links, those of group links included."""
     register = read_register(
         made.download(UNCODED, UNCODED | {"URN": "100001"}),
         group_links=made.download(made.GROUP_LINK),

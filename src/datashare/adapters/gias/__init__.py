@@ -1,8 +1,8 @@
 """The register: reads the downloads of *Get Information About Schools* (GIAS).
 
-`read_register` reads what a host needs in one call. The generators beside it stream one file each.
+`read_register` reads all that a host needs in one call. The generators beside it read one file each, row by row.
 Columns are found by name, never by position.
-A row that cannot be right is reported, never repaired by a guess.
+A row that cannot be right is reported; nothing is guessed.
 """
 
 from __future__ import annotations

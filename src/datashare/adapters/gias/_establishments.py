@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import date
-from typing import Any
+from functools import cache, partial
 
 import attrs
 
 from datashare.domain import validation
 from datashare.domain.register import Coded, EstablishmentStatus, Institution, Phase, TrustLink
 
-from ._cells import BadCell, Memo, age, code, coded, day, joined, urn, words
+from ._cells import (
+    BadCell,
+    read_age,
+    read_code,
+    read_coded,
+    read_day,
+    read_names_by_code,
+    read_text,
+    read_urn,
+)
 from ._groups import GroupLink
 from ._sources import RegisterFile
-from ._tables import Layout, Progress, Report, Table, open_table, refuse
+from ._tables import Layout, ProgressCallback, ReportCallback, Table, open_table, refuse
 
 TRUSTS = "Trusts (code)"
 
@@ -66,53 +76,51 @@ class TrustLinks:
     """What the group links say of each institution's trusts; sponsors and federations link nothing (V1)."""
 
     def __init__(self, links: Iterable[GroupLink]) -> None:
-        self._by_urn: dict[int, dict[str, TrustLink]] = {}
-        for link in validation.walk(links, GroupLink, "group_links", "GroupLinks, as read_group_links gives them"):
+        self._by_urn: dict[int, dict[str, TrustLink]] = defaultdict(dict)
+        for link in validation.walk(links, GroupLink, "group_links", "GroupLinks, as read_group_links yields them"):
             if link.is_trust:
-                known = self._by_urn.setdefault(link.urn, {})
-                known[link.uid] = _longer(known.get(link.uid), TrustLink(link.uid, link.name, link.joined_on))
+                trusts = self._by_urn[link.urn]
+                trust = TrustLink(link.uid, link.name, link.joined_on)
+                # Of two links with one trust the longer counts: that without a day, else that of the earlier day.
+                trusts[link.uid] = min(trusts.get(link.uid, trust), trust, key=lambda link: link.joined_on or date.min)
 
     def of(self, urn: int) -> tuple[TrustLink, ...]:
-        """Give the trusts that link an institution where no establishment file does."""
+        """Return the trusts of an institution, for a file without trust codes."""
         return tuple(self._by_urn.get(urn, {}).values())
 
     def dated(self, urn: int, trusts: tuple[TrustLink, ...]) -> tuple[TrustLink, ...]:
-        """Add to an institution's links the days on which it joined, where they are known (V7)."""
+        """Return *trusts* with the days on which the institution joined, where they are known (V7)."""
         known = self._by_urn.get(urn)
         if not known:
             return trusts
         return tuple(
-            attrs.evolve(link, joined_on=known[link.uid].joined_on) if link.uid in known else link for link in trusts
+            attrs.evolve(trust, joined_on=known[trust.uid].joined_on) if trust.uid in known else trust
+            for trust in trusts
         )
-
-
-def _longer(known: TrustLink | None, link: TrustLink) -> TrustLink:
-    """Choose of two links with one trust the one that counts longer: without a day, or from the earlier."""
-    return link if known is None else min(known, link, key=lambda one: one.joined_on or date.min)
 
 
 def read_establishments(
     file: RegisterFile,
     *,
     group_links: Iterable[GroupLink] = (),
-    report: Report = refuse,
-    progress: Progress | None = None,
+    report: ReportCallback = refuse,
+    progress: ProgressCallback | None = None,
 ) -> Iterator[Institution]:
-    """Stream the institutions of "Establishment fields", in the order of the file.
+    """Read the institutions of "Establishment fields" one by one, in the order of the file.
 
-    A URN that comes twice is given twice; `read_register` reports it. A phase that is not given, or is none
-    of the published ones, is `Phase.UNKNOWN`. A status that is none of the published ones is
-    `EstablishmentStatus.UNKNOWN`, with its name kept (V5); one that is not given makes a bad row.
+    A URN that comes twice is yielded twice; `read_register` reports it. A phase that is empty or not one of the
+    published ones is `Phase.UNKNOWN`. A status that is not one of the published ones is
+    `EstablishmentStatus.UNKNOWN`, with its name kept (V5); an empty one makes a bad row.
 
     Args:
         file: The download, plain, zipped or gzipped.
-        group_links: What `read_group_links` gives. Where the file has trust codes these supply only the day
-            on which an institution joined (V7); where it has none they link it instead (V1).
-        report: Told of each bad row; by default it raises it.
-        progress: Told how far the reading has come, at the start, every thousand rows, and at the end.
+        group_links: What `read_group_links` yields. Where the file has trust codes, these supply only the day
+            on which an institution joined (V7); where it has none, they link it instead (V1).
+        report: Receives each bad row; by default it raises it.
+        progress: Receives how far the reading has come, at the start, every thousand rows, and at the end.
 
     Raises:
-        InvalidValue: An argument is none of what it may be; raised when the first institution is asked for.
+        InvalidValue: An argument is invalid; raised when the first institution is asked for.
         RegisterError: The file cannot be used; likewise.
     """
     with open_table(file, ESTABLISHMENTS, report, progress) as table:
@@ -120,38 +128,30 @@ def read_establishments(
 
 
 def institutions(table: Table, links: TrustLinks) -> Iterator[Institution]:
-    """Give the institutions of a table, and report the rows that are none."""
-    read = _Reader(table, links)
-    for row in table.rows():
-        try:
-            institution = read(row)
-        except BadCell as bad:
-            table.bad(bad)
-        else:
-            yield institution
+    """Read the institutions of a table, and report the bad rows."""
+    return table.read(_InstitutionReader(links, linked_by_file=table.has(TRUSTS)))
 
 
-class _Reader:
-    """Makes institutions of rows; equal cells are read once for the whole file, and share one value."""
+class _InstitutionReader:
+    """Reads rows as institutions; its caches last as long as the reading of one file."""
 
-    def __init__(self, table: Table, links: TrustLinks) -> None:
+    def __init__(self, links: TrustLinks, *, linked_by_file: bool) -> None:
         self._links = links
-        self._linked_by_file = table.has(TRUSTS)
-        self._urn = urn("URN")
-        self._name = words("EstablishmentName")
-        self._status = Memo(_status)
-        self._open_date, self._close_date = Memo(day("OpenDate")), Memo(day("CloseDate"))
-        self._phase = Memo(_phase)
-        self._type = Memo(coded("TypeOfEstablishment", width=2, most=3))
-        self._type_group = Memo(coded("EstablishmentTypeGroup", most=3))
-        self._local_authority = Memo(coded("LA", width=3, most=3, padded=False))
-        self._number = Memo(code("EstablishmentNumber", width=4, most=4))
-        self._trusts, self._federations = Memo(_trusts), Memo(_federations)
-        self._street = words("Street")
-        self._town, self._county = Memo(words("Town")), Memo(words("County (name)"))
-        self._postcode = words("Postcode")
-        self._low_age, self._high_age = Memo(age("StatutoryLowAge")), Memo(age("StatutoryHighAge"))
-        self._ukprn = code("UKPRN", most=8)
+        self._linked_by_file = linked_by_file
+        self._status = cache(_read_status)
+        self._open_date = cache(partial(read_day, "OpenDate"))
+        self._close_date = cache(partial(read_day, "CloseDate"))
+        self._phase = cache(_read_phase)
+        self._type = cache(partial(read_coded, "TypeOfEstablishment", width=2, most=3))
+        self._type_group = cache(partial(read_coded, "EstablishmentTypeGroup", most=3))
+        self._local_authority = cache(partial(read_coded, "LA", width=3, most=3, padded=False))
+        self._number = cache(partial(read_code, "EstablishmentNumber", width=4, most=4))
+        self._trusts = cache(_read_trusts)
+        self._federations = cache(_read_federations)
+        self._town = cache(partial(read_text, "Town"))
+        self._county = cache(partial(read_text, "County (name)"))
+        self._low_age = cache(partial(read_age, "StatutoryLowAge"))
+        self._high_age = cache(partial(read_age, "StatutoryHighAge"))
 
     def __call__(self, row: tuple[str, ...]) -> Institution:
         """Read one row, its cells in the order of the layout.
@@ -161,84 +161,82 @@ class _Reader:
         """
         # fmt: off
         (
-            urn_, name, status, status_name, opened, closed, phase, type_, type_name, type_group,
-            type_group_name, la, la_name, number, trust, trust_name, federation, federation_name, street,
-            town, county, postcode, low_age, high_age, ukprn,
+            urn, name, status, status_name, open_date, close_date, phase, type_, type_name, type_group,
+            type_group_name, la, la_name, number, trusts, trust_names, federations, federation_names,
+            street, town, county, postcode, low_age, high_age, ukprn,
         ) = row
         # fmt: on
-        identity = self._urn(urn_)
-        if not (name := self._name(name)):
-            raise BadCell("EstablishmentName", row[1], "is empty")
-        trusts = self._trusts[trust, trust_name]
+        identity = read_urn("URN", urn)
+        return _institution(
+            identity,
+            _read_name(name),
+            *self._status(status, status_name),
+            self._open_date(open_date),
+            self._close_date(close_date),
+            self._phase(phase),
+            self._type(type_, type_name),
+            self._type_group(type_group, type_group_name),
+            self._local_authority(la, la_name),
+            self._number(number),
+            self._linked(identity, self._trusts(trusts, trust_names)),
+            self._federations(federations, federation_names),
+            read_text("Street", street),
+            self._town(town),
+            self._county(county),
+            read_text("Postcode", postcode),
+            self._low_age(low_age),
+            self._high_age(high_age),
+            read_code("UKPRN", ukprn, most=8),
+            None,  # the register of today has no Ofsted rating
+        )
+
+    def _linked(self, urn: int, trusts: tuple[TrustLink, ...]) -> tuple[TrustLink, ...]:
         if not self._linked_by_file:  # V1: only then do the group links decide
-            trusts = self._links.of(identity)
-        elif trusts:
-            trusts = self._links.dated(identity, trusts)
-        # fmt: off
-        draft: Any = _Draft((
-            identity, name, *self._status[status, status_name], self._open_date[opened],
-            self._close_date[closed], self._phase[phase], self._type[type_, type_name],
-            self._type_group[type_group, type_group_name], self._local_authority[la, la_name],
-            self._number[number], trusts,
-            self._federations[federation, federation_name], self._street(street), self._town[town],
-            self._county[county], self._postcode(postcode), self._low_age[low_age], self._high_age[high_age],
-            self._ukprn(ukprn), None,
-        ))
-        # fmt: on
-        draft.__class__ = Institution
-        made: Institution = draft
-        return made
+            return self._links.of(urn)
+        return self._links.dated(urn, trusts) if trusts else trusts
 
 
-class _Draft(Institution):
-    """An institution that skips validation, since the readers of its cells have validated every value.
+_SETTERS = [vars(Institution)[field.name].__set__ for field in attrs.fields(Institution)]
 
-    Validating them again would add more than half of the time that the whole file takes. A draft becomes an
-    `Institution` once it is filled; a test holds every one made here against one made in the ordinary way.
+
+def _institution(*values: object) -> Institution:
+    """Build an institution from the values of its fields, in their order, without validating them again.
+
+    The reader of each cell has checked its value; the validators of the class would take longer than all those
+    readers. So the slots are set one by one, as `attrs` itself sets those of a frozen class. A test compares every
+    institution of the real rows with one that is built, and so validated, in the ordinary way.
     """
-
-    __slots__ = ()
-    __setattr__ = object.__setattr__
-    __delattr__ = object.__delattr__
-
-    def __init__(self: Any, values: tuple[Any, ...]) -> None:
-        # fmt: off
-        (
-            self.urn, self.name, self.status, self.status_name, self.open_date, self.close_date, self.phase,
-            self.establishment_type, self.establishment_type_group, self.local_authority,
-            self.establishment_number, self.trusts, self.federations, self.street, self.town, self.county,
-            self.postcode, self.low_age, self.high_age, self.ukprn, self.ofsted_rating,
-        ) = values
-        # fmt: on
+    institution = object.__new__(Institution)
+    for set_field, value in zip(_SETTERS, values, strict=True):
+        set_field(institution, value)
+    return institution
 
 
-_read_status_code = code("EstablishmentStatus (code)", most=4)
-_read_status_name = words("EstablishmentStatus (name)")
+def _read_name(text: str) -> str:
+    name = read_text("EstablishmentName", text)
+    if not name:
+        raise BadCell("EstablishmentName", text, "is empty")
+    return name
 
 
-def _status(texts: tuple[str, str]) -> tuple[EstablishmentStatus, str]:
-    number, name = _read_status_code(texts[0]), _read_status_name(texts[1])
+def _read_status(code: str, name: str) -> tuple[EstablishmentStatus, str]:
+    number = read_code("EstablishmentStatus (code)", code, most=4)
+    label = read_text("EstablishmentStatus (name)", name)
     if not number:
-        raise BadCell("EstablishmentStatus (code)", texts[0], "is empty")
+        raise BadCell("EstablishmentStatus (code)", code, "is empty")
     status = _STATUSES.get(number, EstablishmentStatus.UNKNOWN)
-    if _STATUS_BY_NAME.get(name.casefold(), status) is not status:
-        raise BadCell("EstablishmentStatus (code)", number, f'contradicts the name beside it, "{name}"')
-    return status, name or _STATUS_NAMES.get(status, f"code {number}")
+    if _STATUS_BY_NAME.get(label.casefold(), status) is not status:
+        raise BadCell("EstablishmentStatus (code)", number, f'contradicts the name beside it, "{label}"')
+    return status, label or _STATUS_NAMES.get(status, f"code {number}")
 
 
-_read_phase_code = code("PhaseOfEducation (code)", most=4)
+def _read_phase(code: str) -> Phase:
+    return _PHASES.get(read_code("PhaseOfEducation (code)", code, most=4), Phase.UNKNOWN)
 
 
-def _phase(text: str) -> Phase:
-    return _PHASES.get(_read_phase_code(text), Phase.UNKNOWN)
+def _read_trusts(codes: str, names: str) -> tuple[TrustLink, ...]:
+    return tuple(TrustLink(uid, name) for uid, name in read_names_by_code("Trusts", codes, names).items())
 
 
-_read_trusts, _read_federations = joined("Trusts", most=7), joined("Federations", most=7)
-
-
-def _trusts(texts: tuple[str, str]) -> tuple[TrustLink, ...]:
-    return tuple(TrustLink(uid, name) for uid, name in _read_trusts(*texts).items())
-
-
-def _federations(texts: tuple[str, str]) -> tuple[Coded, ...]:
-    return tuple(Coded(uid, name) for uid, name in _read_federations(*texts).items())
+def _read_federations(codes: str, names: str) -> tuple[Coded, ...]:
+    return tuple(Coded(uid, name) for uid, name in read_names_by_code("Federations", codes, names).items())

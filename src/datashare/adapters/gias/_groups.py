@@ -9,9 +9,9 @@ import attrs
 
 from datashare.domain.register import Group, GroupId
 
-from ._cells import BadCell, Memo, code, day, uid, urn, words
+from ._cells import BadCell, read_code, read_day, read_text, read_uid, read_urn
 from ._sources import RegisterFile
-from ._tables import TWICE, Layout, Progress, Report, open_table, refuse
+from ._tables import REPEATED, Layout, ProgressCallback, ReportCallback, open_table, refuse
 
 _UID = ("Group UID", "Linked UID")
 _TYPE = ("Group Type (code)", "Group Type")
@@ -28,7 +28,7 @@ GROUP_LINKS = Layout(
     argument="group_links",
     cells=(("URN",), *GROUPS.cells, ("Joined date",)),
     needed=(("URN",), _UID, _TYPE),
-    # The published file of 2019 names this column in its header and gives it in no row.
+    # The published file of 2019 names this column in its header but every row lacks it.
     may_lack="HasSharedHT",
 )
 
@@ -53,7 +53,7 @@ class GroupLink:
         uid: The group's UID (``Group UID``, in older files ``Linked UID``).
         name: The group's name, possibly empty.
         is_trust: Whether the group is of a trust type, so that the link can count (V1).
-        is_open: Whether the group is open; a file without its status says nothing against it.
+        is_open: Whether the group is open; where the file has no status, it counts as open.
         closed_on: The day on which the group closed.
         joined_on: The day on which the institution joins or joined (V7).
     """
@@ -67,105 +67,89 @@ class GroupLink:
     joined_on: date | None = None
 
 
-def read_groups(file: RegisterFile, *, report: Report = refuse, progress: Progress | None = None) -> Iterator[Group]:
-    """Stream the trusts of "All group records", in the order of the file.
+def read_groups(
+    file: RegisterFile, *, report: ReportCallback = refuse, progress: ProgressCallback | None = None
+) -> Iterator[Group]:
+    """Read the trusts of "All group records" one by one, in the order of the file.
 
-    Only groups of the types 02, 06, 10 and 11 are given: federations, sponsors, umbrella trusts and groups of
+    Only groups of the types 02, 06, 10 and 11 are yielded: federations, sponsors, umbrella trusts and groups of
     children's centres link nothing (V1). A trust that is proposed to close is open, as a school is (V3);
     one that is closed, created in error, proposed to open, or of an unknown status is not (V8).
 
-    A UID that comes again with the same data is passed over; one that comes with other data is a bad row.
+    A UID that comes again with the same data is skipped; one that comes with other data is a bad row.
 
     Args:
         file: The download, plain, zipped or gzipped.
-        report: Told of each bad row; by default it raises it.
-        progress: Told how far the reading has come, at the start, every thousand rows, and at the end.
+        report: Receives each bad row; by default it raises it.
+        progress: Receives how far the reading has come, at the start, every thousand rows, and at the end.
 
     Raises:
-        InvalidValue: An argument is none of what it may be; raised when the first group is asked for.
+        InvalidValue: An argument is invalid; raised when the first group is asked for.
         RegisterError: The file cannot be used; likewise.
     """
-    seen: dict[GroupId, Group] = {}
+    earlier: dict[GroupId, Group] = {}
     with open_table(file, GROUPS, report, progress) as table:
-        for row in table.rows():
-            try:
-                group = _group(row)
-            except BadCell as bad:
-                table.bad(bad)
-                continue
-            if group is None:
-                continue
-            if seen.setdefault(group.id, group) is group:
+        for group in filter(None, table.read(_read_group)):
+            first = earlier.setdefault(group.id, group)
+            if first is group:
                 yield group
-            elif seen[group.id] != group:
-                table.bad(BadCell("Group UID", group.id.code, TWICE))
+            elif first != group:
+                table.report(BadCell("Group UID", group.id.code, REPEATED))
 
 
-def _group(row: tuple[str, ...]) -> Group | None:
-    """Read one row of "All group records"; `None` where it is no trust."""
-    number, name, kind, kind_name, status, status_name, closed = row
-    if not _is_trust((kind, kind_name)):
+def _read_group(row: tuple[str, ...]) -> Group | None:
+    """Read one row of "All group records"; return `None` where it is not a trust."""
+    uid, name, kind, kind_name, status, status_name, closed = row
+    if not _is_trust(kind, kind_name):
         return None
-    is_open = _is_open((status, status_name))
+    is_open = _is_open(status, status_name)
     if is_open is None:
         raise BadCell("Group Status", "", "is empty")
-    if not (label := _read_name(name)):
+    label = read_text("Group Name", name)
+    if not label:
         raise BadCell("Group Name", name, "is empty")
-    return Group(id=GroupId.mat(uid(number)), name=label, is_open=is_open, closed_on=_read_closed(closed))
+    return Group(id=GroupId.mat(read_uid(uid)), name=label, is_open=is_open, closed_on=read_day("Closed Date", closed))
 
 
 def read_group_links(
-    file: RegisterFile, *, report: Report = refuse, progress: Progress | None = None
+    file: RegisterFile, *, report: ReportCallback = refuse, progress: ProgressCallback | None = None
 ) -> Iterator[GroupLink]:
-    """Stream the rows of "All group links records" or "Academy sponsor and trust links", in their order.
+    """Read the rows of "All group links records" or "Academy sponsor and trust links" one by one, in their order.
 
     Args:
         file: The download, plain, zipped or gzipped.
-        report: Told of each bad row; by default it raises it.
-        progress: Told how far the reading has come, at the start, every thousand rows, and at the end.
+        report: Receives each bad row; by default it raises it.
+        progress: Receives how far the reading has come, at the start, every thousand rows, and at the end.
 
     Raises:
-        InvalidValue: An argument is none of what it may be; raised when the first link is asked for.
+        InvalidValue: An argument is invalid; raised when the first link is asked for.
         RegisterError: The file cannot be used; likewise.
     """
-    read_urn, read_uid, read_name = urn("URN"), Memo(uid), Memo(_read_name)
-    read_type, read_status = Memo(_is_trust), Memo(_is_open)
-    read_closed, read_joined = Memo(_read_closed), Memo(day("Joined date"))
     with open_table(file, GROUP_LINKS, report, progress) as table:
-        for school, number, name, kind, kind_name, status, status_name, closed, joined in table.rows():
-            try:
-                link = GroupLink(
-                    urn=read_urn(school),
-                    uid=read_uid[number],
-                    name=read_name[name],
-                    is_trust=read_type[kind, kind_name],
-                    is_open=read_status[status, status_name] is not False,
-                    closed_on=read_closed[closed],
-                    joined_on=read_joined[joined],
-                )
-            except BadCell as bad:
-                table.bad(bad)
-            else:
-                yield link
+        yield from table.read(_read_group_link)
 
 
-_read_name, _read_closed = words("Group Name"), day("Closed Date")
-_read_type_code, _read_type_name = code("Group Type (code)", width=2, most=3), words("Group Type")
+def _read_group_link(row: tuple[str, ...]) -> GroupLink:
+    urn, uid, name, kind, kind_name, status, status_name, closed, joined = row
+    return GroupLink(
+        urn=read_urn("URN", urn),
+        uid=read_uid(uid),
+        name=read_text("Group Name", name),
+        is_trust=_is_trust(kind, kind_name),
+        is_open=_is_open(status, status_name) is not False,
+        closed_on=read_day("Closed Date", closed),
+        joined_on=read_day("Joined date", joined),
+    )
 
 
-def _is_trust(texts: tuple[str, str]) -> bool:
-    number, name = _read_type_code(texts[0]), _read_type_name(texts[1])
-    if not number and not name:
+def _is_trust(code: str, name: str) -> bool:
+    number, label = read_code("Group Type (code)", code, width=2, most=3), read_text("Group Type", name)
+    if not number and not label:
         raise BadCell("Group Type", "", "is empty")
-    return number in TRUST_TYPES if number else name.casefold() in _TRUST_NAMES
+    return number in TRUST_TYPES if number else label.casefold() in _TRUST_NAMES
 
 
-_read_status_name = words("Group Status")
-
-
-def _is_open(texts: tuple[str, str]) -> bool | None:
-    """Tell whether a status, by its code or else its name, is an open one; `None` where there is none."""
-    status = _read_status_name(texts[0]) or _read_status_name(texts[1])
-    if not status:
-        return None
-    return "_".join(status.upper().replace(",", " ").split()) in _OPEN
+def _is_open(code: str, name: str) -> bool | None:
+    """Return whether a status, by its code or else its name, is an open one; `None` where there is none."""
+    status = read_text("Group Status", code) or read_text("Group Status", name)
+    return "_".join(status.upper().replace(",", " ").split()) in _OPEN if status else None

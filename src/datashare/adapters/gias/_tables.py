@@ -1,14 +1,14 @@
-"""A download as a table: columns by name, rows of the right length, bad ones reported."""
+"""A download as a table: columns by name, rows of the right length, bad rows reported."""
 
 from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import date
 from operator import itemgetter
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 import attrs
 
@@ -18,11 +18,10 @@ from datashare.errors import BadRow, MissingColumns, RegisterUnreadable
 from ._cells import BadCell
 from ._sources import RegisterFile, Text, open_text
 
-Report = Callable[[BadRow], None]
-"""Told of each bad row; it raises where bad rows are refused."""
+_T = TypeVar("_T")
 
 PROGRESS_EVERY = 1_000
-TWICE = "stands in an earlier row too, with other data"
+REPEATED = "is also in an earlier row, with other data"
 
 _DAY = re.compile(r"(?<![0-9])([12][0-9]{3})([01][0-9])([0-3][0-9])(?![0-9])")
 
@@ -44,7 +43,9 @@ class ReadingProgress:
     total_bytes: int
 
 
-Progress = Callable[[ReadingProgress], None]
+ProgressCallback = Callable[[ReadingProgress], None]
+ReportCallback = Callable[[BadRow], None]
+"""Receives each bad row; it raises to stop the reading."""
 
 
 @attrs.frozen(kw_only=True)
@@ -53,8 +54,8 @@ class Layout:
 
     Attributes:
         what: The download, as people know it.
-        argument: The name of the argument that it is handed in as.
-        cells: The columns used, in the order in which a row is handed on; each by the names that it goes by.
+        argument: The name of the argument that it is passed as.
+        cells: The columns used, in the order in which `Table.rows` yields them; each with all the names it has had.
         needed: The columns without which the file is refused; of each tuple, one must be there.
         may_lack: A last column, not used, that the header may name while every row lacks it.
     """
@@ -63,7 +64,7 @@ class Layout:
     argument: str
     cells: tuple[tuple[str, ...], ...]
     needed: tuple[tuple[str, ...], ...]
-    may_lack: str = ""
+    may_lack: str | None = None
 
 
 def refuse(bad: BadRow) -> NoReturn:
@@ -77,209 +78,131 @@ class Table:
     Attributes:
         file: What messages call it.
         day: The day in the file's name, if any.
-        rows_read: The data rows so far, bad ones included; of a row that a quote spoilt, each line.
+        rows_read: The data rows so far, bad ones included; each line of a row that an unclosed quote spoilt counts.
     """
 
-    def __init__(self, text: Text, layout: Layout, report: Report, progress: Progress | None) -> None:
+    def __init__(self, text: Text, layout: Layout, report: ReportCallback, progress: ProgressCallback | None) -> None:
         self.file = text.file
         self.day = _day_in(text.names)
         self.rows_read = 0
-        self._usual_lines = 0
-        self._lines_taken = 1
-        self._lines = text.lines
-        self._held: list[str] = []
         self._text = text
+        self._layout = layout
         self._report = report
         self._progress = progress
-        self._reader = csv.reader(self._lines_for_csv(), strict=True)
+        self._reader = csv.reader(text.lines, strict=True)
+        self._first_line = 0
         self._header = self._read_header()
-        self._may_lack = layout.may_lack
-        self._names = self._find_columns(layout)
+        self._columns = self._find_columns()
 
     def has(self, column: str) -> bool:
-        """Tell whether the header names *column*."""
+        """Return whether the header names *column*."""
         return column in self._header
 
-    def bad(self, bad: BadCell) -> None:
-        """Report a cell of the present row."""
-        self._report(BadRow(self.file, self._line_num, bad.column, bad.value, bad.why))
+    def read(self, read_row: Callable[[tuple[str, ...]], _T]) -> Iterator[_T]:
+        """Yield what *read_row* returns for each row; report the bad cells that it raises."""
+        for row in self.rows():
+            try:
+                value = read_row(row)
+            except BadCell as bad:
+                self.report(bad)
+            else:
+                yield value
+
+    def report(self, bad: BadCell) -> None:
+        """Report a bad cell of the present row."""
+        self._report(BadRow(self.file, self._reader.line_num, bad.column, bad.value, bad.why))
 
     def rows(self) -> Iterator[tuple[str, ...]]:
-        """Give the cells of the layout of each row; a column that is not there gives empty text."""
-        columns = [self._header.index(name) if name in self._header else -1 for name in self._names]
-        pick, padding = itemgetter(*columns), [""] if -1 in columns else []
-        usual: _Usual | None = None
-        self._tell()
-        for line in self._lines:
-            if usual and (cells := usual.cells(line)):
-                self._usual_lines += 1
-                self._count()
-                yield cells
+        """Yield the cells of the layout of each row, empty text for a column that is not there.
+
+        Raises:
+            RegisterUnreadable: There is no row.
+        """
+        pick = itemgetter(*self._columns)
+        width = rows_reported = 0
+        self._report_progress()
+        for row in self._well_formed_rows():
+            width = width or self._width(row)
+            if len(row) != width:
+                self._report_spoilt(f"has {len(row)} fields where {width} are expected")
                 continue
-            self._held.append(line)
-            row = self._row_by_csv()
-            if row is None:
-                continue
-            usual = usual or _Usual(self._width(row), columns)
-            if len(row) != usual.width:
-                self._swallowed(f"has {len(row)} fields where {usual.width} are expected")
-                continue
-            yield pick(row + padding)
+            self.rows_read += 1
+            if self.rows_read - rows_reported >= PROGRESS_EVERY:
+                rows_reported = self.rows_read
+                self._report_progress()
+            row.append("")  # the cell at -1, for the columns that are not there
+            yield pick(row)
         if not self.rows_read:
             raise RegisterUnreadable(self.file, "it has a header but no rows. Download it again.")
-        self._tell()
+        self._report_progress()
 
-    def _row_by_csv(self) -> list[str] | None:
-        """Give the row that begins in the line held; none where it is empty, or is not well-formed and reported."""
-        before = self._reader.line_num
-        begins = self._line_num
-        try:
-            row = next(self._reader)
-        except csv.Error as exc:
-            self.rows_read += 1
-            self._lines_taken = self._reader.line_num - before
-            self._swallowed(f"that begins in line {begins + 1} is not well-formed CSV ({exc})")
-            return None
-        self._lines_taken = self._reader.line_num - before
-        if not any(row):
-            return None
-        self._count()
-        return row
+    def _well_formed_rows(self) -> Iterator[list[str]]:
+        """Yield the rows that are not empty; report those that are not well-formed, and go on after them."""
+        while True:
+            self._first_line = self._reader.line_num + 1
+            try:
+                row = next(self._reader, None)
+            except csv.Error as exc:
+                self._report_spoilt(f"is not well-formed CSV ({exc})")
+                continue
+            if row is None:
+                return
+            if any(row):
+                yield row
 
-    def _lines_for_csv(self) -> Iterator[str]:
-        """Give the line held, then as many more as a row takes."""
-        while line := self._held.pop() if self._held else next(self._lines, ""):
-            yield line
+    def _report_spoilt(self, why: str) -> None:
+        """Report a row whose quotes cannot be trusted, and count every line in it."""
+        lines = self._reader.line_num - self._first_line + 1
+        self.rows_read += lines
+        if lines > 1:
+            why += f" and took {lines} lines from line {self._first_line}, as an unclosed quote does"
+        self.report(BadCell("", "", why))
 
-    @property
-    def _line_num(self) -> int:
-        return self._reader.line_num + self._usual_lines
-
-    def _count(self) -> None:
-        self.rows_read += 1
-        if not self.rows_read % PROGRESS_EVERY:
-            self._tell()
-
-    def _swallowed(self, why: str) -> None:
-        """Report a row whose quotes cannot be trusted, and count every line that it took with it."""
-        self.rows_read += self._lines_taken - 1
-        took = f" and took {self._lines_taken} lines, as an unclosed quote does" if self._lines_taken > 1 else ""
-        self.bad(BadCell("", "", why + took))
-
-    def _width(self, first: list[str]) -> int:
-        """Settle by the first row how long rows are: as the header, or all without its last column."""
+    def _width(self, first_row: list[str]) -> int:
+        """Return how many fields each row must have: those of the header, or all but the one that rows may lack."""
         width = len(self._header)
-        if self._may_lack and self._header[-1] == self._may_lack and len(first) == width - 1:
-            return width - 1
-        return width
+        lacks_last = self._header[-1] == self._layout.may_lack and len(first_row) == width - 1
+        return width - 1 if lacks_last else width
+
+    def _report_progress(self) -> None:
+        if self._progress:
+            progress = ReadingProgress(
+                file=self.file,
+                rows=self.rows_read,
+                bytes_read=self._text.position(),
+                total_bytes=self._text.total,
+            )
+            self._progress(progress)
 
     def _read_header(self) -> list[str]:
         try:
             header = next((row for row in self._reader if row), None)
         except csv.Error as exc:
-            raise RegisterUnreadable(self.file, f"its header is not well-formed CSV ({exc}).") from exc
+            why = f"its header is not well-formed CSV ({exc}). Download it again, or save it as CSV with commas."
+            raise RegisterUnreadable(self.file, why) from exc
         if header is None:
-            raise RegisterUnreadable(self.file, "it holds nothing but empty lines. Download it again.")
+            raise RegisterUnreadable(self.file, "it holds only empty lines. Download it again.")
         return [name.strip() for name in header]
 
-    def _find_columns(self, layout: Layout) -> list[str]:
-        missing = [names[0] for names in layout.needed if not any(name in self._header for name in names)]
+    def _find_columns(self) -> list[int]:
+        """Return where the cells of the layout are in a row, -1 for those that are not there."""
+        header, layout = self._header, self._layout
+        missing = [names[0] for names in layout.needed if not any(name in header for name in names)]
         if missing:
             raise MissingColumns(self.file, missing, layout.what)
-        found = [next((name for name in names if name in self._header), names[0]) for names in layout.cells]
-        twice = next((name for name in found if self._header.count(name) > 1), None)
-        if twice:
-            raise RegisterUnreadable(
-                self.file, f'its header has "{twice}" more than once. Remove the one that is not meant.'
-            )
-        return found
-
-    def _tell(self) -> None:
-        if self._progress:
-            self._progress(
-                ReadingProgress(
-                    file=self.file,
-                    rows=self.rows_read,
-                    bytes_read=self._text.position(),
-                    total_bytes=self._text.total,
-                )
-            )
-
-
-class _Usual:
-    """Reads the lines that are rows by themselves, as nearly all are, in less than half the time that `csv` takes.
-
-    A line that the pattern matches is cells with no quote in them, each with quotes around it or, where it holds no
-    comma, without; `csv` reads the same of it. Any other line is for `csv`. Which columns have quotes differs little
-    from row to row, so there is a quicker pattern for each of the first few ways; the number of quotes tells which.
-
-    Attributes:
-        width: How many fields a row has.
-    """
-
-    def __init__(self, width: int, columns: Sequence[int]) -> None:
-        """Make the pattern.
-
-        Args:
-            width: How many fields a row has.
-            columns: Where the wanted cells stand in a row, in the order in which they are wanted; -1 for none.
-        """
-        self.width = width
-        self._wanted = sorted({column for column in columns if column >= 0})
-        self._pick = itemgetter(*(self._wanted.index(column) if column >= 0 else -1 for column in columns))
-        self._padding = ("",) if -1 in columns else ()
-        self._match = _matching(f"({_FIELD})" if column in self._wanted else f"(?:{_FIELD})" for column in range(width))
-        self._known: dict[int, _Match] = {}
-
-    def cells(self, line: str) -> tuple[str, ...] | None:
-        """Give the wanted cells of a line; none where it is not a row by itself, or they are all empty."""
-        quotes = line.count('"')
-        known = self._known.get(quotes)
-        found = known(line) if known else None
-        cells = found.groups() if found else self._of_another_shape(line, quotes)
-        return self._pick(cells + self._padding) if any(cells) else None
-
-    def _of_another_shape(self, line: str, quotes: int) -> tuple[str, ...]:
-        found = self._match(line)
-        if found is None:
-            return ()
-        if len(self._known) < _MOST_SHAPES:
-            self._known.setdefault(quotes, self._matching_shape_of(line))
-        return tuple([cell.strip('"') for cell in found.groups()])
-
-    def _matching_shape_of(self, line: str) -> _Match:
-        """Make the pattern of lines that have quotes around the same cells as one that is a row by itself."""
-        quoted = [cell.startswith('"') for cell in _CELLS.findall(line)]
-        return _matching(
-            ('"{}"' if has_quotes else "{}").format(f"({inner})" if column in self._wanted else inner)
-            for column, has_quotes in enumerate(quoted)
-            for inner in ['[^"]*+' if has_quotes else '[^",\\r\\n]*+']
-        )
-
-
-_Match = Callable[[str], re.Match[str] | None]
-_MOST_SHAPES = 8
-_FIELD = '"[^"]*+"|[^",\\r\\n]*+'
-_CELLS = re.compile(f"(?:^|,)({_FIELD})")
-
-
-def _matching(fields: Iterable[str]) -> _Match:
-    return re.compile(f"{','.join(fields)}[\\r\\n]*+").fullmatch
-
-
-def require_progress(progress: object) -> None:
-    """Refuse what progress cannot be told to.
-
-    Raises:
-        InvalidValue: It cannot be called, and is not None.
-    """
-    if progress is not None:
-        validation.require_callable(progress, "progress", "a function that takes a ReadingProgress, or None")
+        columns = [next((name for name in names if name in header), "") for names in layout.cells]
+        for name in columns:
+            if name and header.count(name) > 1:
+                raise RegisterUnreadable(self.file, f'its header has "{name}" more than once. Remove the wrong one.')
+        return [header.index(name) if name else -1 for name in columns]
 
 
 @contextmanager
 def open_table(
-    given: RegisterFile, layout: Layout, report: Report = refuse, progress: Progress | None = None
+    file: RegisterFile,
+    layout: Layout,
+    report: ReportCallback = refuse,
+    progress: ProgressCallback | None = None,
 ) -> Iterator[Table]:
     """Open a download as a table.
 
@@ -289,15 +212,14 @@ def open_table(
         MissingColumns: Columns that are needed are not there.
     """
     validation.require_callable(report, "report", "a function that takes a BadRow")
-    require_progress(progress)
-    with open_text(given, layout.argument) as text:
+    if progress is not None:
+        validation.require_callable(progress, "progress", "a function that takes a ReadingProgress, or None")
+    with open_text(file, layout.argument) as text:
         yield Table(text, layout, report, progress)
 
 
 def _day_in(names: Sequence[str]) -> date | None:
-    for found in (match for name in names for match in _DAY.finditer(name)):
-        try:
-            return date(*map(int, found.groups()))
-        except ValueError:
-            continue
+    for match in _DAY.finditer(" ".join(names)):
+        with suppress(ValueError):
+            return date(*map(int, match.groups()))
     return None

@@ -6,7 +6,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 
@@ -16,10 +16,13 @@ from datashare.domain.people import Person, PersonId, SchoolSite
 from datashare.domain.register import Group, GroupId, Institution, SuccessorLink
 from datashare.errors import InvalidValue
 
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+
 
 @attrs.frozen(kw_only=True)
 class _Register:
-    """One state of the register, replaced as a whole."""
+    """One state of the register, replaced as a whole so that no answer mixes two."""
 
     institutions: Mapping[int, Institution]
     linked: Mapping[GroupId, tuple[Institution, ...]]
@@ -41,7 +44,7 @@ class MemoryInstitutionDirectory:
         successors: Iterable[SuccessorLink] = (),
         register_day: date | None = None,
     ) -> None:
-        """Hold these facts; see `replace`."""
+        """Hold this register; see `replace`."""
         self.replace(institutions, groups=groups, clusters=clusters, successors=successors, register_day=register_day)
 
     def replace(
@@ -53,45 +56,41 @@ class MemoryInstitutionDirectory:
         successors: Iterable[SuccessorLink] = (),
         register_day: date | None = None,
     ) -> None:
-        """Put a newer register in the place of the present one, all at once.
+        """Replace the present register, all at once.
 
         Args:
-            institutions: Everything that the register holds, or as much as matters.
+            institutions: Everything that the register holds, or the part that matters.
             groups: The groups.
             clusters: Each group's own sets of schools: their URNs, by name.
             successors: The register's links between predecessors and successors.
             register_day: The day of the register, in Europe/London.
 
         Raises:
-            InvalidValue: One of them is none of what it should be, or two that differ share a URN or an id; then
-                the register that was there before stays.
+            InvalidValue: An argument is invalid, or two different values share a URN or an id; the present register
+                then stays.
         """
         by_urn: dict[int, Institution] = {}
-        for one in validation.require_all(institutions, Institution, "institutions", "a collection of Institutions"):
-            if by_urn.setdefault(one.urn, one) != one:
-                raise InvalidValue("institutions", one.urn, "given once for each URN, or always alike")
+        for institution in validation.require_all(
+            institutions, Institution, "institutions", "a collection of Institutions"
+        ):
+            if by_urn.setdefault(institution.urn, institution) != institution:
+                raise InvalidValue("institutions", institution.urn, "equal where they share a URN")
         by_id: dict[GroupId, Group] = {}
-        for known in validation.require_all(groups, Group, "groups", "a collection of Groups"):
-            if by_id.setdefault(known.id, known) != known:
-                raise InvalidValue("groups", str(known.id), "given once for each id, or always alike")
-        linked: dict[GroupId, list[Institution]] = defaultdict(list)
-        for institution in by_urn.values():
-            for group in institution.groups:
-                linked[group].append(institution)
-        by_predecessor: dict[int, list[SuccessorLink]] = defaultdict(list)
-        for link in validation.require_all(successors, SuccessorLink, "successors", "a collection of SuccessorLinks"):
-            by_predecessor[link.predecessor].append(link)
+        for group in validation.require_all(groups, Group, "groups", "a collection of Groups"):
+            if by_id.setdefault(group.id, group) != group:
+                raise InvalidValue("groups", str(group.id), "equal where they share an id")
+        links = validation.require_all(successors, SuccessorLink, "successors", "a collection of SuccessorLinks")
         self._register = _Register(
             institutions=by_urn,
-            linked={group: tuple(found) for group, found in linked.items()},
+            linked=_grouped((group, school) for school in by_urn.values() for group in school.groups),
             groups=by_id,
-            clusters={} if clusters is None else _clusters(clusters),
-            successors={urn: tuple(found) for urn, found in by_predecessor.items()},
-            day=None if register_day is None else to_day(register_day, "register_day"),
+            clusters=_clusters(clusters) if clusters is not None else {},
+            successors=_grouped((link.predecessor, link) for link in links),
+            day=to_day(register_day, "register_day") if register_day is not None else None,
         )
 
     def group(self, group: GroupId, /) -> Group | None:
-        """Tell what the register holds under this identity, if anything."""
+        """Return the group with this id, if the register holds it."""
         _require_group(group)
         return self._register.groups.get(group)
 
@@ -106,7 +105,7 @@ class MemoryInstitutionDirectory:
         return {urn: held[urn] for urn in validation.require_urns(urns, "urns") if urn in held}
 
     def clusters(self, group: GroupId, /) -> Mapping[str, frozenset[int]]:
-        """Give the group's own sets of schools: the URNs of each, by name (B6)."""
+        """Return the group's own sets of schools: the URNs of each, by name (B6)."""
         _require_group(group)
         return dict(self._register.clusters.get(group, {}))
 
@@ -116,27 +115,33 @@ class MemoryInstitutionDirectory:
         return [link for urn in dict.fromkeys(validation.require_urns(urns, "urns")) for link in held.get(urn, ())]
 
     def register_day(self) -> date | None:
-        """Tell the day of the register, in Europe/London, where it is known."""
+        """Return the day of the register, in Europe/London, if it is known."""
         return self._register.day
 
 
-def _clusters(given: object) -> dict[GroupId, dict[str, frozenset[int]]]:
-    found: dict[GroupId, dict[str, frozenset[int]]] = {}
-    for group, named in _pairs(given, "clusters"):
+def _grouped(pairs: Iterable[tuple[_K, _V]]) -> dict[_K, tuple[_V, ...]]:
+    lists: dict[_K, list[_V]] = defaultdict(list)
+    for key, value in pairs:
+        lists[key].append(value)
+    return {key: tuple(values) for key, values in lists.items()}
+
+
+def _clusters(clusters: object) -> dict[GroupId, dict[str, frozenset[int]]]:
+    by_group: dict[GroupId, dict[str, frozenset[int]]] = {}
+    for group, named in _items(clusters, "clusters"):
         _require_group(group, "clusters")
-        found[group] = {
-            validation.require_key(name, f"The name of a cluster of {group}"): frozenset(
-                validation.require_urns(urns, f"The URNs of cluster {name!r} of {group}")
-            )
-            for name, urns in _pairs(named, f"The clusters of {group}")
-        }
-    return found
+        by_group[group] = {}
+        for name, urns in _items(named, f"The clusters of {group}"):
+            validation.require_key(name, f"The name of a cluster of {group}")
+            known_urns = validation.require_urns(urns, f"The URNs of cluster {name!r} of {group}")
+            by_group[group][name] = frozenset(known_urns)
+    return by_group
 
 
-def _pairs(given: object, what: str) -> Iterable[tuple[Any, Any]]:
-    if not isinstance(given, Mapping):
-        raise InvalidValue(what, given, "a mapping, such as {GroupId.mat('5143'): {'North': [100000]}}")
-    return given.items()
+def _items(mapping: object, what: str) -> Iterable[tuple[Any, Any]]:
+    if not isinstance(mapping, Mapping):
+        raise InvalidValue(what, mapping, "a mapping, such as {GroupId.mat('5143'): {'North': [100000]}}")
+    return mapping.items()
 
 
 def _require_group(group: object, what: str = "group") -> None:
@@ -156,7 +161,7 @@ class MemoryPeopleDirectory:
         self.put_sites(*validation.require_all(sites, SchoolSite, "sites", "a collection of SchoolSites"))
 
     def put(self, *people: Person) -> None:
-        """Add people, or put them in the place of those with the same ids."""
+        """Add people; replace those with the same ids."""
         validation.require_all(people, Person, "people", "Persons")
         with self._lock:
             for person in people:
@@ -165,22 +170,22 @@ class MemoryPeopleDirectory:
                     self._by_school[person.id.site][person.id] = person
 
     def remove(self, *ids: PersonId) -> None:
-        """Forget people; who is not known is passed over."""
+        """Remove people; ignore ids that are not known."""
         validation.require_all(ids, PersonId, "ids", "PersonIds")
         with self._lock:
-            for who in ids:
-                self._people.pop(who, None)
-                if isinstance(who.site, int):
-                    self._by_school[who.site].pop(who, None)
+            for person_id in ids:
+                self._people.pop(person_id, None)
+                if isinstance(person_id.site, int):
+                    self._by_school[person_id.site].pop(person_id, None)
 
     def put_sites(self, *sites: SchoolSite) -> None:
-        """Add school sites, or put them in the place of those with the same URNs."""
+        """Add school sites; replace those with the same URNs."""
         validation.require_all(sites, SchoolSite, "sites", "SchoolSites")
         with self._lock:
             self._sites.update((site.urn, site) for site in sites)
 
     def remove_site(self, urn: int) -> None:
-        """Forget a school's site; what is not known is passed over."""
+        """Remove a school's site; ignore a URN that is not known."""
         validation.require_urn(urn)
         with self._lock:
             self._sites.pop(urn, None)
@@ -195,7 +200,7 @@ class MemoryPeopleDirectory:
         """Find people of any site by their ids."""
         wanted = validation.require_all(ids, PersonId, "ids", "a collection of PersonIds")
         with self._lock:
-            return {who: self._people[who] for who in wanted if who in self._people}
+            return {person_id: self._people[person_id] for person_id in wanted if person_id in self._people}
 
     def sites(self, urns: Collection[int], /) -> Mapping[int, SchoolSite]:
         """Find the MIS sites of schools."""
