@@ -183,7 +183,7 @@ def test_a_register_that_is_older_than_the_last_one_is_refused(last: date | None
     if reasons:
         assert (
             "The register is of 3 May 2026, and that of 4 May 2026 was applied to the group already. "
-            "Put the newest register in place."
+            "Load the newest register."
         ) == str(found[0])
 
 

@@ -273,7 +273,7 @@ def notices(draw: st.DrawFn) -> Notice:
         sequence=draw(st.integers(1, 999_999_999)),
         request=draw(st.none() | request_ids(agreement)),
         address=draw(addresses()),
-        people=draw(st.lists(addressee, min_size=1, max_size=3)),
+        people=tuple(draw(st.lists(addressee, min_size=1, max_size=3))),
         created_at=draw(instants()),
         group_kind=agreement.group.kind,
         group_name=draw(texts()),
@@ -289,7 +289,7 @@ def notices(draw: st.DrawFn) -> Notice:
         reason=draw(st.none() | texts()),
         actor_name=draw(st.just("") | texts()),
         cause=draw(st.none() | st.sampled_from(EndCause)),
-        answerers=draw(st.lists(st.builds(Answerer, name=texts(), asked=st.booleans()), max_size=2)),
+        answerers=tuple(draw(st.lists(st.builds(Answerer, name=texts(), asked=st.booleans()), max_size=2))),
         nobody_can_answer=draw(st.booleans()),
         asked_on=draw(st.none() | st.dates()),
     )
@@ -378,7 +378,7 @@ def agreements(draw: st.DrawFn, of: AgreementId, around: date) -> Agreement:
         sender=person_ids(of.group),
         asked_by=actors(),
         asked_at=now,
-        recipients=st.lists(person_ids(of.urn), max_size=3),
+        recipients=st.lists(person_ids(of.urn), max_size=3).map(tuple),
     )
     closed = st.builds(ClosedRequest, id=request_ids(of), outcome=st.sampled_from(RequestOutcome), by=actors(), at=now)
     return Agreement(

@@ -156,8 +156,9 @@ def test_whoever_lacks_the_permission_learns_nothing_else() -> None:
 
     assert RefusalCode.NOT_PERMITTED is reason.code
     assert (
-        "Not permitted here. mat:5143/ben does not hold "
-        "institution.administer_institution_details. Ask somebody who does."
+        "Not permitted here. Siân ben may not send data sharing requests: "
+        "the permission “Institution: Administer Institution Details” is missing "
+        "(institution.administer_institution_details). Ask somebody who has it."
     ) == str(reason)
 
 
@@ -210,7 +211,8 @@ def test_actor_acts_only_for_their_own_group(kind: CommandType, actor: PersonId)
     (reason,) = whole(batch(command_of(kind, PENDING), actor=actor), people=people)
 
     assert RefusalCode.NOT_PERMITTED is reason.code
-    assert f"{actor} is of another site" in str(reason)
+    assert f"Siân {actor.id} may not" in str(reason)
+    assert "they belong to another site" in str(reason)
 
 
 @pytest.mark.rule("P12")

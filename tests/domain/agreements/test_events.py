@@ -300,14 +300,6 @@ def test_second_loss_keeps_the_first_day() -> None:
     assert agreement.hidden_since == evolve(agreement, again).hidden_since
 
 
-@pytest.mark.rule("T3")
-@pytest.mark.parametrize("version", [-1, 1.0, True, "1", None], ids=repr)
-def test_version_is_a_sequence_number(version: object) -> None:
-    """An agreement's version counts from 0 in whole numbers."""
-    with pytest.raises(InvalidValue, match=r"Agreement\.version"):
-        Agreement(id=AGREEMENT, version=version)  # type: ignore[arg-type]  # the point of the test
-
-
 FOREIGN = RequestId(AgreementId(MAT, OTHER_URN), 1)
 NO_TEXT: list[object] = [5, b"x", "a\0b", "\ud800", "x" * 10_001]
 NO_LEVEL: list[object] = ["mis_data", 2]

@@ -1,7 +1,6 @@
-"""Pure: the lifecycle as data (T1); it touches nothing but the standard library.
+"""Pure: the lifecycle as data (T1).
 
-The documentation's table and diagram and the exhaustive tests are made from `TRANSITIONS`: what is not named
-there is refused. `CONDITIONS` words what must hold besides.
+The documentation's table and diagram and the exhaustive tests are made from `TRANSITIONS`.
 """
 
 from __future__ import annotations
@@ -67,7 +66,7 @@ TRANSITIONS: Mapping[State, Mapping[CommandType, State]] = MappingProxyType(
         ),
     }
 )
-"""From a state, by a command, to a state; a command that is not named is refused."""
+"""From a state, by a command, to a state; every other command is refused."""
 
 CONDITIONS: Mapping[tuple[State, CommandType], str] = MappingProxyType(
     {
@@ -79,7 +78,7 @@ CONDITIONS: Mapping[tuple[State, CommandType], str] = MappingProxyType(
         (State.UPGRADING, Withdraw): "as before",
     }
 )
-"""What must hold besides, or what the new state is like."""
+"""What else must hold, or what the new level is like."""
 
 COMMAND_LABELS: Mapping[CommandType, str] = MappingProxyType(
     {
@@ -95,4 +94,4 @@ COMMAND_LABELS: Mapping[CommandType, str] = MappingProxyType(
         RecordVisibility: "record visibility",
     }
 )
-"""How the documentation words each command."""
+"""What the documentation calls each command."""

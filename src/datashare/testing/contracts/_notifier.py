@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 import attrs
 import pytest
@@ -152,7 +151,7 @@ def _notice() -> Notice:
 def _saying(text: str) -> Notice:
     """Give a notice whose every text is *text*."""
     one = _notice()
-    people: Any = [Addressee(id=person.id, name=text, can_approve=person.can_approve) for person in one.people]
+    people = tuple(Addressee(id=person.id, name=text, can_approve=person.can_approve) for person in one.people)
     return attrs.evolve(
         one,
         kind=NoticeKind.DECLINED,
