@@ -98,17 +98,15 @@ def _of_code(coded: Coded | None) -> dict[FacetKey, str]:
 
 
 # B2, B8: the values by which a filter finds a listing, with their labels; empty where it has no such value.
-_OFFERS: Mapping[Facet, Callable[[Listing], Mapping[FacetKey, str]]] = MappingProxyType(
-    {
-        Facet.PHASE: lambda row: {row.institution.phase: row.institution.phase.label},
-        Facet.CLUSTER: lambda row: {name: name for name in row.clusters},
-        Facet.ESTABLISHMENT_TYPE: lambda row: _of_code(row.institution.establishment_type),
-        Facet.OFSTED_RATING: lambda row: {rating: rating for rating in [row.institution.ofsted_rating] if rating},
-        Facet.LOCAL_AUTHORITY: lambda row: _of_code(row.institution.local_authority),
-        Facet.TAB: lambda row: {tab: tab.label for tab in row.tabs},
-        Facet.LEVEL: lambda row: {level: level.label for level in [row.level] if level},
-    }
-)
+_OFFERS: Mapping[Facet, Callable[[Listing], Mapping[FacetKey, str]]] = {
+    Facet.PHASE: lambda row: {row.institution.phase: row.institution.phase.label},
+    Facet.CLUSTER: lambda row: {name: name for name in row.clusters},
+    Facet.ESTABLISHMENT_TYPE: lambda row: _of_code(row.institution.establishment_type),
+    Facet.OFSTED_RATING: lambda row: {rating: rating for rating in [row.institution.ofsted_rating] if rating},
+    Facet.LOCAL_AUTHORITY: lambda row: _of_code(row.institution.local_authority),
+    Facet.TAB: lambda row: {tab: tab.label for tab in row.tabs},
+    Facet.LEVEL: lambda row: {level: level.label for level in [row.level] if level},
+}
 
 
 def values_of(listing: Listing, facet: Facet) -> Mapping[FacetKey, str]:
@@ -209,25 +207,23 @@ class Column(enum.Enum):
 
 
 # B5: what each column sorts by; `None` where a listing's cell is blank.
-_SORT_KEYS: Mapping[Column, Callable[[Listing], _SortKey | None]] = MappingProxyType(
-    {
-        Column.NAME: lambda row: folded(row.name),
-        Column.URN: lambda row: row.urn,
-        Column.PHASE: lambda row: _phase(row.institution.phase),
-        Column.ESTABLISHMENT_TYPE: lambda row: _coded(row.institution.establishment_type),
-        Column.TOWN: lambda row: _text(row.institution.town),
-        Column.POSTCODE: lambda row: _compact(row.institution.postcode) or None,
-        Column.LOCAL_AUTHORITY: lambda row: _coded(row.institution.local_authority),
-        Column.CLUSTERS: lambda row: tuple(map(folded, row.clusters)) or None,
-        Column.OFSTED_RATING: lambda row: _text(row.institution.ofsted_rating or ""),
-        Column.SCHOOL_SITE: lambda row: int(row.has_school_site),
-        Column.STATE: lambda row: _STATES[row.state],
-        Column.LEVEL: lambda row: row.level.rank if row.level else None,
-        Column.IN_FORCE_SINCE: lambda row: row.agreement.in_force.since if row.agreement.in_force else None,
-        Column.REQUESTED_LEVEL: lambda row: row.agreement.request.level.rank if row.agreement.request else None,
-        Column.REQUESTED_AT: lambda row: row.agreement.request.asked_at if row.agreement.request else None,
-    }
-)
+_SORT_KEYS: Mapping[Column, Callable[[Listing], _SortKey | None]] = {
+    Column.NAME: lambda row: folded(row.name),
+    Column.URN: lambda row: row.urn,
+    Column.PHASE: lambda row: _phase(row.institution.phase),
+    Column.ESTABLISHMENT_TYPE: lambda row: _coded(row.institution.establishment_type),
+    Column.TOWN: lambda row: _text(row.institution.town),
+    Column.POSTCODE: lambda row: _compact(row.institution.postcode) or None,
+    Column.LOCAL_AUTHORITY: lambda row: _coded(row.institution.local_authority),
+    Column.CLUSTERS: lambda row: tuple(map(folded, row.clusters)) or None,
+    Column.OFSTED_RATING: lambda row: _text(row.institution.ofsted_rating or ""),
+    Column.SCHOOL_SITE: lambda row: int(row.has_school_site),
+    Column.STATE: lambda row: _STATES[row.state],
+    Column.LEVEL: lambda row: row.level.rank if row.level else None,
+    Column.IN_FORCE_SINCE: lambda row: row.agreement.in_force.since if row.agreement.in_force else None,
+    Column.REQUESTED_LEVEL: lambda row: row.agreement.request.level.rank if row.agreement.request else None,
+    Column.REQUESTED_AT: lambda row: row.agreement.request.asked_at if row.agreement.request else None,
+}
 
 
 def browse(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import date
 from functools import cache
-from types import MappingProxyType
 
 from datashare.domain.eligibility import holds, sender_eligibility
 from datashare.domain.instants import day_words
@@ -32,37 +31,33 @@ from .commands import (
 from .ids import Actor, SystemActor
 from .refusals import Reason, RefusalCode, in_order
 
-PERMISSIONS: Mapping[type[Command], Permission] = MappingProxyType(
-    {
-        RequestAccess: Permission.ADMINISTER_INSTITUTION_DETAILS,  # P1
-        AddRecipients: Permission.ADMINISTER_INSTITUTION_DETAILS,
-        Remind: Permission.ADMINISTER_INSTITUTION_DETAILS,
-        Withdraw: Permission.ADMINISTER_INSTITUTION_DETAILS,
-        Approve: Permission.ADMINISTER_DATA_SHARING_REQUEST,  # P2
-        Decline: Permission.ADMINISTER_DATA_SHARING_REQUEST,
-        RecordApproval: Permission.RECORD_APPROVAL,  # A9
-        ImportAgreement: Permission.IMPORT_AGREEMENTS,  # A10
-        EndAgreement: Permission.END_AGREEMENT,  # E7
-        RecordVisibility: Permission.APPLY_REGISTER,  # E6
-    }
-)
+PERMISSIONS: Mapping[type[Command], Permission] = {
+    RequestAccess: Permission.ADMINISTER_INSTITUTION_DETAILS,  # P1
+    AddRecipients: Permission.ADMINISTER_INSTITUTION_DETAILS,
+    Remind: Permission.ADMINISTER_INSTITUTION_DETAILS,
+    Withdraw: Permission.ADMINISTER_INSTITUTION_DETAILS,
+    Approve: Permission.ADMINISTER_DATA_SHARING_REQUEST,  # P2
+    Decline: Permission.ADMINISTER_DATA_SHARING_REQUEST,
+    RecordApproval: Permission.RECORD_APPROVAL,  # A9
+    ImportAgreement: Permission.IMPORT_AGREEMENTS,  # A10
+    EndAgreement: Permission.END_AGREEMENT,  # E7
+    RecordVisibility: Permission.APPLY_REGISTER,  # E6
+}
 """The permission that each command needs, at the site of whoever acts."""
 
 
-_ACTIONS: Mapping[type[Command], str] = MappingProxyType(
-    {
-        RequestAccess: "send data sharing requests",
-        AddRecipients: "add recipients to data sharing requests",
-        Remind: "send reminders",
-        Withdraw: "withdraw data sharing requests",
-        Approve: "answer data sharing requests",
-        Decline: "answer data sharing requests",
-        RecordApproval: "record approvals",
-        ImportAgreement: "import agreements",
-        EndAgreement: "end agreements",
-        RecordVisibility: "record what the register shows",
-    }
-)
+_ACTIONS: Mapping[type[Command], str] = {
+    RequestAccess: "send data sharing requests",
+    AddRecipients: "add recipients to data sharing requests",
+    Remind: "send reminders",
+    Withdraw: "withdraw data sharing requests",
+    Approve: "answer data sharing requests",
+    Decline: "answer data sharing requests",
+    RecordApproval: "record approvals",
+    ImportAgreement: "import agreements",
+    EndAgreement: "end agreements",
+    RecordVisibility: "record what the register shows",
+}
 """What somebody without the permission may not do, in words."""
 
 

@@ -72,6 +72,7 @@ def decide(agreement: Agreement, command: Command, context: DecisionContext) -> 
 
 
 def _answer(agreement: Agreement, command: Command, context: DecisionContext) -> _Answer:
+    header = _header(agreement, context)
     match command:
         case RequestAccess():
             return _request(agreement, command, context)
@@ -82,9 +83,9 @@ def _answer(agreement: Agreement, command: Command, context: DecisionContext) ->
         case Approve():
             return _approve(agreement, command, context)
         case Decline():
-            return [], _decline(agreement, command, context)
+            return [], Decision((RequestDeclined(**header, request=command.request, reason=command.reason),))
         case Withdraw():
-            return [], _withdraw(agreement, command, context)
+            return [], Decision((RequestWithdrawn(**header, request=command.request, reason=command.reason),))
         case RecordApproval():
             return _record_approval(agreement, command, context)
         case ImportAgreement():
@@ -283,16 +284,6 @@ def _same_person(request: OpenRequest, context: DecisionContext) -> list[Reason]
         return [Reason(code=RefusalCode.SAME_PERSON, detail=detail)]
     same = same_person(sender, context.person(context.actor))
     return [Reason(code=RefusalCode.SAME_PERSON)] if same else []
-
-
-def _decline(agreement: Agreement, command: Decline, context: DecisionContext) -> Decision:
-    event = RequestDeclined(**_header(agreement, context), request=command.request, reason=command.reason)
-    return Decision((event,))
-
-
-def _withdraw(agreement: Agreement, command: Withdraw, context: DecisionContext) -> Decision:
-    event = RequestWithdrawn(**_header(agreement, context), request=command.request, reason=command.reason)
-    return Decision((event,))
 
 
 def _record_approval(agreement: Agreement, command: RecordApproval, context: DecisionContext) -> _Answer:

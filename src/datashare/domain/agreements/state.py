@@ -5,7 +5,6 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable, Mapping
 from datetime import date
-from types import MappingProxyType
 from typing import assert_never
 
 import attrs
@@ -69,7 +68,7 @@ class Tab(enum.Enum):
         return self.value.replace("_", " ").title()
 
 
-TABS: dict[State, frozenset[Tab]] = {
+TABS: Mapping[State, frozenset[Tab]] = {
     State.NO_AGREEMENT: frozenset({Tab.NO_AGREEMENT}),
     State.PENDING: frozenset({Tab.PENDING}),
     State.APPROVED: frozenset({Tab.APPROVED}),
@@ -290,14 +289,12 @@ def evolve(agreement: Agreement, event: Event) -> Agreement:
 
 
 _Closing = RequestApproved | RequestDeclined | RequestWithdrawn | AgreementEnded
-_OUTCOMES: Mapping[type[_Closing], RequestOutcome] = MappingProxyType(
-    {
-        RequestApproved: RequestOutcome.APPROVED,
-        RequestDeclined: RequestOutcome.DECLINED,
-        RequestWithdrawn: RequestOutcome.WITHDRAWN,
-        AgreementEnded: RequestOutcome.ENDED,
-    }
-)
+_OUTCOMES: Mapping[type[_Closing], RequestOutcome] = {
+    RequestApproved: RequestOutcome.APPROVED,
+    RequestDeclined: RequestOutcome.DECLINED,
+    RequestWithdrawn: RequestOutcome.WITHDRAWN,
+    AgreementEnded: RequestOutcome.ENDED,
+}
 
 
 def _opened(event: RequestSent) -> OpenRequest:
