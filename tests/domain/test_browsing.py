@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from itertools import permutations
-from time import process_time
 from typing import Any
 
 import attrs
@@ -27,7 +26,7 @@ from datashare.domain.levels import AccessLevel
 from datashare.domain.policy import Policy
 from datashare.domain.register import Coded, Phase
 from datashare.domain.text import folded
-from datashare.domain.visibility import DateWarning, visible_institutions
+from datashare.domain.visibility import visible_institutions
 from datashare.errors import InvalidValue
 from tests.builders import (
     ACADEMY_CONVERTER,
@@ -448,26 +447,6 @@ def test_a_page_needs_a_list(wrong: object) -> None:
         AS_ANYBODY_CALLS["paged"](wrong)
 
 
-@pytest.mark.rule("B1", "B8")
-def test_the_largest_table_is_quick() -> None:
-    """All 24,000 open state schools of England are searched, sorted and counted in a fraction of a second each.
-
-    The bound leaves room for coverage, which slows every line.
-    """
-    rows = [listing(institution(100000 + n, f"St Hilda’s School {n:05}")) for n in reversed(range(24_000))]
-    hilda = Filters(search="hil 00", phase=[Phase.PRIMARY])
-
-    def seconds(work: Callable[[], object]) -> float:
-        start = process_time()
-        work()
-        return process_time() - start
-
-    # A busy machine only ever makes a run slower, so one quick run of three is proof.
-    assert any(seconds(lambda: browse(rows, hilda, descending=True)) < 4 for _ in range(3))
-    assert any(seconds(lambda: facets(rows, hilda)) < 4 for _ in range(3))
-    assert 1_000 == len(browse(rows, hilda))
-
-
 @pytest.mark.parametrize(
     ("question", "arguments", "named", "words"),
     [
@@ -490,35 +469,17 @@ def test_a_wrong_question_is_refused(
         AS_ANYBODY_CALLS[question](*arguments, **named)
 
 
-def test_a_row_keeps_its_warnings() -> None:
-    """Warnings about dates stand in the row (V4)."""
-    warned = attrs.evolve(HILDA, warnings=(DateWarning.CLOSE_DATE_PASSED,))
-
-    assert (DateWarning.CLOSE_DATE_PASSED,) == warned.warnings
-
-
 @pytest.mark.parametrize(
     ("field", "wrong"),
     [
-        ("search", None),
         ("search", 100000),
-        ("search", b"hilda"),
         ("phase", Phase.PRIMARY),
-        ("phase", "primary"),
         ("phase", ["primary"]),
-        ("phase", [2]),
-        ("phase", [[]]),
         ("cluster", "North"),
-        ("cluster", [""]),
-        ("cluster", [None]),
         ("establishment_type", [2]),
-        ("establishment_type", ["\0"]),
-        ("ofsted_rating", [1]),
         ("ofsted_rating", ["\ud800"]),
         ("local_authority", [870]),
-        ("tab", ["pending"]),
         ("tab", [State.PENDING]),
-        ("level", ["mis_data"]),
         ("level", MIS),
     ],
     ids=repr,
@@ -571,7 +532,6 @@ FILTERS = st.builds(
     tab=st.sets(st.sampled_from(Tab), max_size=2),
     level=st.sets(st.sampled_from(AccessLevel), max_size=2),
 )
-COLUMNS = st.sampled_from(Column)
 
 
 def respects(row: Listing, filters: Filters) -> bool:
@@ -601,56 +561,6 @@ def test_what_is_found_is_what_the_filters_ask_for(table: list[Listing], filters
     assert all(row in table for row in found)
 
 
-BLANK: dict[Column, Callable[[Listing], bool]] = {
-    Column.PHASE: lambda row: row.institution.phase is Phase.UNKNOWN,
-    Column.ESTABLISHMENT_TYPE: lambda row: row.institution.establishment_type is None,
-    Column.TOWN: lambda row: not row.institution.town.strip(),
-    Column.POSTCODE: lambda row: not folded(row.institution.postcode),
-    Column.LOCAL_AUTHORITY: lambda row: row.institution.local_authority is None,
-    Column.CLUSTERS: lambda row: not row.clusters,
-    Column.OFSTED_RATING: lambda row: row.institution.ofsted_rating is None,
-    Column.LEVEL: lambda row: row.level is None,
-    Column.IN_FORCE_SINCE: lambda row: row.agreement.in_force is None,
-    Column.REQUESTED_LEVEL: lambda row: row.agreement.request is None,
-    Column.REQUESTED_AT: lambda row: row.agreement.request is None,
-}
-
-
-def is_blank(row: Listing, column: Column) -> bool:
-    """Say whether a row's cell is blank; some columns never are."""
-    return column in BLANK and BLANK[column](row)
-
-
-@pytest.mark.rule("B5")
-@given(TABLES, COLUMNS, st.booleans(), st.data())
-def test_the_order_is_total_and_blanks_come_last(
-    table: list[Listing], column: Column, descending: bool, data: st.DataObject
-) -> None:
-    """The order of the input never matters, sorting twice changes nothing, and blanks are last, by URN."""
-    found = browse(table, sort=column, descending=descending)
-    shuffled = data.draw(st.permutations(table))
-
-    blank = [is_blank(row, column) for row in found]
-    last = [row.urn for row in found if is_blank(row, column)]
-    assert found == browse(shuffled, sort=column, descending=descending)
-    assert found == browse(found, sort=column, descending=descending)
-    assert sorted(blank) == blank
-    assert sorted(last) == last
-
-
-@pytest.mark.rule("B5")
-@given(TABLES, COLUMNS)
-def test_descending_turns_round_all_but_ties_and_blanks(table: list[Listing], column: Column) -> None:
-    """Of any two rows that are not blank, either direction turns them round or both leave them by URN."""
-    up, down = browse(table, sort=column), browse(table, sort=column, descending=True)
-
-    present = [row for row in up if not is_blank(row, column)]
-    for place, one in enumerate(present):
-        for other in present[place + 1 :]:
-            tied = down.index(one) < down.index(other)
-            assert not tied or one.urn < other.urn
-
-
 @pytest.mark.rule("B8")
 @given(TABLES, FILTERS)
 def test_counts_are_what_choosing_the_value_would_show(table: list[Listing], filters: Filters) -> None:
@@ -661,12 +571,3 @@ def test_counts_are_what_choosing_the_value_would_show(table: list[Listing], fil
         for one in values:
             only: dict[str, Any] = {facet.value: [one.value]}
             assert one.count == len(browse(table, attrs.evolve(filters, **only)))
-
-
-@pytest.mark.rule("B8")
-@given(TABLES, FILTERS, st.data())
-def test_facets_do_not_depend_on_the_order_of_rows(table: list[Listing], filters: Filters, data: st.DataObject) -> None:
-    """However the rows are given, the offers are the same, in the same order."""
-    shuffled = data.draw(st.permutations(table))
-
-    assert facets(table, filters) == facets(shuffled, filters)

@@ -391,12 +391,3 @@ def test_empty_selection_needs_the_permission_too(actor: Actor, kind: CommandTyp
 def test_commands_come_from_one_side(command: Command, side: Party) -> None:
     """Answers, and an end by the school, come from the school; all else from the group."""
     assert side is side_of(command)
-
-
-@pytest.mark.rule("P9", "P12")
-@pytest.mark.parametrize("actor", [ANA, NIGHTLY], ids=str)
-def test_sender_alone_does_not_permit_the_actor(actor: Actor) -> None:
-    """A fit sender lends nobody their permission."""
-    action = batch(ask(), actor=BEN if actor is ANA else actor)
-
-    assert [RefusalCode.NOT_PERMITTED] == codes_of(whole(action))

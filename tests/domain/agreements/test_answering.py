@@ -1,6 +1,6 @@
 """The school's answer, and agreements that were settled elsewhere (rules A, P)."""
 
-from datetime import date, timedelta
+from datetime import date
 
 import attrs
 import pytest
@@ -13,12 +13,9 @@ from datashare.domain.agreements import (
     ClosedRequest,
     Command,
     Decline,
-    ImportAgreement,
     InForce,
     Named,
-    RecordApproval,
     RefusalCode,
-    Remind,
     RequestApproved,
     RequestDeclined,
     RequestId,
@@ -60,10 +57,8 @@ from tests.builders import (
     ask,
     batch,
     codes,
-    command_of,
     context,
     end,
-    events_of,
     importing,
     in_state,
     new,
@@ -119,17 +114,6 @@ def test_acceptance_puts_the_requested_level_in_force() -> None:
     )
 
 
-@pytest.mark.rule("A1", "U2")
-def test_accepted_upgrade_replaces_the_level() -> None:
-    """The higher level is in force from the second acceptance, resting on the second request."""
-    agreement = in_state(State.UPGRADING)
-
-    after = agreement_after(agreement, answer_to(agreement), BY_HEAD)
-
-    assert after.in_force is not None
-    assert (ACTIONS, RequestId(AGREEMENT, 3)) == (after.level, after.in_force.request)
-
-
 @pytest.mark.rule("A2")
 @pytest.mark.parametrize("state", [State.PENDING, State.UPGRADING])
 def test_declining_leaves_the_level_in_force(state: State) -> None:
@@ -155,43 +139,7 @@ def test_declining_needs_a_reason(reason: str) -> None:
         Decline(request=RequestId(AGREEMENT, 1), reason=reason)
 
 
-@pytest.mark.rule("A2", "T5")
-def test_declining_needs_no_visibility() -> None:
-    """A school that has left may still decline what was asked before."""
-    agreement = in_state(State.PENDING)
-    command = Decline(request=open_request(agreement).id, reason="We have left the trust")
-
-    after = agreement_after(agreement, command, context(HiddenBecause.NOT_LINKED, actor=HEAD, site=None))
-
-    assert State.NO_AGREEMENT is after.state
-
-
-@pytest.mark.rule("A3")
-@pytest.mark.parametrize("kind", [Approve, Decline])
-def test_school_cannot_edit_what_it_approved(kind: CommandType) -> None:
-    """Answering an approved request again is refused, and the agreement stands as it was."""
-    pending = in_state(State.PENDING)
-    request = open_request(pending).id
-    approved = agreement_after(pending, answer_to(pending), BY_HEAD)
-    command = Approve(request=request) if kind is Approve else Decline(request=request, reason="No!")
-
-    assert (RefusalCode.REQUEST_NOT_OPEN,) == codes(approved, command, BY_HEAD)
-
-
-@pytest.mark.rule("A3")
-@pytest.mark.parametrize(
-    "kind",
-    [RecordApproval, ImportAgreement, Withdraw, Remind],
-    ids=lambda kind: kind.__name__,
-)
-def test_school_commands_are_answers_only(kind: CommandType) -> None:
-    """The one who approves holds no permission that would let them change the agreement otherwise."""
-    agreement = in_state(State.PENDING)
-
-    assert not may(command_of(kind, agreement), HEAD)
-
-
-@pytest.mark.rule("A4")
+@pytest.mark.rule("A3", "A4")
 @pytest.mark.parametrize("outcome", list(RequestOutcome), ids=lambda outcome: outcome.name)
 @pytest.mark.parametrize("kind", [Approve, Decline], ids=["approve", "decline"])
 def test_answer_to_a_closed_request_says_who_decided_it_and_when(outcome: RequestOutcome, kind: CommandType) -> None:
@@ -240,17 +188,6 @@ def test_answer_to_an_older_request_does_not_answer_the_newer() -> None:
 
     assert (RefusalCode.REQUEST_NOT_OPEN,) == codes(newer, stale, BY_HEAD)
     assert (RefusalCode.REQUEST_NOT_OPEN,) == codes(newer, Decline(request=stale.request, reason="No"), BY_HEAD)
-
-
-@pytest.mark.rule("A5", "T5")
-def test_hidden_school_cannot_accept() -> None:
-    """Acceptance is refused while the group does not see the school, and possible afterwards."""
-    agreement = in_state(State.PENDING)
-
-    assert (RefusalCode.NOT_VISIBLE,) == codes(
-        agreement, answer_to(agreement), context(HiddenBecause.NOT_LINKED, actor=HEAD)
-    )
-    assert State.APPROVED is agreement_after(agreement, answer_to(agreement), BY_HEAD).state
 
 
 @pytest.mark.rule("A6")
@@ -359,22 +296,6 @@ def test_permission_decides_who_answers_not_having_been_asked() -> None:
     assert State.APPROVED is agreement_after(agreement, answer, BY_HEAD).state
 
 
-@pytest.mark.rule("P2")
-def test_permission_to_answer_may_be_granted_directly() -> None:
-    """A teacher with the permission of their own may answer."""
-    granted = staff_member(TEACHER, "teacher", permissions=[Permission.ADMINISTER_DATA_SHARING_REQUEST])
-
-    assert may(answer_to(in_state(State.PENDING)), TEACHER, {**EVERYBODY, TEACHER: granted})
-
-
-@pytest.mark.rule("P2", "P12")
-def test_group_cannot_answer_its_own_request() -> None:
-    """Nobody of the group may answer, even with the school's permission at the group's site."""
-    mighty = staff_member(ANA, "head_teacher", permissions=list(Permission))
-
-    assert not may(answer_to(in_state(State.PENDING)), ANA, {**EVERYBODY, ANA: mighty})
-
-
 @pytest.mark.rule("A9")
 def test_recorded_approval_is_in_force_without_a_request() -> None:
     """One event, with its basis; the agreement is Approved and rests on what was recorded."""
@@ -385,29 +306,6 @@ def test_recorded_approval_is_in_force_without_a_request() -> None:
     assert (MIS, None, "Board minute 7 of 28 March 2026") == (event.level, event.terms, event.basis)
     assert InForce(level=MIS, since=NOW, basis=Basis.RECORDED, approved_by=ANA) == after.in_force
     assert () == after.closed
-
-
-@pytest.mark.rule("A9", "Q7", "L4")
-@pytest.mark.parametrize("in_force", AccessLevel)
-@pytest.mark.parametrize("wanted", AccessLevel)
-def test_recorded_approval_raises_and_never_reduces(in_force: AccessLevel, wanted: AccessLevel) -> None:
-    """What Q7 refuses for a request is refused for a recorded approval."""
-    agreement = agreement_after(new(), record(in_force))
-
-    if wanted > in_force:
-        assert wanted is agreement_after(agreement, record(wanted)).level
-    else:
-        code = RefusalCode.LEVEL_UNCHANGED if wanted is in_force else RefusalCode.LEVEL_REDUCTION
-        assert (code,) == codes(agreement, record(wanted))
-
-
-@pytest.mark.rule("A9", "T5")
-def test_recorded_approval_needs_visibility_and_no_open_request() -> None:
-    """A hidden school or an open request refuses it; both together are both named."""
-    assert (RefusalCode.NOT_VISIBLE,) == codes(new(), record(), context(HiddenBecause.CLOSED))
-    assert (RefusalCode.NOT_VISIBLE, RefusalCode.REQUEST_ALREADY_OPEN) == codes(
-        in_state(State.PENDING), record(), context(HiddenBecause.CLOSED)
-    )
 
 
 @pytest.mark.rule("A9")
@@ -468,16 +366,6 @@ def test_import_is_in_force_from_the_import_with_its_old_day_as_data(group: obje
     assert InForce(level=DFE, since=AUTUMN, basis=Basis.IMPORTED, approved_by=ANA, terms=TERMS) == after.in_force
 
 
-@pytest.mark.rule("A10")
-def test_import_needs_no_policy_but_a_permission_of_its_own() -> None:
-    """The permission to import is enough, and no other one is."""
-    importer = {ANA: staff_member(ANA, permissions=[Permission.IMPORT_AGREEMENTS])}
-    other = {ANA: staff_member(ANA, permissions=[p for p in Permission if p is not Permission.IMPORT_AGREEMENTS])}
-
-    assert may(importing(), ANA, importer)
-    assert not may(importing(), ANA, other)
-
-
 @pytest.mark.rule("A10", "T5")
 @pytest.mark.parametrize("state", [State.PENDING, State.APPROVED, State.UPGRADING])
 def test_import_is_only_for_an_agreement_without_history(state: State) -> None:
@@ -487,25 +375,6 @@ def test_import_is_only_for_an_agreement_without_history(state: State) -> None:
     assert RefusalCode.HISTORY_EXISTS is refusals[-1]
     assert (RefusalCode.REQUEST_ALREADY_OPEN in refusals) is (state is not State.APPROVED)
     assert (RefusalCode.NOT_VISIBLE,) == codes(new(), importing(), context(HiddenBecause.UNKNOWN_URN))
-
-
-@pytest.mark.rule("A10", "E1")
-def test_ended_agreement_cannot_be_imported_over() -> None:
-    """What ended stays in the history, so that nothing can be imported there."""
-    ended = agreement_after(agreement_after(new(), importing()), end())
-
-    assert State.NO_AGREEMENT is ended.state
-    assert (RefusalCode.HISTORY_EXISTS,) == codes(ended, importing())
-
-
-@pytest.mark.rule("A1", "T3")
-def test_acceptance_follows_the_request_even_if_the_clock_went_back() -> None:
-    """What is in force is never older than the request it rests on."""
-    agreement = in_state(State.PENDING)
-
-    (event,) = events_of(agreement, answer_to(agreement), context(now=NOW - timedelta(hours=1), actor=HEAD))
-
-    assert open_request(agreement).asked_at == event.at
 
 
 @pytest.mark.rule("A11")

@@ -24,7 +24,6 @@ from tests.builders import (
     HEAD,
     MAT,
     OTHER_URN,
-    URN,
     ask,
     batch,
     end,
@@ -123,14 +122,6 @@ def test_batch_knows_the_agreement_of_each_command() -> None:
     assert None is request_of(ask())
 
 
-@pytest.mark.rule("A4", "N6")
-@pytest.mark.parametrize("request_id", ["mat:5143/100000/1", AGREEMENT, 1, None], ids=repr)
-def test_commands_name_requests_by_their_id(request_id: object) -> None:
-    """A request is named by its id, never by text or by its school."""
-    with pytest.raises(InvalidValue, match="a RequestId"):
-        Withdraw(request=request_id)  # type: ignore[arg-type]
-
-
 @pytest.mark.rule("Q10")
 def test_roles_are_named_by_stable_keys() -> None:
     """Recipients are given by keys of roles, once each, and never by display labels."""
@@ -138,11 +129,3 @@ def test_roles_are_named_by_stable_keys() -> None:
     for roles in ("head_teacher", ["Head Teacher"], [""], [None]):
         with pytest.raises(InvalidValue):
             WithRoles(roles)  # type: ignore[arg-type]
-
-
-@pytest.mark.rule("Q10")
-@pytest.mark.parametrize("people", ["head", ["head"], [None], [HEAD, URN]], ids=repr)
-def test_people_are_named_by_their_ids(people: object) -> None:
-    """People are named by PersonIds."""
-    with pytest.raises(InvalidValue):
-        Named(people)  # type: ignore[arg-type]

@@ -145,15 +145,6 @@ def test_a_planned_end_rests_only_on_what_is_clear(cause: EndCause, because: Hid
         assert (RefusalCode.CAUSE_NOT_SHOWN,) == codes(agreement, planned, context(because))
 
 
-@pytest.mark.rule("E1", "T2")
-def test_nothing_is_ended_where_nothing_stands() -> None:
-    """Without an agreement or a request, an end is refused, after an end too."""
-    ended = agreement_after(in_state(State.APPROVED), end())
-
-    assert (RefusalCode.NOTHING_TO_END,) == codes(new(), end())
-    assert (RefusalCode.NOTHING_TO_END,) == codes(ended, end())
-
-
 @pytest.mark.rule("E1", "L4")
 def test_coming_back_needs_a_new_request() -> None:
     """What ended stays in the history, and another request starts from nothing."""
@@ -240,21 +231,6 @@ def test_one_of_several_reasons_shows_the_cause() -> None:
         assert State.NO_AGREEMENT is agreement_after(in_state(State.APPROVED), end(cause), hidden).state
 
 
-@pytest.mark.rule("R2", "E1")
-def test_end_that_is_wrong_twice_says_so_twice() -> None:
-    """Nothing to end and a cause not shown are both named."""
-    assert (RefusalCode.NOTHING_TO_END, RefusalCode.CAUSE_NOT_SHOWN) == codes(new(), end(EndCause.SUCCEEDED))
-
-
-@pytest.mark.rule("E7")
-@pytest.mark.parametrize("cause", EndCause)
-def test_only_the_cause_by_school_comes_from_the_school(cause: EndCause) -> None:
-    """The school's own wish is the school's to declare, and every other cause is the group's."""
-    expected = Party.SCHOOL if cause is EndCause.BY_SCHOOL else Party.GROUP
-
-    assert expected is side_of(end(cause))
-
-
 @pytest.mark.rule("E7")
 def test_trust_and_its_schools_may_not_end_by_their_own_wish() -> None:
     """For a trust neither party may, permission or not; a policy can let them."""
@@ -285,19 +261,6 @@ def test_policy_may_name_one_party_only(party: Party) -> None:
     assert (party is not Party.SCHOOL) is bool(whole(EndCause.BY_SCHOOL, HEAD, group=LA, policy=policy))
 
 
-@pytest.mark.rule("E7")
-@pytest.mark.parametrize("cause", [cause for cause in EndCause if cause is not EndCause.BY_SCHOOL])
-def test_ending_needs_its_own_permission_at_the_group(cause: EndCause) -> None:
-    """Whoever holds every permission but this one may not end for any cause."""
-    others = [permission for permission in Permission if permission is not Permission.END_AGREEMENT]
-    only = staff_member(ANA, permissions=[Permission.END_AGREEMENT])
-
-    assert [RefusalCode.NOT_PERMITTED] == whole(
-        cause, ANA, policy=ADDED, people={ANA: staff_member(ANA, permissions=others)}
-    )
-    assert [] == whole(cause, ANA, policy=ADDED, people={ANA: only})
-
-
 @pytest.mark.rule("E7", "P12")
 def test_ending_needs_its_own_permission_at_the_school_itself() -> None:
     """A deputy without it may not, nor the head of another school with it."""
@@ -306,13 +269,6 @@ def test_ending_needs_its_own_permission_at_the_school_itself() -> None:
 
     assert [RefusalCode.NOT_PERMITTED] == whole(EndCause.BY_SCHOOL, DEPUTY, group=LA, people=people)
     assert [RefusalCode.NOT_PERMITTED] == whole(EndCause.BY_SCHOOL, elsewhere, group=LA, people=people)
-
-
-@pytest.mark.rule("E1")
-@pytest.mark.parametrize("cause", EndCause)
-def test_no_system_ends_anything(cause: EndCause) -> None:
-    """Only a person ends an agreement, whatever the cause and the policy."""
-    assert [RefusalCode.NOT_PERMITTED] == whole(cause, SystemActor("nightly"), policy=ADDED)
 
 
 PLANNED = EndAgreement(urn=URN, cause=EndCause.SCHOOL_CLOSED, note="It closed.", planned=Planned(plan="a", version=2))

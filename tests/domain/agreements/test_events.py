@@ -1,18 +1,14 @@
 """What happened, in order and for ever (rules T3, K3, H4)."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, get_args
 
 import attrs
-import pendulum
 import pytest
 
 from datashare.domain.agreements import (
     FREE_TEXT,
-    AddRecipients,
     Agreement,
-    AgreementEnded,
-    AgreementId,
     Command,
     Decline,
     Event,
@@ -26,14 +22,10 @@ from datashare.domain.agreements import (
     RequestWithdrawn,
     State,
     VisibilityLost,
-    Withdraw,
-    decide,
-    event_id,
     evolve,
     fold,
 )
 from datashare.domain.visibility import HiddenBecause
-from datashare.errors import InvalidValue
 from tests.builders import (
     ACTIONS,
     AGREEMENT,
@@ -41,9 +33,6 @@ from tests.builders import (
     AUTUMN,
     DEPUTY,
     HEAD,
-    MAT,
-    NOW,
-    OTHER_URN,
     agreement_after,
     answer_to,
     ask,
@@ -52,7 +41,6 @@ from tests.builders import (
     end,
     events_of,
     fold_onto,
-    history_to,
     in_state,
     new,
     only_event,
@@ -60,7 +48,6 @@ from tests.builders import (
     record,
     see,
 )
-from tests.golden.values import EVENTS
 
 HOUR = timedelta(hours=1)
 
@@ -118,28 +105,6 @@ def test_instants_never_go_backwards_even_if_the_clock_does(clocks: tuple[timede
 
 
 @pytest.mark.rule("T3")
-def test_instant_is_now_where_the_clock_goes_on() -> None:
-    """A microsecond later is a microsecond later."""
-    agreement = in_state(State.PENDING)
-    later = NOW + timedelta(microseconds=1)
-
-    assert later == only_event(agreement, answer_to(agreement), context(now=later, actor=HEAD)).at
-
-
-@pytest.mark.rule("T3")
-@pytest.mark.parametrize("state", State)
-def test_folding_the_events_gives_the_state(state: State) -> None:
-    """All at once or one by one, the events give the same agreement."""
-    events = history_to(state)
-
-    assert fold_onto(new(), events) == fold(AGREEMENT, events)
-    assert (events[-1].sequence, events[-1].at) == (
-        fold(AGREEMENT, events).version,
-        fold(AGREEMENT, events).changed_at,
-    )
-
-
-@pytest.mark.rule("T3")
 def test_nothing_folds_to_nothing() -> None:
     """Without an event there is a fresh agreement, of version 0."""
     assert Agreement(id=AGREEMENT) == fold(AGREEMENT, [])
@@ -154,35 +119,6 @@ def test_every_event_tells_actor_instant_command_and_sequence() -> None:
     assert [(AGREEMENT, 1, AUTUMN, ANA, "c-9")] == [
         (event.agreement, event.sequence, event.at, event.actor, event.command_id) for event in events
     ]
-
-
-@pytest.mark.rule("K3")
-def test_event_ids_derive_and_differ_by_command_id() -> None:
-    """The same decision under the same command id has the same ids, under another one others."""
-    one, again, other = (only_event(new(), ask(), context(command_id=c)).id for c in ("c-1", "c-1", "c-2"))
-
-    assert event_id(AGREEMENT, 1, "c-1") == one
-    assert one == again
-    assert one != other
-
-
-@pytest.mark.rule("K3")
-def test_ids_of_one_life_are_all_different() -> None:
-    """No two events share an id, those of one command neither."""
-    ids = [event.id for event in a_long_life()]
-
-    assert len(ids) == len(set(ids))
-
-
-@pytest.mark.rule("K3")
-@pytest.mark.parametrize("state", State)
-def test_deciding_twice_gives_the_same(state: State) -> None:
-    """On unchanged facts a decision is the same value each time, cautions and ids included."""
-    agreement = in_state(state)
-
-    for kind in (RequestAccess, AddRecipients, Withdraw):
-        command = command_of(kind, agreement)
-        assert decide(agreement, command, context()) == decide(agreement, command, context())
 
 
 @pytest.mark.rule("Q1", "K3")
@@ -298,86 +234,3 @@ def test_second_loss_keeps_the_first_day() -> None:
     )
 
     assert agreement.hidden_since == evolve(agreement, again).hidden_since
-
-
-FOREIGN = RequestId(AgreementId(MAT, OTHER_URN), 1)
-NO_TEXT: list[object] = [5, b"x", "a\0b", "\ud800", "x" * 10_001]
-NO_LEVEL: list[object] = ["mis_data", 2]
-NO_PEOPLE: list[object] = [None, "x", 5, ["x"], [None], [AGREEMENT]]
-NO_DAY: list[object] = [None, "2026-05-03", NOW, 20260503]
-
-WRONG_IN: dict[str, list[object]] = {
-    "agreement": [None, "mat:5143/100000", MAT],
-    "sequence": [None, 0, -1, 1.0, "1", True],
-    "at": [None, "2026-05-03T09:30:00Z", datetime(2026, 5, 3), NOW.date()],  # noqa: DTZ001 - naive
-    "actor": [None, "mat:5143/ana", MAT],
-    "command_id": [None, "", "a b", "é", 5, "x" * 65],
-    "level": [None, *NO_LEVEL],
-    "raises": NO_LEVEL,
-    "sender": [None, "mat:5143/ana", MAT],
-    "recipients": NO_PEOPLE,
-    "terms": ["v1", 5],
-    "request": ["mat:5143/100000/1", 1, FOREIGN],
-    "reason": NO_TEXT,
-    "basis": NO_TEXT,
-    "approver": NO_TEXT,
-    "evidence": NO_TEXT,
-    "note": NO_TEXT,
-    "agreed_on": NO_DAY,
-    "register_day": NO_DAY,
-    "cause": [None, "by_group", HiddenBecause.CLOSED],
-    "reasons": [None, "closed", ["closed"], [None]],
-    "resumes": [None, 0, 1, "yes"],
-}
-GOOD_EVENTS = {type(event): event for event in EVENTS.values()}
-
-
-def test_every_field_of_every_event_is_in_the_table() -> None:
-    """No event, and none of its fields, is left out of what is tried."""
-    assert set(get_args(Event)) == set(GOOD_EVENTS)
-    assert set(WRONG_IN) == {field.name for kind in GOOD_EVENTS for field in attrs.fields(kind)}
-
-
-@pytest.mark.rule("T3")
-@pytest.mark.parametrize(
-    ("event", "name"),
-    [
-        pytest.param(event, field.name, id=f"{kind.__name__}.{field.name}")
-        for kind, event in GOOD_EVENTS.items()
-        for field in attrs.fields(kind)
-    ],
-)
-def test_events_are_valid_from_construction(event: Event, name: str) -> None:
-    """No event can be made with what a field may not hold; a request is one of the event's own agreement."""
-    for value in WRONG_IN[name]:
-        wrong: dict[str, Any] = {name: value}
-        with pytest.raises(InvalidValue, match="must be"):
-            attrs.evolve(event, **wrong)
-
-
-@pytest.mark.rule("T3")
-@pytest.mark.parametrize("event", GOOD_EVENTS.values(), ids=lambda event: type(event).__name__)
-def test_events_are_in_utc_and_hold_no_list(event: Event) -> None:
-    """An instant of another zone is the same instant in UTC, to the microsecond; lists become tuples."""
-    local = pendulum.datetime(2026, 10, 25, 1, 30, 0, 1, tz="Europe/London", fold=0)
-    lists: dict[str, Any] = {
-        field.name: list(value)
-        for field in attrs.fields(type(event))
-        if isinstance(value := getattr(event, field.name), tuple)
-    }
-    made = attrs.evolve(event, at=local, **lists)
-
-    assert pendulum.datetime(2026, 10, 25, 0, 30, 0, 1) == made.at
-    assert "UTC" == made.at.timezone_name
-    assert attrs.evolve(event, at=local) == made
-    assert hash(made) == hash(attrs.evolve(event, at=local))
-
-
-@pytest.mark.parametrize("text", ["", None, " ", "Größe 𝄞\n"], ids=ascii)
-def test_what_people_wrote_may_be_empty_or_erased(text: str | None) -> None:
-    """Free text is any text, and an ended agreement need have no request."""
-    ended = GOOD_EVENTS[AgreementEnded]
-    assert isinstance(ended, AgreementEnded)
-    made = attrs.evolve(ended, note=text, request=None)
-
-    assert (text, None) == (made.note, made.request)

@@ -6,11 +6,8 @@ import uuid
 import pytest
 
 from datashare.domain.agreements import (
-    Agreement,
     AgreementId,
-    ClosedRequest,
     RequestId,
-    RequestOutcome,
     SystemActor,
     Terms,
     event_id,
@@ -55,14 +52,6 @@ def test_agreement_id_survives_as_text(agreement: AgreementId, text: str) -> Non
     """An agreement's id is written as text and read back as the same."""
     assert text == str(agreement)
     assert agreement == AgreementId.parse(text)
-
-
-@pytest.mark.rule("T3")
-def test_agreement_knows_its_group_and_school() -> None:
-    """An agreement is between the group and the school of its id, from the first moment on."""
-    agreement = Agreement(id=AGREEMENT)
-
-    assert (MAT, URN) == (agreement.group, agreement.urn)
 
 
 @pytest.mark.rule("A4")
@@ -185,17 +174,6 @@ def test_terms_need_a_reference_a_version_and_a_day(field: str, value: object) -
     """Terms are a reference with a version; their review date is a day."""
     with pytest.raises(InvalidValue):
         Terms(**{"reference": "https://x.example", "version": "1", field: value})  # type: ignore[arg-type]
-
-
-@pytest.mark.rule("A4")
-def test_closed_request_keeps_who_and_when() -> None:
-    """What was closed says by whom and when, and checks that it does."""
-    request = RequestId(AGREEMENT, 1)
-    closed = ClosedRequest(id=request, outcome=RequestOutcome.DECLINED, by=HEAD, at=NOW)
-
-    assert (HEAD, NOW) == (closed.by, closed.at)
-    with pytest.raises(InvalidValue, match=r"ClosedRequest\.by"):
-        ClosedRequest(id=request, outcome=RequestOutcome.DECLINED, by="head", at=NOW)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("known", [MAT, LA, AGREEMENT, HEAD, RequestId(AGREEMENT, 7)], ids=str)

@@ -4,7 +4,6 @@ import copy
 from collections.abc import Iterable
 from datetime import date, timedelta
 from itertools import pairwise
-from typing import get_args
 
 import attrs
 import pytest
@@ -57,6 +56,7 @@ from datashare.domain.levels import AccessLevel
 from datashare.domain.people import BusinessRole, Person, PersonId
 from datashare.domain.policy import Policy
 from datashare.domain.visibility import HiddenBecause
+from datashare.testing import strategies
 from tests.builders import (
     AGREEMENT,
     ANA,
@@ -380,81 +380,7 @@ def test_losses_and_returns_alternate(tried: list[Tried]) -> None:
         assert is_hidden is (standing.hidden_since is not None)
 
 
-@given(LIVES, st.data())
-@pytest.mark.rule("T3")
-def test_real_events_fold_in_any_order(tried: list[Tried], data: st.DataObject) -> None:
-    """Shuffled, repeated and left out, events that happened still fold without an exception."""
-    events = events_in(tried)
-    mixed = data.draw(st.lists(st.sampled_from(events), max_size=40)) if events else []
-
-    standing = fold(AGREEMENT, mixed)
-
-    assert standing.state in State
-    assert (mixed[-1].sequence if mixed else 0) == standing.version
-
-
-REQUESTS = st.integers(min_value=1, max_value=6).map(lambda number: RequestId(AGREEMENT, number))
-LEVELS = st.sampled_from(AccessLevel)
-SOME_PEOPLE = st.lists(st.sampled_from(PEOPLE), max_size=3).map(tuple)
-SOME_TERMS = st.sampled_from([None, TERMS])
-TEXTS = st.sampled_from([None, "", "{Grüße}"])
-DAYS = st.dates()
-COMMON = {
-    "agreement": st.just(AGREEMENT),
-    "sequence": st.integers(min_value=1, max_value=6),
-    "at": st.sampled_from([NOW, AUTUMN, NOW - TICK]),
-    "actor": st.sampled_from([ANA, HEAD, NIGHTLY]),
-    "command_id": st.sampled_from(["c-1", "c-2"]),
-}
-MADE_UP: dict[type[Event], st.SearchStrategy[Event]] = {
-    RequestSent: st.builds(
-        RequestSent,
-        level=LEVELS,
-        raises=st.one_of(st.none(), LEVELS),
-        sender=st.just(ANA),
-        recipients=SOME_PEOPLE,
-        terms=SOME_TERMS,
-        **COMMON,
-    ),
-    RecipientsAdded: st.builds(RecipientsAdded, request=REQUESTS, recipients=SOME_PEOPLE, **COMMON),
-    ReminderSent: st.builds(ReminderSent, request=REQUESTS, recipients=SOME_PEOPLE, **COMMON),
-    RequestApproved: st.builds(RequestApproved, request=REQUESTS, level=LEVELS, terms=SOME_TERMS, **COMMON),
-    RequestDeclined: st.builds(RequestDeclined, request=REQUESTS, reason=TEXTS, **COMMON),
-    RequestWithdrawn: st.builds(RequestWithdrawn, request=REQUESTS, reason=TEXTS, **COMMON),
-    ApprovalRecorded: st.builds(ApprovalRecorded, level=LEVELS, terms=SOME_TERMS, basis=TEXTS, **COMMON),
-    AgreementImported: st.builds(
-        AgreementImported,
-        level=LEVELS,
-        agreed_on=DAYS,
-        terms=SOME_TERMS,
-        approver=TEXTS,
-        evidence=TEXTS,
-        **COMMON,
-    ),
-    AgreementEnded: st.builds(
-        AgreementEnded,
-        cause=st.sampled_from(EndCause),
-        request=st.one_of(st.none(), REQUESTS),
-        note=TEXTS,
-        **COMMON,
-    ),
-    VisibilityLost: st.builds(
-        VisibilityLost,
-        register_day=DAYS,
-        reasons=st.lists(st.sampled_from(HiddenBecause), max_size=2).map(tuple),
-        **COMMON,
-    ),
-    VisibilityReturned: st.builds(VisibilityReturned, register_day=DAYS, resumes=st.booleans(), **COMMON),
-}
-
-
-@pytest.mark.rule("T3")
-def test_every_event_is_made_up_somewhere() -> None:
-    """The strategy below knows each kind of event that there is."""
-    assert set(get_args(Event)) == set(MADE_UP)
-
-
-@given(st.lists(st.one_of(*MADE_UP.values()), max_size=30))
+@given(st.lists(strategies.events(), max_size=30))
 @pytest.mark.rule("T3")
 def test_made_up_events_fold_in_any_order(events: list[Event]) -> None:
     """Evolving never refuses, whatever was stored: not even what no decision would have caused."""

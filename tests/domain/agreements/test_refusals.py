@@ -52,7 +52,6 @@ from tests.builders import (
     importing,
     in_state,
     new,
-    open_request,
     record,
     replacing,
     staff_member,
@@ -249,16 +248,6 @@ def test_words_of_a_whole_refusal_name_every_reason() -> None:
     )
     assert expected == str(refusal)
     assert expected == str(Refused(refusal.reasons))
-
-
-@pytest.mark.rule("Q6")
-def test_refusal_carries_its_facts_as_values() -> None:
-    """Not only the words but the level and the request themselves can be read."""
-    agreement = in_state(State.PENDING)
-
-    reason = Reason(code=RefusalCode.REQUEST_ALREADY_OPEN, request=open_request(agreement).id, level=MIS)
-
-    assert "Request mat:5143/100000/1 for MIS Data is still open. Withdraw it first." == str(reason)
 
 
 @pytest.mark.rule("P10", "Q4", "N3")

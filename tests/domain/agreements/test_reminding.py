@@ -25,17 +25,14 @@ from datashare.domain.people import Person
 from datashare.domain.policy import Policy
 from datashare.domain.visibility import HiddenBecause
 from tests.builders import (
-    ACTIONS,
     AGREEMENT,
     ANA,
     AUTUMN,
     DEPUTY,
     HEAD,
-    MIS,
     NOW,
     SCHOOL,
     agreement_after,
-    answer_to,
     ask,
     codes,
     context,
@@ -127,14 +124,6 @@ def test_reminder_is_refused_if_nobody_is_left(head: Person) -> None:
     )
 
 
-@pytest.mark.rule("N4")
-def test_no_interval_is_the_default() -> None:
-    """By default a reminder may follow the request at once."""
-    agreement = in_state(State.PENDING)
-
-    assert NOW == open_request(agreement_after(agreement, Remind(request=open_request(agreement).id))).reminded_at
-
-
 @pytest.mark.rule("N4", "T3")
 def test_clock_that_goes_back_invents_no_interval() -> None:
     """Without an interval a reminder is never too soon, not even where the clock says it is earlier."""
@@ -204,16 +193,6 @@ def test_refused_reminder_names_every_reason() -> None:
     ) == codes(agreement, Remind(request=open_request(agreement).id), given)
 
 
-@pytest.mark.rule("N2", "T5")
-def test_nobody_is_reminded_while_the_school_is_hidden() -> None:
-    """A hidden school alone refuses the reminder."""
-    agreement = in_state(State.PENDING)
-
-    assert (RefusalCode.NOT_VISIBLE,) == codes(
-        agreement, Remind(request=open_request(agreement).id), context(HiddenBecause.NOT_LINKED)
-    )
-
-
 @pytest.mark.rule("N4", "R2")
 def test_reminder_of_another_request_says_nothing_about_the_open_one() -> None:
     """The interval and the people of the open request are no reasons about one that is closed."""
@@ -222,16 +201,6 @@ def test_reminder_of_another_request_says_nothing_about_the_open_one() -> None:
     again = agreement_after(agreement_after(first, Withdraw(request=stale)), ask())
 
     assert (RefusalCode.REQUEST_NOT_OPEN,) == codes(again, Remind(request=stale), context(policy=DAILY, people={}))
-
-
-@pytest.mark.rule("N5")
-def test_reminder_of_an_upgrade_leaves_both_levels_to_be_named() -> None:
-    """After the reminder the agreement holds the level in force and the level asked for."""
-    agreement = in_state(State.UPGRADING)
-
-    after = agreement_after(agreement, Remind(request=open_request(agreement).id))
-
-    assert (MIS, ACTIONS) == (after.level, open_request(after).level)
 
 
 @pytest.mark.rule("N6", "T5")
@@ -266,27 +235,3 @@ def test_stale_page_does_not_withdraw_a_later_request() -> None:
     assert RefusalCode.REQUEST_NOT_OPEN is refusal.code
     assert f"Request {stale} was declined by {context().people[HEAD].name} ({HEAD})" in str(refusal)
     assert RequestId(AGREEMENT, 3) == open_request(again).id
-
-
-@pytest.mark.rule("N6")
-def test_withdrawing_an_upgrade_leaves_the_level_and_its_history() -> None:
-    """The withdrawn upgrade is closed beside the request that was approved, oldest first."""
-    agreement = in_state(State.UPGRADING)
-
-    after = agreement_after(agreement, Withdraw(request=open_request(agreement).id))
-
-    outcomes = [RequestOutcome.APPROVED, RequestOutcome.WITHDRAWN]
-    assert outcomes == [one.outcome for one in after.closed]
-    assert MIS is after.level
-
-
-@pytest.mark.rule("N2")
-def test_answered_request_cannot_be_reminded_of() -> None:
-    """Once the school has answered, a reminder is refused, saying who answered."""
-    agreement = in_state(State.PENDING)
-    answered = agreement_after(agreement, answer_to(agreement), context(actor=HEAD))
-
-    refusal = refusal_of(answered, Remind(request=open_request(agreement).id))
-
-    assert (RefusalCode.REQUEST_NOT_OPEN,) == tuple(reason.code for reason in refusal.reasons)
-    assert f"was approved by {context().people[HEAD].name} ({HEAD}) on 29 March 2026 at 00:59 (London)" in str(refusal)
