@@ -29,9 +29,8 @@ from datashare.domain.agreements import (
     side_of,
 )
 from datashare.domain.agreements.lifecycle import CommandType
-from datashare.domain.eligibility import Unsuitable
 from datashare.domain.levels import AccessLevel
-from datashare.domain.people import Grant, Period, Permission, Person, PersonId
+from datashare.domain.people import Permission, Person, PersonId
 from datashare.domain.policy import Party, Policy
 from datashare.domain.register import Group, GroupId
 from tests.builders import (
@@ -171,36 +170,6 @@ def test_one_command_that_is_not_permitted_refuses_all() -> None:
     assert [RefusalCode.NOT_PERMITTED] == codes_of(whole(action))
 
 
-@pytest.mark.rule("P5", "P12")
-@pytest.mark.parametrize(
-    ("first", "last", "expected"),
-    [
-        (DAY, DAY, []),
-        (None, date(2026, 10, 24), [RefusalCode.NOT_PERMITTED]),
-        (date(2026, 10, 26), None, [RefusalCode.NOT_PERMITTED]),
-    ],
-    ids=["today", "past", "future"],
-)
-@pytest.mark.parametrize("of", ["grant", "user"])
-def test_only_a_current_permission_of_a_current_user_counts(
-    first: date | None, last: date | None, expected: list[RefusalCode], of: str
-) -> None:
-    """A grant, and the user's own time at the site, count from their first to their last day."""
-    period = Period(first, last)
-    sender = staff_member(CARYS)
-    ana = Person(
-        id=ANA,
-        name="Ana",
-        email="ana@trust.example",
-        permissions=[Grant(Permission.ADMINISTER_INSTITUTION_DETAILS, period if of == "grant" else Period())],
-        period=period if of == "user" else Period(),
-    )
-
-    action = batch(Withdraw(request=RequestId(AGREEMENT, 1)))
-
-    assert expected == codes_of(whole(action, people={ANA: ana, sender.id: sender}))
-
-
 @pytest.mark.rule("P12")
 @pytest.mark.parametrize("kind", BY_GROUP, ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize("actor", [CARYS, HEAD, PersonId(GroupId.mat("5144"), "ana")], ids=str)
@@ -245,45 +214,6 @@ def test_system_only_records_visibility(kind: CommandType) -> None:
     expected = [] if kind is RecordVisibility else [RefusalCode.NOT_PERMITTED]
 
     assert expected == codes_of(whole(batch(command_of(kind, PENDING), actor=NIGHTLY)))
-
-
-@pytest.mark.rule("P9")
-@pytest.mark.parametrize(
-    ("sender", "reasons"),
-    [
-        (staff_member(ANA, permissions=[Permission.ADMINISTER_INSTITUTION_DETAILS]), ()),
-        (staff_member(BEN), (Unsuitable.NO_PERMISSION,)),
-        (
-            staff_member(BEN, email="ben at trust", permissions=[Permission.ADMINISTER_INSTITUTION_DETAILS]),
-            (Unsuitable.NO_ADDRESS,),
-        ),
-        (staff_member(CARYS, permissions=list(Permission)), (Unsuitable.OTHER_SITE,)),
-        (staff_member(HEAD, "head_teacher", permissions=list(Permission)), (Unsuitable.OTHER_SITE,)),
-        (
-            Person(
-                id=BEN,
-                name="Ben",
-                email=" ",
-                permissions=[Permission.ADMINISTER_INSTITUTION_DETAILS],
-                period=Period(None, date(2026, 10, 24)),
-            ),
-            (Unsuitable.NOT_CURRENT, Unsuitable.NO_PERMISSION, Unsuitable.NO_ADDRESS),
-        ),
-    ],
-    ids=["fit", "no-permission", "no-address", "other-group", "school", "left"],
-)
-def test_sender_is_a_current_permitted_user_with_an_address(sender: Person, reasons: tuple[Unsuitable, ...]) -> None:
-    """Whoever the request is from must be fit for it, and every reason against is told."""
-    command = RequestAccess(urn=URN, level=MIS, sender=sender.id)
-
-    refusals = whole(batch(command), people={**EVERYBODY, sender.id: sender})
-
-    if not reasons:
-        assert () == refusals
-        return
-    (reason,) = refusals
-    assert RefusalCode.SENDER_NOT_ELIGIBLE is reason.code
-    assert [(sender.id, reasons)] == [(answer.person, answer.reasons) for answer in reason.people]
 
 
 @pytest.mark.rule("P9")

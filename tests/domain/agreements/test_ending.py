@@ -63,6 +63,12 @@ SHOWN = {
     EndCause.GROUP_CLOSED: {HiddenBecause.GROUP_CLOSED},
     EndCause.SUCCEEDED: {HiddenBecause.CLOSED, HiddenBecause.NOT_LINKED},
 }
+SHOWN_CLEARLY = {
+    EndCause.SCHOOL_CLOSED: {HiddenBecause.CLOSED},
+    EndCause.SCHOOL_LEFT_GROUP: {HiddenBecause.NOT_LINKED},
+    EndCause.GROUP_CLOSED: {HiddenBecause.GROUP_CLOSED},
+    EndCause.SUCCEEDED: {HiddenBecause.CLOSED},
+}
 DAY = date(2026, 3, 29)
 ADDED = attrs.evolve(Policy.mat(), enders=Party)
 
@@ -125,26 +131,6 @@ def test_end_needs_a_note(note: str) -> None:
         EndAgreement(urn=URN, cause=EndCause.BY_GROUP, note=note)
 
 
-@pytest.mark.rule("E2", "E1")
-@pytest.mark.parametrize("because", HiddenBecause)
-@pytest.mark.parametrize("cause", SHOWN, ids=lambda cause: cause.value)
-def test_a_planned_end_rests_only_on_what_is_clear(cause: EndCause, because: HiddenBecause) -> None:
-    """A URN that is gone is unclear, and a school that left was not succeeded; a person may still judge by hand."""
-    clear = {
-        EndCause.SCHOOL_CLOSED: HiddenBecause.CLOSED,
-        EndCause.SCHOOL_LEFT_GROUP: HiddenBecause.NOT_LINKED,
-        EndCause.GROUP_CLOSED: HiddenBecause.GROUP_CLOSED,
-        EndCause.SUCCEEDED: HiddenBecause.CLOSED,
-    }
-    agreement = in_state(State.APPROVED)
-    planned = attrs.evolve(end(cause), planned=Planned(plan="0c5e", version=agreement.version))
-
-    if because is clear[cause]:
-        assert State.NO_AGREEMENT is agreement_after(agreement, planned, context(because)).state
-    else:
-        assert (RefusalCode.CAUSE_NOT_SHOWN,) == codes(agreement, planned, context(because))
-
-
 @pytest.mark.rule("E1", "L4")
 def test_coming_back_needs_a_new_request() -> None:
     """What ended stays in the history, and another request starts from nothing."""
@@ -199,17 +185,19 @@ def test_a_group_that_may_end_may_call_it_an_error() -> None:
     )
 
 
-@pytest.mark.rule("E1")
-@pytest.mark.parametrize("cause", SHOWN)
-@pytest.mark.parametrize("because", HiddenBecause)
-def test_causes_of_the_register_must_be_shown_by_it(cause: EndCause, because: HiddenBecause) -> None:
-    """A school is ended as closed, as left or as succeeded only where the register shows as much."""
+@pytest.mark.rule("E1", "E2")
+@pytest.mark.parametrize("planned", [False, True], ids=["by-hand", "planned"])
+@pytest.mark.parametrize("cause", SHOWN, ids=lambda cause: cause.value)
+def test_causes_of_the_register_must_be_shown_by_it(cause: EndCause, planned: bool) -> None:
+    """A plan ends only what is clear; a person may also judge a URN that is gone, or a successor elsewhere."""
     agreement = in_state(State.APPROVED)
+    command = attrs.evolve(end(cause), planned=Planned(plan="0c5e", version=agreement.version) if planned else None)
 
-    if because in SHOWN[cause]:
-        assert State.NO_AGREEMENT is agreement_after(agreement, end(cause), context(because)).state
-    else:
-        assert (RefusalCode.CAUSE_NOT_SHOWN,) == codes(agreement, end(cause), context(because))
+    for because in HiddenBecause:
+        if because in (SHOWN_CLEARLY if planned else SHOWN)[cause]:
+            assert State.NO_AGREEMENT is agreement_after(agreement, command, context(because)).state
+        else:
+            assert (RefusalCode.CAUSE_NOT_SHOWN,) == codes(agreement, command, context(because))
 
 
 @pytest.mark.rule("E1")

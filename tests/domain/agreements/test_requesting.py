@@ -26,7 +26,7 @@ from datashare.domain.agreements import (
 )
 from datashare.domain.eligibility import Unsuitable, suggested_recipients
 from datashare.domain.levels import AccessLevel
-from datashare.domain.people import HeldRole, Period, Permission, Person, PersonId
+from datashare.domain.people import Period, Permission, Person, PersonId
 from datashare.domain.policy import Policy
 from datashare.domain.visibility import HiddenBecause
 from tests.builders import (
@@ -159,54 +159,6 @@ def test_roles_choose_their_eligible_holders(roles: set[str], expected: tuple[Pe
     assert expected == recipients_of(WithRoles(roles))
 
 
-@pytest.mark.rule("P5", "Q10")
-@pytest.mark.parametrize(
-    ("first", "last", "expected"),
-    [
-        (date(2026, 3, 29), None, (HEAD,)),
-        (None, date(2026, 3, 29), (HEAD,)),
-        (date(2026, 3, 30), None, ()),
-        (None, date(2026, 3, 28), ()),
-    ],
-    ids=["from-today", "until-today", "from-tomorrow", "until-yesterday"],
-)
-def test_only_roles_held_today_choose_and_count(
-    first: date | None, last: date | None, expected: tuple[PersonId, ...]
-) -> None:
-    """Of a role only its days count, both included, in London on the day the clocks change."""
-    head = staff_member(HEAD, HeldRole("head_teacher", Period(first, last)), HeldRole("data_manager"))
-    given = context(people={HEAD: head})
-    command = ask(recipients=WithRoles({"head_teacher"}))
-
-    if expected:
-        assert expected == open_request(agreement_after(new(), command, given)).recipients
-    else:
-        assert (RefusalCode.NO_ELIGIBLE_RECIPIENT,) == codes(new(), command, given)
-    assert (HEAD,) == open_request(agreement_after(new(), ask(), given)).recipients
-
-
-@pytest.mark.rule("P7")
-def test_person_with_two_eligible_roles_is_one_recipient() -> None:
-    """Two roles, two mentions: one recipient."""
-    people = replacing(SCHOOL, staff_member(HEAD, "head_teacher", "data_manager"))
-
-    assert ELIGIBLE == recipients_of(ALL, people)
-    assert (DATA_MANAGER, HEAD) == recipients_of(WithRoles({"head_teacher", "data_manager"}), people)
-    assert (HEAD, DEPUTY) == recipients_of(Named((HEAD, DEPUTY, HEAD)), people)
-
-
-@pytest.mark.rule("P7")
-def test_two_people_with_one_address_are_two_recipients() -> None:
-    """Sharing an address does not make two people one."""
-    shared = replacing(
-        SCHOOL,
-        staff_member(HEAD, "head_teacher", email="office@hilda.example"),
-        staff_member(DEPUTY, "deputy_head_teacher", email=" Office@Hilda.example "),
-    )
-
-    assert (DEPUTY, HEAD) == recipients_of(Named((DEPUTY, HEAD)), shared)
-
-
 @pytest.mark.rule("Q10")
 @pytest.mark.parametrize(
     ("recipients", "present"),
@@ -252,17 +204,6 @@ def test_named_people_who_cannot_be_asked_are_all_named_with_every_reason() -> N
     assert 5 == len(reason.people)
     assert all(str(answer.person) in str(refusal) for answer in reason.people)
     assert str(HEAD) not in str(refusal)
-
-
-@pytest.mark.rule("P11")
-def test_named_person_of_another_site_is_refused_even_if_known_there() -> None:
-    """A head of another school, though handed in among the people, is no recipient of this one."""
-    people = replacing(SCHOOL, staff_member(ELSEWHERE, "head_teacher"))
-
-    assert (RefusalCode.RECIPIENT_NOT_ELIGIBLE,) == codes(
-        new(), ask(recipients=Named((ELSEWHERE,))), context(people=people)
-    )
-    assert ELIGIBLE == recipients_of(ALL, people)
 
 
 @pytest.mark.rule("P10")
