@@ -383,7 +383,7 @@ def fold_onto(agreement: Agreement, events: Iterable[Event]) -> Agreement:
 
 
 def history_to(state: State) -> tuple[Event, ...]:
-    """Return real events that lead to *state*; to *No agreement* by way of one that was declined."""
+    """Return real events that lead to *state*; to *No agreement* by way of a declined request."""
     standing, events = new(), list[Event]()
     for command, in_context in _STEPS[state]:
         named = command if isinstance(command, RequestAccess) else command(open_request(standing).id)
@@ -510,9 +510,11 @@ def listing(
 ) -> Listing:
     """Build a row of the table."""
     school = school or institution()
+    standing = agreement(school.urn, state, level=level)
     return Listing(
         institution=school,
-        agreement=agreement(school.urn, state, level=level),
+        agreement=standing,
+        granted=standing.level,
         has_school_site=has_school_site,
         clusters=tuple(clusters),
     )

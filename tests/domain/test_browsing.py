@@ -90,25 +90,25 @@ AS_ANYBODY_CALLS: dict[str, Callable[..., object]] = {
 
 
 def urns(rows: Iterable[Listing]) -> list[int]:
-    """Give the last digits of the rows' URNs, in order."""
+    """Return the last digits of the rows' URNs, in order."""
     return [row.urn - 100000 for row in rows]
 
 
 def offered(values: Iterable[FacetValue]) -> list[tuple[object, str, int]]:
-    """Give what a facet offers as plain tuples."""
-    return [(one.value, one.label, one.count) for one in values]
+    """Return what a facet offers as plain tuples."""
+    return [(offer.value, offer.label, offer.count) for offer in values]
 
 
 @pytest.mark.rule("B1")
 def test_the_table_is_searched_filtered_and_sorted_at_once() -> None:
     """Search, filters and sorting work together, and each row holds the institution's details."""
-    found = browse(ROWS, Filters(search="re", tab=[Tab.PENDING, Tab.NO_AGREEMENT]), sort=Column.URN, descending=True)
+    rows = browse(ROWS, Filters(search="re", tab=[Tab.PENDING, Tab.NO_AGREEMENT]), sort=Column.URN, descending=True)
 
-    assert (HILDA,) == found
+    assert (HILDA,) == rows
     assert ("St Hilda’s C.E. Primary School", "Reading", "RG1 1AA") == (
-        found[0].name,
-        found[0].institution.town,
-        found[0].institution.postcode,
+        rows[0].name,
+        rows[0].institution.town,
+        rows[0].institution.postcode,
     )
 
 
@@ -328,7 +328,7 @@ def test_not_applicable_appears_unless_a_filter_leaves_it_out() -> None:
 @pytest.mark.rule("B8", "B6")
 def test_each_filter_offers_its_values_with_counts() -> None:
     """Every value that occurs is offered, labelled and counted, in a settled order."""
-    found = {facet: offered(values) for facet, values in facets(ROWS).items()}
+    offers = {facet: offered(values) for facet, values in facets(ROWS).items()}
 
     assert {
         Facet.PHASE: [
@@ -347,26 +347,26 @@ def test_each_filter_offers_its_values_with_counts() -> None:
             (Tab.APPROVED, "Approved", 2),
         ],
         Facet.LEVEL: [(AccessLevel.DFE_DATA, "DfE Data", 1), (MIS, "MIS Data", 1)],
-    } == found
+    } == offers
 
 
 @pytest.mark.rule("B8")
 def test_a_filter_narrows_the_other_facets_and_not_its_own() -> None:
     """What is chosen in one filter counts for the others; its own values keep their counts."""
-    found = facets(ROWS, Filters(phase=[Phase.PRIMARY]))
+    offers = facets(ROWS, Filters(phase=[Phase.PRIMARY]))
 
-    assert [1, 1, 1, 1] == [one.count for one in found[Facet.PHASE]]
-    assert [("Ärzte", 0), ("North", 1), ("West", 0)] == [(v.value, v.count) for v in found[Facet.CLUSTER]]
+    assert [1, 1, 1, 1] == [offer.count for offer in offers[Facet.PHASE]]
+    assert [("Ärzte", 0), ("North", 1), ("West", 0)] == [(v.value, v.count) for v in offers[Facet.CLUSTER]]
 
 
 @pytest.mark.rule("B8")
 def test_the_search_narrows_every_facet() -> None:
     """Rows that the search does not find count nowhere."""
-    found = facets(ROWS, Filters(search="arete"))
+    offers = facets(ROWS, Filters(search="arete"))
 
-    for values in found.values():
-        assert sum(one.count for one in values) <= 2
-    assert [("909", 1), ("870", 0)] == [(one.value, one.count) for one in found[Facet.LOCAL_AUTHORITY]]
+    for values in offers.values():
+        assert sum(offer.count for offer in values) <= 2
+    assert [("909", 1), ("870", 0)] == [(offer.value, offer.count) for offer in offers[Facet.LOCAL_AUTHORITY]]
 
 
 @pytest.mark.rule("B8")
@@ -374,12 +374,12 @@ def test_a_chosen_value_is_offered_even_if_no_row_has_it() -> None:
     """What is chosen stays on offer with a count of nought, so that it can be given up."""
     chosen = Filters(cluster=["Gone"], establishment_type=["99"], phase=[Phase.NURSERY], level=[ACTIONS])
 
-    found = facets([HILDA], chosen)
+    offers = facets([HILDA], chosen)
 
-    assert ("Gone", "Gone", 0) in offered(found[Facet.CLUSTER])
-    assert ("99", "99", 0) in offered(found[Facet.ESTABLISHMENT_TYPE])
-    assert (Phase.NURSERY, "Nursery", 0) in offered(found[Facet.PHASE])
-    assert [(ACTIONS, "MIS Data & Group Actions", 0)] == offered(found[Facet.LEVEL])
+    assert ("Gone", "Gone", 0) in offered(offers[Facet.CLUSTER])
+    assert ("99", "99", 0) in offered(offers[Facet.ESTABLISHMENT_TYPE])
+    assert (Phase.NURSERY, "Nursery", 0) in offered(offers[Facet.PHASE])
+    assert [(ACTIONS, "MIS Data & Group Actions", 0)] == offered(offers[Facet.LEVEL])
 
 
 @pytest.mark.rule("B8")
@@ -535,7 +535,7 @@ FILTERS = st.builds(
 
 
 def respects(row: Listing, filters: Filters) -> bool:
-    """Say, in the plainest way, whether a row has a chosen value for each filter, the search left aside."""
+    """Return, in the plainest way, whether a row has a chosen value for each filter, the search left aside."""
     school = row.institution
     pairs: list[tuple[frozenset[Any], set[Any]]] = [
         (filters.phase, {school.phase}),
@@ -546,19 +546,19 @@ def respects(row: Listing, filters: Filters) -> bool:
         (filters.tab, set(row.tabs)),
         (filters.level, {row.level}),
     ]
-    return all(not chosen or chosen & found for chosen, found in pairs)
+    return all(not chosen or chosen & values for chosen, values in pairs)
 
 
 @pytest.mark.rule("B2", "B3")
 @given(TABLES, FILTERS)
 def test_what_is_found_is_what_the_filters_ask_for(table: list[Listing], filters: Filters) -> None:
     """The rows found are those of the table that respect every filter, each once."""
-    found = browse(table, filters)
+    matches = browse(table, filters)
     by_search = browse(table, Filters(search=filters.search))
 
-    assert {row.urn for row in by_search if respects(row, filters)} == {row.urn for row in found}
-    assert len({row.urn for row in found}) == len(found)
-    assert all(row in table for row in found)
+    assert {row.urn for row in by_search if respects(row, filters)} == {row.urn for row in matches}
+    assert len({row.urn for row in matches}) == len(matches)
+    assert all(row in table for row in matches)
 
 
 @pytest.mark.rule("B8")
@@ -566,8 +566,8 @@ def test_what_is_found_is_what_the_filters_ask_for(table: list[Listing], filters
 def test_counts_are_what_choosing_the_value_would_show(table: list[Listing], filters: Filters) -> None:
     """Each count equals the number of rows found with that value alone chosen in its filter."""
     for facet, values in facets(table, filters).items():
-        assert len({one.value for one in values}) == len(values)
-        assert filters.chosen(facet) <= {one.value for one in values}
-        for one in values:
-            only: dict[str, Any] = {facet.value: [one.value]}
-            assert one.count == len(browse(table, attrs.evolve(filters, **only)))
+        assert len({offer.value for offer in values}) == len(values)
+        assert filters.chosen(facet) <= {offer.value for offer in values}
+        for offer in values:
+            only: dict[str, Any] = {facet.value: [offer.value]}
+            assert offer.count == len(browse(table, attrs.evolve(filters, **only)))

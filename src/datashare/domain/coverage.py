@@ -213,7 +213,7 @@ def _words(answer: Coverage) -> Iterator[str]:
 
 
 def _in_parts(way: str, parts: Sequence[Tally], labels: Mapping[AccessLevel, str]) -> Iterator[str]:
-    """Word how many schools of each part share at least the lowest level that may be requested."""
+    """Return how many schools of each part share at least the lowest level that may be requested, as a line."""
     if len(parts) > 1 and labels:
         lowest, label = next(iter(labels.items()))
         figures = "; ".join(f"{part.label} {part.at_least[lowest]} of {part.schools}" for part in parts)

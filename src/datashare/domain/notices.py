@@ -198,7 +198,7 @@ def _notices(before: Agreement, event: Event, context: DecisionContext) -> list[
             school = (*asked, *context.approvers)
             return _to_both(event, _ended(before, event, context), before.senders, school, context)
         case AgreementImported() | VisibilityLost() | VisibilityReturned():
-            return []  # A10, E6: nobody is told
+            return []  # A10, E6: nobody gets a notice
         case _:
             assert_never(event)
 
@@ -279,7 +279,7 @@ def _to_both(
     school: Iterable[PersonId],
     context: DecisionContext,
 ) -> list[Notice]:
-    """A8: the senders and the school's people are told; whoever acted is not."""
+    """A8: the senders and the school's people get a notice; whoever acted does not."""
     senders = _reachable(group, context)
     addresses = {address_key(sender.address or "") for sender in senders}
     people = _reachable(school, context)

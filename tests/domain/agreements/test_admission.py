@@ -79,17 +79,17 @@ def whole(
     policy: Policy = LENIENT,
     day: date = DAY,
 ) -> tuple[Reason, ...]:
-    """Give every reason to refuse *action* as a whole."""
+    """Return every reason to refuse *action* as a whole."""
     return refused_whole(action, group=group, people=people, policy=policy, day=day)
 
 
 def codes_of(reasons: tuple[Reason, ...]) -> list[RefusalCode]:
-    """Give the codes of *reasons*, in their order."""
+    """Return the codes of *reasons*, in their order."""
     return [reason.code for reason in reasons]
 
 
 def actor_of(kind: CommandType) -> PersonId:
-    """Give a person who may do what *kind* asks."""
+    """Return a person who may do what *kind* asks."""
     return HEAD if kind in (Approve, Decline) else ANA
 
 
@@ -118,7 +118,7 @@ def test_each_command_needs_exactly_its_own_permission(kind: CommandType) -> Non
     ana = staff_member(ANA, permissions=[Permission.ADMINISTER_INSTITUTION_DETAILS])  # the sender
     own = PERMISSIONS[kind]
     with_own = staff_member(actor, permissions=[own])
-    with_others = staff_member(actor, permissions=[one for one in Permission if one is not own])
+    with_others = staff_member(actor, permissions=[permission for permission in Permission if permission is not own])
 
     assert [] == codes_of(whole(batch(command, actor=actor), people={ANA: ana, actor: with_own}))
     assert [RefusalCode.NOT_PERMITTED] == codes_of(
@@ -244,13 +244,13 @@ def test_level_must_be_requestable(level: AccessLevel) -> None:
 def test_local_authority_needs_terms_and_a_trust_does_not() -> None:
     """Without its addendum an LA's request is refused as a whole; with it, it goes."""
     bare = RequestAccess(urn=URN, level=MIS, sender=CARYS)
-    given = attrs.evolve(bare, terms=TERMS)
+    with_terms = attrs.evolve(bare, terms=TERMS)
     policy = Policy.local_authority()
 
     assert [RefusalCode.TERMS_REQUIRED] == codes_of(
         whole(batch(bare, actor=CARYS, group=LA), group=COUNCIL, policy=policy)
     )
-    assert () == whole(batch(given, actor=CARYS, group=LA), group=COUNCIL, policy=policy)
+    assert () == whole(batch(with_terms, actor=CARYS, group=LA), group=COUNCIL, policy=policy)
     assert () == whole(batch(ask()))
     assert () == whole(batch(ask(terms=TERMS)))
 
@@ -269,7 +269,7 @@ def test_closed_group_starts_nothing_but_may_close_what_is_open(kind: CommandTyp
 
 @pytest.mark.rule("R1", "R2")
 def test_all_reasons_are_told_once_the_primary_one_first() -> None:
-    """A bad sender, level, terms and group are told together, once each, in the rule's order."""
+    """A bad sender, level, terms and group are given together, once each, in the rule's order."""
     commands = [RequestAccess(urn=urn, level=DFE, sender=BEN) for urn in (URN, OTHER_URN)]
     policy = attrs.evolve(LENIENT, terms_required=True)
 

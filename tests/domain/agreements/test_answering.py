@@ -78,7 +78,7 @@ BY_HEAD = context(actor=HEAD, command_id="c-2")
 
 
 def may(command: Command, actor: PersonId, people: dict[PersonId, Person] = EVERYBODY) -> bool:
-    """Tell whether *actor* is let through to the school with *command*."""
+    """Return whether *actor* is let through to the school with *command*."""
     action = batch(command, actor=actor)
     return () == refused_whole(action, group=TRUST, people=people, policy=Policy.mat(), day=DAY)
 
@@ -145,14 +145,14 @@ def test_answer_to_a_closed_request_says_who_decided_it_and_when(outcome: Reques
     """However the request was closed, the refusal tells by whom and when, in London time."""
     pending = in_state(State.PENDING)
     request = open_request(pending).id
-    given = context(now=AUTUMN, actor=HEAD)
+    then = context(now=AUTUMN, actor=HEAD)
     closing: dict[RequestOutcome, Command] = {
         RequestOutcome.APPROVED: Approve(request=request),
         RequestOutcome.DECLINED: Decline(request=request, reason="No"),
         RequestOutcome.WITHDRAWN: Withdraw(request=request),
         RequestOutcome.ENDED: end(),
     }
-    closed = agreement_after(pending, closing[outcome], given)
+    closed = agreement_after(pending, closing[outcome], then)
     answer = Approve(request=request) if kind is Approve else Decline(request=request, reason="Late")
 
     refusal = refusal_of(closed, answer, BY_HEAD)
@@ -339,4 +339,4 @@ def test_agreement_holds_what_the_schools_page_shows() -> None:
     assert upgrading.in_force is not None
     assert (MIS, TERMS) == (upgrading.level, upgrading.in_force.terms)
     assert ACTIONS is open_request(upgrading).level
-    assert [RequestOutcome.APPROVED] == [one.outcome for one in upgrading.closed]
+    assert [RequestOutcome.APPROVED] == [closed.outcome for closed in upgrading.closed]

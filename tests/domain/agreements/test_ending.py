@@ -81,7 +81,7 @@ def whole(
     policy: Policy | None = None,
     people: dict[PersonId, Person] = EVERYBODY,
 ) -> list[RefusalCode]:
-    """Give the codes that refuse ending for *cause* as a whole."""
+    """Return the codes that refuse ending for *cause* as a whole."""
     reasons = refused_whole(
         batch(end(cause), actor=actor, group=group),
         group=TRUST if group is MAT else COUNCIL,
@@ -317,7 +317,7 @@ def _whole(action: Batch, people: dict[PersonId, Person]) -> list[RefusalCode]:
 
 
 @pytest.mark.rule("E2", "E7")
-@pytest.mark.parametrize("permission", Permission, ids=lambda one: one.name)
+@pytest.mark.parametrize("permission", Permission, ids=lambda permission: permission.name)
 def test_a_planned_end_needs_the_permission_for_the_register(permission: Permission) -> None:
     """That one and no other, for each command of the action."""
     mixed = batch(PLANNED, attrs.evolve(PLANNED, urn=OTHER_URN, planned=None))

@@ -60,9 +60,9 @@ def a_long_life(*clocks: timedelta) -> list[Event]:
     def live(command: Command, *hidden: HiddenBecause) -> None:
         nonlocal agreement
         now = AUTUMN + moves[len(events)]
-        found = events_of(agreement, command, context(*hidden, now=now, command_id=f"c-{len(events)}"))
-        events.extend(found)
-        agreement = fold_onto(agreement, found)
+        happened = events_of(agreement, command, context(*hidden, now=now, command_id=f"c-{len(events)}"))
+        events.extend(happened)
+        agreement = fold_onto(agreement, happened)
 
     live(command_of(RequestAccess, agreement))
     live(Remind(request=open_request(agreement).id))
@@ -150,7 +150,7 @@ def test_free_text_can_be_erased_and_all_else_cannot() -> None:
 
 
 def without_text(event: Event) -> Event:
-    """Give *event* with what people wrote erased."""
+    """Return *event* with what people wrote erased."""
     gone: dict[str, Any] = {f.name: None for f in attrs.fields(type(event)) if f.metadata.get(FREE_TEXT)}
     return attrs.evolve(event, **gone)
 

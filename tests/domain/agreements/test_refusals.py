@@ -81,7 +81,7 @@ NEXT_STEPS = (
 
 
 def hostile(code: RefusalCode) -> Reason:
-    """Give a reason as it really occurs, but with hostile names wherever a name can stand."""
+    """Return a reason as it really occurs, but with hostile names wherever a name can stand."""
     request = RequestId(AGREEMENT, 3)
     visibility = attrs.evolve(
         visibility_of(HiddenBecause.NOT_LINKED),
@@ -120,7 +120,7 @@ def test_order_of_reasons_is_that_of_the_rule() -> None:
 def test_reasons_are_sorted_whatever_their_order() -> None:
     """The primary reason comes first, and reasons of one code keep their order."""
     reasons = [Reason(code=code) for code in RefusalCode]
-    twice = [Reason(code=RefusalCode.CONFLICT, detail=one) for one in ("b", "a")]
+    twice = [Reason(code=RefusalCode.CONFLICT, detail=detail) for detail in ("b", "a")]
 
     assert tuple(reasons) == in_order(reversed(reasons))
     assert tuple(reasons) == Refusal(in_order(reversed(reasons))).reasons
@@ -141,7 +141,7 @@ WITH_TERMS = agreement_after(new(), ask(terms=TERMS))
 
 @pytest.mark.rule("R2")
 @pytest.mark.parametrize(
-    ("agreement", "command", "given", "expected"),
+    ("agreement", "command", "in_context", "expected"),
     [
         (
             in_state(State.UPGRADING),
@@ -191,10 +191,10 @@ WITH_TERMS = agreement_after(new(), ask(terms=TERMS))
     ids=["upgrade", "same-level", "record", "import", "approve", "remind", "approve-other", "end"],
 )
 def test_all_reasons_are_present_the_primary_one_first(
-    agreement: Agreement, command: Command, given: DecisionContext, expected: list[str]
+    agreement: Agreement, command: Command, in_context: DecisionContext, expected: list[str]
 ) -> None:
-    """Whatever applies is told at once, in the rule's order."""
-    assert expected == [code.name for code in codes(agreement, command, given)]
+    """Whatever applies is given at once, in the rule's order."""
+    assert expected == [code.name for code in codes(agreement, command, in_context)]
 
 
 @pytest.mark.rule("R2", "R1")

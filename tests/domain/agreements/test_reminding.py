@@ -183,14 +183,14 @@ def test_interval_starts_anew_with_a_new_request() -> None:
 def test_refused_reminder_names_every_reason() -> None:
     """A reminder refused for the school, its people and its hour says all of it, the school first."""
     agreement = in_state(State.PENDING)
-    given = context(HiddenBecause.CLOSED, policy=DAILY, people={}, site=None)
+    in_context = context(HiddenBecause.CLOSED, policy=DAILY, people={}, site=None)
 
     assert (
         RefusalCode.NOT_VISIBLE,
         RefusalCode.NO_SCHOOL_SITE,
         RefusalCode.NO_REACHABLE_RECIPIENT,
         RefusalCode.REMINDER_TOO_SOON,
-    ) == codes(agreement, Remind(request=open_request(agreement).id), given)
+    ) == codes(agreement, Remind(request=open_request(agreement).id), in_context)
 
 
 @pytest.mark.rule("N4", "R2")

@@ -74,7 +74,7 @@ ELSEWHERE = PersonId(OTHER_URN, "head")
 
 
 def recipients_of(recipients: Recipients, people: dict[PersonId, Person] = SCHOOL) -> tuple[PersonId, ...]:
-    """Give who is sent a first request to *recipients*."""
+    """Return who is sent a first request to *recipients*."""
     event = only_event(new(), ask(recipients=recipients), context(people=people))
     assert isinstance(event, RequestSent)
     return event.recipients
@@ -372,8 +372,8 @@ def test_same_head_can_be_asked_for_the_upgrade() -> None:
     assert None is approved.request
 
     def offered(asked: frozenset[PersonId]) -> list[PersonId]:
-        found = suggested_recipients(SCHOOL, urn=URN, asked=asked, policy=Policy.mat(), day=date(2026, 3, 29))
-        return [one.person.id for one in found]
+        suggestions = suggested_recipients(SCHOOL, urn=URN, asked=asked, policy=Policy.mat(), day=date(2026, 3, 29))
+        return [suggestion.person.id for suggestion in suggestions]
 
     assert HEAD not in offered(frozenset(open_request(pending).recipients))
     assert HEAD == offered(frozenset())[0]

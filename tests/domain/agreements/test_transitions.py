@@ -66,7 +66,7 @@ def name_of(pair: tuple[State, CommandType]) -> str:
 
 
 def primary_code(state: State, kind: CommandType) -> RefusalCode:
-    """Give the primary code for a pair that the table does not name."""
+    """Return the primary code for a pair that the table does not name."""
     if kind in NAMES_A_REQUEST:
         return RefusalCode.REQUEST_NOT_OPEN
     if kind in {EndAgreement, RecordVisibility}:

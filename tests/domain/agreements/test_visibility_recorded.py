@@ -53,17 +53,17 @@ WINDOW = Policy.mat()
 
 
 def days_after(days: int) -> Instant:
-    """Give an instant so many days after the day on which the school was lost."""
+    """Return an instant so many days after the day on which the school was lost."""
     return NOW.set(month=3, day=28, hour=23, minute=30).add(days=days)
 
 
 def hidden(state: State) -> Agreement:
-    """Give an agreement in *state* whose school was recorded as closed."""
+    """Return an agreement in *state* whose school was recorded as closed."""
     return agreement_after(in_state(state), see(LOST_ON), context(CLOSED, actor=NIGHTLY))
 
 
 def lapsed() -> Agreement:
-    """Give an approved agreement whose school was hidden for too long, and is visible again."""
+    """Return an approved agreement whose school was hidden for too long, and is visible again."""
     return agreement_after(hidden(State.APPROVED), see(), context(now=days_after(40)))
 
 
@@ -72,10 +72,10 @@ def lapsed() -> Agreement:
 def test_lost_visibility_is_recorded_and_ends_nothing(state: State) -> None:
     """One event with the register's day and every reason; state, level and request stay."""
     agreement = in_state(state)
-    given = context(CLOSED, HiddenBecause.NOT_LINKED, actor=NIGHTLY)
+    in_context = context(CLOSED, HiddenBecause.NOT_LINKED, actor=NIGHTLY)
 
-    event = only_event(agreement, see(LOST_ON), given)
-    after = agreement_after(agreement, see(LOST_ON), given)
+    event = only_event(agreement, see(LOST_ON), in_context)
+    after = agreement_after(agreement, see(LOST_ON), in_context)
 
     assert isinstance(event, VisibilityLost)
     assert (LOST_ON, (CLOSED, HiddenBecause.NOT_LINKED), NIGHTLY) == (
@@ -260,16 +260,16 @@ def test_return_that_nobody_recorded_lets_the_lapsed_level_be_asked_for() -> Non
 @pytest.mark.parametrize(("days", "resumes"), [(5, True), (50, False)])
 def test_return_is_recorded_before_an_approval(days: int, resumes: bool) -> None:
     """A school that accepts while recorded as hidden is first recorded as back, then as approved."""
-    given = context(now=days_after(days), actor=HEAD, command_id="c-9")
+    in_context = context(now=days_after(days), actor=HEAD, command_id="c-9")
     agreement = hidden(State.UPGRADING)
 
-    returned, approved = events_of(agreement, answer_to(agreement), given)
-    after = agreement_after(agreement, answer_to(agreement), given)
+    returned, approved = events_of(agreement, answer_to(agreement), in_context)
+    after = agreement_after(agreement, answer_to(agreement), in_context)
 
     assert isinstance(returned, VisibilityReturned)
     assert isinstance(approved, RequestApproved)
     assert resumes is returned.resumes
-    assert given.day == returned.register_day
+    assert in_context.day == returned.register_day
     assert (agreement.version + 1, agreement.version + 2) == (returned.sequence, approved.sequence)
     assert (returned.at, returned.actor, returned.command_id) == (approved.at, HEAD, "c-9")
     assert (None, False, ACTIONS) == (after.hidden_since, after.lapsed, after.level)
@@ -339,9 +339,9 @@ def test_lapse_of_a_request_does_not_touch_a_later_agreement() -> None:
 @pytest.mark.rule("X2", "U3")
 def test_a_request_after_a_lapse_raises_nothing() -> None:
     """What has lapsed allows nothing, so the new request adds all that its level allows."""
-    given = context(now=days_after(41))
+    in_context = context(now=days_after(41))
 
-    fresh, raised = (only_event(before, ask(ACTIONS), given) for before in (lapsed(), in_state(State.APPROVED)))
+    fresh, raised = (only_event(before, ask(ACTIONS), in_context) for before in (lapsed(), in_state(State.APPROVED)))
 
     assert isinstance(fresh, RequestSent)
     assert isinstance(raised, RequestSent)

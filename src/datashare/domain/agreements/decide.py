@@ -278,7 +278,7 @@ def _same_person(request: OpenRequest, context: DecisionContext) -> list[Reason]
     sender = context.person(request.sender)
     if sender is None:
         detail = (
-            "The sender is no longer known, so nobody can be told apart from them. "
+            "The sender is no longer known, so the two cannot be compared. "
             "The group can withdraw the request and ask again."
         )
         return [Reason(code=RefusalCode.SAME_PERSON, detail=detail)]
