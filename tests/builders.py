@@ -455,14 +455,20 @@ def replacing(people: Mapping[PersonId, Person], *others: Person) -> dict[Person
     return {**people, **by_id(*others)}
 
 
-def whole(
-    action: Batch, *, group: Group, people: Mapping[PersonId, Person], policy: Policy, day: date
-) -> tuple[Reason, ...]:
-    """Return every reason to refuse *action* as a whole; who may not do it learns nothing else, as in the service."""
-    forbidden = not_permitted(action, people=people, policy=policy, day=day)
-    return (
-        (forbidden,) if forbidden else refusals_as_a_whole(action, group=group, people=people, policy=policy, day=day)
-    )
+def reasons_against(
+    action: Batch,
+    *,
+    group: Group | None = None,
+    people: Mapping[PersonId, Person] = EVERYBODY,
+    policy: Policy | None = None,
+) -> list[Reason]:
+    """Return every reason to refuse *action* as a whole; whoever may not do it learns nothing else (K2)."""
+    of = group or (COUNCIL if action.group == LA else TRUST)
+    choices, day = policy or Policy.for_kind(of.id.kind), london_day(NOW)
+    forbidden = not_permitted(action, people=people, policy=choices, day=day)
+    if forbidden:
+        return [forbidden]
+    return list(refusals_as_a_whole(action, group=of, people=people, policy=choices, day=day))
 
 
 def in_force(level: AccessLevel = AccessLevel.MIS_DATA, *, urn: int = URN) -> InForce:

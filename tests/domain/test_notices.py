@@ -556,7 +556,6 @@ def test_the_school_is_told_whom_to_ask() -> None:
 @pytest.mark.parametrize(
     ("labels", "level", "before"),
     [
-        pytest.param(Policy.mat().labels, "MIS Data & Trust Actions", "MIS Data", id="usual"),
         pytest.param({MIS: "Stufe 2", ACTIONS: "Stufe 3 {§}"}, "Stufe 3 {§}", "Stufe 2", id="own"),
         pytest.param({}, "MIS Data & Group Actions", "MIS Data", id="none"),
     ],

@@ -24,7 +24,7 @@ from datashare.domain.agreements import (
     Tab,
     WithRoles,
 )
-from datashare.domain.eligibility import Unsuitable, suggested_recipients
+from datashare.domain.eligibility import Unsuitable
 from datashare.domain.levels import AccessLevel
 from datashare.domain.people import Period, Permission, Person, PersonId
 from datashare.domain.policy import Policy
@@ -364,19 +364,13 @@ def test_adding_to_an_older_request_says_nothing_about_the_open_one() -> None:
     assert (RefusalCode.REQUEST_NOT_OPEN,) == codes(again, command)
 
 
-@pytest.mark.rule("Q2", "Q3", "P8")
+@pytest.mark.rule("Q2", "Q3")
 def test_same_head_can_be_asked_for_the_upgrade() -> None:
-    """The exclusion lasts as long as the request: the head is offered and asked again for the upgrade."""
+    """The exclusion lasts as long as the request: the head can be asked again for the upgrade."""
     pending = agreement_after(new(), ask(recipients=Named((HEAD,))))
     approved = agreement_after(pending, answer_to(pending), context(actor=HEAD))
     assert None is approved.request
 
-    def offered(asked: frozenset[PersonId]) -> list[PersonId]:
-        suggestions = suggested_recipients(SCHOOL, urn=URN, asked=asked, policy=Policy.mat(), day=date(2026, 3, 29))
-        return [suggestion.person.id for suggestion in suggestions]
-
-    assert HEAD not in offered(frozenset(open_request(pending).recipients))
-    assert HEAD == offered(frozenset())[0]
     assert (HEAD,) == open_request(agreement_after(approved, ask(ACTIONS, Named((HEAD,))))).recipients
 
 
