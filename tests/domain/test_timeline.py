@@ -55,7 +55,7 @@ from datashare.domain.timeline import (
 )
 from datashare.domain.visibility import HiddenBecause
 from datashare.errors import InvalidValue
-from tests.domain.agreements.builders import (
+from tests.builders import (
     ACTIONS,
     AGREEMENT,
     ANA,
@@ -71,9 +71,9 @@ from tests.domain.agreements.builders import (
     TERMS,
     answer_to,
     ask,
+    context,
     end,
     events_of,
-    facts,
     fold_onto,
     importing,
     new,
@@ -85,8 +85,8 @@ from tests.domain.agreements.builders import (
 OTHER = AgreementId(MAT, OTHER_URN)
 DAY = timedelta(days=1)
 TICK = timedelta(microseconds=1)
-CENTRAL = facts(policy=attrs.evolve(facts().policy, central_approval=True))
-CLOSED = facts(HiddenBecause.CLOSED)
+CENTRAL = context(policy=attrs.evolve(context().policy, central_approval=True))
+CLOSED = context(HiddenBecause.CLOSED)
 
 
 class Story:
@@ -105,9 +105,9 @@ class Story:
         """All periods so far."""
         return timeline(self.events)
 
-    def does(self, command: Command, after: timedelta, context: DecisionContext | None = None) -> "Story":
+    def does(self, command: Command, after: timedelta, in_context: DecisionContext | None = None) -> "Story":
         """Let somebody do something so long after the beginning."""
-        when = attrs.evolve(context or facts(), now=at(after))
+        when = attrs.evolve(in_context or context(), now=at(after))
         seen = attrs.evolve(when, visibility=attrs.evolve(when.visibility, day=when.day))
         self.events += events_of(self.state, command, seen)
         return self
@@ -115,7 +115,7 @@ class Story:
     def answers(self, after: timedelta) -> "Story":
         """Let the head approve."""
         terms = open_request(self.state).terms
-        return self.does(answer_to(self.state, terms.version if terms else None), after, facts(actor=HEAD))
+        return self.does(answer_to(self.state, terms.version if terms else None), after, context(actor=HEAD))
 
 
 def asked() -> Story:
@@ -154,7 +154,7 @@ def test_without_events_there_is_no_period() -> None:
 @pytest.mark.rule("H1")
 def test_a_level_in_force_names_everybody_it_rests_on() -> None:
     """Who asked and when, for whom, who approved and when, on which terms."""
-    pending, sharing = Story().does(ask(terms=TERMS), DAY * 0, facts(actor=BEN)).answers(DAY).periods
+    pending, sharing = Story().does(ask(terms=TERMS), DAY * 0, context(actor=BEN)).answers(DAY).periods
 
     assert (State.PENDING, None, frozenset()) == (pending.agreement.state, pending.level, pending.capabilities)
     assert (None, None, None) == (pending.event, pending.accepted, pending.terms)
@@ -216,7 +216,7 @@ def test_a_withdrawn_request_leaves_nothing() -> None:
 @pytest.mark.rule("H1", "E1")
 def test_an_end_is_kept_until_something_stands_again() -> None:
     """After the end nothing is in force, and the answer names who ended it and why; a new request begins anew."""
-    story = approved().does(end(EndCause.SCHOOL_CLOSED), DAY * 2, facts(HiddenBecause.CLOSED, actor=BEN))
+    story = approved().does(end(EndCause.SCHOOL_CLOSED), DAY * 2, context(HiddenBecause.CLOSED, actor=BEN))
     _, _, ended, asked_anew = story.does(ask(), DAY * 3).periods
 
     assert ended.ended is not None
@@ -229,7 +229,7 @@ def test_an_end_is_kept_until_something_stands_again() -> None:
 @pytest.mark.rule("H1", "E1")
 def test_an_end_says_which_state_it_ended() -> None:
     """A request, or a level and a request: what had never been in force is not said to have ended."""
-    closed = facts(HiddenBecause.CLOSED, actor=BEN)
+    closed = context(HiddenBecause.CLOSED, actor=BEN)
     stories = [asked(), approved().does(ask(ACTIONS), DAY * 3)]
     ended = [story.does(end(EndCause.SCHOOL_CLOSED), DAY * 4, closed).periods[-1] for story in stories]
 
@@ -247,7 +247,7 @@ def test_an_agreement_that_lapsed_and_is_hidden_again_says_both() -> None:
 @pytest.mark.rule("H1", "E6", "X2")
 def test_sharing_stops_with_its_recorded_loss_and_returns() -> None:
     """From the instant of the record, with the register's day and every reason; the level stays in force."""
-    hidden = facts(HiddenBecause.CLOSED, HiddenBecause.NOT_LINKED, actor=NIGHTLY)
+    hidden = context(HiddenBecause.CLOSED, HiddenBecause.NOT_LINKED, actor=NIGHTLY)
     story = approved().does(see(date(2026, 3, 30)), DAY * 3, hidden).does(see(), DAY * 5)
     _, before, lost, back = story.periods
 

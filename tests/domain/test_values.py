@@ -81,8 +81,10 @@ from datashare.domain.validation import (
 )
 from datashare.domain.visibility import visibility, visible_institutions
 from datashare.errors import DatashareError, InvalidValue
-from tests.domain.builders import DAY, NOW, TRUST, URN, group, institution
-from tests.domain.builders import person as a_person
+from tests.builders import DAY, URN, group, institution
+from tests.builders import MAT as TRUST
+from tests.builders import MORNING as NOW
+from tests.builders import person as a_person
 
 
 class Hostile:

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from datashare.domain.agreements import State, Tab
 from datashare.domain.browsing import Listing
 from datashare.domain.coverage import Coverage, Tally, coverage
+from datashare.domain.levels import AccessLevel
 from datashare.domain.people import BusinessRole
 from datashare.domain.policy import Policy
 from datashare.domain.register import Phase
 from datashare.errors import InvalidValue, NotPermitted
-from tests.domain.builders import DAY, group, institution, known, listing
-from tests.domain.builders import person as somebody
+from tests.builders import DAY, by_id, group, institution, listing
+from tests.builders import person as somebody
 
 from .world import (
     ACTIONS,
@@ -42,17 +43,17 @@ from .world import (
 
 
 def urns(rows: Iterable[Listing]) -> list[int]:
-    """Tell which schools rows are of."""
+    """Return the URNs of *rows*, in order."""
     return [row.urn for row in rows]
 
 
 def figures(tally: Tally) -> tuple[str, int, list[int], int, int]:
-    """Give all that a tally counts: label, schools, at least each level, pending, missing."""
+    """Return all that a tally counts: label, schools, at least each level, pending, missing."""
     return tally.label, tally.schools, list(tally.at_least.values()), tally.pending, tally.missing
 
 
 def busy_world() -> World:
-    """Make a world in which St Hilda's is being raised, Óscar Romero has approved, and Abbey is asked."""
+    """Build a world in which St Hilda's is being raised, Óscar Romero has approved, and Abbey is asked."""
     world = World()
     world.approved(HILDA)
     world.approved(OSCAR, level=ACTIONS, command_id="high")
@@ -66,48 +67,48 @@ def busy_world() -> World:
 @pytest.mark.rule("X5")
 def test_schools_are_counted_as_a_whole_and_in_parts() -> None:
     """Each level counts what is at it or above; an upgrade counts twice; parts follow cluster, phase and LA."""
-    found = busy_world().trust().coverage()
+    answer = busy_world().trust().coverage()
 
-    assert ("Areté Learning Trust", 5, [2, 2, 1], 2, 2) == figures(found.total)
+    assert ("Areté Learning Trust", 5, [2, 2, 1], 2, 2) == figures(answer.total)
     assert [("North", 1, [1, 1, 0], 1, 0), ("South", 1, [1, 1, 1], 0, 0), ("In no cluster", 3, [0, 0, 0], 1, 2)] == [
-        figures(one) for one in found.by_cluster
+        figures(tally) for tally in answer.by_cluster
     ]
-    assert ["North", "South", None] == [one.value for one in found.by_cluster]
+    assert ["North", "South", None] == [tally.value for tally in answer.by_cluster]
     assert [("Primary", 4, [1, 1, 0], 2, 2), ("Secondary", 1, [1, 1, 1], 0, 0)] == [
-        figures(one) for one in found.by_phase
+        figures(tally) for tally in answer.by_phase
     ]
-    assert [Phase.PRIMARY, Phase.SECONDARY] == [one.value for one in found.by_phase]
+    assert [Phase.PRIMARY, Phase.SECONDARY] == [tally.value for tally in answer.by_phase]
     assert [("Council 870", 4, [1, 1, 0], 2, 2), ("Council 871", 1, [1, 1, 1], 0, 0)] == [
-        figures(one) for one in found.by_local_authority
+        figures(tally) for tally in answer.by_local_authority
     ]
-    assert ["870", "871"] == [one.value for one in found.by_local_authority]
+    assert ["870", "871"] == [tally.value for tally in answer.by_local_authority]
 
 
 @pytest.mark.rule("X5", "P10", "V11")
 def test_what_needs_attention_is_named() -> None:
     """The longest waiting first; schools without a site, without anybody to ask, and with nobody who can answer."""
-    found = busy_world().trust().coverage()
+    answer = busy_world().trust().coverage()
 
-    assert [NO_APPROVER, HILDA] == urns(found.pending)
-    assert NO_APPROVER == getattr(found.oldest_pending, "urn", None)
-    assert [SITELESS] == urns(found.without_site)
-    assert [NOBODY] == urns(found.without_recipient)
-    assert [NO_APPROVER] == urns(found.without_approver)
-    assert ([], 0) == (urns(found.terms_overdue), found.hidden)
-    assert date(2026, 10, 31) == found.day
+    assert [NO_APPROVER, HILDA] == urns(answer.pending)
+    assert NO_APPROVER == getattr(answer.oldest_pending, "urn", None)
+    assert [SITELESS] == urns(answer.without_site)
+    assert [NOBODY] == urns(answer.without_recipient)
+    assert [NO_APPROVER] == urns(answer.without_approver)
+    assert ([], 0) == (urns(answer.terms_overdue), answer.hidden)
+    assert date(2026, 10, 31) == answer.day
 
 
 @pytest.mark.rule("X5", "P5")
 def test_only_present_people_of_the_school_itself_count() -> None:
-    """A head of another site, whoever names them, and one whose time is over, are nobody to ask."""
+    """A head of another site, whoever names them, and a former user, are nobody to ask."""
     world = World()
-    world.people.remove(*(one.id for one in world.people.at_schools([OSCAR])[OSCAR]))
+    world.people.remove(*(person.id for person in world.people.at_schools([OSCAR])[OSCAR]))
     assert OSCAR in urns(world.trust().coverage().without_recipient)
     assert OSCAR in urns(world.trust().coverage().without_approver)
 
     world.people.put(person(head(OSCAR), BusinessRole.HEAD_TEACHER))
-    found = world.trust().coverage()
-    assert OSCAR not in urns(found.without_recipient) + urns(found.without_approver)
+    answer = world.trust().coverage()
+    assert OSCAR not in urns(answer.without_recipient) + urns(answer.without_approver)
 
 
 @pytest.mark.rule("X5", "Q8")
@@ -125,34 +126,34 @@ def test_terms_are_overdue_from_the_day_after_their_review() -> None:
     assert [] == urns(council.coverage().terms_overdue)
     world.clock.move_on(timedelta(hours=1))
 
-    found = council.coverage()
-    assert [HILDA, MAINTAINED] == urns(found.terms_overdue)
-    assert "overdue for review at:\n- St Hilda’s Primary School (100000), due on 25 October 2026\n" in str(found)
+    answer = council.coverage()
+    assert [HILDA, MAINTAINED] == urns(answer.terms_overdue)
+    assert "overdue for review at:\n- St Hilda’s Primary School (100000), due on 25 October 2026\n" in str(answer)
 
 
 @pytest.mark.rule("X5", "X2", "T4")
 def test_what_the_register_hides_counts_for_nothing() -> None:
-    """A hidden school is not among the schools, but is told of; one that lapsed is still to be asked."""
+    """A hidden school is not among the schools, but is counted as hidden; a lapsed one is still to be asked."""
     world = World()
     world.approved(HILDA, OSCAR)
     leave_trust(world, HILDA)
     world.trust().record_visibility(command_id="r1", register_day=TODAY)
-    found = world.trust().coverage()
+    answer = world.trust().coverage()
     assert (4, [1, 1, 0], 3, 1) == (
-        found.total.schools,
-        list(found.total.at_least.values()),
-        found.total.missing,
-        found.hidden,
+        answer.total.schools,
+        list(answer.total.at_least.values()),
+        answer.total.missing,
+        answer.hidden,
     )
 
     world.clock.move_on(timedelta(days=40))
     join_trust(world, HILDA)
-    found = world.trust().coverage()
+    answer = world.trust().coverage()
     assert (5, [1, 1, 0], 4, 0) == (
-        found.total.schools,
-        list(found.total.at_least.values()),
-        found.total.missing,
-        found.hidden,
+        answer.total.schools,
+        list(answer.total.at_least.values()),
+        answer.total.missing,
+        answer.hidden,
     )
 
 
@@ -169,9 +170,9 @@ MIS Data or more, by cluster: North 1 of 1; South 1 of 1; In no cluster 0 of 3
 MIS Data or more, by phase: Primary 1 of 4; Secondary 1 of 1
 MIS Data or more, by LA: Council 870 1 of 4; Council 871 1 of 1
 Waiting longest: Abbey Infants (100005), for 4 days, since 27 October 2026.
-Nobody can be asked, for want of an MIS site, at:
+Nobody can be asked, since there is no MIS site, at:
 - Castle School (100002)
-Nobody can be asked, for want of an eligible role or an address, at:
+Nobody has an eligible role and an address at:
 - Zion Juniors (100006)
 Nobody can accept a request at:
 - Abbey Infants (100005)"""
@@ -181,7 +182,7 @@ Nobody can accept a request at:
 
 @pytest.mark.rule("X5")
 def test_the_words_of_a_group_that_has_nothing_to_tell_are_few() -> None:
-    """Nothing is said of what there is nothing of; one school is not "1 schools"."""
+    """Empty figures are left out, and one school is not "1 schools"."""
     world = World()
     leave_trust(world, HILDA)
     world.refresh(gone=[SITELESS, NO_APPROVER, NOBODY])
@@ -197,18 +198,18 @@ def test_no_name_forges_a_line_of_the_mail() -> None:
     world = World()
     world.refresh(attrs.evolve(world.schools[SITELESS], name="Elm\n- share MIS Data or more: 5 of 5\x1b[2J"))
 
-    told = str(world.trust().coverage())
+    words = str(world.trust().coverage())
 
-    assert "- Elm - share MIS Data or more: 5 of 5 [2J (100002)" in told.splitlines()
-    assert "\x1b" not in told
+    assert "- Elm - share MIS Data or more: 5 of 5 [2J (100002)" in words.splitlines()
+    assert "\x1b" not in words
 
 
 @pytest.mark.rule("X5")
 def test_a_policy_that_lets_nothing_be_requested_is_told_without_levels() -> None:
     """Then there is no level to count by."""
-    found = World(policies={TRUST: attrs.evolve(Policy.mat(), requestable_levels=())}).trust().coverage()
+    answer = World(policies={TRUST: attrs.evolve(Policy.mat(), requestable_levels=())}).trust().coverage()
 
-    assert "or more" not in str(found)
+    assert "or more" not in str(answer)
 
 
 @pytest.mark.rule("X5", "P12")
@@ -220,10 +221,9 @@ def test_coverage_needs_the_permission_to_read() -> None:
 
 ROWS = st.lists(
     st.builds(
-        lambda state, level, lapsed, clusters, phase, site: (state, level, lapsed, clusters, phase, site),
+        lambda *cells: cells,
         st.sampled_from(State),
         st.sampled_from([DFE, MIS, ACTIONS]),
-        st.booleans(),
         st.sets(st.sampled_from(["North", "Süd", "ost"])),
         st.sampled_from(Phase),
         st.booleans(),
@@ -232,44 +232,47 @@ ROWS = st.lists(
 )
 
 
-def counted(rows: Iterable[tuple[State, object, bool, set[str], Phase, bool]]) -> tuple[list[Listing], Coverage]:
+def counted(rows: Iterable[tuple[State, AccessLevel, set[str], Phase, bool]]) -> tuple[list[Listing], Coverage]:
     """Count some made-up schools, every second one with a head."""
     listings = [
-        attrs.evolve(
-            listing(institution(100_000 + n, f"School {n}", phase=phase), state, level=level, clusters=clusters),  # type: ignore[arg-type]
-            lapsed=lapsed,
+        listing(
+            institution(100_000 + n, f"School {n}", phase=phase),
+            state,
+            level=level,
+            clusters=clusters,
             has_school_site=site,
         )
-        for n, (state, level, lapsed, clusters, phase, site) in enumerate(rows)
+        for n, (state, level, clusters, phase, site) in enumerate(rows)
     ]
-    people = {row.urn: known(somebody(site=row.urn)) for row in listings[::2]}
+    listings[::3] = [attrs.evolve(row, granted=None) for row in listings[::3]]  # lapsed
+    people = {row.urn: by_id(somebody(site=row.urn)) for row in listings[::2]}
     return listings, coverage(listings, people, group=group(), policy=Policy.mat(), day=DAY)
 
 
 @pytest.mark.rule("X5", "T4")
 @given(ROWS)
-def test_parts_sum_up_to_the_whole(rows: list[tuple[State, object, bool, set[str], Phase, bool]]) -> None:
-    """Phases part the schools, every school is shared with, asked or missing, and the tabs tell the same."""
-    listings, found = counted(rows)
+def test_parts_sum_up_to_the_whole(rows: list[tuple[State, AccessLevel, set[str], Phase, bool]]) -> None:
+    """Phases part the schools, every school is shared with, asked or missing, and the tabs agree."""
+    listings, answer = counted(rows)
 
-    for parts in (found.by_phase, found.by_local_authority):
-        assert len(listings) == sum(one.schools for one in parts)
-        assert found.total.pending == sum(one.pending for one in parts)
-        assert found.total.missing == sum(one.missing for one in parts)
-        assert list(found.total.at_least.values()) == [
-            sum(one.at_least[level] for one in parts) for level in (DFE, MIS, ACTIONS)
+    for parts in (answer.by_phase, answer.by_local_authority):
+        assert len(listings) == sum(part.schools for part in parts)
+        assert answer.total.pending == sum(part.pending for part in parts)
+        assert answer.total.missing == sum(part.missing for part in parts)
+        assert list(answer.total.at_least.values()) == [
+            sum(part.at_least[level] for part in parts) for level in (DFE, MIS, ACTIONS)
         ]
-    shared = [row for row in listings if row.level and not row.lapsed]
+    shared = [row for row in listings if row.granted]
     asked = {row.urn for row in listings if Tab.PENDING in row.tabs}
-    assert asked == set(urns(found.pending))
-    assert found.total.schools == len(asked | {row.urn for row in shared}) + found.total.missing
-    assert found.total.at_least[DFE] == len(shared)
-    assert {row.urn for row in listings if not row.has_school_site} == set(urns(found.without_site))
-    assert {row.urn for row in listings[1::2] if row.has_school_site} == set(urns(found.without_recipient))
-    assert urns(found.without_approver) == urns(found.without_recipient)
-    in_clusters = [one for one in found.by_cluster if one.value]
-    assert [sum(one.value in row.clusters for row in listings) for one in in_clusters] == [
-        one.schools for one in in_clusters
+    assert asked == set(urns(answer.pending))
+    assert answer.total.schools == len(asked | {row.urn for row in shared}) + answer.total.missing
+    assert answer.total.at_least[DFE] == len(shared)
+    assert {row.urn for row in listings if not row.has_school_site} == set(urns(answer.without_site))
+    assert {row.urn for row in listings[1::2] if row.has_school_site} == set(urns(answer.without_recipient))
+    assert urns(answer.without_approver) == urns(answer.without_recipient)
+    in_clusters = [part for part in answer.by_cluster if part.value]
+    assert [sum(part.value in row.clusters for row in listings) for part in in_clusters] == [
+        part.schools for part in in_clusters
     ]
 
 

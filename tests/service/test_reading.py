@@ -166,6 +166,16 @@ def test_details_hold_everything_about_one_school() -> None:
     )
 
 
+@pytest.mark.rule("B6")
+def test_clusters_of_a_school_are_in_the_order_of_their_folded_names() -> None:
+    """Capitals and marks do not matter to the order."""
+    world = World()
+    clusters = {name: {HILDA} for name in ("West", "north", "Ärzte")}
+    world.institutions.replace(world.schools.values(), groups=world.groups, clusters={TRUST: clusters})
+
+    assert ("Ärzte", "north", "West") == world.trust().details(HILDA).clusters
+
+
 @pytest.mark.rule("B1", "V9")
 @pytest.mark.parametrize("urn", [CLOSED, FOREIGN, UNKNOWN])
 def test_details_of_a_hidden_school_are_refused_with_the_reasons(urn: int) -> None:

@@ -63,7 +63,7 @@ def test_central_approval_is_off_by_default() -> None:
     world = World()
     before = world.snapshot("c-1")
 
-    with pytest.raises(NotPermitted, match="records no approvals centrally"):
+    with pytest.raises(NotPermitted, match="does not allow approvals to be recorded centrally"):
         world.trust().record_approval([HILDA], level=MIS, basis=BASIS, command_id="c-1")
 
     assert before == world.snapshot("c-1")

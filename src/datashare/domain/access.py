@@ -1,14 +1,10 @@
-"""Pure: what an agreement allows, at present, and why (rules X).
-
-It touches nothing but the standard library and attrs.
-"""
+"""Pure: what an agreement allows, at present, and why (rules X)."""
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping
 from datetime import date
-from types import MappingProxyType
 
 import attrs
 
@@ -16,7 +12,7 @@ from datashare.errors import InvalidValue
 
 from . import validation
 from .agreements import Agreement, AgreementId, InForce, granted, has_lapsed
-from .eligibility import permissions_of
+from .eligibility import holds
 from .instants import Instant, instant_words, london_day, to_instant
 from .levels import AccessLevel, Capability
 from .people import Permission, Person
@@ -45,9 +41,9 @@ class AccessReason:
 
     Attributes:
         code: Which reason.
-        level: The level in force that it speaks of.
+        level: The level in force that it is about.
         level_label: That level in the words of the group's policy (L3).
-        since: When that came into force, in UTC.
+        since: When that level came into force, in UTC.
         hidden_since: The register day on which the school was recorded as hidden.
         visibility: Why the school is hidden.
     """
@@ -75,7 +71,7 @@ _WORDS = {
     AccessCode.LAPSED: "The school was hidden for too long, so the agreement lapsed. Send a new request.",
     AccessCode.UNKNOWN_PERSON: "The group's site does not know this person, or they are no longer a user there.",
     AccessCode.NOT_A_GROUP_USER: "Only a user of the group's own site can log in to its schools.",
-    AccessCode.NO_PERMISSION: "The person lacks Login to MIS: Associated institutions.",
+    AccessCode.NO_PERMISSION: f"The permission “{Permission.LOG_IN_ASSOCIATED_INSTITUTIONS.label}” is missing.",
     AccessCode.NOT_ASSOCIATED: "The school is not among the person's associated institutions.",
 }
 
@@ -89,7 +85,7 @@ class AccessAnswer:
         capability: What was asked about.
         subject: Who asks, in words: the group's name, or the person's.
         institution_name: The school's name in the register; empty where that is not known.
-        reasons: Every reason against; or, where it is allowed, the one it rests on.
+        reasons: Every reason against; where it is allowed, the one reason for it.
     """
 
     agreement: AgreementId
@@ -115,20 +111,21 @@ class AccessAnswer:
 def reasons_for(
     agreement: Agreement, seen: Visibility, capability: Capability, *, policy: Policy
 ) -> tuple[AccessReason, ...]:
-    """Give every reason against *capability* at one school, or the one reason for it (X1, X2)."""
-    against = []
+    """Return every reason against *capability* at one school, or the one reason for it (X1, X2)."""
+    level = granted(agreement, visible=seen.visible, policy=policy, day=seen.day)
     in_force = agreement.in_force
+    if in_force and level and capability in level.capabilities:
+        return (_about_level(AccessCode.GRANTED, in_force, policy),)
+    against = []
     if in_force is None:
         against.append(AccessReason(code=AccessCode.NO_AGREEMENT))
     elif capability not in in_force.level.capabilities:
         against.append(_about_level(AccessCode.LEVEL_TOO_LOW, in_force, policy))
     if not seen.visible:
         against.append(AccessReason(code=AccessCode.NOT_VISIBLE, visibility=seen))
-    if in_force and has_lapsed(agreement, policy=policy, day=seen.day):
+    if has_lapsed(agreement, policy=policy, day=seen.day):
         against.append(AccessReason(code=AccessCode.LAPSED, hidden_since=agreement.hidden_since))
-    if against or in_force is None:
-        return tuple(against)
-    return (_about_level(AccessCode.GRANTED, in_force, policy),)
+    return tuple(against)
 
 
 def _about_level(code: AccessCode, in_force: InForce, policy: Policy) -> AccessReason:
@@ -139,15 +136,16 @@ def _about_level(code: AccessCode, in_force: InForce, policy: Policy) -> AccessR
 class AccessMap:
     """What a group's staff may see and do at every school, as it stood at one instant.
 
-    Build it anew after a refresh of the register, after an answer, and at midnight in Europe/London, since links
+    Build a new map after a refresh of the register, after an answer, and at midnight in Europe/London, since links
     and correction windows begin and end with the day.
 
     Attributes:
         group: Whose staff.
         at: The instant that it shows, in UTC.
+        day: The day of that instant, in Europe/London.
     """
 
-    __slots__ = ("_agreements", "_granted", "_group", "_institutions", "_policy", "at", "day", "group")
+    __slots__ = ("_agreements", "_group", "_institutions", "_policy", "_urns", "at", "day", "group")
 
     def __init__(
         self,
@@ -177,19 +175,17 @@ class AccessMap:
         self.day = london_day(self.at)
         self._group = group
         self._policy = policy
-        self._institutions = MappingProxyType(dict(institutions))
-        self._agreements = {self._own(agreement).urn: agreement for agreement in agreements}
-        granting = {
-            urn: level.capabilities
-            for urn, agreement in self._agreements.items()
-            if (level := granted(agreement, visible=self._visibility(urn).visible, policy=policy, day=self.day))
+        self._institutions = dict(institutions)
+        self._agreements = {agreement.urn: self._own(agreement) for agreement in agreements}
+        # X3: only a person can be asked about logging in, so it is not a key here.
+        self._urns: dict[Capability, set[int]] = {
+            capability: set() for capability in Capability if capability is not Capability.LOG_IN_TO_SCHOOL
         }
-        # X3: logging in can be asked only for a person, so it is no key here.
-        self._granted: dict[Capability, frozenset[int]] = {
-            capability: frozenset(urn for urn, allowed in granting.items() if capability in allowed)
-            for capability in Capability
-            if capability is not Capability.LOG_IN_TO_SCHOOL
-        }
+        for urn, agreement in self._agreements.items():
+            visible = self._visibility(urn).visible
+            level = granted(agreement, visible=visible, policy=policy, day=self.day)
+            for capability in self._urns.keys() & level.capabilities if level else ():
+                self._urns[capability].add(urn)
 
     def _own(self, agreement: Agreement) -> Agreement:
         if agreement.group != self.group:
@@ -197,50 +193,50 @@ class AccessMap:
         return agreement
 
     def _visibility(self, urn: int) -> Visibility:
-        found = self._institutions.get(urn)
-        seen = visibility(urn, found, group=self._group, policy=self._policy, day=self.day)
-        if found or urn in self._agreements:
+        institution = self._institutions.get(urn)
+        seen = visibility(urn, institution, group=self._group, policy=self._policy, day=self.day)
+        if institution or urn in self._agreements:
             return seen
-        # The map holds only what is linked or has an agreement: of other URNs it knows no more than that.
+        # The map holds only what is linked or has an agreement; all that it knows of another URN is that it is not.
         unlinked = HiddenReason(HiddenBecause.NOT_LINKED)
-        kept = (reason for reason in seen.reasons if reason.because is not HiddenBecause.UNKNOWN_URN)
-        return attrs.evolve(seen, reasons=(*kept, unlinked))
+        known = (reason for reason in seen.reasons if reason.because is not HiddenBecause.UNKNOWN_URN)
+        return attrs.evolve(seen, reasons=(*known, unlinked))
 
     def allows(self, urn: int, capability: Capability) -> bool:
-        """Tell whether the group's staff may use *capability* at school *urn* (X1, X2, X4).
+        """Return whether the group's staff may use *capability* at school *urn* (X1, X2, X4).
 
         Cost: two look-ups, whatever the number of schools.
 
         Raises:
-            InvalidValue: The URN is no whole number; or the capability is none, or is logging in, which only a
-                person can be asked about (X3).
+            InvalidValue: The URN is not a whole number, or the capability is not a `Capability`, or is logging in,
+                which only a person can be asked about (X3).
         """
         try:
-            if urn in self._granted[capability] and type(urn) is int:  # 100000.0 would be found too
+            if urn in self._urns[capability] and type(urn) is int:  # 100000.0 is in the set too
                 return True
         except (KeyError, TypeError):
-            self._refuse(capability)
+            self._require_group_capability(capability)
         if type(urn) is not int:
             validation.require_urn(urn)
         return False
 
     def explain(self, urn: int, capability: Capability) -> AccessAnswer:
-        """Give the same answer with every reason (X4).
+        """Return the same answer with every reason (X4).
 
         Raises:
             InvalidValue: As `allows`, or the URN is out of range.
         """
-        self._refuse(capability)
+        self._require_group_capability(capability)
         validation.require_urn(urn)
         return self._answer(urn, capability, self._group.name, ())
 
-    def _refuse(self, capability: object) -> None:
+    def _require_group_capability(self, capability: object) -> None:
         validation.require_member(capability, Capability, "capability")
         if capability is Capability.LOG_IN_TO_SCHOOL:
             raise InvalidValue("capability", capability, "one of a group; ask may_log_in for a person instead")
 
     def explain_log_in(self, person: Person | None, urn: int, clusters: Iterable[str]) -> AccessAnswer:
-        """Tell with every reason whether *person* may log in to school *urn* (X3).
+        """Return with every reason whether *person* may log in to school *urn* (X3).
 
         Args:
             person: The user of the group's site, as it knows them; `None` where it does not.
@@ -248,38 +244,36 @@ class AccessMap:
             clusters: The group's clusters that the school is in.
 
         Raises:
-            InvalidValue: The URN is none; or the clusters are one text, whose letters could pass for names.
+            InvalidValue: *urn* is not a URN, or *clusters* is one text, whose letters could pass for names.
         """
         validation.require_urn(urn)
         validation.require_collection(clusters, "clusters")
         subject = person.name if person else "A person who is not known"
-        against = self._against(person, urn, clusters)
+        against = tuple(AccessReason(code=code) for code in self._against(person, urn, clusters))
         return self._answer(urn, Capability.LOG_IN_TO_SCHOOL, subject, against)
 
-    def _against(self, person: Person | None, urn: int, clusters: Iterable[str]) -> tuple[AccessReason, ...]:
+    def _against(self, person: Person | None, urn: int, clusters: Iterable[str]) -> Iterable[AccessCode]:
         if person is None or not person.is_current(self.day):
-            return (AccessReason(code=AccessCode.UNKNOWN_PERSON),)
-        codes = []
+            yield AccessCode.UNKNOWN_PERSON
+            return
         if person.id.site != self.group:
-            codes.append(AccessCode.NOT_A_GROUP_USER)
-        held = permissions_of(person, policy=self._policy, day=self.day)
-        if Permission.LOG_IN_ASSOCIATED_INSTITUTIONS not in held:
-            codes.append(AccessCode.NO_PERMISSION)
+            yield AccessCode.NOT_A_GROUP_USER
+        if not holds(person, Permission.LOG_IN_ASSOCIATED_INSTITUTIONS, policy=self._policy, day=self.day):
+            yield AccessCode.NO_PERMISSION
         if not person.associations.include(urn, clusters):
-            codes.append(AccessCode.NOT_ASSOCIATED)
-        return tuple(AccessReason(code=code) for code in codes)
+            yield AccessCode.NOT_ASSOCIATED
 
     def _answer(
         self, urn: int, capability: Capability, subject: str, personal: tuple[AccessReason, ...]
     ) -> AccessAnswer:
         agreement = self._agreements.get(urn) or Agreement(id=AgreementId(self.group, urn))
-        found = reasons_for(agreement, self._visibility(urn), capability, policy=self._policy)
-        against = tuple(reason for reason in found if reason.code is not AccessCode.GRANTED) + personal
+        reasons = reasons_for(agreement, self._visibility(urn), capability, policy=self._policy)
+        against = tuple(reason for reason in reasons if reason.code is not AccessCode.GRANTED) + personal
         institution = self._institutions.get(urn)
         return AccessAnswer(
             agreement=agreement.id,
             capability=capability,
             subject=subject,
             institution_name=institution.name if institution else "",
-            reasons=against or found,
+            reasons=against or reasons,
         )

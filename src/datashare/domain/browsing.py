@@ -1,11 +1,11 @@
-"""Pure: a page of any list (B9); it touches nothing but the standard library and attrs."""
+"""Pure: the table of a group's institutions: search, filters, facets, order and pages (rules B)."""
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import attrs
 
@@ -17,75 +17,15 @@ from .instants import Instant
 from .levels import AccessLevel
 from .register import Coded, Institution, Phase
 from .text import folded
-from .validation import to_frozenset, to_tuple
+from .validation import to_frozenset
 from .visibility import DateWarning
 
 _T = TypeVar("_T")
-
-
-def _require_count(value: object, what: str) -> int:
-    if type(value) is not int or value < 0:
-        raise InvalidValue(what, value, "a whole number from 0")
-    return value
-
-
-def _a_count(_page: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    _require_count(value, f"Page.{attribute.name}")
-
-
-def _items(value: Iterable[_T]) -> tuple[_T, ...]:
-    return tuple(validation.require_collection(value, "Page.items"))
-
-
-@attrs.frozen(kw_only=True)
-class Page(Generic[_T]):
-    """A part of a list (B9).
-
-    Attributes:
-        items: The items of this page, in the list's order.
-        total: How many items the whole list has.
-        offset: How many items of the list come before this page.
-        limit: The most items that a page holds; `None` for no limit.
-    """
-
-    items: tuple[_T, ...] = attrs.field(converter=_items)
-    total: int = attrs.field(validator=_a_count)
-    offset: int = attrs.field(validator=_a_count)
-    limit: int | None = attrs.field(validator=attrs.validators.optional(_a_count))
-
-
-def paged(items: Sequence[_T], offset: int = 0, limit: int | None = None) -> Page[_T]:
-    """Take a page of any list (B9).
-
-    Past the end a page is empty and still tells the total; so does one with a limit of 0.
-
-    Args:
-        items: The whole list, in order.
-        offset: How many items to leave out at the start.
-        limit: The most items to give; `None` gives all that follow.
-
-    Raises:
-        InvalidValue: The offset or the limit is negative or no whole number, or *items* is not in an order.
-    """
-    if isinstance(items, (str, bytes)) or not isinstance(items, Sequence):
-        raise InvalidValue("items", items, "a list or a tuple")
-    first = _require_count(offset, "offset")
-    last = None if limit is None else first + _require_count(limit, "limit")
-    return Page(items=items[first:last], total=len(items), offset=offset, limit=limit)
-
 
 FacetKey = Phase | Tab | AccessLevel | str
 """What a filter chooses by: a phase, a tab, a level, a cluster's name, a code or a rating."""
 
 _SortKey = str | int | tuple[str, ...] | Instant
-
-
-def _to_sorted_names(value: Iterable[Any]) -> tuple[Any, ...]:
-    """Convert to a tuple without repetitions, by folded name; the validator refuses what is no text."""
-    names = to_tuple(value)
-    if not all(isinstance(name, str) for name in names):
-        return names
-    return tuple(sorted(set(names), key=lambda name: (folded(name), name)))
 
 
 @attrs.frozen(kw_only=True)
@@ -94,28 +34,19 @@ class Listing:
 
     Attributes:
         institution: The institution, with all its details.
-        agreement: The agreement as it stands; of a school never asked, one that holds nothing but its id.
-        has_school_site: Whether the school has an MIS site; one without is listed, and cannot be asked (V11).
+        agreement: The agreement as it stands; where the school was never asked, one that holds nothing but its id.
+        has_school_site: Whether the school has an MIS site; without one it is listed, and cannot be asked (V11).
+        granted: The level that the agreement grants on the day of the table, if any (X1, X2).
         clusters: The names of the group's clusters that it is in, by folded name (B6).
         warnings: Dates of the register that do not fit its status (V4).
-        lapsed: Whether the level in force grants nothing, since the school was hidden for too long (X2).
     """
 
-    institution: Institution = attrs.field(validator=validation.is_a(Institution, "an Institution"))
-    agreement: Agreement = attrs.field(validator=validation.is_a(Agreement, "an Agreement"))
-    has_school_site: bool = attrs.field(validator=validation.is_a(bool, "True or False"))
-    clusters: tuple[str, ...] = attrs.field(
-        default=(), converter=_to_sorted_names, validator=validation.each(validation.key)
-    )
-    warnings: tuple[DateWarning, ...] = attrs.field(
-        default=(), converter=to_tuple, validator=validation.each(validation.member(DateWarning))
-    )
-    lapsed: bool = attrs.field(default=False, validator=validation.is_a(bool, "True or False"))
-
-    @agreement.validator
-    def _check_agreement(self, _attribute: attrs.Attribute[Any], value: Agreement) -> None:
-        if value.urn != self.institution.urn:
-            raise InvalidValue("Listing.agreement", value.id, f"that with institution {self.institution.urn}")
+    institution: Institution
+    agreement: Agreement
+    has_school_site: bool
+    granted: AccessLevel | None = None
+    clusters: tuple[str, ...] = ()
+    warnings: tuple[DateWarning, ...] = ()
 
     @property
     def urn(self) -> int:
@@ -134,13 +65,18 @@ class Listing:
 
     @property
     def tabs(self) -> frozenset[Tab]:
-        """The tabs under which it stands (T4)."""
+        """The tabs that show it (T4)."""
         return self.agreement.tabs
 
     @property
     def level(self) -> AccessLevel | None:
-        """The level in force, if any."""
+        """The level in force, if any; it may have lapsed."""
         return self.agreement.level
+
+    @property
+    def lapsed(self) -> bool:
+        """Whether the level in force grants nothing, since the school was hidden for too long (X2)."""
+        return self.level is not None and self.granted is None
 
 
 class Facet(enum.Enum):
@@ -161,22 +97,20 @@ def _of_code(coded: Coded | None) -> dict[FacetKey, str]:
     return {coded.code: coded.name.strip() or coded.code} if coded else {}
 
 
-# B2, B8: the values by which a filter finds a listing, with their labels; none where it has no such value.
-_OFFERS: Mapping[Facet, Callable[[Listing], Mapping[FacetKey, str]]] = MappingProxyType(
-    {
-        Facet.PHASE: lambda row: {row.institution.phase: row.institution.phase.label},
-        Facet.CLUSTER: lambda row: {name: name for name in row.clusters},
-        Facet.ESTABLISHMENT_TYPE: lambda row: _of_code(row.institution.establishment_type),
-        Facet.OFSTED_RATING: lambda row: {one: one for one in [row.institution.ofsted_rating] if one},
-        Facet.LOCAL_AUTHORITY: lambda row: _of_code(row.institution.local_authority),
-        Facet.TAB: lambda row: {tab: tab.label for tab in row.tabs},
-        Facet.LEVEL: lambda row: {level: level.label for level in [row.level] if level},
-    }
-)
+# B2, B8: the values by which a filter finds a listing, with their labels; empty where it has no such value.
+_OFFERS: Mapping[Facet, Callable[[Listing], Mapping[FacetKey, str]]] = {
+    Facet.PHASE: lambda row: {row.institution.phase: row.institution.phase.label},
+    Facet.CLUSTER: lambda row: {name: name for name in row.clusters},
+    Facet.ESTABLISHMENT_TYPE: lambda row: _of_code(row.institution.establishment_type),
+    Facet.OFSTED_RATING: lambda row: {rating: rating for rating in [row.institution.ofsted_rating] if rating},
+    Facet.LOCAL_AUTHORITY: lambda row: _of_code(row.institution.local_authority),
+    Facet.TAB: lambda row: {tab: tab.label for tab in row.tabs},
+    Facet.LEVEL: lambda row: {level: level.label for level in [row.level] if level},
+}
 
 
 def values_of(listing: Listing, facet: Facet) -> Mapping[FacetKey, str]:
-    """Tell by which values of *facet* a filter finds *listing*, with their labels; possibly by none (B2)."""
+    """Return the values of *facet* by which a filter finds *listing*, with their labels; possibly none (B2)."""
     return _OFFERS[facet](listing)
 
 
@@ -221,9 +155,9 @@ class Filters:
     )
 
     def chosen(self, facet: Facet) -> frozenset[FacetKey]:
-        """Tell which values of *facet* are chosen; none restricts nothing (B3)."""
-        found: frozenset[FacetKey] = getattr(self, validation.require_member(facet, Facet, "facet").value)
-        return found
+        """Return the values of *facet* that are chosen; an empty set restricts nothing (B3)."""
+        chosen: frozenset[FacetKey] = getattr(self, validation.require_member(facet, Facet, "facet").value)
+        return chosen
 
 
 NO_FILTERS = Filters()
@@ -241,6 +175,10 @@ def _compact(value: str) -> str:
     return folded(value).replace(" ", "")
 
 
+def _phase(phase: Phase) -> str | None:
+    return None if phase is Phase.UNKNOWN else _text(phase.label)
+
+
 _STATES = {state: place for place, state in enumerate(State)}
 
 
@@ -248,7 +186,7 @@ class Column(enum.Enum):
     """A column by which the table can be sorted (B5).
 
     Texts are compared folded (B4); phases, types, authorities and clusters by their names; levels and states
-    from the least to the most. A phase that the register does not tell is blank.
+    from the least to the most. A phase that the register does not name is blank.
     """
 
     NAME = "name"
@@ -269,29 +207,23 @@ class Column(enum.Enum):
 
 
 # B5: what each column sorts by; `None` where a listing's cell is blank.
-_SORT_KEYS: Mapping[Column, Callable[[Listing], _SortKey | None]] = MappingProxyType(
-    {
-        Column.NAME: lambda row: folded(row.name),
-        Column.URN: lambda row: row.urn,
-        Column.PHASE: lambda row: _phase(row.institution.phase),
-        Column.ESTABLISHMENT_TYPE: lambda row: _coded(row.institution.establishment_type),
-        Column.TOWN: lambda row: _text(row.institution.town),
-        Column.POSTCODE: lambda row: _compact(row.institution.postcode) or None,
-        Column.LOCAL_AUTHORITY: lambda row: _coded(row.institution.local_authority),
-        Column.CLUSTERS: lambda row: tuple(map(folded, row.clusters)) or None,
-        Column.OFSTED_RATING: lambda row: _text(row.institution.ofsted_rating or ""),
-        Column.SCHOOL_SITE: lambda row: int(row.has_school_site),
-        Column.STATE: lambda row: _STATES[row.state],
-        Column.LEVEL: lambda row: row.level.rank if row.level else None,
-        Column.IN_FORCE_SINCE: lambda row: row.agreement.in_force.since if row.agreement.in_force else None,
-        Column.REQUESTED_LEVEL: lambda row: row.agreement.request.level.rank if row.agreement.request else None,
-        Column.REQUESTED_AT: lambda row: row.agreement.request.asked_at if row.agreement.request else None,
-    }
-)
-
-
-def _phase(phase: Phase) -> str | None:
-    return None if phase is Phase.UNKNOWN else _text(phase.label)
+_SORT_KEYS: Mapping[Column, Callable[[Listing], _SortKey | None]] = {
+    Column.NAME: lambda row: folded(row.name),
+    Column.URN: lambda row: row.urn,
+    Column.PHASE: lambda row: _phase(row.institution.phase),
+    Column.ESTABLISHMENT_TYPE: lambda row: _coded(row.institution.establishment_type),
+    Column.TOWN: lambda row: _text(row.institution.town),
+    Column.POSTCODE: lambda row: _compact(row.institution.postcode) or None,
+    Column.LOCAL_AUTHORITY: lambda row: _coded(row.institution.local_authority),
+    Column.CLUSTERS: lambda row: tuple(map(folded, row.clusters)) or None,
+    Column.OFSTED_RATING: lambda row: _text(row.institution.ofsted_rating or ""),
+    Column.SCHOOL_SITE: lambda row: int(row.has_school_site),
+    Column.STATE: lambda row: _STATES[row.state],
+    Column.LEVEL: lambda row: row.level.rank if row.level else None,
+    Column.IN_FORCE_SINCE: lambda row: row.agreement.in_force.since if row.agreement.in_force else None,
+    Column.REQUESTED_LEVEL: lambda row: row.agreement.request.level.rank if row.agreement.request else None,
+    Column.REQUESTED_AT: lambda row: row.agreement.request.asked_at if row.agreement.request else None,
+}
 
 
 def browse(
@@ -313,25 +245,26 @@ def browse(
         descending: Whether the greatest comes first.
 
     Raises:
-        InvalidValue: An argument is of the wrong kind, a column given as text included.
+        InvalidValue: An argument is of the wrong kind, for example a column given as text.
     """
     validation.require_member(sort, Column, "sort")
     if not isinstance(descending, bool):
         raise InvalidValue("descending", descending, "True or False")
-    finds, active = _search(_require_filters(filters).search), _active(filters)
+    finds, active = _tests(filters)
     rows = validation.require_collection(listings, "listings")
-    found = [row for row in rows if not _failing(row, active) and finds(row)]
-    return _in_order(found, _SORT_KEYS[sort], descending=descending)
+    key = _SORT_KEYS[sort]
+    matches = [(key(row), row) for row in rows if not _failing(row, active) and finds(row)]
+    matches.sort(key=lambda pair: pair[1].urn)
+    present = [(value, row) for value, row in matches if value is not None]
+    present.sort(key=lambda pair: pair[0], reverse=descending)  # sorting is stable, reversed too, so ties stay by URN
+    return (*(row for _, row in present), *(row for value, row in matches if value is None))
 
 
-def _require_filters(filters: object) -> Filters:
+def _tests(filters: object) -> tuple[Callable[[Listing], bool], dict[Facet, frozenset[FacetKey]]]:
+    """Return the test of the search, and the filters that restrict something (B3)."""
     if not isinstance(filters, Filters):
         raise InvalidValue("filters", filters, "Filters, such as Filters(search='hilda')")
-    return filters
-
-
-def _active(filters: Filters) -> dict[Facet, frozenset[FacetKey]]:
-    return {facet: chosen for facet in Facet if (chosen := filters.chosen(facet))}
+    return _search(filters.search), {facet: chosen for facet in Facet if (chosen := filters.chosen(facet))}
 
 
 def _failing(row: Listing, active: Mapping[Facet, frozenset[FacetKey]]) -> list[Facet]:
@@ -340,7 +273,7 @@ def _failing(row: Listing, active: Mapping[Facet, frozenset[FacetKey]]) -> list[
 
 
 def _search(typed: str) -> Callable[[Listing], bool]:
-    """Make the test whether a row is found by what was *typed* (B4)."""
+    """Return the test whether a row is found by what was *typed* (B4)."""
     whole = folded(typed)
     if not whole:
         return lambda _row: True
@@ -356,17 +289,6 @@ def _search(typed: str) -> Callable[[Listing], bool]:
         return all(word in text for word in words)
 
     return finds
-
-
-def _in_order(
-    rows: Iterable[Listing], key: Callable[[Listing], _SortKey | None], *, descending: bool
-) -> tuple[Listing, ...]:
-    # Sorting is stable, reversed too, so ties stay by URN.
-    keyed = [(key(row), row) for row in sorted(rows, key=lambda row: row.urn)]
-    present = [(value, row) for value, row in keyed if value is not None]
-    blank = (row for value, row in keyed if value is None)
-    present.sort(key=lambda pair: pair[0], reverse=descending)
-    return (*(row for _, row in present), *blank)
 
 
 @attrs.frozen
@@ -385,7 +307,7 @@ class FacetValue:
 
 
 def facets(listings: Iterable[Listing], filters: Filters = NO_FILTERS) -> Mapping[Facet, tuple[FacetValue, ...]]:
-    """Tell what each filter offers, with counts, given the search and the other filters (B8).
+    """Return what each filter offers, with counts, given the search and the other filters (B8).
 
     A filter does not narrow its own facet: each count is that of rows which `browse` would find if this value
     alone were chosen in this filter. Every value that occurs among *listings* is offered, and every chosen
@@ -401,7 +323,7 @@ def facets(listings: Iterable[Listing], filters: Filters = NO_FILTERS) -> Mappin
     Raises:
         InvalidValue: An argument is of the wrong kind.
     """
-    finds, active = _search(_require_filters(filters).search), _active(filters)
+    finds, active = _tests(filters)
     tallies = {facet: _Tally(filters.chosen(facet)) for facet in Facet}
     for row in validation.require_collection(listings, "listings"):
         failing = _failing(row, active) if finds(row) else list(Facet)
@@ -418,7 +340,7 @@ class _Tally:
         self._labels: dict[FacetKey, str] = {}
 
     def add(self, offers: Mapping[FacetKey, str], *, counts: bool) -> None:
-        """Note the values of one row, and count them if the other filters find it."""
+        """Add the values of one row, and count them if the other filters find it."""
         for value, label in offers.items():
             self._counts[value] = self._counts.get(value, 0) + counts
             # The register's codes should have one name each; of several, always the same one is shown.
@@ -426,13 +348,12 @@ class _Tally:
                 self._labels[value] = max(label, self._labels[value])
 
     def values(self) -> tuple[FacetValue, ...]:
-        """Give the values in the order in which they are offered."""
-        found = [FacetValue(v, self._labels.get(v) or _bare(v), n) for v, n in self._counts.items()]
-        return tuple(sorted(found, key=_offer_order))
-
-
-def _bare(value: FacetKey) -> str:
-    return value if isinstance(value, str) else value.label
+        """Return the values in the order in which they are offered."""
+        offers = [
+            FacetValue(value, self._labels.get(value) or (value if isinstance(value, str) else value.label), count)
+            for value, count in self._counts.items()
+        ]
+        return tuple(sorted(offers, key=_offer_order))
 
 
 _PLACES: Mapping[FacetKey, int] = {value: at for at, value in enumerate((*Phase, *Tab, *AccessLevel))}
@@ -442,3 +363,46 @@ def _offer_order(offer: FacetValue) -> tuple[int, str, str]:
     if isinstance(offer.value, str):
         return 0, folded(offer.label), offer.value
     return _PLACES[offer.value], "", ""
+
+
+@attrs.frozen(kw_only=True)
+class Page(Generic[_T]):
+    """A part of a list (B9).
+
+    Attributes:
+        items: The items of this page, in the list's order.
+        total: How many items the whole list has.
+        offset: How many items of the list come before this page.
+        limit: The most items that a page holds; `None` for no limit.
+    """
+
+    items: tuple[_T, ...]
+    total: int
+    offset: int
+    limit: int | None
+
+
+def paged(items: Sequence[_T], offset: int = 0, limit: int | None = None) -> Page[_T]:
+    """Return a page of any list (B9).
+
+    Past the end, or with a limit of 0, a page is empty and still holds the total.
+
+    Args:
+        items: The whole list, in order.
+        offset: How many items to leave out at the start.
+        limit: The most items of the page; `None` for all that follow.
+
+    Raises:
+        InvalidValue: The offset or the limit is negative or not a whole number, or *items* is not in an order.
+    """
+    if isinstance(items, (str, bytes)) or not isinstance(items, Sequence):
+        raise InvalidValue("items", items, "a list or a tuple")
+    first = _require_count(offset, "offset")
+    last = None if limit is None else first + _require_count(limit, "limit")
+    return Page(items=tuple(items[first:last]), total=len(items), offset=offset, limit=limit)
+
+
+def _require_count(value: object, what: str) -> int:
+    if type(value) is not int or value < 0:
+        raise InvalidValue(what, value, "a whole number from 0")
+    return value

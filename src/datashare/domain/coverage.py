@@ -1,7 +1,6 @@
 """Pure: how far a group has come with its schools, as one value (X5).
 
-It touches nothing but the standard library and attrs. It counts the rows of the table that the group's users see, so
-that a dashboard and the table never differ.
+It counts the rows of the table that the group's users see, so that a dashboard and the table never differ.
 """
 
 from __future__ import annotations
@@ -27,14 +26,14 @@ from .text import counted, folded, plain_line
 class Tally:
     """How many of some schools share, are asked, and are still to be asked.
 
-    A school whose level is being raised counts under *at_least* and *pending* both, as it stands under two tabs (U2).
+    A school whose level is being raised counts under both *at_least* and *pending*, as it is shown under two tabs (U2).
 
     Attributes:
         value: What the schools have in common, as the filter chooses it: a cluster's name, a phase, an LA code; `None`
             for all schools, or for those that have no such value.
-        label: The same for people.
+        label: The same, as people read it.
         schools: How many schools there are.
-        at_least: How many share at least each level: it is in force and has not lapsed (L1, X2).
+        at_least: How many share at least each level (L1, X1, X2).
         pending: How many have an open request, first ones and upgrades alike (N1).
         missing: How many neither share anything nor are asked.
     """
@@ -51,7 +50,7 @@ class Tally:
 class Coverage:
     """How far a group has come with the schools that it sees, on one day; `str` words it for a weekly mail (X5).
 
-    Schools are rows of the table, in the order of their folded names but where another is told.
+    Schools are rows of the table, ordered by folded name unless said otherwise.
 
     Attributes:
         group: The group.
@@ -59,7 +58,7 @@ class Coverage:
         day: The day of the answer, in Europe/London.
         labels: The levels that may be requested, in the words of the group's policy, lowest first (L3).
         total: All schools together.
-        by_cluster: Those of each cluster, by folded name, last those in none; a school may be in several (B6).
+        by_cluster: Those of each cluster, by folded name, last those in no cluster; a school may be in several (B6).
         by_phase: Those of each phase, in the order of the register's codes.
         by_local_authority: Those of each LA, by folded name.
         pending: Those with an open request, the longest waiting first.
@@ -116,10 +115,11 @@ def coverage(
         hidden: At how many institutions something stands that the group no longer sees.
 
     Raises:
-        InvalidValue: One of the rows is none.
+        InvalidValue: One of the rows is not a `Listing`.
     """
-    given = validation.require_all(listings, Listing, "listings", "Listings")
-    rows = tuple(sorted(given, key=lambda row: (folded(row.name), row.urn)))
+    rows = sorted(
+        validation.require_all(listings, Listing, "listings", "Listings"), key=lambda row: (folded(row.name), row.urn)
+    )
     at_sites = [row for row in rows if row.has_school_site]
     offered = facets(rows)
     return Coverage(
@@ -131,7 +131,7 @@ def coverage(
         by_cluster=_parts(rows, Facet.CLUSTER, offered),
         by_phase=_parts(rows, Facet.PHASE, offered),
         by_local_authority=_parts(rows, Facet.LOCAL_AUTHORITY, offered),
-        pending=_waiting(rows),
+        pending=_oldest_first((row.agreement.request.asked_at, row) for row in rows if row.agreement.request),
         without_site=tuple(row for row in rows if not row.has_school_site),
         without_recipient=tuple(
             row
@@ -141,20 +141,20 @@ def coverage(
         without_approver=tuple(
             row for row in at_sites if not approvers(people.get(row.urn, {}), policy=policy, day=day)
         ),
-        terms_overdue=_overdue(rows, day),
+        terms_overdue=_oldest_first((due, row) for row in rows if (due := _review_of(row)) and due < day),
         hidden=hidden,
     )
 
 
 def _tally(value: FacetKey | None, label: str, rows: Sequence[Listing]) -> Tally:
-    shared = [row.level for row in rows if row.level and not row.lapsed]
+    shared = [row.granted for row in rows if row.granted]
     return Tally(
         value=value,
         label=label,
         schools=len(rows),
-        at_least=MappingProxyType({level: sum(one >= level for one in shared) for level in AccessLevel}),
+        at_least=MappingProxyType({level: sum(granted >= level for granted in shared) for level in AccessLevel}),
         pending=sum(row.agreement.request is not None for row in rows),
-        missing=sum(row.agreement.request is None and (row.level is None or row.lapsed) for row in rows),
+        missing=sum(row.agreement.request is None and row.granted is None for row in rows),
     )
 
 
@@ -171,18 +171,12 @@ def _parts(rows: Sequence[Listing], facet: Facet, offered: Mapping[Facet, tuple[
             by_value.setdefault(value, []).append(row)
         if not values:
             without.append(row)
-    parts = [_tally(one.value, one.label, by_value[one.value]) for one in offered[facet]]
+    parts = [_tally(offer.value, offer.label, by_value[offer.value]) for offer in offered[facet]]
     return (*parts, _tally(None, _WITHOUT[facet], without)) if parts and without else tuple(parts)
 
 
-def _waiting(rows: Iterable[Listing]) -> tuple[Listing, ...]:
-    asked = [(row.agreement.request.asked_at, row) for row in rows if row.agreement.request]
-    return tuple(row for _, row in sorted(asked, key=lambda one: one[0]))
-
-
-def _overdue(rows: Iterable[Listing], day: date) -> tuple[Listing, ...]:
-    due = [(review_on, row) for row in rows if (review_on := _review_of(row)) and review_on < day]
-    return tuple(row for _, row in sorted(due, key=lambda one: one[0]))
+def _oldest_first(dated: Iterable[tuple[date, Listing]]) -> tuple[Listing, ...]:
+    return tuple(row for _, row in sorted(dated, key=lambda pair: pair[0]))
 
 
 def _review_of(row: Listing) -> date | None:
@@ -190,28 +184,36 @@ def _review_of(row: Listing) -> date | None:
     return in_force.terms.review_on if in_force and in_force.terms else None
 
 
-def _words(found: Coverage) -> Iterator[str]:
-    """Word coverage as lines: the figures first, then what needs somebody's attention."""
-    total = found.total
-    yield f"{found.group_name} on {day_words(found.day)}: {counted(total.schools, 'school')}"
-    for level, label in found.labels.items():
+def _words(answer: Coverage) -> Iterator[str]:
+    """Return the lines of the answer: the figures first, then what needs somebody's attention."""
+    total = answer.total
+    yield f"{answer.group_name} on {day_words(answer.day)}: {counted(total.schools, 'school')}"
+    for level, label in answer.labels.items():
         yield f"- share {_or_more(level, label)}: {total.at_least[level]} of {total.schools}"
     yield f"- are asked and have not answered: {total.pending}"
     yield f"- share nothing and are not asked: {total.missing}"
-    for way, parts in (("cluster", found.by_cluster), ("phase", found.by_phase), ("LA", found.by_local_authority)):
-        yield from _in_parts(way, parts, found.labels)
-    yield from _oldest(found)
-    yield from _named("Nobody can be asked, for want of an MIS site, at", found.without_site)
-    yield from _named("Nobody can be asked, for want of an eligible role or an address, at", found.without_recipient)
-    yield from _named("Nobody can accept a request at", found.without_approver)
-    yield from _named("The terms are overdue for review at", found.terms_overdue, _review_words)
-    if found.hidden:
-        schools = counted(found.hidden, "school")
-        yield f"Something still stands at {schools} that the register no longer shows to the group."
+    for way, parts in (
+        ("cluster", answer.by_cluster),
+        ("phase", answer.by_phase),
+        ("LA", answer.by_local_authority),
+    ):
+        yield from _in_parts(way, parts, answer.labels)
+    oldest = answer.oldest_pending
+    if oldest and (request := oldest.agreement.request):
+        asked = london_day(request.asked_at)
+        waited = counted((answer.day - asked).days, "day")
+        yield f"Waiting longest: {_school(oldest)}, for {waited}, since {day_words(asked)}."
+    yield from _named("Nobody can be asked, since there is no MIS site, at", answer.without_site)
+    yield from _named("Nobody has an eligible role and an address at", answer.without_recipient)
+    yield from _named("Nobody can accept a request at", answer.without_approver)
+    yield from _named("The terms are overdue for review at", answer.terms_overdue, _review_words)
+    if answer.hidden:
+        schools = counted(answer.hidden, "school")
+        yield f"An agreement or a request still stands at {schools} that the register no longer shows to the group."
 
 
 def _in_parts(way: str, parts: Sequence[Tally], labels: Mapping[AccessLevel, str]) -> Iterator[str]:
-    """Say of each part how many share at least the lowest level that may be requested, where there are several."""
+    """Return how many schools of each part share at least the lowest level that may be requested, as a line."""
     if len(parts) > 1 and labels:
         lowest, label = next(iter(labels.items()))
         figures = "; ".join(f"{part.label} {part.at_least[lowest]} of {part.schools}" for part in parts)
@@ -220,14 +222,6 @@ def _in_parts(way: str, parts: Sequence[Tally], labels: Mapping[AccessLevel, str
 
 def _or_more(level: AccessLevel, label: str) -> str:
     return label if level is max(AccessLevel) else f"{label} or more"
-
-
-def _oldest(found: Coverage) -> Iterator[str]:
-    oldest = found.oldest_pending
-    if oldest and (request := oldest.agreement.request):
-        asked = london_day(request.asked_at)
-        waited = counted((found.day - asked).days, "day")
-        yield f"Waiting longest: {_school(oldest)}, for {waited}, since {day_words(asked)}."
 
 
 def _school(row: Listing) -> str:

@@ -7,13 +7,14 @@ from datetime import date
 
 import attrs
 
-from datashare.domain.agreements import Agreement, AgreementId, has_lapsed
+from datashare.domain.agreements import Agreement, AgreementId, granted
 from datashare.domain.browsing import Listing
 from datashare.domain.coverage import Coverage, coverage
 from datashare.domain.eligibility import SuggestedRecipient, approvers, suggested_recipients
 from datashare.domain.people import Person, PersonId
 from datashare.domain.policy import Policy
 from datashare.domain.register import Group
+from datashare.domain.text import folded
 from datashare.domain.visibility import Visibility, date_warnings, visible_institutions
 
 from .host import Host, of_site
@@ -81,18 +82,21 @@ class View:
         sites = self.host.people.sites([one.urn for one in seen])
         agreements = {one.urn: one for one in self.host.store.states(self.group.id)}
         clusters = self.host.institutions.clusters(self.group.id)
-        lapsed = {urn for urn, one in agreements.items() if has_lapsed(one, policy=self.policy, day=self.day)}
-        return tuple(
-            Listing(
-                institution=one,
-                clusters=sorted(name for name, urns in clusters.items() if one.urn in urns),
-                has_school_site=one.urn in sites,
-                agreement=agreements.get(one.urn) or Agreement(id=AgreementId(self.group.id, one.urn)),
-                warnings=date_warnings(one, self.day),
-                lapsed=one.urn in lapsed,
+        rows = []
+        for institution in seen:
+            urn = institution.urn
+            agreement = agreements.get(urn) or Agreement(id=AgreementId(self.group.id, urn))
+            names = [name for name, urns in clusters.items() if urn in urns]
+            row = Listing(
+                institution=institution,
+                agreement=agreement,
+                has_school_site=urn in sites,
+                granted=granted(agreement, visible=True, policy=self.policy, day=self.day),
+                clusters=tuple(sorted(names, key=lambda name: (folded(name), name))),
+                warnings=date_warnings(institution, self.day),
             )
-            for one in seen
-        )
+            rows.append(row)
+        return tuple(rows)
 
     def no_longer_visible(self) -> tuple[HiddenAgreement, ...]:
         """List what stands at institutions that the group no longer sees (T4)."""

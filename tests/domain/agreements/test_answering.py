@@ -1,6 +1,6 @@
 """The school's answer, and agreements that were settled elsewhere (rules A, P)."""
 
-from datetime import date, timedelta
+from datetime import date
 
 import attrs
 import pytest
@@ -13,12 +13,10 @@ from datashare.domain.agreements import (
     ClosedRequest,
     Command,
     Decline,
-    ImportAgreement,
     InForce,
     Named,
-    RecordApproval,
+    Refusal,
     RefusalCode,
-    Remind,
     RequestApproved,
     RequestDeclined,
     RequestId,
@@ -27,15 +25,14 @@ from datashare.domain.agreements import (
     Tab,
     Terms,
     Withdraw,
+    decide,
 )
 from datashare.domain.agreements.lifecycle import CommandType
-from datashare.domain.levels import AccessLevel
 from datashare.domain.people import Permission, Person, PersonId
 from datashare.domain.policy import Policy
-from datashare.domain.register import GroupKind
 from datashare.domain.visibility import HiddenBecause
 from datashare.errors import InvalidValue
-from tests.domain.agreements.builders import (
+from tests.builders import (
     ACTIONS,
     AGREEMENT,
     ANA,
@@ -52,41 +49,33 @@ from tests.domain.agreements.builders import (
     SCHOOL,
     TEACHER,
     TERMS,
-    TRUST,
     TRUST_STAFF,
-    URN,
+    agreement_after,
     answer_to,
     ask,
     batch,
     codes,
-    command_of,
-    done,
+    context,
     end,
-    events_of,
-    facts,
     importing,
     in_state,
     new,
     only_event,
     open_request,
-    person,
+    reasons_against,
     record,
-    refused,
+    refusal_of,
     replacing,
-)
-from tests.domain.agreements.builders import (
-    whole as refused_whole,
+    staff_member,
 )
 
 STRICT = attrs.evolve(Policy.mat(), distinct_approver=True)
-DAY = date(2026, 3, 29)
-BY_HEAD = facts(actor=HEAD, command_id="c-2")
+BY_HEAD = context(actor=HEAD, command_id="c-2")
 
 
 def may(command: Command, actor: PersonId, people: dict[PersonId, Person] = EVERYBODY) -> bool:
-    """Tell whether *actor* is let through to the school with *command*."""
-    action = batch(command, actor=actor)
-    return () == refused_whole(action, group=TRUST, people=people, policy=Policy.mat(), day=DAY)
+    """Return whether *actor* is let through to the school with *command*."""
+    return not reasons_against(batch(command, actor=actor), people=people)
 
 
 @pytest.mark.rule("A1", "T3")
@@ -95,8 +84,8 @@ def test_acceptance_puts_the_requested_level_in_force() -> None:
     agreement = in_state(State.PENDING)
     request = open_request(agreement).id
 
-    event = only_event(agreement, answer_to(agreement), facts(now=AUTUMN, actor=HEAD, command_id="c-2"))
-    after = done(agreement, answer_to(agreement), facts(now=AUTUMN, actor=HEAD))
+    event = only_event(agreement, answer_to(agreement), context(now=AUTUMN, actor=HEAD, command_id="c-2"))
+    after = agreement_after(agreement, answer_to(agreement), context(now=AUTUMN, actor=HEAD))
 
     expected = RequestApproved(
         agreement=AGREEMENT,
@@ -119,17 +108,6 @@ def test_acceptance_puts_the_requested_level_in_force() -> None:
     )
 
 
-@pytest.mark.rule("A1", "U2")
-def test_accepted_upgrade_replaces_the_level() -> None:
-    """The higher level is in force from the second acceptance, resting on the second request."""
-    agreement = in_state(State.UPGRADING)
-
-    after = done(agreement, answer_to(agreement), BY_HEAD)
-
-    assert after.in_force is not None
-    assert (ACTIONS, RequestId(AGREEMENT, 3)) == (after.level, after.in_force.request)
-
-
 @pytest.mark.rule("A2")
 @pytest.mark.parametrize("state", [State.PENDING, State.UPGRADING])
 def test_declining_leaves_the_level_in_force(state: State) -> None:
@@ -138,7 +116,7 @@ def test_declining_leaves_the_level_in_force(state: State) -> None:
     command = Decline(request=open_request(agreement).id, reason="Les gouverneurs d’abord, s’il vous plaît")
 
     event = only_event(agreement, command, BY_HEAD)
-    after = done(agreement, command, BY_HEAD)
+    after = agreement_after(agreement, command, BY_HEAD)
 
     assert isinstance(event, RequestDeclined)
     assert (command.request, command.reason, HEAD) == (event.request, event.reason, event.actor)
@@ -155,60 +133,24 @@ def test_declining_needs_a_reason(reason: str) -> None:
         Decline(request=RequestId(AGREEMENT, 1), reason=reason)
 
 
-@pytest.mark.rule("A2", "T5")
-def test_declining_needs_no_visibility() -> None:
-    """A school that has left may still decline what was asked before."""
-    agreement = in_state(State.PENDING)
-    command = Decline(request=open_request(agreement).id, reason="We have left the trust")
-
-    after = done(agreement, command, facts(HiddenBecause.NOT_LINKED, actor=HEAD, site=None))
-
-    assert State.NO_AGREEMENT is after.state
-
-
-@pytest.mark.rule("A3")
-@pytest.mark.parametrize("kind", [Approve, Decline])
-def test_school_cannot_edit_what_it_approved(kind: CommandType) -> None:
-    """Answering an approved request again is refused, and the agreement stands as it was."""
-    pending = in_state(State.PENDING)
-    request = open_request(pending).id
-    approved = done(pending, answer_to(pending), BY_HEAD)
-    command = Approve(request=request) if kind is Approve else Decline(request=request, reason="No!")
-
-    assert (RefusalCode.REQUEST_NOT_OPEN,) == codes(approved, command, BY_HEAD)
-
-
-@pytest.mark.rule("A3")
-@pytest.mark.parametrize(
-    "kind",
-    [RecordApproval, ImportAgreement, Withdraw, Remind],
-    ids=lambda kind: kind.__name__,
-)
-def test_school_commands_are_answers_only(kind: CommandType) -> None:
-    """The one who approves holds no permission that would let them change the agreement otherwise."""
-    agreement = in_state(State.PENDING)
-
-    assert not may(command_of(kind, agreement), HEAD)
-
-
-@pytest.mark.rule("A4")
+@pytest.mark.rule("A3", "A4")
 @pytest.mark.parametrize("outcome", list(RequestOutcome), ids=lambda outcome: outcome.name)
 @pytest.mark.parametrize("kind", [Approve, Decline], ids=["approve", "decline"])
 def test_answer_to_a_closed_request_says_who_decided_it_and_when(outcome: RequestOutcome, kind: CommandType) -> None:
     """However the request was closed, the refusal tells by whom and when, in London time."""
     pending = in_state(State.PENDING)
     request = open_request(pending).id
-    given = facts(now=AUTUMN, actor=HEAD)
+    then = context(now=AUTUMN, actor=HEAD)
     closing: dict[RequestOutcome, Command] = {
         RequestOutcome.APPROVED: Approve(request=request),
         RequestOutcome.DECLINED: Decline(request=request, reason="No"),
         RequestOutcome.WITHDRAWN: Withdraw(request=request),
         RequestOutcome.ENDED: end(),
     }
-    closed = done(pending, closing[outcome], given)
+    closed = agreement_after(pending, closing[outcome], then)
     answer = Approve(request=request) if kind is Approve else Decline(request=request, reason="Late")
 
-    refusal = refused(closed, answer, BY_HEAD)
+    refusal = refusal_of(closed, answer, BY_HEAD)
 
     (reason,) = refusal.reasons
     assert RefusalCode.REQUEST_NOT_OPEN is reason.code
@@ -224,7 +166,7 @@ def test_answer_to_a_request_that_never_was_is_refused(state: State) -> None:
     """An answer that names an unknown request never answers another one."""
     unknown = RequestId(AGREEMENT, 77)
 
-    refusal = refused(in_state(state), Approve(request=unknown), BY_HEAD)
+    refusal = refusal_of(in_state(state), Approve(request=unknown), BY_HEAD)
 
     assert (RefusalCode.REQUEST_NOT_OPEN, None) == (refusal.code, refusal.reasons[0].closed)
     assert f"There is no request {unknown}." in str(refusal)
@@ -235,22 +177,11 @@ def test_answer_to_an_older_request_does_not_answer_the_newer() -> None:
     """A page that shows the request before cannot accept the one that is open now."""
     first = in_state(State.PENDING)
     stale = answer_to(first)
-    withdrawn = done(first, Withdraw(request=stale.request))
-    newer = done(withdrawn, ask(ACTIONS))
+    withdrawn = agreement_after(first, Withdraw(request=stale.request))
+    newer = agreement_after(withdrawn, ask(ACTIONS))
 
     assert (RefusalCode.REQUEST_NOT_OPEN,) == codes(newer, stale, BY_HEAD)
     assert (RefusalCode.REQUEST_NOT_OPEN,) == codes(newer, Decline(request=stale.request, reason="No"), BY_HEAD)
-
-
-@pytest.mark.rule("A5", "T5")
-def test_hidden_school_cannot_accept() -> None:
-    """Acceptance is refused while the group does not see the school, and possible afterwards."""
-    agreement = in_state(State.PENDING)
-
-    assert (RefusalCode.NOT_VISIBLE,) == codes(
-        agreement, answer_to(agreement), facts(HiddenBecause.NOT_LINKED, actor=HEAD)
-    )
-    assert State.APPROVED is done(agreement, answer_to(agreement), BY_HEAD).state
 
 
 @pytest.mark.rule("A6")
@@ -269,145 +200,68 @@ def test_hidden_school_cannot_accept() -> None:
 )
 def test_answer_names_the_version_that_was_shown(carried: Terms | None, shown: str | None, allowed: bool) -> None:
     """Only the version that the request carries is accepted; any other, or none, is a mismatch."""
-    agreement = done(new(), ask(terms=carried))
+    agreement = agreement_after(new(), ask(terms=carried))
 
     if allowed:
-        after = done(agreement, answer_to(agreement, shown), BY_HEAD)
+        after = agreement_after(agreement, answer_to(agreement, shown), BY_HEAD)
         assert after.in_force is not None
         assert carried == after.in_force.terms
         return
-    refusal = refused(agreement, answer_to(agreement, shown), BY_HEAD)
+    refusal = refusal_of(agreement, answer_to(agreement, shown), BY_HEAD)
     assert RefusalCode.TERMS_VERSION_MISMATCH is refusal.code
     assert (f"version {shown}" if shown else "names no version") in str(refusal)
     assert (f"terms in version {carried.version}" if carried else "carries no terms") in str(refusal)
 
 
-@pytest.mark.rule("A7", "P6")
+@pytest.mark.rule("A7")
 @pytest.mark.parametrize(
-    ("sender", "approver", "same"),
+    ("policy", "approver", "staff", "allowed"),
     [
-        ("ana@trust.example", "head@hilda.example", False),
-        ("ana@trust.example", "ana@trust.example", True),
-        (" Ana@Trust.example", "ANA@trust.EXAMPLE ", True),
-        ("", "", False),
-        (None, None, False),
-        ("not an address", "not an address", False),
+        (Policy.mat(), "ana@site.example", TRUST_STAFF, True),
+        (Policy.mat(), "ana@site.example", {}, True),
+        (STRICT, "head@site.example", TRUST_STAFF, True),
+        (STRICT, "ana@site.example", TRUST_STAFF, False),
+        (STRICT, "head@site.example", {}, False),
     ],
-    ids=["different", "same", "folded", "blank", "absent", "malformed"],
+    ids=["by-default", "sender-gone", "different", "same-address", "strict-and-sender-gone"],
 )
-def test_sender_cannot_approve_by_whatever_address(sender: str | None, approver: str | None, same: bool) -> None:
-    """Where the policy demands it, a shared address makes two people one; no address makes nobody one."""
+def test_policy_decides_whether_sender_and_approver_must_differ(
+    policy: Policy, approver: str, staff: dict[PersonId, Person], allowed: bool
+) -> None:
+    """By default one person may be both; where they must differ, a sender who is gone counts as the same."""
     agreement = in_state(State.PENDING)
-    given = facts(
-        actor=HEAD,
-        policy=STRICT,
-        people=replacing(SCHOOL, person(HEAD, "head_teacher", email=approver)),
-        others=replacing(TRUST_STAFF, person(ANA, email=sender)),
-    )
+    people = replacing(SCHOOL, staff_member(HEAD, "head_teacher", email=approver))
 
-    if same:
-        assert (RefusalCode.SAME_PERSON,) == codes(agreement, answer_to(agreement), given)
-    else:
-        assert State.APPROVED is done(agreement, answer_to(agreement), given).state
+    answer = decide(agreement, answer_to(agreement), context(actor=HEAD, policy=policy, people=people, others=staff))
 
-
-@pytest.mark.rule("A7")
-def test_same_host_id_at_two_sites_is_two_people() -> None:
-    """Ids compare within one site only: the trust's ana and the school's ana are different."""
-    school_ana = PersonId(URN, ANA.id)
-    people = replacing(SCHOOL, person(school_ana, "head_teacher", email="ana@hilda.example"))
-    agreement = in_state(State.PENDING)
-
-    given = facts(actor=school_ana, policy=STRICT, people=people)
-
-    assert State.APPROVED is done(agreement, answer_to(agreement), given).state
-
-
-@pytest.mark.rule("A7")
-def test_one_id_within_one_site_is_one_person_whatever_the_address() -> None:
-    """Where sender and actor bear one id of one site, they are the same even without an address."""
-    agreement = in_state(State.PENDING)
-    given = facts(actor=ANA, policy=STRICT, others={ANA: person(ANA, email=None)})
-
-    assert (RefusalCode.SAME_PERSON,) == codes(agreement, answer_to(agreement), given)
-
-
-@pytest.mark.rule("A7")
-def test_policy_decides_whether_sender_and_approver_must_differ() -> None:
-    """By default one person may be both; where they must differ, a sender who is gone cannot be told apart."""
-    shared = replacing(SCHOOL, person(HEAD, "head_teacher", email="ana@site.example"))
-    agreement = in_state(State.PENDING)
-
-    assert done(agreement, answer_to(agreement), facts(actor=HEAD, people=shared)).stands
-    gone = facts(actor=HEAD, people=shared, others={}, policy=STRICT)
-    refusal = refused(agreement, answer_to(agreement), gone)
-    assert RefusalCode.SAME_PERSON is refusal.code
-    assert "The sender is no longer known" in str(refusal)
-    assert done(agreement, answer_to(agreement), facts(actor=HEAD, others={})).stands
+    codes = [reason.code for reason in answer.reasons] if isinstance(answer, Refusal) else []
+    assert ([] if allowed else [RefusalCode.SAME_PERSON]) == codes
+    assert ("The sender is no longer known" in str(answer)) is (not allowed and not staff)
 
 
 @pytest.mark.rule("P3", "P2")
 def test_permission_decides_who_answers_not_having_been_asked() -> None:
     """A head who was never a recipient may answer; a deputy who was, and an Executive Head, may not."""
-    agreement = done(new(), ask(recipients=Named((DEPUTY, EXECUTIVE))))
+    agreement = agreement_after(new(), ask(recipients=Named((DEPUTY, EXECUTIVE))))
     answer = answer_to(agreement)
 
     assert may(answer, HEAD)
     assert may(Decline(request=answer.request, reason="No"), HEAD)
     assert [False, False, False] == [may(answer, who) for who in (DEPUTY, EXECUTIVE, TEACHER)]
     assert HEAD not in open_request(agreement).recipients
-    assert State.APPROVED is done(agreement, answer, BY_HEAD).state
-
-
-@pytest.mark.rule("P2")
-def test_permission_to_answer_may_be_granted_directly() -> None:
-    """A teacher with the permission of their own may answer."""
-    granted = person(TEACHER, "teacher", permissions=[Permission.ADMINISTER_DATA_SHARING_REQUEST])
-
-    assert may(answer_to(in_state(State.PENDING)), TEACHER, {**EVERYBODY, TEACHER: granted})
-
-
-@pytest.mark.rule("P2", "P12")
-def test_group_cannot_answer_its_own_request() -> None:
-    """Nobody of the group may answer, even with the school's permission at the group's site."""
-    mighty = person(ANA, "head_teacher", permissions=list(Permission))
-
-    assert not may(answer_to(in_state(State.PENDING)), ANA, {**EVERYBODY, ANA: mighty})
+    assert State.APPROVED is agreement_after(agreement, answer, BY_HEAD).state
 
 
 @pytest.mark.rule("A9")
 def test_recorded_approval_is_in_force_without_a_request() -> None:
     """One event, with its basis; the agreement is Approved and rests on what was recorded."""
     event = only_event(new(), record(MIS))
-    after = done(new(), record(MIS))
+    after = agreement_after(new(), record(MIS))
 
     assert isinstance(event, ApprovalRecorded)
     assert (MIS, None, "Board minute 7 of 28 March 2026") == (event.level, event.terms, event.basis)
     assert InForce(level=MIS, since=NOW, basis=Basis.RECORDED, approved_by=ANA) == after.in_force
     assert () == after.closed
-
-
-@pytest.mark.rule("A9", "Q7", "L4")
-@pytest.mark.parametrize("in_force", AccessLevel)
-@pytest.mark.parametrize("wanted", AccessLevel)
-def test_recorded_approval_raises_and_never_reduces(in_force: AccessLevel, wanted: AccessLevel) -> None:
-    """What Q7 refuses for a request is refused for a recorded approval."""
-    agreement = done(new(), record(in_force))
-
-    if wanted > in_force:
-        assert wanted is done(agreement, record(wanted)).level
-    else:
-        code = RefusalCode.LEVEL_UNCHANGED if wanted is in_force else RefusalCode.LEVEL_REDUCTION
-        assert (code,) == codes(agreement, record(wanted))
-
-
-@pytest.mark.rule("A9", "T5")
-def test_recorded_approval_needs_visibility_and_no_open_request() -> None:
-    """A hidden school or an open request refuses it; both together are both named."""
-    assert (RefusalCode.NOT_VISIBLE,) == codes(new(), record(), facts(HiddenBecause.CLOSED))
-    assert (RefusalCode.NOT_VISIBLE, RefusalCode.REQUEST_ALREADY_OPEN) == codes(
-        in_state(State.PENDING), record(), facts(HiddenBecause.CLOSED)
-    )
 
 
 @pytest.mark.rule("A9")
@@ -424,23 +278,14 @@ def test_recording_needs_the_policy_and_a_permission_of_its_own(
     policy: Policy, permitted: bool, codes_expected: list[RefusalCode]
 ) -> None:
     """Off by default; where it is on, only holders of its own permission may."""
-    ana = person(
+    ana = staff_member(
         ANA,
         permissions=[Permission.RECORD_APPROVAL] if permitted else [Permission.ADMINISTER_INSTITUTION_DETAILS],
     )
 
-    reasons = refused_whole(batch(record()), group=TRUST, people={ANA: ana}, policy=policy, day=DAY)
+    reasons = reasons_against(batch(record()), people={ANA: ana}, policy=policy)
 
     assert codes_expected == [reason.code for reason in reasons]
-
-
-@pytest.mark.rule("A9")
-def test_recording_is_never_for_a_local_authority() -> None:
-    """A policy that would let an LA record approvals cannot be made."""
-    with pytest.raises(InvalidValue, match="False for a local authority"):
-        attrs.evolve(Policy.local_authority(), central_approval=True)
-    with pytest.raises(InvalidValue, match="False for a local authority"):
-        Policy(kind=GroupKind.LOCAL_AUTHORITY, requestable_levels=AccessLevel, central_approval=True)
 
 
 @pytest.mark.rule("A9", "Q7")
@@ -448,7 +293,7 @@ def test_recorded_level_must_be_one_that_the_group_asks_for() -> None:
     """A level that cannot be requested cannot be recorded either."""
     central = attrs.evolve(Policy.mat(), central_approval=True)
 
-    reasons = refused_whole(batch(record(DFE)), group=TRUST, people=EVERYBODY, policy=central, day=DAY)
+    reasons = reasons_against(batch(record(DFE)), policy=central)
 
     assert [(RefusalCode.LEVEL_NOT_REQUESTABLE, DFE)] == [(reason.code, reason.level) for reason in reasons]
 
@@ -459,23 +304,13 @@ def test_import_is_in_force_from_the_import_with_its_old_day_as_data(group: obje
     """One event with level, original day, approver, terms and evidence; in force here from now."""
     agreement = new(LA if group is LA else MAT)
 
-    event = only_event(agreement, importing(DFE), facts(now=AUTUMN))
-    after = done(agreement, importing(DFE), facts(now=AUTUMN))
+    event = only_event(agreement, importing(DFE), context(now=AUTUMN))
+    after = agreement_after(agreement, importing(DFE), context(now=AUTUMN))
 
     assert isinstance(event, AgreementImported)
     assert (DFE, date(2024, 2, 29), TERMS) == (event.level, event.agreed_on, event.terms)
     assert ("Mrs Ó Briain, Head", "Filing cabinet 3") == (event.approver, event.evidence)
     assert InForce(level=DFE, since=AUTUMN, basis=Basis.IMPORTED, approved_by=ANA, terms=TERMS) == after.in_force
-
-
-@pytest.mark.rule("A10")
-def test_import_needs_no_policy_but_a_permission_of_its_own() -> None:
-    """The permission to import is enough, and no other one is."""
-    importer = {ANA: person(ANA, permissions=[Permission.IMPORT_AGREEMENTS])}
-    other = {ANA: person(ANA, permissions=[p for p in Permission if p is not Permission.IMPORT_AGREEMENTS])}
-
-    assert may(importing(), ANA, importer)
-    assert not may(importing(), ANA, other)
 
 
 @pytest.mark.rule("A10", "T5")
@@ -486,36 +321,17 @@ def test_import_is_only_for_an_agreement_without_history(state: State) -> None:
 
     assert RefusalCode.HISTORY_EXISTS is refusals[-1]
     assert (RefusalCode.REQUEST_ALREADY_OPEN in refusals) is (state is not State.APPROVED)
-    assert (RefusalCode.NOT_VISIBLE,) == codes(new(), importing(), facts(HiddenBecause.UNKNOWN_URN))
-
-
-@pytest.mark.rule("A10", "E1")
-def test_ended_agreement_cannot_be_imported_over() -> None:
-    """What ended stays in the history, so that nothing can be imported there."""
-    ended = done(done(new(), importing()), end())
-
-    assert State.NO_AGREEMENT is ended.state
-    assert (RefusalCode.HISTORY_EXISTS,) == codes(ended, importing())
-
-
-@pytest.mark.rule("A1", "T3")
-def test_acceptance_follows_the_request_even_if_the_clock_went_back() -> None:
-    """What is in force is never older than the request it rests on."""
-    agreement = in_state(State.PENDING)
-
-    (event,) = events_of(agreement, answer_to(agreement), facts(now=NOW - timedelta(hours=1), actor=HEAD))
-
-    assert open_request(agreement).asked_at == event.at
+    assert (RefusalCode.NOT_VISIBLE,) == codes(new(), importing(), context(HiddenBecause.UNKNOWN_URN))
 
 
 @pytest.mark.rule("A11")
 def test_agreement_holds_what_the_schools_page_shows() -> None:
     """The open request, the level in force, its terms and the closed requests stand side by side."""
-    asked = done(new(), ask(MIS, Named((HEAD,)), TERMS))
-    approved = done(asked, answer_to(asked, TERMS.version), BY_HEAD)
-    upgrading = done(approved, ask(ACTIONS))
+    asked = agreement_after(new(), ask(MIS, Named((HEAD,)), TERMS))
+    approved = agreement_after(asked, answer_to(asked, TERMS.version), BY_HEAD)
+    upgrading = agreement_after(approved, ask(ACTIONS))
 
     assert upgrading.in_force is not None
     assert (MIS, TERMS) == (upgrading.level, upgrading.in_force.terms)
     assert ACTIONS is open_request(upgrading).level
-    assert [RequestOutcome.APPROVED] == [one.outcome for one in upgrading.closed]
+    assert [RequestOutcome.APPROVED] == [closed.outcome for closed in upgrading.closed]

@@ -6,7 +6,6 @@ import uuid
 import pytest
 
 from datashare.domain.agreements import (
-    Agreement,
     AgreementId,
     RequestId,
     SystemActor,
@@ -16,7 +15,7 @@ from datashare.domain.agreements import (
 )
 from datashare.domain.people import PersonId
 from datashare.errors import InvalidValue
-from tests.domain.agreements.builders import AGREEMENT, DEPUTY, HEAD, LA, MAT, NOW, URN
+from tests.builders import AGREEMENT, DEPUTY, HEAD, LA, MAT, NOW, URN
 
 NOT_AGREEMENTS = [
     "",
@@ -53,14 +52,6 @@ def test_agreement_id_survives_as_text(agreement: AgreementId, text: str) -> Non
     """An agreement's id is written as text and read back as the same."""
     assert text == str(agreement)
     assert agreement == AgreementId.parse(text)
-
-
-@pytest.mark.rule("T3")
-def test_agreement_knows_its_group_and_school() -> None:
-    """An agreement is between the group and the school of its id, from the first moment on."""
-    agreement = Agreement(id=AGREEMENT)
-
-    assert (MAT, URN) == (agreement.group, agreement.urn)
 
 
 @pytest.mark.rule("A4")

@@ -32,7 +32,7 @@ from datashare.domain.people import PersonId
 from datashare.domain.policy import Policy
 from datashare.domain.visibility import HiddenBecause, HiddenReason
 from datashare.errors import Refused
-from tests.domain.agreements.builders import (
+from tests.builders import (
     AGREEMENT,
     AUTUMN,
     HEAD,
@@ -43,19 +43,18 @@ from tests.domain.agreements.builders import (
     TERMS,
     TRUST_STAFF,
     URN,
+    agreement_after,
     answer_to,
     ask,
     codes,
-    done,
+    context,
     end,
-    facts,
     importing,
     in_state,
     new,
-    open_request,
-    person,
     record,
     replacing,
+    staff_member,
     visibility_of,
 )
 
@@ -76,20 +75,20 @@ ORDER = [
 ]
 
 NEXT_STEPS = (
-    "Ask", "Choose", "Put", "Make", "Add", "Draw", "Load", "Try", "Wait", "Withdraw", "Look", "Leave", "Send",
-    "Reload", "Somebody else must accept.", "If it is open", "Check", "One can be sent from",
+    "Ask", "Choose", "Make", "Add", "Use", "Load", "Try", "Wait", "Withdraw", "Look", "Leave", "Send",
+    "Reload", "If it is open", "Check",
 )  # fmt: skip
 
 
 def hostile(code: RefusalCode) -> Reason:
-    """Give a reason as it really occurs, but with hostile names wherever a name can stand."""
+    """Return a reason as it really occurs, but with hostile names wherever a name can stand."""
     request = RequestId(AGREEMENT, 3)
     visibility = attrs.evolve(
         visibility_of(HiddenBecause.NOT_LINKED),
         reasons=(HiddenReason(HiddenBecause.NOT_LINKED, None, HOSTILE),),
     )
     facts_of: dict[RefusalCode, Reason] = {
-        RefusalCode.NOT_PERMITTED: Reason(code=code, detail=f"{WHOSE} is of another site. Ask them."),
+        RefusalCode.NOT_PERMITTED: Reason(code=code, detail=f"{WHOSE} may not end agreements. Ask somebody who may."),
         RefusalCode.NOT_VISIBLE: Reason(code=code, visibility=visibility),
         RefusalCode.REQUEST_NOT_OPEN: Reason(
             code=code,
@@ -121,28 +120,28 @@ def test_order_of_reasons_is_that_of_the_rule() -> None:
 def test_reasons_are_sorted_whatever_their_order() -> None:
     """The primary reason comes first, and reasons of one code keep their order."""
     reasons = [Reason(code=code) for code in RefusalCode]
-    twice = [Reason(code=RefusalCode.CONFLICT, detail=one) for one in ("b", "a")]
+    twice = [Reason(code=RefusalCode.CONFLICT, detail=detail) for detail in ("b", "a")]
 
     assert tuple(reasons) == in_order(reversed(reasons))
-    assert tuple(reasons) == Refusal(reversed(reasons)).reasons
-    assert RefusalCode.NOT_PERMITTED is Refusal(reversed(reasons)).code
+    assert tuple(reasons) == Refusal(in_order(reversed(reasons))).reasons
+    assert RefusalCode.NOT_PERMITTED is Refusal(in_order(reversed(reasons))).code
     assert tuple(twice) == in_order(twice)
 
 
-WRONG_IN_EVERY_WAY = facts(HiddenBecause.CLOSED, site=None, people={})
-SHARED = facts(
+WRONG_IN_EVERY_WAY = context(HiddenBecause.CLOSED, site=None, people={})
+SHARED = context(
     HiddenBecause.CLOSED,
     actor=HEAD,
     policy=attrs.evolve(Policy.mat(), distinct_approver=True),
-    people=replacing(SCHOOL, person(HEAD, "head_teacher", email="ana@site.example")),
+    people=replacing(SCHOOL, staff_member(HEAD, "head_teacher", email="ana@site.example")),
     others=TRUST_STAFF,
 )
-WITH_TERMS = done(new(), ask(terms=TERMS))
+WITH_TERMS = agreement_after(new(), ask(terms=TERMS))
 
 
 @pytest.mark.rule("R2")
 @pytest.mark.parametrize(
-    ("agreement", "command", "given", "expected"),
+    ("agreement", "command", "in_context", "expected"),
     [
         (
             in_state(State.UPGRADING),
@@ -187,15 +186,15 @@ WITH_TERMS = done(new(), ask(terms=TERMS))
             SHARED,
             ["NOT_VISIBLE", "REQUEST_NOT_OPEN"],
         ),
-        (new(), end(EndCause.SUCCEEDED), facts(), ["NOTHING_TO_END", "CAUSE_NOT_SHOWN"]),
+        (new(), end(EndCause.SUCCEEDED), context(), ["NOTHING_TO_END", "CAUSE_NOT_SHOWN"]),
     ],
     ids=["upgrade", "same-level", "record", "import", "approve", "remind", "approve-other", "end"],
 )
 def test_all_reasons_are_present_the_primary_one_first(
-    agreement: Agreement, command: Command, given: DecisionContext, expected: list[str]
+    agreement: Agreement, command: Command, in_context: DecisionContext, expected: list[str]
 ) -> None:
-    """Whatever applies is told at once, in the rule's order."""
-    assert expected == [code.name for code in codes(agreement, command, given)]
+    """Whatever applies is given at once, in the rule's order."""
+    assert expected == [code.name for code in codes(agreement, command, in_context)]
 
 
 @pytest.mark.rule("R2", "R1")
@@ -206,7 +205,7 @@ def test_words_are_complete_sentences_that_say_what_to_do(code: RefusalCode) -> 
 
     assert re.fullmatch(r"(?:[A-Z0-9][^{}]*[.] )+[A-Z][^{}]*[.)]\.?", words), words
     assert words.rsplit(". ", 1)[-1].startswith(NEXT_STEPS), words
-    assert "None" not in words.replace("None of the recipients", "")
+    assert "None" not in words
 
 
 @pytest.mark.rule("R2")
@@ -241,24 +240,14 @@ def test_words_need_no_facts(code: RefusalCode) -> None:
 @pytest.mark.rule("A4", "R2")
 def test_words_of_a_whole_refusal_name_every_reason() -> None:
     """The words of a refusal, as a value and as an exception, are those of all its reasons."""
-    refusal = Refusal([hostile(RefusalCode.REMINDER_TOO_SOON), hostile(RefusalCode.NO_SCHOOL_SITE)])
+    refusal = Refusal(in_order([hostile(RefusalCode.REMINDER_TOO_SOON), hostile(RefusalCode.NO_SCHOOL_SITE)]))
 
     expected = (
         "The school has no MIS site, so nobody there can answer. Wait until it has one. "
-        "It is too soon for a reminder. One can be sent from 25 October 2026 at 01:30 (London)."
+        "It is too soon for a reminder. Wait until 25 October 2026 at 01:30 (London)."
     )
     assert expected == str(refusal)
     assert expected == str(Refused(refusal.reasons))
-
-
-@pytest.mark.rule("Q6")
-def test_refusal_carries_its_facts_as_values() -> None:
-    """Not only the words but the level and the request themselves can be read."""
-    agreement = in_state(State.PENDING)
-
-    reason = Reason(code=RefusalCode.REQUEST_ALREADY_OPEN, request=open_request(agreement).id, level=MIS)
-
-    assert "Request mat:5143/100000/1 for MIS Data is still open. Withdraw it first." == str(reason)
 
 
 @pytest.mark.rule("P10", "Q4", "N3")

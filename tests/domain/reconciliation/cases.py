@@ -14,8 +14,8 @@ from datashare.domain.reconciliation import Comparison, GroupFacts, Plan, why_no
 from datashare.domain.reconciliation import plan as make_plan
 from datashare.domain.register import EstablishmentStatus, Group, Institution, SuccessorLink
 from datashare.domain.visibility import link_with
-from tests.domain import builders
-from tests.domain.builders import DAY, institution
+from tests import builders
+from tests.builders import DAY, institution
 
 OLD, NEW, OTHER = 100000, 200000, 200001
 

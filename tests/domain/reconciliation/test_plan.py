@@ -10,7 +10,9 @@ from datashare.domain.levels import AccessLevel
 from datashare.domain.policy import Policy
 from datashare.domain.reconciliation import NewSchool, Plan, Uncertainty
 from datashare.domain.register import Coded, EstablishmentStatus, Institution, TrustLink
-from tests.domain.builders import AUTHORITY, DAY, TRUST, agreement, group
+from tests.builders import DAY, agreement, group
+from tests.builders import LA as AUTHORITY
+from tests.builders import MAT as TRUST
 from tests.domain.reconciliation.cases import NEW, OLD, OTHER, closed, link, planned, school, standing
 
 CLOSED = EstablishmentStatus.CLOSED

@@ -9,7 +9,7 @@ import pytest
 from datashare.domain.agreements import Agreement, EndCause, RefusalCode, State
 from datashare.domain.reconciliation import GroupFacts, Plan, why_no_plan
 from datashare.domain.register import Coded, EstablishmentStatus, Institution, SuccessorLink, TrustLink
-from tests.domain.builders import DAY, group
+from tests.builders import DAY, group
 from tests.domain.reconciliation.cases import NEW, OLD, OTHER, against, closed, facts, link, planned, school, standing
 
 CLOSED = EstablishmentStatus.CLOSED
@@ -170,7 +170,7 @@ def test_a_register_that_is_older_than_the_last_one_is_refused(last: date | None
     if reasons:
         assert (
             "The register is of 3 May 2026, and that of 4 May 2026 was applied to the group already. "
-            "Put the newest register in place."
+            "Load the newest register."
         ) == str(no_plan[0])
 
 

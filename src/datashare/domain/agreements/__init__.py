@@ -1,7 +1,4 @@
-"""Pure: one agreement's life, from the first request to its end (rules Q, K, R, N, A, U, T, E).
-
-It touches nothing but the standard library and attrs.
-"""
+"""Pure: one agreement's life, from the first request to its end (rules Q, K, R, N, A, U, T, E)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Pure: what a decision rests on, and what it answers; nothing but the standard library and attrs.
+"""Pure: what a decision rests on, and what it results in.
 
-The facts are gathered before the decision, so that the decision itself reads no clock and no directory.
+The facts are gathered before the decision, so the decision itself reads no clock and no directory.
 """
 
 from __future__ import annotations
@@ -12,13 +12,11 @@ from functools import cached_property
 
 import attrs
 
-from datashare.domain import validation
 from datashare.domain.eligibility import approvers, eligible_recipients
-from datashare.domain.instants import Instant, london_day, to_instant
+from datashare.domain.instants import Instant, london_day
 from datashare.domain.people import Person, PersonId, SchoolSite
 from datashare.domain.policy import Policy
 from datashare.domain.register import Group
-from datashare.domain.validation import to_tuple
 from datashare.domain.visibility import Visibility
 
 from .events import Event
@@ -39,10 +37,9 @@ class DecisionContext:
         site: The school's MIS site, if it has one.
         people: The people of the school, by id.
         others: People of other sites who matter: the actor and the sender.
-        day: The present day, in Europe/London.
     """
 
-    now: Instant = attrs.field(converter=to_instant)
+    now: Instant
     actor: Actor
     command_id: str
     group: Group
@@ -51,10 +48,10 @@ class DecisionContext:
     site: SchoolSite | None
     people: Mapping[PersonId, Person]
     others: Mapping[PersonId, Person]
-    day: date = attrs.field(init=False, repr=False, eq=False)
 
-    @day.default
-    def _present_day(self) -> date:
+    @cached_property
+    def day(self) -> date:
+        """The present day, in Europe/London."""
         return london_day(self.now)
 
     def person(self, who: Actor | None) -> Person | None:
@@ -63,12 +60,11 @@ class DecisionContext:
             return None
         return self.people.get(who) or self.others.get(who)
 
-    @property
+    @cached_property
     def eligible(self) -> Mapping[PersonId, Person]:
         """The people of the school who can be asked at present, by id (P4)."""
-        urn = self.visibility.urn
-        fit = eligible_recipients(self.people, urn=urn, policy=self.policy, day=self.day)
-        return {person.id: person for person in fit}
+        eligible = eligible_recipients(self.people, urn=self.visibility.urn, policy=self.policy, day=self.day)
+        return {person.id: person for person in eligible}
 
     @cached_property
     def approvers(self) -> Mapping[PersonId, Person]:
@@ -89,14 +85,12 @@ class Caution:
     """Something that deserves a look although the action goes through (P10, Q4, N3).
 
     Attributes:
-        code: What.
-        people: Whom it speaks of.
+        code: What it is.
+        people: The people it is about.
     """
 
-    code: CautionCode = attrs.field(validator=validation.member(CautionCode))
-    people: tuple[PersonId, ...] = attrs.field(
-        default=(), converter=to_tuple, validator=validation.all_are(PersonId, "PersonIds")
-    )
+    code: CautionCode
+    people: tuple[PersonId, ...] = ()
 
     def __str__(self) -> str:
         return _CAUTION_WORDS[self.code].format(people=", ".join(map(str, self.people)))
@@ -114,7 +108,7 @@ class Decision:
     """What a command does: its events, in order, and what deserves a look.
 
     Attributes:
-        events: One or more; none only where a recorded visibility has not changed.
+        events: One or more; empty only where a recorded visibility has not changed.
         cautions: What deserves a look.
     """
 

@@ -1,7 +1,7 @@
-"""Pure: what a command does to an agreement, given the facts (rules Q, N, A, U, T, E).
+"""Pure: what a command does to an agreement (rules Q, N, A, U, T, E).
 
-It touches nothing but the standard library and attrs. `decide` answers with events or with a refusal that holds
-every reason; it looks at one school, after `datashare.domain.agreements.authorise` has looked at the action.
+`decide` answers with events, or with a refusal that holds every reason. It looks at one school, after
+`datashare.domain.agreements.authorise` has looked at the whole action.
 """
 
 from __future__ import annotations
@@ -41,7 +41,6 @@ from .events import (
     AgreementEnded,
     AgreementImported,
     ApprovalRecorded,
-    Event,
     RecipientsAdded,
     ReminderSent,
     RequestApproved,
@@ -52,264 +51,262 @@ from .events import (
     VisibilityReturned,
 )
 from .lifecycle import TRANSITIONS
-from .refusals import Reason, Refusal, RefusalCode
-from .state import Agreement, Basis, OpenRequest, has_lapsed
+from .refusals import Reason, Refusal, RefusalCode, in_order
+from .state import Agreement, Basis, OpenRequest, granted, has_lapsed
+
+_Answer = tuple[list[Reason], Decision]
+"""What speaks against a command, and what it does where nothing does."""
 
 
-def decide(agreement: Agreement, command: Command, facts: DecisionContext) -> Decision | Refusal:
+def decide(agreement: Agreement, command: Command, context: DecisionContext) -> Decision | Refusal:
     """Decide *command* for one school (rules Q, N, A, U, T, E).
 
     Returns:
         The events that it causes, or the refusal with all reasons; a refusal changes nothing (T2).
     """
-    reasons = [*_standing_reasons(command, facts), *_lifecycle_reasons(agreement, command, facts)]
+    if isinstance(command, EndAgreement) and command.planned and command.planned.version != agreement.version:
+        return Refusal((_changed_since_plan(agreement, command.planned.version),))  # E4: only a new plan can say more
+    against, decision = _answer(agreement, command, context)
+    reasons = [*_presence_reasons(command, context), *_lifecycle_reasons(agreement, command, context), *against]
+    return Refusal(in_order(reasons)) if reasons else decision
+
+
+def _answer(agreement: Agreement, command: Command, context: DecisionContext) -> _Answer:
+    header = _header(agreement, context)
     match command:
         case RequestAccess():
-            return _request(agreement, command, facts, reasons)
+            return _request(agreement, command, context)
         case AddRecipients():
-            return _add_recipients(agreement, command, facts, reasons)
+            return _add_recipients(agreement, command, context)
         case Remind():
-            return _remind(agreement, command, facts, reasons)
+            return _remind(agreement, command, context)
         case Approve():
-            return _approve(agreement, command, facts, reasons)
+            return _approve(agreement, command, context)
         case Decline():
-            events = _written(agreement, facts, RequestDeclined, request=command.request, reason=command.reason)
-            return _unless(reasons, events)
+            return [], Decision((RequestDeclined(**header, request=command.request, reason=command.reason),))
         case Withdraw():
-            events = _written(agreement, facts, RequestWithdrawn, request=command.request, reason=command.reason)
-            return _unless(reasons, events)
+            return [], Decision((RequestWithdrawn(**header, request=command.request, reason=command.reason),))
         case RecordApproval():
-            return _record_approval(agreement, command, facts, reasons)
+            return _record_approval(agreement, command, context)
         case ImportAgreement():
-            return _unless(reasons, _imported(agreement, command, facts))
+            return [], _import(agreement, command, context)
         case EndAgreement():
-            return _end(agreement, command, facts, reasons)
+            return _end(agreement, command, context)
         case RecordVisibility():
-            return _unless(reasons, _visibility_recorded(agreement, command, facts))
+            return [], _record_visibility(agreement, command, context)
         case _:
             assert_never(command)
 
 
-# T5: what brings access about, or asks for it, needs a school that the group sees at present.
+# T5: a school that the group does not see cannot be asked, and no access can begin there.
 _NEED_VISIBILITY = (RequestAccess, AddRecipients, Remind, Approve, RecordApproval, ImportAgreement)
 # V11: a message asks people to open a page of the school's own site.
 _NEED_SITE = (RequestAccess, AddRecipients, Remind)
 
 
-def _standing_reasons(command: Command, facts: DecisionContext) -> list[Reason]:
+def _presence_reasons(command: Command, context: DecisionContext) -> list[Reason]:
+    """Refuse what needs a visible school (T5), or a school with a site (V11)."""
     reasons = []
-    if isinstance(command, _NEED_VISIBILITY) and not facts.visibility.visible:
-        reasons.append(Reason(code=RefusalCode.NOT_VISIBLE, visibility=facts.visibility))
-    if isinstance(command, _NEED_SITE) and facts.site is None:
+    if isinstance(command, _NEED_VISIBILITY) and not context.visibility.visible:
+        reasons.append(Reason(code=RefusalCode.NOT_VISIBLE, visibility=context.visibility))
+    if isinstance(command, _NEED_SITE) and context.site is None:
         reasons.append(Reason(code=RefusalCode.NO_SCHOOL_SITE))
     return reasons
 
 
-def _lifecycle_reasons(agreement: Agreement, command: Command, facts: DecisionContext) -> list[Reason]:
-    """Refuse what the table does not name, and a request that is not the open one (T, A4)."""
-    if isinstance(command, (RequestAccess, RecordApproval)):
-        return _already_open(agreement, facts)
-    named = type(command) in TRANSITIONS[agreement.state]
+def _lifecycle_reasons(agreement: Agreement, command: Command, context: DecisionContext) -> list[Reason]:
+    """Refuse what the table does not name (T1), and a request that is not the open one (A4)."""
     match command:
+        case RequestAccess() | RecordApproval():
+            return _already_open(agreement, context)
         case ImportAgreement():
             history = [Reason(code=RefusalCode.HISTORY_EXISTS)] if agreement.version > 0 else []  # A10
-            return _already_open(agreement, facts) + history
+            return _already_open(agreement, context) + history
         case AddRecipients() | Remind() | Approve() | Decline() | Withdraw():
-            is_open = named and agreement.request is not None and agreement.request.id == command.request
-            return [] if is_open else [_not_open(agreement, command, facts)]
+            return [] if _open_request(agreement, command) else [_not_open(agreement, command, context)]
         case EndAgreement() | RecordVisibility():
+            named = type(command) in TRANSITIONS[agreement.state]
             return [] if named else [Reason(code=RefusalCode.NOTHING_TO_END)]
         case _:
             assert_never(command)
 
 
-def _already_open(agreement: Agreement, facts: DecisionContext) -> list[Reason]:
+def _open_request(agreement: Agreement, command: NamesRequest) -> OpenRequest | None:
+    """Return the open request where it is the one that *command* names (A4)."""
+    request = agreement.request
+    return request if request and request.id == command.request else None
+
+
+def _already_open(agreement: Agreement, context: DecisionContext) -> list[Reason]:
+    """Q6: the open request has to be answered or withdrawn first."""
     request = agreement.request
     if request is None:
         return []
-    return [Reason(code=RefusalCode.REQUEST_ALREADY_OPEN, request=request.id, **_worded(request.level, facts))]
+    label = context.policy.label(request.level)
+    return [Reason(code=RefusalCode.REQUEST_ALREADY_OPEN, request=request.id, level=request.level, level_label=label)]
 
 
-def _worded(level: AccessLevel, facts: DecisionContext) -> dict[str, Any]:
-    return {"level": level, "level_label": facts.policy.label(level)}
-
-
-def _not_open(agreement: Agreement, command: NamesRequest, facts: DecisionContext) -> Reason:
+def _not_open(agreement: Agreement, command: NamesRequest, context: DecisionContext) -> Reason:
+    """A4: say who closed the request that is named, and when."""
     closed = agreement.closed_request(command.request)
-    who = facts.person(closed.by) if closed else None
+    person = context.person(closed.by) if closed else None
     return Reason(
         code=RefusalCode.REQUEST_NOT_OPEN,
         request=command.request,
         closed=closed,
-        closed_by=who.name if who else "",
+        closed_by=person.name if person else "",
         detail=f"There is no request {command.request}.",
     )
 
 
-def _level_reasons(agreement: Agreement, level: AccessLevel, facts: DecisionContext) -> list[Reason]:
-    """Q7, L4: a level in force is raised, never reduced."""
+def _level_reasons(agreement: Agreement, level: AccessLevel, context: DecisionContext) -> list[Reason]:
+    """Q7, L4: a level in force can be raised, never reduced."""
     current = agreement.level
     if current is None or level > current:
         return []
     code = RefusalCode.LEVEL_REDUCTION if level < current else RefusalCode.LEVEL_UNCHANGED
-    return [Reason(code=code, **_worded(current, facts))]
+    return [Reason(code=code, level=current, level_label=context.policy.label(current))]
 
 
-def _request(
-    agreement: Agreement, command: RequestAccess, facts: DecisionContext, reasons: list[Reason]
-) -> Decision | Refusal:
-    chosen, against = _chosen(command.recipients, command.urn, facts)
-    lapsed = has_lapsed(agreement, policy=facts.policy, day=facts.day)
-    if not (lapsed and command.level is agreement.level):  # X2: what has lapsed, a new request restores
-        reasons += _level_reasons(agreement, command.level, facts)
-    reasons += against
-    events = _written(
-        agreement,
-        facts,
-        RequestSent,
+def _request(agreement: Agreement, command: RequestAccess, context: DecisionContext) -> _Answer:
+    # T5: a hidden school is refused anyway, so only lapsing counts here.
+    raises = granted(agreement, visible=True, policy=context.policy, day=context.day)
+    lapsed_level = None if raises else agreement.level
+    # X2: a new request restores what has lapsed, at the same level too.
+    against = [] if command.level is lapsed_level else _level_reasons(agreement, command.level, context)
+    recipients, unfit = _recipients(command.recipients, command.urn, context)
+    event = RequestSent(
+        **_header(agreement, context),
         level=command.level,
-        raises=None if lapsed else agreement.level,
+        raises=raises,
         sender=command.sender,
-        recipients=chosen,
+        recipients=recipients,
         terms=command.terms,
     )
-    nobody = not facts.approvers
-    return _unless(reasons, events, [Caution(CautionCode.NO_APPROVER)] if nobody else [])  # P10
+    cautions = () if context.approvers else (Caution(CautionCode.NO_APPROVER),)  # P10
+    return against + unfit, Decision((event,), cautions)
 
 
-def _chosen(recipients: Recipients, urn: int, facts: DecisionContext) -> tuple[tuple[PersonId, ...], list[Reason]]:
-    """Settle who is meant, each person once (Q5, Q10), or say why not (P11)."""
-    eligible = facts.eligible
+def _recipients(
+    recipients: Recipients, urn: int, context: DecisionContext
+) -> tuple[tuple[PersonId, ...], list[Reason]]:
+    """Return who is meant, each person once (Q5, Q10), or why they cannot be asked (P11)."""
+    eligible = context.eligible
     match recipients:
         case AllEligible():
             chosen = tuple(eligible)
         case WithRoles(roles):
-            held = (who for who, person in eligible.items() if not roles.isdisjoint(person.current_roles(facts.day)))
-            chosen = tuple(held)
-        case Named(people):
-            answers = tuple(
-                recipient_eligibility(who, facts.people.get(who), urn=urn, policy=facts.policy, day=facts.day)
-                for who in dict.fromkeys(people)
+            chosen = tuple(
+                [who for who, person in eligible.items() if not roles.isdisjoint(person.current_roles(context.day))]
             )
-            unfit = tuple(answer for answer in answers if not answer.eligible)
+        case Named(people):
+            chosen = tuple(dict.fromkeys(people))
+            answers = [
+                recipient_eligibility(who, context.people.get(who), urn=urn, policy=context.policy, day=context.day)
+                for who in chosen
+            ]
+            unfit = tuple([answer for answer in answers if not answer.eligible])
             if unfit:
                 return (), [Reason(code=RefusalCode.RECIPIENT_NOT_ELIGIBLE, people=unfit)]
-            chosen = tuple(answer.person for answer in answers)
         case _:
             assert_never(recipients)
     return chosen, [] if chosen else [Reason(code=RefusalCode.NO_ELIGIBLE_RECIPIENT)]
 
 
-def _add_recipients(
-    agreement: Agreement, command: AddRecipients, facts: DecisionContext, reasons: list[Reason]
-) -> Decision | Refusal:
-    chosen, against = _chosen(command.recipients, command.urn, facts)
-    reasons += against
-    request = agreement.request
-    asked = frozenset(request.recipients if request and request.id == command.request else ())
-    skipped = tuple(who for who in chosen if who in asked)
-    new = tuple(who for who in chosen if who not in asked)
-    if chosen and not new:
-        reasons.append(Reason(code=RefusalCode.ALREADY_ASKED))
-    events = _written(agreement, facts, RecipientsAdded, request=command.request, recipients=new)
-    return _unless(reasons, events, _skipping(CautionCode.SKIPPED_ALREADY_ASKED, skipped))
+def _add_recipients(agreement: Agreement, command: AddRecipients, context: DecisionContext) -> _Answer:
+    chosen, against = _recipients(command.recipients, command.urn, context)
+    request = _open_request(agreement, command)
+    asked = frozenset(request.recipients if request else ())
+    new = tuple([who for who in chosen if who not in asked])
+    if chosen and not new:  # Q4
+        against.append(Reason(code=RefusalCode.ALREADY_ASKED))
+    event = RecipientsAdded(**_header(agreement, context), request=command.request, recipients=new)
+    skipped = tuple([who for who in chosen if who in asked])
+    return against, Decision((event,), _skipping(CautionCode.SKIPPED_ALREADY_ASKED, skipped))
 
 
-def _remind(agreement: Agreement, command: Remind, facts: DecisionContext, reasons: list[Reason]) -> Decision | Refusal:
-    request = agreement.request
-    if request is None or request.id != command.request:
-        return Refusal(reasons)
-    eligible = facts.eligible
-    reachable = tuple(who for who in request.recipients if who in eligible)  # N3
+def _remind(agreement: Agreement, command: Remind, context: DecisionContext) -> _Answer:
+    request = _open_request(agreement, command)
+    if request is None:
+        return _REFUSED_BY_LIFECYCLE
+    against = []
+    reachable = tuple([who for who in request.recipients if who in context.eligible])  # N3
     if not reachable:
-        reasons.append(Reason(code=RefusalCode.NO_REACHABLE_RECIPIENT))
-    reasons += _too_soon(request, _instant(agreement, facts), facts)
-    skipped = tuple(who for who in request.recipients if who not in eligible)
-    events = _written(agreement, facts, ReminderSent, request=request.id, recipients=reachable)
-    return _unless(reasons, events, _skipping(CautionCode.SKIPPED_NOT_REACHABLE, skipped))
+        against.append(Reason(code=RefusalCode.NO_REACHABLE_RECIPIENT))
+    # N4: the least interval counts from the request or the last reminder, whichever is later.
+    earliest = (request.reminded_at or request.asked_at) + context.policy.least_reminder_interval
+    if _instant(agreement, context) < earliest:
+        against.append(Reason(code=RefusalCode.REMINDER_TOO_SOON, from_instant=earliest))
+    event = ReminderSent(**_header(agreement, context), request=request.id, recipients=reachable)
+    skipped = tuple([who for who in request.recipients if who not in context.eligible])
+    return against, Decision((event,), _skipping(CautionCode.SKIPPED_NOT_REACHABLE, skipped))
 
 
-def _too_soon(request: OpenRequest, at: Instant, facts: DecisionContext) -> list[Reason]:
-    """N4: the least interval counts from the request or the last reminder, whichever is later."""
-    earliest = (request.reminded_at or request.asked_at) + facts.policy.least_reminder_interval
-    if at >= earliest:
-        return []
-    return [Reason(code=RefusalCode.REMINDER_TOO_SOON, from_instant=earliest)]
+_REFUSED_BY_LIFECYCLE: _Answer = ([], Decision(()))
+"""The answer about a request that is not open; `_lifecycle_reasons` holds the reason."""
 
 
-def _skipping(code: CautionCode, people: tuple[PersonId, ...]) -> list[Caution]:
-    return [Caution(code, people)] if people else []
+def _skipping(code: CautionCode, people: tuple[PersonId, ...]) -> tuple[Caution, ...]:
+    return (Caution(code, people),) if people else ()
 
 
-def _approve(
-    agreement: Agreement, command: Approve, facts: DecisionContext, reasons: list[Reason]
-) -> Decision | Refusal:
-    request = agreement.request
-    if request is None or request.id != command.request:
-        return Refusal(reasons)
-    shown = request.terms.version if request.terms else None
-    if command.terms_version != shown:  # A6
-        reasons.append(Reason(code=RefusalCode.TERMS_VERSION_MISMATCH, detail=_versions(shown, command)))
-    reasons += _same_person(request, facts)
-    events = _written(
-        agreement,
-        facts,
-        RequestApproved,
-        returning=True,
+def _approve(agreement: Agreement, command: Approve, context: DecisionContext) -> _Answer:
+    request = _open_request(agreement, command)
+    if request is None:
+        return _REFUSED_BY_LIFECYCLE
+    carried = request.terms.version if request.terms else None
+    against = _same_person(request, context)
+    if command.terms_version != carried:  # A6
+        answer = f"names version {command.terms_version}" if command.terms_version else "names no version"
+        terms = f"carries terms in version {carried}" if carried else "carries no terms"
+        detail = f"The answer {answer}, but the request {terms}."
+        against.append(Reason(code=RefusalCode.TERMS_VERSION_MISMATCH, detail=detail))
+    returned = _unrecorded_return(agreement, context)
+    event = RequestApproved(
+        **_header(agreement, context, ahead=len(returned)),
         request=request.id,
         level=request.level,
         terms=request.terms,
     )
-    return _unless(reasons, events)
+    return against, Decision((*returned, event))
 
 
-def _same_person(request: OpenRequest, facts: DecisionContext) -> list[Reason]:
-    """A7: where policy demands two people, a sender who cannot be compared any more counts as the same."""
-    if not facts.policy.distinct_approver:
+def _same_person(request: OpenRequest, context: DecisionContext) -> list[Reason]:
+    """A7: where policy demands two people, a sender who is no longer known counts as the same person."""
+    if not context.policy.distinct_approver:
         return []
-    sender = facts.person(request.sender)
+    sender = context.person(request.sender)
     if sender is None:
-        detail = "The sender is no longer known, so nobody can be told apart from them."
-        return [
-            Reason(code=RefusalCode.SAME_PERSON, detail=f"{detail} The group can withdraw the request and ask again.")
-        ]
-    same = same_person(sender, facts.person(facts.actor))
+        detail = (
+            "The sender is no longer known, so the two cannot be compared. "
+            "The group can withdraw the request and ask again."
+        )
+        return [Reason(code=RefusalCode.SAME_PERSON, detail=detail)]
+    same = same_person(sender, context.person(context.actor))
     return [Reason(code=RefusalCode.SAME_PERSON)] if same else []
 
 
-def _versions(right: str | None, command: Approve) -> str:
-    named = f"names version {command.terms_version}" if command.terms_version else "names no version"
-    carried = f"carries terms in version {right}" if right else "carries no terms"
-    return f"The answer {named}, but the request {carried}."
-
-
-def _record_approval(
-    agreement: Agreement, command: RecordApproval, facts: DecisionContext, reasons: list[Reason]
-) -> Decision | Refusal:
-    reasons += _level_reasons(agreement, command.level, facts)
-    events = _written(
-        agreement,
-        facts,
-        ApprovalRecorded,
-        returning=True,
+def _record_approval(agreement: Agreement, command: RecordApproval, context: DecisionContext) -> _Answer:
+    returned = _unrecorded_return(agreement, context)
+    event = ApprovalRecorded(
+        **_header(agreement, context, ahead=len(returned)),
         level=command.level,
         terms=command.terms,
         basis=command.basis,
     )
-    return _unless(reasons, events)
+    return _level_reasons(agreement, command.level, context), Decision((*returned, event))
 
 
-def _imported(agreement: Agreement, command: ImportAgreement, facts: DecisionContext) -> tuple[Event, ...]:
-    return _written(
-        agreement,
-        facts,
-        AgreementImported,
+def _import(agreement: Agreement, command: ImportAgreement, context: DecisionContext) -> Decision:
+    event = AgreementImported(
+        **_header(agreement, context),
         level=command.level,
         agreed_on=command.agreed_on,
         terms=command.terms,
         approver=command.approver,
         evidence=command.evidence,
     )
+    return Decision((event,))
 
 
 # E1: what the register must show for a cause that rests on it.
@@ -319,84 +316,74 @@ _SHOWN_BY = {
     EndCause.GROUP_CLOSED: frozenset({HiddenBecause.GROUP_CLOSED}),
     EndCause.SUCCEEDED: frozenset({HiddenBecause.CLOSED, HiddenBecause.NOT_LINKED}),
 }
-# E2: a plan ends only what is clear; a URN that is gone is not, nor is a successor of a school that is open elsewhere.
+# E2: a plan ends only what is clear. A URN that is gone is unclear, and so is a successor of a school open elsewhere.
 _SHOWN_CLEARLY_BY = _SHOWN_BY | {
     EndCause.SCHOOL_LEFT_GROUP: frozenset({HiddenBecause.NOT_LINKED}),
     EndCause.SUCCEEDED: frozenset({HiddenBecause.CLOSED}),
 }
 
 
-def _end(
-    agreement: Agreement, command: EndAgreement, facts: DecisionContext, reasons: list[Reason]
-) -> Decision | Refusal:
-    planned = command.planned
-    if planned and planned.version != agreement.version:  # E4: what else speaks against it is for a new plan to say
-        seen = f"The plan saw its version {planned.version}, and it is in version {agreement.version} now."
-        return Refusal([Reason(code=RefusalCode.CONFLICT, detail=f"{seen} Make a new plan.")])
-    if command.cause in SHOWN_BY_REGISTER and not _shown(command, facts):
-        detail = f"The register does not show this cause: {facts.visibility}"
-        reasons.append(Reason(code=RefusalCode.CAUSE_NOT_SHOWN, detail=detail))
-    if command.cause is EndCause.ENTERED_IN_ERROR and not _may_be_an_error(agreement, facts):
+def _end(agreement: Agreement, command: EndAgreement, context: DecisionContext) -> _Answer:
+    against = []
+    if command.cause in SHOWN_BY_REGISTER:
+        shown_by = (_SHOWN_CLEARLY_BY if command.planned else _SHOWN_BY)[command.cause]
+        if shown_by.isdisjoint(reason.because for reason in context.visibility.reasons):
+            detail = f"The register does not show this cause: {context.visibility}"
+            against.append(Reason(code=RefusalCode.CAUSE_NOT_SHOWN, detail=detail))
+    if command.cause is EndCause.ENTERED_IN_ERROR and not _may_be_an_error(agreement, context):
         detail = "The school accepted this level itself, so the group did not enter it in error."
-        reasons.append(Reason(code=RefusalCode.CAUSE_NOT_SHOWN, detail=detail))
+        against.append(Reason(code=RefusalCode.CAUSE_NOT_SHOWN, detail=detail))
     request = agreement.request.id if agreement.request else None
-    events = _written(agreement, facts, AgreementEnded, cause=command.cause, request=request, note=command.note)
-    return _unless(reasons, events)
+    event = AgreementEnded(**_header(agreement, context), cause=command.cause, request=request, note=command.note)
+    return against, Decision((event,))
 
 
-def _shown(command: EndAgreement, facts: DecisionContext) -> bool:
-    shown_by = (_SHOWN_CLEARLY_BY if command.planned else _SHOWN_BY)[command.cause]
-    return not shown_by.isdisjoint(reason.because for reason in facts.visibility.reasons)
+def _changed_since_plan(agreement: Agreement, planned: int) -> Reason:
+    seen = f"The plan saw its version {planned}, and it is in version {agreement.version} now."
+    return Reason(code=RefusalCode.CONFLICT, detail=f"{seen} Make a new plan.")
 
 
-def _may_be_an_error(agreement: Agreement, facts: DecisionContext) -> bool:
-    """E7: where the group may not end by its own wish, only what it entered itself can be its error."""
+def _may_be_an_error(agreement: Agreement, context: DecisionContext) -> bool:
+    """E7: where the group may not end by its own wish, its error can only be what it entered itself."""
     in_force = agreement.in_force
-    return in_force is None or in_force.basis is not Basis.REQUEST or Party.GROUP in facts.policy.enders
+    return in_force is None or in_force.basis is not Basis.REQUEST or Party.GROUP in context.policy.enders
 
 
-def _visibility_recorded(agreement: Agreement, command: RecordVisibility, facts: DecisionContext) -> tuple[Event, ...]:
-    day = command.register_day or facts.day
-    if facts.visibility.visible and agreement.hidden_since is not None:
-        return _written(agreement, facts, VisibilityReturned, **_return(agreement, facts, day))
-    if not facts.visibility.visible and agreement.hidden_since is None:
-        because = tuple(reason.because for reason in facts.visibility.reasons)
-        return _written(agreement, facts, VisibilityLost, register_day=day, reasons=because)
-    return ()
+def _record_visibility(agreement: Agreement, command: RecordVisibility, context: DecisionContext) -> Decision:
+    """E6: record that the school stopped being visible, or is visible again, where that is new."""
+    register_day = command.register_day or context.day
+    if context.visibility.visible:
+        return Decision(_unrecorded_return(agreement, context, register_day))
+    if agreement.hidden_since is not None:
+        return Decision(())
+    because = tuple([reason.because for reason in context.visibility.reasons])
+    event = VisibilityLost(**_header(agreement, context), register_day=register_day, reasons=because)
+    return Decision((event,))
 
 
-def _return(agreement: Agreement, facts: DecisionContext, day: date) -> dict[str, Any]:
+def _unrecorded_return(
+    agreement: Agreement, context: DecisionContext, register_day: date | None = None
+) -> tuple[VisibilityReturned, ...]:
+    """H1: record that the school is visible again, before anything that comes into force there."""
+    if agreement.hidden_since is None:
+        return ()
     # X2: the window is counted to the present day, as everywhere, so that recording changes no answer.
-    return {"register_day": day, "resumes": not has_lapsed(agreement, policy=facts.policy, day=facts.day)}
+    resumes = not has_lapsed(agreement, policy=context.policy, day=context.day)
+    day = register_day or context.day
+    return (VisibilityReturned(**_header(agreement, context), register_day=day, resumes=resumes),)
 
 
-def _unless(
-    reasons: list[Reason], events: tuple[Event, ...], cautions: list[Caution] | None = None
-) -> Decision | Refusal:
-    return Refusal(reasons) if reasons else Decision(events, tuple(cautions or ()))
-
-
-def _written(
-    agreement: Agreement, facts: DecisionContext, kind: type[Any], *, returning: bool = False, **payload: Any
-) -> tuple[Event, ...]:
-    """Make the event of this *kind*, preceded by the school's return where that was not yet recorded (H1)."""
-    events: list[Event] = []
-    if returning and agreement.hidden_since is not None:
-        events.append(VisibilityReturned(**_common(agreement, facts, 1), **_return(agreement, facts, facts.day)))
-    events.append(kind(**_common(agreement, facts, len(events) + 1), **payload))
-    return tuple(events)
-
-
-def _instant(agreement: Agreement, facts: DecisionContext) -> Instant:
+def _instant(agreement: Agreement, context: DecisionContext) -> Instant:
     """T3: an event never comes before the one that precedes it, even if the clock went back."""
-    return max(facts.now, agreement.changed_at) if agreement.changed_at else facts.now
+    return max(context.now, agreement.changed_at) if agreement.changed_at else context.now
 
 
-def _common(agreement: Agreement, facts: DecisionContext, ahead: int) -> dict[str, Any]:
+def _header(agreement: Agreement, context: DecisionContext, *, ahead: int = 0) -> dict[str, Any]:
+    """Return what every event holds; *ahead* is the number of new events that come before this one."""
     return {
         "agreement": agreement.id,
-        "sequence": agreement.version + ahead,
-        "at": _instant(agreement, facts),
-        "actor": facts.actor,
-        "command_id": facts.command_id,
+        "sequence": agreement.version + ahead + 1,
+        "at": _instant(agreement, context),
+        "actor": context.actor,
+        "command_id": context.command_id,
     }

@@ -1,13 +1,11 @@
-"""Pure: the lifecycle as data (T1); it touches nothing but the standard library.
+"""Pure: the lifecycle as data (T1).
 
-The documentation's table and diagram and the exhaustive tests are made from `TRANSITIONS`: what is not named
-there is refused. `CONDITIONS` words what must hold besides.
+The documentation's table and diagram and the exhaustive tests are made from `TRANSITIONS`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 
 from .commands import (
     AddRecipients,
@@ -26,73 +24,59 @@ from .state import State
 
 CommandType = type[Command]
 
-TRANSITIONS: Mapping[State, Mapping[CommandType, State]] = MappingProxyType(
-    {
-        State.NO_AGREEMENT: MappingProxyType(
-            {
-                RequestAccess: State.PENDING,
-                RecordApproval: State.APPROVED,
-                ImportAgreement: State.APPROVED,
-            }
-        ),
-        State.PENDING: MappingProxyType(
-            {
-                AddRecipients: State.PENDING,
-                Remind: State.PENDING,
-                Approve: State.APPROVED,
-                Decline: State.NO_AGREEMENT,
-                Withdraw: State.NO_AGREEMENT,
-                EndAgreement: State.NO_AGREEMENT,
-                RecordVisibility: State.PENDING,
-            }
-        ),
-        State.APPROVED: MappingProxyType(
-            {
-                RequestAccess: State.UPGRADING,
-                RecordApproval: State.APPROVED,
-                EndAgreement: State.NO_AGREEMENT,
-                RecordVisibility: State.APPROVED,
-            }
-        ),
-        State.UPGRADING: MappingProxyType(
-            {
-                AddRecipients: State.UPGRADING,
-                Remind: State.UPGRADING,
-                Approve: State.APPROVED,
-                Decline: State.APPROVED,
-                Withdraw: State.APPROVED,
-                EndAgreement: State.NO_AGREEMENT,
-                RecordVisibility: State.UPGRADING,
-            }
-        ),
-    }
-)
-"""From a state, by a command, to a state; a command that is not named is refused."""
+TRANSITIONS: Mapping[State, Mapping[CommandType, State]] = {
+    State.NO_AGREEMENT: {
+        RequestAccess: State.PENDING,
+        RecordApproval: State.APPROVED,
+        ImportAgreement: State.APPROVED,
+    },
+    State.PENDING: {
+        AddRecipients: State.PENDING,
+        Remind: State.PENDING,
+        Approve: State.APPROVED,
+        Decline: State.NO_AGREEMENT,
+        Withdraw: State.NO_AGREEMENT,
+        EndAgreement: State.NO_AGREEMENT,
+        RecordVisibility: State.PENDING,
+    },
+    State.APPROVED: {
+        RequestAccess: State.UPGRADING,
+        RecordApproval: State.APPROVED,
+        EndAgreement: State.NO_AGREEMENT,
+        RecordVisibility: State.APPROVED,
+    },
+    State.UPGRADING: {
+        AddRecipients: State.UPGRADING,
+        Remind: State.UPGRADING,
+        Approve: State.APPROVED,
+        Decline: State.APPROVED,
+        Withdraw: State.APPROVED,
+        EndAgreement: State.NO_AGREEMENT,
+        RecordVisibility: State.UPGRADING,
+    },
+}
+"""From a state, by a command, to a state; every other command is refused."""
 
-CONDITIONS: Mapping[tuple[State, CommandType], str] = MappingProxyType(
-    {
-        (State.NO_AGREEMENT, ImportAgreement): "if no history",
-        (State.APPROVED, RequestAccess): "if higher",
-        (State.APPROVED, RecordApproval): "if higher",
-        (State.UPGRADING, Approve): "higher",
-        (State.UPGRADING, Decline): "as before",
-        (State.UPGRADING, Withdraw): "as before",
-    }
-)
-"""What must hold besides, or what the new state is like."""
+CONDITIONS: Mapping[tuple[State, CommandType], str] = {
+    (State.NO_AGREEMENT, ImportAgreement): "if no history",
+    (State.APPROVED, RequestAccess): "if higher",
+    (State.APPROVED, RecordApproval): "if higher",
+    (State.UPGRADING, Approve): "higher",
+    (State.UPGRADING, Decline): "as before",
+    (State.UPGRADING, Withdraw): "as before",
+}
+"""What else must hold, or what the new level is like."""
 
-COMMAND_LABELS: Mapping[CommandType, str] = MappingProxyType(
-    {
-        RequestAccess: "request",
-        AddRecipients: "add recipients",
-        Remind: "remind",
-        Approve: "approve",
-        Decline: "decline",
-        Withdraw: "withdraw",
-        RecordApproval: "record approval",
-        ImportAgreement: "import",
-        EndAgreement: "end",
-        RecordVisibility: "record visibility",
-    }
-)
-"""How the documentation words each command."""
+COMMAND_LABELS: Mapping[CommandType, str] = {
+    RequestAccess: "request",
+    AddRecipients: "add recipients",
+    Remind: "remind",
+    Approve: "approve",
+    Decline: "decline",
+    Withdraw: "withdraw",
+    RecordApproval: "record approval",
+    ImportAgreement: "import",
+    EndAgreement: "end",
+    RecordVisibility: "record visibility",
+}
+"""What the documentation calls each command."""

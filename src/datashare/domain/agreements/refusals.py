@@ -1,7 +1,4 @@
-"""Pure: why something is refused, as values with all reasons (rules R).
-
-It touches nothing but the standard library and attrs.
-"""
+"""Pure: why something is refused, as values with all reasons (rules R)."""
 
 from __future__ import annotations
 
@@ -57,9 +54,9 @@ _ORDER = {code: place for place, code in enumerate(RefusalCode)}
 WHOLE = frozenset(code for code in RefusalCode if _ORDER[code] <= _ORDER[RefusalCode.CONFIRMATION_NEEDED])
 """The codes that refuse an action as a whole (R1, E3).
 
-Three of them can be a single school's outcome: `RefusalCode.COMMAND_ID_REUSED` where another command took the id while
-this one was under way and had already changed other schools, and `RefusalCode.REGISTER_OLDER` and
-`RefusalCode.REGISTER_EMPTY` where other schools were recorded under the command id before.
+Three of them can also be one school's outcome. `RefusalCode.COMMAND_ID_REUSED`: another command took the id after this
+one had changed some schools. `RefusalCode.REGISTER_OLDER` and `RefusalCode.REGISTER_EMPTY`: the command id has recorded
+other schools before.
 """
 
 _WORDS = {
@@ -67,12 +64,12 @@ _WORDS = {
     RefusalCode.SENDER_NOT_ELIGIBLE: "The sender cannot send requests: {people}. Choose another sender.",
     RefusalCode.LEVEL_NOT_REQUESTABLE: "{level} cannot be requested by this group. Choose one of: {detail}.",
     RefusalCode.TERMS_REQUIRED: "This request needs a reference to its terms document. Add the terms.",
-    RefusalCode.COMMAND_ID_REUSED: "This command id was used for a different command. Draw a new id.",
+    RefusalCode.COMMAND_ID_REUSED: "This command id was used for a different command. Use a new id.",
     RefusalCode.GROUP_CLOSED: "The group is closed in the register. If it is open, have the register corrected.",
-    RefusalCode.REGISTER_EMPTY: "The register holds none of the group's schools. Load the whole register.",
-    RefusalCode.REGISTER_OLDER: "{detail} Put the newest register in place.",
+    RefusalCode.REGISTER_EMPTY: "The register holds no school of the group. Load the whole register.",
+    RefusalCode.REGISTER_OLDER: "{detail} Load the newest register.",
     RefusalCode.REGISTER_DIFFERS: "This is not the register that the plan was made from. {detail} Make a new plan.",
-    RefusalCode.CONFIRMATION_NEEDED: "{detail} Check that the register is right and whole, then confirm the plan.",
+    RefusalCode.CONFIRMATION_NEEDED: "{detail} Check that the register is right and complete, then confirm the plan.",
     RefusalCode.NOT_VISIBLE: "{detail} Try again once the register shows it to the group.",
     RefusalCode.NO_SCHOOL_SITE: "The school has no MIS site, so nobody there can answer. Wait until it has one.",
     RefusalCode.REQUEST_ALREADY_OPEN: "Request {request} for {level} is still open. Withdraw it first.",
@@ -80,15 +77,15 @@ _WORDS = {
     RefusalCode.NOTHING_TO_END: "There is no agreement and no open request to end. Leave this school out.",
     RefusalCode.CAUSE_NOT_SHOWN: "{detail} Choose another cause.",
     RefusalCode.HISTORY_EXISTS: "This agreement has a history here, so it cannot be imported. Send a request.",
-    RefusalCode.LEVEL_UNCHANGED: "{level} is in force already. Ask for a higher level, or for nothing.",
+    RefusalCode.LEVEL_UNCHANGED: "{level} is in force already. Ask for a higher level, or leave this school out.",
     RefusalCode.LEVEL_REDUCTION: "{level} is in force, and a level is never reduced. Ask for a higher level.",
     RefusalCode.TERMS_VERSION_MISMATCH: "{detail} Reload the page and answer again.",
-    RefusalCode.SAME_PERSON: "Sender and approver must be different. {detail} Somebody else must accept.",
-    RefusalCode.RECIPIENT_NOT_ELIGIBLE: "Some people cannot be asked: {people}. Leave them out, or mend this.",
+    RefusalCode.SAME_PERSON: "Sender and approver must be different people. {detail} Ask somebody else to accept.",
+    RefusalCode.RECIPIENT_NOT_ELIGIBLE: "Some people cannot be asked: {people}. Leave them out, or correct this.",
     RefusalCode.NO_ELIGIBLE_RECIPIENT: "Nobody chosen at the school can be asked. Check roles and addresses there.",
     RefusalCode.ALREADY_ASKED: "Everybody chosen has been sent this request already. Send a reminder instead.",
-    RefusalCode.NO_REACHABLE_RECIPIENT: "None of the recipients can be reached any more. Add other recipients.",
-    RefusalCode.REMINDER_TOO_SOON: "It is too soon for a reminder. One can be sent from {detail}.",
+    RefusalCode.NO_REACHABLE_RECIPIENT: "The recipients can no longer be reached. Add other recipients.",
+    RefusalCode.REMINDER_TOO_SOON: "It is too soon for a reminder. Wait until {detail}.",
     RefusalCode.CONFLICT: "Others changed this agreement meanwhile. {detail} Look at it again, then repeat.",
 }
 
@@ -100,14 +97,14 @@ class Reason:
     Attributes:
         code: Which reason.
         detail: A fact in words, where the code's own words need one.
-        level: The level that it speaks of.
+        level: The level that it is about.
         level_label: That level in the words of the group's policy (L3).
-        request: The request that it speaks of.
+        request: The request that it is about.
         closed: Who closed that request and when (A4).
         closed_by: That person's name, where they are known.
-        people: The people that it speaks of, and what is against each (P11).
+        people: The people that it is about, and what is against each (P11).
         visibility: Why the school is hidden (Q9).
-        from_instant: When it will be allowed, in UTC (N4).
+        from_instant: From when it is allowed, in UTC (N4).
     """
 
     code: RefusalCode
@@ -150,13 +147,13 @@ def in_order(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
 
 @attrs.frozen
 class Refusal:
-    """That something is refused for one school, with every reason, the primary one first; nothing changes (T2).
+    """The refusal of a command for one school; nothing changes (T2).
 
     Attributes:
-        reasons: Every reason that applies; never empty.
+        reasons: Every reason that applies, the primary one first; never empty.
     """
 
-    reasons: tuple[Reason, ...] = attrs.field(converter=in_order)
+    reasons: tuple[Reason, ...]
 
     @property
     def code(self) -> RefusalCode:

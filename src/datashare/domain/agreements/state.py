@@ -1,22 +1,19 @@
-"""Pure: an agreement as it stands; it touches nothing but the standard library and attrs (rules T)."""
+"""Pure: an agreement as it stands, and how events change it (rules T)."""
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
-from typing import Any, assert_never
+from typing import assert_never
 
 import attrs
 
-from datashare.domain import validation
-from datashare.domain.instants import Instant, to_instant, to_optional_day, to_optional_instant
+from datashare.domain.instants import Instant
 from datashare.domain.levels import AccessLevel
 from datashare.domain.people import PersonId
 from datashare.domain.policy import Policy
 from datashare.domain.register import GroupId
-from datashare.domain.trusted import copier, maker
-from datashare.domain.validation import to_tuple
 
 from .events import (
     AgreementEnded,
@@ -32,7 +29,7 @@ from .events import (
     VisibilityLost,
     VisibilityReturned,
 )
-from .ids import AN_ACTOR, Actor, AgreementId, ClosedRequest, RequestId, RequestOutcome, Terms
+from .ids import Actor, AgreementId, ClosedRequest, RequestId, RequestOutcome, Terms
 
 
 class State(enum.Enum):
@@ -52,14 +49,14 @@ class State(enum.Enum):
 
     @classmethod
     def of(cls, *, in_force: bool, requested: bool) -> State:
-        """Tell which state it is with a level in force or without, and with an open request or without."""
+        """Return the state that follows from whether a level is in force and whether a request is open."""
         if requested:
             return cls.UPGRADING if in_force else cls.PENDING
         return cls.APPROVED if in_force else cls.NO_AGREEMENT
 
 
 class Tab(enum.Enum):
-    """A view of agreements; a projection of the state, not a state (T4)."""
+    """A view of agreements; it follows from the state (T4)."""
 
     NO_AGREEMENT = "no_agreement"
     PENDING = "pending"
@@ -71,13 +68,13 @@ class Tab(enum.Enum):
         return self.value.replace("_", " ").title()
 
 
-TABS: dict[State, frozenset[Tab]] = {
+TABS: Mapping[State, frozenset[Tab]] = {
     State.NO_AGREEMENT: frozenset({Tab.NO_AGREEMENT}),
     State.PENDING: frozenset({Tab.PENDING}),
     State.APPROVED: frozenset({Tab.APPROVED}),
     State.UPGRADING: frozenset({Tab.PENDING, Tab.APPROVED}),  # U2
 }
-"""The tabs under which a visible institution stands, by state (T4)."""
+"""The tabs that show a visible institution, by state (T4)."""
 
 
 class Basis(enum.Enum):
@@ -86,11 +83,6 @@ class Basis(enum.Enum):
     REQUEST = "request"
     RECORDED = "recorded"
     IMPORTED = "imported"
-
-
-_A_LEVEL = validation.member(AccessLevel)
-_TERMS_OR_NONE = validation.is_a((Terms, type(None)), "Terms or None")
-_PEOPLE = validation.all_are(PersonId, "PersonIds")
 
 
 @attrs.frozen(kw_only=True)
@@ -103,19 +95,19 @@ class OpenRequest:
         sender: Whom it is from.
         asked_by: Who sent it.
         asked_at: When, in UTC.
-        recipients: Who has been sent it, in the order in which they were.
+        recipients: Everybody it has been sent to, in the order of sending.
         terms: The terms it carries, if any.
         reminded_at: When its recipients were last reminded, in UTC.
     """
 
-    id: RequestId = attrs.field(validator=validation.is_a(RequestId, "a RequestId"))
-    level: AccessLevel = attrs.field(validator=_A_LEVEL)
-    sender: PersonId = attrs.field(validator=validation.is_a(PersonId, "a PersonId"))
-    asked_by: Actor = attrs.field(validator=AN_ACTOR)
-    asked_at: Instant = attrs.field(converter=to_instant)
-    recipients: tuple[PersonId, ...] = attrs.field(converter=to_tuple, validator=_PEOPLE)
-    terms: Terms | None = attrs.field(default=None, validator=_TERMS_OR_NONE)
-    reminded_at: Instant | None = attrs.field(default=None, converter=to_optional_instant)
+    id: RequestId
+    level: AccessLevel
+    sender: PersonId
+    asked_by: Actor
+    asked_at: Instant
+    recipients: tuple[PersonId, ...]
+    terms: Terms | None = None
+    reminded_at: Instant | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -132,13 +124,13 @@ class InForce:
         terms: The terms it is on, if any.
     """
 
-    level: AccessLevel = attrs.field(validator=_A_LEVEL)
-    since: Instant = attrs.field(converter=to_instant)
-    basis: Basis = attrs.field(validator=validation.member(Basis))
-    approved_by: Actor = attrs.field(validator=AN_ACTOR)
-    request: RequestId | None = attrs.field(default=None)
-    sender: PersonId | None = attrs.field(default=None)
-    terms: Terms | None = attrs.field(default=None, validator=_TERMS_OR_NONE)
+    level: AccessLevel
+    since: Instant
+    basis: Basis
+    approved_by: Actor
+    request: RequestId | None = None
+    sender: PersonId | None = None
+    terms: Terms | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -147,7 +139,7 @@ class Agreement:
 
     Attributes:
         id: Which agreement.
-        version: The sequence number of its last event; 0 where nothing ever happened.
+        version: The sequence number of its last event; 0 where nothing has happened yet.
         in_force: The level in force, if any.
         request: The open request, if any; there is at most one.
         closed: The requests that were closed, oldest first.
@@ -156,12 +148,12 @@ class Agreement:
         changed_at: When its last event happened, in UTC.
     """
 
-    id: AgreementId = attrs.field(validator=validation.is_a(AgreementId, "an AgreementId"))
-    version: int = attrs.field(default=0, validator=validation.whole(0))
+    id: AgreementId
+    version: int = 0
     in_force: InForce | None = None
     request: OpenRequest | None = None
     closed: tuple[ClosedRequest, ...] = ()
-    hidden_since: date | None = attrs.field(default=None, converter=to_optional_day)
+    hidden_since: date | None = None
     lapsed: bool = False
     changed_at: Instant | None = None
 
@@ -187,30 +179,31 @@ class Agreement:
 
     @property
     def tabs(self) -> frozenset[Tab]:
-        """The tabs under which it stands while its institution is visible (T4)."""
+        """The tabs that show it while its institution is visible (T4)."""
         return TABS[self.state]
 
     @property
     def stands(self) -> bool:
-        """Whether anything stands: a level in force, or an open request."""
-        return self.state is not State.NO_AGREEMENT
+        """Whether a level is in force or a request is open."""
+        return self.in_force is not None or self.request is not None
 
     @property
     def senders(self) -> tuple[PersonId, ...]:
-        """The group's people behind it, who may have to be told (A8).
+        """The group's people behind it, who may need a notice (A8).
 
-        Whom the open request is from, and whom the accepted one was from, or who recorded or imported what is in force.
+        They are the sender of the open request, and the sender of the accepted one or whoever recorded or imported
+        the level in force.
         """
-        found = [self.request.sender] if self.request else []
+        senders = [self.request.sender] if self.request else []
         if self.in_force and self.in_force.sender:
-            found.append(self.in_force.sender)
+            senders.append(self.in_force.sender)
         elif self.in_force and isinstance(self.in_force.approved_by, PersonId):
-            found.append(self.in_force.approved_by)
-        return tuple(who for who in found if who.site == self.group)
+            senders.append(self.in_force.approved_by)
+        return tuple(sender for sender in senders if sender.site == self.group)
 
     def closed_request(self, request: RequestId) -> ClosedRequest | None:
         """Find how *request* was closed, if it was (A4)."""
-        return next((one for one in self.closed if one.id == request), None)
+        return next((closed for closed in self.closed if closed.id == request), None)
 
 
 def granted(agreement: Agreement, *, visible: bool, policy: Policy, day: date) -> AccessLevel | None:
@@ -242,56 +235,70 @@ def has_lapsed(agreement: Agreement, *, policy: Policy, day: date) -> bool:
     return day - agreement.hidden_since > policy.correction_window
 
 
-# Every part is of an event or of an agreement, both validated when they were made.
-_changed = copier(Agreement)
-_request_changed = copier(OpenRequest)
-_open_request = maker(OpenRequest)
-
-
-def evolve(agreement: Agreement, event: Event) -> Agreement:
-    """Give the agreement as it stands after *event*."""
-    changed = _changed(agreement, version=event.sequence, changed_at=event.at, **_changes(agreement, event))
-    # E6: visibility is recorded for what stands; what comes later begins afresh.
-    return changed if changed.stands else _changed(changed, hidden_since=None, lapsed=False)
-
-
 def fold(agreement: AgreementId, events: Iterable[Event]) -> Agreement:
-    """Give the agreement as it stands after all its *events*, in the order of their sequence (T3)."""
+    """Return the agreement as it stands after all its *events*, in the order of their sequence (T3)."""
     standing = Agreement(id=agreement)
     for event in events:
         standing = evolve(standing, event)
     return standing
 
 
-def _changes(agreement: Agreement, event: Event) -> dict[str, Any]:
+def evolve(agreement: Agreement, event: Event) -> Agreement:
+    """Return the agreement as it stands after *event*; every event that was ever stored can be applied."""
+    in_force, request, closed = agreement.in_force, agreement.request, agreement.closed
+    hidden_since, lapsed = agreement.hidden_since, agreement.lapsed
     match event:
         case RequestSent():
-            return {"request": _opened(event)}
+            request = _opened(event)
         case RecipientsAdded():
-            return {"request": _with_recipients(agreement, event)}
+            request = request and attrs.evolve(
+                request, recipients=tuple(dict.fromkeys((*request.recipients, *event.recipients)))
+            )
         case ReminderSent():
-            return {"request": _with_reminder(agreement, event)}
+            request = request and attrs.evolve(request, reminded_at=event.at)
         case RequestApproved():
-            closed = _close(agreement, event.request, RequestOutcome.APPROVED, event)
-            return {**closed, "in_force": _approved(agreement, event), "lapsed": False}
-        case RequestDeclined():
-            return _close(agreement, event.request, RequestOutcome.DECLINED, event)
-        case RequestWithdrawn():
-            return _close(agreement, event.request, RequestOutcome.WITHDRAWN, event)
+            in_force, lapsed = _accepted(event, request), False
         case ApprovalRecorded() | AgreementImported():
-            return {"in_force": _entered(event), "lapsed": False}
+            in_force, lapsed = _entered(event), False
+        case RequestDeclined() | RequestWithdrawn():
+            pass  # closing the request, below, is all that happens
         case AgreementEnded():
-            return {**_close(agreement, event.request, RequestOutcome.ENDED, event), "in_force": None}
+            in_force = None
         case VisibilityLost():
-            return {"hidden_since": agreement.hidden_since or event.register_day}
+            hidden_since = hidden_since or event.register_day
         case VisibilityReturned():
-            return {"hidden_since": None, "lapsed": agreement.lapsed or not event.resumes}
+            hidden_since, lapsed = None, lapsed or not event.resumes
         case _:
             assert_never(event)
+    if isinstance(event, _Closing) and event.request is not None:
+        outcome = _OUTCOMES[type(event)]
+        closed = (*closed, ClosedRequest(id=event.request, outcome=outcome, by=event.actor, at=event.at))
+        request = None
+    if in_force is None and request is None:  # E6: visibility is recorded for what stands; what comes later starts anew
+        hidden_since, lapsed = None, False
+    return Agreement(
+        id=agreement.id,
+        version=event.sequence,
+        in_force=in_force,
+        request=request,
+        closed=closed,
+        hidden_since=hidden_since,
+        lapsed=lapsed,
+        changed_at=event.at,
+    )
+
+
+_Closing = RequestApproved | RequestDeclined | RequestWithdrawn | AgreementEnded
+_OUTCOMES: Mapping[type[_Closing], RequestOutcome] = {
+    RequestApproved: RequestOutcome.APPROVED,
+    RequestDeclined: RequestOutcome.DECLINED,
+    RequestWithdrawn: RequestOutcome.WITHDRAWN,
+    AgreementEnded: RequestOutcome.ENDED,
+}
 
 
 def _opened(event: RequestSent) -> OpenRequest:
-    return _open_request(
+    return OpenRequest(
         id=event.request,
         level=event.level,
         sender=event.sender,
@@ -299,36 +306,17 @@ def _opened(event: RequestSent) -> OpenRequest:
         asked_at=event.at,
         recipients=event.recipients,
         terms=event.terms,
-        reminded_at=None,
     )
 
 
-def _with_recipients(agreement: Agreement, event: RecipientsAdded) -> OpenRequest | None:
-    if agreement.request is None:
-        return None
-    together = dict.fromkeys((*agreement.request.recipients, *event.recipients))
-    return _request_changed(agreement.request, recipients=tuple(together))
-
-
-def _with_reminder(agreement: Agreement, event: ReminderSent) -> OpenRequest | None:
-    return agreement.request and _request_changed(agreement.request, reminded_at=event.at)
-
-
-def _close(agreement: Agreement, request: RequestId | None, outcome: RequestOutcome, event: Event) -> dict[str, Any]:
-    if request is None:
-        return {}
-    closed = ClosedRequest(id=request, outcome=outcome, by=event.actor, at=event.at)
-    return {"request": None, "closed": (*agreement.closed, closed)}
-
-
-def _approved(agreement: Agreement, event: RequestApproved) -> InForce:
+def _accepted(event: RequestApproved, request: OpenRequest | None) -> InForce:
     return InForce(
         level=event.level,
         since=event.at,
         basis=Basis.REQUEST,
         approved_by=event.actor,
         request=event.request,
-        sender=agreement.request.sender if agreement.request else None,
+        sender=request.sender if request else None,
         terms=event.terms,
     )
 
