@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 
 import attrs
 
-from datashare.domain.agreements import Actor, Agreement, AgreementId, DecisionContext, Reason, RefusalCode, why_not
-from datashare.domain.instants import Instant, london_day, to_instant
+from datashare.domain.agreements import Actor, Agreement, AgreementId, Reason, RefusalCode, why_not
+from datashare.domain.instants import Instant, to_instant
 from datashare.domain.people import Permission, Person, PersonId
 from datashare.domain.policy import Policy
 from datashare.domain.register import Group, GroupId
@@ -61,61 +61,11 @@ class Host:
         """Find who acts, as their site knows them now (P12)."""
         return self.people.people((who,)).get(who) if isinstance(who, PersonId) else None
 
-    def gather(self, scope: Scope, agreements: Collection[Agreement]) -> dict[int, DecisionContext]:
-        """Read the facts about the schools of these agreements, at the cost of four calls whatever their number."""
-        urns = {agreement.urn for agreement in agreements}
-        institutions = self.institutions.institutions(urns)
-        people = self.people.at_schools(urns)
-        sites = self.people.sites(urns)
-        others = {**self.people.people(_senders(agreements) - scope.people.keys()), **scope.people}
-        return {
-            urn: DecisionContext(
-                now=scope.now,
-                actor=scope.actor,
-                command_id=scope.command_id,
-                group=scope.group,
-                policy=scope.policy,
-                visibility=visibility(
-                    urn, institutions.get(urn), group=scope.group, policy=scope.policy, day=scope.day
-                ),
-                site=sites.get(urn),
-                people=of_site(urn, people.get(urn, ())),
-                others=others,
-            )
-            for urn in urns
-        }
-
     def see(self, group: Group, policy: Policy, urns: Iterable[int], day: date) -> dict[int, Visibility]:
         """Tell of each institution whether *group* sees it, with all reasons."""
         wanted = tuple(urns)
         found = self.institutions.institutions(wanted)
         return {urn: visibility(urn, found.get(urn), group=group, policy=policy, day=day) for urn in wanted}
-
-
-@attrs.frozen(kw_only=True, slots=False)
-class Scope:
-    """What is the same for every school of one action.
-
-    Attributes:
-        now: The present instant, in UTC.
-        actor: Who acts.
-        command_id: Under which command.
-        group: The group, as the register knows it.
-        policy: The group's choices.
-        people: The actor and the senders that the commands name.
-    """
-
-    now: Instant
-    actor: Actor
-    command_id: str
-    group: Group
-    policy: Policy
-    people: Mapping[PersonId, Person]
-
-    @property
-    def day(self) -> date:
-        """The present day, in Europe/London."""
-        return london_day(self.now)
 
 
 def gone(group: GroupId) -> Group:
@@ -144,11 +94,6 @@ def require_port(given: object, port: type, name: str) -> None:
 
 def _has(given: object, name: str, member: object) -> bool:
     return hasattr(given, name) if isinstance(member, property) else callable(getattr(given, name, None))
-
-
-def _senders(agreements: Iterable[Agreement]) -> set[PersonId]:
-    """Find the group's people behind the agreements, since they may have to be told (A8)."""
-    return {who for agreement in agreements for who in agreement.senders}
 
 
 def require_any(
