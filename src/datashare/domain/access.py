@@ -15,7 +15,7 @@ import attrs
 from datashare.errors import InvalidValue
 
 from . import validation
-from .agreements import Agreement, AgreementId, InForce, has_lapsed
+from .agreements import Agreement, AgreementId, InForce, granted, has_lapsed
 from .eligibility import permissions_of
 from .instants import Instant, instant_words, london_day, to_instant
 from .levels import AccessLevel, Capability
@@ -182,7 +182,7 @@ class AccessMap:
         granting = {
             urn: level.capabilities
             for urn, agreement in self._agreements.items()
-            if (level := agreement.level) and self._grants(agreement)
+            if (level := granted(agreement, visible=self._visibility(urn).visible, policy=policy, day=self.day))
         }
         # X3: logging in can be asked only for a person, so it is no key here.
         self._granted: dict[Capability, frozenset[int]] = {
@@ -195,10 +195,6 @@ class AccessMap:
         if agreement.group != self.group:
             raise InvalidValue("agreements", str(agreement.id), f"agreements of {self.group}")
         return agreement
-
-    def _grants(self, agreement: Agreement) -> bool:
-        seen = self._visibility(agreement.urn)
-        return seen.visible and not has_lapsed(agreement, policy=self._policy, day=self.day)
 
     def _visibility(self, urn: int) -> Visibility:
         found = self._institutions.get(urn)

@@ -53,7 +53,7 @@ from .events import (
 from .ids import Actor, AgreementId, ClosedRequest, RequestId, RequestOutcome, SystemActor, Terms, event_id, notice_id
 from .lifecycle import COMMAND_LABELS, CONDITIONS, TRANSITIONS
 from .refusals import WHOLE, Reason, Refusal, RefusalCode, in_order
-from .state import TABS, Agreement, Basis, InForce, OpenRequest, State, Tab, evolve, fold, has_lapsed
+from .state import TABS, Agreement, Basis, InForce, OpenRequest, State, Tab, evolve, fold, granted, has_lapsed
 
 __all__ = [
     "ALL",
@@ -121,6 +121,7 @@ __all__ = [
     "event_id",
     "evolve",
     "fold",
+    "granted",
     "has_lapsed",
     "in_order",
     "not_permitted",

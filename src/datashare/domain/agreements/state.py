@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable
 from datetime import date
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import Any, assert_never
 
 import attrs
 
@@ -13,6 +13,7 @@ from datashare.domain import validation
 from datashare.domain.instants import Instant, to_instant, to_optional_day, to_optional_instant
 from datashare.domain.levels import AccessLevel
 from datashare.domain.people import PersonId
+from datashare.domain.policy import Policy
 from datashare.domain.register import GroupId
 from datashare.domain.trusted import copier, maker
 from datashare.domain.validation import to_tuple
@@ -32,9 +33,6 @@ from .events import (
     VisibilityReturned,
 )
 from .ids import AN_ACTOR, Actor, AgreementId, ClosedRequest, RequestId, RequestOutcome, Terms
-
-if TYPE_CHECKING:
-    from datashare.domain.policy import Policy
 
 
 class State(enum.Enum):
@@ -215,11 +213,27 @@ class Agreement:
         return next((one for one in self.closed if one.id == request), None)
 
 
-def has_lapsed(agreement: Agreement, *, policy: Policy, day: date) -> bool:
-    """Tell whether the school was hidden for longer than the correction window (X2).
+def granted(agreement: Agreement, *, visible: bool, policy: Policy, day: date) -> AccessLevel | None:
+    """Return the level that *agreement* grants on *day*, or `None` where it grants nothing (X1, X2).
 
-    What has lapsed grants nothing, even when the school is visible again, until a new request is accepted.
-    Counted from the register day on which it was recorded as hidden to *day*, both in Europe/London.
+    This is the only place that says what counts: a level in force, at a visible school, that has not lapsed.
+
+    Args:
+        agreement: The agreement as it stands.
+        visible: Whether the group sees the school on that day.
+        policy: The group's choices.
+        day: A day in Europe/London.
+    """
+    if not visible or has_lapsed(agreement, policy=policy, day=day):
+        return None
+    return agreement.level
+
+
+def has_lapsed(agreement: Agreement, *, policy: Policy, day: date) -> bool:
+    """Return whether the school was hidden for longer than the correction window (X2).
+
+    A lapsed agreement grants nothing, even when the school is visible again, until a new request is accepted.
+    The window runs from the register day on which the school was recorded as hidden to *day*, both in Europe/London.
     """
     if agreement.in_force is None:
         return False
