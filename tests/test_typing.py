@@ -27,7 +27,7 @@ from datashare.domain.reconciliation import Plan
 from datashare.domain.register import Group
 from datashare.domain.verification import Verification
 from datashare.ports import AgreementStore, Clock, InstitutionDirectory, PeopleDirectory
-from datashare.service import GroupActions, PlanApplication
+from datashare.service import GroupPreview, PlanApplication
 
 TRUST = GroupId.mat("5143")
 ANA = PersonId(TRUST, "ana")
@@ -59,7 +59,7 @@ def test_the_service_answers_with_precise_types() -> None:
 
     trust = assert_type(sharing.for_group(TRUST, actor=ANA), GroupSide)
     assert_type(sharing.for_school(100000, actor=ANA), SchoolSide)
-    assert_type(trust.preview, GroupActions[Outcomes])
+    assert_type(trust.preview, GroupPreview)
 
 
 def _never_run(trust: GroupSide, school: SchoolSide) -> None:

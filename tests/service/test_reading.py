@@ -8,7 +8,7 @@ import pytest
 
 from datashare.adapters.memory import MemoryPeopleDirectory
 from datashare.domain.agreements import Named, RefusalCode, RequestApproved, RequestSent, State, Tab
-from datashare.domain.browsing import Column, Facet, Filters
+from datashare.domain.browsing import Column, Facet
 from datashare.domain.levels import Capability
 from datashare.domain.people import BusinessRole, HeldRole, Permission, Person, PersonId, SchoolSite
 from datashare.domain.policy import Policy
@@ -138,13 +138,13 @@ def test_facets_count_what_the_other_filters_leave() -> None:
     world.approved(HILDA)
 
     plain = world.trust().facets()
-    chosen = world.trust().facets(Filters(phase={Phase.SECONDARY}))
+    chosen = world.trust().facets(phase={Phase.SECONDARY})
 
     assert [("North", 1), ("South", 1)] == [(one.value, one.count) for one in plain[Facet.CLUSTER]]
     assert [("North", 0), ("South", 1)] == [(one.value, one.count) for one in chosen[Facet.CLUSTER]]
     assert plain[Facet.PHASE] == chosen[Facet.PHASE]
     assert [(Tab.NO_AGREEMENT, 4), (Tab.PENDING, 0), (Tab.APPROVED, 1)] == [
-        (one.value, one.count) for one in world.trust().facets(Filters(tab={Tab.PENDING}))[Facet.TAB]
+        (one.value, one.count) for one in world.trust().facets(tab={Tab.PENDING})[Facet.TAB]
     ]
 
 

@@ -1,8 +1,8 @@
-"""The host's ports together, and the facts that are read through them."""
+"""The host's ports together, and what is read through them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import date
 
 import attrs
@@ -28,29 +28,29 @@ class Host:
     policies: Callable[[GroupId], Policy]
 
     def now(self) -> Instant:
-        """Tell the present instant, in UTC."""
+        """Return the present instant, in UTC."""
         return to_instant(self.clock.now(), "Clock.now()")
 
     def group(self, group: GroupId) -> Group:
-        """Tell what the register holds of *group*; one that has agreements but has gone from it is closed (T4, T5).
+        """Return *group* from the register; one that has left it but has agreements counts as closed (T4, T5).
 
         Raises:
-            UnknownGroup: Neither the register nor the store holds anything of it.
+            UnknownGroup: Neither the register nor the store knows it.
         """
-        found = self.institutions.group(group)
-        if found is None and not self.store.states(group):
+        known = self.institutions.group(group)
+        if known is None and not self.store.states(group):
             raise UnknownGroup(group)
-        return found or gone(group)
+        return known or gone(group)
 
     def group_or_gone(self, group: GroupId) -> Group:
-        """Tell what the register holds of *group*; one that has gone from it counts as closed (T5, A11)."""
+        """Return *group* from the register; one that has left it counts as closed (T5, A11)."""
         return self.institutions.group(group) or gone(group)
 
     def policy(self, group: GroupId) -> Policy:
-        """Tell the policy of *group*.
+        """Return the policy of *group*.
 
         Raises:
-            InvalidValue: The host gave one for the other kind of group.
+            InvalidValue: The host's function answered with something else, or a policy for the other kind of group.
         """
         policy: object = self.policies(group)
         if not isinstance(policy, Policy) or policy.kind is not group.kind:
@@ -61,39 +61,39 @@ class Host:
         """Find who acts, as their site knows them now (P12)."""
         return self.people.people((who,)).get(who) if isinstance(who, PersonId) else None
 
-    def see(self, group: Group, policy: Policy, urns: Iterable[int], day: date) -> dict[int, Visibility]:
-        """Tell of each institution whether *group* sees it, with all reasons."""
-        wanted = tuple(urns)
-        found = self.institutions.institutions(wanted)
-        return {urn: visibility(urn, found.get(urn), group=group, policy=policy, day=day) for urn in wanted}
+    def visibility(self, group: Group, policy: Policy, urns: Collection[int], day: date) -> dict[int, Visibility]:
+        """Return for each institution whether *group* sees it, with every reason that hides it (V9)."""
+        known = self.institutions.institutions(urns)
+        return {urn: visibility(urn, known.get(urn), group=group, policy=policy, day=day) for urn in urns}
 
 
 def gone(group: GroupId) -> Group:
-    """Stand in for a group that the register does not name; it counts as closed."""
+    """Build what stands for a group that the register does not name; it counts as closed."""
     return Group(id=group, name=str(group), is_open=False)
 
 
 def of_site(urn: int, people: Iterable[Person]) -> dict[PersonId, Person]:
-    """Keep the people who are of the school's own site, by id, whoever else a directory names."""
+    """Keep the people of the school's own site, by id; a directory may name others too."""
     return {person.id: person for person in people if person.id.site == urn}
 
 
-def require_port(given: object, port: type, name: str) -> None:
-    """Refuse what has not all methods of a port.
+def require_port(value: object, port: type, name: str) -> None:
+    """Check that *value* has every method of a port.
 
     Raises:
         InvalidValue: It lacks some.
     """
-    members = {name: member for name, member in vars(port).items() if not name.startswith("_")}
-    lacking = [name for name, member in members.items() if not _has(given, name, member)]
-    # A class has the methods too, but nothing to call them on.
-    if lacking or isinstance(given, type):
-        why = f"it lacks {', '.join(lacking)}" if lacking else "it is a class"
-        raise InvalidValue(name, given, f"an object with all methods of {port.__name__}; {why}")
-
-
-def _has(given: object, name: str, member: object) -> bool:
-    return hasattr(given, name) if isinstance(member, property) else callable(getattr(given, name, None))
+    expected = f"an object with all methods of {port.__name__}"
+    if isinstance(value, type):  # a class has the methods too, but cannot answer a call
+        raise InvalidValue(name, value, f"{expected}; it is a class")
+    lacking = [
+        method
+        for method, declared in vars(port).items()
+        if not method.startswith("_")
+        and not (hasattr(value, method) if isinstance(declared, property) else callable(getattr(value, method, None)))
+    ]
+    if lacking:
+        raise InvalidValue(name, value, f"{expected}; it lacks {', '.join(lacking)}")
 
 
 def require_any(
@@ -105,7 +105,7 @@ def require_any(
     policy: Policy,
     day: date,
 ) -> None:
-    """Refuse whoever is not of this *site* or holds none of these *permissions* (P12).
+    """Check that the actor is of this *site* and holds one of these *permissions* (P12).
 
     Raises:
         NotPermitted: They may not.
@@ -116,10 +116,10 @@ def require_any(
 
 
 def forbidden(why: str) -> NotPermitted:
-    """Make the error for somebody who may not."""
+    """Build the error for somebody who may not do what they ask."""
     return NotPermitted([Reason(code=RefusalCode.NOT_PERMITTED, detail=why)])
 
 
-def present(agreements: Mapping[AgreementId, Agreement], wanted: Iterable[AgreementId]) -> dict[AgreementId, Agreement]:
-    """Complete loaded agreements with those that have no history yet."""
-    return {one: agreements.get(one) or Agreement(id=one) for one in wanted}
+def present(agreements: Mapping[AgreementId, Agreement], ids: Iterable[AgreementId]) -> dict[AgreementId, Agreement]:
+    """Return the agreement for each id, those without a history included."""
+    return {id_: agreements.get(id_) or Agreement(id=id_) for id_ in ids}
