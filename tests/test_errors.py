@@ -30,7 +30,7 @@ from datashare.errors import (
     UnknownGroup,
     shown,
 )
-from tests.domain.agreements.builders import NOW, visibility_of
+from tests.builders import NOW, visibility_of
 
 REASONS = (
     Reason(code=RefusalCode.NOT_VISIBLE, visibility=visibility_of(HiddenBecause.CLOSED)),

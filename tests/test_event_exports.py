@@ -27,7 +27,7 @@ from datashare.domain.agreements import (
 from datashare.domain.visibility import HiddenBecause
 from datashare.errors import InvalidValue
 from datashare.testing.strategies import events
-from tests.domain.agreements.builders import AGREEMENT, ANA, DEPUTY, HEAD, MIS, NIGHTLY, NOW, TERMS
+from tests.builders import AGREEMENT, ANA, DEPUTY, HEAD, MIS, NIGHTLY, NOW, TERMS
 
 TOLD: dict[str, Any] = {"agreement": AGREEMENT, "sequence": 1, "at": NOW, "actor": ANA, "command_id": "c-1"}
 SENT = RequestSent(**TOLD, level=MIS, raises=None, sender=ANA, recipients=[DEPUTY, HEAD], terms=TERMS)

@@ -22,7 +22,9 @@ from datashare.domain.register import EstablishmentStatus, GroupId, SuccessorLin
 from datashare.errors import InvalidValue
 from datashare.ports import InstitutionDirectory, PeopleDirectory
 from datashare.testing import InstitutionDirectoryContract, PeopleDirectoryContract, RegisterFacts
-from tests.domain.builders import AUTHORITY, DAY, TRUST, URN, group, institution, person, sender
+from tests.builders import DAY, URN, group, institution, person, sender
+from tests.builders import LA as AUTHORITY
+from tests.builders import MAT as TRUST
 
 OTHER_TRUST = GroupId.mat("870")
 OPEN = institution()

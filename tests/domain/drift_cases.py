@@ -13,8 +13,8 @@ from datashare.domain.policy import Policy
 from datashare.domain.reconciliation import Plan, Present, RegisterFacts, plan, why_not_applied
 from datashare.domain.register import EstablishmentStatus, Group, Institution, SuccessorLink
 from datashare.domain.visibility import link_with
-from tests.domain import builders as made
-from tests.domain.builders import DAY, institution
+from tests import builders as made
+from tests.builders import DAY, institution
 
 OLD, NEW, OTHER = 100000, 200000, 200001
 

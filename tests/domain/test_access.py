@@ -20,9 +20,8 @@ from datashare.domain.register import EstablishmentStatus, Group, GroupId, Insti
 from datashare.domain.visibility import HiddenBecause
 from datashare.errors import InvalidValue
 from datashare.testing import strategies
-from tests.domain import builders as made
-from tests.domain.agreements import builders as agreed
-from tests.domain.builders import AUTHORITY, DAY, NOW, TRUST, URN, group, institution
+from tests import builders
+from tests.builders import DAY, LA, MAT, MORNING, URN, group, institution
 
 DFE, MIS, ACTIONS = AccessLevel
 OTHER = 100001
@@ -35,7 +34,7 @@ OF_THE_GROUP = [capability for capability in Capability if capability is not Cap
 def agreement(level: AccessLevel | None = MIS, *, urn: int = URN, **changes: Any) -> Agreement:
     """Give an agreement with *level* in force, if any."""
     state = State.APPROVED if level else State.NO_AGREEMENT
-    return attrs.evolve(made.agreement(urn, state, level=level or MIS), **changes)
+    return attrs.evolve(builders.agreement(urn, state, level=level or MIS), **changes)
 
 
 def access(
@@ -43,7 +42,7 @@ def access(
     schools: Iterable[Institution] = (SEEN,),
     by: Group | None = None,
     policy: Policy | None = None,
-    at: Instant = NOW,
+    at: Instant = MORNING,
 ) -> AccessMap:
     """Give the map of a trust that sees one school, unless told otherwise."""
     who = by or group()
@@ -93,8 +92,8 @@ def test_a_level_in_force_allows_its_capabilities(level: AccessLevel | None, exp
 @pytest.mark.rule("X1", "U2")
 def test_an_open_request_allows_nothing_of_its_own() -> None:
     """While a request is open, the level in force counts, and none counts as none."""
-    assert allowed(access(made.agreement(state=State.PENDING))) == set()
-    upgrading = made.agreement(state=State.UPGRADING, level=DFE)
+    assert allowed(access(builders.agreement(state=State.PENDING))) == set()
+    upgrading = builders.agreement(state=State.UPGRADING, level=DFE)
     assert {Capability.VIEW_DFE_DATA} == allowed(access(upgrading))
 
 
@@ -111,7 +110,7 @@ def test_an_agreement_counts_for_its_own_school() -> None:
 @pytest.mark.rule("X1")
 def test_another_groups_agreements_are_refused() -> None:
     """An agreement of another group would grant what nobody agreed to, so the map is not built."""
-    theirs = made.agreement(state=State.APPROVED, of=AUTHORITY)
+    theirs = builders.agreement(state=State.APPROVED, of=LA)
 
     with pytest.raises(InvalidValue, match="agreements must be agreements of mat:5143; got 'la:870/100000'"):
         access(agreement(urn=OTHER), theirs)
@@ -123,9 +122,9 @@ def test_the_answer_says_what_it_rests_on() -> None:
     answer = access(agreement(ACTIONS)).explain(URN, Capability.VIEW_DFE_DATA)
 
     assert (
-        AccessReason(code=AccessCode.GRANTED, level=ACTIONS, level_label="MIS Data & Trust Actions", since=NOW),
+        AccessReason(code=AccessCode.GRANTED, level=ACTIONS, level_label="MIS Data & Trust Actions", since=MORNING),
     ) == answer.reasons
-    assert (AgreementId(TRUST, URN), Capability.VIEW_DFE_DATA) == (answer.agreement, answer.capability)
+    assert (AgreementId(MAT, URN), Capability.VIEW_DFE_DATA) == (answer.agreement, answer.capability)
     assert (
         "Areté Learning Trust may view the DfE's data at St Hilda's Primary School (100000). "
         "MIS Data & Trust Actions is in force since 3 May 2026 at 10:30 (London)."
@@ -230,26 +229,26 @@ def test_what_has_lapsed_stays_lapsed() -> None:
 @pytest.mark.rule("X2")
 def test_only_a_new_request_restores_what_lapsed() -> None:
     """Lost, back after the window, asked for and accepted anew: folded from real events at each step."""
-    days = agreed.NOW.add
-    standing = agreed.in_state(State.APPROVED)
-    hidden = agreed.done(
+    days = builders.NOW.add
+    standing = builders.in_state(State.APPROVED)
+    hidden = builders.agreement_after(
         standing,
-        agreed.see(date(2026, 3, 29)),
-        agreed.facts(HiddenBecause.NOT_LINKED, actor=agreed.NIGHTLY, command_id="c-2"),
+        builders.see(date(2026, 3, 29)),
+        builders.context(HiddenBecause.NOT_LINKED, actor=builders.NIGHTLY, command_id="c-2"),
     )
     late = days(days=40)
-    returned = agreed.done(
-        hidden, agreed.see(date(2026, 5, 8)), agreed.facts(now=late, actor=agreed.NIGHTLY, command_id="c-3")
+    returned = builders.agreement_after(
+        hidden, builders.see(date(2026, 5, 8)), builders.context(now=late, actor=builders.NIGHTLY, command_id="c-3")
     )
-    asked = agreed.done(returned, agreed.ask(agreed.MIS), agreed.facts(now=late, command_id="c-4"))
-    accepted = agreed.done(
+    asked = builders.agreement_after(returned, builders.ask(builders.MIS), builders.context(now=late, command_id="c-4"))
+    accepted = builders.agreement_after(
         asked,
-        Approve(request=agreed.open_request(asked).id),
-        agreed.facts(now=late, actor=agreed.HEAD, command_id="c-5"),
+        Approve(request=builders.open_request(asked).id),
+        builders.context(now=late, actor=builders.HEAD, command_id="c-5"),
     )
     steps = [
-        (standing, agreed.NOW, True),
-        (hidden, agreed.NOW, True),  # as soon as it is visible again
+        (standing, builders.NOW, True),
+        (hidden, builders.NOW, True),  # as soon as it is visible again
         (hidden, late, False),
         (returned, late, False),
         (asked, late, False),
@@ -257,7 +256,7 @@ def test_only_a_new_request_restores_what_lapsed() -> None:
     ]
 
     assert [expected for *_, expected in steps] == [
-        access(one, schools=[agreed.HILDA], by=agreed.TRUST, at=at).allows(agreed.URN, Capability.VIEW_MIS_DATA)
+        access(one, schools=[builders.HILDA], by=builders.TRUST, at=at).allows(builders.URN, Capability.VIEW_MIS_DATA)
         for one, at, _ in steps
     ]
 
@@ -335,7 +334,7 @@ def test_a_urn_beyond_the_map_is_not_linked(is_open: bool) -> None:
 
 
 @pytest.mark.rule("X4")
-@given(data=st.data(), day=st.just(DAY), of=st.sampled_from([TRUST, AUTHORITY]))
+@given(data=st.data(), day=st.just(DAY), of=st.sampled_from([MAT, LA]))
 def test_both_questions_always_agree(data: st.DataObject, day: date, of: GroupId) -> None:
     """For any agreements, institutions, policy, group and instant both answers are the same."""
     urns = (URN, OTHER)
@@ -424,14 +423,14 @@ def test_a_map_tells_its_instant_in_utc() -> None:
     assert pendulum.datetime(2026, 5, 3, 23, 30) == found.at
     assert found.at.timezone_name == "UTC"
     assert date(2026, 5, 4) == found.day
-    assert found.group == TRUST
+    assert found.group == MAT
 
 
 def test_a_map_does_not_share_its_callers_containers() -> None:
     """A map shows what stood at its instant, whatever its caller does to the containers afterwards."""
     schools = {URN: SEEN}
     agreements = [agreement()]
-    found = AccessMap(group=group(), policy=Policy.mat(), agreements=agreements, institutions=schools, at=NOW)
+    found = AccessMap(group=group(), policy=Policy.mat(), agreements=agreements, institutions=schools, at=MORNING)
     schools.clear()
     agreements.clear()
 
@@ -459,7 +458,7 @@ def test_asking_does_not_work_visibility_out_again() -> None:
     found = access(
         *(agreement(urn=one.urn) for one in schools),
         schools=schools,
-        by=CountingGroup(id=TRUST, name="Areté Learning Trust"),
+        by=CountingGroup(id=MAT, name="Areté Learning Trust"),
     )
     built = CountingGroup.looks
     CountingGroup.looks = 0
@@ -481,7 +480,7 @@ EVERYWHERE = Associations(everything=True)
 
 def user(*permissions: Grant | Permission, to: Associations = EVERYWHERE, period: Period | None = None) -> Person:
     """Give a user of the trust's site with these permissions and associations."""
-    return attrs.evolve(made.sender(permissions=permissions, period=period or Period()), associations=to)
+    return attrs.evolve(builders.sender(permissions=permissions, period=period or Period()), associations=to)
 
 
 def log_in(person: Person | None, *clusters: str, found: AccessMap | None = None, urn: int = URN) -> AccessAnswer:
@@ -558,10 +557,10 @@ def test_a_permission_may_come_by_role() -> None:
 
 
 @pytest.mark.rule("X3")
-@pytest.mark.parametrize("site", [AUTHORITY, GroupId.mat("870"), URN], ids=str)
+@pytest.mark.parametrize("site", [LA, GroupId.mat("870"), URN], ids=str)
 def test_another_sites_person_cannot_log_in(site: GroupId | int) -> None:
     """A user of another group or of the school itself is no user of this group."""
-    stranger = attrs.evolve(made.person("ana", site=site, permissions=[LOG_IN]), associations=EVERYWHERE)
+    stranger = attrs.evolve(builders.person("ana", site=site, permissions=[LOG_IN]), associations=EVERYWHERE)
 
     assert [AccessCode.NOT_A_GROUP_USER] == codes(log_in(stranger))
 
@@ -595,7 +594,7 @@ def test_logging_in_needs_the_school_visible_too() -> None:
 @pytest.mark.rule("X3", "X4")
 def test_every_reason_against_logging_in_is_told() -> None:
     """What is against the school and what is against the person stand together, school first."""
-    nobody = attrs.evolve(made.sender(site=AUTHORITY, permissions=[]), name="Carys Ó Briain")
+    nobody = attrs.evolve(builders.sender(site=LA, permissions=[]), name="Carys Ó Briain")
     answer = log_in(nobody, found=access(agreement(DFE), schools=[CLOSED]))
 
     assert [
@@ -612,9 +611,9 @@ def test_every_reason_against_logging_in_is_told() -> None:
 @given(data=st.data())
 def test_logging_in_is_allowed_for_one_reason_only(data: st.DataObject) -> None:
     """For any person, agreement and school: allowed exactly where group, school and person all allow it."""
-    site = data.draw(st.sampled_from([TRUST, AUTHORITY]))
+    site = data.draw(st.sampled_from([MAT, LA]))
     person = data.draw(st.none() | strategies.people(site, "ana", DAY))
-    standing = data.draw(strategies.agreements(AgreementId(TRUST, URN), DAY))
+    standing = data.draw(strategies.agreements(AgreementId(MAT, URN), DAY))
     school = data.draw(strategies.institutions(URN, DAY))
     clusters = data.draw(st.sets(st.sampled_from(["North", "Süd"])))
     found = access(standing, schools=[school])
@@ -623,7 +622,7 @@ def test_logging_in_is_allowed_for_one_reason_only(data: st.DataObject) -> None:
     by_group = found.allows(URN, Capability.PERFORM_GROUP_ACTIONS)  # granted by the same level as logging in
     by_person = (
         person is not None
-        and person.id.site == TRUST
+        and person.id.site == MAT
         and person.is_current(DAY)
         and any(grant.permission is LOG_IN and grant.period.contains(DAY) for grant in person.permissions)
         and person.associations.include(URN, clusters)
@@ -642,7 +641,7 @@ def test_an_institution_mapping_is_read_once() -> None:
             return super().__getitem__(urn)
 
     schools: Mapping[int, Institution] = Counting({URN: SEEN})
-    found = AccessMap(group=group(), policy=Policy.mat(), agreements=[agreement()], institutions=schools, at=NOW)
+    found = AccessMap(group=group(), policy=Policy.mat(), agreements=[agreement()], institutions=schools, at=MORNING)
     reads.clear()
 
     assert found.allows(URN, Capability.VIEW_MIS_DATA)

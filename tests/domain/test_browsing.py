@@ -29,10 +29,10 @@ from datashare.domain.register import Coded, Phase
 from datashare.domain.text import folded
 from datashare.domain.visibility import DateWarning, visible_institutions
 from datashare.errors import InvalidValue
-from tests.domain.builders import (
+from tests.builders import (
     ACADEMY_CONVERTER,
     DAY,
-    NOW,
+    MORNING,
     READING,
     VOLUNTARY_AIDED,
     agreement,
@@ -280,7 +280,7 @@ def test_each_column_sorts_both_ways(column: Column, ascending: list[int], desce
 @pytest.mark.rule("B5")
 def test_days_and_instants_sort_to_the_microsecond() -> None:
     """What came into force or was asked a microsecond later stands later."""
-    later = NOW.add(microseconds=1)
+    later = MORNING.add(microseconds=1)
     first, second = DOVE, listing(institution(100005), State.UPGRADING)
     assert second.agreement.in_force is not None
     assert second.agreement.request is not None

@@ -12,7 +12,9 @@ from datashare.domain.policy import Policy
 from datashare.domain.reconciliation import NewSchool, Plan, Uncertainty
 from datashare.domain.register import Coded, EstablishmentStatus, Institution, TrustLink
 from datashare.errors import InvalidValue
-from tests.domain.builders import AUTHORITY, DAY, TRUST, agreement, group
+from tests.builders import DAY, agreement, group
+from tests.builders import LA as AUTHORITY
+from tests.builders import MAT as TRUST
 from tests.domain.drift_cases import NEW, OLD, OTHER, closed, link, planned, school, standing
 
 CLOSED = EstablishmentStatus.CLOSED

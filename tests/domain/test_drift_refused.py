@@ -9,7 +9,7 @@ import pytest
 from datashare.domain.agreements import Agreement, EndCause, RefusalCode, State
 from datashare.domain.reconciliation import Plan, RegisterFacts, why_no_plan
 from datashare.domain.register import Coded, EstablishmentStatus, Institution, SuccessorLink, TrustLink
-from tests.domain.builders import DAY, group
+from tests.builders import DAY, group
 from tests.domain.drift_cases import NEW, OLD, OTHER, against, closed, facts, link, planned, school, standing
 
 CLOSED = EstablishmentStatus.CLOSED

@@ -40,7 +40,7 @@ from datashare.domain.policy import Party, Policy
 from datashare.domain.register import GroupKind
 from datashare.domain.visibility import HiddenBecause
 from datashare.testing import strategies
-from tests.domain.agreements.builders import (
+from tests.builders import (
     ACTIONS,
     AGREEMENT,
     ANA,
@@ -65,21 +65,21 @@ from tests.domain.agreements.builders import (
     TRUST,
     TRUST_STAFF,
     URN,
+    agreement_after,
     answer_to,
     ask,
     by_id,
-    done,
+    context,
     end,
     events_of,
-    facts,
     importing,
     in_state,
     new,
     open_request,
-    person,
     record,
     replacing,
     see,
+    staff_member,
     without,
 )
 
@@ -89,18 +89,18 @@ ASKED = Named((HEAD, DEPUTY, EXECUTIVE))
 
 def told(before: Agreement, command: Command, given_facts: DecisionContext | None = None) -> tuple[Notice, ...]:
     """Give the notices of *command*, which must be allowed."""
-    known = given_facts or facts()
+    known = given_facts or context()
     return notices_for(before, events_of(before, command, known), known)
 
 
 def pending(level: AccessLevel = MIS) -> Agreement:
     """Give an open request from Ana to the head, the deputy and the executive head, on terms."""
-    return done(new(), ask(level, recipients=ASKED, terms=TERMS))
+    return agreement_after(new(), ask(level, recipients=ASKED, terms=TERMS))
 
 
 def upgrading() -> Agreement:
     """Give an open request to raise MIS Data, sent to the same three."""
-    return done(in_state(State.APPROVED), ask(ACTIONS, recipients=ASKED), facts(command_id="c-2"))
+    return agreement_after(in_state(State.APPROVED), ask(ACTIONS, recipients=ASKED), context(command_id="c-2"))
 
 
 def withdraw(agreement: Agreement, reason: str = "") -> Withdraw:
@@ -122,7 +122,7 @@ def by_head(
     people: Mapping[PersonId, Person] = SCHOOL, others: Mapping[PersonId, Person] | None = None
 ) -> DecisionContext:
     """Give the facts where the head acts."""
-    return facts(actor=HEAD, command_id="c-9", people=people, others=others)
+    return context(actor=HEAD, command_id="c-9", people=people, others=others)
 
 
 def whom(notices: Iterable[Notice], audience: Party | None = None) -> list[PersonId]:
@@ -137,7 +137,7 @@ def kinds(notices: Iterable[Notice]) -> set[NoticeKind]:
 
 def gone(who: PersonId) -> Person:
     """Give somebody who is no longer a user of their site, but still has role and address."""
-    return attrs.evolve(person(who, BusinessRole.HEAD_TEACHER), period=Period(None, DAY - timedelta(days=1)))
+    return attrs.evolve(staff_member(who, BusinessRole.HEAD_TEACHER), period=Period(None, DAY - timedelta(days=1)))
 
 
 # Asking
@@ -160,7 +160,7 @@ def test_a_request_tells_each_who_was_chosen() -> None:
             people=(Addressee(id=HEAD, name="Siân head", can_approve=True),),
             created_at=NOW,
             group_kind=GroupKind.MULTI_ACADEMY_TRUST,
-            group_name="Zoë Köhler Academy Trust",
+            group_name="Areté Learning Trust",
             institution_name="St Hilda’s {CE} Primary",
             sender_name="Siân ana",
             sender_address="ana@site.example",
@@ -193,10 +193,10 @@ def test_two_people_with_one_address_get_one_notice_that_names_both() -> None:
     """Addresses compare trimmed and case-folded; the first spelling is used, and both are named."""
     people = replacing(
         SCHOOL,
-        person(HEAD, BusinessRole.HEAD_TEACHER, email=" Office@Straße.example "),
-        person(DEPUTY, BusinessRole.DEPUTY_HEAD_TEACHER, email="office@STRASSE.example"),
+        staff_member(HEAD, BusinessRole.HEAD_TEACHER, email=" Office@Straße.example "),
+        staff_member(DEPUTY, BusinessRole.DEPUTY_HEAD_TEACHER, email="office@STRASSE.example"),
     )
-    shared, own = told(new(), ask(recipients=ASKED), facts(people=people))
+    shared, own = told(new(), ask(recipients=ASKED), context(people=people))
 
     assert shared.address == "Office@Straße.example"
     assert (
@@ -209,12 +209,12 @@ def test_two_people_with_one_address_get_one_notice_that_names_both() -> None:
 @pytest.mark.rule("Q5")
 def test_the_address_is_settled_when_the_request_is_sent() -> None:
     """A later change of address leaves the notice as it is; who joins later gets none."""
-    known = facts(people=dict(SCHOOL))
+    known = context(people=dict(SCHOOL))
     (notice,) = told(new(), ask(recipients=Named((HEAD,))), known)
-    joined = person(PersonId(URN, "new"), BusinessRole.HEAD_TEACHER)
-    people = replacing(SCHOOL, person(HEAD, BusinessRole.HEAD_TEACHER, email="moved@site.example"), joined)
-    standing = done(new(), ask(recipients=Named((HEAD,))), known)
-    (reminder,) = told(standing, Remind(request=open_request(standing).id), facts(people=people))
+    joined = staff_member(PersonId(URN, "new"), BusinessRole.HEAD_TEACHER)
+    people = replacing(SCHOOL, staff_member(HEAD, BusinessRole.HEAD_TEACHER, email="moved@site.example"), joined)
+    standing = agreement_after(new(), ask(recipients=Named((HEAD,))), known)
+    (reminder,) = told(standing, Remind(request=open_request(standing).id), context(people=people))
 
     assert notice.address == "head@site.example"
     assert ("moved@site.example", [HEAD]) == (reminder.address, whom([reminder]))
@@ -227,7 +227,7 @@ def test_only_those_added_are_told_of_the_request() -> None:
     (added,) = told(
         standing,
         AddRecipients(request=open_request(standing).id, recipients=Named((HEAD, DATA_MANAGER))),
-        facts(actor=BEN, command_id="c-2"),
+        context(actor=BEN, command_id="c-2"),
     )
 
     assert [DATA_MANAGER] == whom([added])
@@ -241,10 +241,10 @@ def test_a_reminder_reaches_those_who_still_can_be_asked() -> None:
     """Recipients who left, lost their role or lost their address are not reminded."""
     standing = pending()
     remind = Remind(request=open_request(standing).id)
-    people = replacing(SCHOOL, gone(HEAD), person(EXECUTIVE, BusinessRole.EXECUTIVE_HEAD_TEACHER, email="x"))
-    found = told(standing, remind, facts(people=people, command_id="c-2"))
+    people = replacing(SCHOOL, gone(HEAD), staff_member(EXECUTIVE, BusinessRole.EXECUTIVE_HEAD_TEACHER, email="x"))
+    found = told(standing, remind, context(people=people, command_id="c-2"))
 
-    assert [HEAD, DEPUTY, EXECUTIVE] == whom(told(standing, remind, facts(command_id="c-2")))
+    assert [HEAD, DEPUTY, EXECUTIVE] == whom(told(standing, remind, context(command_id="c-2")))
     assert [DEPUTY] == whom(found)
     assert {NoticeKind.REMINDER} == kinds(found)
     assert (MIS, TERMS) == (found[0].level, found[0].terms)
@@ -292,10 +292,10 @@ def answerers(notices: Iterable[Notice]) -> set[frozenset[tuple[str, bool]]]:
 @pytest.mark.rule("P3")
 def test_what_asks_names_who_can_answer_and_whether_they_were_asked() -> None:
     """A recipient, a holder of the permission who is none, and one without an address; whoever the notice goes to."""
-    people = replacing(SCHOOL, person(TEACHER, permissions=[Permission.ADMINISTER_DATA_SHARING_REQUEST]))
-    known, later = facts(people=people), facts(people=people, command_id="c-2")
+    people = replacing(SCHOOL, staff_member(TEACHER, permissions=[Permission.ADMINISTER_DATA_SHARING_REQUEST]))
+    known, later = context(people=people), context(people=people, command_id="c-2")
     asked = told(new(), ask(recipients=Named((HEAD, DEPUTY))), known)
-    standing = done(new(), ask(recipients=Named((DEPUTY,))), known)
+    standing = agreement_after(new(), ask(recipients=Named((DEPUTY,))), known)
     request = open_request(standing).id
     reminded = told(standing, Remind(request=request), later)
     added = told(standing, AddRecipients(request=request, recipients=Named((HEAD, DATA_MANAGER))), later)
@@ -311,11 +311,11 @@ def test_what_asks_names_who_can_answer_and_whether_they_were_asked() -> None:
 def test_what_asks_says_where_nobody_can_answer() -> None:
     """The school is asked all the same; what does not ask says nothing of it."""
     people = without(SCHOOL, HEAD, MUTE_HEAD)
-    known = facts(people=people)
-    standing = done(new(), ask(recipients=Named((DEPUTY,))), known)
+    known = context(people=people)
+    standing = agreement_after(new(), ask(recipients=Named((DEPUTY,))), known)
     (asked,) = told(new(), ask(recipients=Named((DEPUTY,))), known)
-    (reminded,) = told(standing, Remind(request=open_request(standing).id), facts(people=people, command_id="c-2"))
-    (withdrawn,) = told(standing, withdraw(standing), facts(people=people, command_id="c-2"))
+    (reminded,) = told(standing, Remind(request=open_request(standing).id), context(people=people, command_id="c-2"))
+    (withdrawn,) = told(standing, withdraw(standing), context(people=people, command_id="c-2"))
 
     assert [True, True, False] == [one.nobody_can_answer for one in (asked, reminded, withdrawn)]
     assert {frozenset()} == answerers([asked, reminded, withdrawn])
@@ -326,7 +326,7 @@ def test_what_asks_says_where_nobody_can_answer() -> None:
 def test_a_reminder_tells_the_day_of_the_request() -> None:
     """The day in Europe/London on which it was sent, not that of the reminder; nothing else tells one."""
     standing = pending()
-    reminders = told(standing, Remind(request=open_request(standing).id), facts(now=NOW + timedelta(days=40)))
+    reminders = told(standing, Remind(request=open_request(standing).id), context(now=NOW + timedelta(days=40)))
     others = [*told(new(), ask()), *told(standing, withdraw(standing))]
 
     assert {DAY} == {one.asked_on for one in reminders}
@@ -347,8 +347,8 @@ def test_a_first_request_has_no_level_before() -> None:
 @pytest.mark.rule("N6")
 def test_withdrawing_tells_the_recipients_who_are_still_current() -> None:
     """Whoever was sent the request and is still a user with an address is told why, and nobody at the group."""
-    people = replacing(SCHOOL, gone(DEPUTY), person(EXECUTIVE, email="head@other.example"))
-    found = told(pending(), withdraw(pending(), "Wrong level."), facts(actor=BEN, people=people))
+    people = replacing(SCHOOL, gone(DEPUTY), staff_member(EXECUTIVE, email="head@other.example"))
+    found = told(pending(), withdraw(pending(), "Wrong level."), context(actor=BEN, people=people))
 
     assert [HEAD, EXECUTIVE] == whom(found)  # losing the role is no reason not to be told
     assert {(NoticeKind.WITHDRAWN, Party.SCHOOL, "Wrong level.")} == {
@@ -391,7 +391,7 @@ def test_an_answer_is_told_to_the_sender_and_the_other_recipients(
 def test_an_answer_to_an_upgrade_is_told_to_its_own_sender() -> None:
     """Whoever sent the first request, long since answered, is not told of the answer to another's."""
     command = attrs.evolve(ask(ACTIONS, recipients=ASKED), sender=BEN)
-    standing = done(in_state(State.APPROVED), command, facts(command_id="c-2"))
+    standing = agreement_after(in_state(State.APPROVED), command, context(command_id="c-2"))
 
     assert standing.in_force is not None
     assert (ANA, BEN) == (standing.in_force.sender, open_request(standing).sender)
@@ -401,8 +401,8 @@ def test_an_answer_to_an_upgrade_is_told_to_its_own_sender() -> None:
 @pytest.mark.rule("A8", "P3")
 def test_an_answerer_who_was_never_asked_leaves_all_recipients_told() -> None:
     """A holder of the permission who was no recipient may answer, and every recipient is told."""
-    people = replacing(SCHOOL, person(TEACHER, permissions=[Permission.ADMINISTER_DATA_SHARING_REQUEST]))
-    found = told(pending(), approve(pending()), facts(actor=TEACHER, people=people))
+    people = replacing(SCHOOL, staff_member(TEACHER, permissions=[Permission.ADMINISTER_DATA_SHARING_REQUEST]))
+    found = told(pending(), approve(pending()), context(actor=TEACHER, people=people))
 
     assert [ANA, HEAD, DEPUTY, EXECUTIVE] == whom(found)
 
@@ -412,8 +412,10 @@ def test_an_answer_goes_to_present_addresses_of_current_users() -> None:
     """Who moved is told at the new address; who left, or has no address now, is not told."""
     standing = pending()
     known = by_head(
-        people=replacing(SCHOOL, person(DEPUTY, email="new@site.example"), person(EXECUTIVE, email="not an address")),
-        others=by_id(person(ANA, email="ana@new.example")),
+        people=replacing(
+            SCHOOL, staff_member(DEPUTY, email="new@site.example"), staff_member(EXECUTIVE, email="not an address")
+        ),
+        others=by_id(staff_member(ANA, email="ana@new.example")),
     )
     found = told(standing, decline(standing), known)
     left = told(standing, decline(standing), by_head(others=by_id(gone(ANA)), people=without(SCHOOL, DEPUTY)))
@@ -428,8 +430,8 @@ def test_an_answerer_who_shares_an_address_is_not_named() -> None:
     shared = "office@hilda.example"
     people = replacing(
         SCHOOL,
-        person(HEAD, BusinessRole.HEAD_TEACHER, email=shared),
-        person(DEPUTY, BusinessRole.DEPUTY_HEAD_TEACHER, email=shared),
+        staff_member(HEAD, BusinessRole.HEAD_TEACHER, email=shared),
+        staff_member(DEPUTY, BusinessRole.DEPUTY_HEAD_TEACHER, email=shared),
     )
     found = told(pending(), approve(pending()), by_head(people=people))
 
@@ -438,7 +440,7 @@ def test_an_answerer_who_shares_an_address_is_not_named() -> None:
 
 def test_an_answer_after_the_schools_return_is_told_once() -> None:
     """The return recorded before an answer calls for no message; the answer's own event does."""
-    lost = done(pending(), see(DAY), facts(HiddenBecause.CLOSED, actor=NIGHTLY, command_id="c-2"))
+    lost = agreement_after(pending(), see(DAY), context(HiddenBecause.CLOSED, actor=NIGHTLY, command_id="c-2"))
     found = told(lost, approve(lost), by_head())
 
     assert {(NoticeKind.APPROVED, 4)} == {(notice.kind, notice.sequence) for notice in found}
@@ -452,14 +454,14 @@ def test_a_recorded_approval_is_told_to_those_who_could_have_answered() -> None:
     """Holders of the permission by role or by grant are told, asked or not; nobody else is."""
     people = replacing(
         SCHOOL,
-        person(TEACHER, permissions=[Permission.ADMINISTER_DATA_SHARING_REQUEST]),
-        person(
+        staff_member(TEACHER, permissions=[Permission.ADMINISTER_DATA_SHARING_REQUEST]),
+        staff_member(
             DATA_MANAGER,
             BusinessRole.DATA_MANAGER,
             permissions=[Grant(Permission.ADMINISTER_DATA_SHARING_REQUEST, Period(None, DAY - timedelta(days=1)))],
         ),
     )
-    found = told(in_state(State.APPROVED), record(ACTIONS), facts(people=people))
+    found = told(in_state(State.APPROVED), record(ACTIONS), context(people=people))
 
     assert [HEAD, TEACHER] == whom(found)
     assert MUTE_HEAD in people  # a Head Teacher without an address
@@ -481,21 +483,23 @@ def test_an_import_tells_nobody() -> None:
 def test_what_the_register_shows_tells_nobody() -> None:
     """Lost and returned visibility are recorded without a message."""
     standing = in_state(State.UPGRADING)
-    hidden = facts(HiddenBecause.CLOSED, actor=NIGHTLY, command_id="c-2")
-    lost = done(standing, see(DAY), hidden)
+    hidden = context(HiddenBecause.CLOSED, actor=NIGHTLY, command_id="c-2")
+    lost = agreement_after(standing, see(DAY), hidden)
 
     assert told(standing, see(DAY), hidden) == ()
     assert lost.hidden_since == DAY
-    assert told(lost, see(DAY), facts(actor=NIGHTLY, command_id="c-3")) == ()
+    assert told(lost, see(DAY), context(actor=NIGHTLY, command_id="c-3")) == ()
 
 
 @pytest.mark.rule("E1")
 def test_an_end_is_told_to_both_sides() -> None:
     """The senders, those asked and those who can answer are told why, each once; the actor is not."""
-    approved = done(new(), attrs.evolve(ask(recipients=Named((DEPUTY,))), sender=ANA))
-    approved = done(approved, approve(approved), facts(actor=HEAD, command_id="c-2"))
-    both = done(approved, attrs.evolve(ask(ACTIONS, recipients=ASKED), sender=BEN), facts(command_id="c-3"))
-    found = told(both, end(), facts(actor=NIGHTLY, command_id="c-4"))
+    approved = agreement_after(new(), attrs.evolve(ask(recipients=Named((DEPUTY,))), sender=ANA))
+    approved = agreement_after(approved, approve(approved), context(actor=HEAD, command_id="c-2"))
+    both = agreement_after(
+        approved, attrs.evolve(ask(ACTIONS, recipients=ASKED), sender=BEN), context(command_id="c-3")
+    )
+    found = told(both, end(), context(actor=NIGHTLY, command_id="c-4"))
 
     assert [BEN, ANA] == whom(found, Party.GROUP)
     assert [HEAD, DEPUTY, EXECUTIVE] == whom(found, Party.SCHOOL)
@@ -503,7 +507,7 @@ def test_an_end_is_told_to_both_sides() -> None:
         (notice.kind, notice.reason, notice.level, notice.request) for notice in found
     }
     assert {(end().cause, "")} == {(notice.cause, notice.actor_name) for notice in found}  # a system has no name
-    assert [BEN] == whom(told(both, end(), facts(actor=ANA, command_id="c-4")), Party.GROUP)
+    assert [BEN] == whom(told(both, end(), context(actor=ANA, command_id="c-4")), Party.GROUP)
 
 
 @pytest.mark.rule("E1")
@@ -518,7 +522,7 @@ def test_an_end_by_the_school_is_told_to_its_others() -> None:
 @pytest.mark.rule("E1")
 def test_the_end_of_an_imported_agreement_is_told_to_those_who_can_answer() -> None:
     """Where nobody sent or was sent anything, the holders of the permission are told."""
-    assert [HEAD] == whom(told(done(new(), importing()), end(), facts(command_id="c-2")))
+    assert [HEAD] == whom(told(agreement_after(new(), importing()), end(), context(command_id="c-2")))
 
 
 @pytest.mark.rule("E1", "A9", "A10")
@@ -526,17 +530,17 @@ def test_the_end_of_an_imported_agreement_is_told_to_those_who_can_answer() -> N
 def test_whoever_entered_an_agreement_without_a_request_is_told_of_its_end(entered: Command) -> None:
     """They stand for the group, beside the sender of a request to raise it, and the school can ask them."""
     central = attrs.evolve(Policy.mat(), central_approval=True)
-    standing = done(new(), entered, facts(actor=BEN, policy=central))
-    raising = done(standing, ask(ACTIONS), facts(command_id="c-2"))
-    found = told(standing, end(), facts(actor=NIGHTLY, command_id="c-3"))
+    standing = agreement_after(new(), entered, context(actor=BEN, policy=central))
+    raising = agreement_after(standing, ask(ACTIONS), context(command_id="c-2"))
+    found = told(standing, end(), context(actor=NIGHTLY, command_id="c-3"))
 
     assert [BEN] == whom(found, Party.GROUP)
     assert {TRUST_STAFF[BEN].name} == {one.sender_name for one in found}
-    assert [ANA, BEN] == whom(told(raising, end(), facts(actor=NIGHTLY, command_id="c-3")), Party.GROUP)
-    assert [] == whom(told(standing, end(), facts(actor=BEN, command_id="c-3")), Party.GROUP)
+    assert [ANA, BEN] == whom(told(raising, end(), context(actor=NIGHTLY, command_id="c-3")), Party.GROUP)
+    assert [] == whom(told(standing, end(), context(actor=BEN, command_id="c-3")), Party.GROUP)
     assert standing.in_force is not None
     system = attrs.evolve(standing, in_force=attrs.evolve(standing.in_force, approved_by=NIGHTLY))
-    assert [] == whom(told(system, end(), facts(command_id="c-3")), Party.GROUP)
+    assert [] == whom(told(system, end(), context(command_id="c-3")), Party.GROUP)
 
 
 @pytest.mark.rule("A9", "E1")
@@ -552,10 +556,10 @@ def test_the_school_is_told_whom_to_ask() -> None:
         return {(one.sender_name, one.sender_address) for one in found if one.audience is Party.SCHOOL}
 
     ana, ben = ((TRUST_STAFF[who].name, TRUST_STAFF[who].address) for who in (ANA, BEN))
-    assert {ana} == contacts(standing, record(ACTIONS), facts(command_id="c-2"))
-    assert {ana} == contacts(by_ben, end(), facts(command_id="c-2"))
-    assert {ben} == contacts(by_ben, end(), facts(actor=NIGHTLY, command_id="c-2"))
-    assert {("", None)} == contacts(standing, end(), facts(actor=NIGHTLY, command_id="c-2", others=gone))
+    assert {ana} == contacts(standing, record(ACTIONS), context(command_id="c-2"))
+    assert {ana} == contacts(by_ben, end(), context(command_id="c-2"))
+    assert {ben} == contacts(by_ben, end(), context(actor=NIGHTLY, command_id="c-2"))
+    assert {("", None)} == contacts(standing, end(), context(actor=NIGHTLY, command_id="c-2", others=gone))
     assert {ana} == contacts(pending(), end(EndCause.BY_SCHOOL), by_head())
 
 
@@ -592,7 +596,7 @@ def test_levels_are_in_the_words_of_the_groups_policy(
     """Every notice words its levels as the group's policy does."""
     standing = upgrading()
     policy = attrs.evolve(Policy.mat(), labels=labels)
-    found = told(standing, Remind(request=open_request(standing).id), facts(policy=policy))
+    found = told(standing, Remind(request=open_request(standing).id), context(policy=policy))
 
     assert {(level, before)} == {(notice.level_label, notice.level_before_label) for notice in found}
 
@@ -600,7 +604,7 @@ def test_levels_are_in_the_words_of_the_groups_policy(
 @pytest.mark.rule("L3")
 def test_an_authoritys_notices_use_its_own_words() -> None:
     """For a local authority both levels are worded as it does, and its kind and name are told."""
-    known = facts(group=COUNCIL, actor=CARYS, others=COUNCIL_STAFF)
+    known = context(group=COUNCIL, actor=CARYS, others=COUNCIL_STAFF)
     command = attrs.evolve(ask(ACTIONS, recipients=Named((HEAD,)), terms=TERMS), sender=CARYS)
     (notice,) = told(new(LA), command, known)
 
@@ -621,7 +625,7 @@ def test_only_the_schools_side_gets_the_link() -> None:
 
 def test_a_school_without_a_site_or_a_name_is_told_of_all_the_same() -> None:
     """Where the school lost its site there is no link, and one gone from the register is named by its URN."""
-    known = facts(site=None)
+    known = context(site=None)
     known = attrs.evolve(known, visibility=attrs.evolve(known.visibility, institution=None))
     found = told(pending(), withdraw(pending()), known)
 
@@ -631,7 +635,7 @@ def test_a_school_without_a_site_or_a_name_is_told_of_all_the_same() -> None:
 
 def test_a_sender_who_is_gone_leaves_no_name() -> None:
     """Where the directory no longer knows the sender, the notice has neither name nor reply address."""
-    found = told(pending(), withdraw(pending()), facts(others={}))
+    found = told(pending(), withdraw(pending()), context(others={}))
 
     assert {("", None)} == {(notice.sender_name, notice.sender_address) for notice in found}
 
@@ -697,7 +701,7 @@ STRAY: tuple[Event, ...] = (
 @pytest.mark.parametrize("event", STRAY, ids=lambda event: type(event).__name__)
 def test_an_event_without_its_request_is_no_error(event: Event) -> None:
     """An event about a request that is not there tells whom it names itself, without level or sender."""
-    found = notices_for(new(), [event], facts())
+    found = notices_for(new(), [event], context())
     named = getattr(event, "recipients", ())
 
     assert list(named) == whom(found)
@@ -726,14 +730,14 @@ def test_ids_derive_from_event_command_and_people_alone() -> None:
         attrs.evolve(SCHOOL[DEPUTY], name="Another", email="another@else.example"),
     )
     worded = attrs.evolve(TRUST, name="Renamed Trust")
-    standing = done(new(), command)
+    standing = agreement_after(new(), command)
     reminder = told(standing, Remind(request=open_request(standing).id))
 
-    assert ids == [notice.id for notice in told(new(), command, facts(people=renamed, group=worded))]
-    assert not set(ids) & {notice.id for notice in told(new(), command, facts(command_id="c-2"))}
+    assert ids == [notice.id for notice in told(new(), command, context(people=renamed, group=worded))]
+    assert not set(ids) & {notice.id for notice in told(new(), command, context(command_id="c-2"))}
     assert not set(ids) & {notice.id for notice in reminder}
     assert not set(ids) & {
-        notice.id for notice in told(new(LA), attrs.evolve(command, terms=TERMS), facts(group=COUNCIL))
+        notice.id for notice in told(new(LA), attrs.evolve(command, terms=TERMS), context(group=COUNCIL))
     }
     assert len(set(ids)) == 2
 
@@ -743,10 +747,10 @@ def test_an_id_names_all_who_share_the_notice() -> None:
     """A notice to two people is another than one to the first of them."""
     shared = replacing(
         SCHOOL,
-        *(person(who, BusinessRole.HEAD_TEACHER, email="office@hilda.example") for who in (HEAD, DEPUTY)),
+        *(staff_member(who, BusinessRole.HEAD_TEACHER, email="office@hilda.example") for who in (HEAD, DEPUTY)),
     )
-    (both,) = told(new(), ask(recipients=Named((HEAD, DEPUTY))), facts(people=shared))
-    (one,) = told(new(), ask(recipients=Named((HEAD,))), facts(people=shared))
+    (both,) = told(new(), ask(recipients=Named((HEAD, DEPUTY))), context(people=shared))
+    (one,) = told(new(), ask(recipients=Named((HEAD,))), context(people=shared))
 
     assert both.id != one.id
 
@@ -803,7 +807,7 @@ def test_every_address_gets_at_most_one_notice_of_an_event(
 ) -> None:
     """Whoever the people are: one notice an address, each person once, all current, never the actor."""
     before = evolve(new(), EVENTS[0])
-    known = facts(people=people, actor=actor)
+    known = context(people=people, actor=actor)
     found = notices_for(before, [event], known)
     named = whom(found)
 
@@ -822,7 +826,7 @@ def test_every_address_gets_at_most_one_notice_of_an_event(
 @pytest.mark.rule("P7", "A8")
 def test_one_address_on_both_sides_gets_one_notice() -> None:
     """Somebody who works for the trust and at the school, with one address, is told once, by both names."""
-    shared = replacing(SCHOOL, person(DEPUTY, "deputy_head_teacher", email=" ANA@site.example"))
+    shared = replacing(SCHOOL, staff_member(DEPUTY, "deputy_head_teacher", email=" ANA@site.example"))
 
     notices = told(pending(), approve(pending()), by_head(shared))
 

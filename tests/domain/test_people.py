@@ -35,7 +35,10 @@ from datashare.domain.people import (
 )
 from datashare.domain.policy import Policy
 from datashare.domain.register import GroupId
-from tests.domain.builders import AUTHORITY, DAY, TRUST, URN, known, person, sender
+from tests.builders import DAY, URN, person, sender
+from tests.builders import LA as AUTHORITY
+from tests.builders import MAT as TRUST
+from tests.builders import by_id as known
 
 MAT = Policy.mat()
 ANSWER = Permission.ADMINISTER_DATA_SHARING_REQUEST

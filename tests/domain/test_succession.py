@@ -13,7 +13,7 @@ from datashare.domain.levels import AccessLevel
 from datashare.domain.policy import Policy
 from datashare.domain.reconciliation import Doubt, Succession, Successor
 from datashare.domain.register import EstablishmentStatus, Institution, SuccessorLink, TrustLink
-from tests.domain.builders import DAY
+from tests.builders import DAY
 from tests.domain.drift_cases import NEW, OLD, OTHER, link, planned, school, standing
 
 CLOSED = EstablishmentStatus.CLOSED

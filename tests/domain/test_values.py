@@ -69,9 +69,11 @@ from datashare.domain.visibility import (
     visible_institutions,
 )
 from datashare.errors import DatashareError, InvalidValue
-from tests.domain.builders import DAY, NOW, TRUST, URN, agreement, group, in_force, institution, listing
-from tests.domain.builders import open_request as a_request
-from tests.domain.builders import person as a_person
+from tests.builders import DAY, URN, agreement, group, in_force, institution, listing
+from tests.builders import MAT as TRUST
+from tests.builders import MORNING as NOW
+from tests.builders import person as a_person
+from tests.builders import waiting_request as a_request
 from tests.golden.values import NOTICES
 
 

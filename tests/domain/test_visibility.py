@@ -21,16 +21,20 @@ from datashare.domain.visibility import (
     link_with,
     visible_institutions,
 )
-from tests.domain.builders import (
+from tests.builders import (
     ACADEMY_CONVERTER,
-    AUTHORITY,
     DAY,
-    TRUST,
     VOLUNTARY_AIDED,
     group,
     institution,
     listing,
     look,
+)
+from tests.builders import (
+    LA as AUTHORITY,
+)
+from tests.builders import (
+    MAT as TRUST,
 )
 
 YESTERDAY, TOMORROW = DAY - timedelta(days=1), DAY + timedelta(days=1)

@@ -15,8 +15,8 @@ from datashare.domain.people import BusinessRole
 from datashare.domain.policy import Policy
 from datashare.domain.register import Phase
 from datashare.errors import InvalidValue, NotPermitted
-from tests.domain.builders import DAY, group, institution, known, listing
-from tests.domain.builders import person as somebody
+from tests.builders import DAY, by_id, group, institution, listing
+from tests.builders import person as somebody
 
 from .world import (
     ACTIONS,
@@ -242,7 +242,7 @@ def counted(rows: Iterable[tuple[State, object, bool, set[str], Phase, bool]]) -
         )
         for n, (state, level, lapsed, clusters, phase, site) in enumerate(rows)
     ]
-    people = {row.urn: known(somebody(site=row.urn)) for row in listings[::2]}
+    people = {row.urn: by_id(somebody(site=row.urn)) for row in listings[::2]}
     return listings, coverage(listings, people, group=group(), policy=Policy.mat(), day=DAY)
 
 

@@ -34,7 +34,7 @@ from datashare.domain.levels import AccessLevel
 from datashare.domain.people import Grant, Period, Permission, Person, PersonId
 from datashare.domain.policy import Party, Policy
 from datashare.domain.register import Group, GroupId
-from tests.domain.agreements.builders import (
+from tests.builders import (
     ACTIONS,
     AGREEMENT,
     ANA,
@@ -58,10 +58,10 @@ from tests.domain.agreements.builders import (
     end,
     in_state,
     open_request,
-    person,
     see,
+    staff_member,
 )
-from tests.domain.agreements.builders import (
+from tests.builders import (
     whole as refused_whole,
 )
 
@@ -116,10 +116,10 @@ def test_codes_that_refuse_as_a_whole_are_those_of_the_rule() -> None:
 def test_each_command_needs_exactly_its_own_permission(kind: CommandType) -> None:
     """The permission of a command alone is enough, and all the others together are not."""
     command, actor = command_of(kind, PENDING), actor_of(kind)
-    ana = person(ANA, permissions=[Permission.ADMINISTER_INSTITUTION_DETAILS])  # the sender
+    ana = staff_member(ANA, permissions=[Permission.ADMINISTER_INSTITUTION_DETAILS])  # the sender
     own = PERMISSIONS[kind]
-    with_own = person(actor, permissions=[own])
-    with_others = person(actor, permissions=[one for one in Permission if one is not own])
+    with_own = staff_member(actor, permissions=[own])
+    with_others = staff_member(actor, permissions=[one for one in Permission if one is not own])
 
     assert [] == codes_of(whole(batch(command, actor=actor), people={ANA: ana, actor: with_own}))
     assert [RefusalCode.NOT_PERMITTED] == codes_of(
@@ -186,7 +186,7 @@ def test_only_a_current_permission_of_a_current_user_counts(
 ) -> None:
     """A grant, and the user's own time at the site, count from their first to their last day."""
     period = Period(first, last)
-    sender = person(CARYS)
+    sender = staff_member(CARYS)
     ana = Person(
         id=ANA,
         name="Ana",
@@ -205,7 +205,7 @@ def test_only_a_current_permission_of_a_current_user_counts(
 @pytest.mark.parametrize("actor", [CARYS, HEAD, PersonId(GroupId.mat("5144"), "ana")], ids=str)
 def test_actor_acts_only_for_their_own_group(kind: CommandType, actor: PersonId) -> None:
     """Somebody of another group or of the school, whatever they hold there, may not act for this group."""
-    people = {**EVERYBODY, actor: person(actor, "head_teacher", permissions=list(Permission))}
+    people = {**EVERYBODY, actor: staff_member(actor, "head_teacher", permissions=list(Permission))}
 
     (reason,) = whole(batch(command_of(kind, PENDING), actor=actor), people=people)
 
@@ -218,7 +218,7 @@ def test_actor_acts_only_for_their_own_group(kind: CommandType, actor: PersonId)
 @pytest.mark.parametrize("actor", [ANA, PersonId(OTHER_URN, "head")], ids=str)
 def test_actor_answers_only_for_their_own_school(kind: CommandType, actor: PersonId) -> None:
     """Somebody of the group or of another school may not answer for this one."""
-    people = {**EVERYBODY, actor: person(actor, "head_teacher", permissions=list(Permission))}
+    people = {**EVERYBODY, actor: staff_member(actor, "head_teacher", permissions=list(Permission))}
 
     assert [RefusalCode.NOT_PERMITTED] == codes_of(whole(batch(command_of(kind, PENDING), actor=actor), people=people))
 
@@ -249,14 +249,14 @@ def test_system_only_records_visibility(kind: CommandType) -> None:
 @pytest.mark.parametrize(
     ("sender", "reasons"),
     [
-        (person(ANA, permissions=[Permission.ADMINISTER_INSTITUTION_DETAILS]), ()),
-        (person(BEN), (Unsuitable.NO_PERMISSION,)),
+        (staff_member(ANA, permissions=[Permission.ADMINISTER_INSTITUTION_DETAILS]), ()),
+        (staff_member(BEN), (Unsuitable.NO_PERMISSION,)),
         (
-            person(BEN, email="ben at trust", permissions=[Permission.ADMINISTER_INSTITUTION_DETAILS]),
+            staff_member(BEN, email="ben at trust", permissions=[Permission.ADMINISTER_INSTITUTION_DETAILS]),
             (Unsuitable.NO_ADDRESS,),
         ),
-        (person(CARYS, permissions=list(Permission)), (Unsuitable.OTHER_SITE,)),
-        (person(HEAD, "head_teacher", permissions=list(Permission)), (Unsuitable.OTHER_SITE,)),
+        (staff_member(CARYS, permissions=list(Permission)), (Unsuitable.OTHER_SITE,)),
+        (staff_member(HEAD, "head_teacher", permissions=list(Permission)), (Unsuitable.OTHER_SITE,)),
         (
             Person(
                 id=BEN,

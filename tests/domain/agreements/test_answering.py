@@ -35,7 +35,7 @@ from datashare.domain.policy import Policy
 from datashare.domain.register import GroupKind
 from datashare.domain.visibility import HiddenBecause
 from datashare.errors import InvalidValue
-from tests.domain.agreements.builders import (
+from tests.builders import (
     ACTIONS,
     AGREEMENT,
     ANA,
@@ -55,32 +55,32 @@ from tests.domain.agreements.builders import (
     TRUST,
     TRUST_STAFF,
     URN,
+    agreement_after,
     answer_to,
     ask,
     batch,
     codes,
     command_of,
-    done,
+    context,
     end,
     events_of,
-    facts,
     importing,
     in_state,
     new,
     only_event,
     open_request,
-    person,
     record,
-    refused,
+    refusal_of,
     replacing,
+    staff_member,
 )
-from tests.domain.agreements.builders import (
+from tests.builders import (
     whole as refused_whole,
 )
 
 STRICT = attrs.evolve(Policy.mat(), distinct_approver=True)
 DAY = date(2026, 3, 29)
-BY_HEAD = facts(actor=HEAD, command_id="c-2")
+BY_HEAD = context(actor=HEAD, command_id="c-2")
 
 
 def may(command: Command, actor: PersonId, people: dict[PersonId, Person] = EVERYBODY) -> bool:
@@ -95,8 +95,8 @@ def test_acceptance_puts_the_requested_level_in_force() -> None:
     agreement = in_state(State.PENDING)
     request = open_request(agreement).id
 
-    event = only_event(agreement, answer_to(agreement), facts(now=AUTUMN, actor=HEAD, command_id="c-2"))
-    after = done(agreement, answer_to(agreement), facts(now=AUTUMN, actor=HEAD))
+    event = only_event(agreement, answer_to(agreement), context(now=AUTUMN, actor=HEAD, command_id="c-2"))
+    after = agreement_after(agreement, answer_to(agreement), context(now=AUTUMN, actor=HEAD))
 
     expected = RequestApproved(
         agreement=AGREEMENT,
@@ -124,7 +124,7 @@ def test_accepted_upgrade_replaces_the_level() -> None:
     """The higher level is in force from the second acceptance, resting on the second request."""
     agreement = in_state(State.UPGRADING)
 
-    after = done(agreement, answer_to(agreement), BY_HEAD)
+    after = agreement_after(agreement, answer_to(agreement), BY_HEAD)
 
     assert after.in_force is not None
     assert (ACTIONS, RequestId(AGREEMENT, 3)) == (after.level, after.in_force.request)
@@ -138,7 +138,7 @@ def test_declining_leaves_the_level_in_force(state: State) -> None:
     command = Decline(request=open_request(agreement).id, reason="Les gouverneurs d’abord, s’il vous plaît")
 
     event = only_event(agreement, command, BY_HEAD)
-    after = done(agreement, command, BY_HEAD)
+    after = agreement_after(agreement, command, BY_HEAD)
 
     assert isinstance(event, RequestDeclined)
     assert (command.request, command.reason, HEAD) == (event.request, event.reason, event.actor)
@@ -161,7 +161,7 @@ def test_declining_needs_no_visibility() -> None:
     agreement = in_state(State.PENDING)
     command = Decline(request=open_request(agreement).id, reason="We have left the trust")
 
-    after = done(agreement, command, facts(HiddenBecause.NOT_LINKED, actor=HEAD, site=None))
+    after = agreement_after(agreement, command, context(HiddenBecause.NOT_LINKED, actor=HEAD, site=None))
 
     assert State.NO_AGREEMENT is after.state
 
@@ -172,7 +172,7 @@ def test_school_cannot_edit_what_it_approved(kind: CommandType) -> None:
     """Answering an approved request again is refused, and the agreement stands as it was."""
     pending = in_state(State.PENDING)
     request = open_request(pending).id
-    approved = done(pending, answer_to(pending), BY_HEAD)
+    approved = agreement_after(pending, answer_to(pending), BY_HEAD)
     command = Approve(request=request) if kind is Approve else Decline(request=request, reason="No!")
 
     assert (RefusalCode.REQUEST_NOT_OPEN,) == codes(approved, command, BY_HEAD)
@@ -198,17 +198,17 @@ def test_answer_to_a_closed_request_says_who_decided_it_and_when(outcome: Reques
     """However the request was closed, the refusal tells by whom and when, in London time."""
     pending = in_state(State.PENDING)
     request = open_request(pending).id
-    given = facts(now=AUTUMN, actor=HEAD)
+    given = context(now=AUTUMN, actor=HEAD)
     closing: dict[RequestOutcome, Command] = {
         RequestOutcome.APPROVED: Approve(request=request),
         RequestOutcome.DECLINED: Decline(request=request, reason="No"),
         RequestOutcome.WITHDRAWN: Withdraw(request=request),
         RequestOutcome.ENDED: end(),
     }
-    closed = done(pending, closing[outcome], given)
+    closed = agreement_after(pending, closing[outcome], given)
     answer = Approve(request=request) if kind is Approve else Decline(request=request, reason="Late")
 
-    refusal = refused(closed, answer, BY_HEAD)
+    refusal = refusal_of(closed, answer, BY_HEAD)
 
     (reason,) = refusal.reasons
     assert RefusalCode.REQUEST_NOT_OPEN is reason.code
@@ -224,7 +224,7 @@ def test_answer_to_a_request_that_never_was_is_refused(state: State) -> None:
     """An answer that names an unknown request never answers another one."""
     unknown = RequestId(AGREEMENT, 77)
 
-    refusal = refused(in_state(state), Approve(request=unknown), BY_HEAD)
+    refusal = refusal_of(in_state(state), Approve(request=unknown), BY_HEAD)
 
     assert (RefusalCode.REQUEST_NOT_OPEN, None) == (refusal.code, refusal.reasons[0].closed)
     assert f"There is no request {unknown}." in str(refusal)
@@ -235,8 +235,8 @@ def test_answer_to_an_older_request_does_not_answer_the_newer() -> None:
     """A page that shows the request before cannot accept the one that is open now."""
     first = in_state(State.PENDING)
     stale = answer_to(first)
-    withdrawn = done(first, Withdraw(request=stale.request))
-    newer = done(withdrawn, ask(ACTIONS))
+    withdrawn = agreement_after(first, Withdraw(request=stale.request))
+    newer = agreement_after(withdrawn, ask(ACTIONS))
 
     assert (RefusalCode.REQUEST_NOT_OPEN,) == codes(newer, stale, BY_HEAD)
     assert (RefusalCode.REQUEST_NOT_OPEN,) == codes(newer, Decline(request=stale.request, reason="No"), BY_HEAD)
@@ -248,9 +248,9 @@ def test_hidden_school_cannot_accept() -> None:
     agreement = in_state(State.PENDING)
 
     assert (RefusalCode.NOT_VISIBLE,) == codes(
-        agreement, answer_to(agreement), facts(HiddenBecause.NOT_LINKED, actor=HEAD)
+        agreement, answer_to(agreement), context(HiddenBecause.NOT_LINKED, actor=HEAD)
     )
-    assert State.APPROVED is done(agreement, answer_to(agreement), BY_HEAD).state
+    assert State.APPROVED is agreement_after(agreement, answer_to(agreement), BY_HEAD).state
 
 
 @pytest.mark.rule("A6")
@@ -269,14 +269,14 @@ def test_hidden_school_cannot_accept() -> None:
 )
 def test_answer_names_the_version_that_was_shown(carried: Terms | None, shown: str | None, allowed: bool) -> None:
     """Only the version that the request carries is accepted; any other, or none, is a mismatch."""
-    agreement = done(new(), ask(terms=carried))
+    agreement = agreement_after(new(), ask(terms=carried))
 
     if allowed:
-        after = done(agreement, answer_to(agreement, shown), BY_HEAD)
+        after = agreement_after(agreement, answer_to(agreement, shown), BY_HEAD)
         assert after.in_force is not None
         assert carried == after.in_force.terms
         return
-    refusal = refused(agreement, answer_to(agreement, shown), BY_HEAD)
+    refusal = refusal_of(agreement, answer_to(agreement, shown), BY_HEAD)
     assert RefusalCode.TERMS_VERSION_MISMATCH is refusal.code
     assert (f"version {shown}" if shown else "names no version") in str(refusal)
     assert (f"terms in version {carried.version}" if carried else "carries no terms") in str(refusal)
@@ -298,36 +298,36 @@ def test_answer_names_the_version_that_was_shown(carried: Terms | None, shown: s
 def test_sender_cannot_approve_by_whatever_address(sender: str | None, approver: str | None, same: bool) -> None:
     """Where the policy demands it, a shared address makes two people one; no address makes nobody one."""
     agreement = in_state(State.PENDING)
-    given = facts(
+    given = context(
         actor=HEAD,
         policy=STRICT,
-        people=replacing(SCHOOL, person(HEAD, "head_teacher", email=approver)),
-        others=replacing(TRUST_STAFF, person(ANA, email=sender)),
+        people=replacing(SCHOOL, staff_member(HEAD, "head_teacher", email=approver)),
+        others=replacing(TRUST_STAFF, staff_member(ANA, email=sender)),
     )
 
     if same:
         assert (RefusalCode.SAME_PERSON,) == codes(agreement, answer_to(agreement), given)
     else:
-        assert State.APPROVED is done(agreement, answer_to(agreement), given).state
+        assert State.APPROVED is agreement_after(agreement, answer_to(agreement), given).state
 
 
 @pytest.mark.rule("A7")
 def test_same_host_id_at_two_sites_is_two_people() -> None:
     """Ids compare within one site only: the trust's ana and the school's ana are different."""
     school_ana = PersonId(URN, ANA.id)
-    people = replacing(SCHOOL, person(school_ana, "head_teacher", email="ana@hilda.example"))
+    people = replacing(SCHOOL, staff_member(school_ana, "head_teacher", email="ana@hilda.example"))
     agreement = in_state(State.PENDING)
 
-    given = facts(actor=school_ana, policy=STRICT, people=people)
+    given = context(actor=school_ana, policy=STRICT, people=people)
 
-    assert State.APPROVED is done(agreement, answer_to(agreement), given).state
+    assert State.APPROVED is agreement_after(agreement, answer_to(agreement), given).state
 
 
 @pytest.mark.rule("A7")
 def test_one_id_within_one_site_is_one_person_whatever_the_address() -> None:
     """Where sender and actor bear one id of one site, they are the same even without an address."""
     agreement = in_state(State.PENDING)
-    given = facts(actor=ANA, policy=STRICT, others={ANA: person(ANA, email=None)})
+    given = context(actor=ANA, policy=STRICT, others={ANA: staff_member(ANA, email=None)})
 
     assert (RefusalCode.SAME_PERSON,) == codes(agreement, answer_to(agreement), given)
 
@@ -335,34 +335,34 @@ def test_one_id_within_one_site_is_one_person_whatever_the_address() -> None:
 @pytest.mark.rule("A7")
 def test_policy_decides_whether_sender_and_approver_must_differ() -> None:
     """By default one person may be both; where they must differ, a sender who is gone cannot be told apart."""
-    shared = replacing(SCHOOL, person(HEAD, "head_teacher", email="ana@site.example"))
+    shared = replacing(SCHOOL, staff_member(HEAD, "head_teacher", email="ana@site.example"))
     agreement = in_state(State.PENDING)
 
-    assert done(agreement, answer_to(agreement), facts(actor=HEAD, people=shared)).stands
-    gone = facts(actor=HEAD, people=shared, others={}, policy=STRICT)
-    refusal = refused(agreement, answer_to(agreement), gone)
+    assert agreement_after(agreement, answer_to(agreement), context(actor=HEAD, people=shared)).stands
+    gone = context(actor=HEAD, people=shared, others={}, policy=STRICT)
+    refusal = refusal_of(agreement, answer_to(agreement), gone)
     assert RefusalCode.SAME_PERSON is refusal.code
     assert "The sender is no longer known" in str(refusal)
-    assert done(agreement, answer_to(agreement), facts(actor=HEAD, others={})).stands
+    assert agreement_after(agreement, answer_to(agreement), context(actor=HEAD, others={})).stands
 
 
 @pytest.mark.rule("P3", "P2")
 def test_permission_decides_who_answers_not_having_been_asked() -> None:
     """A head who was never a recipient may answer; a deputy who was, and an Executive Head, may not."""
-    agreement = done(new(), ask(recipients=Named((DEPUTY, EXECUTIVE))))
+    agreement = agreement_after(new(), ask(recipients=Named((DEPUTY, EXECUTIVE))))
     answer = answer_to(agreement)
 
     assert may(answer, HEAD)
     assert may(Decline(request=answer.request, reason="No"), HEAD)
     assert [False, False, False] == [may(answer, who) for who in (DEPUTY, EXECUTIVE, TEACHER)]
     assert HEAD not in open_request(agreement).recipients
-    assert State.APPROVED is done(agreement, answer, BY_HEAD).state
+    assert State.APPROVED is agreement_after(agreement, answer, BY_HEAD).state
 
 
 @pytest.mark.rule("P2")
 def test_permission_to_answer_may_be_granted_directly() -> None:
     """A teacher with the permission of their own may answer."""
-    granted = person(TEACHER, "teacher", permissions=[Permission.ADMINISTER_DATA_SHARING_REQUEST])
+    granted = staff_member(TEACHER, "teacher", permissions=[Permission.ADMINISTER_DATA_SHARING_REQUEST])
 
     assert may(answer_to(in_state(State.PENDING)), TEACHER, {**EVERYBODY, TEACHER: granted})
 
@@ -370,7 +370,7 @@ def test_permission_to_answer_may_be_granted_directly() -> None:
 @pytest.mark.rule("P2", "P12")
 def test_group_cannot_answer_its_own_request() -> None:
     """Nobody of the group may answer, even with the school's permission at the group's site."""
-    mighty = person(ANA, "head_teacher", permissions=list(Permission))
+    mighty = staff_member(ANA, "head_teacher", permissions=list(Permission))
 
     assert not may(answer_to(in_state(State.PENDING)), ANA, {**EVERYBODY, ANA: mighty})
 
@@ -379,7 +379,7 @@ def test_group_cannot_answer_its_own_request() -> None:
 def test_recorded_approval_is_in_force_without_a_request() -> None:
     """One event, with its basis; the agreement is Approved and rests on what was recorded."""
     event = only_event(new(), record(MIS))
-    after = done(new(), record(MIS))
+    after = agreement_after(new(), record(MIS))
 
     assert isinstance(event, ApprovalRecorded)
     assert (MIS, None, "Board minute 7 of 28 March 2026") == (event.level, event.terms, event.basis)
@@ -392,10 +392,10 @@ def test_recorded_approval_is_in_force_without_a_request() -> None:
 @pytest.mark.parametrize("wanted", AccessLevel)
 def test_recorded_approval_raises_and_never_reduces(in_force: AccessLevel, wanted: AccessLevel) -> None:
     """What Q7 refuses for a request is refused for a recorded approval."""
-    agreement = done(new(), record(in_force))
+    agreement = agreement_after(new(), record(in_force))
 
     if wanted > in_force:
-        assert wanted is done(agreement, record(wanted)).level
+        assert wanted is agreement_after(agreement, record(wanted)).level
     else:
         code = RefusalCode.LEVEL_UNCHANGED if wanted is in_force else RefusalCode.LEVEL_REDUCTION
         assert (code,) == codes(agreement, record(wanted))
@@ -404,9 +404,9 @@ def test_recorded_approval_raises_and_never_reduces(in_force: AccessLevel, wante
 @pytest.mark.rule("A9", "T5")
 def test_recorded_approval_needs_visibility_and_no_open_request() -> None:
     """A hidden school or an open request refuses it; both together are both named."""
-    assert (RefusalCode.NOT_VISIBLE,) == codes(new(), record(), facts(HiddenBecause.CLOSED))
+    assert (RefusalCode.NOT_VISIBLE,) == codes(new(), record(), context(HiddenBecause.CLOSED))
     assert (RefusalCode.NOT_VISIBLE, RefusalCode.REQUEST_ALREADY_OPEN) == codes(
-        in_state(State.PENDING), record(), facts(HiddenBecause.CLOSED)
+        in_state(State.PENDING), record(), context(HiddenBecause.CLOSED)
     )
 
 
@@ -424,7 +424,7 @@ def test_recording_needs_the_policy_and_a_permission_of_its_own(
     policy: Policy, permitted: bool, codes_expected: list[RefusalCode]
 ) -> None:
     """Off by default; where it is on, only holders of its own permission may."""
-    ana = person(
+    ana = staff_member(
         ANA,
         permissions=[Permission.RECORD_APPROVAL] if permitted else [Permission.ADMINISTER_INSTITUTION_DETAILS],
     )
@@ -459,8 +459,8 @@ def test_import_is_in_force_from_the_import_with_its_old_day_as_data(group: obje
     """One event with level, original day, approver, terms and evidence; in force here from now."""
     agreement = new(LA if group is LA else MAT)
 
-    event = only_event(agreement, importing(DFE), facts(now=AUTUMN))
-    after = done(agreement, importing(DFE), facts(now=AUTUMN))
+    event = only_event(agreement, importing(DFE), context(now=AUTUMN))
+    after = agreement_after(agreement, importing(DFE), context(now=AUTUMN))
 
     assert isinstance(event, AgreementImported)
     assert (DFE, date(2024, 2, 29), TERMS) == (event.level, event.agreed_on, event.terms)
@@ -471,8 +471,8 @@ def test_import_is_in_force_from_the_import_with_its_old_day_as_data(group: obje
 @pytest.mark.rule("A10")
 def test_import_needs_no_policy_but_a_permission_of_its_own() -> None:
     """The permission to import is enough, and no other one is."""
-    importer = {ANA: person(ANA, permissions=[Permission.IMPORT_AGREEMENTS])}
-    other = {ANA: person(ANA, permissions=[p for p in Permission if p is not Permission.IMPORT_AGREEMENTS])}
+    importer = {ANA: staff_member(ANA, permissions=[Permission.IMPORT_AGREEMENTS])}
+    other = {ANA: staff_member(ANA, permissions=[p for p in Permission if p is not Permission.IMPORT_AGREEMENTS])}
 
     assert may(importing(), ANA, importer)
     assert not may(importing(), ANA, other)
@@ -486,13 +486,13 @@ def test_import_is_only_for_an_agreement_without_history(state: State) -> None:
 
     assert RefusalCode.HISTORY_EXISTS is refusals[-1]
     assert (RefusalCode.REQUEST_ALREADY_OPEN in refusals) is (state is not State.APPROVED)
-    assert (RefusalCode.NOT_VISIBLE,) == codes(new(), importing(), facts(HiddenBecause.UNKNOWN_URN))
+    assert (RefusalCode.NOT_VISIBLE,) == codes(new(), importing(), context(HiddenBecause.UNKNOWN_URN))
 
 
 @pytest.mark.rule("A10", "E1")
 def test_ended_agreement_cannot_be_imported_over() -> None:
     """What ended stays in the history, so that nothing can be imported there."""
-    ended = done(done(new(), importing()), end())
+    ended = agreement_after(agreement_after(new(), importing()), end())
 
     assert State.NO_AGREEMENT is ended.state
     assert (RefusalCode.HISTORY_EXISTS,) == codes(ended, importing())
@@ -503,7 +503,7 @@ def test_acceptance_follows_the_request_even_if_the_clock_went_back() -> None:
     """What is in force is never older than the request it rests on."""
     agreement = in_state(State.PENDING)
 
-    (event,) = events_of(agreement, answer_to(agreement), facts(now=NOW - timedelta(hours=1), actor=HEAD))
+    (event,) = events_of(agreement, answer_to(agreement), context(now=NOW - timedelta(hours=1), actor=HEAD))
 
     assert open_request(agreement).asked_at == event.at
 
@@ -511,9 +511,9 @@ def test_acceptance_follows_the_request_even_if_the_clock_went_back() -> None:
 @pytest.mark.rule("A11")
 def test_agreement_holds_what_the_schools_page_shows() -> None:
     """The open request, the level in force, its terms and the closed requests stand side by side."""
-    asked = done(new(), ask(MIS, Named((HEAD,)), TERMS))
-    approved = done(asked, answer_to(asked, TERMS.version), BY_HEAD)
-    upgrading = done(approved, ask(ACTIONS))
+    asked = agreement_after(new(), ask(MIS, Named((HEAD,)), TERMS))
+    approved = agreement_after(asked, answer_to(asked, TERMS.version), BY_HEAD)
+    upgrading = agreement_after(approved, ask(ACTIONS))
 
     assert upgrading.in_force is not None
     assert (MIS, TERMS) == (upgrading.level, upgrading.in_force.terms)

@@ -16,7 +16,7 @@ from datashare.domain.agreements import (
     require_command_id,
 )
 from datashare.errors import InvalidValue
-from tests.domain.agreements.builders import (
+from tests.builders import (
     ACTIONS,
     AGREEMENT,
     ANA,

@@ -24,7 +24,7 @@ from datashare.domain.policy import Party, Policy
 from datashare.domain.register import GroupId
 from datashare.domain.visibility import HiddenBecause
 from datashare.errors import InvalidValue
-from tests.domain.agreements.builders import (
+from tests.builders import (
     ANA,
     CARYS,
     COUNCIL,
@@ -38,21 +38,21 @@ from tests.domain.agreements.builders import (
     SCHOOL,
     TRUST,
     URN,
+    agreement_after,
     ask,
     batch,
     codes,
-    done,
+    context,
     end,
-    facts,
     importing,
     in_state,
     new,
     only_event,
-    person,
     record,
-    refused,
+    refusal_of,
+    staff_member,
 )
-from tests.domain.agreements.builders import (
+from tests.builders import (
     whole as refused_whole,
 )
 
@@ -94,7 +94,7 @@ def test_end_closes_level_and_open_request(state: State) -> None:
     open_id = agreement.request.id if agreement.request else None
 
     event = only_event(agreement, end(EndCause.BY_GROUP))
-    after = done(agreement, end(EndCause.BY_GROUP))
+    after = agreement_after(agreement, end(EndCause.BY_GROUP))
 
     assert isinstance(event, AgreementEnded)
     assert (EndCause.BY_GROUP, open_id, ANA) == (event.cause, event.request, event.actor)
@@ -140,15 +140,15 @@ def test_a_planned_end_rests_only_on_what_is_clear(cause: EndCause, because: Hid
     planned = attrs.evolve(end(cause), planned=Planned(plan="0c5e", version=agreement.version))
 
     if because is clear[cause]:
-        assert State.NO_AGREEMENT is done(agreement, planned, facts(because)).state
+        assert State.NO_AGREEMENT is agreement_after(agreement, planned, context(because)).state
     else:
-        assert (RefusalCode.CAUSE_NOT_SHOWN,) == codes(agreement, planned, facts(because))
+        assert (RefusalCode.CAUSE_NOT_SHOWN,) == codes(agreement, planned, context(because))
 
 
 @pytest.mark.rule("E1", "T2")
 def test_nothing_is_ended_where_nothing_stands() -> None:
     """Without an agreement or a request, an end is refused, after an end too."""
-    ended = done(in_state(State.APPROVED), end())
+    ended = agreement_after(in_state(State.APPROVED), end())
 
     assert (RefusalCode.NOTHING_TO_END,) == codes(new(), end())
     assert (RefusalCode.NOTHING_TO_END,) == codes(ended, end())
@@ -159,7 +159,7 @@ def test_coming_back_needs_a_new_request() -> None:
     """What ended stays in the history, and another request starts from nothing."""
     before = in_state(State.UPGRADING)
 
-    again = done(done(before, end()), ask())
+    again = agreement_after(agreement_after(before, end()), ask())
 
     assert State.PENDING is again.state
     assert before.version + 2 == again.version
@@ -171,7 +171,7 @@ def test_coming_back_needs_a_new_request() -> None:
 @pytest.mark.parametrize("hidden", [[], [HiddenBecause.CLOSED]], ids=["visible", "hidden"])
 def test_causes_that_rest_on_a_wish_need_nothing_of_the_register(cause: EndCause, hidden: list[HiddenBecause]) -> None:
     """A wish or a mistake ends the agreement whether or not the school is visible."""
-    after = done(in_state(State.APPROVED), end(cause), facts(*hidden, site=None, people={}))
+    after = agreement_after(in_state(State.APPROVED), end(cause), context(*hidden, site=None, people={}))
 
     assert State.NO_AGREEMENT is after.state
 
@@ -179,7 +179,7 @@ def test_causes_that_rest_on_a_wish_need_nothing_of_the_register(cause: EndCause
 @pytest.mark.rule("E1", "E7", "L4")
 def test_what_a_school_accepted_was_not_entered_in_error() -> None:
     """A trust may not end by its own wish, nor by calling the school's own yes a mistake."""
-    refusal = refused(in_state(State.APPROVED), end(EndCause.ENTERED_IN_ERROR))
+    refusal = refusal_of(in_state(State.APPROVED), end(EndCause.ENTERED_IN_ERROR))
 
     assert RefusalCode.CAUSE_NOT_SHOWN is refusal.code
     assert "The school accepted this level itself" in str(refusal)
@@ -189,18 +189,23 @@ def test_what_a_school_accepted_was_not_entered_in_error() -> None:
 @pytest.mark.parametrize("entered", [record(), importing()], ids=["recorded", "imported"])
 def test_what_the_group_entered_can_be_its_error(entered: Command) -> None:
     """A level that was recorded or imported by mistake is ended, and so is a request that never should have been."""
-    central = facts(policy=attrs.evolve(Policy.mat(), central_approval=True))
+    central = context(policy=attrs.evolve(Policy.mat(), central_approval=True))
 
-    assert State.NO_AGREEMENT is done(done(new(), entered, central), end(EndCause.ENTERED_IN_ERROR)).state
-    assert State.NO_AGREEMENT is done(in_state(State.PENDING), end(EndCause.ENTERED_IN_ERROR)).state
+    assert (
+        State.NO_AGREEMENT
+        is agreement_after(agreement_after(new(), entered, central), end(EndCause.ENTERED_IN_ERROR)).state
+    )
+    assert State.NO_AGREEMENT is agreement_after(in_state(State.PENDING), end(EndCause.ENTERED_IN_ERROR)).state
 
 
 @pytest.mark.rule("E1", "E7")
 def test_a_group_that_may_end_may_call_it_an_error() -> None:
     """Where policy lets the group end at all, the cause is its own to name."""
-    lenient = facts(policy=attrs.evolve(Policy.mat(), enders=[Party.GROUP]))
+    lenient = context(policy=attrs.evolve(Policy.mat(), enders=[Party.GROUP]))
 
-    assert State.NO_AGREEMENT is done(in_state(State.APPROVED), end(EndCause.ENTERED_IN_ERROR), lenient).state
+    assert (
+        State.NO_AGREEMENT is agreement_after(in_state(State.APPROVED), end(EndCause.ENTERED_IN_ERROR), lenient).state
+    )
 
 
 @pytest.mark.rule("E1")
@@ -211,16 +216,16 @@ def test_causes_of_the_register_must_be_shown_by_it(cause: EndCause, because: Hi
     agreement = in_state(State.APPROVED)
 
     if because in SHOWN[cause]:
-        assert State.NO_AGREEMENT is done(agreement, end(cause), facts(because)).state
+        assert State.NO_AGREEMENT is agreement_after(agreement, end(cause), context(because)).state
     else:
-        assert (RefusalCode.CAUSE_NOT_SHOWN,) == codes(agreement, end(cause), facts(because))
+        assert (RefusalCode.CAUSE_NOT_SHOWN,) == codes(agreement, end(cause), context(because))
 
 
 @pytest.mark.rule("E1")
 @pytest.mark.parametrize("cause", SHOWN)
 def test_cause_of_the_register_is_not_shown_by_a_visible_school(cause: EndCause) -> None:
     """While the school is visible, no cause of the register holds, and the refusal says what it shows."""
-    refusal = refused(in_state(State.APPROVED), end(cause))
+    refusal = refusal_of(in_state(State.APPROVED), end(cause))
 
     assert RefusalCode.CAUSE_NOT_SHOWN is refusal.code
     assert "St Hilda’s {CE} Primary (100000) is visible to mat:5143." in str(refusal)
@@ -229,10 +234,10 @@ def test_cause_of_the_register_is_not_shown_by_a_visible_school(cause: EndCause)
 @pytest.mark.rule("E1")
 def test_one_of_several_reasons_shows_the_cause() -> None:
     """A school that both closed and left may be ended for either."""
-    hidden = facts(HiddenBecause.NOT_LINKED, HiddenBecause.CLOSED)
+    hidden = context(HiddenBecause.NOT_LINKED, HiddenBecause.CLOSED)
 
     for cause in (EndCause.SCHOOL_CLOSED, EndCause.SCHOOL_LEFT_GROUP, EndCause.SUCCEEDED):
-        assert State.NO_AGREEMENT is done(in_state(State.APPROVED), end(cause), hidden).state
+        assert State.NO_AGREEMENT is agreement_after(in_state(State.APPROVED), end(cause), hidden).state
 
 
 @pytest.mark.rule("R2", "E1")
@@ -253,7 +258,7 @@ def test_only_the_cause_by_school_comes_from_the_school(cause: EndCause) -> None
 @pytest.mark.rule("E7")
 def test_trust_and_its_schools_may_not_end_by_their_own_wish() -> None:
     """For a trust neither party may, permission or not; a policy can let them."""
-    granted = {**EVERYBODY, HEAD: person(HEAD, "head_teacher", permissions=[Permission.END_AGREEMENT])}
+    granted = {**EVERYBODY, HEAD: staff_member(HEAD, "head_teacher", permissions=[Permission.END_AGREEMENT])}
 
     assert [RefusalCode.NOT_PERMITTED] == whole(EndCause.BY_GROUP, ANA)
     assert [RefusalCode.NOT_PERMITTED] == whole(EndCause.BY_SCHOOL, HEAD, people=granted)
@@ -285,9 +290,11 @@ def test_policy_may_name_one_party_only(party: Party) -> None:
 def test_ending_needs_its_own_permission_at_the_group(cause: EndCause) -> None:
     """Whoever holds every permission but this one may not end for any cause."""
     others = [permission for permission in Permission if permission is not Permission.END_AGREEMENT]
-    only = person(ANA, permissions=[Permission.END_AGREEMENT])
+    only = staff_member(ANA, permissions=[Permission.END_AGREEMENT])
 
-    assert [RefusalCode.NOT_PERMITTED] == whole(cause, ANA, policy=ADDED, people={ANA: person(ANA, permissions=others)})
+    assert [RefusalCode.NOT_PERMITTED] == whole(
+        cause, ANA, policy=ADDED, people={ANA: staff_member(ANA, permissions=others)}
+    )
     assert [] == whole(cause, ANA, policy=ADDED, people={ANA: only})
 
 
@@ -295,7 +302,7 @@ def test_ending_needs_its_own_permission_at_the_group(cause: EndCause) -> None:
 def test_ending_needs_its_own_permission_at_the_school_itself() -> None:
     """A deputy without it may not, nor the head of another school with it."""
     elsewhere = PersonId(OTHER_URN, "head")
-    people = {**SCHOOL, elsewhere: person(elsewhere, "head_teacher")}
+    people = {**SCHOOL, elsewhere: staff_member(elsewhere, "head_teacher")}
 
     assert [RefusalCode.NOT_PERMITTED] == whole(EndCause.BY_SCHOOL, DEPUTY, group=LA, people=people)
     assert [RefusalCode.NOT_PERMITTED] == whole(EndCause.BY_SCHOOL, elsewhere, group=LA, people=people)
@@ -309,7 +316,7 @@ def test_no_system_ends_anything(cause: EndCause) -> None:
 
 
 PLANNED = EndAgreement(urn=URN, cause=EndCause.SCHOOL_CLOSED, note="It closed.", planned=Planned(plan="a", version=2))
-CLOSED = facts(HiddenBecause.CLOSED)
+CLOSED = context(HiddenBecause.CLOSED)
 
 
 @pytest.mark.rule("E2", "E4")
@@ -331,7 +338,7 @@ def test_a_planned_end_of_another_version_is_a_conflict_and_nothing_else(state: 
     agreement = attrs.evolve(in_state(state), version=2)
     command = attrs.evolve(PLANNED, planned=Planned(plan="a", version=version))
 
-    refusal = refused(agreement, command)
+    refusal = refusal_of(agreement, command)
 
     assert [RefusalCode.CONFLICT] == [reason.code for reason in refusal.reasons]
     assert (
@@ -370,7 +377,7 @@ def _whole(action: Batch, people: dict[PersonId, Person]) -> list[RefusalCode]:
 def test_a_planned_end_needs_the_permission_for_the_register(permission: Permission) -> None:
     """That one and no other, for each command of the action."""
     mixed = batch(PLANNED, attrs.evolve(PLANNED, urn=OTHER_URN, planned=None))
-    people = {ANA: person(ANA, permissions=[permission])}
+    people = {ANA: staff_member(ANA, permissions=[permission])}
     may = permission is Permission.APPLY_REGISTER
 
     assert ([] if may else [RefusalCode.NOT_PERMITTED]) == _whole(batch(PLANNED), people)

@@ -34,7 +34,7 @@ from datashare.domain.agreements import (
 )
 from datashare.domain.visibility import HiddenBecause
 from datashare.errors import InvalidValue
-from tests.domain.agreements.builders import (
+from tests.builders import (
     ACTIONS,
     AGREEMENT,
     ANA,
@@ -44,13 +44,13 @@ from tests.domain.agreements.builders import (
     MAT,
     NOW,
     OTHER_URN,
+    agreement_after,
     answer_to,
     ask,
     command_of,
-    done,
+    context,
     end,
     events_of,
-    facts,
     fold_onto,
     history_to,
     in_state,
@@ -73,7 +73,7 @@ def a_long_life(*clocks: timedelta) -> list[Event]:
     def live(command: Command, *hidden: HiddenBecause) -> None:
         nonlocal agreement
         now = AUTUMN + moves[len(events)]
-        found = events_of(agreement, command, facts(*hidden, now=now, command_id=f"c-{len(events)}"))
+        found = events_of(agreement, command, context(*hidden, now=now, command_id=f"c-{len(events)}"))
         events.extend(found)
         agreement = fold_onto(agreement, found)
 
@@ -123,7 +123,7 @@ def test_instant_is_now_where_the_clock_goes_on() -> None:
     agreement = in_state(State.PENDING)
     later = NOW + timedelta(microseconds=1)
 
-    assert later == only_event(agreement, answer_to(agreement), facts(now=later, actor=HEAD)).at
+    assert later == only_event(agreement, answer_to(agreement), context(now=later, actor=HEAD)).at
 
 
 @pytest.mark.rule("T3")
@@ -149,7 +149,7 @@ def test_nothing_folds_to_nothing() -> None:
 @pytest.mark.rule("T3")
 def test_every_event_tells_actor_instant_command_and_sequence() -> None:
     """What is common to all events is filled in from the facts."""
-    events = events_of(new(), ask(), facts(now=AUTUMN, actor=ANA, command_id="c-9"))
+    events = events_of(new(), ask(), context(now=AUTUMN, actor=ANA, command_id="c-9"))
 
     assert [(AGREEMENT, 1, AUTUMN, ANA, "c-9")] == [
         (event.agreement, event.sequence, event.at, event.actor, event.command_id) for event in events
@@ -159,7 +159,7 @@ def test_every_event_tells_actor_instant_command_and_sequence() -> None:
 @pytest.mark.rule("K3")
 def test_event_ids_derive_and_differ_by_command_id() -> None:
     """The same decision under the same command id has the same ids, under another one others."""
-    one, again, other = (only_event(new(), ask(), facts(command_id=c)).id for c in ("c-1", "c-1", "c-2"))
+    one, again, other = (only_event(new(), ask(), context(command_id=c)).id for c in ("c-1", "c-1", "c-2"))
 
     assert event_id(AGREEMENT, 1, "c-1") == one
     assert one == again
@@ -182,7 +182,7 @@ def test_deciding_twice_gives_the_same(state: State) -> None:
 
     for kind in (RequestAccess, AddRecipients, Withdraw):
         command = command_of(kind, agreement)
-        assert decide(agreement, command, facts()) == decide(agreement, command, facts())
+        assert decide(agreement, command, context()) == decide(agreement, command, context())
 
 
 @pytest.mark.rule("Q1", "K3")
@@ -286,7 +286,7 @@ def test_stored_acceptance_of_an_unknown_request_still_folds() -> None:
 @pytest.mark.rule("E6", "T3")
 def test_second_loss_keeps_the_first_day() -> None:
     """If a loss was stored twice, the school has been hidden since the first."""
-    agreement = done(in_state(State.APPROVED), see(), facts(HiddenBecause.CLOSED))
+    agreement = agreement_after(in_state(State.APPROVED), see(), context(HiddenBecause.CLOSED))
     again = VisibilityLost(
         agreement=AGREEMENT,
         sequence=4,

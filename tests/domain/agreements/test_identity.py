@@ -18,7 +18,7 @@ from datashare.domain.agreements import (
 )
 from datashare.domain.people import PersonId
 from datashare.errors import InvalidValue
-from tests.domain.agreements.builders import AGREEMENT, DEPUTY, HEAD, LA, MAT, NOW, URN
+from tests.builders import AGREEMENT, DEPUTY, HEAD, LA, MAT, NOW, URN
 
 NOT_AGREEMENTS = [
     "",

@@ -57,7 +57,7 @@ from datashare.domain.levels import AccessLevel
 from datashare.domain.people import BusinessRole, Person, PersonId
 from datashare.domain.policy import Policy
 from datashare.domain.visibility import HiddenBecause
-from tests.domain.agreements.builders import (
+from tests.builders import (
     AGREEMENT,
     ANA,
     AUTUMN,
@@ -70,8 +70,8 @@ from tests.domain.agreements.builders import (
     TRUST_STAFF,
     URN,
     ask,
+    context,
     end,
-    facts,
     importing,
     new,
     record,
@@ -141,7 +141,7 @@ def command_of_step(step: Step, agreement: Agreement) -> Command:
 
 def facts_of(step: Step, now: Instant, number: int) -> DecisionContext:
     """Give the facts of *step*."""
-    return facts(
+    return context(
         *sorted(step.hidden, key=str),
         now=now,
         actor=step.actor,

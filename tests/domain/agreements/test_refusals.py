@@ -32,7 +32,7 @@ from datashare.domain.people import PersonId
 from datashare.domain.policy import Policy
 from datashare.domain.visibility import HiddenBecause, HiddenReason
 from datashare.errors import Refused
-from tests.domain.agreements.builders import (
+from tests.builders import (
     AGREEMENT,
     AUTUMN,
     HEAD,
@@ -43,19 +43,19 @@ from tests.domain.agreements.builders import (
     TERMS,
     TRUST_STAFF,
     URN,
+    agreement_after,
     answer_to,
     ask,
     codes,
-    done,
+    context,
     end,
-    facts,
     importing,
     in_state,
     new,
     open_request,
-    person,
     record,
     replacing,
+    staff_member,
     visibility_of,
 )
 
@@ -129,15 +129,15 @@ def test_reasons_are_sorted_whatever_their_order() -> None:
     assert tuple(twice) == in_order(twice)
 
 
-WRONG_IN_EVERY_WAY = facts(HiddenBecause.CLOSED, site=None, people={})
-SHARED = facts(
+WRONG_IN_EVERY_WAY = context(HiddenBecause.CLOSED, site=None, people={})
+SHARED = context(
     HiddenBecause.CLOSED,
     actor=HEAD,
     policy=attrs.evolve(Policy.mat(), distinct_approver=True),
-    people=replacing(SCHOOL, person(HEAD, "head_teacher", email="ana@site.example")),
+    people=replacing(SCHOOL, staff_member(HEAD, "head_teacher", email="ana@site.example")),
     others=TRUST_STAFF,
 )
-WITH_TERMS = done(new(), ask(terms=TERMS))
+WITH_TERMS = agreement_after(new(), ask(terms=TERMS))
 
 
 @pytest.mark.rule("R2")
@@ -187,7 +187,7 @@ WITH_TERMS = done(new(), ask(terms=TERMS))
             SHARED,
             ["NOT_VISIBLE", "REQUEST_NOT_OPEN"],
         ),
-        (new(), end(EndCause.SUCCEEDED), facts(), ["NOTHING_TO_END", "CAUSE_NOT_SHOWN"]),
+        (new(), end(EndCause.SUCCEEDED), context(), ["NOTHING_TO_END", "CAUSE_NOT_SHOWN"]),
     ],
     ids=["upgrade", "same-level", "record", "import", "approve", "remind", "approve-other", "end"],
 )

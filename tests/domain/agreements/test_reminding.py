@@ -24,7 +24,7 @@ from datashare.domain.agreements import (
 from datashare.domain.people import Person
 from datashare.domain.policy import Policy
 from datashare.domain.visibility import HiddenBecause
-from tests.domain.agreements.builders import (
+from tests.builders import (
     ACTIONS,
     AGREEMENT,
     ANA,
@@ -34,19 +34,19 @@ from tests.domain.agreements.builders import (
     MIS,
     NOW,
     SCHOOL,
+    agreement_after,
     answer_to,
     ask,
     codes,
-    decided,
-    done,
-    facts,
+    context,
+    decision_on,
     in_state,
     new,
     only_event,
     open_request,
-    person,
-    refused,
+    refusal_of,
     replacing,
+    staff_member,
     without,
 )
 
@@ -72,11 +72,11 @@ def test_reminder_goes_to_the_recipients(state: State) -> None:
     agreement = in_state(state)
     command = Remind(request=open_request(agreement).id)
 
-    event = only_event(agreement, command, facts(now=AUTUMN))
+    event = only_event(agreement, command, context(now=AUTUMN))
 
     assert isinstance(event, ReminderSent)
     assert (open_request(agreement).id, (HEAD,), AUTUMN) == (event.request, event.recipients, event.at)
-    after = done(agreement, command, facts(now=AUTUMN))
+    after = agreement_after(agreement, command, context(now=AUTUMN))
     assert attrs.evolve(open_request(agreement), reminded_at=AUTUMN) == open_request(after)
     assert (state, agreement.level) == (after.state, after.level)
 
@@ -84,11 +84,11 @@ def test_reminder_goes_to_the_recipients(state: State) -> None:
 @pytest.mark.rule("N2", "N3")
 def test_reminder_goes_to_people_added_too_and_skips_who_left() -> None:
     """Only recipients who still are eligible are reminded; the others are reported."""
-    asked = done(new(), ask(recipients=Named((HEAD,))))
+    asked = agreement_after(new(), ask(recipients=Named((HEAD,))))
     request = open_request(asked).id
-    both = done(asked, AddRecipients(request=request, recipients=Named((DEPUTY,))))
+    both = agreement_after(asked, AddRecipients(request=request, recipients=Named((DEPUTY,))))
 
-    answer = decided(both, Remind(request=request), facts(people=without(SCHOOL, HEAD)))
+    answer = decision_on(both, Remind(request=request), context(people=without(SCHOOL, HEAD)))
 
     (event,) = answer.events
     assert isinstance(event, ReminderSent)
@@ -96,25 +96,25 @@ def test_reminder_goes_to_people_added_too_and_skips_who_left() -> None:
     (caution,) = answer.cautions
     assert (CautionCode.SKIPPED_NOT_REACHABLE, (HEAD,)) == (caution.code, caution.people)
     assert f"Left out, since they can no longer be asked: {HEAD}." == str(caution)
-    assert () == decided(both, Remind(request=request)).cautions
+    assert () == decision_on(both, Remind(request=request)).cautions
 
 
 @pytest.mark.rule("N3", "Q5")
 def test_people_who_were_not_asked_are_not_reminded() -> None:
     """Other eligible people of the school get no reminder of a request that they never had."""
-    agreement = done(new(), ask(recipients=Named((HEAD,))))
+    agreement = agreement_after(new(), ask(recipients=Named((HEAD,))))
     command = Remind(request=open_request(agreement).id)
 
-    assert (RefusalCode.NO_REACHABLE_RECIPIENT,) == codes(agreement, command, facts(people=without(SCHOOL, HEAD)))
+    assert (RefusalCode.NO_REACHABLE_RECIPIENT,) == codes(agreement, command, context(people=without(SCHOOL, HEAD)))
 
 
 @pytest.mark.rule("N3", "P4", "P6")
 @pytest.mark.parametrize(
     "head",
     [
-        person(HEAD, "teacher"),
-        person(HEAD, "head_teacher", email=""),
-        person(HEAD, "head_teacher", email="x@y"),
+        staff_member(HEAD, "teacher"),
+        staff_member(HEAD, "head_teacher", email=""),
+        staff_member(HEAD, "head_teacher", email="x@y"),
     ],
     ids=["other-role", "no-address", "bad-address"],
 )
@@ -123,7 +123,7 @@ def test_reminder_is_refused_if_nobody_is_left(head: Person) -> None:
     agreement = in_state(State.PENDING)
 
     assert (RefusalCode.NO_REACHABLE_RECIPIENT,) == codes(
-        agreement, Remind(request=open_request(agreement).id), facts(people=replacing(SCHOOL, head))
+        agreement, Remind(request=open_request(agreement).id), context(people=replacing(SCHOOL, head))
     )
 
 
@@ -132,7 +132,7 @@ def test_no_interval_is_the_default() -> None:
     """By default a reminder may follow the request at once."""
     agreement = in_state(State.PENDING)
 
-    assert NOW == open_request(done(agreement, Remind(request=open_request(agreement).id))).reminded_at
+    assert NOW == open_request(agreement_after(agreement, Remind(request=open_request(agreement).id))).reminded_at
 
 
 @pytest.mark.rule("N4", "T3")
@@ -141,7 +141,7 @@ def test_clock_that_goes_back_invents_no_interval() -> None:
     agreement = in_state(State.PENDING)
     command = Remind(request=open_request(agreement).id)
 
-    after = done(agreement, command, facts(now=NOW - timedelta(hours=1)))
+    after = agreement_after(agreement, command, context(now=NOW - timedelta(hours=1)))
 
     assert NOW == open_request(after).reminded_at
 
@@ -153,11 +153,13 @@ def test_least_interval_counts_from_the_request() -> None:
     command = Remind(request=open_request(agreement).id)
     earliest = NOW + timedelta(hours=24)
 
-    refusal = refused(agreement, command, facts(now=earliest - TICK, policy=DAILY))
+    refusal = refusal_of(agreement, command, context(now=earliest - TICK, policy=DAILY))
 
     assert (RefusalCode.REMINDER_TOO_SOON, earliest) == (refusal.code, refusal.reasons[0].from_instant)
     assert "30 March 2026 at 01:59 (London)" in str(refusal)
-    assert earliest == open_request(done(agreement, command, facts(now=earliest, policy=DAILY))).reminded_at
+    assert (
+        earliest == open_request(agreement_after(agreement, command, context(now=earliest, policy=DAILY))).reminded_at
+    )
 
 
 @pytest.mark.rule("N4")
@@ -165,26 +167,26 @@ def test_least_interval_counts_from_the_last_reminder() -> None:
     """The interval is 24 hours of time, on the day too on which the clocks go back."""
     agreement = in_state(State.PENDING)
     command = Remind(request=open_request(agreement).id)
-    reminded = done(agreement, command, facts(now=AUTUMN, policy=DAILY))
+    reminded = agreement_after(agreement, command, context(now=AUTUMN, policy=DAILY))
 
-    refusal = refused(reminded, command, facts(now=AUTUMN + timedelta(hours=24) - TICK, policy=DAILY))
+    refusal = refusal_of(reminded, command, context(now=AUTUMN + timedelta(hours=24) - TICK, policy=DAILY))
 
     assert (RefusalCode.REMINDER_TOO_SOON,) == tuple(reason.code for reason in refusal.reasons)
     assert "26 October 2026 at 00:30 (London)" in str(refusal)
-    done(reminded, command, facts(now=AUTUMN + timedelta(hours=24), policy=DAILY))
+    agreement_after(reminded, command, context(now=AUTUMN + timedelta(hours=24), policy=DAILY))
 
 
 @pytest.mark.rule("N4")
 def test_interval_starts_anew_with_a_new_request() -> None:
     """A reminder of an earlier request does not count for a later one, but its sending does."""
     first = in_state(State.PENDING)
-    reminded = done(first, Remind(request=open_request(first).id), facts(now=AUTUMN))
-    withdrawn = done(reminded, Withdraw(request=open_request(first).id), facts(now=AUTUMN))
-    again = done(withdrawn, ask(), facts(now=AUTUMN))
+    reminded = agreement_after(first, Remind(request=open_request(first).id), context(now=AUTUMN))
+    withdrawn = agreement_after(reminded, Withdraw(request=open_request(first).id), context(now=AUTUMN))
+    again = agreement_after(withdrawn, ask(), context(now=AUTUMN))
 
     assert None is open_request(again).reminded_at
     assert (RefusalCode.REMINDER_TOO_SOON,) == codes(
-        again, Remind(request=open_request(again).id), facts(now=AUTUMN, policy=DAILY)
+        again, Remind(request=open_request(again).id), context(now=AUTUMN, policy=DAILY)
     )
 
 
@@ -192,7 +194,7 @@ def test_interval_starts_anew_with_a_new_request() -> None:
 def test_refused_reminder_names_every_reason() -> None:
     """A reminder refused for the school, its people and its hour says all of it, the school first."""
     agreement = in_state(State.PENDING)
-    given = facts(HiddenBecause.CLOSED, policy=DAILY, people={}, site=None)
+    given = context(HiddenBecause.CLOSED, policy=DAILY, people={}, site=None)
 
     assert (
         RefusalCode.NOT_VISIBLE,
@@ -208,7 +210,7 @@ def test_nobody_is_reminded_while_the_school_is_hidden() -> None:
     agreement = in_state(State.PENDING)
 
     assert (RefusalCode.NOT_VISIBLE,) == codes(
-        agreement, Remind(request=open_request(agreement).id), facts(HiddenBecause.NOT_LINKED)
+        agreement, Remind(request=open_request(agreement).id), context(HiddenBecause.NOT_LINKED)
     )
 
 
@@ -217,9 +219,9 @@ def test_reminder_of_another_request_says_nothing_about_the_open_one() -> None:
     """The interval and the people of the open request are no reasons about one that is closed."""
     first = in_state(State.PENDING)
     stale = open_request(first).id
-    again = done(done(first, Withdraw(request=stale)), ask())
+    again = agreement_after(agreement_after(first, Withdraw(request=stale)), ask())
 
-    assert (RefusalCode.REQUEST_NOT_OPEN,) == codes(again, Remind(request=stale), facts(policy=DAILY, people={}))
+    assert (RefusalCode.REQUEST_NOT_OPEN,) == codes(again, Remind(request=stale), context(policy=DAILY, people={}))
 
 
 @pytest.mark.rule("N5")
@@ -227,7 +229,7 @@ def test_reminder_of_an_upgrade_leaves_both_levels_to_be_named() -> None:
     """After the reminder the agreement holds the level in force and the level asked for."""
     agreement = in_state(State.UPGRADING)
 
-    after = done(agreement, Remind(request=open_request(agreement).id))
+    after = agreement_after(agreement, Remind(request=open_request(agreement).id))
 
     assert (MIS, ACTIONS) == (after.level, open_request(after).level)
 
@@ -241,8 +243,8 @@ def test_open_request_is_withdrawn_by_its_id(state: State, hidden: list[HiddenBe
     agreement = in_state(state)
     command = Withdraw(request=open_request(agreement).id, reason=reason)
 
-    event = only_event(agreement, command, facts(*hidden, site=None, people={}))
-    after = done(agreement, command, facts(*hidden, site=None, people={}))
+    event = only_event(agreement, command, context(*hidden, site=None, people={}))
+    after = agreement_after(agreement, command, context(*hidden, site=None, people={}))
 
     assert isinstance(event, RequestWithdrawn)
     assert (command.request, reason) == (event.request, event.reason)
@@ -256,13 +258,13 @@ def test_stale_page_does_not_withdraw_a_later_request() -> None:
     """Withdrawing a request that was closed leaves the one that is open now alone."""
     first = in_state(State.PENDING)
     stale = open_request(first).id
-    declined = done(first, Decline(request=stale, reason="No"), facts(actor=HEAD))
-    again = done(declined, ask())
+    declined = agreement_after(first, Decline(request=stale, reason="No"), context(actor=HEAD))
+    again = agreement_after(declined, ask())
 
-    refusal = refused(again, Withdraw(request=stale))
+    refusal = refusal_of(again, Withdraw(request=stale))
 
     assert RefusalCode.REQUEST_NOT_OPEN is refusal.code
-    assert f"Request {stale} was declined by {facts().people[HEAD].name} ({HEAD})" in str(refusal)
+    assert f"Request {stale} was declined by {context().people[HEAD].name} ({HEAD})" in str(refusal)
     assert RequestId(AGREEMENT, 3) == open_request(again).id
 
 
@@ -271,7 +273,7 @@ def test_withdrawing_an_upgrade_leaves_the_level_and_its_history() -> None:
     """The withdrawn upgrade is closed beside the request that was approved, oldest first."""
     agreement = in_state(State.UPGRADING)
 
-    after = done(agreement, Withdraw(request=open_request(agreement).id))
+    after = agreement_after(agreement, Withdraw(request=open_request(agreement).id))
 
     outcomes = [RequestOutcome.APPROVED, RequestOutcome.WITHDRAWN]
     assert outcomes == [one.outcome for one in after.closed]
@@ -282,9 +284,9 @@ def test_withdrawing_an_upgrade_leaves_the_level_and_its_history() -> None:
 def test_answered_request_cannot_be_reminded_of() -> None:
     """Once the school has answered, a reminder is refused, saying who answered."""
     agreement = in_state(State.PENDING)
-    answered = done(agreement, answer_to(agreement), facts(actor=HEAD))
+    answered = agreement_after(agreement, answer_to(agreement), context(actor=HEAD))
 
-    refusal = refused(answered, Remind(request=open_request(agreement).id))
+    refusal = refusal_of(answered, Remind(request=open_request(agreement).id))
 
     assert (RefusalCode.REQUEST_NOT_OPEN,) == tuple(reason.code for reason in refusal.reasons)
-    assert f"was approved by {facts().people[HEAD].name} ({HEAD}) on 29 March 2026 at 00:59 (London)" in str(refusal)
+    assert f"was approved by {context().people[HEAD].name} ({HEAD}) on 29 March 2026 at 00:59 (London)" in str(refusal)

@@ -27,7 +27,7 @@ from datashare.domain.levels import AccessLevel, Capability
 from datashare.domain.people import HeldRole, Period, Permission, Person, PersonId
 from datashare.domain.policy import Policy
 from datashare.domain.visibility import HiddenBecause
-from tests.domain.agreements.builders import (
+from tests.builders import (
     ACTIONS,
     AGREEMENT,
     ANA,
@@ -48,23 +48,23 @@ from tests.domain.agreements.builders import (
     TEACHER,
     TERMS,
     URN,
+    agreement_after,
     answer_to,
     ask,
     cautions_of,
     codes,
-    decided,
-    done,
+    context,
+    decision_on,
     end,
-    facts,
     fold_onto,
     in_state,
     new,
     only_event,
     open_request,
-    person,
     record,
-    refused,
+    refusal_of,
     replacing,
+    staff_member,
     without,
 )
 
@@ -74,7 +74,7 @@ ELSEWHERE = PersonId(OTHER_URN, "head")
 
 def recipients_of(recipients: Recipients, people: dict[PersonId, Person] = SCHOOL) -> tuple[PersonId, ...]:
     """Give who is sent a first request to *recipients*."""
-    event = only_event(new(), ask(recipients=recipients), facts(people=people))
+    event = only_event(new(), ask(recipients=recipients), context(people=people))
     assert isinstance(event, RequestSent)
     return event.recipients
 
@@ -84,7 +84,7 @@ def test_request_records_level_sender_recipients_and_actor() -> None:
     """One event says what was asked, from whom, to whom, by whom, when and under which command."""
     command = ask(MIS, Named((DEPUTY,)), TERMS)
 
-    event = only_event(new(), command, facts(command_id="c-7"))
+    event = only_event(new(), command, context(command_id="c-7"))
 
     expected = RequestSent(
         agreement=AGREEMENT,
@@ -104,7 +104,7 @@ def test_request_records_level_sender_recipients_and_actor() -> None:
 @pytest.mark.rule("Q1")
 def test_open_request_is_as_it_was_sent() -> None:
     """The pending agreement shows the request, and has no level in force."""
-    agreement = done(new(), ask(MIS, Named((HEAD, DEPUTY)), TERMS))
+    agreement = agreement_after(new(), ask(MIS, Named((HEAD, DEPUTY)), TERMS))
     request = open_request(agreement)
 
     assert RequestId(AGREEMENT, 1) == request.id
@@ -120,7 +120,7 @@ def test_sender_and_actor_may_differ() -> None:
     """The request is from its sender, and records who sent it besides."""
     ben = PersonId(AGREEMENT.group, "ben")
 
-    request = open_request(done(new(), ask(), facts(actor=ben)))
+    request = open_request(agreement_after(new(), ask(), context(actor=ben)))
 
     assert (ANA, ben) == (request.sender, request.asked_by)
 
@@ -135,9 +135,9 @@ def test_everyone_is_all_who_are_eligible() -> None:
 @pytest.mark.rule("Q5")
 def test_people_who_join_later_are_not_added_by_themselves() -> None:
     """Who becomes eligible after the request was sent is not among its recipients."""
-    asked = done(new(), ask(), facts(people=without(SCHOOL, DEPUTY)))
+    asked = agreement_after(new(), ask(), context(people=without(SCHOOL, DEPUTY)))
 
-    reminded = done(asked, AddRecipients(request=open_request(asked).id, recipients=Named((DEPUTY,))))
+    reminded = agreement_after(asked, AddRecipients(request=open_request(asked).id, recipients=Named((DEPUTY,))))
 
     assert (DATA_MANAGER, EXECUTIVE, HEAD) == open_request(asked).recipients
     assert (DATA_MANAGER, EXECUTIVE, HEAD, DEPUTY) == open_request(reminded).recipients
@@ -173,21 +173,21 @@ def test_only_roles_held_today_choose_and_count(
     first: date | None, last: date | None, expected: tuple[PersonId, ...]
 ) -> None:
     """Of a role only its days count, both included, in London on the day the clocks change."""
-    head = person(HEAD, HeldRole("head_teacher", Period(first, last)), HeldRole("data_manager"))
-    given = facts(people={HEAD: head})
+    head = staff_member(HEAD, HeldRole("head_teacher", Period(first, last)), HeldRole("data_manager"))
+    given = context(people={HEAD: head})
     command = ask(recipients=WithRoles({"head_teacher"}))
 
     if expected:
-        assert expected == open_request(done(new(), command, given)).recipients
+        assert expected == open_request(agreement_after(new(), command, given)).recipients
     else:
         assert (RefusalCode.NO_ELIGIBLE_RECIPIENT,) == codes(new(), command, given)
-    assert (HEAD,) == open_request(done(new(), ask(), given)).recipients
+    assert (HEAD,) == open_request(agreement_after(new(), ask(), given)).recipients
 
 
 @pytest.mark.rule("P7")
 def test_person_with_two_eligible_roles_is_one_recipient() -> None:
     """Two roles, two mentions: one recipient."""
-    people = replacing(SCHOOL, person(HEAD, "head_teacher", "data_manager"))
+    people = replacing(SCHOOL, staff_member(HEAD, "head_teacher", "data_manager"))
 
     assert ELIGIBLE == recipients_of(ALL, people)
     assert (DATA_MANAGER, HEAD) == recipients_of(WithRoles({"head_teacher", "data_manager"}), people)
@@ -199,8 +199,8 @@ def test_two_people_with_one_address_are_two_recipients() -> None:
     """Sharing an address does not make two people one."""
     shared = replacing(
         SCHOOL,
-        person(HEAD, "head_teacher", email="office@hilda.example"),
-        person(DEPUTY, "deputy_head_teacher", email=" Office@Hilda.example "),
+        staff_member(HEAD, "head_teacher", email="office@hilda.example"),
+        staff_member(DEPUTY, "deputy_head_teacher", email=" Office@Hilda.example "),
     )
 
     assert (DEPUTY, HEAD) == recipients_of(Named((DEPUTY, HEAD)), shared)
@@ -216,7 +216,7 @@ def test_request_to_nobody_eligible_is_refused(recipients: Recipients) -> None:
     """Where nobody who is meant is eligible, the school's request is refused."""
     people = {who: SCHOOL[who] for who in (TEACHER, MUTE_HEAD)}
 
-    assert (RefusalCode.NO_ELIGIBLE_RECIPIENT,) == codes(new(), ask(recipients=recipients), facts(people=people))
+    assert (RefusalCode.NO_ELIGIBLE_RECIPIENT,) == codes(new(), ask(recipients=recipients), context(people=people))
 
 
 @pytest.mark.rule("Q10")
@@ -240,7 +240,7 @@ def test_named_people_who_cannot_be_asked_are_all_named_with_every_reason() -> N
     )
     named = Named((HEAD, NOBODY, ELSEWHERE, TEACHER, MUTE_HEAD, left.id, NOBODY))
 
-    refusal = refused(new(), ask(recipients=named), facts(people=replacing(SCHOOL, left)))
+    refusal = refusal_of(new(), ask(recipients=named), context(people=replacing(SCHOOL, left)))
 
     (reason,) = refusal.reasons
     assert RefusalCode.RECIPIENT_NOT_ELIGIBLE is reason.code
@@ -259,10 +259,10 @@ def test_named_people_who_cannot_be_asked_are_all_named_with_every_reason() -> N
 @pytest.mark.rule("P11")
 def test_named_person_of_another_site_is_refused_even_if_known_there() -> None:
     """A head of another school, though handed in among the people, is no recipient of this one."""
-    people = replacing(SCHOOL, person(ELSEWHERE, "head_teacher"))
+    people = replacing(SCHOOL, staff_member(ELSEWHERE, "head_teacher"))
 
     assert (RefusalCode.RECIPIENT_NOT_ELIGIBLE,) == codes(
-        new(), ask(recipients=Named((ELSEWHERE,))), facts(people=people)
+        new(), ask(recipients=Named((ELSEWHERE,))), context(people=people)
     )
     assert ELIGIBLE == recipients_of(ALL, people)
 
@@ -272,7 +272,7 @@ def test_request_goes_out_with_a_warning_if_nobody_can_approve() -> None:
     """Without anybody who can approve, the request is sent all the same, with the warning."""
     people = without(SCHOOL, HEAD, MUTE_HEAD)
 
-    answer = decided(new(), ask(), facts(people=people))
+    answer = decision_on(new(), ask(), context(people=people))
 
     assert State.PENDING is fold_onto(new(), answer.events).state
     assert [CautionCode.NO_APPROVER] == [caution.code for caution in answer.cautions]
@@ -284,17 +284,17 @@ def test_anybody_who_can_approve_prevents_the_warning() -> None:
     """A head without address, or a teacher with a direct grant, can approve and so there is no warning."""
     mute = without(SCHOOL, HEAD)
     granted = replacing(
-        without(mute, MUTE_HEAD), person(TEACHER, permissions=[Permission.ADMINISTER_DATA_SHARING_REQUEST])
+        without(mute, MUTE_HEAD), staff_member(TEACHER, permissions=[Permission.ADMINISTER_DATA_SHARING_REQUEST])
     )
 
-    assert () == cautions_of(new(), ask(), facts(people=mute))
-    assert () == cautions_of(new(), ask(), facts(people=granted))
+    assert () == cautions_of(new(), ask(), context(people=mute))
+    assert () == cautions_of(new(), ask(), context(people=granted))
 
 
 @pytest.mark.rule("Q9", "T5")
 def test_hidden_school_cannot_be_asked_and_the_refusal_says_why() -> None:
     """A school that the group does not see is refused with every reason that hides it."""
-    refusal = refused(new(), ask(), facts(HiddenBecause.CLOSED, HiddenBecause.NOT_LINKED))
+    refusal = refusal_of(new(), ask(), context(HiddenBecause.CLOSED, HiddenBecause.NOT_LINKED))
 
     (reason,) = refusal.reasons
     assert RefusalCode.NOT_VISIBLE is reason.code
@@ -307,7 +307,7 @@ def test_hidden_school_cannot_be_asked_and_the_refusal_says_why() -> None:
 @pytest.mark.parametrize("state", [State.NO_AGREEMENT, State.APPROVED])
 def test_school_without_a_site_cannot_be_asked(state: State) -> None:
     """A visible school without a site of its own is refused, for a first request and for a higher level."""
-    assert (RefusalCode.NO_SCHOOL_SITE,) == codes(in_state(state), ask(ACTIONS), facts(site=None))
+    assert (RefusalCode.NO_SCHOOL_SITE,) == codes(in_state(state), ask(ACTIONS), context(site=None))
 
 
 @pytest.mark.rule("V11", "Q4")
@@ -316,7 +316,7 @@ def test_school_without_a_site_gets_no_more_recipients() -> None:
     agreement = in_state(State.PENDING)
     command = AddRecipients(request=open_request(agreement).id)
 
-    assert (RefusalCode.NO_SCHOOL_SITE,) == codes(agreement, command, facts(site=None))
+    assert (RefusalCode.NO_SCHOOL_SITE,) == codes(agreement, command, context(site=None))
 
 
 @pytest.mark.rule("Q6")
@@ -326,7 +326,7 @@ def test_second_request_is_refused_while_one_is_open(state: State, level: Access
     """Whatever level it is for, a second request waits until the first is closed."""
     agreement = in_state(state)
 
-    refusal = refused(agreement, ask(level))
+    refusal = refusal_of(agreement, ask(level))
 
     assert RefusalCode.REQUEST_ALREADY_OPEN is refusal.code
     assert open_request(agreement).id == refusal.reasons[0].request
@@ -338,9 +338,9 @@ def test_withdrawing_first_makes_room_for_another_request() -> None:
     """After the open request is withdrawn, a new one can be sent."""
     agreement = in_state(State.PENDING)
 
-    withdrawn = done(agreement, Withdraw(request=open_request(agreement).id))
+    withdrawn = agreement_after(agreement, Withdraw(request=open_request(agreement).id))
 
-    assert RequestId(AGREEMENT, 3) == open_request(done(withdrawn, ask(ACTIONS))).id
+    assert RequestId(AGREEMENT, 3) == open_request(agreement_after(withdrawn, ask(ACTIONS))).id
 
 
 @pytest.mark.rule("Q7", "L4")
@@ -348,14 +348,14 @@ def test_withdrawing_first_makes_room_for_another_request() -> None:
 @pytest.mark.parametrize("wanted", AccessLevel)
 def test_level_in_force_is_raised_and_never_reduced(in_force: AccessLevel, wanted: AccessLevel) -> None:
     """The level again is unchanged, a lower one a reduction, and any higher one is asked for."""
-    agreement = done(new(), record(in_force))
+    agreement = agreement_after(new(), record(in_force))
 
     if wanted > in_force:
-        upgrading = done(agreement, ask(wanted))
+        upgrading = agreement_after(agreement, ask(wanted))
         assert (State.UPGRADING, in_force) == (upgrading.state, upgrading.level)
         return
     code = RefusalCode.LEVEL_UNCHANGED if wanted is in_force else RefusalCode.LEVEL_REDUCTION
-    refusal = refused(agreement, ask(wanted))
+    refusal = refusal_of(agreement, ask(wanted))
     assert (code, in_force) == (refusal.code, refusal.reasons[0].level)
     assert str(refusal).startswith(Policy.mat().label(in_force))
 
@@ -363,28 +363,28 @@ def test_level_in_force_is_raised_and_never_reduced(in_force: AccessLevel, wante
 @pytest.mark.rule("L5")
 def test_levels_need_not_be_climbed_one_at_a_time() -> None:
     """The highest level can be asked for first, and straight from the lowest."""
-    assert ACTIONS is open_request(done(new(), ask(ACTIONS))).level
-    assert ACTIONS is open_request(done(done(new(), record(DFE)), ask(ACTIONS))).level
+    assert ACTIONS is open_request(agreement_after(new(), ask(ACTIONS))).level
+    assert ACTIONS is open_request(agreement_after(agreement_after(new(), record(DFE)), ask(ACTIONS))).level
 
 
 @pytest.mark.rule("L4", "E1")
 def test_any_level_may_be_asked_after_an_end() -> None:
     """Once the agreement has ended, a lower level than before can be asked for."""
-    ended = done(in_state(State.UPGRADING), end())
+    ended = agreement_after(in_state(State.UPGRADING), end())
 
     assert State.NO_AGREEMENT is ended.state
-    assert MIS is open_request(done(ended, ask(MIS))).level
-    assert DFE is open_request(done(ended, ask(DFE))).level
+    assert MIS is open_request(agreement_after(ended, ask(MIS))).level
+    assert DFE is open_request(agreement_after(ended, ask(DFE))).level
 
 
 @pytest.mark.rule("L4")
 @pytest.mark.parametrize("level", [MIS, ACTIONS])
 def test_any_level_may_be_asked_after_a_refusal(level: AccessLevel) -> None:
     """What was declined leaves no level behind that would stand in the way."""
-    agreement = done(new(), ask(ACTIONS))
-    declined = done(agreement, Decline(request=open_request(agreement).id, reason="Not now"))
+    agreement = agreement_after(new(), ask(ACTIONS))
+    declined = agreement_after(agreement, Decline(request=open_request(agreement).id, reason="Not now"))
 
-    assert level is open_request(done(declined, ask(level))).level
+    assert level is open_request(agreement_after(declined, ask(level))).level
 
 
 @pytest.mark.rule("U1", "U2")
@@ -392,12 +392,12 @@ def test_old_level_stays_in_force_until_the_upgrade_is_accepted() -> None:
     """An upgrade is a request beside the level in force; the school stands under both tabs."""
     before = in_state(State.APPROVED)
 
-    agreement = done(before, ask(ACTIONS))
+    agreement = agreement_after(before, ask(ACTIONS))
 
     assert before.in_force == agreement.in_force
     assert (MIS, ACTIONS) == (agreement.level, open_request(agreement).level)
     assert frozenset({Tab.PENDING, Tab.APPROVED}) == agreement.tabs
-    accepted = done(agreement, answer_to(agreement), facts(actor=HEAD))
+    accepted = agreement_after(agreement, answer_to(agreement), context(actor=HEAD))
     assert (ACTIONS, frozenset({Tab.APPROVED})) == (accepted.level, accepted.tabs)
 
 
@@ -414,10 +414,10 @@ def test_request_knows_which_level_it_raises_and_what_it_adds() -> None:
 @pytest.mark.rule("Q2", "Q4")
 def test_people_added_are_those_who_have_not_been_asked() -> None:
     """Whoever has the request is skipped and reported; the others are added after those before."""
-    agreement = done(new(), ask(recipients=Named((HEAD, DEPUTY))))
+    agreement = agreement_after(new(), ask(recipients=Named((HEAD, DEPUTY))))
     command = AddRecipients(request=open_request(agreement).id, recipients=ALL)
 
-    answer = decided(agreement, command)
+    answer = decision_on(agreement, command)
 
     (event,) = answer.events
     assert isinstance(event, RecipientsAdded)
@@ -431,7 +431,7 @@ def test_people_added_are_those_who_have_not_been_asked() -> None:
 @pytest.mark.rule("Q4")
 def test_adding_only_new_people_reports_nobody() -> None:
     """Where nobody is skipped, nothing is reported."""
-    agreement = done(new(), ask(recipients=Named((HEAD,))))
+    agreement = agreement_after(new(), ask(recipients=Named((HEAD,))))
     command = AddRecipients(request=open_request(agreement).id, recipients=Named((DEPUTY,)))
 
     assert () == cautions_of(agreement, command)
@@ -443,7 +443,7 @@ def test_adding_only_new_people_reports_nobody() -> None:
 )
 def test_adding_only_people_who_have_it_is_refused(recipients: Recipients) -> None:
     """Where nobody is left to add, it is refused and nobody is sent the request twice."""
-    agreement = done(new(), ask())
+    agreement = agreement_after(new(), ask())
     command = AddRecipients(request=open_request(agreement).id, recipients=recipients)
 
     assert (RefusalCode.ALREADY_ASKED,) == codes(agreement, command)
@@ -452,7 +452,7 @@ def test_adding_only_people_who_have_it_is_refused(recipients: Recipients) -> No
 @pytest.mark.rule("Q4", "P11")
 def test_adding_obeys_the_same_rules_about_recipients() -> None:
     """Nobody eligible, or somebody named who is unfit, refuses an addition too."""
-    agreement = done(new(), ask(recipients=Named((HEAD,))))
+    agreement = agreement_after(new(), ask(recipients=Named((HEAD,))))
     request = open_request(agreement).id
 
     assert (RefusalCode.RECIPIENT_NOT_ELIGIBLE,) == codes(
@@ -466,9 +466,9 @@ def test_adding_obeys_the_same_rules_about_recipients() -> None:
 @pytest.mark.rule("Q4", "R2")
 def test_adding_to_an_older_request_says_nothing_about_the_open_one() -> None:
     """Who was sent the open request is no reason against adding to one that is closed."""
-    first = done(new(), ask())
-    declined = done(first, Decline(request=open_request(first).id, reason="No"), facts(actor=HEAD))
-    again = done(declined, ask())
+    first = agreement_after(new(), ask())
+    declined = agreement_after(first, Decline(request=open_request(first).id, reason="No"), context(actor=HEAD))
+    again = agreement_after(declined, ask())
 
     command = AddRecipients(request=open_request(first).id, recipients=ALL)
 
@@ -481,14 +481,14 @@ def test_nobody_is_added_while_the_school_is_hidden() -> None:
     agreement = in_state(State.PENDING)
     command = AddRecipients(request=open_request(agreement).id)
 
-    assert (RefusalCode.NOT_VISIBLE,) == codes(agreement, command, facts(HiddenBecause.CLOSED))
+    assert (RefusalCode.NOT_VISIBLE,) == codes(agreement, command, context(HiddenBecause.CLOSED))
 
 
 @pytest.mark.rule("Q2", "Q3", "P8")
 def test_same_head_can_be_asked_for_the_upgrade() -> None:
     """The exclusion lasts as long as the request: the head is offered and asked again for the upgrade."""
-    pending = done(new(), ask(recipients=Named((HEAD,))))
-    approved = done(pending, answer_to(pending), facts(actor=HEAD))
+    pending = agreement_after(new(), ask(recipients=Named((HEAD,))))
+    approved = agreement_after(pending, answer_to(pending), context(actor=HEAD))
     assert None is approved.request
 
     def offered(asked: frozenset[PersonId]) -> list[PersonId]:
@@ -497,15 +497,15 @@ def test_same_head_can_be_asked_for_the_upgrade() -> None:
 
     assert HEAD not in offered(frozenset(open_request(pending).recipients))
     assert HEAD == offered(frozenset())[0]
-    assert (HEAD,) == open_request(done(approved, ask(ACTIONS, Named((HEAD,))))).recipients
+    assert (HEAD,) == open_request(agreement_after(approved, ask(ACTIONS, Named((HEAD,))))).recipients
 
 
 @pytest.mark.rule("Q8")
 def test_terms_travel_from_the_request_into_force() -> None:
     """What an LA attaches stands on the request and, once accepted, under the agreement."""
     council = new(LA)
-    asked = done(council, ask(DFE, terms=TERMS), facts(group=COUNCIL))
-    accepted = done(asked, answer_to(asked, TERMS.version), facts(group=COUNCIL, actor=HEAD))
+    asked = agreement_after(council, ask(DFE, terms=TERMS), context(group=COUNCIL))
+    accepted = agreement_after(asked, answer_to(asked, TERMS.version), context(group=COUNCIL, actor=HEAD))
 
     assert TERMS == open_request(asked).terms
     assert accepted.in_force is not None
@@ -519,13 +519,16 @@ def test_trust_may_attach_terms(terms: object) -> None:
     """A trust's request goes out with terms and without."""
     command = ask(terms=TERMS if terms else None)
 
-    assert terms == open_request(done(new(), command)).terms
+    assert terms == open_request(agreement_after(new(), command)).terms
 
 
 @pytest.mark.rule("Q1", "K5")
 def test_requests_of_two_groups_do_not_mix() -> None:
     """A trust and an LA ask the same school, and each agreement knows only its own request."""
-    ours, theirs = done(new(), ask()), done(new(LA), ask(DFE, terms=TERMS), facts(group=COUNCIL))
+    ours, theirs = (
+        agreement_after(new(), ask()),
+        agreement_after(new(LA), ask(DFE, terms=TERMS), context(group=COUNCIL)),
+    )
 
     assert open_request(ours).id != open_request(theirs).id
     assert (RefusalCode.REQUEST_NOT_OPEN,) == codes(ours, Approve(request=open_request(theirs).id))

@@ -25,15 +25,15 @@ from datashare.domain.agreements import (
 )
 from datashare.domain.agreements.lifecycle import CommandType
 from datashare.domain.visibility import HiddenBecause
-from tests.domain.agreements.builders import (
+from tests.builders import (
     ACTIONS,
     MIS,
     NOW,
     ask,
     codes,
     command_of,
-    decided,
-    facts,
+    context,
+    decision_on,
     fold_onto,
     history_to,
     importing,
@@ -69,7 +69,7 @@ def name_of(pair: tuple[State, CommandType]) -> str:
     return f"{pair[0].value}-{pair[1].__name__}"
 
 
-def refusal_of(state: State, kind: CommandType) -> RefusalCode:
+def primary_code(state: State, kind: CommandType) -> RefusalCode:
     """Give the primary code for a pair that the table does not name."""
     if kind in NAMES_A_REQUEST:
         return RefusalCode.REQUEST_NOT_OPEN
@@ -126,7 +126,7 @@ def test_allowed_command_leads_to_the_state_of_the_table(pair: tuple[State, Comm
     agreement = in_state(state)
     hidden = [HiddenBecause.CLOSED] if kind is RecordVisibility else []
 
-    answer = decided(agreement, command_of(kind, agreement), facts(*hidden))
+    answer = decision_on(agreement, command_of(kind, agreement), context(*hidden))
 
     assert answer.events
     assert TRANSITIONS[state][kind] is fold_onto(agreement, answer.events).state
@@ -141,7 +141,7 @@ def test_any_other_command_is_refused_and_changes_nothing(pair: tuple[State, Com
 
     refusals = codes(agreement, command_of(kind, agreement))
 
-    assert refusal_of(state, kind) is refusals[0]
+    assert primary_code(state, kind) is refusals[0]
 
 
 @pytest.mark.rule("T2")
@@ -151,8 +151,8 @@ def test_facts_cannot_make_up_for_the_state(pair: tuple[State, CommandType]) -> 
     state, kind = pair
     agreement = in_state(state)
 
-    assert refusal_of(state, kind) in codes(
-        agreement, command_of(kind, agreement), facts(HiddenBecause.CLOSED, now=NOW.add(years=1))
+    assert primary_code(state, kind) in codes(
+        agreement, command_of(kind, agreement), context(HiddenBecause.CLOSED, now=NOW.add(years=1))
     )
 
 
@@ -172,7 +172,7 @@ def test_approved_state_needs_a_higher_level(command: Command) -> None:
     agreement = in_state(State.APPROVED)
 
     assert (RefusalCode.LEVEL_UNCHANGED,) == codes(agreement, command)
-    assert decided(agreement, command_of(type(command), agreement)).events
+    assert decision_on(agreement, command_of(type(command), agreement)).events
 
 
 @pytest.mark.rule("T1", "A1", "A2", "N6")
@@ -186,7 +186,7 @@ def test_upgrade_ends_higher_or_as_before(kind: CommandType, level: object) -> N
     agreement = in_state(State.UPGRADING)
     before = in_state(State.APPROVED).in_force
 
-    after = fold_onto(agreement, decided(agreement, command_of(kind, agreement)).events)
+    after = fold_onto(agreement, decision_on(agreement, command_of(kind, agreement)).events)
 
     assert level is after.level
     assert (kind is not Approve) is (before == after.in_force)

@@ -24,7 +24,7 @@ from datashare.domain.agreements import (
 from datashare.domain.instants import Instant
 from datashare.domain.policy import Policy
 from datashare.domain.visibility import HiddenBecause
-from tests.domain.agreements.builders import (
+from tests.builders import (
     ACTIONS,
     ANA,
     DFE,
@@ -32,14 +32,14 @@ from tests.domain.agreements.builders import (
     MIS,
     NIGHTLY,
     NOW,
+    agreement_after,
     answer_to,
     ask,
     codes,
-    decided,
-    done,
+    context,
+    decision_on,
     end,
     events_of,
-    facts,
     in_state,
     new,
     only_event,
@@ -61,12 +61,12 @@ def days_after(days: int) -> Instant:
 
 def hidden(state: State) -> Agreement:
     """Give an agreement in *state* whose school was recorded as closed."""
-    return done(in_state(state), see(LOST_ON), facts(CLOSED, actor=NIGHTLY))
+    return agreement_after(in_state(state), see(LOST_ON), context(CLOSED, actor=NIGHTLY))
 
 
 def lapsed() -> Agreement:
     """Give an approved agreement whose school was hidden for too long, and is visible again."""
-    return done(hidden(State.APPROVED), see(), facts(now=days_after(40)))
+    return agreement_after(hidden(State.APPROVED), see(), context(now=days_after(40)))
 
 
 @pytest.mark.rule("E6")
@@ -74,10 +74,10 @@ def lapsed() -> Agreement:
 def test_lost_visibility_is_recorded_and_ends_nothing(state: State) -> None:
     """One event with the register's day and every reason; state, level and request stay."""
     agreement = in_state(state)
-    given = facts(CLOSED, HiddenBecause.NOT_LINKED, actor=NIGHTLY)
+    given = context(CLOSED, HiddenBecause.NOT_LINKED, actor=NIGHTLY)
 
     event = only_event(agreement, see(LOST_ON), given)
-    after = done(agreement, see(LOST_ON), given)
+    after = agreement_after(agreement, see(LOST_ON), given)
 
     assert isinstance(event, VisibilityLost)
     assert (LOST_ON, (CLOSED, HiddenBecause.NOT_LINKED), NIGHTLY) == (
@@ -95,7 +95,7 @@ def test_lost_visibility_is_recorded_and_ends_nothing(state: State) -> None:
 def test_returned_visibility_is_recorded(state: State) -> None:
     """The school is recorded as visible again, once; the agreement is as it was before."""
     event = only_event(hidden(state), see(date(2026, 3, 29)))
-    after = done(hidden(state), see(date(2026, 3, 29)))
+    after = agreement_after(hidden(state), see(date(2026, 3, 29)))
 
     assert isinstance(event, VisibilityReturned)
     assert (date(2026, 3, 29), True) == (event.register_day, event.resumes)
@@ -108,18 +108,18 @@ def test_returned_visibility_is_recorded(state: State) -> None:
 @pytest.mark.parametrize("state", STANDING)
 def test_unchanged_visibility_is_not_recorded_again(state: State) -> None:
     """Where the register shows what is known, nothing happens and nothing is refused."""
-    assert Decision(()) == decide(in_state(state), see(), facts())
-    assert Decision(()) == decide(hidden(state), see(), facts(CLOSED))
-    assert Decision(()) == decide(hidden(state), see(), facts(HiddenBecause.NOT_LINKED))
+    assert Decision(()) == decide(in_state(state), see(), context())
+    assert Decision(()) == decide(hidden(state), see(), context(CLOSED))
+    assert Decision(()) == decide(hidden(state), see(), context(HiddenBecause.NOT_LINKED))
 
 
 @pytest.mark.rule("E6")
 def test_visibility_of_what_does_not_stand_is_not_recorded() -> None:
     """Only agreements not ended are recorded; for others it is refused."""
-    ended = done(hidden(State.APPROVED), end(), facts(CLOSED))
+    ended = agreement_after(hidden(State.APPROVED), end(), context(CLOSED))
 
-    assert (RefusalCode.NOTHING_TO_END,) == codes(new(), see(), facts(CLOSED))
-    assert (RefusalCode.NOTHING_TO_END,) == codes(ended, see(), facts(CLOSED))
+    assert (RefusalCode.NOTHING_TO_END,) == codes(new(), see(), context(CLOSED))
+    assert (RefusalCode.NOTHING_TO_END,) == codes(ended, see(), context(CLOSED))
 
 
 @pytest.mark.rule("E6")
@@ -127,7 +127,7 @@ def test_present_day_stands_in_for_an_unknown_register_day() -> None:
     """Without a register's day, the day in London counts, which is not always that in UTC."""
     late = NOW.set(hour=23, minute=30)
 
-    assert date(2026, 3, 30) == done(in_state(State.APPROVED), see(), facts(CLOSED, now=late)).hidden_since
+    assert date(2026, 3, 30) == agreement_after(in_state(State.APPROVED), see(), context(CLOSED, now=late)).hidden_since
 
 
 @pytest.mark.rule("E6")
@@ -177,8 +177,8 @@ def test_what_was_never_hidden_never_lapses() -> None:
 def test_return_within_the_window_resumes_and_later_does_not(days: int, resumes: bool) -> None:
     """A return recorded on the thirtieth day resumes access; from the next day on it has lapsed."""
     now = days_after(days) - timedelta(hours=1)
-    (event,) = events_of(hidden(State.APPROVED), see(), facts(now=now))
-    after = done(hidden(State.APPROVED), see(), facts(now=now))
+    (event,) = events_of(hidden(State.APPROVED), see(), context(now=now))
+    after = agreement_after(hidden(State.APPROVED), see(), context(now=now))
 
     assert isinstance(event, VisibilityReturned)
     assert (resumes, not resumes) == (event.resumes, after.lapsed)
@@ -190,7 +190,7 @@ def test_return_within_the_window_resumes_and_later_does_not(days: int, resumes:
 @pytest.mark.parametrize("days", [0, 30, 31])
 def test_recording_a_return_late_changes_no_answer(days: int) -> None:
     """What had lapsed on the day of the recording stays lapsed, whatever day the register bears."""
-    register_day, late = LOST_ON + timedelta(days=days), facts(now=days_after(90))
+    register_day, late = LOST_ON + timedelta(days=days), context(now=days_after(90))
     agreement = hidden(State.APPROVED)
 
     event = only_event(agreement, see(register_day), late)
@@ -203,7 +203,7 @@ def test_recording_a_return_late_changes_no_answer(days: int) -> None:
 @pytest.mark.rule("X2")
 def test_the_day_that_counts_is_that_in_london() -> None:
     """Half past eleven in UTC on the thirtieth day is in summer the thirty-first in London."""
-    (event,) = events_of(hidden(State.APPROVED), see(), facts(now=days_after(30)))
+    (event,) = events_of(hidden(State.APPROVED), see(), context(now=days_after(30)))
 
     assert isinstance(event, VisibilityReturned)
     assert not event.resumes
@@ -212,8 +212,8 @@ def test_the_day_that_counts_is_that_in_london() -> None:
 @pytest.mark.rule("X2")
 def test_what_has_lapsed_stays_lapsed_through_another_loss() -> None:
     """Hidden and back again within a day, an agreement that lapsed before still is."""
-    again = done(lapsed(), see(), facts(CLOSED, now=days_after(41)))
-    back = done(again, see(), facts(now=days_after(42)))
+    again = agreement_after(lapsed(), see(), context(CLOSED, now=days_after(41)))
+    back = agreement_after(again, see(), context(now=days_after(42)))
 
     assert (True, True, None) == (again.lapsed, back.lapsed, back.hidden_since)
     assert has_lapsed(again, policy=WINDOW, day=days_after(41).date())
@@ -223,10 +223,10 @@ def test_what_has_lapsed_stays_lapsed_through_another_loss() -> None:
 @pytest.mark.rule("X2", "Q7")
 def test_new_request_at_the_same_level_restores_what_has_lapsed() -> None:
     """What lapsed may be asked for again at its level, and is restored when accepted, not before."""
-    asked = done(lapsed(), ask(MIS), facts(now=days_after(41)))
+    asked = agreement_after(lapsed(), ask(MIS), context(now=days_after(41)))
 
     assert (State.UPGRADING, True) == (asked.state, asked.lapsed)
-    restored = done(asked, answer_to(asked), facts(now=days_after(42), actor=HEAD))
+    restored = agreement_after(asked, answer_to(asked), context(now=days_after(42), actor=HEAD))
     assert (State.APPROVED, MIS, False) == (restored.state, restored.level, restored.lapsed)
     assert not has_lapsed(restored, policy=WINDOW, day=date.max)
 
@@ -234,18 +234,18 @@ def test_new_request_at_the_same_level_restores_what_has_lapsed() -> None:
 @pytest.mark.rule("X2", "L4")
 def test_lapse_does_not_let_the_level_fall() -> None:
     """What lapsed still has its level, so a lower one is a reduction; a higher one may be asked for."""
-    assert (RefusalCode.LEVEL_REDUCTION,) == codes(lapsed(), ask(DFE), facts(now=days_after(41)))
-    assert ACTIONS is open_request(done(lapsed(), ask(ACTIONS), facts(now=days_after(41)))).level
+    assert (RefusalCode.LEVEL_REDUCTION,) == codes(lapsed(), ask(DFE), context(now=days_after(41)))
+    assert ACTIONS is open_request(agreement_after(lapsed(), ask(ACTIONS), context(now=days_after(41)))).level
 
 
 @pytest.mark.rule("X2")
 @pytest.mark.parametrize("kind", [Decline, Withdraw])
 def test_request_that_is_not_accepted_restores_nothing(kind: type[Decline] | type[Withdraw]) -> None:
     """Declined or withdrawn, the new request leaves what lapsed as it was."""
-    asked = done(lapsed(), ask(MIS), facts(now=days_after(41)))
+    asked = agreement_after(lapsed(), ask(MIS), context(now=days_after(41)))
     request = open_request(asked).id
 
-    after = done(asked, kind(request=request, reason="No"), facts(now=days_after(42)))
+    after = agreement_after(asked, kind(request=request, reason="No"), context(now=days_after(42)))
 
     assert (State.APPROVED, True) == (after.state, after.lapsed)
 
@@ -255,19 +255,19 @@ def test_return_that_nobody_recorded_lets_the_lapsed_level_be_asked_for() -> Non
     """Visible again after the window, but not yet recorded: the level in force may be asked for."""
     agreement = hidden(State.APPROVED)
 
-    assert (RefusalCode.LEVEL_UNCHANGED,) == codes(agreement, ask(MIS), facts(now=days_after(29)))
-    assert isinstance(only_event(agreement, ask(MIS), facts(now=days_after(31))), RequestSent)
+    assert (RefusalCode.LEVEL_UNCHANGED,) == codes(agreement, ask(MIS), context(now=days_after(29)))
+    assert isinstance(only_event(agreement, ask(MIS), context(now=days_after(31))), RequestSent)
 
 
 @pytest.mark.rule("E6")
 @pytest.mark.parametrize(("days", "resumes"), [(5, True), (50, False)])
 def test_return_is_recorded_before_an_approval(days: int, resumes: bool) -> None:
     """A school that accepts while recorded as hidden is first recorded as back, then as approved."""
-    given = facts(now=days_after(days), actor=HEAD, command_id="c-9")
+    given = context(now=days_after(days), actor=HEAD, command_id="c-9")
     agreement = hidden(State.UPGRADING)
 
     returned, approved = events_of(agreement, answer_to(agreement), given)
-    after = done(agreement, answer_to(agreement), given)
+    after = agreement_after(agreement, answer_to(agreement), given)
 
     assert isinstance(returned, VisibilityReturned)
     assert isinstance(approved, RequestApproved)
@@ -281,7 +281,7 @@ def test_return_is_recorded_before_an_approval(days: int, resumes: bool) -> None
 @pytest.mark.rule("E6")
 def test_return_is_recorded_before_a_recorded_approval() -> None:
     """A recorded approval too follows the return that it presupposes."""
-    returned, recorded = events_of(hidden(State.APPROVED), record(ACTIONS), facts(now=days_after(3)))
+    returned, recorded = events_of(hidden(State.APPROVED), record(ACTIONS), context(now=days_after(3)))
 
     assert isinstance(returned, VisibilityReturned)
     assert hidden(State.APPROVED).version + 2 == recorded.sequence
@@ -292,26 +292,26 @@ def test_approval_of_a_school_that_never_was_hidden_is_one_event() -> None:
     """Where nothing is to be recorded besides, nothing is."""
     agreement = in_state(State.UPGRADING)
 
-    assert 1 == len(decided(agreement, answer_to(agreement), facts(actor=HEAD)).events)
+    assert 1 == len(decision_on(agreement, answer_to(agreement), context(actor=HEAD)).events)
 
 
 @pytest.mark.rule("E1", "X2")
 def test_end_leaves_no_trace_of_visibility() -> None:
     """After an end, a new agreement starts neither hidden nor lapsed."""
     for agreement in (lapsed(), hidden(State.UPGRADING)):
-        ended = done(agreement, end(), facts(CLOSED, now=days_after(41)))
+        ended = agreement_after(agreement, end(), context(CLOSED, now=days_after(41)))
         assert (None, False) == (ended.hidden_since, ended.lapsed)
-        asked = done(ended, ask(MIS), facts(now=days_after(80)))
-        approved = done(asked, answer_to(asked), facts(now=days_after(90)))
+        asked = agreement_after(ended, ask(MIS), context(now=days_after(80)))
+        approved = agreement_after(asked, answer_to(asked), context(now=days_after(90)))
         assert not has_lapsed(approved, policy=WINDOW, day=date.max)
 
 
 @pytest.mark.rule("X2")
 def test_request_that_waited_too_long_is_in_force_once_accepted() -> None:
     """A first request that outlived a long absence grants what it asks once it is accepted."""
-    back = done(hidden(State.PENDING), see(), facts(now=days_after(60)))
+    back = agreement_after(hidden(State.PENDING), see(), context(now=days_after(60)))
 
-    accepted = done(back, answer_to(back), facts(now=days_after(61), actor=HEAD))
+    accepted = agreement_after(back, answer_to(back), context(now=days_after(61), actor=HEAD))
 
     assert not accepted.lapsed
     assert not has_lapsed(accepted, policy=WINDOW, day=date.max)
@@ -337,10 +337,10 @@ def test_stored_return_does_not_undo_an_older_lapse() -> None:
 @pytest.mark.rule("X2", "A9")
 def test_lapse_of_a_request_does_not_touch_a_later_agreement() -> None:
     """Where only a request outlived the absence and was withdrawn, a recorded approval grants from the start."""
-    back = done(hidden(State.PENDING), see(), facts(now=days_after(60)))
-    withdrawn = done(back, Withdraw(request=open_request(back).id), facts(now=days_after(60)))
+    back = agreement_after(hidden(State.PENDING), see(), context(now=days_after(60)))
+    withdrawn = agreement_after(back, Withdraw(request=open_request(back).id), context(now=days_after(60)))
 
-    recorded = done(withdrawn, record(MIS), facts(now=days_after(61)))
+    recorded = agreement_after(withdrawn, record(MIS), context(now=days_after(61)))
 
     assert (False, None) == (withdrawn.lapsed, withdrawn.hidden_since)
     assert not recorded.lapsed
@@ -350,7 +350,7 @@ def test_lapse_of_a_request_does_not_touch_a_later_agreement() -> None:
 @pytest.mark.rule("X2", "U3")
 def test_a_request_after_a_lapse_raises_nothing() -> None:
     """What has lapsed allows nothing, so the new request adds all that its level allows."""
-    given = facts(now=days_after(41))
+    given = context(now=days_after(41))
 
     fresh, raised = (only_event(before, ask(ACTIONS), given) for before in (lapsed(), in_state(State.APPROVED)))
 
@@ -367,7 +367,7 @@ def test_where_nothing_stands_any_more_nothing_is_hidden(close: str) -> None:
     request = open_request(pending).id
     command = Withdraw(request=request) if close == "withdraw" else Decline(request=request, reason="No.")
 
-    after = done(pending, command, facts(CLOSED, actor=HEAD if close == "decline" else ANA))
+    after = agreement_after(pending, command, context(CLOSED, actor=HEAD if close == "decline" else ANA))
 
     assert (State.NO_AGREEMENT, None, False) == (after.state, after.hidden_since, after.lapsed)
     assert not has_lapsed(after, policy=WINDOW, day=date.max)

@@ -54,7 +54,7 @@ from datashare.domain.timeline import (
 )
 from datashare.domain.visibility import HiddenBecause
 from datashare.errors import InvalidValue
-from tests.domain.agreements.builders import (
+from tests.builders import (
     ACTIONS,
     AGREEMENT,
     ANA,
@@ -73,13 +73,15 @@ from tests.domain.agreements.builders import (
     ask,
     end,
     events_of,
-    facts,
     fold_onto,
     importing,
     new,
     open_request,
     record,
     see,
+)
+from tests.builders import (
+    context as facts,
 )
 
 OTHER = AgreementId(MAT, OTHER_URN)

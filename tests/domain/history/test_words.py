@@ -12,7 +12,7 @@ from datashare.domain.register import GroupId
 from datashare.domain.timeline import AgreementPeriod, Asked, Names, NotRecorded
 from datashare.domain.visibility import HiddenBecause
 from datashare.errors import InvalidValue
-from tests.domain.agreements.builders import ACTIONS, AGREEMENT, ANA, BEN, DFE, HEAD, MAT, MIS, NIGHTLY, TERMS, URN
+from tests.builders import ACTIONS, AGREEMENT, ANA, BEN, DFE, HEAD, MAT, MIS, NIGHTLY, TERMS, URN
 
 ASKED_AT = pendulum.datetime(2026, 3, 28, 9, 15)
 SINCE = pendulum.datetime(2026, 3, 30, 8, 30)
