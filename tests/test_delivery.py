@@ -35,7 +35,7 @@ from datashare.ports import (
     TryAgain,
 )
 from datashare.testing import FailingStore, RecordingNotifier, WrappedStore
-from tests.service.world import (
+from tests.world import (
     COUNCIL,
     HILDA,
     MIS,

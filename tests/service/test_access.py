@@ -10,8 +10,7 @@ from datashare.domain.levels import AccessLevel, Capability
 from datashare.domain.people import Associations, Grant, Permission, Person, PersonId
 from datashare.domain.visibility import HiddenBecause
 from datashare.errors import InvalidValue, UnknownGroup
-
-from .world import (
+from tests.world import (
     ACTIONS,
     ANA,
     BEN,

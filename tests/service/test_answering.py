@@ -24,8 +24,7 @@ from datashare.domain.policy import Party, Policy
 from datashare.errors import DatashareError, InvalidValue, Refused
 from datashare.ports import NoticeStatus
 from datashare.service import Done, SchoolSide
-
-from .world import (
+from tests.world import (
     ACTIONS,
     ANA,
     COUNCIL,

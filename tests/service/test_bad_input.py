@@ -17,8 +17,7 @@ from datashare.domain.people import PersonId
 from datashare.domain.policy import Policy
 from datashare.errors import InvalidValue, Refused, UnknownGroup
 from datashare.service import DataSharing, FilterChoices, GroupSide, SchoolSide
-
-from .world import (
+from tests.world import (
     ANA,
     COUNCIL,
     GENEROUS,

@@ -5,9 +5,9 @@ from collections import Counter
 import pytest
 
 from datashare.domain.agreements import Tab
+from datashare.domain.browsing import Facet
 from datashare.service import GroupSide
-
-from .world import ANA, BULK_ACTIONS, HILDA, MIS, TRUST, World, head, large_world
+from tests.world import ANA, BULK_ACTIONS, HILDA, MIS, TRUST, World, head, large_world
 
 DECIDING = {
     "institutions.group": 1,
@@ -25,7 +25,7 @@ NOTING = {"store.note_register": 1}
 
 
 def expected(name: str, *, saving: bool) -> Counter[str]:
-    """Say what a bulk action may cost, exactly."""
+    """Count the port calls of a bulk action."""
     calls = Counter(DECIDING)
     if name == "record_visibility":
         calls.update(REFRESHING)
@@ -55,15 +55,18 @@ def test_every_bulk_action_costs_the_same_for_any_number_of_schools(name: str, c
     assert count == len(world.kept("c-1"))
 
 
+TABLE = {
+    "institutions.group": 1,
+    "institutions.linked": 1,
+    "institutions.clusters": 1,
+    "people.people": 1,
+    "people.sites": 1,
+    "store.states": 1,
+}
 READING = {
-    "browse": {
-        "institutions.group": 1,
-        "institutions.linked": 1,
-        "institutions.clusters": 1,
-        "people.people": 1,
-        "people.sites": 1,
-        "store.states": 1,
-    },
+    "table": TABLE,
+    "browse": TABLE,
+    "facets": TABLE,
     "recipients": {
         "institutions.group": 1,
         "institutions.institutions": 1,
@@ -92,10 +95,16 @@ READING = {
 
 
 def read(side: GroupSide, name: str, urns: tuple[int, ...]) -> int:
-    """Read something about all schools; give how many it tells of."""
+    """Read something about all schools; return how many it is about."""
     match name:
+        case "table":  # a page with a list, its facets and those of a narrower list
+            table = side.table()
+            assert table.facets() == table.facets(search="school")
+            return table.browse(search="school").total
         case "browse":
-            return len(side.browse().items)
+            return side.browse().total
+        case "facets":
+            return next(tab.count for tab in side.facets()[Facet.TAB] if tab.value is Tab.APPROVED)
         case "recipients":
             return len(side.recipients(urns))
         case "coverage":
@@ -104,11 +113,11 @@ def read(side: GroupSide, name: str, urns: tuple[int, ...]) -> int:
             return len(side.no_longer_visible())
 
 
-@pytest.mark.rule("B1", "P8", "T4", "X5")
+@pytest.mark.rule("B1", "B8", "P8", "T4", "X5")
 @pytest.mark.parametrize("count", [1, 7, 700])
 @pytest.mark.parametrize("name", READING)
 def test_reading_costs_the_same_for_any_number_of_schools(name: str, count: int) -> None:
-    """A table, a page of recipients and the list of hidden schools are each a handful of calls."""
+    """A page with a list and facets, a page of recipients and the list of hidden schools cost a handful of calls."""
     world, urns = large_world(count)
     world.approved(*urns)
     if name == "no_longer_visible":
@@ -152,7 +161,7 @@ def test_a_replay_costs_no_append() -> None:
 
     again = act(side, "c-1")
 
-    assert all(one.replayed for one in again.done)
+    assert all(done.replayed for done in again.done)
     assert Counter(DECIDING) == world.calls
 
 

@@ -11,8 +11,7 @@ from datashare.domain.policy import Party
 from datashare.domain.register import EstablishmentStatus
 from datashare.errors import InvalidValue, NotPermitted, Refused
 from datashare.ports import NoticeStatus
-
-from .world import (
+from tests.world import (
     ACTIONS,
     ANA,
     CARYS,

@@ -30,8 +30,7 @@ from datashare.domain.people import BusinessRole, Grant, HeldRole, Period, Permi
 from datashare.domain.policy import Policy
 from datashare.errors import NotPermitted
 from datashare.service import DataSharing, GroupActions, GroupSide, SchoolSide
-
-from .world import (
+from tests.world import (
     ACTIONS,
     ANA,
     BEN,

@@ -4,8 +4,7 @@ import pytest
 
 from datashare.domain.agreements import Batch, RequestAccess
 from datashare.service import Done, GroupActions
-
-from .world import (
+from tests.world import (
     ANA,
     BULK_ACTIONS,
     HILDA,

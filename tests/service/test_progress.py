@@ -5,8 +5,7 @@ import pytest
 from datashare.domain.agreements import Batch, RequestAccess
 from datashare.errors import InvalidValue
 from datashare.ports import Progress, Stage
-
-from .world import (
+from tests.world import (
     ANA,
     BULK_ACTIONS,
     HILDA,

@@ -37,8 +37,7 @@ from datashare.domain.people import BusinessRole, PersonId
 from datashare.domain.register import EstablishmentStatus, GroupId, TrustLink
 from datashare.errors import DatashareError, Refused
 from datashare.service import Done, GroupActions, Outcome, Outcomes, SchoolSide
-
-from .world import (
+from tests.world import (
     ANA,
     BEN,
     CARYS,

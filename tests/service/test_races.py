@@ -13,8 +13,7 @@ from datashare.errors import Refused
 from datashare.ports import Progress, Stage
 from datashare.service import Done, NotDone
 from datashare.testing import InterleavingStore
-
-from .world import (
+from tests.world import (
     ACTIONS,
     ANA,
     HILDA,

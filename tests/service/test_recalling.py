@@ -22,8 +22,7 @@ from datashare.domain.policy import Policy
 from datashare.domain.timeline import AgreementPeriod, Asked, NotRecorded
 from datashare.domain.visibility import HiddenBecause
 from datashare.errors import InvalidValue, NotPermitted
-
-from .world import (
+from tests.world import (
     ACTIONS,
     ANA,
     CARYS,

@@ -11,8 +11,7 @@ from datashare.domain.notices import NoticeKind
 from datashare.domain.policy import Policy
 from datashare.domain.register import EstablishmentStatus
 from datashare.errors import InvalidValue, NotPermitted, Refused
-
-from .world import (
+from tests.world import (
     ACTIONS,
     ANA,
     CARYS,

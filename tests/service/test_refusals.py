@@ -11,8 +11,7 @@ from datashare.domain.people import BusinessRole, PersonId
 from datashare.domain.policy import Policy
 from datashare.errors import NotPermitted, Refused
 from datashare.service import NotDone, Outcomes
-
-from .world import (
+from tests.world import (
     ACTIONS,
     ANA,
     BEN,

@@ -11,8 +11,7 @@ from datashare.domain.people import BusinessRole, Permission, PersonId, SchoolSi
 from datashare.errors import NotPermitted, Refused, StoreUnavailable
 from datashare.service import Done, NotDone, Outcomes
 from datashare.testing import FailingStore
-
-from .world import (
+from tests.world import (
     ACTIONS,
     ANA,
     BEN,

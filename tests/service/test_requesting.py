@@ -24,8 +24,7 @@ from datashare.domain.people import BusinessRole, PersonId
 from datashare.domain.visibility import HiddenBecause
 from datashare.errors import InvalidValue, Refused
 from datashare.service import Done, NotDone, Outcome
-
-from .world import (
+from tests.world import (
     ACTIONS,
     ANA,
     ASKABLE,

@@ -14,8 +14,7 @@ from datashare.domain.register import GroupId
 from datashare.domain.verification import FindingCode, Verification
 from datashare.errors import InvalidValue
 from datashare.testing import WrappedStore
-
-from .world import COUNCIL, NOW, TRUST, World, large_world
+from tests.world import COUNCIL, NOW, TRUST, World, large_world
 
 
 class Tampered(WrappedStore):

@@ -10,7 +10,7 @@ import pytest
 import trustme
 
 from datashare.adapters.sql import SqlAgreementStore, create_schema, sqlite_engine
-from tests.service.world import World
+from tests.world import World
 
 
 @attrs.frozen(kw_only=True)

@@ -20,7 +20,7 @@ from tests.adapters.email.exim import PROGRAM, Exim, Login, own_exim, wait_until
 from tests.adapters.email.servers import PASSWORD, USER, letters, part, read
 from tests.golden.values import NOTICES
 from tests.machine import EXIM, ServerUnavailable
-from tests.service.world import ASKABLE, HILDA, MIS, World, head
+from tests.world import ASKABLE, HILDA, MIS, World, head
 
 WAITING, LEASED, DELIVERED, GIVEN_UP, CANCELLED = NoticeStatus
 

@@ -16,7 +16,7 @@ from datashare.ports import Delivered, NeverDeliverable, NoticeStatus, Notifier,
 from datashare.testing import NotifierContract, ReceivedMessages
 from tests.adapters.email.servers import TagReader, letters, received
 from tests.golden.values import NOTICES
-from tests.service.world import ASKABLE, HILDA, World
+from tests.world import ASKABLE, HILDA, World
 
 NOTICE = attrs.evolve(NOTICES["notice"], address="head@hilda.example")
 

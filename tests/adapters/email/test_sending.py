@@ -36,7 +36,7 @@ from tests.adapters.email.servers import (
     serving,
 )
 from tests.golden.values import NOTICES
-from tests.service.world import ACTIONS, ASKABLE, HILDA, MIS, OSCAR, TERMS, TRUST, World, head, person
+from tests.world import ACTIONS, ASKABLE, HILDA, MIS, OSCAR, TERMS, TRUST, World, head, person
 
 NOTICE = attrs.evolve(NOTICES["notice"], address="head@hilda.example")
 MINUTE = timedelta(minutes=1)

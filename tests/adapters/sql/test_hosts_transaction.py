@@ -19,7 +19,7 @@ from datashare.errors import InvalidValue, StoreError, TransactionLost
 from datashare.service import Outcomes
 from datashare.testing import CountingStore, InterleavingStore, RecordingNotifier, at_once
 from datashare.testing.changes import NOW, asked
-from tests.service.world import ANA, HILDA, MIS, OSCAR, TRUST, World, head
+from tests.world import ANA, HILDA, MIS, OSCAR, TRUST, World, head
 
 
 def ask(world: World, connection: Connection, *urns: int, command_id: str = "ask") -> Outcomes:

@@ -13,7 +13,7 @@ from datashare.adapters.sql import SqlAgreementStore
 from datashare.ports import AgreementStore
 from tests.adapters.sql.databases import emptied, server_database, sqlite_file
 from tests.servers import Server
-from tests.service.world import (
+from tests.world import (
     HILDA,
     NO_APPROVER,
     OSCAR,

@@ -17,7 +17,7 @@ from datashare.service import PlanApplication
 from datashare.testing import InterleavingStore
 from tests.service.reconciling.cases import SUCCESSOR, close, link, told, urns_of
 from tests.service.test_races import at_once
-from tests.service.world import (
+from tests.world import (
     ACTIONS,
     ANA,
     GENEROUS,
