@@ -9,7 +9,7 @@ from datashare.domain.notices import NoticeKind
 from datashare.domain.people import PersonId
 from datashare.domain.policy import Party
 from datashare.domain.register import EstablishmentStatus
-from datashare.errors import InvalidValue, NotPermitted, Refused
+from datashare.errors import NotPermitted, Refused
 from datashare.ports import NoticeStatus
 from tests.world import (
     ACTIONS,
@@ -28,7 +28,6 @@ from tests.world import (
     assert_sound,
     deputy,
     head,
-    leave_trust,
 )
 
 
@@ -58,35 +57,6 @@ def test_a_withdrawn_request_is_closed_and_its_recipients_are_told() -> None:
     assert 4 == len(world.notices(status=NoticeStatus.CANCELLED))
 
 
-@pytest.mark.rule("N6")
-def test_a_stale_page_does_not_withdraw_a_later_request() -> None:
-    """The id names one request: the open one stays open."""
-    world = World()
-    (stale,) = world.asked(HILDA)
-    world.trust().withdraw([stale], command_id="w")
-    (later,) = world.asked(HILDA, command_id="again")
-
-    (outcome,) = world.trust().withdraw([stale], command_id="c-1").not_done
-
-    assert RefusalCode.REQUEST_NOT_OPEN == outcome.code
-    request = world.state().request
-    assert request is not None
-    assert later == request.id
-
-
-@pytest.mark.rule("N6", "T5")
-def test_a_withdrawn_upgrade_leaves_the_level_in_force() -> None:
-    """Also at a school that the group no longer sees."""
-    world = World()
-    world.approved(HILDA)
-    (request,) = world.asked(HILDA, level=ACTIONS, command_id="up")
-    leave_trust(world)
-
-    world.trust().withdraw([request], command_id="c-1")
-
-    assert (State.APPROVED, MIS) == (world.state().state, world.state().level)
-
-
 @pytest.mark.rule("E1")
 def test_ending_closes_the_open_request_and_keeps_the_history() -> None:
     """Access ends at once, what ended stays in the history, and coming back needs a new request."""
@@ -111,32 +81,6 @@ def test_ending_closes_the_open_request_and_keeps_the_history() -> None:
     world.asked(HILDA, command_id="anew")
     assert not world.sharing.access(TRUST).allows(HILDA, Capability.VIEW_DFE_DATA)
     assert_sound(world)
-
-
-@pytest.mark.rule("E1", "L4")
-def test_after_an_end_a_lower_level_may_be_asked() -> None:
-    """A level is never reduced, but what ended is no level."""
-    world = World(policies={TRUST: GENEROUS})
-    world.approved(HILDA, level=ACTIONS)
-    world.trust().end([HILDA], cause=EndCause.BY_GROUP, note="Start again.", command_id="c-1")
-
-    world.approved(HILDA, level=MIS, command_id="lower")
-
-    assert MIS == world.state().level
-
-
-@pytest.mark.rule("E1", "R2")
-def test_where_nothing_stands_there_is_nothing_to_end() -> None:
-    """A school never asked is refused; the other school's agreement ends."""
-    world = World(policies={TRUST: GENEROUS})
-    world.approved(OSCAR)
-
-    refused, done = world.trust().end([HILDA, OSCAR], cause=EndCause.BY_GROUP, note="Done.", command_id="c-1")
-
-    assert RefusalCode.NOTHING_TO_END == refused.reasons[0].code  # type: ignore[union-attr]
-    assert OSCAR == done.urn
-    assert () == world.events(HILDA)
-    assert State.NO_AGREEMENT == world.state(OSCAR).state
 
 
 @pytest.mark.rule("E7", "T2")
@@ -184,18 +128,6 @@ def test_a_school_with_nothing_to_end_is_told_so() -> None:
     assert () == world.events(group=COUNCIL)
 
 
-@pytest.mark.rule("E7", "P12")
-def test_a_group_cannot_end_in_the_schools_name() -> None:
-    """`BY_SCHOOL` is for the school's own side."""
-    world = World()
-    shared_with_council(world)
-
-    with pytest.raises(NotPermitted, match="another site"):
-        world.council().end([HILDA], cause=EndCause.BY_SCHOOL, note="They said.", command_id="c-1")
-
-    assert State.APPROVED == world.state(group=COUNCIL).state
-
-
 @pytest.mark.rule("E1")
 def test_a_cause_of_the_register_must_be_shown_by_it() -> None:
     """A school that is open and in the trust did not close and did not leave."""
@@ -210,21 +142,6 @@ def test_a_cause_of_the_register_must_be_shown_by_it() -> None:
     assert RefusalCode.CAUSE_NOT_SHOWN == refused.reasons[0].code  # type: ignore[union-attr]
     assert OSCAR == done.urn
     assert [State.APPROVED, State.NO_AGREEMENT] == [world.state(urn).state for urn in (HILDA, OSCAR)]
-
-
-@pytest.mark.rule("E1")
-@pytest.mark.parametrize("note", ["", "  \n "], ids=["empty", "blank"])
-def test_an_end_needs_a_note(note: str) -> None:
-    """An empty note is an error on either side."""
-    world = World()
-    shared_with_council(world)
-
-    with pytest.raises(InvalidValue, match=r"EndAgreement\.note"):
-        world.council().end([HILDA], cause=EndCause.BY_GROUP, note=note, command_id="c-1")
-    with pytest.raises(InvalidValue, match=r"EndAgreement\.note"):
-        world.school().end(COUNCIL, note=note, command_id="c-1")
-
-    assert State.APPROVED == world.state(group=COUNCIL).state
 
 
 @pytest.mark.rule("E1", "A8")

@@ -3,7 +3,7 @@
 import pytest
 
 from datashare.domain.agreements import Batch, RequestAccess
-from datashare.service import Done, GroupActions
+from datashare.service import Done
 from tests.world import (
     ANA,
     BULK_ACTIONS,
@@ -17,13 +17,7 @@ from tests.world import (
     UNKNOWN,
     World,
     large_world,
-    public_names,
 )
-
-
-def test_the_table_of_actions_is_whole() -> None:
-    """Every public method of the group's actions is in the table that these tests go by."""
-    assert set(BULK_ACTIONS) == public_names(GroupActions)
 
 
 @pytest.mark.rule("K3", "T2")
@@ -93,19 +87,6 @@ def test_a_preview_of_what_was_done_shows_the_replay() -> None:
     assert isinstance(outcome, Done)
     assert outcome.replayed
     assert world.events() == outcome.events
-
-
-@pytest.mark.rule("K3")
-def test_where_facts_moved_the_actions_own_outcomes_count() -> None:
-    """A preview binds nobody: what changed in between decides."""
-    world = World()
-    previewed = world.trust().preview.request([HILDA], level=MIS, command_id="c-1")
-    world.asked(HILDA, command_id="other")
-
-    outcomes = world.trust().request([HILDA], level=MIS, command_id="c-1")
-
-    assert (1, 0) == (len(previewed.done), len(outcomes.done))
-    assert 1 == world.state().version
 
 
 @pytest.mark.rule("K3")

@@ -13,7 +13,6 @@ from tests.world import (
     OSCAR,
     SITELESS,
     TRUST,
-    UNKNOWN,
     World,
     assert_sound,
     large_world,
@@ -106,17 +105,6 @@ def test_a_preview_saves_nothing_and_says_so(name: str) -> None:
     seen.clear()
     act(world.trust(), "c-1", seen.append)
     assert decided == told(seen)
-
-
-@pytest.mark.rule("K6")
-def test_what_is_refused_everywhere_is_never_saved() -> None:
-    """Nothing was saved, so nothing is reported as saved."""
-    world = World()
-    seen: list[Progress] = []
-
-    world.trust().request([UNKNOWN], level=MIS, command_id="c-1", progress=seen.append)
-
-    assert [(Stage.DECIDED, 1, 1)] == told(seen)
 
 
 @pytest.mark.rule("K6")

@@ -373,7 +373,7 @@ class Sharing(RuleBasedStateMachine):
 
 
 TestSharing = pytest.mark.rule("K3", "K4", "L4", "Q6", "P4", "T2", "T3", "T4", "V1", "V2", "X2", "X4")(Sharing.TestCase)
-TestSharing.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestSharing.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
 
 
 @pytest.mark.rule("K3", "K4", "T3")

@@ -15,7 +15,7 @@ from datashare.domain.people import BusinessRole, HeldRole, Permission, Person, 
 from datashare.domain.policy import Policy
 from datashare.domain.register import EstablishmentStatus, GroupId, Phase
 from datashare.domain.visibility import DateWarning, HiddenBecause
-from datashare.errors import NotPermitted, Refused, UnknownGroup
+from datashare.errors import NotPermitted, Refused
 from datashare.service import NotDone, SharingWithGroup
 from tests.world import (
     ACTIONS,
@@ -30,7 +30,6 @@ from tests.world import (
     MIS,
     NO_APPROVER,
     NOBODY,
-    NOWHERE,
     OSCAR,
     SITELESS,
     TERMS,
@@ -217,17 +216,6 @@ def test_a_closed_group_sees_nothing_and_can_ask_for_nothing() -> None:
     assert State.NO_AGREEMENT == world.state(OSCAR).state
 
 
-@pytest.mark.rule("V11")
-def test_a_school_without_a_site_is_listed_and_marked() -> None:
-    """It stands in the table, and a page can see that it cannot be asked."""
-    world = World()
-
-    rows = {one.urn: one.has_school_site for one in world.trust().browse().items}
-
-    assert {urn: urn != SITELESS for urn in IN_THE_TRUST} == rows
-    assert [False, True] == [one.has_school_site for one in world.trust().recipients([SITELESS, HILDA])]
-
-
 @pytest.mark.rule("P8", "P4", "P5", "P6")
 def test_suggested_recipients_have_head_teachers_first() -> None:
     """Heads first, then by name; it is marked who can approve; who cannot be asked is not offered."""
@@ -245,20 +233,6 @@ def test_suggested_recipients_have_head_teachers_first() -> None:
         (PersonId(HILDA, "executive"), False, False),
     ] == [(one.person.id, one.recommended, one.can_approve) for one in found.people]
     assert (HILDA, True) == (found.urn, found.somebody_can_approve)
-
-
-@pytest.mark.rule("P10")
-def test_a_page_can_warn_before_asking_that_nobody_can_approve() -> None:
-    """A deputy can be asked and cannot approve; a school of mute heads can be asked nothing."""
-    world = World()
-
-    no_approver, nobody = world.trust().recipients([NO_APPROVER, NOBODY])
-
-    assert ([deputy(NO_APPROVER)], False) == (
-        [one.person.id for one in no_approver.people],
-        no_approver.somebody_can_approve,
-    )
-    assert ((), True) == (nobody.people, nobody.somebody_can_approve)
 
 
 @pytest.mark.rule("Q2", "Q3")
@@ -448,22 +422,6 @@ def test_a_page_of_a_school_that_nobody_asked_is_not_for_everybody() -> None:
 
     with pytest.raises(NotPermitted):
         world.school(OSCAR).page()
-
-
-@pytest.mark.rule("P12")
-def test_an_unknown_group_is_an_error_of_its_own() -> None:
-    """Whatever is asked of a group that the register does not know."""
-    world = World()
-    nobody = PersonId(NOWHERE, "ana")
-    world.people.put(person(nobody, permissions=tuple(Permission)))
-    side = world.sharing.for_group(NOWHERE, actor=nobody)
-
-    for call in (side.browse, lambda: side.request([HILDA], level=MIS, command_id="c-1")):
-        with pytest.raises(UnknownGroup, match="mat:999999"):
-            call()
-    with pytest.raises(UnknownGroup):
-        side.record_visibility(command_id="c-1", register_day=TODAY)
-    assert world.store.last_register(NOWHERE) is None
 
 
 class Muddled(MemoryPeopleDirectory):

@@ -8,9 +8,8 @@ import pytest
 
 from datashare.domain.agreements import AgreementImported, ApprovalRecorded, Basis, Batch, RefusalCode, State
 from datashare.domain.notices import NoticeKind
-from datashare.domain.policy import Policy
 from datashare.domain.register import EstablishmentStatus
-from datashare.errors import InvalidValue, NotPermitted, Refused
+from datashare.errors import InvalidValue, NotPermitted
 from tests.world import (
     ACTIONS,
     ANA,
@@ -66,39 +65,6 @@ def test_central_approval_is_off_by_default() -> None:
         world.trust().record_approval([HILDA], level=MIS, basis=BASIS, command_id="c-1")
 
     assert before == world.snapshot("c-1")
-
-
-@pytest.mark.rule("A9")
-def test_an_authority_never_records_approvals() -> None:
-    """It cannot even be put into an authority's policy."""
-    world = World()
-
-    with pytest.raises(NotPermitted):
-        world.council().record_approval([MAINTAINED], level=MIS, basis=BASIS, command_id="c-1")
-    with pytest.raises(InvalidValue, match="central_approval"):
-        attrs.evolve(Policy.local_authority(), central_approval=True)
-
-    assert () == world.events(MAINTAINED, COUNCIL)
-
-
-@pytest.mark.rule("A9", "Q7", "T5")
-def test_recording_obeys_levels_and_visibility() -> None:
-    """Not again the same, not lower, not while a request is open, not where the group does not see the school."""
-    world = World(policies={TRUST: GENEROUS})
-    world.approved(HILDA, level=MIS)
-    world.asked(OSCAR, command_id="o")
-
-    again = world.trust().record_approval([HILDA, OSCAR, CLOSED], level=MIS, basis=BASIS, command_id="c-1")
-
-    assert [RefusalCode.LEVEL_UNCHANGED, RefusalCode.REQUEST_ALREADY_OPEN, RefusalCode.NOT_VISIBLE] == [
-        one.code for one in again.not_done
-    ]
-    with pytest.raises(Refused, match="cannot be requested"):
-        world.trust().record_approval([SITELESS], level=DFE, basis=BASIS, command_id="c-1")
-    world.trust().record_approval([HILDA], level=ACTIONS, basis=BASIS, command_id="c-2")
-    (lower,) = world.trust().record_approval([HILDA], level=MIS, basis=BASIS, command_id="c-3").not_done
-    assert RefusalCode.LEVEL_REDUCTION == lower.code
-    assert (ACTIONS, 3) == (world.state().level, world.state().version)
 
 
 @pytest.mark.rule("A10")

@@ -6,8 +6,8 @@ from datetime import timedelta
 import attrs
 import pytest
 
-from datashare.domain.agreements import Batch, EndCause, RefusalCode, RequestAccess, Terms
-from datashare.domain.people import BusinessRole, PersonId
+from datashare.domain.agreements import Batch, RefusalCode, RequestAccess, Terms
+from datashare.domain.people import PersonId
 from datashare.domain.policy import Policy
 from datashare.errors import NotPermitted, Refused
 from datashare.service import NotDone, Outcomes
@@ -22,7 +22,6 @@ from tests.world import (
     HILDA,
     MIS,
     NOBODY,
-    NOW,
     OSCAR,
     SITELESS,
     TERMS,
@@ -34,7 +33,6 @@ from tests.world import (
     head,
     imported,
     leave_trust,
-    person,
 )
 
 
@@ -50,22 +48,6 @@ def ask(world: World, **changed: object) -> Outcomes:
     return world.council().request([HILDA], **given)  # type: ignore[arg-type]
 
 
-def _not_permitted(world: World) -> object:
-    return world.trust(BEN).request([HILDA], level=DFE, command_id="c-1")
-
-
-def _sender(world: World) -> object:
-    return ask(world, sender=BEN, terms=None, command_id="c-2")
-
-
-def _level(world: World) -> object:
-    return world.trust().request([HILDA, OSCAR], level=DFE, command_id="c-1")
-
-
-def _terms(world: World) -> object:
-    return ask(world, terms=None, command_id="c-2")
-
-
 def _reused(world: World) -> object:
     ask(world)
     return ask(world, level=DFE)
@@ -76,18 +58,26 @@ def _closed(world: World) -> object:
     return world.trust().request([HILDA], level=MIS, command_id="c-1")
 
 
+WHOLE: dict[str, tuple[Callable[[World], object], list[RefusalCode]]] = {
+    "not-permitted": (
+        lambda world: world.trust(BEN).request([HILDA], level=DFE, command_id="c-1"),
+        [RefusalCode.NOT_PERMITTED],
+    ),
+    "sender": (
+        lambda world: ask(world, sender=BEN, terms=None, command_id="c-2"),
+        [RefusalCode.SENDER_NOT_ELIGIBLE, RefusalCode.TERMS_REQUIRED],
+    ),
+    "level": (
+        lambda world: world.trust().request([HILDA, OSCAR], level=DFE, command_id="c-1"),
+        [RefusalCode.LEVEL_NOT_REQUESTABLE],
+    ),
+    "command-id": (_reused, [RefusalCode.COMMAND_ID_REUSED]),
+    "group-closed": (_closed, [RefusalCode.GROUP_CLOSED]),
+}
+
+
 @pytest.mark.rule("R1", "T2")
-@pytest.mark.parametrize(
-    ("cause", "expected"),
-    [
-        pytest.param(_not_permitted, [RefusalCode.NOT_PERMITTED], id="not-permitted"),
-        pytest.param(_sender, [RefusalCode.SENDER_NOT_ELIGIBLE, RefusalCode.TERMS_REQUIRED], id="sender"),
-        pytest.param(_level, [RefusalCode.LEVEL_NOT_REQUESTABLE], id="level"),
-        pytest.param(_terms, [RefusalCode.TERMS_REQUIRED], id="terms"),
-        pytest.param(_reused, [RefusalCode.COMMAND_ID_REUSED], id="command-id"),
-        pytest.param(_closed, [RefusalCode.GROUP_CLOSED], id="group-closed"),
-    ],
-)
+@pytest.mark.parametrize(("cause", "expected"), WHOLE.values(), ids=WHOLE)
 def test_what_refuses_the_whole_action(cause: Callable[[World], object], expected: list[RefusalCode]) -> None:
     """The exception holds every reason in order, says what to do, and the store is as it was."""
     world = World()
@@ -139,12 +129,6 @@ def _hidden_without_site_open_request(world: World) -> Outcomes:
     return world.trust().request([HILDA], level=MIS, recipients={HILDA: [BEN]}, command_id="c-1")
 
 
-def _same_level_and_nobody(world: World) -> Outcomes:
-    world.approved(HILDA)
-    world.people.remove(*(PersonId(HILDA, one) for one in ("head", "deputy", "executive", "data")))
-    return world.trust().request([HILDA], level=MIS, command_id="c-1")
-
-
 def _lower_level_and_unfit(world: World) -> Outcomes:
     world.approved(HILDA, level=ACTIONS)
     return world.trust().request([HILDA], level=MIS, recipients={HILDA: [PersonId(HILDA, "teacher")]}, command_id="c-1")
@@ -155,10 +139,6 @@ def _nobody_reachable_and_too_soon(world: World) -> Outcomes:
     (request,) = world.asked(OSCAR)
     world.people.remove(head(OSCAR))
     return world.trust().remind([request], command_id="c-1")
-
-
-def _nothing_to_end(world: World) -> Outcomes:
-    return world.trust().end([HILDA], cause=EndCause.ENTERED_IN_ERROR, note="Oops.", command_id="c-1")
 
 
 def _hidden_with_history(world: World) -> Outcomes:
@@ -183,11 +163,6 @@ def _hidden_with_history(world: World) -> Outcomes:
             id="hidden",
         ),
         pytest.param(
-            _same_level_and_nobody,
-            [RefusalCode.LEVEL_UNCHANGED, RefusalCode.NO_ELIGIBLE_RECIPIENT],
-            id="unchanged",
-        ),
-        pytest.param(
             _lower_level_and_unfit,
             [RefusalCode.LEVEL_REDUCTION, RefusalCode.RECIPIENT_NOT_ELIGIBLE],
             id="reduction",
@@ -197,7 +172,6 @@ def _hidden_with_history(world: World) -> Outcomes:
             [RefusalCode.NO_REACHABLE_RECIPIENT, RefusalCode.REMINDER_TOO_SOON],
             id="reminder",
         ),
-        pytest.param(_nothing_to_end, [RefusalCode.NOTHING_TO_END], id="end"),
         pytest.param(_hidden_with_history, [RefusalCode.NOT_VISIBLE, RefusalCode.HISTORY_EXISTS], id="import"),
     ],
 )
@@ -236,46 +210,6 @@ def test_a_refusal_of_every_school_leaves_the_whole_store_as_it_was() -> None:
     assert () == outcomes.notices
     assert () == outcomes.requests
     assert before == world.snapshot("c-1")
-
-
-@pytest.mark.rule("N4")
-@pytest.mark.parametrize(
-    ("after", "allowed"),
-    [
-        pytest.param(timedelta(hours=24) - timedelta(microseconds=1), False, id="a-microsecond-early"),
-        pytest.param(timedelta(hours=24), True, id="on-time"),
-    ],
-)
-def test_a_reminder_too_soon_says_from_when(after: timedelta, allowed: bool) -> None:
-    """The interval is counted in elapsed time, over the night on which the clocks go back."""
-    world = World(policies={TRUST: attrs.evolve(Policy.mat(), least_reminder_interval=timedelta(hours=24))})
-    (request,) = world.asked(OSCAR)
-    world.clock.instant = NOW + after
-
-    (outcome,) = world.trust().remind([request], command_id="c-1")
-
-    assert allowed == (2 == world.state(OSCAR).version)
-    if isinstance(outcome, NotDone):
-        assert [(RefusalCode.REMINDER_TOO_SOON, NOW + timedelta(hours=24))] == [
-            (reason.code, reason.from_instant) for reason in outcome.reasons
-        ]
-        assert "25 October 2026 at 23:30 (London)" in str(outcome)
-
-
-@pytest.mark.rule("N2", "N3")
-def test_reminders_go_to_recipients_who_are_still_eligible() -> None:
-    """Who has left is skipped and reported; who joined is not reminded."""
-    world = World()
-    (request,) = world.asked(HILDA)
-    world.people.remove(deputy())
-    world.people.put(person(PersonId(HILDA, "new"), BusinessRole.HEAD_TEACHER))
-
-    (done,) = world.trust().remind([request], command_id="c-1").done
-
-    assert [(deputy(),)] == [caution.people for caution in done.cautions]
-    event = world.events()[-1]
-    assert {PersonId(HILDA, "data"), PersonId(HILDA, "executive"), head()} == set(getattr(event, "recipients", ()))
-    assert 4 + 3 == len(world.notices())
 
 
 @pytest.mark.rule("R1", "K1")

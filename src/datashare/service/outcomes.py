@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import overload
-
 import attrs
 
 from datashare.domain.agreements import Agreement, AgreementId, Caution, Event, Reason, RefusalCode, RequestId
@@ -70,42 +67,23 @@ class NotDone:
 Outcome = Done | NotDone
 
 
-class Outcomes(Sequence[Outcome]):
+class Outcomes(tuple[Outcome, ...]):
     """One outcome for each school, in the order in which the schools were named (K1)."""
 
-    __slots__ = ("_all",)
-
-    def __init__(self, outcomes: Iterable[Outcome]) -> None:
-        self._all = tuple(outcomes)
-
-    @overload
-    def __getitem__(self, place: int) -> Outcome: ...
-    @overload
-    def __getitem__(self, place: slice) -> tuple[Outcome, ...]: ...
-    def __getitem__(self, place: int | slice) -> Outcome | tuple[Outcome, ...]:
-        return self._all[place]
-
-    def __len__(self) -> int:
-        return len(self._all)
-
-    def __eq__(self, other: object) -> bool:
-        return self._all == other._all if isinstance(other, Outcomes) else NotImplemented
-
-    def __hash__(self) -> int:
-        return hash(self._all)
+    __slots__ = ()
 
     def __repr__(self) -> str:
-        return f"Outcomes({list(self._all)!r})"
+        return f"Outcomes({list(self)!r})"
 
     @property
     def done(self) -> tuple[Done, ...]:
         """The schools for which it was done."""
-        return tuple(outcome for outcome in self._all if isinstance(outcome, Done))
+        return tuple(outcome for outcome in self if isinstance(outcome, Done))
 
     @property
     def not_done(self) -> tuple[NotDone, ...]:
         """The schools for which it was refused."""
-        return tuple(outcome for outcome in self._all if isinstance(outcome, NotDone))
+        return tuple(outcome for outcome in self if isinstance(outcome, NotDone))
 
     @property
     def notices(self) -> tuple[Notice, ...]:
