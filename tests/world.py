@@ -6,7 +6,8 @@ Everything is handed in, nothing is patched: a clock that is set by hand, and po
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date, timedelta
-from typing import Protocol, cast
+from functools import partial
+from typing import cast
 
 import attrs
 import pendulum
@@ -393,48 +394,11 @@ def large_world(count: int, store: AgreementStore | None = None) -> tuple[World,
     )
 
 
-class Act(Protocol):
-    """An action on behalf of whoever the side is for, under a command id."""
-
-    def __call__(
-        self, side: GroupActions[Outcomes], command_id: str, progress: ProgressCallback | None = None, /
-    ) -> Outcomes: ...
-
+Act = Callable[..., Outcomes]
+"""An action on behalf of whoever the side is for: takes the side, a command id and, if wanted, a callback."""
 
 GENEROUS = attrs.evolve(Policy.mat(), central_approval=True, enders=frozenset({Party.GROUP}))
 """A trust's policy under which every action can be done."""
-
-
-def _request(_world: World, urns: Sequence[int]) -> Act:
-    return lambda side, command_id, progress=None: side.request(
-        urns, level=MIS, sender=ANA, command_id=command_id, progress=progress
-    )
-
-
-def _add_recipients(world: World, urns: Sequence[int]) -> Act:
-    only_heads = {urn: [head(urn)] for urn in urns}
-    asked = world.trust().request(urns, level=MIS, recipients=only_heads, command_id="prepare").requests
-    return lambda side, command_id, progress=None: side.add_recipients(
-        asked, recipients=ALL, command_id=command_id, progress=progress
-    )
-
-
-def _remind(world: World, urns: Sequence[int]) -> Act:
-    asked = world.asked(*urns, command_id="prepare")
-    return lambda side, command_id, progress=None: side.remind(asked, command_id=command_id, progress=progress)
-
-
-def _withdraw(world: World, urns: Sequence[int]) -> Act:
-    asked = world.asked(*urns, command_id="prepare")
-    return lambda side, command_id, progress=None: side.withdraw(
-        asked, reason="Too soon – sorry.", command_id=command_id, progress=progress
-    )
-
-
-def _record_approval(_world: World, urns: Sequence[int]) -> Act:
-    return lambda side, command_id, progress=None: side.record_approval(
-        urns, level=MIS, basis="Board minute 7", command_id=command_id, progress=progress
-    )
 
 
 def imported(urn: int = HILDA, level: AccessLevel = MIS, agreed_on: date = date(2024, 2, 29)) -> ImportAgreement:
@@ -444,36 +408,50 @@ def imported(urn: int = HILDA, level: AccessLevel = MIS, agreed_on: date = date(
     )
 
 
-def _import_agreements(_world: World, urns: Sequence[int]) -> Act:
-    agreements = [imported(urn) for urn in urns]
-    return lambda side, command_id, progress=None: side.import_agreements(
-        agreements, command_id=command_id, progress=progress
-    )
+def _asked_heads(world: World, urns: Sequence[int]) -> tuple[RequestId, ...]:
+    heads = {urn: [head(urn)] for urn in urns}
+    return world.trust().request(urns, level=MIS, recipients=heads, command_id="prepare").requests
 
 
-def _end(world: World, urns: Sequence[int]) -> Act:
+def _end(world: World, urns: Sequence[int]) -> dict[str, object]:
     world.approved(*urns, command_id="prepare")
     world.asked(*urns, level=ACTIONS, command_id="raise")
-    return lambda side, command_id, progress=None: side.end(
-        urns, cause=EndCause.BY_GROUP, note="Agreed.", command_id=command_id, progress=progress
-    )
+    return {"urns": urns, "cause": EndCause.BY_GROUP, "note": "Agreed."}
 
 
-def _record_visibility(world: World, urns: Sequence[int]) -> Act:
+def _record_visibility(world: World, urns: Sequence[int]) -> dict[str, object]:
     world.approved(*urns, command_id="prepare")
     world.refresh(*(attrs.evolve(world.schools[urn], trusts=()) for urn in urns))
-    return lambda side, command_id, progress=None: side.record_visibility(command_id=command_id, progress=progress)
+    return {}
+
+
+_ARGUMENTS: Mapping[str, Callable[[World, Sequence[int]], dict[str, object]]] = {
+    "request": lambda _world, urns: {"urns": urns, "level": MIS, "sender": ANA},
+    "add_recipients": lambda world, urns: {"requests": _asked_heads(world, urns), "recipients": ALL},
+    "remind": lambda world, urns: {"requests": world.asked(*urns, command_id="prepare")},
+    "withdraw": lambda world, urns: {
+        "requests": world.asked(*urns, command_id="prepare"),
+        "reason": "Too soon – sorry.",
+    },
+    "record_approval": lambda _world, urns: {"urns": urns, "level": MIS, "basis": "Board minute 7"},
+    "import_agreements": lambda _world, urns: {"agreements": [imported(urn) for urn in urns]},
+    "end": _end,
+    "record_visibility": _record_visibility,
+}
+
+
+def _bulk_action(name: str, world: World, urns: Sequence[int]) -> Act:
+    arguments = _ARGUMENTS[name](world, urns)
+
+    def act(side: GroupActions[Outcomes], command_id: str, progress: ProgressCallback | None = None, /) -> Outcomes:
+        outcomes: Outcomes = getattr(side, name)(**arguments, command_id=command_id, progress=progress)
+        return outcomes
+
+    return act
 
 
 BULK_ACTIONS: Mapping[str, Callable[[World, Sequence[int]], Act]] = {
-    "request": _request,
-    "add_recipients": _add_recipients,
-    "remind": _remind,
-    "withdraw": _withdraw,
-    "record_approval": _record_approval,
-    "import_agreements": _import_agreements,
-    "end": _end,
-    "record_visibility": _record_visibility,
+    name: partial(_bulk_action, name) for name in _ARGUMENTS
 }
 """Every bulk action of a group: each prepares the schools for it, and returns the action."""
 

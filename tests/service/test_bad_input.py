@@ -11,7 +11,7 @@ import pytest
 
 from datashare.adapters.memory import MemoryInstitutionDirectory
 from datashare.codec import ExportFormat
-from datashare.domain.agreements import AgreementId, EndCause, RefusalCode, RequestAccess, RequestId, Tab
+from datashare.domain.agreements import AgreementId, EndCause, RequestAccess, RequestId, Tab
 from datashare.domain.browsing import Filters
 from datashare.domain.people import PersonId
 from datashare.domain.policy import Policy
@@ -322,20 +322,6 @@ def test_an_unknown_group_is_an_error_that_says_what_to_check(name: str) -> None
 
     with pytest.raises(UnknownGroup, match="Check the group UID"):
         calls[name]()
-
-
-@pytest.mark.rule("K5", "K1")
-def test_a_huge_selection_of_unknown_schools_is_answered_one_by_one() -> None:
-    """Twenty thousand URNs that nobody knows are as many refusals, and nothing is stored."""
-    world = World()
-    urns = range(1_000_000, 1_020_000)
-
-    outcomes = world.trust().request(urns, level=MIS, command_id="c-1")
-
-    assert len(urns) == len(outcomes.not_done)
-    assert {RefusalCode.NOT_VISIBLE} == {one.code for one in outcomes.not_done}
-    assert [] == list(world.store.states(TRUST))
-    assert () == outcomes.done
 
 
 @pytest.mark.rule("K5", "Q10")

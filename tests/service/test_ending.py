@@ -1,15 +1,13 @@
 """Withdrawing and ending through the service (rules N6, E1, E7)."""
 
-import attrs
 import pytest
 
-from datashare.domain.agreements import AgreementEnded, EndCause, RefusalCode, RequestOutcome, State
+from datashare.domain.agreements import AgreementEnded, EndCause, RequestOutcome, State
 from datashare.domain.levels import Capability
 from datashare.domain.notices import NoticeKind
 from datashare.domain.people import PersonId
 from datashare.domain.policy import Party
-from datashare.domain.register import EstablishmentStatus
-from datashare.errors import NotPermitted, Refused
+from datashare.errors import NotPermitted
 from datashare.ports import NoticeStatus
 from tests.world import (
     ACTIONS,
@@ -20,9 +18,7 @@ from tests.world import (
     HILDA,
     MIS,
     NO_APPROVER,
-    OSCAR,
     TERMS,
-    TODAY,
     TRUST,
     World,
     assert_sound,
@@ -114,34 +110,6 @@ def test_an_authoritys_policy_lets_both_sides_end() -> None:
     causes = [event.cause for event in world.events(group=COUNCIL) if isinstance(event, AgreementEnded)]
     assert [EndCause.BY_SCHOOL, EndCause.BY_GROUP] == causes
     assert_sound(world)
-
-
-@pytest.mark.rule("E7", "R3")
-def test_a_school_with_nothing_to_end_is_told_so() -> None:
-    """The call names one agreement, so it raises."""
-    world = World()
-
-    with pytest.raises(Refused) as refused:
-        world.school().end(COUNCIL, note="Enough.", command_id="c-1")
-
-    assert [RefusalCode.NOTHING_TO_END] == [reason.code for reason in refused.value.reasons]
-    assert () == world.events(group=COUNCIL)
-
-
-@pytest.mark.rule("E1")
-def test_a_cause_of_the_register_must_be_shown_by_it() -> None:
-    """A school that is open and in the trust did not close and did not leave."""
-    world = World()
-    world.approved(HILDA, OSCAR)
-    world.refresh(attrs.evolve(world.schools[OSCAR], status=EstablishmentStatus.CLOSED, close_date=TODAY))
-
-    refused, done = world.trust().end(
-        [HILDA, OSCAR], cause=EndCause.SCHOOL_CLOSED, note="Register of today.", command_id="c-1"
-    )
-
-    assert RefusalCode.CAUSE_NOT_SHOWN == refused.reasons[0].code  # type: ignore[union-attr]
-    assert OSCAR == done.urn
-    assert [State.APPROVED, State.NO_AGREEMENT] == [world.state(urn).state for urn in (HILDA, OSCAR)]
 
 
 @pytest.mark.rule("E1", "A8")

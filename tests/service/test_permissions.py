@@ -161,7 +161,7 @@ def test_an_empty_selection_needs_the_permission_too() -> None:
 def test_what_strangers_queue_is_refused_when_it_is_run(actor: PersonId, name: str) -> None:
     """A batch can be made by anybody, since it does nothing; the permission is checked where it is carried out."""
     world, urns = large_world(2)
-    act: Any = BULK_ACTIONS[name](world, urns)
+    act: Callable[..., Any] = BULK_ACTIONS[name](world, urns)
     batch: Batch = act(world.trust(actor).queued, "c-1")
     before = world.snapshot("c-1")
 

@@ -14,25 +14,19 @@ from datashare.domain.agreements import (
     ALL,
     Actor,
     Agreement,
-    AgreementEnded,
     AgreementId,
-    AgreementImported,
-    ApprovalRecorded,
     EndCause,
     Event,
     Recipients,
     RecipientsAdded,
     ReminderSent,
-    RequestApproved,
-    RequestDeclined,
     RequestId,
     RequestSent,
-    RequestWithdrawn,
     Tab,
     WithRoles,
 )
 from datashare.domain.instants import london_day
-from datashare.domain.levels import AccessLevel, Capability
+from datashare.domain.levels import AccessLevel
 from datashare.domain.people import BusinessRole, PersonId
 from datashare.domain.register import EstablishmentStatus, GroupId, TrustLink
 from datashare.errors import DatashareError, Refused
@@ -319,30 +313,6 @@ class Sharing(RuleBasedStateMachine):
         assert_sound(self.world)
 
     @invariant()
-    def levels_rise_between_ends_and_one_request_is_open(self) -> None:
-        for state in self.standing():
-            level, asked = 0, None
-            for event in self.world.store.history(state.id):
-                match event:
-                    case RequestSent():
-                        assert asked is None
-                        asked = event.request
-                    case RequestApproved() | ApprovalRecorded() | AgreementImported():
-                        assert level <= event.level.rank
-                        level = event.level.rank
-                    case AgreementEnded():
-                        level, asked = 0, None
-                    case _:
-                        pass
-                if isinstance(event, RequestApproved | RequestDeclined | RequestWithdrawn):
-                    assert asked == event.request
-                    asked = None
-            assert (level or None, asked) == (
-                state.level.rank if state.level else None,
-                state.request.id if state.request else None,
-            )
-
-    @invariant()
     def whats_listed_is_linked_and_open(self) -> None:
         rows = self.world.trust().browse().items
         for row in rows:
@@ -355,24 +325,8 @@ class Sharing(RuleBasedStateMachine):
         assert not in_tabs & hidden
         assert {one.urn for one in self.world.store.states(TRUST) if one.stands} <= in_tabs | hidden
 
-    @invariant()
-    def access_needs_level_and_visibility_and_explains_itself(self) -> None:
-        access = self.world.sharing.access(TRUST)
-        listed = {row.urn for row in self.world.trust().browse().items}
-        for urn in URNS:
-            for capability in Capability:
-                if capability is Capability.LOG_IN_TO_SCHOOL:
-                    continue
-                allowed = access.allows(urn, capability)
-                assert allowed == access.explain(urn, capability).allowed
-                level = self.world.state(urn).level
-                if allowed:
-                    assert urn in listed
-                    assert level is not None
-                    assert capability in level.capabilities
 
-
-TestSharing = pytest.mark.rule("K3", "K4", "L4", "Q6", "P4", "T2", "T3", "T4", "V1", "V2", "X2", "X4")(Sharing.TestCase)
+TestSharing = pytest.mark.rule("K3", "K4", "P4", "T2", "T3", "T4", "V1", "V2")(Sharing.TestCase)
 TestSharing.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
 
 
@@ -398,11 +352,6 @@ def test_a_fixed_walk_through_the_machine_reaches_every_kind_of_event() -> None:
     machine.refresh(HILDA, True, EstablishmentStatus.OPEN)
     machine.record_visibility(TRUST, ANA, "w-8")
 
-    for check in (
-        machine.states_are_the_folds_of_their_events,
-        machine.levels_rise_between_ends_and_one_request_is_open,
-        machine.whats_listed_is_linked_and_open,
-        machine.access_needs_level_and_visibility_and_explains_itself,
-    ):
-        check()
+    machine.states_are_the_folds_of_their_events()
+    machine.whats_listed_is_linked_and_open()
     assert 9 == len({type(event) for event in world.store.group_history(TRUST)})

@@ -11,9 +11,9 @@ from datashare.adapters.memory import MemoryPeopleDirectory
 from datashare.domain.agreements import Named, RefusalCode, RequestApproved, RequestSent, State, Tab
 from datashare.domain.browsing import Column, Facet
 from datashare.domain.levels import Capability
-from datashare.domain.people import BusinessRole, HeldRole, Permission, Person, PersonId, SchoolSite
+from datashare.domain.people import BusinessRole, Permission, Person, PersonId, SchoolSite
 from datashare.domain.policy import Policy
-from datashare.domain.register import EstablishmentStatus, GroupId, Phase
+from datashare.domain.register import GroupId, Phase
 from datashare.domain.visibility import DateWarning, HiddenBecause
 from datashare.errors import NotPermitted, Refused
 from datashare.service import NotDone, SharingWithGroup
@@ -23,7 +23,6 @@ from tests.world import (
     CARYS,
     CLOSED,
     COUNCIL,
-    EXPIRED,
     FOREIGN,
     HILDA,
     MAINTAINED,
@@ -43,7 +42,6 @@ from tests.world import (
     join_trust,
     leave_trust,
     person,
-    school,
 )
 
 IN_THE_TRUST = [NO_APPROVER, SITELESS, OSCAR, HILDA, NOBODY]
@@ -176,24 +174,6 @@ def test_details_of_a_hidden_school_are_refused_with_the_reasons(urn: int) -> No
 
     (reason,) = refused.value.reasons
     assert (RefusalCode.NOT_VISIBLE, world.trust().why(urn)) == (reason.code, reason.visibility)
-
-
-@pytest.mark.rule("V9")
-def test_why_gives_every_reason() -> None:
-    """For any URN: visible, closed, of another trust and closed, unknown, or hidden since the group closed."""
-    world = World()
-    world.refresh(school(FOREIGN, "Elsewhere", trust=None, status=EstablishmentStatus.PROPOSED_TO_OPEN))
-    trust = world.trust()
-
-    found = {urn: [r.because for r in trust.why(urn).reasons] for urn in (HILDA, CLOSED, FOREIGN, UNKNOWN)}
-
-    assert {
-        HILDA: [],
-        CLOSED: [HiddenBecause.CLOSED],
-        FOREIGN: [HiddenBecause.NOT_LINKED, HiddenBecause.DUE_TO_OPEN],
-        UNKNOWN: [HiddenBecause.UNKNOWN_URN],
-    } == found
-    assert trust.why(HILDA).visible
 
 
 @pytest.mark.rule("V8", "R1")
@@ -337,51 +317,30 @@ def test_a_schools_page_shows_each_group_that_asked() -> None:
     assert council.visibility.visible
 
 
-@pytest.mark.rule("A11", "A3")
-def test_the_page_shows_the_agreement_after_approval_too() -> None:
-    """Nothing is open any more; level, terms and history are there."""
+@pytest.mark.rule("A11", "A3", "X2")
+def test_the_page_shows_what_an_agreement_grants_now() -> None:
+    """A level in force is shown for ever; it allows nothing while the school is hidden, nor once it has lapsed."""
     world = World()
-    (request,) = world.council().request([HILDA], level=ACTIONS, terms=TERMS, command_id="la").requests
+    (request,) = world.trust().request([HILDA], level=MIS, terms=TERMS, command_id="c-1").requests
     world.school().approve(request, terms_version=TERMS.version)
 
-    found = entries(world)[COUNCIL]
+    def shown() -> tuple[str, tuple[Capability, ...], bool, bool]:
+        entry = entries(world)[TRUST]
+        return entry.level_label, entry.allows, entry.visibility.visible, entry.lapsed
 
-    assert ("MIS Data & Local Authority Actions", "", (), 2) == (
-        found.level_label,
-        found.requested_label,
-        found.would_add,
-        len(found.history),
-    )
-    assert Capability.LOG_IN_TO_SCHOOL in found.allows
-    assert found.agreement.in_force is not None
-    assert TERMS == found.agreement.in_force.terms
-
-
-@pytest.mark.rule("A11", "X2")
-def test_the_page_of_a_school_that_left_allows_nothing() -> None:
-    """The level is still shown, with why the group does not see the school, and grants nothing."""
-    world = World()
-    world.approved(HILDA)
+    assert ("MIS Data", MIS.adds_to(None), True, False) == shown()
+    entry = entries(world)[TRUST]
+    assert ("", (), 2) == (entry.requested_label, entry.would_add, len(entry.history))
+    assert entry.agreement.in_force is not None
+    assert TERMS == entry.agreement.in_force.terms
     leave_trust(world)
-
-    found = entries(world)[TRUST]
-
-    assert ("MIS Data", (), False) == (found.level_label, found.allows, found.visibility.visible)
-
-
-@pytest.mark.rule("A11", "X2")
-def test_the_page_shows_that_a_lapsed_agreement_allows_nothing() -> None:
-    """Visible again after more than the correction window, the level is no access."""
-    world = World()
-    world.approved(HILDA)
-    leave_trust(world)
+    assert ("MIS Data", (), False, False) == shown()
     world.trust().record_visibility(command_id="lost")
     world.clock.move_on(timedelta(days=32))
     join_trust(world)
-
-    found = entries(world)[TRUST]
-
-    assert ("MIS Data", (), True) == (found.level_label, found.allows, found.visibility.visible)
+    assert ("MIS Data", (), True, True) == shown()
+    world.asked(HILDA, command_id="again")
+    assert MIS.adds_to(None) == entries(world)[TRUST].would_add
 
 
 @pytest.mark.rule("A11")
@@ -412,16 +371,6 @@ def test_a_page_shows_only_the_groups_whose_policy_lets_the_user_answer() -> Non
     assert {TRUST} == set(entries(world, actor=deputy()))
     with pytest.raises(NotPermitted):
         world.school(actor=PersonId(HILDA, "data")).page()
-
-
-@pytest.mark.rule("A11", "P2", "P5")
-def test_a_page_of_a_school_that_nobody_asked_is_not_for_everybody() -> None:
-    """Also an empty page needs the permission, today."""
-    world = World()
-    world.people.put(person(head(OSCAR), HeldRole(BusinessRole.HEAD_TEACHER, EXPIRED)))
-
-    with pytest.raises(NotPermitted):
-        world.school(OSCAR).page()
 
 
 class Muddled(MemoryPeopleDirectory):

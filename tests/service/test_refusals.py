@@ -15,7 +15,6 @@ from tests.world import (
     ACTIONS,
     ANA,
     BEN,
-    CLOSED,
     COUNCIL,
     DFE,
     GENEROUS,
@@ -23,13 +22,10 @@ from tests.world import (
     MIS,
     NOBODY,
     OSCAR,
-    SITELESS,
     TERMS,
     TODAY,
     TRUST,
-    UNKNOWN,
     World,
-    deputy,
     head,
     imported,
     leave_trust,
@@ -92,34 +88,6 @@ def test_what_refuses_the_whole_action(cause: Callable[[World], object], expecte
     for reason in refused.value.reasons:
         assert str(reason) in str(refused.value)
     assert before == world.snapshot("c-1")
-
-
-@pytest.mark.rule("R1", "K2")
-def test_who_lacks_the_permission_learns_nothing_else() -> None:
-    """Of a closed group, a wrong level and a bad sender, a stranger hears nothing."""
-    world = World()
-    close_trust(world)
-
-    with pytest.raises(NotPermitted) as refused:
-        world.trust(BEN).request([HILDA], level=DFE, sender=deputy(), command_id="c-1")
-
-    assert [RefusalCode.NOT_PERMITTED] == [reason.code for reason in refused.value.reasons]
-
-
-@pytest.mark.rule("R1")
-def test_all_reasons_against_the_whole_action_are_told_once() -> None:
-    """Two hundred schools with the same fault give one reason, not two hundred."""
-    world = World()
-    close_trust(world)
-
-    with pytest.raises(Refused) as refused:
-        world.trust().request(range(100000, 100200), level=DFE, sender=BEN, command_id="c-1")
-
-    assert [
-        RefusalCode.SENDER_NOT_ELIGIBLE,
-        RefusalCode.LEVEL_NOT_REQUESTABLE,
-        RefusalCode.GROUP_CLOSED,
-    ] == [reason.code for reason in refused.value.reasons]
 
 
 def _hidden_without_site_open_request(world: World) -> Outcomes:
@@ -194,22 +162,6 @@ def test_a_school_is_refused_with_all_reasons_in_order(
 def _of_command(world: World, group: object) -> list[object]:
     found = world.store.group_history(group)  # type: ignore[arg-type]
     return [event for event in found if event.command_id == "c-1"]
-
-
-@pytest.mark.rule("T2")
-def test_a_refusal_of_every_school_leaves_the_whole_store_as_it_was() -> None:
-    """States, histories, notices, registers and kept outcomes are equal before and after."""
-    world = World()
-    world.approved(HILDA)
-    world.asked(OSCAR, command_id="o")
-    before = world.snapshot("c-1")
-
-    outcomes = world.trust().request([HILDA, OSCAR, SITELESS, CLOSED, NOBODY, UNKNOWN], level=MIS, command_id="c-1")
-
-    assert 6 == len(outcomes.not_done)
-    assert () == outcomes.notices
-    assert () == outcomes.requests
-    assert before == world.snapshot("c-1")
 
 
 @pytest.mark.rule("R1", "K1")

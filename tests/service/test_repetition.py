@@ -101,20 +101,6 @@ def test_repetition_goes_school_by_school() -> None:
     assert [HILDA, OSCAR, NOBODY] == [one.agreement.urn for one in world.kept("c-1")]
 
 
-@pytest.mark.rule("K4")
-def test_a_part_of_the_schools_can_be_repeated() -> None:
-    """The same command about fewer or more schools is the same command: each school is done once."""
-    world = World()
-    world.trust().request([HILDA], level=MIS, command_id="c-1")
-
-    more = world.trust().request([OSCAR, HILDA], level=MIS, command_id="c-1")
-    fewer = world.trust().request([OSCAR], level=MIS, command_id="c-1")
-
-    assert [(OSCAR, False), (HILDA, True)] == [(one.urn, one.replayed) for one in more.done]
-    assert [(OSCAR, True)] == [(one.urn, one.replayed) for one in fewer.done]
-    assert [1, 1] == [world.state(urn).version for urn in (HILDA, OSCAR)]
-
-
 DIFFERENT: dict[str, tuple[Actor, Callable[[GroupActions[Outcomes]], Outcomes]]] = {
     "level": (ANA, lambda trust: trust.request([HILDA], level=ACTIONS, command_id="c-1")),
     "level-and-school": (ANA, lambda trust: trust.request([OSCAR], level=ACTIONS, command_id="c-1")),
@@ -164,21 +150,6 @@ def test_an_id_used_by_one_school_is_used_for_the_other() -> None:
 
     assert [RefusalCode.COMMAND_ID_REUSED] == [reason.code for reason in refused.value.reasons]
     assert State.PENDING == world.state(OSCAR).state
-
-
-@pytest.mark.rule("K4")
-def test_the_same_id_cannot_withdraw_a_later_request_of_the_school() -> None:
-    """A withdrawal under a used id, of another request of the same school, is a different command."""
-    world = World()
-    (first,) = world.asked(HILDA)
-    world.trust().withdraw([first], command_id="c-1")
-    (second,) = world.asked(HILDA, command_id="ask-again")
-
-    with pytest.raises(Refused) as refused:
-        world.trust().withdraw([second], command_id="c-1")
-
-    assert [RefusalCode.COMMAND_ID_REUSED] == [reason.code for reason in refused.value.reasons]
-    assert State.PENDING == world.state().state
 
 
 @pytest.mark.rule("K4", "K1")
