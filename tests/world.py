@@ -458,5 +458,5 @@ BULK_ACTIONS: Mapping[str, Callable[[World, Sequence[int]], Act]] = {
 
 def public_names(kind: type) -> set[str]:
     """List the public methods and properties of a class, without its fields."""
-    fields = {one.name for one in attrs.fields(kind)} if attrs.has(kind) else set()
+    fields = {field.name for field in attrs.fields(kind)} if attrs.has(kind) else set()
     return {name for name in dir(kind) if not name.startswith("_")} - fields

@@ -29,7 +29,7 @@ from tests.world import (
     person,
 )
 
-OF_A_GROUP = [one for one in Capability if one is not Capability.LOG_IN_TO_SCHOOL]
+OF_A_GROUP = [capability for capability in Capability if capability is not Capability.LOG_IN_TO_SCHOOL]
 
 
 @pytest.mark.rule("X1", "L2")

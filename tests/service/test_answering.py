@@ -75,7 +75,7 @@ def test_an_accepted_request_is_in_force_and_moves_to_approved() -> None:
         state.in_force.request,
         state.in_force.sender,
     )
-    assert [HILDA] == [one.urn for one in world.trust().agreements(Tab.APPROVED)]
+    assert [HILDA] == [row.urn for row in world.trust().agreements(Tab.APPROVED)]
     assert () == world.trust().agreements(Tab.PENDING)
     assert_sound(world)
 
@@ -97,7 +97,7 @@ def test_a_declined_request_leaves_the_level_in_force(in_force: bool) -> None:
     last = world.events()[-1]
     assert isinstance(last, RequestDeclined)
     assert "Too much – Siân" == last.reason
-    assert [RequestOutcome.DECLINED] == [one.outcome for one in world.state().closed if one.id == request]
+    assert [RequestOutcome.DECLINED] == [closed.outcome for closed in world.state().closed if closed.id == request]
 
 
 @pytest.mark.rule("A4", "R3", "T2")
@@ -111,15 +111,15 @@ def test_an_answer_to_a_closed_request_says_who_decided_and_when(name: str) -> N
     world.asked(HILDA, command_id="again")
     before = world.snapshot()
 
-    found = refusal(lambda: ANSWERS[name](world.school(), stale))
+    refused = refusal(lambda: ANSWERS[name](world.school(), stale))
 
-    (reason,) = found.reasons
+    (reason,) = refused.reasons
     assert (RefusalCode.REQUEST_NOT_OPEN, stale) == (reason.code, reason.request)
     assert reason.closed is not None
     assert (RequestOutcome.WITHDRAWN, ANA, at) == (reason.closed.outcome, reason.closed.by, reason.closed.at)
-    assert "mat:5143/ana" in str(found)
-    assert "26 October 2026 at 23:30" not in str(found)
-    assert "25 October 2026 at 23:30 (London)" in str(found)
+    assert "mat:5143/ana" in str(refused)
+    assert "26 October 2026 at 23:30" not in str(refused)
+    assert "25 October 2026 at 23:30 (London)" in str(refused)
     assert before == world.snapshot()
 
 
@@ -144,9 +144,9 @@ def test_a_school_that_left_cannot_accept_but_can_decline() -> None:
     leave_trust(world)
     before = world.snapshot()
 
-    found = refusal(lambda: world.school().approve(request))
+    refused = refusal(lambda: world.school().approve(request))
 
-    assert [RefusalCode.NOT_VISIBLE] == [reason.code for reason in found.reasons]
+    assert [RefusalCode.NOT_VISIBLE] == [reason.code for reason in refused.reasons]
     assert before == world.snapshot()
     world.school().decline(request, reason="We have left.")
     assert State.NO_AGREEMENT == world.state().state
@@ -180,9 +180,9 @@ def test_policy_may_demand_that_sender_and_approver_differ() -> None:
     (request,) = world.asked(HILDA)
     world.people.put(person(head(), BusinessRole.HEAD_TEACHER, email=" ANA@5143.example "))
 
-    found = refusal(lambda: world.school().approve(request))
+    refused = refusal(lambda: world.school().approve(request))
 
-    assert [RefusalCode.SAME_PERSON] == [reason.code for reason in found.reasons]
+    assert [RefusalCode.SAME_PERSON] == [reason.code for reason in refused.reasons]
     assert State.PENDING == world.state().state
     world.policies.clear()
     world.school().approve(request)
@@ -192,10 +192,10 @@ def test_policy_may_demand_that_sender_and_approver_differ() -> None:
 def told_of(world: World, kind: NoticeKind) -> dict[PersonId, tuple[Party, str]]:
     """Give who is told something, on which side and where."""
     return {
-        one.id: (stored.notice.audience, stored.notice.address)
+        who.id: (stored.notice.audience, stored.notice.address)
         for stored in world.notices()
         if stored.notice and stored.notice.kind is kind
-        for one in stored.notice.people
+        for who in stored.notice.people
     }
 
 
@@ -250,7 +250,7 @@ def test_a_callers_own_command_id_is_kept() -> None:
 
     assert "press-1" == world.events()[-1].command_id
     assert again.replayed
-    assert [AgreementId(TRUST, HILDA)] == [one.agreement for one in world.kept("press-1")]
+    assert [AgreementId(TRUST, HILDA)] == [recorded.agreement for recorded in world.kept("press-1")]
 
 
 @pytest.mark.rule("T5", "A5", "A11")
@@ -258,13 +258,13 @@ def test_a_school_can_still_decline_a_group_that_has_gone_from_the_register() ->
     """Such a group counts as closed: the page is shown, accepting is refused, declining is not."""
     world = World()
     (request,) = world.asked(HILDA)
-    world.institutions.replace(world.schools.values(), groups=[one for one in world.groups if one.id != TRUST])
+    world.institutions.replace(world.schools.values(), groups=[group for group in world.groups if group.id != TRUST])
 
     (entry,) = world.school().page()
-    found = refusal(lambda: world.school().approve(request))
+    refused = refusal(lambda: world.school().approve(request))
 
     assert (False, "mat:5143") == (entry.visibility.visible, entry.group.name)
-    assert [RefusalCode.NOT_VISIBLE] == [reason.code for reason in found.reasons]
+    assert [RefusalCode.NOT_VISIBLE] == [reason.code for reason in refused.reasons]
     assert State.PENDING == world.state().state
     world.school().decline(request, reason="They are gone.")
     assert State.NO_AGREEMENT == world.state().state

@@ -43,13 +43,15 @@ def test_a_withdrawn_request_is_closed_and_its_recipients_are_told() -> None:
     world.trust().withdraw([request], reason="Sorry – too soon", command_id="c-1")
 
     assert State.NO_AGREEMENT == world.state().state
-    assert [(request, RequestOutcome.WITHDRAWN, ANA)] == [(one.id, one.outcome, one.by) for one in world.state().closed]
-    waiting = [one.notice for one in world.notices() if one.notice]
-    assert {NoticeKind.WITHDRAWN} == {one.kind for one in waiting}
+    assert [(request, RequestOutcome.WITHDRAWN, ANA)] == [
+        (closed.id, closed.outcome, closed.by) for closed in world.state().closed
+    ]
+    waiting = [stored.notice for stored in world.notices() if stored.notice]
+    assert {NoticeKind.WITHDRAWN} == {notice.kind for notice in waiting}
     assert {head(), PersonId(HILDA, "data"), PersonId(HILDA, "executive")} == {
-        one.id for notice in waiting for one in notice.people
+        who.id for notice in waiting for who in notice.people
     }
-    assert {"Sorry – too soon"} == {one.reason for one in waiting}
+    assert {"Sorry – too soon"} == {notice.reason for notice in waiting}
     assert 4 == len(world.notices(status=NoticeStatus.CANCELLED))
 
 
@@ -120,11 +122,11 @@ def test_both_sides_are_told_of_an_end() -> None:
 
     world.school().end(COUNCIL, note="Enough.", command_id="c-1")
 
-    told = {
-        (stored.notice.audience, one.id)
+    notified = {
+        (stored.notice.audience, who.id)
         for stored in world.notices(COUNCIL)
         if stored.notice and stored.notice.kind is NoticeKind.ENDED
-        for one in stored.notice.people
+        for who in stored.notice.people
     }
-    assert {(Party.GROUP, CARYS)} == told
+    assert {(Party.GROUP, CARYS)} == notified
     assert () == world.events(NO_APPROVER)

@@ -178,7 +178,7 @@ def test_policy_may_widen_who_reads() -> None:
     world = World(policies={TRUST: wider})
     world.people.put(person(BEN, permissions=[Permission.LOG_IN_ASSOCIATED_INSTITUTIONS]))
 
-    assert HILDA in {one.urn for one in world.trust(BEN).browse().items}
+    assert HILDA in {row.urn for row in world.trust(BEN).browse().items}
     with pytest.raises(NotPermitted):
         world.trust(BEN).request([HILDA], level=MIS, sender=ANA, command_id="c-1")
     assert () == world.events()
@@ -248,7 +248,7 @@ def test_a_named_system_may_record_what_the_register_shows() -> None:
 
     outcomes = world.trust(NIGHTLY).record_visibility(command_id="c-1")
 
-    assert [NIGHTLY] == [event.actor for one in outcomes.done for event in one.events]
+    assert [NIGHTLY] == [event.actor for outcome in outcomes.done for event in outcome.events]
     assert TODAY == world.state().hidden_since
 
 

@@ -34,17 +34,17 @@ def test_a_preview_equals_the_action_and_does_nothing(name: str) -> None:
     done = act(world.trust(), "c-1")
     assert previewed == done
     assert len(urns) == len(done.done)
-    assert not any(one.replayed for one in done.done)
-    assert [event.id for one in done.done for event in one.events] == [
-        event.id for one in previewed.done for event in one.events
+    assert not any(outcome.replayed for outcome in done.done)
+    assert [event.id for outcome in done.done for event in outcome.events] == [
+        event.id for outcome in previewed.done for event in outcome.events
     ]
-    stored = {urn: world.events(urn)[-len(one.events) :] for urn, one in zip(urns, done.done, strict=True)}
-    assert stored == {one.urn: one.events for one in previewed.done}
-    waiting = {one.id: one.notice for one in world.notices(status=None)}
+    stored = {urn: world.events(urn)[-len(outcome.events) :] for urn, outcome in zip(urns, done.done, strict=True)}
+    assert stored == {outcome.urn: outcome.events for outcome in previewed.done}
+    waiting = {stored.id: stored.notice for stored in world.notices(status=None)}
     assert {notice.id: waiting[notice.id] for notice in previewed.notices} == {
         notice.id: notice for notice in previewed.notices
     }
-    assert [one.after for one in previewed.done] == [world.state(urn) for urn in urns]
+    assert [outcome.after for outcome in previewed.done] == [world.state(urn) for urn in urns]
 
 
 @pytest.mark.rule("K3", "K4")
@@ -59,7 +59,7 @@ def test_a_preview_uses_up_no_command_id() -> None:
 
     other = world.trust().request([OSCAR], level=MIS, command_id="c-1")
 
-    assert [OSCAR] == [one.urn for one in other.done]
+    assert [OSCAR] == [outcome.urn for outcome in other.done]
     assert () == world.events(HILDA)
 
 
@@ -118,5 +118,5 @@ def test_a_queued_action_is_the_same_action() -> None:
     assert () == world.events()
     previewed = world.trust().preview.request([HILDA, OSCAR], level=MIS, command_id="c-1")
     assert previewed == world.sharing.run(batch)
-    assert all(one.replayed for one in world.trust().request([HILDA, OSCAR], level=MIS, command_id="c-1").done)
+    assert all(outcome.replayed for outcome in world.trust().request([HILDA, OSCAR], level=MIS, command_id="c-1").done)
     assert [1, 1] == [world.state(urn).version for urn in (HILDA, OSCAR)]

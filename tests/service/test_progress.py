@@ -19,9 +19,9 @@ from tests.world import (
 )
 
 
-def told(progress: list[Progress]) -> list[tuple[Stage, int, int]]:
+def in_short(progress: list[Progress]) -> list[tuple[Stage, int, int]]:
     """Give reports in short."""
-    return [(one.stage, one.done, one.total) for one in progress]
+    return [(progress.stage, progress.done, progress.total) for progress in progress]
 
 
 @pytest.mark.rule("K6")
@@ -42,7 +42,7 @@ def test_schools_are_reported_as_decided_and_then_as_saved() -> None:
         (Stage.DECIDED, 2, 3),
         (Stage.DECIDED, 3, 3),
         (Stage.SAVED, 2, 3),
-    ] == told(seen)
+    ] == in_short(seen)
     assert [0, 0, 0, 2] == stored
 
 
@@ -66,7 +66,7 @@ def test_an_exception_from_the_callback_saves_nothing(at: int) -> None:
         world.trust().request(urns, level=MIS, sender=ANA, command_id="c-1", progress=report)
 
     assert before == world.snapshot("c-1")
-    assert [False] * 3 == [one.replayed for one in act(world.trust(), "c-1").done]
+    assert [False] * 3 == [outcome.replayed for outcome in act(world.trust(), "c-1").done]
 
 
 @pytest.mark.rule("K6", "K4")
@@ -83,7 +83,7 @@ def test_an_exception_after_saving_loses_nothing() -> None:
 
     assert 1 == world.state().version
     again = world.trust().request([HILDA], level=MIS, command_id="c-1")
-    assert [True] == [one.replayed for one in again.done]
+    assert [True] == [outcome.replayed for outcome in again.done]
     assert_sound(world)
 
 
@@ -97,14 +97,14 @@ def test_a_preview_saves_nothing_and_says_so(name: str) -> None:
     seen: list[Progress] = []
 
     act(world.trust().preview, "c-1", seen.append)
-    assert decided == told(seen)
+    assert decided == in_short(seen)
 
     act(world.trust(), "c-1", seen.append)
-    assert [*decided, *decided, (Stage.SAVED, 2, 2)] == told(seen)
+    assert [*decided, *decided, (Stage.SAVED, 2, 2)] == in_short(seen)
 
     seen.clear()
     act(world.trust(), "c-1", seen.append)
-    assert decided == told(seen)
+    assert decided == in_short(seen)
 
 
 @pytest.mark.rule("K6")
@@ -116,7 +116,7 @@ def test_a_batch_reports_progress_too() -> None:
 
     world.sharing.run(Batch(group=TRUST, actor=ANA, command_id="c-1", commands=commands), progress=seen.append)
 
-    assert [(Stage.DECIDED, 1, 1), (Stage.SAVED, 1, 1)] == told(seen)
+    assert [(Stage.DECIDED, 1, 1), (Stage.SAVED, 1, 1)] == in_short(seen)
     assert 1 == world.state().version
 
 

@@ -114,7 +114,13 @@ class Sharing(RuleBasedStateMachine):
     # -- what people do ------------------------------------------------------------------------------------------
 
     @rule(
-        group=groups, actor=actors, urns=selections, level=levels, chosen=choices, terms=st.booleans(), one=command_ids
+        group=groups,
+        actor=actors,
+        urns=selections,
+        level=levels,
+        chosen=choices,
+        terms=st.booleans(),
+        command_id=command_ids,
     )
     def request(
         self,
@@ -125,60 +131,64 @@ class Sharing(RuleBasedStateMachine):
         level: AccessLevel,
         chosen: Recipients,
         terms: bool,
-        one: str,
+        command_id: str,
     ) -> None:
         carried = TERMS if terms or group == COUNCIL else None
         sender = CARYS if group == COUNCIL else ANA
         self.act(
             group,
             actor,
-            one,
+            command_id,
             lambda side: side.request(
-                urns, level=level, sender=sender, recipients=chosen, terms=carried, command_id=one
+                urns, level=level, sender=sender, recipients=chosen, terms=carried, command_id=command_id
             ),
         )
 
-    @rule(actor=actors, one=command_ids, chosen=choices, data=st.data())
-    def add(self, actor: PersonId, one: str, chosen: Recipients, data: st.DataObject) -> None:
+    @rule(actor=actors, command_id=command_ids, chosen=choices, data=st.data())
+    def add(self, actor: PersonId, command_id: str, chosen: Recipients, data: st.DataObject) -> None:
         named = self.requests(data)
-        self.act(TRUST, actor, one, lambda side: side.add_recipients(named, recipients=chosen, command_id=one))
+        self.act(
+            TRUST, actor, command_id, lambda side: side.add_recipients(named, recipients=chosen, command_id=command_id)
+        )
 
-    @rule(actor=actors, one=command_ids, data=st.data())
-    def remind(self, actor: PersonId, one: str, data: st.DataObject) -> None:
+    @rule(actor=actors, command_id=command_ids, data=st.data())
+    def remind(self, actor: PersonId, command_id: str, data: st.DataObject) -> None:
         named = self.requests(data)
-        self.act(TRUST, actor, one, lambda side: side.remind(named, command_id=one))
+        self.act(TRUST, actor, command_id, lambda side: side.remind(named, command_id=command_id))
 
-    @rule(actor=actors, one=command_ids, data=st.data())
-    def withdraw(self, actor: PersonId, one: str, data: st.DataObject) -> None:
+    @rule(actor=actors, command_id=command_ids, data=st.data())
+    def withdraw(self, actor: PersonId, command_id: str, data: st.DataObject) -> None:
         named = self.requests(data)
-        self.act(TRUST, actor, one, lambda side: side.withdraw(named, command_id=one))
+        self.act(TRUST, actor, command_id, lambda side: side.withdraw(named, command_id=command_id))
 
-    @rule(actor=actors, urns=selections, level=levels, one=command_ids)
-    def record(self, actor: PersonId, urns: list[int], level: AccessLevel, one: str) -> None:
+    @rule(actor=actors, urns=selections, level=levels, command_id=command_ids)
+    def record(self, actor: PersonId, urns: list[int], level: AccessLevel, command_id: str) -> None:
         self.act(
             TRUST,
             actor,
-            one,
-            lambda side: side.record_approval(urns, level=level, basis="Minute 7", command_id=one),
+            command_id,
+            lambda side: side.record_approval(urns, level=level, basis="Minute 7", command_id=command_id),
         )
 
-    @rule(group=groups, actor=actors, urns=selections, level=levels, one=command_ids)
-    def bring_in(self, group: GroupId, actor: PersonId, urns: list[int], level: AccessLevel, one: str) -> None:
+    @rule(group=groups, actor=actors, urns=selections, level=levels, command_id=command_ids)
+    def bring_in(self, group: GroupId, actor: PersonId, urns: list[int], level: AccessLevel, command_id: str) -> None:
         agreements = [imported(urn, level) for urn in urns]
-        self.act(group, actor, one, lambda side: side.import_agreements(agreements, command_id=one))
+        self.act(group, actor, command_id, lambda side: side.import_agreements(agreements, command_id=command_id))
 
-    @rule(group=groups, actor=actors, urns=selections, cause=st.sampled_from(EndCause), one=command_ids)
-    def end(self, group: GroupId, actor: PersonId, urns: list[int], cause: EndCause, one: str) -> None:
-        self.act(group, actor, one, lambda side: side.end(urns, cause=cause, note="Over.", command_id=one))
+    @rule(group=groups, actor=actors, urns=selections, cause=st.sampled_from(EndCause), command_id=command_ids)
+    def end(self, group: GroupId, actor: PersonId, urns: list[int], cause: EndCause, command_id: str) -> None:
+        self.act(
+            group, actor, command_id, lambda side: side.end(urns, cause=cause, note="Over.", command_id=command_id)
+        )
 
-    @rule(group=groups, actor=actors, one=command_ids)
-    def record_visibility(self, group: GroupId, actor: PersonId, one: str) -> None:
-        self.act(group, actor, one, lambda side: side.record_visibility(command_id=one), repeatable=False)
+    @rule(group=groups, actor=actors, command_id=command_ids)
+    def record_visibility(self, group: GroupId, actor: PersonId, command_id: str) -> None:
+        self.act(group, actor, command_id, lambda side: side.record_visibility(command_id=command_id), repeatable=False)
 
-    @precondition(lambda self: any(one.request for one in self.standing()))
+    @precondition(lambda self: any(agreement.request for agreement in self.standing()))
     @rule(actor=answering, approving=st.booleans(), data=st.data())
     def answer(self, actor: PersonId, approving: bool, data: st.DataObject) -> None:
-        asked = [one.request for one in self.standing() if one.request]
+        asked = [agreement.request for agreement in self.standing() if agreement.request]
         request = data.draw(st.sampled_from(asked))
         version = request.terms.version if request.terms else None
         school = self.world.sharing.for_school(request.id.urn, actor=actor)
@@ -200,13 +210,13 @@ class Sharing(RuleBasedStateMachine):
     @precondition(lambda self: self.past)
     @rule(data=st.data())
     def repeat_later(self, data: st.DataObject) -> None:
-        group, actor, one, act, done = data.draw(st.sampled_from(self.past))
-        before = {outcome.agreement: self.under(outcome.agreement, one) for outcome in done}
+        group, actor, command_id, act, done = data.draw(st.sampled_from(self.past))
+        before = {outcome.agreement: self.under(outcome.agreement, command_id) for outcome in done}
         answer = Answer(lambda: act(self.world.sharing.for_group(group, actor=actor)))
-        assert before == {key: self.under(key, one) for key in before}
+        assert before == {key: self.under(key, command_id) for key in before}
         if answer.outcomes is not None:
-            told = {(outcome.agreement, outcome.events) for outcome in answer.outcomes.done if outcome.replayed}
-            assert {(outcome.agreement, outcome.events) for outcome in done} <= told
+            replayed = {(outcome.agreement, outcome.events) for outcome in answer.outcomes.done if outcome.replayed}
+            assert {(outcome.agreement, outcome.events) for outcome in done} <= replayed
         self.new_events_are_fit()
 
     # -- what happens around them --------------------------------------------------------------------------------
@@ -251,7 +261,7 @@ class Sharing(RuleBasedStateMachine):
         answer = Answer(lambda: act(side))
         assert foretold == answer
         after = self.snapshot(command_id)
-        changed = [one for one in (answer.outcomes or ()) if self.changes(one)]
+        changed = [outcome for outcome in (answer.outcomes or ()) if self.changes(outcome)]
         assert (before.histories != after.histories) == bool(changed)
         again = Answer(lambda: act(side))
         assert after == self.snapshot(command_id)
@@ -261,7 +271,7 @@ class Sharing(RuleBasedStateMachine):
                 assert first.events == second.events
         self.new_events_are_fit()
         if answer.outcomes is not None and repeatable:
-            done = tuple(one for one in answer.outcomes.done if one.events)
+            done = tuple(outcome for outcome in answer.outcomes.done if outcome.events)
             self.past.append((group, actor, command_id, act, done))
 
     @staticmethod
@@ -272,7 +282,7 @@ class Sharing(RuleBasedStateMachine):
         return self.world.snapshot(*command_ids)
 
     def standing(self) -> list[Agreement]:
-        return [one for group in (TRUST, COUNCIL) for one in self.world.store.states(group)]
+        return [agreement for group in (TRUST, COUNCIL) for agreement in self.world.store.states(group)]
 
     def under(self, key: AgreementId, command_id: str) -> list[Event]:
         return [event for event in self.world.store.history(key) if event.command_id == command_id]
@@ -280,8 +290,9 @@ class Sharing(RuleBasedStateMachine):
     def requests(self, data: st.DataObject) -> list[RequestId]:
         """Draw open requests, closed ones and ones that never were."""
         known = [RequestId(AgreementId(TRUST, HILDA), 1), RequestId(AgreementId(COUNCIL, HILDA), 1)]
-        for one in self.world.store.states(TRUST):
-            known += [closed.id for closed in one.closed] + ([one.request.id] * 3 if one.request else [])
+        for agreement in self.world.store.states(TRUST):
+            known += [closed.id for closed in agreement.closed]
+            known += [agreement.request.id] * 3 if agreement.request else []
         return data.draw(st.lists(st.sampled_from(known), max_size=3))
 
     def new_events_are_fit(self) -> None:
@@ -319,11 +330,11 @@ class Sharing(RuleBasedStateMachine):
             register = self.world.schools[row.urn]
             assert register.status in OPEN
             assert TRUST.code in {link.uid for link in register.trusts}
-        in_tabs = {one.urn for tab in Tab for one in self.world.trust().agreements(tab)}
-        hidden = {one.agreement.urn for one in self.world.trust().no_longer_visible()}
+        in_tabs = {row.urn for tab in Tab for row in self.world.trust().agreements(tab)}
+        hidden = {entry.agreement.urn for entry in self.world.trust().no_longer_visible()}
         assert {row.urn for row in rows} == in_tabs
         assert not in_tabs & hidden
-        assert {one.urn for one in self.world.store.states(TRUST) if one.stands} <= in_tabs | hidden
+        assert {agreement.urn for agreement in self.world.store.states(TRUST) if agreement.stands} <= in_tabs | hidden
 
 
 TestSharing = pytest.mark.rule("K3", "K4", "P4", "T2", "T3", "T4", "V1", "V2")(Sharing.TestCase)

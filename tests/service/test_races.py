@@ -75,7 +75,7 @@ def test_a_loser_is_decided_again_on_fresh_facts(others: int) -> None:
 
     outcomes = world.over(store).for_group(TRUST, actor=ANA).withdraw([here, there], command_id="c-1")
 
-    assert [HILDA, OSCAR] == [one.urn for one in outcomes.done]
+    assert [HILDA, OSCAR] == [outcome.urn for outcome in outcomes.done]
     assert [1 + others + 1, 2] == [world.state(urn).version for urn in (HILDA, OSCAR)]
     assert outcomes.done[0].events == world.events()[-1:]
     assert world.state() == outcomes.done[0].after
@@ -98,7 +98,7 @@ def test_a_school_that_others_keep_changing_ends_in_a_conflict() -> None:
     assert 9 - 4 == len(store.writers)
     assert 1 + 4 == world.state(HILDA).version
     assert (State.PENDING, State.NO_AGREEMENT) == (world.state(HILDA).state, world.state(OSCAR).state)
-    assert [OSCAR] == [one.agreement.urn for one in world.kept("c-1")]
+    assert [OSCAR] == [recorded.agreement.urn for recorded in world.kept("c-1")]
 
 
 @pytest.mark.rule("K4", "R2")
@@ -112,7 +112,7 @@ def test_a_conflict_is_decided_again_under_the_same_id() -> None:
 
     again = busy.withdraw([here, there], command_id="c-1")
 
-    assert [(HILDA, False), (OSCAR, True)] == [(one.urn, one.replayed) for one in again.done]
+    assert [(HILDA, False), (OSCAR, True)] == [(outcome.urn, outcome.replayed) for outcome in again.done]
     assert State.NO_AGREEMENT == world.state(HILDA).state
 
 
@@ -198,8 +198,8 @@ def test_a_different_command_with_the_id_in_between_hides_nothing_that_was_saved
 
     outcomes = world.over(store).for_group(TRUST, actor=ANA).request([HILDA, OSCAR], level=MIS, command_id="c-1")
 
-    assert [OSCAR] == [one.urn for one in outcomes.done]
-    assert [(HILDA, RefusalCode.COMMAND_ID_REUSED)] == [(one.urn, one.code) for one in outcomes.not_done]
+    assert [OSCAR] == [outcome.urn for outcome in outcomes.done]
+    assert [(HILDA, RefusalCode.COMMAND_ID_REUSED)] == [(outcome.urn, outcome.code) for outcome in outcomes.not_done]
     assert State.PENDING == world.state(OSCAR).state
     assert 1 == world.state(HILDA).version
 
@@ -214,17 +214,17 @@ def test_two_commands_that_took_one_id_at_once_are_each_answered_on_repetition()
 
     store = InterleavingStore(world.store, another_writer)
     first = world.over(store).for_group(TRUST, actor=ANA).request([HILDA], level=MIS, command_id="c-1")
-    assert [HILDA] == [one.urn for one in first.done]
+    assert [HILDA] == [outcome.urn for outcome in first.done]
     before = world.snapshot("c-1")
 
     again = world.trust().request([HILDA], level=MIS, command_id="c-1")
     more = world.trust().request([HILDA, NO_APPROVER], level=MIS, command_id="c-1")
     other = world.trust().request([OSCAR], level=ACTIONS, command_id="c-1")
 
-    assert [(HILDA, True)] == [(one.urn, one.replayed) for one in again.done]
-    assert [(OSCAR, True)] == [(one.urn, one.replayed) for one in other.done]
-    assert [(HILDA, True)] == [(one.urn, one.replayed) for one in more.done]
-    assert [(NO_APPROVER, RefusalCode.COMMAND_ID_REUSED)] == [(one.urn, one.code) for one in more.not_done]
+    assert [(HILDA, True)] == [(outcome.urn, outcome.replayed) for outcome in again.done]
+    assert [(OSCAR, True)] == [(outcome.urn, outcome.replayed) for outcome in other.done]
+    assert [(HILDA, True)] == [(outcome.urn, outcome.replayed) for outcome in more.done]
+    assert [(NO_APPROVER, RefusalCode.COMMAND_ID_REUSED)] == [(outcome.urn, outcome.code) for outcome in more.not_done]
     assert before == world.snapshot("c-1")
 
 
@@ -234,9 +234,9 @@ def test_each_round_tells_its_own_progress() -> None:
     world = World()
     here, there = world.asked(HILDA, OSCAR)
     store = InterleavingStore(world.store, reminding(world))
-    told: list[Progress] = []
+    reports: list[Progress] = []
 
-    world.over(store).for_group(TRUST, actor=ANA).withdraw([here, there], command_id="c-1", progress=told.append)
+    world.over(store).for_group(TRUST, actor=ANA).withdraw([here, there], command_id="c-1", progress=reports.append)
 
     assert [
         (Stage.DECIDED, 1, 2),
@@ -244,7 +244,7 @@ def test_each_round_tells_its_own_progress() -> None:
         (Stage.SAVED, 1, 2),
         (Stage.DECIDED, 1, 1),
         (Stage.SAVED, 1, 1),
-    ] == [(one.stage, one.done, one.total) for one in told]
+    ] == [(progress.stage, progress.done, progress.total) for progress in reports]
 
 
 @pytest.mark.rule("A4", "P3")
@@ -260,8 +260,8 @@ def test_of_many_heads_who_approve_at_once_one_wins() -> None:
     approvals = world.events()[1:]
     assert 1 == len(approvals)
     winner = approvals[0].actor
-    assert [approvals] == [one.events for one in answers if isinstance(one, Done)]
-    refusals = [one for one in answers if isinstance(one, Refused)]
+    assert [approvals] == [answer.events for answer in answers if isinstance(answer, Done)]
+    refusals = [answer for answer in answers if isinstance(answer, Refused)]
     assert THREADS - 1 == len(refusals)
     for refusal in refusals:
         (reason,) = refusal.reasons
@@ -282,11 +282,11 @@ def test_the_same_command_id_on_many_threads_is_done_once() -> None:
     assert THREADS == len(answers)
     outcomes = [outcome for answer in answers if not isinstance(answer, Refused) for outcome in answer.done]
     assert 2 * THREADS == len(outcomes)
-    assert 2 == len([one for one in outcomes if not one.replayed])
+    assert 2 == len([outcome for outcome in outcomes if not outcome.replayed])
     assert [1, 1] == [world.state(urn).version for urn in (HILDA, OSCAR)]
     assert 5 == len(world.notices())
     assert {event.id for urn in (HILDA, OSCAR) for event in world.events(urn)} == {
-        event.id for one in outcomes for event in one.events
+        event.id for outcome in outcomes for event in outcome.events
     }
 
 
@@ -303,8 +303,8 @@ def test_of_many_requests_at_once_one_is_open() -> None:
     )
 
     outcomes = [outcome for answer in answers if not isinstance(answer, Refused) for outcome in answer]
-    assert 1 == len([one for one in outcomes if isinstance(one, Done)])
-    assert {RefusalCode.REQUEST_ALREADY_OPEN} == {one.code for one in outcomes if isinstance(one, NotDone)}
+    assert 1 == len([outcome for outcome in outcomes if isinstance(outcome, Done)])
+    assert {RefusalCode.REQUEST_ALREADY_OPEN} == {outcome.code for outcome in outcomes if isinstance(outcome, NotDone)}
     assert 1 == world.state().version
     assert {deputy(), head()} <= set(getattr(world.events()[0], "recipients", ()))
 
@@ -329,6 +329,6 @@ def test_a_loser_is_not_mistaken_for_another_command_than_the_schools_saved_befo
 
     outcomes = world.over(InterleavingStore(world.store, another_writer)).run(batch)
 
-    assert [HILDA, OSCAR] == [one.urn for one in outcomes.done]
+    assert [HILDA, OSCAR] == [outcome.urn for outcome in outcomes.done]
     assert [1, 3] == [world.state(urn).version for urn in (HILDA, OSCAR)]
-    assert [True, True] == [one.replayed for one in world.sharing.run(batch).done]
+    assert [True, True] == [outcome.replayed for outcome in world.sharing.run(batch).done]

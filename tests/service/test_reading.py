@@ -56,7 +56,7 @@ def test_tabs_follow_the_state() -> None:
     world.asked(OSCAR, level=ACTIONS, command_id="up")
     world.asked(NO_APPROVER, command_id="first")
 
-    tabs = {tab: [one.urn for one in world.trust().agreements(tab)] for tab in Tab}
+    tabs = {tab: [row.urn for row in world.trust().agreements(tab)] for tab in Tab}
 
     assert {
         Tab.NO_AGREEMENT: [SITELESS, NOBODY],
@@ -64,7 +64,7 @@ def test_tabs_follow_the_state() -> None:
         Tab.APPROVED: [OSCAR, HILDA],
     } == tabs
     assert [OSCAR, NO_APPROVER] == [
-        one.urn for one in world.trust().agreements(Tab.PENDING, sort=Column.NAME, descending=True)
+        row.urn for row in world.trust().agreements(Tab.PENDING, sort=Column.NAME, descending=True)
     ]
 
 
@@ -84,12 +84,14 @@ def test_what_stands_at_hidden_schools_is_in_a_list_of_its_own() -> None:
     assert [
         (HILDA, State.APPROVED, [HiddenBecause.NOT_LINKED]),
         (OSCAR, State.PENDING, [HiddenBecause.UNKNOWN_URN]),
-    ] == [(one.agreement.urn, one.agreement.state, [r.because for r in one.visibility.reasons]) for one in hidden]
-    in_tabs = {one.urn for tab in Tab for one in world.trust().agreements(tab)}
+    ] == [
+        (entry.agreement.urn, entry.agreement.state, [r.because for r in entry.visibility.reasons]) for entry in hidden
+    ]
+    in_tabs = {row.urn for tab in Tab for row in world.trust().agreements(tab)}
     assert {NO_APPROVER, SITELESS, NOBODY} == in_tabs
     assert () == world.council().no_longer_visible()
     join_trust(world, HILDA)
-    assert [OSCAR] == [one.agreement.urn for one in world.trust().no_longer_visible()]
+    assert [OSCAR] == [entry.agreement.urn for entry in world.trust().no_longer_visible()]
 
 
 @pytest.mark.rule("B1", "V10")
@@ -97,9 +99,9 @@ def test_the_table_holds_what_the_group_sees_in_order() -> None:
     """The trust's schools stand by folded name, without closed and others' ones; the council sees its own."""
     world = World()
 
-    assert IN_THE_TRUST == [one.urn for one in world.trust().browse().items]
-    found = {one.urn for one in world.council().browse().items}
-    assert {HILDA, SITELESS, FOREIGN, NO_APPROVER, NOBODY, MAINTAINED} == found
+    assert IN_THE_TRUST == [row.urn for row in world.trust().browse().items]
+    theirs = {row.urn for row in world.council().browse().items}
+    assert {HILDA, SITELESS, FOREIGN, NO_APPROVER, NOBODY, MAINTAINED} == theirs
 
 
 @pytest.mark.rule("B2", "B3", "B4", "B5", "B9")
@@ -110,22 +112,22 @@ def test_search_filters_order_and_page_reach_the_table() -> None:
     world.refresh(attrs.evolve(world.schools[HILDA], ofsted_rating="Good"))
     trust = world.trust()
 
-    def found(**chosen: object) -> list[int]:
-        return [one.urn for one in trust.browse(**chosen).items]  # type: ignore[arg-type]
+    def urns(**chosen: object) -> list[int]:
+        return [row.urn for row in trust.browse(**chosen).items]  # type: ignore[arg-type]
 
-    assert [HILDA] == found(search="hildas pri")
-    assert [OSCAR] == found(search="oscar")
-    assert [OSCAR] == found(phase={Phase.SECONDARY})
-    assert [OSCAR, HILDA] == found(cluster=["South", "North"])
-    assert [] == found(cluster=["South"], phase=[Phase.PRIMARY])
-    assert [] == found(establishment_type={"02"})
-    assert [HILDA] == found(ofsted_rating={"Good"})
-    assert [OSCAR] == found(local_authority={"871"})
-    assert [HILDA] == found(tab={Tab.APPROVED})
-    assert [HILDA] == found(level={ACTIONS})
-    assert sorted(IN_THE_TRUST, reverse=True) == found(sort=Column.URN, descending=True)
+    assert [HILDA] == urns(search="hildas pri")
+    assert [OSCAR] == urns(search="oscar")
+    assert [OSCAR] == urns(phase={Phase.SECONDARY})
+    assert [OSCAR, HILDA] == urns(cluster=["South", "North"])
+    assert [] == urns(cluster=["South"], phase=[Phase.PRIMARY])
+    assert [] == urns(establishment_type={"02"})
+    assert [HILDA] == urns(ofsted_rating={"Good"})
+    assert [OSCAR] == urns(local_authority={"871"})
+    assert [HILDA] == urns(tab={Tab.APPROVED})
+    assert [HILDA] == urns(level={ACTIONS})
+    assert sorted(IN_THE_TRUST, reverse=True) == urns(sort=Column.URN, descending=True)
     page = trust.browse(offset=1, limit=2)
-    assert ([SITELESS, OSCAR], 5) == ([one.urn for one in page.items], page.total)
+    assert ([SITELESS, OSCAR], 5) == ([row.urn for row in page.items], page.total)
 
 
 @pytest.mark.rule("B6", "B8")
@@ -137,11 +139,11 @@ def test_facets_count_what_the_other_filters_leave() -> None:
     plain = world.trust().facets()
     chosen = world.trust().facets(phase={Phase.SECONDARY})
 
-    assert [("North", 1), ("South", 1)] == [(one.value, one.count) for one in plain[Facet.CLUSTER]]
-    assert [("North", 0), ("South", 1)] == [(one.value, one.count) for one in chosen[Facet.CLUSTER]]
+    assert [("North", 1), ("South", 1)] == [(offer.value, offer.count) for offer in plain[Facet.CLUSTER]]
+    assert [("North", 0), ("South", 1)] == [(offer.value, offer.count) for offer in chosen[Facet.CLUSTER]]
     assert plain[Facet.PHASE] == chosen[Facet.PHASE]
     assert [(Tab.NO_AGREEMENT, 4), (Tab.PENDING, 0), (Tab.APPROVED, 1)] == [
-        (one.value, one.count) for one in world.trust().facets(tab={Tab.PENDING})[Facet.TAB]
+        (offer.value, offer.count) for offer in world.trust().facets(tab={Tab.PENDING})[Facet.TAB]
     ]
 
 
@@ -152,14 +154,14 @@ def test_details_hold_everything_about_one_school() -> None:
     world.approved(HILDA)
     world.refresh(attrs.evolve(world.schools[HILDA], close_date=TODAY.replace(day=1)))
 
-    found = world.trust().details(HILDA)
+    row = world.trust().details(HILDA)
 
     assert (world.schools[HILDA], world.state(), ("North",), True, (DateWarning.CLOSE_DATE_PASSED,)) == (
-        found.institution,
-        found.agreement,
-        found.clusters,
-        found.has_school_site,
-        found.warnings,
+        row.institution,
+        row.agreement,
+        row.clusters,
+        row.has_school_site,
+        row.warnings,
     )
 
 
@@ -182,11 +184,11 @@ def test_a_closed_group_sees_nothing_and_can_ask_for_nothing() -> None:
     world = World()
     world.approved(HILDA)
     (request,) = world.asked(OSCAR, command_id="o")
-    group = next(one for one in world.groups if one.id == TRUST)
+    group = next(group for group in world.groups if group.id == TRUST)
     world.refresh(groups=[attrs.evolve(group, is_open=False, closed_on=TODAY)])
 
     assert () == world.trust().browse().items
-    assert [HILDA, OSCAR] == [one.agreement.urn for one in world.trust().no_longer_visible()]
+    assert [HILDA, OSCAR] == [entry.agreement.urn for entry in world.trust().no_longer_visible()]
     assert [HiddenBecause.GROUP_CLOSED] == [r.because for r in world.trust().why(HILDA).reasons]
     with pytest.raises(Refused) as refused:
         world.trust().request([NO_APPROVER], level=MIS, command_id="c-1")
@@ -203,7 +205,7 @@ def test_suggested_recipients_have_head_teachers_first() -> None:
     second = PersonId(HILDA, "zoe")
     world.people.put(person(second, BusinessRole.HEAD_TEACHER, BusinessRole.DATA_MANAGER))
 
-    (found,) = world.trust().recipients([HILDA])
+    (offered,) = world.trust().recipients([HILDA])
 
     assert [
         (head(), True, True),
@@ -211,8 +213,8 @@ def test_suggested_recipients_have_head_teachers_first() -> None:
         (PersonId(HILDA, "data"), False, False),
         (deputy(), False, False),
         (PersonId(HILDA, "executive"), False, False),
-    ] == [(one.person.id, one.recommended, one.can_approve) for one in found.people]
-    assert (HILDA, True) == (found.urn, found.somebody_can_approve)
+    ] == [(who.person.id, who.recommended, who.can_approve) for who in offered.people]
+    assert (HILDA, True) == (offered.urn, offered.somebody_can_approve)
 
 
 @pytest.mark.rule("Q2", "Q3")
@@ -221,7 +223,7 @@ def test_who_was_asked_is_not_offered_until_the_request_is_closed() -> None:
     world = World()
     world.trust().request([HILDA], level=MIS, recipients=Named([head(), deputy()]), command_id="c-1")
 
-    offered = [one.person.id for one in world.trust().recipients([HILDA])[0].people]
+    offered = [who.person.id for who in world.trust().recipients([HILDA])[0].people]
 
     assert [PersonId(HILDA, "data"), PersonId(HILDA, "executive")] == offered
     request = world.state().request
@@ -237,16 +239,16 @@ def test_no_people_are_shown_of_schools_that_the_group_does_not_see() -> None:
     counting: Any = Counting(world.people, "people", world.calls)
     world.people = counting
 
-    found = world.over(world.store).for_group(TRUST, actor=ANA).recipients([FOREIGN, HILDA, CLOSED, UNKNOWN, HILDA])
+    answers = world.over(world.store).for_group(TRUST, actor=ANA).recipients([FOREIGN, HILDA, CLOSED, UNKNOWN, HILDA])
 
-    assert [FOREIGN, HILDA, CLOSED, UNKNOWN] == [one.urn for one in found]
-    for one in found:
-        if one.urn != HILDA:
+    assert [FOREIGN, HILDA, CLOSED, UNKNOWN] == [answer.urn for answer in answers]
+    for answer in answers:
+        if answer.urn != HILDA:
             assert ((), False, False, False) == (
-                one.people,
-                one.somebody_can_approve,
-                one.has_school_site,
-                one.visibility.visible,
+                answer.people,
+                answer.somebody_can_approve,
+                answer.has_school_site,
+                answer.visibility.visible,
             )
     assert ("at_schools", ([HILDA],)) in counting.asked
 
@@ -284,7 +286,7 @@ def test_a_group_reads_nothing_of_another_groups_agreement() -> None:
 
 def entries(world: World, urn: int = HILDA, actor: PersonId | None = None) -> dict[GroupId, SharingWithGroup]:
     """Give the entries of a school's page, by group."""
-    return {one.group.id: one for one in world.school(urn, actor).page()}
+    return {entry.group.id: entry for entry in world.school(urn, actor).page()}
 
 
 @pytest.mark.rule("A11", "U3")
@@ -295,10 +297,10 @@ def test_a_schools_page_shows_each_group_that_asked() -> None:
     world.asked(HILDA, level=ACTIONS, command_id="up")
     world.council().request([HILDA], level=MIS, terms=TERMS, command_id="la")
 
-    found = entries(world)
+    shown = entries(world)
 
-    assert {TRUST, COUNCIL} == set(found)
-    trust, council = found[TRUST], found[COUNCIL]
+    assert {TRUST, COUNCIL} == set(shown)
+    trust, council = shown[TRUST], shown[COUNCIL]
     assert ("Areté Learning Trust", "MIS Data", "MIS Data & Trust Actions") == (
         trust.group.name,
         trust.level_label,
@@ -352,8 +354,8 @@ def test_a_page_without_groups_is_empty() -> None:
     world.approved(OSCAR)
     world.refresh(gone=[OSCAR])
 
-    (found,) = world.school(OSCAR).page()
-    assert [HiddenBecause.UNKNOWN_URN] == [reason.because for reason in found.visibility.reasons]
+    (entry,) = world.school(OSCAR).page()
+    assert [HiddenBecause.UNKNOWN_URN] == [reason.because for reason in entry.visibility.reasons]
 
 
 @pytest.mark.rule("A11", "P2")
@@ -378,7 +380,7 @@ class Muddled(MemoryPeopleDirectory):
 
     def at_schools(self, urns: Collection[int], /) -> Mapping[int, Sequence[Person]]:
         """List everybody at every school."""
-        everybody = tuple(one for people in super().at_schools([HILDA, OSCAR]).values() for one in people)
+        everybody = tuple(who for people in super().at_schools([HILDA, OSCAR]).values() for who in people)
         return dict.fromkeys(urns, everybody)
 
 
@@ -389,7 +391,7 @@ def test_people_of_another_school_are_never_taken_for_the_schools_own() -> None:
     known = world.people.at_schools([HILDA, OSCAR])
     world.people = Muddled([*known[HILDA], *known[OSCAR], *world.people.people([ANA]).values()])
     world.people.put_sites(SchoolSite(urn=OSCAR, data_sharing_url="https://oscar.example/"))
-    world.people.remove(*(one.id for one in known[OSCAR]))
+    world.people.remove(*(who.id for who in known[OSCAR]))
     side = world.over(world.store).for_group(TRUST, actor=ANA)
 
     (offered,) = side.recipients([OSCAR])

@@ -50,8 +50,10 @@ def test_a_central_approval_is_in_force_with_its_basis() -> None:
         in_force = world.state(urn).in_force
         assert in_force is not None
         assert (MIS, Basis.RECORDED, NOW) == (in_force.level, in_force.basis, in_force.since)
-    told = [(stored.notice.kind, one.id) for stored in world.notices() if stored.notice for one in stored.notice.people]
-    assert {(NoticeKind.APPROVAL_RECORDED, head(urn)) for urn in (HILDA, SITELESS)} == set(told)
+    notified = [
+        (stored.notice.kind, who.id) for stored in world.notices() if stored.notice for who in stored.notice.people
+    ]
+    assert {(NoticeKind.APPROVAL_RECORDED, head(urn)) for urn in (HILDA, SITELESS)} == set(notified)
     assert_sound(world)
 
 
@@ -102,7 +104,7 @@ def test_only_what_has_no_history_is_imported() -> None:
 
     outcomes = world.trust().import_agreements([imported(HILDA), imported(CLOSED)], command_id="c-1")
 
-    assert [RefusalCode.HISTORY_EXISTS, RefusalCode.NOT_VISIBLE] == [one.code for one in outcomes.not_done]
+    assert [RefusalCode.HISTORY_EXISTS, RefusalCode.NOT_VISIBLE] == [outcome.code for outcome in outcomes.not_done]
     assert before == world.snapshot()
     assert EstablishmentStatus.CLOSED is world.schools[CLOSED].status
 

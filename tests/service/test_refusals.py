@@ -34,14 +34,14 @@ from tests.world import (
 
 def close_trust(world: World) -> None:
     """Load a register in which the trust is closed."""
-    group = next(one for one in world.groups if one.id == TRUST)
+    group = next(group for group in world.groups if group.id == TRUST)
     world.refresh(groups=[attrs.evolve(group, is_open=False, closed_on=TODAY)])
 
 
 def ask(world: World, **changed: object) -> Outcomes:
     """Ask in the council's name, for everything that is right unless something is changed."""
-    given: dict[str, object] = {"level": MIS, "terms": TERMS, "command_id": "c-1", **changed}
-    return world.council().request([HILDA], **given)  # type: ignore[arg-type]
+    arguments: dict[str, object] = {"level": MIS, "terms": TERMS, "command_id": "c-1", **changed}
+    return world.council().request([HILDA], **arguments)  # type: ignore[arg-type]
 
 
 def _reused(world: World) -> object:
@@ -160,8 +160,8 @@ def test_a_school_is_refused_with_all_reasons_in_order(
 
 
 def _of_command(world: World, group: object) -> list[object]:
-    found = world.store.group_history(group)  # type: ignore[arg-type]
-    return [event for event in found if event.command_id == "c-1"]
+    history = world.store.group_history(group)  # type: ignore[arg-type]
+    return [event for event in history if event.command_id == "c-1"]
 
 
 @pytest.mark.rule("R1", "K1")

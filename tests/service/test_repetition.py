@@ -48,9 +48,9 @@ def test_a_repeated_action_is_answered_and_not_done_again(name: str) -> None:
     again = act(world.trust(), "c-1")
 
     assert before == world.snapshot("c-1")
-    assert [one.events for one in first.done] == [one.events for one in again.done]
-    assert [one.request for one in first.done] == [one.request for one in again.done]
-    assert [(True, ())] * len(urns) == [(one.replayed, one.notices) for one in again.done]
+    assert [outcome.events for outcome in first.done] == [outcome.events for outcome in again.done]
+    assert [outcome.request for outcome in first.done] == [outcome.request for outcome in again.done]
+    assert [(True, ())] * len(urns) == [(outcome.replayed, outcome.notices) for outcome in again.done]
     assert len(urns) == len(world.kept("c-1"))
 
 
@@ -65,7 +65,9 @@ def test_a_replay_keeps_its_warnings() -> None:
 
     again = world.trust().add_recipients([request], recipients=chosen, command_id="c-1")
 
-    assert [c for one in first.done for c in one.cautions] == [c for one in again.done for c in one.cautions]
+    assert [c for outcome in first.done for c in outcome.cautions] == [
+        c for outcome in again.done for c in outcome.cautions
+    ]
     assert 1 == len(again.done[0].cautions)
     assert 2 == world.state().version
 
@@ -91,14 +93,16 @@ def test_repetition_goes_school_by_school() -> None:
     """Of a repeated action, what was done is answered and only what was refused is decided again."""
     world = World()
     first = world.trust().request([HILDA, NOBODY, OSCAR], level=MIS, command_id="c-1")
-    assert [HILDA, OSCAR] == [one.urn for one in first.done]
+    assert [HILDA, OSCAR] == [outcome.urn for outcome in first.done]
     world.people.put(person(head(NOBODY), BusinessRole.HEAD_TEACHER))
 
     again = world.trust().request([HILDA, NOBODY, OSCAR], level=MIS, command_id="c-1")
 
-    assert [(HILDA, True), (NOBODY, False), (OSCAR, True)] == [(one.urn, one.replayed) for one in again.done]
+    assert [(HILDA, True), (NOBODY, False), (OSCAR, True)] == [
+        (outcome.urn, outcome.replayed) for outcome in again.done
+    ]
     assert [1, 1, 1] == [world.state(urn).version for urn in (HILDA, NOBODY, OSCAR)]
-    assert [HILDA, OSCAR, NOBODY] == [one.agreement.urn for one in world.kept("c-1")]
+    assert [HILDA, OSCAR, NOBODY] == [recorded.agreement.urn for recorded in world.kept("c-1")]
 
 
 DIFFERENT: dict[str, tuple[Actor, Callable[[GroupActions[Outcomes]], Outcomes]]] = {
@@ -163,9 +167,9 @@ def test_a_stale_request_beside_an_open_one_does_not_disturb_the_repetition() ->
 
     again = world.trust().withdraw([stale, still_open], command_id="c-1")
 
-    assert [type(one) for one in first] == [NotDone, Done] == [type(one) for one in again]
+    assert [type(outcome) for outcome in first] == [NotDone, Done] == [type(outcome) for outcome in again]
     assert first[1].request == again[1].request == still_open
-    assert [True] == [one.replayed for one in again.done]
+    assert [True] == [outcome.replayed for outcome in again.done]
     assert 4 == world.state().version
 
 
@@ -208,7 +212,7 @@ def test_what_a_failed_store_did_not_save_is_done_by_the_repetition() -> None:
 
     outcomes = world.trust().request([HILDA, OSCAR], level=MIS, command_id="c-1")
 
-    assert [False, False] == [one.replayed for one in outcomes.done]
+    assert [False, False] == [outcome.replayed for outcome in outcomes.done]
     assert [1, 1] == [world.state(urn).version for urn in (HILDA, OSCAR)]
     assert_sound(world)
 
@@ -231,7 +235,7 @@ def test_a_visibility_that_had_not_changed_keeps_nothing() -> None:
 
 
 def _close(world: World) -> None:
-    group = next(one for one in world.groups if one.id == TRUST)
+    group = next(group for group in world.groups if group.id == TRUST)
     world.refresh(groups=[attrs.evolve(group, is_open=False)])
 
 
@@ -251,8 +255,8 @@ def test_what_was_done_is_answered_whatever_has_moved_since(moved: Callable[[Wor
 
     again = world.trust().request([HILDA, OSCAR], level=MIS, sender=CLEO, command_id="c-1")
 
-    assert [one.events for one in first.done] == [one.events for one in again.done]
-    assert [True, True] == [one.replayed for one in again.done]
+    assert [outcome.events for outcome in first.done] == [outcome.events for outcome in again.done]
+    assert [True, True] == [outcome.replayed for outcome in again.done]
     assert before == world.snapshot("c-1")
 
 

@@ -99,8 +99,8 @@ def test_who_is_chosen_is_who_is_asked(
     request = world.state().request
     assert request is not None
     assert expected == request.recipients
-    told = {one.id for stored in world.notices() if stored.notice for one in stored.notice.people}
-    assert set(expected) == told
+    notified = {who.id for stored in world.notices() if stored.notice for who in stored.notice.people}
+    assert set(expected) == notified
 
 
 @pytest.mark.rule("Q4", "Q2")
@@ -143,7 +143,7 @@ def test_each_school_gets_its_own_outcome() -> None:
     ] == [outcome.code for outcome in outcomes.not_done]
     assert [NO_APPROVER] == [outcome.urn for outcome in outcomes.done]
     assert {HILDA: State.APPROVED, OSCAR: State.APPROVED, NO_APPROVER: State.PENDING} == {
-        one.urn: one.state for one in world.store.states(TRUST)
+        agreement.urn: agreement.state for agreement in world.store.states(TRUST)
     }
     assert_sound(world)
 
@@ -183,11 +183,11 @@ def test_an_unfit_person_refuses_their_own_school_alone() -> None:
     assert [
         (teacher, (Unsuitable.NO_ELIGIBLE_ROLE,)),
         (head(OSCAR), (Unsuitable.OTHER_SITE, Unsuitable.UNKNOWN_PERSON)),
-    ] == [(one.person, one.reasons) for one in refused.reasons[0].people]
+    ] == [(answer.person, answer.reasons) for answer in refused.reasons[0].people]
     assert isinstance(done, Done)
     assert (State.NO_AGREEMENT, State.PENDING) == (world.state(HILDA).state, world.state(OSCAR).state)
     assert not world.state(OSCAR).closed_request(RequestId(AgreementId(TRUST, OSCAR), 1))
-    assert stranger not in {one for event in world.events(OSCAR) for one in getattr(event, "recipients", ())}
+    assert stranger not in {who for event in world.events(OSCAR) for who in getattr(event, "recipients", ())}
 
 
 @pytest.mark.rule("Q10")
@@ -197,7 +197,7 @@ def test_a_school_without_a_choice_of_people_has_nobody_to_ask() -> None:
 
     outcomes = world.trust().request([HILDA, OSCAR], level=MIS, recipients={HILDA: [head()]}, command_id="c-1")
 
-    assert [OSCAR] == [one.urn for one in outcomes.not_done]
+    assert [OSCAR] == [outcome.urn for outcome in outcomes.not_done]
     assert [RefusalCode.NO_ELIGIBLE_RECIPIENT] == codes(outcomes[1])
     assert () == world.events(OSCAR)
 
@@ -210,9 +210,9 @@ def test_a_school_named_twice_is_asked_once(make: type[Iterable[int]]) -> None:
 
     outcomes = world.trust().request(make([OSCAR, HILDA, OSCAR]), level=MIS, command_id="c-1")  # type: ignore[call-arg]
 
-    assert [OSCAR, HILDA] == [one.urn for one in outcomes]
+    assert [OSCAR, HILDA] == [outcome.urn for outcome in outcomes]
     assert 1 == world.state(OSCAR).version
-    assert 1 == len([one for one in world.notices() if one.agreement.urn == OSCAR])
+    assert 1 == len([stored for stored in world.notices() if stored.agreement.urn == OSCAR])
     requests = [request for request in outcomes.requests for _ in range(2)]
     assert 2 == len(world.trust().remind(requests, command_id="c-2").done)
     assert 2 == world.state(OSCAR).version
@@ -229,8 +229,8 @@ def test_a_level_is_raised_by_another_request() -> None:
     upgrading = world.state()
     assert (State.UPGRADING, MIS) == (upgrading.state, upgrading.level)
     for tab in (Tab.PENDING, Tab.APPROVED):
-        assert [HILDA] == [one.urn for one in world.trust().agreements(tab)]
-    assert HILDA not in {one.urn for one in world.trust().agreements(Tab.NO_AGREEMENT)}
+        assert [HILDA] == [row.urn for row in world.trust().agreements(tab)]
+    assert HILDA not in {row.urn for row in world.trust().agreements(Tab.NO_AGREEMENT)}
     world.school().approve(request)
     assert (State.APPROVED, ACTIONS) == (world.state().state, world.state().level)
 
@@ -257,10 +257,10 @@ def test_a_school_where_nobody_can_approve_is_asked_with_a_warning() -> None:
 
     assert isinstance(warned, Done)
     assert isinstance(quiet, Done)
-    assert [CautionCode.NO_APPROVER] == [one.code for one in warned.cautions]
+    assert [CautionCode.NO_APPROVER] == [caution.code for caution in warned.cautions]
     assert () == quiet.cautions
     assert State.PENDING == world.state(NO_APPROVER).state
-    assert [CautionCode.NO_APPROVER] == [one.code for one in world.kept("c-1")[1].cautions]
+    assert [CautionCode.NO_APPROVER] == [recorded.code for recorded in world.kept("c-1")[1].cautions]
 
 
 @pytest.mark.rule("K1")
