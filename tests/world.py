@@ -202,7 +202,7 @@ ASKABLE = (PersonId(HILDA, "data"), deputy(HILDA), PersonId(HILDA, "executive"),
 
 
 class Counting:
-    """A port that counts its calls, and keeps what was asked."""
+    """A port that counts its calls, and remembers their arguments."""
 
     def __init__(self, port: InstitutionDirectory | PeopleDirectory, name: str, calls: Counter[str]) -> None:
         self.port = port
@@ -224,7 +224,7 @@ class Counting:
 
 @attrs.frozen(kw_only=True)
 class Snapshot:
-    """Everything that a store answers by its public methods."""
+    """Everything that a store's public methods return."""
 
     states: Mapping[GroupId, tuple[Agreement, ...]]
     histories: Mapping[AgreementId, tuple[Event, ...]]
@@ -376,7 +376,7 @@ def join_trust(world: World, urn: int = HILDA, *, day: date = TODAY) -> None:
 
 
 def large_world(count: int, store: AgreementStore | None = None) -> tuple[World, tuple[int, ...]]:
-    """Build a trust of as many schools, with a policy that lets it do everything; return their URNs too."""
+    """Build a trust of *count* schools, with a policy that allows every action; return their URNs too."""
     urns = tuple(range(200_000, 200_000 + count))
     return (
         World(
@@ -395,10 +395,10 @@ def large_world(count: int, store: AgreementStore | None = None) -> tuple[World,
 
 
 Act = Callable[..., Outcomes]
-"""An action on behalf of whoever the side is for: takes the side, a command id and, if wanted, a callback."""
+"""A bulk action; it takes a side, a command id and, optionally, a callback."""
 
 GENEROUS = attrs.evolve(Policy.mat(), central_approval=True, enders=frozenset({Party.GROUP}))
-"""A trust's policy under which every action can be done."""
+"""A trust's policy that allows every action."""
 
 
 def imported(urn: int = HILDA, level: AccessLevel = MIS, agreed_on: date = date(2024, 2, 29)) -> ImportAgreement:

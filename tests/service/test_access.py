@@ -35,7 +35,7 @@ OF_A_GROUP = [capability for capability in Capability if capability is not Capab
 @pytest.mark.rule("X1", "L2")
 @pytest.mark.parametrize("level", AccessLevel)
 def test_a_capability_needs_a_level_in_force_that_grants_it(level: AccessLevel) -> None:
-    """What the level holds is allowed at the school that shares, and nothing anywhere else."""
+    """The level's capabilities are allowed at the school that shares, and nothing anywhere else."""
     world = World()
     (request,) = world.council().request([HILDA], level=level, terms=TERMS, command_id="c-1").requests
     for capability in OF_A_GROUP:
@@ -52,7 +52,7 @@ def test_a_capability_needs_a_level_in_force_that_grants_it(level: AccessLevel) 
 
 @pytest.mark.rule("X4")
 def test_allows_and_explain_always_agree() -> None:
-    """At every school, seen or not, with and without an agreement, of every capability."""
+    """They agree for every capability at every school, visible or hidden, with or without an agreement."""
     world = World()
     world.approved(HILDA, level=ACTIONS)
     world.approved(OSCAR, command_id="o")
@@ -79,7 +79,7 @@ def test_allows_and_explain_always_agree() -> None:
 
 @pytest.mark.rule("X1")
 def test_access_is_a_snapshot_with_its_instant() -> None:
-    """What is approved afterwards is in the next snapshot, not in this one."""
+    """A later approval is in the next snapshot, not in this one."""
     world = World()
     (request,) = world.asked(HILDA)
     before = world.sharing.access(TRUST)
@@ -109,7 +109,7 @@ LOG_INS = [
 @pytest.mark.rule("X3", "X4")
 @pytest.mark.parametrize(("user", "against"), LOG_INS)
 def test_logging_in_needs_agreement_permission_and_association(user: Person, against: set[AccessCode]) -> None:
-    """The short answer and the long one agree, and the long one holds every reason."""
+    """Both answers agree, and the long one holds every reason."""
     world = World()
     world.people.put(user)
     without = world.sharing.explain_log_in(BEN, HILDA)
@@ -126,7 +126,7 @@ def test_logging_in_needs_agreement_permission_and_association(user: Person, aga
 
 @pytest.mark.rule("X3", "X2")
 def test_logging_in_stops_with_the_level_and_the_visibility() -> None:
-    """MIS Data is too low for it; and at a school that left nobody logs in."""
+    """MIS Data is too low for it, and nobody logs in to a school that left."""
     world = World()
     world.approved(HILDA, level=MIS)
     assert [AccessCode.LEVEL_TOO_LOW] == [r.code for r in world.sharing.explain_log_in(ANA, HILDA).reasons]
@@ -153,7 +153,7 @@ def test_somebody_the_site_does_not_know_cannot_log_in() -> None:
 
 @pytest.mark.rule("X3")
 def test_a_clusters_school_is_meant_by_the_persons_own_group_only() -> None:
-    """The same cluster name in another group opens nothing: the council has no cluster North."""
+    """A cluster of another group does not count: the council has no cluster North."""
     world = World()
     carla = PersonId(COUNCIL, "carla")
     world.people.put(person(carla, permissions=MAY, associations=Associations(clusters={"North"})))

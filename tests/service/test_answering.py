@@ -1,4 +1,4 @@
-"""The school's answer through the service: what the store holds, and who is told (rules A1-A8, R3)."""
+"""The school's answer through the service: what the store holds, and who is notified (rules A1-A8, R3)."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -48,7 +48,7 @@ ANSWERS: dict[str, Answer] = {
 
 
 def refusal(call: Callable[[], object]) -> Refused:
-    """Give the refusal that a call raises."""
+    """Return the refusal that a call raises."""
     with pytest.raises(Refused) as refused:
         call()
     return refused.value
@@ -56,7 +56,7 @@ def refusal(call: Callable[[], object]) -> Refused:
 
 @pytest.mark.rule("A1", "T4")
 def test_an_accepted_request_is_in_force_and_moves_to_approved() -> None:
-    """The level, who accepted it, when and on which request are stored at once."""
+    """The level, the approver, the instant and the request are stored at once."""
     world = World()
     (request,) = world.asked(HILDA)
     later = world.clock.move_on(timedelta(hours=3))
@@ -83,7 +83,7 @@ def test_an_accepted_request_is_in_force_and_moves_to_approved() -> None:
 @pytest.mark.rule("A2", "U2")
 @pytest.mark.parametrize("in_force", [False, True], ids=["first", "upgrade"])
 def test_a_declined_request_leaves_the_level_in_force(in_force: bool) -> None:
-    """Declining keeps what was there, with the reason beside the event."""
+    """Declining keeps the level in force, and the reason is stored with the event."""
     world = World()
     if in_force:
         world.approved(HILDA, command_id="first")
@@ -103,7 +103,7 @@ def test_a_declined_request_leaves_the_level_in_force(in_force: bool) -> None:
 @pytest.mark.rule("A4", "R3", "T2")
 @pytest.mark.parametrize("name", ANSWERS)
 def test_an_answer_to_a_closed_request_says_who_decided_and_when(name: str) -> None:
-    """A stale page is told that the group withdrew the request, and changes nothing."""
+    """An answer from an outdated page changes nothing; the refusal says that the group withdrew the request."""
     world = World()
     (stale,) = world.asked(HILDA)
     at = world.clock.move_on(timedelta(days=1))
@@ -126,7 +126,7 @@ def test_an_answer_to_a_closed_request_says_who_decided_and_when(name: str) -> N
 @pytest.mark.rule("A4")
 @pytest.mark.parametrize("name", ANSWERS)
 def test_a_request_to_another_school_is_an_error(name: str) -> None:
-    """A school answers requests to itself; another's is a mistake of the caller's."""
+    """A school answers only requests to itself."""
     world = World()
     (request,) = world.asked(OSCAR)
 
@@ -138,7 +138,7 @@ def test_a_request_to_another_school_is_an_error(name: str) -> None:
 
 @pytest.mark.rule("A5", "T5")
 def test_a_school_that_left_cannot_accept_but_can_decline() -> None:
-    """Accepting needs the school to be visible still; declining does not."""
+    """The school must still be visible to accept, but not to decline."""
     world = World()
     (request,) = world.asked(HILDA)
     leave_trust(world)
@@ -155,7 +155,7 @@ def test_a_school_that_left_cannot_accept_but_can_decline() -> None:
 @pytest.mark.rule("A6", "T2")
 @pytest.mark.parametrize("version", [None, "2.0", "2.1 "], ids=["none", "older", "with-space"])
 def test_the_answer_names_the_version_of_the_terms(version: str | None) -> None:
-    """Another version than the request's, or none, is refused; the right one is stored with the approval."""
+    """A wrong or missing version is refused; the right one is stored with the approval."""
     world = World()
     (request,) = world.council().request([HILDA], level=MIS, terms=TERMS, command_id="la").requests
     before = world.snapshot()
@@ -174,7 +174,7 @@ def test_the_answer_names_the_version_of_the_terms(version: str | None) -> None:
 
 @pytest.mark.rule("A7")
 def test_policy_may_demand_that_sender_and_approver_differ() -> None:
-    """The same address at two sites is one person, whatever its case and spaces."""
+    """The same address at two sites is the same person, whatever its case and spaces."""
     strict = attrs.evolve(Policy.mat(), distinct_approver=True)
     world = World(policies={TRUST: strict})
     (request,) = world.asked(HILDA)
@@ -190,7 +190,7 @@ def test_policy_may_demand_that_sender_and_approver_differ() -> None:
 
 
 def told_of(world: World, kind: NoticeKind) -> dict[PersonId, tuple[Party, str]]:
-    """Give who is told something, on which side and where."""
+    """Return who gets a notice of this kind, on which side and at which address."""
     return {
         who.id: (stored.notice.audience, stored.notice.address)
         for stored in world.notices()
@@ -204,7 +204,7 @@ def told_of(world: World, kind: NoticeKind) -> dict[PersonId, tuple[Party, str]]
     ("name", "kind"), [("approve", NoticeKind.APPROVED), ("decline", NoticeKind.DECLINED)], ids=ANSWERS
 )
 def test_sender_and_other_recipients_are_told_of_the_answer(name: str, kind: NoticeKind) -> None:
-    """At their present address, if still current; whoever answered is not told; unsent requests are cancelled."""
+    """Current people are notified at their present address, except whoever answered; unsent requests are cancelled."""
     world = World()
     (request,) = world.asked(HILDA)
     world.people.put(person(deputy(), BusinessRole.DEPUTY_HEAD_TEACHER, email="moved@new.example"))
@@ -224,7 +224,7 @@ def test_sender_and_other_recipients_are_told_of_the_answer(name: str, kind: Not
 @pytest.mark.rule("K4", "A1")
 @pytest.mark.parametrize("name", ANSWERS)
 def test_a_double_click_is_recorded_once(name: str) -> None:
-    """The same person pressing twice gets the same answer twice; the store holds it once."""
+    """If the same person presses twice, both clicks get the same answer; the store holds it once."""
     world = World()
     (request,) = world.asked(HILDA)
     first = ANSWERS[name](world.school(), request)
@@ -241,7 +241,7 @@ def test_a_double_click_is_recorded_once(name: str) -> None:
 
 @pytest.mark.rule("K4")
 def test_a_callers_own_command_id_is_kept() -> None:
-    """A command id that is given is used, so that a queue can repeat the answer."""
+    """The caller's command id is used, so that a queue can repeat the answer."""
     world = World()
     (request,) = world.asked(HILDA)
 
@@ -255,7 +255,7 @@ def test_a_callers_own_command_id_is_kept() -> None:
 
 @pytest.mark.rule("T5", "A5", "A11")
 def test_a_school_can_still_decline_a_group_that_has_gone_from_the_register() -> None:
-    """Such a group counts as closed: the page is shown, accepting is refused, declining is not."""
+    """Such a group counts as closed: the school sees the page and can decline, but not accept."""
     world = World()
     (request,) = world.asked(HILDA)
     world.institutions.replace(world.schools.values(), groups=[group for group in world.groups if group.id != TRUST])

@@ -80,7 +80,7 @@ FILTERS: dict[str, list[Any]] = {
 }
 
 Calls = dict[str, tuple[Bad, dict[str, list[Any]]]]
-"""By method: valid arguments, and invalid values for each of them; the domain's tests hold more of the values."""
+"""For each method: valid arguments, and some invalid values for each of them; the domain's tests hold more values."""
 
 GROUP_CALLS: Calls = {
     "request": (
@@ -173,7 +173,7 @@ SCHOOL_CALLS: Calls = {
 
 
 def test_the_tables_of_bad_input_are_whole() -> None:
-    """Every public method is in them, with every argument that it takes but the callback."""
+    """Every public method is in them, with each of its arguments except the callback."""
     assert {*GROUP_CALLS, "preview", "queued"} == public_names(GroupSide)
     assert set(SCHOOL_CALLS) == public_names(SchoolSide)
     for kind, calls in ((GroupSide, GROUP_CALLS), (SchoolSide, SCHOOL_CALLS)):
@@ -216,7 +216,7 @@ def test_bad_input_is_an_error_and_changes_nothing(side: str, method: str, argum
 
 @pytest.mark.rule("K3", "K5", "T2")
 def test_a_preview_and_an_empty_selection_check_their_input_too() -> None:
-    """Invalid arguments are rejected immediately, whatever becomes of the action and for however many schools."""
+    """Invalid arguments are rejected immediately, for any number of schools."""
     trust, text = prepared().trust(), cast(Any, "mis_data")
 
     for actions in (trust, trust.preview, trust.queued):
@@ -275,7 +275,7 @@ EVERY_ENTRY: dict[str, Call] = {
 @pytest.mark.parametrize("now", [datetime(2026, 10, 25, 1, 30), date(2026, 10, 25), "now"], ids=type)  # noqa: DTZ001
 @pytest.mark.parametrize("name", EVERY_ENTRY)
 def test_a_naive_clock_is_an_error(name: str, now: object) -> None:
-    """An instant without a time zone could mean two; nothing is decided on it."""
+    """Nothing is decided on an instant without a time zone."""
     world = prepared()
     before = world.snapshot("c-1")
     world.clock.instant = now  # type: ignore[assignment]
@@ -290,7 +290,7 @@ def test_a_naive_clock_is_an_error(name: str, now: object) -> None:
 @pytest.mark.parametrize("policy", [Policy.local_authority(), "mat", {}], ids=["other-kind", "text", "mapping"])
 @pytest.mark.parametrize("name", EVERY_ENTRY)
 def test_a_policy_of_the_wrong_kind_is_an_error(name: str, policy: object) -> None:
-    """An authority's policy is none for a trust; the host's mistake is named."""
+    """A trust cannot have an authority's policy; the error names the host's mistake."""
     world = prepared()
     before = world.snapshot("c-1")
     sharing = DataSharing(
@@ -310,7 +310,7 @@ def test_a_policy_of_the_wrong_kind_is_an_error(name: str, policy: object) -> No
 
 @pytest.mark.parametrize("name", ["run", "access", "log-in"])
 def test_an_unknown_group_is_an_error_that_says_what_to_check(name: str) -> None:
-    """The register may not be loaded, or the code be wrong."""
+    """The message says to check the code, and that the register is loaded."""
     world = World()
     nobody = PersonId(NOWHERE, "ana")
     side = world.sharing.for_group(NOWHERE, actor=nobody)
@@ -326,7 +326,7 @@ def test_an_unknown_group_is_an_error_that_says_what_to_check(name: str) -> None
 
 @pytest.mark.rule("K5", "Q10")
 def test_a_huge_choice_of_people_is_looked_up_quickly() -> None:
-    """Twenty thousand schools with people chosen for each: looking them up does not take their square."""
+    """For twenty thousand schools with people chosen for each, the time does not grow with the square."""
     world = World()
     chosen = {urn: [head(urn)] for urn in range(1_000_000, 1_020_000)}
 
@@ -338,7 +338,7 @@ def test_a_huge_choice_of_people_is_looked_up_quickly() -> None:
 
 @pytest.mark.rule("E6", "T2")
 def test_a_bad_register_day_is_an_error_where_no_agreement_stands() -> None:
-    """It is looked at before anything else, also by a preview that has nothing to decide."""
+    """It is checked before anything else, also by a preview that has nothing to decide."""
     world = World()
 
     for side in (world.trust(), world.trust().preview):
@@ -350,7 +350,7 @@ def test_a_bad_register_day_is_an_error_where_no_agreement_stands() -> None:
 
 @pytest.mark.rule("P9")
 def test_a_system_needs_a_sender_and_still_may_not_ask() -> None:
-    """A system is no person, so a sender must be named; and only a person may ask."""
+    """A system cannot be a sender, and only a person may ask."""
     world = World()
     nightly = world.trust(NIGHTLY)
 
@@ -363,7 +363,7 @@ def test_a_system_needs_a_sender_and_still_may_not_ask() -> None:
 
 
 def test_good_values_of_the_same_arguments_are_taken() -> None:
-    """The calls of the tables are right but for the one bad value."""
+    """Each call of the tables succeeds without the bad value."""
     for method, (good, _) in GROUP_CALLS.items():
         world = prepared()
         getattr(world.trust(), method)(**good)
@@ -377,7 +377,7 @@ def test_good_values_of_the_same_arguments_are_taken() -> None:
 
 
 class Halfway:
-    """A store, directory and clock that has hardly any of their methods, or a thing that cannot be called."""
+    """An object with hardly any of a port's methods."""
 
     now = "now"
 
@@ -388,7 +388,7 @@ class Halfway:
 @pytest.mark.parametrize("port", ["store", "institutions", "people", "clock"])
 @pytest.mark.parametrize("given_", [None, "x", {}, Halfway()], ids=["none", "text", "mapping", "halfway"])
 def test_a_port_without_its_methods_is_refused(port: str, given_: object) -> None:
-    """The service cannot be made with it, and the error names the methods that are not there."""
+    """The service cannot be built with it, and the error names the missing methods."""
     world = World()
     ports: Bad = {"store": world.store, "institutions": world.institutions, "people": world.people, port: given_}
     if port == "clock" and given_ is None:
@@ -400,7 +400,7 @@ def test_a_port_without_its_methods_is_refused(port: str, given_: object) -> Non
 
 
 def test_a_class_is_no_port() -> None:
-    """A class has the methods of its instances, but cannot be asked."""
+    """A class has the methods of its instances, but they cannot be called on it."""
     world = World()
     store: Any = type(world.store)
 
@@ -410,7 +410,7 @@ def test_a_class_is_no_port() -> None:
 
 @pytest.mark.parametrize("policies", [{}, None, Policy.mat(), "mat"], ids=["mapping", "none", "policy", "text"])
 def test_policies_are_a_function(policies: object) -> None:
-    """What cannot be asked for a group's policy is refused."""
+    """A value that cannot be called is refused."""
     world = World()
 
     with pytest.raises(InvalidValue, match="policies must be a function from a GroupId to its Policy"):

@@ -17,7 +17,7 @@ DECIDING = {
     "people.sites": 1,
     "store.load": 1,
 }
-"""What every decision reads: who acts, the group, the agreements, and four facts about all schools at once."""
+"""What every decision reads: the actor, the group, the agreements, and four facts about all schools at once."""
 
 SAVING = {"store.append": 1}
 REFRESHING = {"people.people": 1, "store.states": 1, "store.last_register": 1, "institutions.register_day": 1}
@@ -39,7 +39,7 @@ def expected(name: str, *, saving: bool) -> Counter[str]:
 @pytest.mark.parametrize("count", [1, 7, 700])
 @pytest.mark.parametrize("name", BULK_ACTIONS)
 def test_every_bulk_action_costs_the_same_for_any_number_of_schools(name: str, count: int) -> None:
-    """The same few calls for one school and for seven hundred; a preview saves the append."""
+    """One school costs the same few calls as seven hundred; a preview costs no append."""
     world, urns = large_world(count)
     act = BULK_ACTIONS[name](world, urns)
     side = world.counted().for_group(TRUST, actor=ANA)
@@ -132,7 +132,7 @@ def test_reading_costs_the_same_for_any_number_of_schools(name: str, count: int)
 @pytest.mark.rule("X4")
 @pytest.mark.parametrize("count", [1, 7, 700])
 def test_a_map_of_access_costs_four_calls(count: int) -> None:
-    """Whatever the number of schools; the questions afterwards cost none."""
+    """The number of schools does not matter, and the questions afterwards cost no call."""
     world, urns = large_world(count)
     world.approved(*urns)
     sharing = world.counted()
@@ -152,7 +152,7 @@ def test_a_map_of_access_costs_four_calls(count: int) -> None:
 
 @pytest.mark.rule("K1", "K4")
 def test_a_replay_costs_no_append() -> None:
-    """Nothing to save, nothing saved."""
+    """A repetition saves nothing, so it does not call append."""
     world, urns = large_world(7)
     act = BULK_ACTIONS["request"](world, urns)
     side = world.counted().for_group(TRUST, actor=ANA)
@@ -167,7 +167,7 @@ def test_a_replay_costs_no_append() -> None:
 
 @pytest.mark.rule("K5")
 def test_an_empty_selection_costs_no_call_to_the_store() -> None:
-    """Who acts is read; nothing else is."""
+    """Only the group and the actor are read."""
     world = World()
     side = world.counted().for_group(TRUST, actor=ANA)
 
@@ -178,7 +178,7 @@ def test_an_empty_selection_costs_no_call_to_the_store() -> None:
 
 @pytest.mark.rule("A1")
 def test_an_answer_costs_as_much_as_a_bulk_action() -> None:
-    """One school is a bulk action of one."""
+    """An answer is a bulk action for one school."""
     world = World()
     (request,) = world.asked(HILDA)
 

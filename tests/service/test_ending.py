@@ -35,7 +35,7 @@ def shared_with_council(world: World) -> None:
 
 @pytest.mark.rule("N6")
 def test_a_withdrawn_request_is_closed_and_its_recipients_are_told() -> None:
-    """Unsent messages about it are cancelled; who is no longer there is not told."""
+    """Unsent messages about it are cancelled; people who have left are not notified."""
     world = World()
     (request,) = world.asked(HILDA)
     world.people.remove(deputy())
@@ -57,7 +57,7 @@ def test_a_withdrawn_request_is_closed_and_its_recipients_are_told() -> None:
 
 @pytest.mark.rule("E1")
 def test_ending_closes_the_open_request_and_keeps_the_history() -> None:
-    """Access ends at once, what ended stays in the history, and coming back needs a new request."""
+    """Access ends at once, the history stays, and new access needs a new request."""
     world = World(policies={TRUST: GENEROUS})
     world.approved(HILDA)
     (request,) = world.asked(HILDA, level=ACTIONS, command_id="up")
@@ -83,7 +83,7 @@ def test_ending_closes_the_open_request_and_keeps_the_history() -> None:
 
 @pytest.mark.rule("E7", "T2")
 def test_a_trusts_policy_lets_neither_side_end() -> None:
-    """By default neither the trust nor its school may end an agreement by wish."""
+    """By default neither the trust nor its school may end an agreement because they wish to."""
     world = World()
     world.approved(HILDA)
     before = world.snapshot("c-1")
@@ -116,7 +116,7 @@ def test_an_authoritys_policy_lets_both_sides_end() -> None:
 
 @pytest.mark.rule("E1", "A8")
 def test_both_sides_are_told_of_an_end() -> None:
-    """The sender of the agreement and those who could answer are told; whoever ended it is not."""
+    """The sender and those who could answer are notified, except whoever ended it."""
     world = World()
     shared_with_council(world)
 

@@ -1,4 +1,4 @@
-"""Every entry checks who asks, each time; the entries are found by introspection, so none can be forgotten (P, K2)."""
+"""Every entry checks who asks, each time; introspection finds the entries, so no entry is forgotten (P, K2)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -64,7 +64,7 @@ READING: dict[str, Callable[[GroupSide], object]] = {
     "export": lambda side: side.export(ExportFormat.CSV),
 }
 RECONCILING = {"reconcile", "apply"}
-"""Who may plan and who may apply is tested with what they do, in the folder `reconciling`."""
+"""The folder `reconciling` tests who may plan and who may apply."""
 GROUP_STRANGERS: dict[str, Actor] = {
     "no-permission": BEN,
     "expired-permission": EVA,
@@ -142,7 +142,7 @@ def test_strangers_do_nothing_for_a_group(actor: Actor, name: str, previewing: b
 
 @pytest.mark.rule("K2", "K5")
 def test_an_empty_selection_needs_the_permission_too() -> None:
-    """Choosing no school at all opens no door: who may not ask is refused, who may gets an empty result."""
+    """With an empty selection too, only holders of the permission get an answer."""
     world = World()
 
     for actor in (BEN, EVA, OTTO, head(), NIGHTLY):
@@ -159,7 +159,7 @@ def test_an_empty_selection_needs_the_permission_too() -> None:
 @pytest.mark.parametrize("name", [name for name in BULK_ACTIONS if name != "record_visibility"])
 @pytest.mark.parametrize("actor", [BEN, EVA, OTTO, head()], ids=lambda who: who.id)
 def test_what_strangers_queue_is_refused_when_it_is_run(actor: PersonId, name: str) -> None:
-    """A batch can be made by anybody, since it does nothing; the permission is checked where it is carried out."""
+    """Anybody can build a batch, since it does nothing; the permission is checked when it is carried out."""
     world, urns = large_world(2)
     act: Callable[..., Any] = BULK_ACTIONS[name](world, urns)
     batch: Batch = act(world.trust(actor).queued, "c-1")
@@ -186,7 +186,7 @@ def test_policy_may_widen_who_reads() -> None:
 
 @pytest.mark.rule("P12")
 def test_permissions_are_read_again_each_time() -> None:
-    """A side that was made while its user was permitted is worth nothing afterwards."""
+    """A side that was created while its user was permitted is useless afterwards."""
     world = World()
     trust, school = world.trust(), world.school()
     (request,) = world.asked(HILDA)
@@ -255,7 +255,7 @@ def test_a_named_system_may_record_what_the_register_shows() -> None:
 @pytest.mark.rule("E6", "K2", "T2")
 @pytest.mark.parametrize("actor", [BEN, EVA, OTTO, head()], ids=lambda who: who.id)
 def test_a_register_is_not_noted_for_strangers_even_where_no_agreement_stands(actor: PersonId) -> None:
-    """Without any agreement there is no school to refuse, and still nobody else can note a register."""
+    """Even without any agreement, a stranger cannot note a register."""
     world = World()
 
     with pytest.raises(NotPermitted):
@@ -266,7 +266,7 @@ def test_a_register_is_not_noted_for_strangers_even_where_no_agreement_stands(ac
 
 @pytest.mark.rule("P12", "K2", "T2")
 def test_a_request_of_another_group_cannot_be_named() -> None:
-    """Named by another group, a request is out of bounds; the whole action is refused."""
+    """A group that names another group's request is refused as a whole."""
     world = World()
     theirs = world.council().request([HILDA], level=MIS, terms=TERMS, command_id="la").requests[0]
     (ours,) = world.asked(OSCAR)

@@ -1,4 +1,4 @@
-"""A preview tells exactly what the action does, and does nothing (K3)."""
+"""A preview answers exactly what the action does, and changes nothing (K3)."""
 
 import pytest
 
@@ -65,7 +65,7 @@ def test_a_preview_uses_up_no_command_id() -> None:
 
 @pytest.mark.rule("K3", "K1")
 def test_a_preview_foretells_refusals_and_warnings() -> None:
-    """Schools that would be refused are shown as refused for the reasons that the action then gives."""
+    """Schools that would be refused appear as refused, with the same reasons as in the action."""
     world = World()
     urns = [HILDA, SITELESS, NOBODY, UNKNOWN, NO_APPROVER]
 
@@ -78,7 +78,7 @@ def test_a_preview_foretells_refusals_and_warnings() -> None:
 
 @pytest.mark.rule("K3", "K4")
 def test_a_preview_of_what_was_done_shows_the_replay() -> None:
-    """After the action, a preview under its id tells that it would be answered, and not done again."""
+    """After the action, a preview under its id says that it would not be done again."""
     world = World()
     world.asked(HILDA, command_id="c-1")
 
@@ -91,7 +91,7 @@ def test_a_preview_of_what_was_done_shows_the_replay() -> None:
 
 @pytest.mark.rule("K3")
 def test_a_batch_can_be_previewed_and_run() -> None:
-    """What comes through a queue is previewed and carried out as the group's own call is."""
+    """A batch from a queue is previewed and carried out like the group's own call."""
     world = World()
     batch = Batch(
         group=TRUST,
@@ -110,7 +110,7 @@ def test_a_batch_can_be_previewed_and_run() -> None:
 
 @pytest.mark.rule("K3", "K4")
 def test_a_queued_action_is_the_same_action() -> None:
-    """As a value it does nothing; run later it does what the call would have done, once."""
+    """A batch does nothing until it is run; then it does once what the call would have done."""
     world = World()
 
     batch = world.trust().queued.request([HILDA, OSCAR], level=MIS, command_id="c-1")

@@ -1,4 +1,4 @@
-"""Long work tells how far it is; decided is never shown as done (K6)."""
+"""Long-running work reports its progress; decided is never shown as done (K6)."""
 
 import pytest
 
@@ -20,13 +20,13 @@ from tests.world import (
 
 
 def in_short(progress: list[Progress]) -> list[tuple[Stage, int, int]]:
-    """Give reports in short."""
+    """Return the reports in short."""
     return [(progress.stage, progress.done, progress.total) for progress in progress]
 
 
 @pytest.mark.rule("K6")
 def test_schools_are_reported_as_decided_and_then_as_saved() -> None:
-    """Each school once as it is decided, refused ones too; then how many were saved."""
+    """Each school is reported once it is decided, refused ones too; then how many were saved."""
     world = World()
     seen: list[Progress] = []
     stored: list[int] = []
@@ -47,13 +47,13 @@ def test_schools_are_reported_as_decided_and_then_as_saved() -> None:
 
 
 class Interrupted(Exception):
-    """What a caller raises to stop the work."""
+    """The exception of a caller who stops the work."""
 
 
 @pytest.mark.rule("K6", "T2")
 @pytest.mark.parametrize("at", [1, 2, 3])
 def test_an_exception_from_the_callback_saves_nothing(at: int) -> None:
-    """Whoever stops the work while it is being decided stops all of it, and can repeat it."""
+    """Stopping while schools are decided stops all of it, and it can be repeated."""
     world, urns = large_world(3)
     act = BULK_ACTIONS["request"](world, urns)
     before = world.snapshot("c-1")
@@ -71,7 +71,7 @@ def test_an_exception_from_the_callback_saves_nothing(at: int) -> None:
 
 @pytest.mark.rule("K6", "K4")
 def test_an_exception_after_saving_loses_nothing() -> None:
-    """What was saved is there, and a repetition tells of it."""
+    """What was saved stays, and a repetition answers it."""
     world = World()
 
     def report(progress: Progress) -> None:
@@ -109,7 +109,7 @@ def test_a_preview_saves_nothing_and_says_so(name: str) -> None:
 
 @pytest.mark.rule("K6")
 def test_a_batch_reports_progress_too() -> None:
-    """`run` hands the callback on."""
+    """`run` passes the callback on."""
     world = World()
     seen: list[Progress] = []
     commands = [RequestAccess(urn=HILDA, level=MIS, sender=ANA)]
@@ -122,7 +122,7 @@ def test_a_batch_reports_progress_too() -> None:
 
 @pytest.mark.rule("K6")
 def test_a_progress_report_that_cannot_be_called_is_refused_before_anything_happens() -> None:
-    """The mistake is told at once, and not in the middle of the work."""
+    """The mistake is reported immediately, not during the work."""
     world = World()
     before = world.snapshot("c-1")
 

@@ -1,4 +1,4 @@
-"""Random actions of random people at random instants, and what holds whatever they do."""
+"""Random actions of random people at random instants, and what always holds."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -78,7 +78,7 @@ Act = Callable[[GroupActions[Outcomes]], Outcomes]
 
 
 class Answer:
-    """What a call answered or raised, so that two calls can be compared."""
+    """The answer or the error of a call, to compare two calls."""
 
     def __init__(self, call: Callable[[], Outcomes]) -> None:
         self.outcomes: Outcomes | None = None
@@ -343,7 +343,7 @@ TestSharing.settings = settings(max_examples=40, stateful_step_count=40, deadlin
 
 @pytest.mark.rule("K3", "K4", "T3")
 def test_a_fixed_walk_through_the_machine_reaches_every_kind_of_event() -> None:
-    """The machine's own checks hold on a walk that is known to do every thing, so that they are not idle."""
+    """A walk that is known to reach every kind of event shows that the checks do something."""
     machine = Sharing()
     machine.begin()
     world = machine.world

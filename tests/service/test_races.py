@@ -34,7 +34,7 @@ Answer = TypeVar("Answer")
 
 
 def at_once(*tasks: Callable[[], Answer]) -> list[Answer | Refused]:
-    """Run tasks on threads of their own, all let go at the same moment; give what they answer or raise."""
+    """Run each task on its own thread, all at the same moment; return what they answer or raise."""
     gate = threading.Barrier(len(tasks))
     answers: list[Answer | Refused | None] = [None] * len(tasks)
 
@@ -55,7 +55,7 @@ def at_once(*tasks: Callable[[], Answer]) -> list[Answer | Refused]:
 
 
 def reminding(world: World, urn: int = HILDA) -> Callable[[], object]:
-    """Give another writer, who reminds under a fresh command id each time."""
+    """Return another writer, who reminds under a new command id each time."""
 
     def remind() -> object:
         request = world.state(urn).request
@@ -68,7 +68,7 @@ def reminding(world: World, urn: int = HILDA) -> Callable[[], object]:
 @pytest.mark.rule("K1", "A4")
 @pytest.mark.parametrize("others", [1, 2, 3])
 def test_a_loser_is_decided_again_on_fresh_facts(others: int) -> None:
-    """A school that another writer changed up to three times in between is done on what stands then."""
+    """If another writer changes a school up to three times meanwhile, it is decided on the new state and done."""
     world = World()
     here, there = world.asked(HILDA, OSCAR)
     store = InterleavingStore(world.store, *[reminding(world)] * others)
@@ -84,7 +84,7 @@ def test_a_loser_is_decided_again_on_fresh_facts(others: int) -> None:
 
 @pytest.mark.rule("R2", "K1")
 def test_a_school_that_others_keep_changing_ends_in_a_conflict() -> None:
-    """After the first decision and three more the school is given up; the others are done."""
+    """After four decisions the school ends in a conflict; the others are done."""
     world = World()
     here, there = world.asked(HILDA, OSCAR)
     store = InterleavingStore(world.store, *[reminding(world)] * 9)
@@ -103,7 +103,7 @@ def test_a_school_that_others_keep_changing_ends_in_a_conflict() -> None:
 
 @pytest.mark.rule("K4", "R2")
 def test_a_conflict_is_decided_again_under_the_same_id() -> None:
-    """A conflict keeps nothing, so the repetition does it."""
+    """A conflict records no outcome, so the repetition does it."""
     world = World()
     here, there = world.asked(HILDA, OSCAR)
     store = InterleavingStore(world.store, *[reminding(world)] * 4)
@@ -118,7 +118,7 @@ def test_a_conflict_is_decided_again_under_the_same_id() -> None:
 
 @pytest.mark.rule("A4", "R2")
 def test_a_loser_is_refused_where_the_fresh_facts_forbid_it() -> None:
-    """Withdrawing what a head approves in between is refused with who approved it and when, not as a conflict."""
+    """If a head approves meanwhile, the withdrawal is refused with who approved and when, not as a conflict."""
     world = World()
     (request,) = world.asked(HILDA)
     store = InterleavingStore(world.store, lambda: world.school().approve(request))
@@ -135,7 +135,7 @@ def test_a_loser_is_refused_where_the_fresh_facts_forbid_it() -> None:
 
 @pytest.mark.rule("T3")
 def test_a_later_round_reads_the_clock_and_the_people_anew() -> None:
-    """A school decided again is decided with the instant and the people of that moment."""
+    """A school that is decided again is decided on the instant and the people of that moment."""
     world = World()
     newcomer = PersonId(HILDA, "new")
 
@@ -157,7 +157,7 @@ def test_a_later_round_reads_the_clock_and_the_people_anew() -> None:
 
 @pytest.mark.rule("K4")
 def test_the_same_command_in_between_is_answered_as_a_replay() -> None:
-    """Who loses to the same command id finds what it did, and does nothing more."""
+    """The loser to the same command finds its outcome, and does nothing more."""
     world = World()
     store = InterleavingStore(world.store, lambda: world.asked(HILDA, command_id="c-1"))
 
@@ -171,7 +171,7 @@ def test_the_same_command_in_between_is_answered_as_a_replay() -> None:
 
 @pytest.mark.rule("K4", "R1", "T2")
 def test_a_different_command_with_the_id_in_between_refuses_the_whole() -> None:
-    """Where nothing of the action was saved yet, the used id refuses all of it."""
+    """If nothing of the action was saved yet, all of it is refused."""
     world = World()
 
     def another_writer() -> None:
@@ -188,7 +188,7 @@ def test_a_different_command_with_the_id_in_between_refuses_the_whole() -> None:
 
 @pytest.mark.rule("K4", "K1")
 def test_a_different_command_with_the_id_in_between_hides_nothing_that_was_saved() -> None:
-    """Where other schools were saved already they are told as done; only the loser is refused."""
+    """Schools that were saved are answered as done; only the loser is refused."""
     world = World()
 
     def another_writer() -> None:
@@ -206,7 +206,7 @@ def test_a_different_command_with_the_id_in_between_hides_nothing_that_was_saved
 
 @pytest.mark.rule("K4", "K1")
 def test_two_commands_that_took_one_id_at_once_are_each_answered_on_repetition() -> None:
-    """Neither saw the other; each finds again what it did, and does nothing more than that."""
+    """Neither saw the other; each is answered with what it did, and nothing is done again."""
     world = World()
 
     def another_writer() -> None:
@@ -230,7 +230,7 @@ def test_two_commands_that_took_one_id_at_once_are_each_answered_on_repetition()
 
 @pytest.mark.rule("K6")
 def test_each_round_tells_its_own_progress() -> None:
-    """Losers are shown as decided again, and never as saved before they are."""
+    """Losers are reported as decided again, and as saved only when they are."""
     world = World()
     here, there = world.asked(HILDA, OSCAR)
     store = InterleavingStore(world.store, reminding(world))
@@ -249,7 +249,7 @@ def test_each_round_tells_its_own_progress() -> None:
 
 @pytest.mark.rule("A4", "P3")
 def test_of_many_heads_who_approve_at_once_one_wins() -> None:
-    """Eight heads press at the same moment: it is approved once, and the others learn who did it and when."""
+    """Eight heads accept at the same moment: it is approved once, and the others learn by whom and when."""
     world = World()
     heads = [PersonId(HILDA, f"head-{number}") for number in range(THREADS)]
     world.people.put(*(person(who, BusinessRole.HEAD_TEACHER) for who in heads))
@@ -311,7 +311,7 @@ def test_of_many_requests_at_once_one_is_open() -> None:
 
 @pytest.mark.rule("K4", "K1")
 def test_a_loser_is_not_mistaken_for_another_command_than_the_schools_saved_before() -> None:
-    """An action may ask for two levels; the school saved first does not make the loser's a different command."""
+    """An action may ask for two levels; the school saved first does not make the other a different command."""
     world = World()
     batch = Batch(
         group=TRUST,

@@ -50,7 +50,7 @@ IN_THE_TRUST = [NO_APPROVER, SITELESS, OSCAR, HILDA, NOBODY]
 
 @pytest.mark.rule("T4", "N1", "U2")
 def test_tabs_follow_the_state() -> None:
-    """Every visible school is under the tabs of its state: an upgrade under two, first requests under Pending."""
+    """Every visible school is under the tabs of its state: an upgrade under two, a first request under Pending."""
     world = World()
     world.approved(HILDA, OSCAR)
     world.asked(OSCAR, level=ACTIONS, command_id="up")
@@ -70,7 +70,7 @@ def test_tabs_follow_the_state() -> None:
 
 @pytest.mark.rule("T4")
 def test_what_stands_at_hidden_schools_is_in_a_list_of_its_own() -> None:
-    """It is in no tab, and each entry says why the school is hidden; what does not stand is not in the list."""
+    """They are in no tab, and each entry says why the school is hidden; ended agreements are not listed."""
     world = World()
     world.approved(HILDA)
     world.asked(OSCAR, NO_APPROVER, command_id="more")
@@ -96,7 +96,7 @@ def test_what_stands_at_hidden_schools_is_in_a_list_of_its_own() -> None:
 
 @pytest.mark.rule("B1", "V10")
 def test_the_table_holds_what_the_group_sees_in_order() -> None:
-    """The trust's schools stand by folded name, without closed and others' ones; the council sees its own."""
+    """The trust sees its open schools by folded name; the council sees its own."""
     world = World()
 
     assert IN_THE_TRUST == [row.urn for row in world.trust().browse().items]
@@ -106,7 +106,7 @@ def test_the_table_holds_what_the_group_sees_in_order() -> None:
 
 @pytest.mark.rule("B2", "B3", "B4", "B5", "B9")
 def test_search_filters_order_and_page_reach_the_table() -> None:
-    """Every argument of `browse` does what it says."""
+    """Every argument of `browse` has its effect."""
     world = World()
     world.approved(HILDA, level=ACTIONS)
     world.refresh(attrs.evolve(world.schools[HILDA], ofsted_rating="Good"))
@@ -132,7 +132,7 @@ def test_search_filters_order_and_page_reach_the_table() -> None:
 
 @pytest.mark.rule("B6", "B8")
 def test_facets_count_what_the_other_filters_leave() -> None:
-    """Clusters come from the host; each filter's own choice does not narrow its own counts."""
+    """Clusters come from the host; a filter does not narrow its own counts."""
     world = World()
     world.approved(HILDA)
 
@@ -180,7 +180,7 @@ def test_details_of_a_hidden_school_are_refused_with_the_reasons(urn: int) -> No
 
 @pytest.mark.rule("V8", "R1")
 def test_a_closed_group_sees_nothing_and_can_ask_for_nothing() -> None:
-    """Its table is empty, everything that stands is listed apart, and asking is refused as a whole."""
+    """Its table is empty, its agreements are listed apart, and asking is refused as a whole."""
     world = World()
     world.approved(HILDA)
     (request,) = world.asked(OSCAR, command_id="o")
@@ -200,7 +200,7 @@ def test_a_closed_group_sees_nothing_and_can_ask_for_nothing() -> None:
 
 @pytest.mark.rule("P8", "P4", "P5", "P6")
 def test_suggested_recipients_have_head_teachers_first() -> None:
-    """Heads first, then by name; it is marked who can approve; who cannot be asked is not offered."""
+    """Heads come first, then the others by name; approvers are marked; people who cannot be asked are left out."""
     world = World()
     second = PersonId(HILDA, "zoe")
     world.people.put(person(second, BusinessRole.HEAD_TEACHER, BusinessRole.DATA_MANAGER))
@@ -219,7 +219,7 @@ def test_suggested_recipients_have_head_teachers_first() -> None:
 
 @pytest.mark.rule("Q2", "Q3")
 def test_who_was_asked_is_not_offered_until_the_request_is_closed() -> None:
-    """Only those asked in the open request are left out, and only while it is open."""
+    """Only the recipients of the open request are left out, and only while it is open."""
     world = World()
     world.trust().request([HILDA], level=MIS, recipients=Named([head(), deputy()]), command_id="c-1")
 
@@ -234,7 +234,7 @@ def test_who_was_asked_is_not_offered_until_the_request_is_closed() -> None:
 
 @pytest.mark.rule("P8", "P12")
 def test_no_people_are_shown_of_schools_that_the_group_does_not_see() -> None:
-    """Their people are not even read; the answer says why, in the order in which the schools were named."""
+    """Their people are not even read; the answer says why the school is hidden."""
     world = World()
     counting: Any = Counting(world.people, "people", world.calls)
     world.people = counting
@@ -255,7 +255,7 @@ def test_no_people_are_shown_of_schools_that_the_group_does_not_see() -> None:
 
 @pytest.mark.rule("P12")
 def test_history_and_agreement_are_read_whether_the_school_is_visible_or_not() -> None:
-    """What happened stays readable after the school has left; of a school never asked there is nothing."""
+    """The history stays readable after the school has left; a school that was never asked has no history."""
     world = World()
     world.approved(HILDA)
     leave_trust(world)
@@ -285,7 +285,7 @@ def test_a_group_reads_nothing_of_another_groups_agreement() -> None:
 
 
 def entries(world: World, urn: int = HILDA, actor: PersonId | None = None) -> dict[GroupId, SharingWithGroup]:
-    """Give the entries of a school's page, by group."""
+    """Return the entries of a school's page, by group."""
     return {entry.group.id: entry for entry in world.school(urn, actor).page()}
 
 
@@ -321,7 +321,7 @@ def test_a_schools_page_shows_each_group_that_asked() -> None:
 
 @pytest.mark.rule("A11", "A3", "X2")
 def test_the_page_shows_what_an_agreement_grants_now() -> None:
-    """A level in force is shown for ever; it allows nothing while the school is hidden, nor once it has lapsed."""
+    """A level in force is always shown, but allows nothing while the school is hidden or once it has lapsed."""
     world = World()
     (request,) = world.trust().request([HILDA], level=MIS, terms=TERMS, command_id="c-1").requests
     world.school().approve(request, terms_version=TERMS.version)
@@ -347,7 +347,7 @@ def test_the_page_shows_what_an_agreement_grants_now() -> None:
 
 @pytest.mark.rule("A11")
 def test_a_page_without_groups_is_empty() -> None:
-    """A head whom nobody has asked sees an empty page; so does one whose URN the register has lost."""
+    """A head whom nobody has asked sees an empty page; a URN that the register has lost still has its entry."""
     world = World()
     assert () == world.school(OSCAR).page()
 
@@ -360,7 +360,7 @@ def test_a_page_without_groups_is_empty() -> None:
 
 @pytest.mark.rule("A11", "P2")
 def test_a_page_shows_only_the_groups_whose_policy_lets_the_user_answer() -> None:
-    """Two groups with different policies: the head sees one, the deputy the other, a third person none."""
+    """With two policies the head sees one group, the deputy the other, and a third person is refused."""
     by_deputies = attrs.evolve(
         Policy.mat(),
         role_permissions={BusinessRole.DEPUTY_HEAD_TEACHER: {Permission.ADMINISTER_DATA_SHARING_REQUEST}},
@@ -386,7 +386,7 @@ class Muddled(MemoryPeopleDirectory):
 
 @pytest.mark.rule("P4", "P10", "P11")
 def test_people_of_another_school_are_never_taken_for_the_schools_own() -> None:
-    """Whoever else a directory names, nobody of another school is offered, asked, or counted as one who can approve."""
+    """People of other schools are not offered, not asked and not counted as approvers."""
     world = World()
     known = world.people.at_schools([HILDA, OSCAR])
     world.people = Muddled([*known[HILDA], *known[OSCAR], *world.people.people([ANA]).values()])

@@ -1,4 +1,4 @@
-"""Approvals settled centrally, and agreements from before this library (rules A9, A10)."""
+"""Central approvals, and agreements that are older than this library (rules A9, A10)."""
 
 from collections.abc import Callable
 from datetime import date
@@ -38,7 +38,7 @@ BASIS = "Board minute 7 of 28 March 2026 – “central”"
 
 @pytest.mark.rule("A9")
 def test_a_central_approval_is_in_force_with_its_basis() -> None:
-    """It needs no request; those who could have answered are told."""
+    """It needs no request; those who could have answered are notified."""
     world = World(policies={TRUST: GENEROUS})
 
     world.trust().record_approval([HILDA, SITELESS], level=MIS, basis=BASIS, terms=TERMS, command_id="c-1")
@@ -71,7 +71,7 @@ def test_central_approval_is_off_by_default() -> None:
 
 @pytest.mark.rule("A10")
 def test_an_import_is_in_force_from_now_with_the_original_day_as_data() -> None:
-    """Level, day, approver, evidence and terms are kept; nobody is told; trusts and authorities alike."""
+    """Level, day, approver, evidence and terms are stored, and nobody is notified; trusts and authorities alike."""
     world = World()
     older = attrs.evolve(imported(level=ACTIONS), terms=TERMS)
 
@@ -96,7 +96,7 @@ def test_an_import_is_in_force_from_now_with_the_original_day_as_data() -> None:
 
 @pytest.mark.rule("A10")
 def test_only_what_has_no_history_is_imported() -> None:
-    """A declined request of last week is history enough; a hidden school is refused for that."""
+    """A declined request counts as history; a hidden school is refused because it is hidden."""
     world = World()
     (request,) = world.asked(HILDA)
     world.school().decline(request, reason="No.")
@@ -111,7 +111,7 @@ def test_only_what_has_no_history_is_imported() -> None:
 
 @pytest.mark.rule("A10", "T2")
 def test_an_agreement_from_a_day_to_come_is_not_imported() -> None:
-    """Neither by the group's own call nor through a queue; today is allowed, by London's day."""
+    """Neither by the group's own call nor through a queue; today in London is allowed."""
     world = World()
     ahead = imported(agreed_on=date(2026, 10, 26))
     batch = Batch(group=TRUST, actor=ANA, command_id="c-1", commands=[ahead])

@@ -39,7 +39,7 @@ def close_trust(world: World) -> None:
 
 
 def ask(world: World, **changed: object) -> Outcomes:
-    """Ask in the council's name, for everything that is right unless something is changed."""
+    """Ask for the council with valid arguments, except those that are changed."""
     arguments: dict[str, object] = {"level": MIS, "terms": TERMS, "command_id": "c-1", **changed}
     return world.council().request([HILDA], **arguments)  # type: ignore[arg-type]
 
@@ -146,7 +146,7 @@ def _hidden_with_history(world: World) -> Outcomes:
 def test_a_school_is_refused_with_all_reasons_in_order(
     cause: Callable[[World], Outcomes], expected: list[RefusalCode]
 ) -> None:
-    """The primary reason comes first, the outcome words all of them, and a repetition changes nothing either."""
+    """The primary reason comes first, the outcome's text has all of them, and nothing is stored."""
     world = World(policies={TRUST: GENEROUS})
 
     (outcome,) = cause(world)
@@ -166,7 +166,7 @@ def _of_command(world: World, group: object) -> list[object]:
 
 @pytest.mark.rule("R1", "K1")
 def test_one_commands_fault_against_the_whole_refuses_all_of_a_batch() -> None:
-    """A batch in which one school would be asked without terms asks nobody."""
+    """If one school of a batch would be asked without terms, nobody is asked."""
     world = World()
     carys = PersonId(COUNCIL, "carys")
     commands = [

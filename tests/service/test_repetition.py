@@ -1,4 +1,4 @@
-"""A command id: what was done is answered again and never done twice (K4)."""
+"""A command id: a repetition gets the first answer, and nothing is done twice (K4)."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -38,7 +38,7 @@ CLEO = PersonId(TRUST, "cleo")
 @pytest.mark.rule("K4")
 @pytest.mark.parametrize("name", BULK_ACTIONS)
 def test_a_repeated_action_is_answered_and_not_done_again(name: str) -> None:
-    """Every bulk action, repeated later, gives its first events marked as a replay, and changes nothing."""
+    """Every bulk action, repeated later, returns its first events marked as a replay, and changes nothing."""
     world, urns = large_world(3)
     act = BULK_ACTIONS[name](world, urns)
     first = act(world.trust(), "c-1")
@@ -56,7 +56,7 @@ def test_a_repeated_action_is_answered_and_not_done_again(name: str) -> None:
 
 @pytest.mark.rule("K4")
 def test_a_replay_keeps_its_warnings() -> None:
-    """What deserved a look at the first time is told again."""
+    """The repetition has the cautions of the first answer."""
     world = World()
     world.trust().request([HILDA], level=MIS, recipients={HILDA: [head()]}, command_id="ask")
     request = RequestId(AgreementId(TRUST, HILDA), 1)
@@ -74,7 +74,7 @@ def test_a_replay_keeps_its_warnings() -> None:
 
 @pytest.mark.rule("K4", "T2")
 def test_a_refusal_keeps_nothing_and_is_decided_again() -> None:
-    """A school that was refused is decided anew under the same id once it can be asked."""
+    """A school that was refused is decided again under the same id."""
     world = World()
     (refused,) = world.trust().request([NOBODY], level=MIS, command_id="c-1")
     assert isinstance(refused, NotDone)
@@ -90,7 +90,7 @@ def test_a_refusal_keeps_nothing_and_is_decided_again() -> None:
 
 @pytest.mark.rule("K4", "K1")
 def test_repetition_goes_school_by_school() -> None:
-    """Of a repeated action, what was done is answered and only what was refused is decided again."""
+    """A repetition decides only the refused schools again."""
     world = World()
     first = world.trust().request([HILDA, NOBODY, OSCAR], level=MIS, command_id="c-1")
     assert [HILDA, OSCAR] == [outcome.urn for outcome in first.done]
@@ -128,7 +128,7 @@ DIFFERENT: dict[str, tuple[Actor, Callable[[GroupActions[Outcomes]], Outcomes]]]
 def test_the_same_id_for_a_different_command_is_refused(
     actor: Actor, act: Callable[[GroupActions[Outcomes]], Outcomes]
 ) -> None:
-    """Another level, other terms, people, actor, sender or action under a used id changes nothing at all."""
+    """A used id with another level, terms, people, actor, sender or action changes nothing at all."""
     world = World()
     world.people.put(person(BEN, permissions=tuple(Permission)))
     world.trust().request([HILDA], level=MIS, command_id="c-1")
@@ -158,7 +158,7 @@ def test_an_id_used_by_one_school_is_used_for_the_other() -> None:
 
 @pytest.mark.rule("K4", "K1")
 def test_a_stale_request_beside_an_open_one_does_not_disturb_the_repetition() -> None:
-    """Two requests of one school in one action: the open one is done and replayed, the stale one refused."""
+    """Of two requests of one school in one action, the open one is done and replayed, the stale one refused."""
     world = World()
     (stale,) = world.asked(HILDA)
     world.trust().withdraw([stale], command_id="w")
@@ -188,7 +188,7 @@ def test_command_ids_of_two_groups_have_nothing_to_do_with_each_other() -> None:
 
 @pytest.mark.rule("K4", "K2")
 def test_the_permission_is_checked_at_each_repetition() -> None:
-    """Who has lost the permission is not even answered what they did."""
+    """Somebody who has lost the permission does not even learn what they did."""
     world = World()
     world.trust().request([HILDA], level=MIS, command_id="c-1")
     before = world.snapshot("c-1")
@@ -202,7 +202,7 @@ def test_the_permission_is_checked_at_each_repetition() -> None:
 
 @pytest.mark.rule("K4")
 def test_what_a_failed_store_did_not_save_is_done_by_the_repetition() -> None:
-    """After an error of the store nothing is there, and the same command id does it."""
+    """After an error of the store nothing is saved, and the same command id does it."""
     world = World()
     broken = world.over(FailingStore(world.store, "append"))
     before = world.snapshot("c-1")
@@ -246,7 +246,7 @@ def _sender_leaves(world: World) -> None:
 @pytest.mark.rule("K4", "R1")
 @pytest.mark.parametrize("moved", [_close, _sender_leaves], ids=["group-closed", "sender-gone"])
 def test_what_was_done_is_answered_whatever_has_moved_since(moved: Callable[[World], None]) -> None:
-    """A client that repeats after a time-out is told what was done, even where it could not be done any more."""
+    """A client that repeats after a time-out learns what was done, even if it could not be done now."""
     world = World()
     world.people.put(person(CLEO, permissions=[Permission.ADMINISTER_INSTITUTION_DETAILS]))
     first = world.trust().request([HILDA, OSCAR], level=MIS, sender=CLEO, command_id="c-1")
@@ -263,7 +263,7 @@ def test_what_was_done_is_answered_whatever_has_moved_since(moved: Callable[[Wor
 @pytest.mark.rule("K4", "R1", "T2")
 @pytest.mark.parametrize("moved", [_close, _sender_leaves], ids=["group-closed", "sender-gone"])
 def test_what_was_not_done_yet_is_decided_on_the_facts_of_now(moved: Callable[[World], None]) -> None:
-    """A repetition that asks more schools than before is refused as a whole where it could not be done any more."""
+    """A repetition that asks more schools is refused as a whole if it could not be done now."""
     world = World()
     world.people.put(person(CLEO, permissions=[Permission.ADMINISTER_INSTITUTION_DETAILS]))
     world.trust().request([HILDA], level=MIS, sender=CLEO, command_id="c-1")

@@ -50,7 +50,7 @@ from tests.world import (
 
 
 def codes(outcome: Outcome) -> list[RefusalCode]:
-    """Give the codes of a refusal, in their order."""
+    """Return the codes of a refusal, in their order."""
     assert isinstance(outcome, NotDone), outcome
     return [reason.code for reason in outcome.reasons]
 
@@ -105,7 +105,7 @@ def test_who_is_chosen_is_who_is_asked(
 
 @pytest.mark.rule("Q4", "Q2")
 def test_added_recipients_are_only_the_new_ones() -> None:
-    """Who has the request already is skipped and reported, and is sent nothing twice."""
+    """People who have the request already are skipped and reported, and get nothing twice."""
     world = World()
     world.trust().request([HILDA], level=MIS, recipients=Named([head()]), command_id="c-1")
     request = world.state().request
@@ -124,7 +124,7 @@ def test_added_recipients_are_only_the_new_ones() -> None:
 
 @pytest.mark.rule("Q7", "K1")
 def test_each_school_gets_its_own_outcome() -> None:
-    """One action holds schools that are asked and schools that are refused, each for its own reason."""
+    """In one action some schools are asked, and others refused, each for its own reason."""
     world = World()
     world.approved(HILDA, level=ACTIONS, command_id="h")
     world.approved(OSCAR, level=MIS, command_id="o")
@@ -171,7 +171,7 @@ def test_an_authority_needs_terms_and_a_trust_may_attach_them() -> None:
 
 @pytest.mark.rule("P11", "K1")
 def test_an_unfit_person_refuses_their_own_school_alone() -> None:
-    """Every unfit person is named with why; the other school is asked."""
+    """Every unfit person is named with the reasons; the other school is asked."""
     world = World()
     stranger, teacher = PersonId(OSCAR, "stranger"), PersonId(HILDA, "teacher")
     chosen = {HILDA: [teacher, head(OSCAR), head()], OSCAR: [head(OSCAR)]}
@@ -192,7 +192,7 @@ def test_an_unfit_person_refuses_their_own_school_alone() -> None:
 
 @pytest.mark.rule("Q10")
 def test_a_school_without_a_choice_of_people_has_nobody_to_ask() -> None:
-    """Where people are chosen for each URN, a school that is left out is refused and not asked at large."""
+    """If people are chosen for each URN, a school that is left out is refused."""
     world = World()
 
     outcomes = world.trust().request([HILDA, OSCAR], level=MIS, recipients={HILDA: [head()]}, command_id="c-1")
@@ -220,7 +220,7 @@ def test_a_school_named_twice_is_asked_once(make: type[Iterable[int]]) -> None:
 
 @pytest.mark.rule("U1", "U2", "T4")
 def test_a_level_is_raised_by_another_request() -> None:
-    """Until the school accepts, the old level stays in force and the school stands under two tabs."""
+    """Until the school accepts, the old level stays in force, and the school is under two tabs."""
     world = World()
     world.approved(HILDA)
 
@@ -237,7 +237,7 @@ def test_a_level_is_raised_by_another_request() -> None:
 
 @pytest.mark.rule("P9")
 def test_sender_and_actor_may_differ_and_both_are_recorded() -> None:
-    """Ana asks on behalf of Ben once he holds the permission; the event holds both."""
+    """Ana asks on behalf of Ben, who holds the permission; the event names both."""
     world = World()
     world.people.put(person(BEN, permissions=world.people.people([ANA])[ANA].permissions))
 
@@ -250,7 +250,7 @@ def test_sender_and_actor_may_differ_and_both_are_recorded() -> None:
 
 @pytest.mark.rule("P10")
 def test_a_school_where_nobody_can_approve_is_asked_with_a_warning() -> None:
-    """The request goes out, and the warning is kept with it."""
+    """The request is sent, and the warning is recorded with it."""
     world = World()
 
     warned, quiet = world.trust().request([NO_APPROVER, OSCAR], level=MIS, command_id="c-1")
