@@ -173,7 +173,7 @@ class _Facts:
         orders: What is waiting.
         agreements: The agreements, those without a history too.
         contexts: What a decision rests on, by URN.
-        kept: Every outcome that the group has under the command id.
+        recorded: Every outcome that the group has under the command id.
         repeated: The orders that were carried out before, with what they did (K4).
         obstacle: Why none of the others can be carried out, if so.
     """
@@ -181,7 +181,7 @@ class _Facts:
     orders: Sequence[_Order]
     agreements: Mapping[AgreementId, Agreement]
     contexts: Mapping[int, DecisionContext]
-    kept: Sequence[RecordedOutcome]
+    recorded: Sequence[RecordedOutcome]
     repeated: Mapping[_Order, RecordedOutcome]
     obstacle: Reason | None
 
@@ -223,7 +223,7 @@ class _Action:
             orders=orders,
             agreements=agreements,
             contexts=contexts,
-            kept=loaded.kept,
+            recorded=loaded.kept,
             repeated=repeated,
             obstacle=obstacle,
         )
@@ -254,14 +254,14 @@ class _Action:
         }
 
     def _obstacle(
-        self, orders: Sequence[_Order], contexts: Mapping[int, DecisionContext], kept: Collection[RecordedOutcome]
+        self, orders: Sequence[_Order], contexts: Mapping[int, DecisionContext], recorded: Collection[RecordedOutcome]
     ) -> Reason | None:
         """Return why nothing more can be done under this command id, or with this register (K4, E3).
 
         Cost: a call for the last register; one more for the group's schools, only where the register knows none of
         the schools of the agreements.
         """
-        if kept and self._is_reused(kept):
+        if recorded and self._is_reused(recorded):
             return Reason(code=RefusalCode.COMMAND_ID_REUSED)
         if not isinstance(orders[0].command, RecordVisibility):
             return None
@@ -273,7 +273,7 @@ class _Action:
         days = _register_days(self.batch)
         return older_register(min(days), self.host.store.last_register(self.batch.group)) if days else None
 
-    def _is_reused(self, kept: Iterable[RecordedOutcome]) -> bool:
+    def _is_reused(self, recorded: Iterable[RecordedOutcome]) -> bool:
         """Return whether the command id was used for something else in the group (K4)."""
         shared_digests, own_digests = map(set, zip(*self.digests.values(), strict=True))
         agreements = {order.agreement for order in self.orders}
@@ -281,7 +281,7 @@ class _Action:
         return any(
             outcome.own_digest not in own_digests
             and (outcome.agreement in agreements or outcome.shared_digest not in shared_digests)
-            for outcome in kept
+            for outcome in recorded
         )
 
     def refuse_as_a_whole(self, scope: _Scope, facts: _Facts, *, started: bool) -> None:
@@ -295,7 +295,7 @@ class _Action:
             self.batch, group=scope.group, people=scope.people, policy=scope.policy, day=scope.day
         )
         reused = facts.obstacle is not None and facts.obstacle.code is RefusalCode.COMMAND_ID_REUSED
-        if facts.obstacle and (reused or not facts.kept):
+        if facts.obstacle and (reused or not facts.recorded):
             reasons = in_order([*reasons, facts.obstacle])
         # R1: what this action did, before another one took its command id, is not hidden.
         if reasons and not started and not (reused and facts.repeated):
