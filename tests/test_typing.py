@@ -1,5 +1,6 @@
 """What type checkers see of the public API; mypy proves these statements, running them only keeps them honest."""
 
+from collections.abc import Mapping
 from typing import assert_type
 
 import pendulum
@@ -7,6 +8,7 @@ import pendulum
 from datashare import (
     AccessLevel,
     AccessMap,
+    Batch,
     Capability,
     DataSharing,
     Done,
@@ -17,11 +19,13 @@ from datashare import (
     Outcomes,
     Page,
     PersonId,
+    Phase,
     SchoolSide,
     SystemClock,
     Tab,
 )
 from datashare.adapters.memory import MemoryAgreementStore, MemoryInstitutionDirectory, MemoryPeopleDirectory
+from datashare.domain.browsing import Facet, FacetValue
 from datashare.domain.chain import Chain, GroupDigest
 from datashare.domain.reconciliation import Plan
 from datashare.domain.register import Group
@@ -67,7 +71,11 @@ def _never_run(trust: GroupSide, school: SchoolSide) -> None:
     outcomes = assert_type(trust.request([1], level=AccessLevel.MIS_DATA, command_id="x"), Outcomes)
     assert_type(outcomes[0], Done | NotDone)
     assert_type(outcomes.done, tuple[Done, ...])
-    assert_type(trust.browse(), Page[Listing])
+    assert_type(trust.browse(search="hilda", phase=[Phase.PRIMARY], limit=20), Page[Listing])
+    assert_type(trust.table().facets(phase={Phase.PRIMARY}), Mapping[Facet, tuple[FacetValue, ...]])
+    trust.facets(phase=["primary"])  # type: ignore[list-item]  # a text is not a Phase
+    trust.browse(phases=[Phase.PRIMARY])  # type: ignore[call-arg]  # no such filter
+    assert_type(trust.queued.remind([], command_id="x"), Batch)
     plan = assert_type(trust.reconcile(), Plan)
     assert_type(trust.apply(plan, command_id="x"), PlanApplication)
     assert_type(trust.agreements(Tab.PENDING), tuple[Listing, ...])
