@@ -31,7 +31,7 @@ HILDA, OAK, ELM, MILL = 900001, 900002, 900003, 900004
 def school(
     urn: int, name: str, *, phase: Phase = Phase.PRIMARY, status: EstablishmentStatus = EstablishmentStatus.OPEN
 ) -> Institution:
-    """Make a school of the trust."""
+    """Build a school of the trust."""
     return Institution(urn=urn, name=name, phase=phase, status=status, trusts=[TrustLink(TRUST.code)])
 
 

@@ -3,12 +3,12 @@
     python examples/list_schools.py ESTABLISHMENTS.csv UID-or-LA:code
 
 ESTABLISHMENTS.csv is "Establishment fields CSV" of https://get-information-schools.service.gov.uk/Downloads,
-as it is, zipped or gzipped. The group is a trust's UID, such as 5143, or a local authority's code after LA:,
+plain, zipped or gzipped. The group is a trust's UID, such as 5143, or a local authority's code after LA:,
 such as LA:870.
 
 The list goes to standard output, and its last line is the count alone, always in the form "92 schools". Rows that
-could not be read are told on standard error. The exit code is 0; 1 where the file names no such group, whose count
-is "0 schools"; 2 for bad arguments and for files that cannot be read, without a count.
+could not be read are reported on standard error. The exit code is 0; 1 if the file does not name the group, with the
+count "0 schools"; 2 for bad arguments and for files that cannot be read, without a count.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ USAGE = """\
 Usage: python list_schools.py ESTABLISHMENTS.csv UID-or-LA:code
 
   ESTABLISHMENTS.csv  "Establishment fields CSV" of https://get-information-schools.service.gov.uk/Downloads,
-                      as it is, zipped or gzipped
+                      plain, zipped or gzipped
   UID-or-LA:code      a trust's group UID, such as 5143, or a local authority, such as LA:870
 """
 DONE, NO_SUCH_GROUP, MISUSED = 0, 1, 2
 PROBLEMS_SHOWN = 10
 PLAIN_WIDTH = 160
-"""Columns to write where no terminal tells its width, so that no row is folded."""
+"""The width where there is no terminal, so that no row is folded."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """List the schools, and tell the exit code."""
+    """List the schools, and return the exit code."""
     out, err = _console(sys.stdout), _console(sys.stderr)
     if len(arguments) != 2:
         err.print(USAGE, end="")
@@ -55,11 +55,11 @@ def main(arguments: Sequence[str]) -> int:
     except DatashareError as exc:
         err.print(str(exc))
         return MISUSED
-    _tell_problems(register, err)
+    _print_problems(register, err)
     group = register.groups.get(id_)
     if group is None:
         err.print(f"{arguments[0]} names no {id_.kind.label} {id_.code}. Check the code and the file.")
-        _tell_count(0, out)
+        _print_count(0, out)
         return NO_SUCH_GROUP
     _list(register, group, out)
     return DONE
@@ -69,11 +69,11 @@ def _group_id(text: str) -> GroupId:
     return GroupId.parse(text.casefold() if ":" in text else f"mat:{text}")
 
 
-def _tell_problems(register: Register, err: Console) -> None:
+def _print_problems(register: Register, err: Console) -> None:
     for problem in register.problems[:PROBLEMS_SHOWN]:
         err.print(f"Warning: {problem}")
     if register.problem_count:
-        rows = _counted(register.problem_count, "row")
+        rows = "1 row" if register.problem_count == 1 else f"{register.problem_count} rows"
         err.print(f"Warning: {rows} of {register.rows:,} could not be read; the list may lack schools.")
 
 
@@ -82,17 +82,17 @@ def _list(register: Register, group: Group, out: Console) -> None:
     policy = Policy.for_kind(group.id.kind)
     linked = tuple(register.institutions.values())
     listed = visible_institutions(linked, group=group, policy=policy, day=day)
-    answers = {one.urn: visibility(one.urn, one, group=group, policy=policy, day=day) for one in linked}
+    answers = {school.urn: visibility(school.urn, school, group=group, policy=policy, day=day) for school in linked}
     title = f"{group.name} ({group.id}) on {day_words(day)}"
     if listed:
-        out.print(_table(title, [(one, answers[one.urn]) for one in listed]))
+        out.print(_table(title, [(school, answers[school.urn]) for school in listed]))
     else:
         out.print(title)
     hidden = Counter(reason.because for answer in answers.values() for reason in answer.reasons)
     if hidden:
         reasons = ", ".join(f"{number} {because.value.replace('_', ' ')}" for because, number in hidden.items())
         out.print(f"Linked but not listed: {reasons}.")
-    _tell_count(len(listed), out)
+    _print_count(len(listed), out)
 
 
 def _table(title: str, schools: Sequence[tuple[Institution, Visibility]]) -> Table:
@@ -118,12 +118,8 @@ def _remarks(school: Institution, answer: Visibility) -> Iterator[str]:
         yield warning.value
 
 
-def _tell_count(number: int, out: Console) -> None:
+def _print_count(number: int, out: Console) -> None:
     out.print(f"{number} schools")  # always in this form, for programs that read it
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _console(stream: TextIO) -> Console:

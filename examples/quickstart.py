@@ -1,13 +1,12 @@
 """A real trust, on real rows of the register, from its list of schools to working access.
 
-The trust, the schools and their dates are as the register had them on 18 July 2025. The people are made up, and no
-message leaves this machine: each is written to a folder, where it can be opened in a browser. Agreements are kept in
-a SQLite file, which can be named:
+The trust, the schools and their dates come from the register of 18 July 2025. The people are made up, and no message
+leaves this machine: each is written to a folder, where a browser can open it. Agreements are kept in a SQLite file,
+which you can name:
 
     python examples/quickstart.py agreements.sqlite
 
-The messages are then in `agreements.sqlite-messages`. Without a name the file is a temporary one, and the folder a
-new one where the machine keeps temporary files.
+The messages are then in `agreements.sqlite-messages`. Without a name, the file and the folder are temporary ones.
 """
 
 from __future__ import annotations
@@ -57,7 +56,7 @@ TRUST = GroupId.mat("5622")  # Areté Learning Trust
 ANA = PersonId(TRUST, "ana")
 STOKESLEY, RICHMOND, RYEDALE, MILL_HILL = 141930, 145090, 148377, 149551
 
-LETTERS = EmailRenderer(
+EMAILS = EmailRenderer(
     sender="no-reply@arete.example", sender_name="Areté Learning Trust", list_id="data-sharing.arete.example"
 )
 
@@ -65,13 +64,13 @@ console = Console()
 
 
 class TableClock:
-    """A clock that stands still until it is moved on, so that the story can skip days."""
+    """A clock that is moved by hand, so that the story can skip days."""
 
     def __init__(self, start: pendulum.DateTime) -> None:
         self.instant = start
 
     def now(self) -> pendulum.DateTime:
-        """Tell the instant at which the clock stands, in UTC."""
+        """Return the instant that the clock shows, in UTC."""
         return self.instant
 
     def move_on(self, by: timedelta) -> None:
@@ -80,25 +79,25 @@ class TableClock:
 
 
 def main(arguments: list[str]) -> None:
-    """Tell the whole story, in the file that is named or in a temporary one."""
+    """Run the whole story in the named file, or in a temporary one."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal without É shows ?, and the story goes on
     if not arguments:
         with TemporaryDirectory() as folder:
-            tell(Path(folder) / "agreements.sqlite", Path(mkdtemp(prefix="datashare-messages-")))
+            run(Path(folder) / "agreements.sqlite", Path(mkdtemp(prefix="datashare-messages-")))
     elif Path(arguments[0]).exists():
-        raise SystemExit(f"{arguments[0]} is there already, and the story begins with no agreements. Name a new file.")
+        raise SystemExit(f"{arguments[0]} exists already, and the story begins without agreements. Name a new file.")
     else:
-        tell(Path(arguments[0]), Path(f"{arguments[0]}-messages"))
+        run(Path(arguments[0]), Path(f"{arguments[0]}-messages"))
 
 
-def tell(file: Path, messages: Path) -> None:
-    """Tell the whole story, and keep it in a file, its messages in a folder."""
+def run(file: Path, messages: Path) -> None:
+    """Run the whole story, with its agreements in a file and its messages in a folder."""
     engine = sqlite_engine(file)
     create_schema(engine)
     clock = TableClock(pendulum.datetime(2025, 7, 21, 8, 30, tz="UTC"))
     people = MemoryPeopleDirectory([ana()])
-    store, notifier = SqlAgreementStore(engine), MaildirNotifier(LETTERS, messages)
+    store, notifier = SqlAgreementStore(engine), MaildirNotifier(EMAILS, messages)
     sharing = DataSharing(store=store, institutions=register(), people=people, clock=clock)
     trust = sharing.for_group(TRUST, actor=ANA)
 
@@ -128,29 +127,29 @@ def tell(file: Path, messages: Path) -> None:
     access(sharing)
     chapter("10. What the file holds")
     engine.dispose()
-    open_anew(file)
+    open_again(file)
     console.print("Read the messages in a browser:", notifier.index.absolute().as_uri(), soft_wrap=True)
 
 
 def register() -> MemoryInstitutionDirectory:
     """Read the register's downloads."""
-    found = read_register(
+    download = read_register(
         DATA / "edubasealldata20250718_sample.csv.gz",
         groups=DATA / "allgroupsdata20220331_resaved_sample.csv.gz",
         links=DATA / "links_edubasealldata20250718_sample.csv.gz",
     )
-    console.print(f"Read {len(found.institutions):,} institutions as they were on {found.day}.")
+    console.print(f"Read {len(download.institutions):,} institutions as they were on {download.day}.")
     return MemoryInstitutionDirectory(
-        found.institutions.values(),
-        groups=found.groups.values(),
+        download.institutions.values(),
+        groups=download.groups.values(),
         clusters={TRUST: {"North York Moors": [148374, 148375, 148376, RYEDALE]}},
-        successors=found.successors,
-        register_day=found.day,
+        successors=download.successors,
+        register_day=download.day,
     )
 
 
 def ana() -> Person:
-    """Make the trust's data lead."""
+    """Build the trust's data lead."""
     return Person(
         id=ANA,
         name="Ana Okafor",
@@ -187,19 +186,19 @@ def browse(trust: GroupSide) -> None:
         school = row.institution
         table.add_row(str(school.urn), school.name, school.phase.label, school.town, ", ".join(row.clusters))
     console.print(table)
-    found = trust.browse(search="kirk", phase={Phase.PRIMARY})
-    names = ", ".join(row.institution.name for row in found.items)
+    matches = trust.browse(search="kirk", phase={Phase.PRIMARY})
+    names = ", ".join(row.name for row in matches.items)
     console.print(f"Search “kirk” among primaries: {names}")
 
 
 def explain_the_missing(trust: GroupSide) -> None:
-    """Ask of URNs that a user might miss: the old number of a school, a new school, another trust's, a typing error."""
+    """Explain URNs that a user might miss: a school's old number, a new school, another trust's, a typing error."""
     for urn in (121669, 151641, 142346, 999999):
         console.print(f"• {trust.why(urn)}")
 
 
 def preview(trust: GroupSide) -> None:
-    """See what would happen, school by school; nothing does."""
+    """Show what would happen, school by school."""
     urns = [row.institution.urn for row in trust.browse().items]
     would_be = trust.preview.request(urns, level=AccessLevel.MIS_DATA, command_id="july-request")
     console.print(f"It would ask {len(would_be.done)} schools and send {len(would_be.notices)} messages.")
@@ -231,7 +230,7 @@ def remind(trust: GroupSide, sent: Outcomes) -> None:
 
 
 def answer(sharing: DataSharing, sent: Outcomes) -> None:
-    """Let two heads answer, and a third person come too late."""
+    """Let two heads answer, and one of them change their mind too late."""
     requests = {request.urn: request for request in sent.requests}
     head = sharing.for_school(STOKESLEY, actor=PersonId(STOKESLEY, "head"))
     entry = head.page()[0]
@@ -251,7 +250,7 @@ def answer(sharing: DataSharing, sent: Outcomes) -> None:
 
 
 def raise_level(sharing: DataSharing, trust: GroupSide, sent: Outcomes) -> None:
-    """Ask a school that shares for more; until it accepts, the old level stays in force."""
+    """Ask a school for a higher level; until it accepts, the old level stays in force."""
     more, heads = AccessLevel.MIS_DATA_AND_GROUP_ACTIONS, WithRoles([BusinessRole.HEAD_TEACHER])
     too_early = trust.request([RYEDALE], level=more, recipients=heads, command_id="ryedale-too-early")
     console.print(f"At once? {too_early.not_done[0]}")
@@ -277,7 +276,7 @@ def tabs(trust: GroupSide) -> None:
 
 
 def access(sharing: DataSharing) -> None:
-    """Ask what is allowed: in a map for every page, and for one person."""
+    """Show what is allowed: by a map for every page, and for one person."""
     allowed = sharing.access(TRUST)
     for urn in (STOKESLEY, RICHMOND, RYEDALE):
         console.print(f"• {allowed.explain(urn, Capability.VIEW_MIS_DATA)}")
@@ -285,21 +284,21 @@ def access(sharing: DataSharing) -> None:
         console.print(f"• {sharing.explain_log_in(ANA, urn)}")
 
 
-def open_anew(file: Path) -> None:
-    """Read the file as another process would: nothing of the story was in memory alone."""
+def open_again(file: Path) -> None:
+    """Read the file as another process would."""
     engine = sqlite_engine(file)
     store = SqlAgreementStore(engine)
     states = Counter(agreement.state.label.lower() for agreement in store.states(TRUST))
     messages = Counter(notice.status.value for notice in store.notices(TRUST))
     events = sum(1 for _ in store.group_history(TRUST))
-    console.print(f"Opened anew, {file.name} holds {events} events, which make")
+    console.print(f"Opened again, {file.name} holds {events} events, which make")
     console.print(f"• {states.total()} agreements: {listed(states)};")
     console.print(f"• {messages.total()} messages: {listed(messages)}.")
     engine.dispose()
 
 
 def listed(counts: Counter[str]) -> str:
-    """Write counts in a row, the most first."""
+    """Write counts in a line, the highest first."""
     return ", ".join(f"{count} {name}" for name, count in counts.most_common())
 
 
@@ -310,10 +309,10 @@ def chapter(title: str) -> None:
 
 
 def show(*notices: Notice) -> None:
-    """Show messages as people read them without HTML."""
+    """Print messages as plain text."""
     for notice in notices:
-        told = Text(f"To: {notice.address}\nSubject: {LETTERS.subject(notice)}\n\n{LETTERS.text(notice).strip()}")
-        console.print(Panel(told, title=f"Message: {notice.kind.value}", title_align="left", expand=False, width=120))
+        text = Text(f"To: {notice.address}\nSubject: {EMAILS.subject(notice)}\n\n{EMAILS.text(notice).strip()}")
+        console.print(Panel(text, title=f"Message: {notice.kind.value}", title_align="left", expand=False, width=120))
 
 
 if __name__ == "__main__":

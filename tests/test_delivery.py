@@ -33,7 +33,7 @@ from datashare.ports import (
     TryAgain,
 )
 from datashare.testing import FailingStore, RecordingNotifier, StoreWithOutbox, WrappedStore
-from tests.service.world import (
+from tests.world import (
     COUNCIL,
     HILDA,
     MIS,

@@ -1,6 +1,6 @@
 """What type checkers see of the public API; mypy proves these statements, running them only keeps them honest."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import assert_type
 
 import pendulum
@@ -26,6 +26,7 @@ from datashare import (
     Permission,
     Person,
     PersonId,
+    Phase,
     Policy,
     SchoolSide,
     SystemClock,
@@ -33,12 +34,13 @@ from datashare import (
     WithRoles,
 )
 from datashare.adapters.memory import MemoryAgreementStore, MemoryInstitutionDirectory, MemoryPeopleDirectory
+from datashare.domain.browsing import Facet, FacetValue
 from datashare.domain.chain import Chain, GroupDigest
 from datashare.domain.reconciliation import Plan
 from datashare.domain.register import Group
 from datashare.domain.verification import Verification
 from datashare.ports import AgreementStore, Clock, InstitutionDirectory, PeopleDirectory
-from datashare.service import GroupActions, PlanApplication
+from datashare.service import GroupPreview, PlanApplication
 
 TRUST = GroupId.mat("5143")
 ANA = PersonId(TRUST, "ana")
@@ -70,7 +72,7 @@ def test_the_service_answers_with_precise_types() -> None:
 
     trust = assert_type(sharing.for_group(TRUST, actor=ANA), GroupSide)
     assert_type(sharing.for_school(100000, actor=ANA), SchoolSide)
-    assert_type(trust.preview, GroupActions[Outcomes])
+    assert_type(trust.preview, GroupPreview)
 
 
 def _never_run(trust: GroupSide, school: SchoolSide) -> None:
@@ -78,7 +80,11 @@ def _never_run(trust: GroupSide, school: SchoolSide) -> None:
     outcomes = assert_type(trust.request([1], level=AccessLevel.MIS_DATA, command_id="x"), Outcomes)
     assert_type(outcomes[0], Done | NotDone)
     assert_type(outcomes.done, tuple[Done, ...])
-    assert_type(trust.browse(), Page[Listing])
+    assert_type(trust.browse(search="hilda", phase=[Phase.PRIMARY], limit=20), Page[Listing])
+    assert_type(trust.table().facets(phase={Phase.PRIMARY}), Mapping[Facet, tuple[FacetValue, ...]])
+    trust.facets(phase=["primary"])  # type: ignore[list-item]  # a text is not a Phase
+    trust.browse(phases=[Phase.PRIMARY])  # type: ignore[call-arg]  # no such filter
+    assert_type(trust.queued.remind([], command_id="x"), Batch)
     plan = assert_type(trust.reconcile(), Plan)
     assert_type(trust.apply(plan, command_id="x"), PlanApplication)
     assert_type(trust.agreements(Tab.PENDING), tuple[Listing, ...])

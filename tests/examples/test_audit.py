@@ -14,7 +14,7 @@ import pytest
 
 from datashare.adapters.sql import SqlAgreementStore, create_schema, sqlite_engine
 from examples.audit import main
-from tests.service.world import HILDA, MIS, OSCAR, World, imported
+from tests.world import HILDA, MIS, OSCAR, World, imported
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "audit.py"
 HEAD_OF_HILDA = "approved by urn:900001/head on 2 May 2025 at 16:00:00 BST."

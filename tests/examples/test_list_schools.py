@@ -18,7 +18,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "list_schools.py"
 
 
 def listed(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, list[str], str]:
-    """Run the example, and give its exit code, the lines of its output, and its errors."""
+    """Run the example, and return its exit code, the lines of its output, and its errors."""
     code = main(arguments)
     captured = capsys.readouterr()
     return code, captured.out.splitlines(), captured.err
@@ -46,7 +46,7 @@ def test_the_last_line_is_the_count_alone(capsys: pytest.CaptureFixture[str], gr
 
 
 def test_it_runs_as_a_program_into_a_pipe() -> None:
-    """Where no terminal tells its width, each school stands on one line, by folded name."""
+    """Without a terminal each school is on one line, by folded name."""
     ran = subprocess.run(
         [sys.executable, EXAMPLE, made.ESTABLISHMENTS, "5188"],
         capture_output=True,
@@ -74,8 +74,8 @@ def test_a_terminal_without_the_letters_shows_question_marks() -> None:
     assert ran.stdout.splitlines()[-1] == b"10 schools"
 
 
-def test_remarks_and_hidden_schools_are_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    """A school that is proposed to close says so, a date that does not fit too; what is hidden is counted."""
+def test_remarks_and_hidden_schools_are_shown(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A proposed closure and a date that does not fit are remarks; hidden schools are counted."""
     path = tmp_path / "edubasealldata20250718.csv"
     proposed = {
         "EstablishmentStatus (code)": "3",
@@ -102,7 +102,7 @@ def test_remarks_and_hidden_schools_are_told(capsys: pytest.CaptureFixture[str],
 
 @pytest.mark.parametrize("pack", ["csv", "gz", "zip"])
 def test_any_download_will_do(capsys: pytest.CaptureFixture[str], tmp_path: Path, pack: str) -> None:
-    """Plain, zipped and gzipped, under any name; without a day in it, today's day counts."""
+    """Plain, zipped and gzipped, under any name; without a day in the name, today counts."""
     content, path = made.download(made.SCHOOL).getvalue(), tmp_path / f"download.{pack}"
     if pack == "zip":
         with zipfile.ZipFile(path, "w") as archive:
@@ -113,8 +113,8 @@ def test_any_download_will_do(capsys: pytest.CaptureFixture[str], tmp_path: Path
     assert ((result := listed(capsys, str(path), "5143"))[0], result[1][-1]) == (0, "1 schools")
 
 
-def test_rows_that_cannot_be_read_are_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    """The first are told one by one, and all are counted; the rest is listed."""
+def test_rows_that_cannot_be_read_are_reported(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """The first are reported one by one, and all are counted; the readable rows are listed."""
     path = tmp_path / "schools.csv"
     bad = [made.SCHOOL | {"URN": f"x{i}"} for i in range(12)]
     path.write_bytes(made.download(made.SCHOOL, *bad).getvalue())
@@ -125,8 +125,8 @@ def test_rows_that_cannot_be_read_are_told(capsys: pytest.CaptureFixture[str], t
     assert "12 rows of 13 could not be read; the list may lack schools." in errors
 
 
-def test_a_group_that_is_not_in_the_file_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    """It is no error of the file: the count is none, and the exit code 1."""
+def test_a_group_that_is_not_in_the_file_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
+    """The count is 0, and the exit code 1."""
     for group, words in (("99", "trust 99"), ("LA:999", "local authority 999")):
         code, lines, errors = listed(capsys, str(made.ESTABLISHMENTS), group)
         assert (code, lines) == (1, ["0 schools"])
@@ -153,8 +153,8 @@ def test_a_group_that_is_not_in_the_file_is_told(capsys: pytest.CaptureFixture[s
         "no CSV",
     ],
 )  # fmt: skip
-def test_what_cannot_be_used_is_told(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]) -> None:
-    """Bad arguments and files get clear words, no count and the exit code 2."""
+def test_bad_arguments_and_files_are_reported(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]) -> None:
+    """They get a clear message, no count and the exit code 2."""
     code, lines, errors = listed(capsys, *arguments)
 
     assert (code, lines) == (2, [])
@@ -163,7 +163,7 @@ def test_what_cannot_be_used_is_told(capsys: pytest.CaptureFixture[str], argumen
 
 
 def test_a_program_that_cannot_read_its_file_shows_no_traceback() -> None:
-    """Run as a program it leaves with the exit code 2, and tells why."""
+    """Run as a program it exits with the code 2 and a message."""
     ran = subprocess.run([sys.executable, EXAMPLE, "nowhere.csv", "5143"], capture_output=True, check=False, text=True)
 
     assert (

@@ -1,4 +1,4 @@
-"""The quickstart tells its whole story, and what it tells is true."""
+"""The quickstart prints its whole story, and the story is true."""
 
 import re
 import subprocess
@@ -14,8 +14,8 @@ from datashare.domain.agreements import fold
 QUICKSTART = Path(__file__).parents[2] / "examples" / "quickstart.py"
 
 
-def tell(encoding: str, *arguments: Path, temporary: Path | None = None) -> str:
-    """Run the example as a user does, on a terminal of this encoding, and give what it prints in single spaces."""
+def run(encoding: str, *arguments: Path, temporary: Path | None = None) -> str:
+    """Run the example as a user does, on a terminal of this encoding, and return its output in single spaces."""
     done = subprocess.run(
         [sys.executable, QUICKSTART, *arguments],
         check=True,
@@ -29,14 +29,14 @@ def tell(encoding: str, *arguments: Path, temporary: Path | None = None) -> str:
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the file in which the story is kept."""
+    """Return the file in which the story is kept."""
     return tmp_path_factory.mktemp("quickstart") / "Areté agreements.sqlite"
 
 
 @pytest.fixture(scope="module")
-def told(file: Path) -> str:
-    """Give the story as a modern terminal shows it."""
-    return tell("utf-8", file)
+def story(file: Path) -> str:
+    """Return the story as a modern terminal shows it."""
+    return run("utf-8", file)
 
 
 @pytest.mark.parametrize(
@@ -64,44 +64,44 @@ def told(file: Path) -> str:
         "ARETÉ LEARNING TRUST may not view live data from the MIS at Richmond School (145090). No",
         "Ana Okafor may not log in to the MIS at Stokesley School (141930).",
         "Ana Okafor may log in to the MIS at Ryedale School (148377).",
-        "Opened anew, Areté agreements.sqlite holds 25 events, which make",
+        "Opened again, Areté agreements.sqlite holds 25 events, which make",
         "10 agreements: 7 pending, 2 approved, 1 no agreement;",
         "25 messages: 24 delivered, 1 cancelled.",
     ],
     ids=lambda sentence: sentence[:40],
 )
-def test_the_story_is_told(told: str, sentence: str) -> None:
+def test_the_story_is_printed(story: str, sentence: str) -> None:
     """Each step of the story is printed with its outcome."""
-    assert sentence in told
+    assert sentence in story
 
 
-def test_every_school_of_the_trust_is_listed(told: str) -> None:
+def test_every_school_of_the_trust_is_listed(story: str) -> None:
     """The table holds the eleven open schools of the trust."""
     urns = [136728, 138845, 141930, 145090, 146969, 148374, 148375, 148376, 148377, 149551, 151399]
 
-    assert [urn for urn in urns if f"│ {urn} │" in told] == urns
+    assert [urn for urn in urns if f"│ {urn} │" in story] == urns
 
 
-def test_a_terminal_without_accents_is_told_the_story_too(tmp_path: Path) -> None:
-    """Where a letter cannot be shown, the rest still is; without a name, only the messages are left behind."""
-    assert "ARET? LEARNING TRUST may view live data" in tell("ascii", temporary=tmp_path)
+def test_a_terminal_without_accents_shows_the_story_too(tmp_path: Path) -> None:
+    """Letters that cannot be shown are replaced; without a named file, only the messages are left behind."""
+    assert "ARET? LEARNING TRUST may view live data" in run("ascii", temporary=tmp_path)
     (messages,) = tmp_path.iterdir()
     assert (messages / "index.html").exists()
 
 
-def test_the_messages_can_be_opened(told: str, file: Path) -> None:
-    """The story says where: a page that lists every delivered message, with a page for each."""
+def test_the_messages_can_be_opened(story: str, file: Path) -> None:
+    """The last line names a page that lists every delivered message, with a page for each."""
     index = file.with_name(f"{file.name}-messages") / "index.html"
     pages = re.findall(r'href="(pages/\w+\.html)"', index.read_text(encoding="utf-8"))
 
-    assert f"Read the messages in a browser: {index.as_uri()}" in told
+    assert f"Read the messages in a browser: {index.as_uri()}" in story
     assert 24 == len(set(pages))
     assert all("<h1" in (index.parent / page).read_text(encoding="utf-8") for page in pages)
 
 
-def test_what_was_told_is_in_the_file(told: str, file: Path) -> None:
+def test_the_story_is_in_the_file(story: str, file: Path) -> None:
     """Another process finds the agreements, the events and the messages in the file, after the story has ended."""
-    assert "holds 25 events" in told
+    assert "holds 25 events" in story
     trust = GroupId.mat("5622")
     engine = sqlite_engine(file)
     store = SqlAgreementStore(engine)
@@ -118,13 +118,13 @@ def test_what_was_told_is_in_the_file(told: str, file: Path) -> None:
     engine.dispose()
 
 
-def test_a_file_that_is_there_is_left_as_it_is(tmp_path: Path) -> None:
-    """The story needs a new file; another one is named in the message and not touched."""
+def test_an_existing_file_is_not_touched(tmp_path: Path) -> None:
+    """The story needs a new file; the message names the existing one."""
     file = tmp_path / "notes.txt"
     file.write_text("Ours.", encoding="utf-8")
 
     done = subprocess.run([sys.executable, QUICKSTART, file], check=False, capture_output=True, encoding="utf-8")
 
     assert (1, "") == (done.returncode, done.stdout)
-    assert f"{file} is there already, and the story begins with no agreements. Name a new file." in done.stderr
+    assert f"{file} exists already, and the story begins without agreements. Name a new file." in done.stderr
     assert "Ours." == file.read_text(encoding="utf-8")

@@ -18,7 +18,7 @@ from datashare.domain.agreements import RequestId
 from datashare.domain.people import BusinessRole, PersonId
 from datashare.errors import Refused
 from datashare.service import DataSharing
-from tests.service.world import ANA, MIS, TRUST, World, large_world, person
+from tests.world import ANA, MIS, TRUST, World, large_world, person
 
 from .worker import engine_for
 

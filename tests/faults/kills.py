@@ -10,7 +10,7 @@ import attrs
 from sqlalchemy import Engine, text
 
 from datashare.adapters.sql import create_schema
-from tests.service.world import NOW
+from tests.world import NOW
 
 from .audit import Found, audit
 from .nursery import Nursery

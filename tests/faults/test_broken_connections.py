@@ -15,7 +15,7 @@ from sqlalchemy import Engine, event, text
 
 from datashare.adapters.sql import SqlAgreementStore
 from datashare.errors import StoreUnavailable
-from tests.service.world import ANA, MIS, NOW, TRUST
+from tests.world import ANA, MIS, NOW, TRUST
 
 from .audit import audit, lines_of, picture
 from .test_kills import SEED

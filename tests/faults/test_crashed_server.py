@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 from datashare.adapters.sql import SqlAgreementStore, create_schema
 from datashare.errors import StoreUnavailable
 from tests.servers import running_postgresql
-from tests.service.world import ANA, MIS, TRUST
+from tests.world import ANA, MIS, TRUST
 
 from .audit import audit, picture
 from .worker import Journal, JournalledStore, engine_for, made_up_world

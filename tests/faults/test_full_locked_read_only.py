@@ -24,7 +24,7 @@ from datashare.domain.notices import Notice
 from datashare.errors import StoreError, StoreUnavailable
 from datashare.ports import Delivered, NoticeStatus, SendResult
 from datashare.service import GroupSide
-from tests.service.world import ANA, MIS, TRUST, World, large_world
+from tests.world import ANA, MIS, TRUST, World, large_world
 
 from .audit import picture
 

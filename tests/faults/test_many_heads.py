@@ -12,7 +12,7 @@ from datashare.adapters.sql import SqlAgreementStore, create_schema
 from datashare.domain.agreements import AgreementId, RequestApproved, RequestId, RequestSent
 from datashare.domain.instants import instant_words
 from datashare.domain.people import PersonId
-from tests.service.world import TRUST
+from tests.world import TRUST
 
 from .heads import HEADS, REQUESTS
 from .nursery import PROJECT

@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 
 from datashare.adapters.sql import SqlAgreementStore, create_schema
 from datashare.errors import StoreError
-from tests.service.world import TRUST
+from tests.world import TRUST
 
 from .worker import engine_for
 

@@ -19,7 +19,7 @@ from datashare.domain.notices import Notice
 from datashare.ports import Change, Delivered, SendResult
 from datashare.service import Done, Outcome
 from datashare.testing import StoreWithOutbox, WrappedStore
-from tests.service.world import ANA, MIS, TRUST, World, head, large_world
+from tests.world import ANA, MIS, TRUST, World, head, large_world
 
 NAME = "datashare-worker"
 """By this name PostgreSQL knows the connections of a worker."""

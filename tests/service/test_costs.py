@@ -5,9 +5,9 @@ from collections import Counter
 import pytest
 
 from datashare.domain.agreements import Tab
+from datashare.domain.browsing import Facet
 from datashare.service import GroupSide
-
-from .world import ANA, BULK_ACTIONS, HILDA, MIS, TRUST, World, head, large_world
+from tests.world import ANA, BULK_ACTIONS, HILDA, MIS, TRUST, World, head, large_world
 
 DECIDING = {
     "institutions.group": 1,
@@ -17,7 +17,7 @@ DECIDING = {
     "people.sites": 1,
     "store.load": 1,
 }
-"""What every decision reads: who acts, the group, the agreements, and four facts about all schools at once."""
+"""What every decision reads: the actor, the group, the agreements, and four facts about all schools at once."""
 
 SAVING = {"store.append": 1}
 REFRESHING = {"people.people": 1, "store.states": 1, "store.last_register": 1, "institutions.register_day": 1}
@@ -25,7 +25,7 @@ NOTING = {"store.note_register": 1}
 
 
 def expected(name: str, *, saving: bool) -> Counter[str]:
-    """Say what a bulk action may cost, exactly."""
+    """Count the port calls of a bulk action."""
     calls = Counter(DECIDING)
     if name == "record_visibility":
         calls.update(REFRESHING)
@@ -39,7 +39,7 @@ def expected(name: str, *, saving: bool) -> Counter[str]:
 @pytest.mark.parametrize("count", [1, 7, 700])
 @pytest.mark.parametrize("name", BULK_ACTIONS)
 def test_every_bulk_action_costs_the_same_for_any_number_of_schools(name: str, count: int) -> None:
-    """The same few calls for one school and for seven hundred; a preview saves the append."""
+    """One school costs the same few calls as seven hundred; a preview costs no append."""
     world, urns = large_world(count)
     act = BULK_ACTIONS[name](world, urns)
     side = world.counted().for_group(TRUST, actor=ANA)
@@ -55,15 +55,18 @@ def test_every_bulk_action_costs_the_same_for_any_number_of_schools(name: str, c
     assert count == len(world.kept("c-1"))
 
 
+TABLE = {
+    "institutions.group": 1,
+    "institutions.linked": 1,
+    "institutions.clusters": 1,
+    "people.people": 1,
+    "people.sites": 1,
+    "store.states": 1,
+}
 READING = {
-    "browse": {
-        "institutions.group": 1,
-        "institutions.linked": 1,
-        "institutions.clusters": 1,
-        "people.people": 1,
-        "people.sites": 1,
-        "store.states": 1,
-    },
+    "table": TABLE,
+    "browse": TABLE,
+    "facets": TABLE,
     "recipients": {
         "institutions.group": 1,
         "institutions.institutions": 1,
@@ -92,10 +95,16 @@ READING = {
 
 
 def read(side: GroupSide, name: str, urns: tuple[int, ...]) -> int:
-    """Read something about all schools; give how many it tells of."""
+    """Read something about all schools; return how many it is about."""
     match name:
+        case "table":  # a page with a list, its facets and those of a narrower list
+            table = side.table()
+            assert table.facets() == table.facets(search="school")
+            return table.browse(search="school").total
         case "browse":
-            return len(side.browse().items)
+            return side.browse().total
+        case "facets":
+            return next(tab.count for tab in side.facets()[Facet.TAB] if tab.value is Tab.APPROVED)
         case "recipients":
             return len(side.recipients(urns))
         case "coverage":
@@ -104,11 +113,11 @@ def read(side: GroupSide, name: str, urns: tuple[int, ...]) -> int:
             return len(side.no_longer_visible())
 
 
-@pytest.mark.rule("B1", "P8", "T4", "X5")
+@pytest.mark.rule("B1", "B8", "P8", "T4", "X5")
 @pytest.mark.parametrize("count", [1, 7, 700])
 @pytest.mark.parametrize("name", READING)
 def test_reading_costs_the_same_for_any_number_of_schools(name: str, count: int) -> None:
-    """A table, a page of recipients and the list of hidden schools are each a handful of calls."""
+    """A page with a list and facets, a page of recipients and the list of hidden schools cost a handful of calls."""
     world, urns = large_world(count)
     world.approved(*urns)
     if name == "no_longer_visible":
@@ -123,7 +132,7 @@ def test_reading_costs_the_same_for_any_number_of_schools(name: str, count: int)
 @pytest.mark.rule("X4")
 @pytest.mark.parametrize("count", [1, 7, 700])
 def test_a_map_of_access_costs_four_calls(count: int) -> None:
-    """Whatever the number of schools; the questions afterwards cost none."""
+    """The number of schools does not matter, and the questions afterwards cost no call."""
     world, urns = large_world(count)
     world.approved(*urns)
     sharing = world.counted()
@@ -143,7 +152,7 @@ def test_a_map_of_access_costs_four_calls(count: int) -> None:
 
 @pytest.mark.rule("K1", "K4")
 def test_a_replay_costs_no_append() -> None:
-    """Nothing to save, nothing saved."""
+    """A repetition saves nothing, so it does not call append."""
     world, urns = large_world(7)
     act = BULK_ACTIONS["request"](world, urns)
     side = world.counted().for_group(TRUST, actor=ANA)
@@ -152,13 +161,13 @@ def test_a_replay_costs_no_append() -> None:
 
     again = act(side, "c-1")
 
-    assert all(one.replayed for one in again.done)
+    assert all(done.replayed for done in again.done)
     assert Counter(DECIDING) == world.calls
 
 
 @pytest.mark.rule("K5")
 def test_an_empty_selection_costs_no_call_to_the_store() -> None:
-    """Who acts is read; nothing else is."""
+    """Only the group and the actor are read."""
     world = World()
     side = world.counted().for_group(TRUST, actor=ANA)
 
@@ -169,7 +178,7 @@ def test_an_empty_selection_costs_no_call_to_the_store() -> None:
 
 @pytest.mark.rule("A1")
 def test_an_answer_costs_as_much_as_a_bulk_action() -> None:
-    """One school is a bulk action of one."""
+    """An answer is a bulk action for one school."""
     world = World()
     (request,) = world.asked(HILDA)
 

@@ -18,8 +18,7 @@ from datashare.domain.register import Phase
 from datashare.errors import InvalidValue, NotPermitted
 from tests.builders import DAY, by_id, group, institution, listing
 from tests.builders import person as somebody
-
-from .world import (
+from tests.world import (
     ACTIONS,
     BEN,
     DFE,

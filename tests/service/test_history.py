@@ -27,8 +27,7 @@ from datashare.domain.verification import FindingCode, Verification
 from datashare.domain.visibility import HiddenBecause
 from datashare.errors import InvalidValue, NotPermitted
 from datashare.testing import WrappedStore
-
-from .world import (
+from tests.world import (
     ACTIONS,
     ANA,
     CARYS,

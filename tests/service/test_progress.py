@@ -1,12 +1,11 @@
-"""Long work tells how far it is; decided is never shown as done (K6)."""
+"""Long-running work reports its progress; decided is never shown as done (K6)."""
 
 import pytest
 
 from datashare.domain.agreements import Batch, RequestAccess
 from datashare.errors import InvalidValue
 from datashare.ports import Progress, Stage
-
-from .world import (
+from tests.world import (
     ANA,
     BULK_ACTIONS,
     HILDA,
@@ -14,21 +13,20 @@ from .world import (
     OSCAR,
     SITELESS,
     TRUST,
-    UNKNOWN,
     World,
     assert_sound,
     large_world,
 )
 
 
-def told(progress: list[Progress]) -> list[tuple[Stage, int, int]]:
-    """Give reports in short."""
-    return [(one.stage, one.done, one.total) for one in progress]
+def in_short(progress: list[Progress]) -> list[tuple[Stage, int, int]]:
+    """Return the reports in short."""
+    return [(progress.stage, progress.done, progress.total) for progress in progress]
 
 
 @pytest.mark.rule("K6")
 def test_schools_are_reported_as_decided_and_then_as_saved() -> None:
-    """Each school once as it is decided, refused ones too; then how many were saved."""
+    """Each school is reported once it is decided, refused ones too; then how many were saved."""
     world = World()
     seen: list[Progress] = []
     stored: list[int] = []
@@ -44,18 +42,18 @@ def test_schools_are_reported_as_decided_and_then_as_saved() -> None:
         (Stage.DECIDED, 2, 3),
         (Stage.DECIDED, 3, 3),
         (Stage.SAVED, 2, 3),
-    ] == told(seen)
+    ] == in_short(seen)
     assert [0, 0, 0, 2] == stored
 
 
 class Interrupted(Exception):
-    """What a caller raises to stop the work."""
+    """The exception of a caller who stops the work."""
 
 
 @pytest.mark.rule("K6", "T2")
 @pytest.mark.parametrize("at", [1, 2, 3])
 def test_an_exception_from_the_callback_saves_nothing(at: int) -> None:
-    """Whoever stops the work while it is being decided stops all of it, and can repeat it."""
+    """Stopping while schools are decided stops all of it, and it can be repeated."""
     world, urns = large_world(3)
     act = BULK_ACTIONS["request"](world, urns)
     before = world.snapshot("c-1")
@@ -68,12 +66,12 @@ def test_an_exception_from_the_callback_saves_nothing(at: int) -> None:
         world.trust().request(urns, level=MIS, sender=ANA, command_id="c-1", progress=report)
 
     assert before == world.snapshot("c-1")
-    assert [False] * 3 == [one.replayed for one in act(world.trust(), "c-1").done]
+    assert [False] * 3 == [outcome.replayed for outcome in act(world.trust(), "c-1").done]
 
 
 @pytest.mark.rule("K6", "K4")
 def test_an_exception_after_saving_loses_nothing() -> None:
-    """What was saved is there, and a repetition tells of it."""
+    """What was saved stays, and a repetition answers it."""
     world = World()
 
     def report(progress: Progress) -> None:
@@ -85,7 +83,7 @@ def test_an_exception_after_saving_loses_nothing() -> None:
 
     assert 1 == world.state().version
     again = world.trust().request([HILDA], level=MIS, command_id="c-1")
-    assert [True] == [one.replayed for one in again.done]
+    assert [True] == [outcome.replayed for outcome in again.done]
     assert_sound(world)
 
 
@@ -99,43 +97,32 @@ def test_a_preview_saves_nothing_and_says_so(name: str) -> None:
     seen: list[Progress] = []
 
     act(world.trust().preview, "c-1", seen.append)
-    assert decided == told(seen)
+    assert decided == in_short(seen)
 
     act(world.trust(), "c-1", seen.append)
-    assert [*decided, *decided, (Stage.SAVED, 2, 2)] == told(seen)
+    assert [*decided, *decided, (Stage.SAVED, 2, 2)] == in_short(seen)
 
     seen.clear()
     act(world.trust(), "c-1", seen.append)
-    assert decided == told(seen)
-
-
-@pytest.mark.rule("K6")
-def test_what_is_refused_everywhere_is_never_saved() -> None:
-    """Nothing was saved, so nothing is reported as saved."""
-    world = World()
-    seen: list[Progress] = []
-
-    world.trust().request([UNKNOWN], level=MIS, command_id="c-1", progress=seen.append)
-
-    assert [(Stage.DECIDED, 1, 1)] == told(seen)
+    assert decided == in_short(seen)
 
 
 @pytest.mark.rule("K6")
 def test_a_batch_reports_progress_too() -> None:
-    """`run` hands the callback on."""
+    """`run` passes the callback on."""
     world = World()
     seen: list[Progress] = []
     commands = [RequestAccess(urn=HILDA, level=MIS, sender=ANA)]
 
     world.sharing.run(Batch(group=TRUST, actor=ANA, command_id="c-1", commands=commands), progress=seen.append)
 
-    assert [(Stage.DECIDED, 1, 1), (Stage.SAVED, 1, 1)] == told(seen)
+    assert [(Stage.DECIDED, 1, 1), (Stage.SAVED, 1, 1)] == in_short(seen)
     assert 1 == world.state().version
 
 
 @pytest.mark.rule("K6")
 def test_a_progress_report_that_cannot_be_called_is_refused_before_anything_happens() -> None:
-    """The mistake is told at once, and not in the middle of the work."""
+    """The mistake is reported immediately, not during the work."""
     world = World()
     before = world.snapshot("c-1")
 

@@ -13,8 +13,7 @@ from datashare.errors import Refused
 from datashare.ports import Progress, Stage
 from datashare.service import Done, NotDone
 from datashare.testing import InterleavingStore
-
-from .world import (
+from tests.world import (
     ACTIONS,
     ANA,
     HILDA,
@@ -35,7 +34,7 @@ Answer = TypeVar("Answer")
 
 
 def at_once(*tasks: Callable[[], Answer]) -> list[Answer | Refused]:
-    """Run tasks on threads of their own, all let go at the same moment; give what they answer or raise."""
+    """Run each task on its own thread, all at the same moment; return what they answer or raise."""
     gate = threading.Barrier(len(tasks))
     answers: list[Answer | Refused | None] = [None] * len(tasks)
 
@@ -56,7 +55,7 @@ def at_once(*tasks: Callable[[], Answer]) -> list[Answer | Refused]:
 
 
 def reminding(world: World, urn: int = HILDA) -> Callable[[], object]:
-    """Give another writer, who reminds under a fresh command id each time."""
+    """Return another writer, who reminds under a new command id each time."""
 
     def remind() -> object:
         request = world.state(urn).request
@@ -69,14 +68,14 @@ def reminding(world: World, urn: int = HILDA) -> Callable[[], object]:
 @pytest.mark.rule("K1", "A4")
 @pytest.mark.parametrize("others", [1, 2, 3])
 def test_a_loser_is_decided_again_on_fresh_facts(others: int) -> None:
-    """A school that another writer changed up to three times in between is done on what stands then."""
+    """If another writer changes a school up to three times meanwhile, it is decided on the new state and done."""
     world = World()
     here, there = world.asked(HILDA, OSCAR)
     store = InterleavingStore(world.store, *[reminding(world)] * others)
 
     outcomes = world.over(store).for_group(TRUST, actor=ANA).withdraw([here, there], command_id="c-1")
 
-    assert [HILDA, OSCAR] == [one.urn for one in outcomes.done]
+    assert [HILDA, OSCAR] == [outcome.urn for outcome in outcomes.done]
     assert [1 + others + 1, 2] == [world.state(urn).version for urn in (HILDA, OSCAR)]
     assert outcomes.done[0].events == world.events()[-1:]
     assert world.state() == outcomes.done[0].after
@@ -85,7 +84,7 @@ def test_a_loser_is_decided_again_on_fresh_facts(others: int) -> None:
 
 @pytest.mark.rule("R2", "K1")
 def test_a_school_that_others_keep_changing_ends_in_a_conflict() -> None:
-    """After the first decision and three more the school is given up; the others are done."""
+    """After four decisions the school ends in a conflict; the others are done."""
     world = World()
     here, there = world.asked(HILDA, OSCAR)
     store = InterleavingStore(world.store, *[reminding(world)] * 9)
@@ -99,12 +98,12 @@ def test_a_school_that_others_keep_changing_ends_in_a_conflict() -> None:
     assert 9 - 4 == len(store.writers)
     assert 1 + 4 == world.state(HILDA).version
     assert (State.PENDING, State.NO_AGREEMENT) == (world.state(HILDA).state, world.state(OSCAR).state)
-    assert [OSCAR] == [one.agreement.urn for one in world.kept("c-1")]
+    assert [OSCAR] == [recorded.agreement.urn for recorded in world.kept("c-1")]
 
 
 @pytest.mark.rule("K4", "R2")
 def test_a_conflict_is_decided_again_under_the_same_id() -> None:
-    """A conflict keeps nothing, so the repetition does it."""
+    """A conflict records no outcome, so the repetition does it."""
     world = World()
     here, there = world.asked(HILDA, OSCAR)
     store = InterleavingStore(world.store, *[reminding(world)] * 4)
@@ -113,13 +112,13 @@ def test_a_conflict_is_decided_again_under_the_same_id() -> None:
 
     again = busy.withdraw([here, there], command_id="c-1")
 
-    assert [(HILDA, False), (OSCAR, True)] == [(one.urn, one.replayed) for one in again.done]
+    assert [(HILDA, False), (OSCAR, True)] == [(outcome.urn, outcome.replayed) for outcome in again.done]
     assert State.NO_AGREEMENT == world.state(HILDA).state
 
 
 @pytest.mark.rule("A4", "R2")
 def test_a_loser_is_refused_where_the_fresh_facts_forbid_it() -> None:
-    """Withdrawing what a head approves in between is refused with who approved it and when, not as a conflict."""
+    """If a head approves meanwhile, the withdrawal is refused with who approved and when, not as a conflict."""
     world = World()
     (request,) = world.asked(HILDA)
     store = InterleavingStore(world.store, lambda: world.school().approve(request))
@@ -136,7 +135,7 @@ def test_a_loser_is_refused_where_the_fresh_facts_forbid_it() -> None:
 
 @pytest.mark.rule("T3")
 def test_a_later_round_reads_the_clock_and_the_people_anew() -> None:
-    """A school decided again is decided with the instant and the people of that moment."""
+    """A school that is decided again is decided on the instant and the people of that moment."""
     world = World()
     newcomer = PersonId(HILDA, "new")
 
@@ -158,7 +157,7 @@ def test_a_later_round_reads_the_clock_and_the_people_anew() -> None:
 
 @pytest.mark.rule("K4")
 def test_the_same_command_in_between_is_answered_as_a_replay() -> None:
-    """Who loses to the same command id finds what it did, and does nothing more."""
+    """The loser to the same command finds its outcome, and does nothing more."""
     world = World()
     store = InterleavingStore(world.store, lambda: world.asked(HILDA, command_id="c-1"))
 
@@ -172,7 +171,7 @@ def test_the_same_command_in_between_is_answered_as_a_replay() -> None:
 
 @pytest.mark.rule("K4", "R1", "T2")
 def test_a_different_command_with_the_id_in_between_refuses_the_whole() -> None:
-    """Where nothing of the action was saved yet, the used id refuses all of it."""
+    """If nothing of the action was saved yet, all of it is refused."""
     world = World()
 
     def another_writer() -> None:
@@ -189,7 +188,7 @@ def test_a_different_command_with_the_id_in_between_refuses_the_whole() -> None:
 
 @pytest.mark.rule("K4", "K1")
 def test_a_different_command_with_the_id_in_between_hides_nothing_that_was_saved() -> None:
-    """Where other schools were saved already they are told as done; only the loser is refused."""
+    """Schools that were saved are answered as done; only the loser is refused."""
     world = World()
 
     def another_writer() -> None:
@@ -199,15 +198,15 @@ def test_a_different_command_with_the_id_in_between_hides_nothing_that_was_saved
 
     outcomes = world.over(store).for_group(TRUST, actor=ANA).request([HILDA, OSCAR], level=MIS, command_id="c-1")
 
-    assert [OSCAR] == [one.urn for one in outcomes.done]
-    assert [(HILDA, RefusalCode.COMMAND_ID_REUSED)] == [(one.urn, one.code) for one in outcomes.not_done]
+    assert [OSCAR] == [outcome.urn for outcome in outcomes.done]
+    assert [(HILDA, RefusalCode.COMMAND_ID_REUSED)] == [(outcome.urn, outcome.code) for outcome in outcomes.not_done]
     assert State.PENDING == world.state(OSCAR).state
     assert 1 == world.state(HILDA).version
 
 
 @pytest.mark.rule("K4", "K1")
 def test_two_commands_that_took_one_id_at_once_are_each_answered_on_repetition() -> None:
-    """Neither saw the other; each finds again what it did, and does nothing more than that."""
+    """Neither saw the other; each is answered with what it did, and nothing is done again."""
     world = World()
 
     def another_writer() -> None:
@@ -215,29 +214,29 @@ def test_two_commands_that_took_one_id_at_once_are_each_answered_on_repetition()
 
     store = InterleavingStore(world.store, another_writer)
     first = world.over(store).for_group(TRUST, actor=ANA).request([HILDA], level=MIS, command_id="c-1")
-    assert [HILDA] == [one.urn for one in first.done]
+    assert [HILDA] == [outcome.urn for outcome in first.done]
     before = world.snapshot("c-1")
 
     again = world.trust().request([HILDA], level=MIS, command_id="c-1")
     more = world.trust().request([HILDA, NO_APPROVER], level=MIS, command_id="c-1")
     other = world.trust().request([OSCAR], level=ACTIONS, command_id="c-1")
 
-    assert [(HILDA, True)] == [(one.urn, one.replayed) for one in again.done]
-    assert [(OSCAR, True)] == [(one.urn, one.replayed) for one in other.done]
-    assert [(HILDA, True)] == [(one.urn, one.replayed) for one in more.done]
-    assert [(NO_APPROVER, RefusalCode.COMMAND_ID_REUSED)] == [(one.urn, one.code) for one in more.not_done]
+    assert [(HILDA, True)] == [(outcome.urn, outcome.replayed) for outcome in again.done]
+    assert [(OSCAR, True)] == [(outcome.urn, outcome.replayed) for outcome in other.done]
+    assert [(HILDA, True)] == [(outcome.urn, outcome.replayed) for outcome in more.done]
+    assert [(NO_APPROVER, RefusalCode.COMMAND_ID_REUSED)] == [(outcome.urn, outcome.code) for outcome in more.not_done]
     assert before == world.snapshot("c-1")
 
 
 @pytest.mark.rule("K6")
 def test_each_round_tells_its_own_progress() -> None:
-    """Losers are shown as decided again, and never as saved before they are."""
+    """Losers are reported as decided again, and as saved only when they are."""
     world = World()
     here, there = world.asked(HILDA, OSCAR)
     store = InterleavingStore(world.store, reminding(world))
-    told: list[Progress] = []
+    reports: list[Progress] = []
 
-    world.over(store).for_group(TRUST, actor=ANA).withdraw([here, there], command_id="c-1", progress=told.append)
+    world.over(store).for_group(TRUST, actor=ANA).withdraw([here, there], command_id="c-1", progress=reports.append)
 
     assert [
         (Stage.DECIDED, 1, 2),
@@ -245,12 +244,12 @@ def test_each_round_tells_its_own_progress() -> None:
         (Stage.SAVED, 1, 2),
         (Stage.DECIDED, 1, 1),
         (Stage.SAVED, 1, 1),
-    ] == [(one.stage, one.done, one.total) for one in told]
+    ] == [(progress.stage, progress.done, progress.total) for progress in reports]
 
 
 @pytest.mark.rule("A4", "P3")
 def test_of_many_heads_who_approve_at_once_one_wins() -> None:
-    """Eight heads press at the same moment: it is approved once, and the others learn who did it and when."""
+    """Eight heads accept at the same moment: it is approved once, and the others learn by whom and when."""
     world = World()
     heads = [PersonId(HILDA, f"head-{number}") for number in range(THREADS)]
     world.people.put(*(person(who, BusinessRole.HEAD_TEACHER) for who in heads))
@@ -261,8 +260,8 @@ def test_of_many_heads_who_approve_at_once_one_wins() -> None:
     approvals = world.events()[1:]
     assert 1 == len(approvals)
     winner = approvals[0].actor
-    assert [approvals] == [one.events for one in answers if isinstance(one, Done)]
-    refusals = [one for one in answers if isinstance(one, Refused)]
+    assert [approvals] == [answer.events for answer in answers if isinstance(answer, Done)]
+    refusals = [answer for answer in answers if isinstance(answer, Refused)]
     assert THREADS - 1 == len(refusals)
     for refusal in refusals:
         (reason,) = refusal.reasons
@@ -283,11 +282,11 @@ def test_the_same_command_id_on_many_threads_is_done_once() -> None:
     assert THREADS == len(answers)
     outcomes = [outcome for answer in answers if not isinstance(answer, Refused) for outcome in answer.done]
     assert 2 * THREADS == len(outcomes)
-    assert 2 == len([one for one in outcomes if not one.replayed])
+    assert 2 == len([outcome for outcome in outcomes if not outcome.replayed])
     assert [1, 1] == [world.state(urn).version for urn in (HILDA, OSCAR)]
     assert 5 == len(world.notices())
     assert {event.id for urn in (HILDA, OSCAR) for event in world.events(urn)} == {
-        event.id for one in outcomes for event in one.events
+        event.id for outcome in outcomes for event in outcome.events
     }
 
 
@@ -304,15 +303,15 @@ def test_of_many_requests_at_once_one_is_open() -> None:
     )
 
     outcomes = [outcome for answer in answers if not isinstance(answer, Refused) for outcome in answer]
-    assert 1 == len([one for one in outcomes if isinstance(one, Done)])
-    assert {RefusalCode.REQUEST_ALREADY_OPEN} == {one.code for one in outcomes if isinstance(one, NotDone)}
+    assert 1 == len([outcome for outcome in outcomes if isinstance(outcome, Done)])
+    assert {RefusalCode.REQUEST_ALREADY_OPEN} == {outcome.code for outcome in outcomes if isinstance(outcome, NotDone)}
     assert 1 == world.state().version
     assert {deputy(), head()} <= set(getattr(world.events()[0], "recipients", ()))
 
 
 @pytest.mark.rule("K4", "K1")
 def test_a_loser_is_not_mistaken_for_another_command_than_the_schools_saved_before() -> None:
-    """An action may ask for two levels; the school saved first does not make the loser's a different command."""
+    """An action may ask for two levels; the school saved first does not make the other a different command."""
     world = World()
     batch = Batch(
         group=TRUST,
@@ -330,6 +329,6 @@ def test_a_loser_is_not_mistaken_for_another_command_than_the_schools_saved_befo
 
     outcomes = world.over(InterleavingStore(world.store, another_writer)).run(batch)
 
-    assert [HILDA, OSCAR] == [one.urn for one in outcomes.done]
+    assert [HILDA, OSCAR] == [outcome.urn for outcome in outcomes.done]
     assert [1, 3] == [world.state(urn).version for urn in (HILDA, OSCAR)]
-    assert [True, True] == [one.replayed for one in world.sharing.run(batch).done]
+    assert [True, True] == [outcome.replayed for outcome in world.sharing.run(batch).done]

@@ -1,4 +1,4 @@
-"""Approvals settled centrally, and agreements from before this library (rules A9, A10)."""
+"""Central approvals, and agreements that are older than this library (rules A9, A10)."""
 
 from collections.abc import Callable
 from datetime import date
@@ -8,11 +8,9 @@ import pytest
 
 from datashare.domain.agreements import AgreementImported, ApprovalRecorded, Basis, Batch, RefusalCode, State
 from datashare.domain.notices import NoticeKind
-from datashare.domain.policy import Policy
 from datashare.domain.register import EstablishmentStatus
-from datashare.errors import InvalidValue, NotPermitted, Refused
-
-from .world import (
+from datashare.errors import InvalidValue, NotPermitted
+from tests.world import (
     ACTIONS,
     ANA,
     CARYS,
@@ -40,7 +38,7 @@ BASIS = "Board minute 7 of 28 March 2026 – “central”"
 
 @pytest.mark.rule("A9")
 def test_a_central_approval_is_in_force_with_its_basis() -> None:
-    """It needs no request; those who could have answered are told."""
+    """It needs no request; those who could have answered are notified."""
     world = World(policies={TRUST: GENEROUS})
 
     world.trust().record_approval([HILDA, SITELESS], level=MIS, basis=BASIS, terms=TERMS, command_id="c-1")
@@ -52,8 +50,10 @@ def test_a_central_approval_is_in_force_with_its_basis() -> None:
         in_force = world.state(urn).in_force
         assert in_force is not None
         assert (MIS, Basis.RECORDED, NOW) == (in_force.level, in_force.basis, in_force.since)
-    told = [(stored.notice.kind, one.id) for stored in world.notices() if stored.notice for one in stored.notice.people]
-    assert {(NoticeKind.APPROVAL_RECORDED, head(urn)) for urn in (HILDA, SITELESS)} == set(told)
+    notified = [
+        (stored.notice.kind, who.id) for stored in world.notices() if stored.notice for who in stored.notice.people
+    ]
+    assert {(NoticeKind.APPROVAL_RECORDED, head(urn)) for urn in (HILDA, SITELESS)} == set(notified)
     assert_sound(world)
 
 
@@ -69,42 +69,9 @@ def test_central_approval_is_off_by_default() -> None:
     assert before == world.snapshot("c-1")
 
 
-@pytest.mark.rule("A9")
-def test_an_authority_never_records_approvals() -> None:
-    """It cannot even be put into an authority's policy."""
-    world = World()
-
-    with pytest.raises(NotPermitted):
-        world.council().record_approval([MAINTAINED], level=MIS, basis=BASIS, command_id="c-1")
-    with pytest.raises(InvalidValue, match="central_approval"):
-        attrs.evolve(Policy.local_authority(), central_approval=True)
-
-    assert () == world.events(MAINTAINED, COUNCIL)
-
-
-@pytest.mark.rule("A9", "Q7", "T5")
-def test_recording_obeys_levels_and_visibility() -> None:
-    """Not again the same, not lower, not while a request is open, not where the group does not see the school."""
-    world = World(policies={TRUST: GENEROUS})
-    world.approved(HILDA, level=MIS)
-    world.asked(OSCAR, command_id="o")
-
-    again = world.trust().record_approval([HILDA, OSCAR, CLOSED], level=MIS, basis=BASIS, command_id="c-1")
-
-    assert [RefusalCode.LEVEL_UNCHANGED, RefusalCode.REQUEST_ALREADY_OPEN, RefusalCode.NOT_VISIBLE] == [
-        one.code for one in again.not_done
-    ]
-    with pytest.raises(Refused, match="cannot be requested"):
-        world.trust().record_approval([SITELESS], level=DFE, basis=BASIS, command_id="c-1")
-    world.trust().record_approval([HILDA], level=ACTIONS, basis=BASIS, command_id="c-2")
-    (lower,) = world.trust().record_approval([HILDA], level=MIS, basis=BASIS, command_id="c-3").not_done
-    assert RefusalCode.LEVEL_REDUCTION == lower.code
-    assert (ACTIONS, 3) == (world.state().level, world.state().version)
-
-
 @pytest.mark.rule("A10")
 def test_an_import_is_in_force_from_now_with_the_original_day_as_data() -> None:
-    """Level, day, approver, evidence and terms are kept; nobody is told; trusts and authorities alike."""
+    """Level, day, approver, evidence and terms are stored, and nobody is notified; trusts and authorities alike."""
     world = World()
     older = attrs.evolve(imported(level=ACTIONS), terms=TERMS)
 
@@ -129,7 +96,7 @@ def test_an_import_is_in_force_from_now_with_the_original_day_as_data() -> None:
 
 @pytest.mark.rule("A10")
 def test_only_what_has_no_history_is_imported() -> None:
-    """A declined request of last week is history enough; a hidden school is refused for that."""
+    """A declined request counts as history; a hidden school is refused because it is hidden."""
     world = World()
     (request,) = world.asked(HILDA)
     world.school().decline(request, reason="No.")
@@ -137,14 +104,14 @@ def test_only_what_has_no_history_is_imported() -> None:
 
     outcomes = world.trust().import_agreements([imported(HILDA), imported(CLOSED)], command_id="c-1")
 
-    assert [RefusalCode.HISTORY_EXISTS, RefusalCode.NOT_VISIBLE] == [one.code for one in outcomes.not_done]
+    assert [RefusalCode.HISTORY_EXISTS, RefusalCode.NOT_VISIBLE] == [outcome.code for outcome in outcomes.not_done]
     assert before == world.snapshot()
     assert EstablishmentStatus.CLOSED is world.schools[CLOSED].status
 
 
 @pytest.mark.rule("A10", "T2")
 def test_an_agreement_from_a_day_to_come_is_not_imported() -> None:
-    """Neither by the group's own call nor through a queue; today is allowed, by London's day."""
+    """Neither by the group's own call nor through a queue; today in London is allowed."""
     world = World()
     ahead = imported(agreed_on=date(2026, 10, 26))
     batch = Batch(group=TRUST, actor=ANA, command_id="c-1", commands=[ahead])

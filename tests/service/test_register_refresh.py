@@ -12,8 +12,7 @@ from datashare.domain.register import EstablishmentStatus
 from datashare.domain.visibility import HiddenBecause
 from datashare.errors import InvalidValue, Refused
 from datashare.service import Done
-
-from .world import (
+from tests.world import (
     ACTIONS,
     HILDA,
     MIS,

@@ -1,4 +1,4 @@
-"""How long work tells how far it is (K6)."""
+"""How long-running work reports its progress (K6)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import attrs
 
 
 class Stage(enum.Enum):
-    """What a piece of long work is doing; decided is never done (K6)."""
+    """What has been finished for so many schools; decided does not mean saved (K6)."""
 
     DECIDED = "decided"
     SAVED = "saved"
@@ -18,12 +18,12 @@ class Stage(enum.Enum):
 
 @attrs.frozen(kw_only=True)
 class Progress:
-    """How far a piece of long work is.
+    """How far long-running work has come.
 
     Attributes:
-        stage: What has been done to that many.
-        done: How many schools; of a delivery, how many notices.
-        total: Of how many.
+        stage: What has been finished for that many.
+        done: How many schools; in a delivery, how many notices.
+        total: How many there are.
     """
 
     stage: Stage
@@ -32,4 +32,4 @@ class Progress:
 
 
 ProgressCallback = Callable[[Progress], None]
-"""Called in the caller's thread; what it raises ends the work before anything more is saved."""
+"""Called in the caller's thread. If it raises, the work ends before anything more is saved."""

@@ -1,20 +1,23 @@
-"""The service: the only place where the rules and the host's ports meet."""
+"""The service: where the rules meet the host's ports."""
 
 from __future__ import annotations
 
 from .actions import Chosen, GroupActions
-from .group import GroupSide
+from .group import GroupPreview, GroupQueue, GroupSide
 from .outcomes import Done, NotDone, Outcome, Outcomes
 from .reconcile import PlanApplication
 from .school import SchoolSide, SharingWithGroup
 from .sharing import DataSharing, usual_policy
-from .view import HiddenAgreement, SchoolRecipients
+from .view import FilterChoices, HiddenAgreement, SchoolRecipients, SchoolTable
 
 __all__ = [
     "Chosen",
     "DataSharing",
     "Done",
+    "FilterChoices",
     "GroupActions",
+    "GroupPreview",
+    "GroupQueue",
     "GroupSide",
     "HiddenAgreement",
     "NotDone",
@@ -23,6 +26,7 @@ __all__ = [
     "PlanApplication",
     "SchoolRecipients",
     "SchoolSide",
+    "SchoolTable",
     "SharingWithGroup",
     "usual_policy",
 ]

@@ -1,7 +1,8 @@
-"""What a group's user can order: ask, remind, withdraw, record, import and end."""
+"""What a group's user can do: ask, remind, withdraw, record, import and end."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import date
 from typing import Generic, TypeVar
@@ -41,27 +42,26 @@ Chosen = Recipients | Mapping[int, Collection[PersonId]]
 """Whom to ask: `ALL`, the holders of roles, or people for each URN (Q10)."""
 
 _Answer = TypeVar("_Answer")
-_Finish = Callable[[Batch, type[Command], ProgressCallback | None], _Answer]
 
 
 @attrs.frozen
-class GroupActions(Generic[_Answer]):
-    """The actions of a group's user.
+class GroupActions(ABC, Generic[_Answer]):
+    """The actions of a group's user: carried out, previewed or queued.
 
-    On the group's side they are carried out; on its `preview` they tell exactly what they would do, and do nothing
-    (K3); on its `queued` they become a `Batch` for `DataSharing.run`, to be carried out elsewhere or later.
+    Every action takes a command id of the caller's. An action that is repeated with the same id is not done again;
+    the answer says what was done (K4). Draw an id, such as a UUID, when the page opens that offers the action.
 
-    Every action takes a command id of the caller's: repeated with the same id, what was done is answered and
-    not done again (K4). Draw one, such as a UUID, when the page opens that offers the action.
-
-    Every action raises `NotPermitted` or `Refused` where it is refused as a whole (R1), `InvalidValue` for values
-    that cannot be right, `UnknownGroup` and `StoreError`; what is refused for one school is that school's outcome.
+    Every action raises `NotPermitted` or `Refused` if it is refused as a whole (R1), `InvalidValue` for values
+    that cannot be right, `UnknownGroup` and `StoreError`. A refusal for one school is that school's outcome.
     """
 
     _host: Host = attrs.field(repr=False)
     group: GroupId
     actor: Actor
-    _finish: _Finish[_Answer] = attrs.field(repr=False)
+
+    @abstractmethod
+    def _finish(self, batch: Batch, kind: type[Command], progress: ProgressCallback | None) -> _Answer:
+        """Carry the batch out, preview it, or hand it over; *kind* says what is asked of an empty selection."""
 
     def request(
         self,
@@ -77,7 +77,7 @@ class GroupActions(Generic[_Answer]):
         """Ask schools for a level: the first time, or to raise the level in force (rules Q, U1).
 
         Args:
-            urns: The schools; one named twice is asked once (K5).
+            urns: The schools; a school named twice is asked once (K5).
             level: The level asked for.
             command_id: The caller's id for this action.
             sender: Whom the request is from; the actor, unless somebody else is named (P9).
@@ -86,15 +86,15 @@ class GroupActions(Generic[_Answer]):
             progress: Called as schools are decided, then when they are saved (K6).
         """
         schools = distinct_urns(urns)
-        chosen = _for_each(recipients, schools)
-        writer = self.actor if sender is None else sender
-        if not isinstance(writer, PersonId):
-            raise InvalidValue("sender", writer, "a PersonId, since a system cannot be a sender")
-        commands = _commands(
-            schools,
-            lambda urn: RequestAccess(urn=urn, level=level, sender=writer, recipients=chosen(urn), terms=terms),
-        )
-        return self._done(RequestAccess, command_id, commands, progress)
+        recipients_at = _recipients_by_school(recipients, schools)
+        from_whom = self.actor if sender is None else sender
+        if not isinstance(from_whom, PersonId):
+            raise InvalidValue("sender", from_whom, "a PersonId, since a system cannot be a sender")
+
+        def ask(urn: int) -> RequestAccess:
+            return RequestAccess(urn=urn, level=level, sender=from_whom, recipients=recipients_at(urn), terms=terms)
+
+        return self._finish(self._batch(command_id, _commands(schools, ask)), RequestAccess, progress)
 
     def add_recipients(
         self,
@@ -105,17 +105,17 @@ class GroupActions(Generic[_Answer]):
         progress: ProgressCallback | None = None,
     ) -> _Answer:
         """Send open requests to more people; who has one already is skipped and reported (Q4)."""
-        named = _requests(requests)
-        chosen = _for_each(recipients, [request.urn for request in named])
-        commands = [AddRecipients(request=request, recipients=chosen(request.urn)) for request in named]
-        return self._done(AddRecipients, command_id, commands, progress)
+        named = _distinct_requests(requests)
+        recipients_at = _recipients_by_school(recipients, [request.urn for request in named])
+        commands = [AddRecipients(request=request, recipients=recipients_at(request.urn)) for request in named]
+        return self._finish(self._batch(command_id, commands), AddRecipients, progress)
 
     def remind(
         self, requests: Iterable[RequestId], *, command_id: str, progress: ProgressCallback | None = None
     ) -> _Answer:
         """Remind the recipients of open requests who can still be reached (N2-N5)."""
-        commands = [Remind(request=request) for request in _requests(requests)]
-        return self._done(Remind, command_id, commands, progress)
+        commands = [Remind(request=request) for request in _distinct_requests(requests)]
+        return self._finish(self._batch(command_id, commands), Remind, progress)
 
     def withdraw(
         self,
@@ -126,8 +126,8 @@ class GroupActions(Generic[_Answer]):
         progress: ProgressCallback | None = None,
     ) -> _Answer:
         """Take open requests back; their recipients are told (N6)."""
-        commands = [Withdraw(request=request, reason=reason) for request in _requests(requests)]
-        return self._done(Withdraw, command_id, commands, progress)
+        commands = [Withdraw(request=request, reason=reason) for request in _distinct_requests(requests)]
+        return self._finish(self._batch(command_id, commands), Withdraw, progress)
 
     def record_approval(
         self,
@@ -140,10 +140,12 @@ class GroupActions(Generic[_Answer]):
         progress: ProgressCallback | None = None,
     ) -> _Answer:
         """Record approvals that a trust has settled centrally, with their basis (A9)."""
-        commands = _commands(
-            distinct_urns(urns), lambda urn: RecordApproval(urn=urn, level=level, basis=basis, terms=terms)
-        )
-        return self._done(RecordApproval, command_id, commands, progress)
+
+        def record(urn: int) -> RecordApproval:
+            return RecordApproval(urn=urn, level=level, basis=basis, terms=terms)
+
+        commands = _commands(distinct_urns(urns), record)
+        return self._finish(self._batch(command_id, commands), RecordApproval, progress)
 
     def import_agreements(
         self,
@@ -152,12 +154,12 @@ class GroupActions(Generic[_Answer]):
         command_id: str,
         progress: ProgressCallback | None = None,
     ) -> _Answer:
-        """Import agreements made before this library, where there is no history yet; no notices (A10)."""
-        commands = tuple(validation.require_collection(agreements, "agreements"))
-        for command in commands:
-            if not isinstance(command, ImportAgreement):
-                raise InvalidValue("agreements", command, "ImportAgreements")
-        return self._done(ImportAgreement, command_id, commands, progress)
+        """Import agreements that are older than this library, where there is no history yet; no notices (A10)."""
+        commands = [
+            validation.require_a(command, ImportAgreement, "agreements", "ImportAgreements")
+            for command in validation.require_collection(agreements, "agreements")
+        ]
+        return self._finish(self._batch(command_id, commands), ImportAgreement, progress)
 
     def end(
         self,
@@ -170,7 +172,7 @@ class GroupActions(Generic[_Answer]):
     ) -> _Answer:
         """End agreements, closing their open requests too (E1, E7)."""
         commands = _commands(distinct_urns(urns), lambda urn: EndAgreement(urn=urn, cause=cause, note=note))
-        return self._done(EndAgreement, command_id, commands, progress)
+        return self._finish(self._batch(command_id, commands), EndAgreement, progress)
 
     def record_visibility(
         self,
@@ -182,63 +184,53 @@ class GroupActions(Generic[_Answer]):
         """Record, after a refresh of the register, which schools stopped or resumed being visible (E6).
 
         It ends nothing. A named system may do it. A register that is older than the last one applied to the group, or
-        that knows none of its schools, is refused; what was recorded under the same command id is answered all the
-        same (E3, K4).
+        that knows none of its schools, is refused; a repetition under the same command id is answered all the same
+        (E3, K4).
 
         Args:
             command_id: The caller's id for this refresh.
-            register_day: The register's day, where the directory of institutions does not tell it.
+            register_day: The register's day, where the directory of institutions does not know it.
             progress: As for the other actions.
         """
-        self._require_register_permission()  # P12: which schools stand is not for everybody, not even as a batch
+        if isinstance(self.actor, PersonId):  # P12: nobody else may learn which schools have agreements
+            policy, today = self._host.policy(self.group), london_day(self._host.now())
+            person, wanted = self._host.person(self.actor), (Permission.APPLY_REGISTER,)
+            require_any(person, wanted, who=self.actor, site=self.group, policy=policy, day=today)
         day = to_optional_day(register_day) or self._host.institutions.register_day()
         standing = (agreement for agreement in self._host.store.states(self.group) if agreement.stands)
         commands = [RecordVisibility(urn=agreement.urn, register_day=day) for agreement in standing]
-        return self._done(RecordVisibility, command_id, commands, progress)
+        return self._finish(self._batch(command_id, commands), RecordVisibility, progress)
 
-    def _require_register_permission(self) -> None:
-        if isinstance(self.actor, PersonId):
-            policy, person = self._host.policy(self.group), self._host.person(self.actor)
-            wanted, day = (Permission.APPLY_REGISTER,), london_day(self._host.now())
-            require_any(person, wanted, who=self.actor, site=self.group, policy=policy, day=day)
-
-    def _done(
-        self,
-        kind: type[Command],
-        command_id: str,
-        commands: Iterable[Command],
-        progress: ProgressCallback | None,
-    ) -> _Answer:
-        batch = Batch(group=self.group, actor=self.actor, command_id=command_id, commands=commands)
-        return self._finish(batch, kind, progress)
+    def _batch(self, command_id: str, commands: Iterable[Command]) -> Batch:
+        return Batch(group=self.group, actor=self.actor, command_id=command_id, commands=commands)
 
 
 def distinct_urns(urns: Iterable[int]) -> tuple[int, ...]:
-    """Give each URN once, in the order in which they were named (K5)."""
-    found = validation.require_collection(urns, "urns")
-    return tuple(dict.fromkeys(validation.require_urn(urn) for urn in found))
+    """Return each URN once, in the order in which they were named (K5)."""
+    named = validation.require_collection(urns, "urns")
+    return tuple(dict.fromkeys(validation.require_urn(urn) for urn in named))
 
 
-def _commands(urns: Collection[int], make: Callable[[int], Command]) -> list[Command]:
-    """Make a command for each school; what cannot be right is told even where no school was selected."""
+def _distinct_requests(requests: Iterable[RequestId]) -> tuple[RequestId, ...]:
+    """Return each request once, in the order in which they were named (K5)."""
+    expected = "RequestIds; RequestId.parse reads one from text"
+    named = validation.require_collection(requests, "requests")
+    return tuple(dict.fromkeys(validation.require_a(request, RequestId, "requests", expected) for request in named))
+
+
+def _commands(urns: Collection[int], build: Callable[[int], Command]) -> list[Command]:
+    """Build a command for each school; invalid arguments are rejected even if no school was selected."""
     if not urns:
-        make(validation.LEAST_URN)
-    return [make(urn) for urn in urns]
+        build(validation.LEAST_URN)
+    return [build(urn) for urn in urns]
 
 
-def _requests(requests: Iterable[RequestId]) -> tuple[RequestId, ...]:
-    """Give each request once, in the order in which they were named (K5)."""
-    found = validation.require_collection(requests, "requests")
-    words = "RequestIds; RequestId.parse reads one from text"
-    return tuple(dict.fromkeys(validation.require_a(one, RequestId, "requests", words) for one in found))
-
-
-def _for_each(recipients: Chosen, urns: Collection[int]) -> Callable[[int], Recipients]:
-    """Give the choice of recipients for each school (Q10)."""
+def _recipients_by_school(recipients: Chosen, urns: Collection[int]) -> Callable[[int], Recipients]:
+    """Return the function that says who is asked at each school (Q10)."""
     if not isinstance(recipients, Mapping):
         return lambda _urn: recipients
-    known = frozenset(urns)
-    strangers = [urn for urn in recipients if urn not in known]
+    named = frozenset(urns)
+    strangers = [urn for urn in recipients if urn not in named]
     if strangers:
         raise InvalidValue("recipients", strangers[0], "people of schools that are among those named")
     return lambda urn: Named(recipients.get(urn, ()))

@@ -1,4 +1,4 @@
-"""How an action is carried out: admitted, decided school by school, and saved; the one place that saves."""
+"""Carry out an action: admit it, load the facts, decide each school, save. The one place that saves."""
 
 from __future__ import annotations
 
@@ -36,19 +36,22 @@ from datashare.domain.agreements import (
     request_of,
     side_of,
 )
+from datashare.domain.instants import Instant, london_day
 from datashare.domain.notices import notices_for
-from datashare.domain.people import PersonId
-from datashare.domain.policy import Party
+from datashare.domain.people import Person, PersonId
+from datashare.domain.policy import Party, Policy
+from datashare.domain.register import Group
+from datashare.domain.visibility import visibility
 from datashare.errors import InvalidValue, NotPermitted, Refused
 from datashare.ports import Change, Progress, ProgressCallback, RecordedOutcome, Stage
 
-from .host import Host, Scope, present
+from .host import Host, of_site, present
 from .outcomes import Done, NotDone, Outcome, Outcomes
 
-ROUNDS = 4
-"""A school is decided once, and again at most three times when others changed it in between.
+ATTEMPTS = 4
+"""A school is decided once, and up to three times more if others changed it in the meantime.
 
-Within a transaction of the host's it is decided once: what others have saved may not show there.
+In a transaction of the host's it is decided once: what others have saved may not be visible there.
 """
 
 
@@ -61,268 +64,327 @@ def run(
     register_checked: bool = False,
     progress: ProgressCallback | None = None,
 ) -> Outcomes:
-    """Carry *batch* out; as a preview, tell what it would do and do nothing (K1-K6).
+    """Carry out *batch*, or only find out what it would do (K1-K6).
 
-    Cost: a constant number of port calls, whatever the number of schools; the same again for each round in which
-    a school lost a race.
+    Cost: a constant number of port calls, whatever the number of schools; the same again for each further attempt
+    at the schools that lost a race.
 
     Args:
         host: The host's ports.
         batch: The action.
-        kind: What was asked of an empty selection, so that it too needs the permission (K2, K5).
-        preview: Whether to do nothing.
-        register_checked: Whether the caller made sure that the register holds schools of the group (E3).
+        kind: The kind of command, where it is known: an empty selection needs the permission too (K2, K5).
+        preview: Whether to save nothing (K3).
+        register_checked: Whether the caller has checked that the register holds schools of the group (E3).
         progress: Called as schools are decided, then when they are saved (K6).
 
     Raises:
         Refused: The action is refused as a whole, before anything happened (R1, K2).
-        InvalidValue: An agreement to import is from a day to come.
+        InvalidValue: An agreement to import, or a register, is dated in the future.
         UnknownGroup: The register does not know the group.
         StoreError: The store could not do its work.
     """
     if progress is not None:
         validation.require_callable(progress, "progress", "something to call with a Progress")
     scope = _admit(host, batch, kind)
-    asked = _asked(batch)
-    action = _Action(host, batch, preview, progress, asked, register_checked)
-    outcomes: dict[_Target, Outcome] = {}
-    waiting = list(asked)
-    for number in range(1 if host.store.in_host_transaction else ROUNDS):
+    action = _Action(host=host, batch=batch, register_checked=register_checked, progress=progress)
+    outcomes: dict[_Order, Outcome] = {}
+    waiting: Sequence[_Order] = action.orders
+    for attempt in range(1 if host.store.in_host_transaction else ATTEMPTS):
         if not waiting:
             break
-        fresh = attrs.evolve(scope, now=host.now()) if number else scope
-        some_done = any(isinstance(outcome, Done) for outcome in outcomes.values())
-        found, waiting = action.round(fresh, waiting, some_done=some_done)
-        outcomes |= found
-    if not preview:
-        _note_register(host, batch)
+        if attempt:
+            scope = attrs.evolve(scope, now=host.now())
+        facts = action.load(scope, waiting)
+        started = any(isinstance(outcome, Done) for outcome in outcomes.values())
+        action.refuse_as_a_whole(scope, facts, started=started)
+        decided = action.decide_each(facts)
+        waiting = () if preview else action.save(facts, decided)
+        conflicts = {order: _not_done(order, Reason(code=RefusalCode.CONFLICT)) for order in waiting}
+        outcomes |= decided | conflicts
+    days = _register_days(batch)
+    if days and not preview:
+        host.store.note_register(batch.group, max(days))  # E6
     return Outcomes(outcomes.values())  # in the order in which the schools were named
 
 
-def _note_register(host: Host, batch: Batch) -> None:
-    """Note which register was applied to the group (E6)."""
-    days = _register_days(batch)
-    if days:
-        host.store.note_register(batch.group, max(days))
+@attrs.frozen(kw_only=True)
+class _Scope:
+    """What is the same for every school of one action.
+
+    Attributes:
+        now: The present instant, in UTC.
+        group: The group, as the register knows it.
+        policy: The group's choices.
+        people: The actor and the senders that the commands name.
+    """
+
+    now: Instant
+    group: Group
+    policy: Policy
+    people: Mapping[PersonId, Person]
+
+    @cached_property
+    def day(self) -> date:
+        """The present day, in Europe/London."""
+        return london_day(self.now)
 
 
-def _register_days(batch: Batch) -> list[date]:
-    return [one.register_day for one in batch.commands if isinstance(one, RecordVisibility) and one.register_day]
-
-
-def _admit(host: Host, batch: Batch, kind: type[Command] | None) -> Scope:
-    """Read who acts, and refuse who may not, before anything else is looked at (K2)."""
+def _admit(host: Host, batch: Batch, kind: type[Command] | None) -> _Scope:
+    """Read who acts, and refuse whoever may not, before anything else is looked at (K2)."""
     from_school = any(side_of(command) is Party.SCHOOL for command in batch.commands)
     group = host.group_or_gone(batch.group) if from_school else host.group(batch.group)
     policy, now = host.policy(batch.group), host.now()
-    named = {command.sender for command in batch.commands if isinstance(command, RequestAccess)}
-    who = named | ({batch.actor} if isinstance(batch.actor, PersonId) else set())
-    people = host.people.people(who)
-    scope = Scope(now=now, actor=batch.actor, command_id=batch.command_id, group=group, policy=policy, people=people)
+    senders = {command.sender for command in batch.commands if isinstance(command, RequestAccess)}
+    people = host.people.people(senders | ({batch.actor} if isinstance(batch.actor, PersonId) else set()))
+    scope = _Scope(now=now, group=group, policy=policy, people=people)
     forbidden = not_permitted(batch, people=people, policy=policy, day=scope.day, kind=kind)
     if forbidden:
         raise NotPermitted([forbidden])
-    _refuse_days_to_come(batch, scope.day)
+    for command in batch.commands:
+        if isinstance(command, ImportAgreement) and command.agreed_on > scope.day:
+            what = f"ImportAgreement.agreed_on of school {command.urn}"
+            raise InvalidValue(what, command.agreed_on, "no later than today")
+    for day in _register_days(batch):
+        if day > scope.day:
+            raise InvalidValue("register_day", day, "no later than today")
     return scope
 
 
-def _refuse_days_to_come(batch: Batch, today: date) -> None:
-    for command in batch.commands:
-        if isinstance(command, ImportAgreement) and command.agreed_on > today:
-            what = f"ImportAgreement.agreed_on of school {command.urn}"
-            raise InvalidValue(what, command.agreed_on, "no later than today")
-        if isinstance(command, RecordVisibility) and command.register_day and command.register_day > today:
-            raise InvalidValue("register_day", command.register_day, "no later than today")
+def _register_days(batch: Batch) -> list[date]:
+    """List the days of the registers that the batch records, at most one for each school."""
+    visible = (command for command in batch.commands if isinstance(command, RecordVisibility))
+    return [command.register_day for command in visible if command.register_day]
 
 
-_Target = tuple[AgreementId, RequestId | None]
-"""What a command is about: an agreement, and the request that it names, if it names one."""
+@attrs.frozen(eq=False)
+class _Order:
+    """One command of the batch, with the agreement that it is about and the request that it names, if any."""
+
+    command: Command
+    agreement: AgreementId
+    request: RequestId | None
 
 
-def _asked(batch: Batch) -> dict[_Target, Command]:
-    return {(batch.agreement_of(command), request_of(command)): command for command in batch.commands}
+@attrs.frozen(kw_only=True)
+class _Facts:
+    """What is known of the schools that wait for a decision.
+
+    Attributes:
+        orders: What is waiting.
+        agreements: The agreements, those without a history too.
+        contexts: What a decision rests on, by URN.
+        recorded: Every outcome that the group has under the command id.
+        repeated: The orders that were carried out before, with what they did (K4).
+        obstacle: Why none of the others can be carried out, if so.
+    """
+
+    orders: Sequence[_Order]
+    agreements: Mapping[AgreementId, Agreement]
+    contexts: Mapping[int, DecisionContext]
+    recorded: Sequence[RecordedOutcome]
+    repeated: Mapping[_Order, RecordedOutcome]
+    obstacle: Reason | None
 
 
-@attrs.frozen
+@attrs.frozen(kw_only=True)
 class _Action:
     """One action under way."""
 
     host: Host
     batch: Batch
-    preview: bool
-    progress: ProgressCallback | None
-    asked: Mapping[_Target, Command]
     register_checked: bool
+    progress: ProgressCallback | None
 
     @cached_property
-    def digests(self) -> Mapping[_Target, tuple[str, str]]:
-        """What tells a repeated command from a different one: its shared digest and its own (K4)."""
-        return dict(zip(self.asked, fingerprints(self.batch.actor, self.asked.values()), strict=True))
+    def orders(self) -> tuple[_Order, ...]:
+        """The commands, in the order in which they were named."""
+        agreement_of = self.batch.agreement_of
+        return tuple(_Order(command, agreement_of(command), request_of(command)) for command in self.batch.commands)
 
-    def report(self, stage: Stage, done: int, total: int) -> None:
-        """Tell whoever wants to know how far it is (K6)."""
+    @cached_property
+    def digests(self) -> Mapping[_Order, tuple[str, str]]:
+        """The shared digest and the own digest of each order, which tell a repetition from another action (K4)."""
+        return dict(zip(self.orders, fingerprints(self.batch.actor, self.batch.commands), strict=True))
+
+    def load(self, scope: _Scope, orders: Sequence[_Order]) -> _Facts:
+        """Read all that the decisions rest on, and what was done under this command id before."""
+        ids = {order.agreement for order in orders}
+        loaded = self.host.store.load(ids, command_id=self.batch.command_id)
+        agreements = present(loaded.agreements, ids)
+        contexts = self._contexts(scope, agreements.values())
+        by_digest = {outcome.own_digest: outcome for outcome in loaded.outcomes}
+        repeated = {
+            order: by_digest[self.digests[order][1]]
+            for order in (orders if by_digest else ())
+            if self.digests[order][1] in by_digest
+        }
+        obstacle = self._obstacle(orders, contexts, loaded.outcomes) if len(repeated) < len(orders) else None
+        return _Facts(
+            orders=orders,
+            agreements=agreements,
+            contexts=contexts,
+            recorded=loaded.outcomes,
+            repeated=repeated,
+            obstacle=obstacle,
+        )
+
+    def _contexts(self, scope: _Scope, agreements: Collection[Agreement]) -> dict[int, DecisionContext]:
+        """Read the facts about these schools, at the cost of four port calls whatever their number."""
+        urns = {agreement.urn for agreement in agreements}
+        # A8: the group's people behind an agreement may have to be told.
+        senders = {who for agreement in agreements for who in agreement.senders}
+        institutions = self.host.institutions.institutions(urns)
+        people = self.host.people.at_schools(urns)
+        sites = self.host.people.sites(urns)
+        others = {**self.host.people.people(senders - scope.people.keys()), **scope.people}
+        group, policy, day = scope.group, scope.policy, scope.day
+        return {
+            urn: DecisionContext(
+                now=scope.now,
+                actor=self.batch.actor,
+                command_id=self.batch.command_id,
+                group=group,
+                policy=policy,
+                visibility=visibility(urn, institutions.get(urn), group=group, policy=policy, day=day),
+                site=sites.get(urn),
+                people=of_site(urn, people.get(urn, ())),
+                others=others,
+            )
+            for urn in urns
+        }
+
+    def _obstacle(
+        self, orders: Sequence[_Order], contexts: Mapping[int, DecisionContext], recorded: Collection[RecordedOutcome]
+    ) -> Reason | None:
+        """Return why nothing more can be done under this command id, or with this register (K4, E3).
+
+        Cost: a call for the last register; one more for the group's schools, only where the register knows none of
+        the schools of the agreements.
+        """
+        if recorded and self._is_reused(recorded):
+            return Reason(code=RefusalCode.COMMAND_ID_REUSED)
+        if not isinstance(orders[0].command, RecordVisibility):
+            return None
+        # What lost a race is only a part; the first attempt looked at all of it.
+        checked = self.register_checked or len(orders) < len(self.orders)
+        known = any(context.visibility.institution for context in contexts.values())
+        if not (checked or known or self.host.institutions.linked(self.batch.group)):
+            return Reason(code=RefusalCode.REGISTER_EMPTY)
+        days = _register_days(self.batch)
+        return older_register(min(days), self.host.store.last_register(self.batch.group)) if days else None
+
+    def _is_reused(self, recorded: Iterable[RecordedOutcome]) -> bool:
+        """Return whether the command id was used for something else in the group (K4)."""
+        shared_digests, own_digests = map(set, zip(*self.digests.values(), strict=True))
+        agreements = {order.agreement for order in self.orders}
+        # An agreement keeps one outcome under a command id, so another request of the same school cannot be meant.
+        return any(
+            outcome.own_digest not in own_digests
+            and (outcome.agreement in agreements or outcome.shared_digest not in shared_digests)
+            for outcome in recorded
+        )
+
+    def refuse_as_a_whole(self, scope: _Scope, facts: _Facts, *, started: bool) -> None:
+        """Refuse the whole action where the rules say so (R1), unless a part of it has been done.
+
+        A repetition is answered with what was done, whatever has changed since (K4).
+        """
+        if len(facts.repeated) == len(facts.orders):
+            return
+        reasons = refusals_as_a_whole(
+            self.batch, group=scope.group, people=scope.people, policy=scope.policy, day=scope.day
+        )
+        reused = facts.obstacle is not None and facts.obstacle.code is RefusalCode.COMMAND_ID_REUSED
+        if facts.obstacle and (reused or not facts.recorded):
+            reasons = in_order([*reasons, facts.obstacle])
+        # R1: what this action did, before another one took its command id, is not hidden.
+        if reasons and not started and not (reused and facts.repeated):
+            raise Refused(reasons)
+
+    def decide_each(self, facts: _Facts) -> dict[_Order, Outcome]:
+        """Decide what is waiting, school by school."""
+        outcomes: dict[_Order, Outcome] = {}
+        for number, order in enumerate(facts.orders, start=1):
+            agreement = facts.agreements[order.agreement]
+            if order in facts.repeated:
+                outcomes[order] = _replay(facts.repeated[order], agreement)
+            elif facts.obstacle:
+                outcomes[order] = _not_done(order, facts.obstacle)
+            else:
+                outcomes[order] = _decide(order, agreement, facts.contexts[agreement.urn])
+            self._report(Stage.DECIDED, number, len(facts.orders))
+        return outcomes
+
+    def save(self, facts: _Facts, decided: Mapping[_Order, Outcome]) -> list[_Order]:
+        """Save what was done, and return the orders that lost a race and have to be decided again."""
+        changes = {
+            order: self._change(order, facts.agreements[order.agreement], outcome)
+            for order, outcome in decided.items()
+            if isinstance(outcome, Done) and outcome.events and not outcome.replayed
+        }
+        if not changes:
+            return []
+        losers = self.host.store.append(tuple(changes.values()))
+        self._report(Stage.SAVED, len(changes) - len(losers), len(decided))
+        return [order for order in changes if order.agreement in losers]
+
+    def _change(self, order: _Order, before: Agreement, done: Done) -> Change:
+        shared_digest, own_digest = self.digests[order]
+        return Change(
+            decided_on=before.version,
+            after=done.after,
+            events=done.events,
+            notices=done.notices,
+            closes=before.request.id if before.request and not done.after.request else None,
+            request=order.request,
+            shared_digest=shared_digest,
+            own_digest=own_digest,
+            cautions=done.cautions,
+        )
+
+    def _report(self, stage: Stage, done: int, total: int) -> None:
         if self.progress is not None:
             self.progress(Progress(stage=stage, done=done, total=total))
 
-    @cached_property
-    def outdated(self) -> Reason | None:
-        """Why what a register shows is not recorded: a newer one was applied to the group (E3)."""
-        days = _register_days(self.batch)
-        last = self.host.store.last_register(self.batch.group) if days else None
-        return older_register(min(days), last) if days else None
 
-    def _not_to_record(self, scope: Scope, facts: Mapping[int, DecisionContext]) -> Reason | None:
-        """Tell why nothing of what a register shows is recorded, where it is outdated or cut short (E3).
-
-        Cost: a call for the group's schools, only where the register knows none of those of the agreements.
-        """
-        if not any(isinstance(one, RecordVisibility) for one in self.batch.commands):
-            return None
-        # What lost a race is a part only, and the first look was at the whole.
-        checked = self.register_checked or len(facts) < len(self.asked)
-        known = any(one.visibility.institution for one in facts.values())
-        if checked or known or self.host.institutions.linked(scope.group.id):
-            return self.outdated
-        return Reason(code=RefusalCode.REGISTER_EMPTY)
-
-    def round(
-        self, scope: Scope, waiting: Sequence[_Target], *, some_done: bool
-    ) -> tuple[dict[_Target, Outcome], list[_Target]]:
-        """Decide what is waiting on fresh facts, and save what it does.
-
-        Returns:
-            The outcomes, and what lost a race and has to be decided again; a `CONFLICT` that was decided is none.
-        """
-        ids = {agreement for agreement, _ in waiting}
-        loaded = self.host.store.load(ids, command_id=self.batch.command_id)
-        agreements = present(loaded.agreements, ids)
-        facts = self.host.gather(scope, agreements.values())
-        repeated = self._repeated(loaded.outcomes)
-        used, against = False, None
-        if any(target not in repeated for target in waiting):
-            used, against = self._used_otherwise(loaded.outcomes), self._not_to_record(scope, facts)
-            # R1: but what the action did before another one took its id is not hidden
-            some_done = some_done or (used and bool(repeated))
-            refused = [against] if against and not loaded.outcomes else []
-            self._refuse_as_a_whole(scope, refused, used=used, some_done=some_done)
-        outcomes: dict[_Target, Outcome] = {}
-        changes: list[Change] = []
-        for done, target in enumerate(waiting, start=1):
-            agreement = agreements[target[0]]
-            if kept := repeated.get(target):
-                outcomes[target] = _replay(kept, agreement)
-            elif used:
-                outcomes[target] = _not_done(target, Reason(code=RefusalCode.COMMAND_ID_REUSED))
-            elif against:
-                outcomes[target] = _not_done(target, against)
-            else:
-                outcome = _decided(agreement, self.asked[target], facts[agreement.urn])
-                outcomes[target] = outcome
-                if isinstance(outcome, Done) and outcome.events and not self.preview:
-                    changes.append(_change(agreement, outcome, target[1], self.digests[target]))
-            self.report(Stage.DECIDED, done, len(waiting))
-        return self._saved(outcomes, changes)
-
-    def _refuse_as_a_whole(self, scope: Scope, against: list[Reason], *, used: bool, some_done: bool) -> None:
-        """Refuse the whole action where the rules say so (R1), unless a part of it has been done already.
-
-        What was done under the command id is answered on repetition, whatever has moved since (K4).
-        """
-        found = refusals_as_a_whole(
-            self.batch, group=scope.group, people=scope.people, policy=scope.policy, day=scope.day
-        )
-        reasons = [*found, *against, *([Reason(code=RefusalCode.COMMAND_ID_REUSED)] if used else [])]
-        if reasons and not some_done:
-            raise Refused(in_order(reasons))
-
-    def _repeated(self, kept: Iterable[RecordedOutcome]) -> dict[_Target, RecordedOutcome]:
-        """Find what this very action did before; another one that took its id at once hides none of it (K4)."""
-        known = {(one.agreement, one.request): one for one in kept}
-        return {
-            target: one
-            for target, one in known.items()
-            if (asked := self.digests.get(target)) and asked[1] == one.own_digest
-        }
-
-    def _used_otherwise(self, kept: Collection[RecordedOutcome]) -> bool:
-        """Tell whether the command id was used for something else in the group (K4)."""
-        if not kept:
-            return False
-        shared = {shared for shared, _ in self.digests.values()}
-        agreements = {agreement for agreement, _ in self.asked}
-        return any(self._differs(one, shared, agreements) for one in kept)
-
-    def _differs(self, kept: RecordedOutcome, shared: set[str], agreements: set[AgreementId]) -> bool:
-        asked = self.digests.get((kept.agreement, kept.request))
-        if asked:
-            return asked[1] != kept.own_digest
-        # A school keeps one outcome under a command id, so another request of it cannot be meant.
-        return kept.agreement in agreements or kept.shared_digest not in shared
-
-    def _saved(
-        self, outcomes: dict[_Target, Outcome], changes: Sequence[Change]
-    ) -> tuple[dict[_Target, Outcome], list[_Target]]:
-        if not changes:
-            return outcomes, []
-        losers = self.host.store.append(changes)
-        self.report(Stage.SAVED, len(changes) - len(losers), len(outcomes))
-        conflict = Reason(code=RefusalCode.CONFLICT)
-        lost = [(change.id, change.request) for change in changes if change.id in losers]
-        return {**outcomes, **{target: _not_done(target, conflict) for target in lost}}, lost
-
-
-def _not_done(target: _Target, reason: Reason) -> NotDone:
-    return NotDone(agreement=target[0], request=target[1], reasons=(reason,))
-
-
-def _replay(kept: RecordedOutcome, agreement: Agreement) -> Done:
+def _replay(earlier: RecordedOutcome, agreement: Agreement) -> Done:
     """Answer a repeated command with what it did the first time (K4)."""
     return Done(
-        agreement=kept.agreement,
-        request=_request_in(kept.events) or kept.request,
-        events=kept.events,
+        agreement=earlier.agreement,
+        request=_request_in(earlier.events) or earlier.request,
+        events=earlier.events,
         notices=(),
-        cautions=kept.cautions,
+        cautions=earlier.cautions,
         after=agreement,
         replayed=True,
     )
 
 
-def _decided(agreement: Agreement, command: Command, facts: DecisionContext) -> Outcome:
-    answer = decide(agreement, command, facts)
-    match answer:
+def _decide(order: _Order, agreement: Agreement, context: DecisionContext) -> Outcome:
+    decision = decide(agreement, order.command, context)
+    match decision:
         case Refusal(reasons):
-            return NotDone(agreement=agreement.id, request=request_of(command), reasons=reasons)
+            return NotDone(agreement=agreement.id, request=order.request, reasons=reasons)
         case Decision(events, cautions):
             after = agreement
             for event in events:
                 after = evolve(after, event)
             return Done(
                 agreement=agreement.id,
-                request=_request_in(events) or request_of(command),
+                request=_request_in(events) or order.request,
                 events=events,
-                notices=notices_for(agreement, events, facts),
+                notices=notices_for(agreement, events, context),
                 cautions=cautions,
                 after=after,
             )
         case _:
-            assert_never(answer)
+            assert_never(decision)
 
 
-def _request_in(events: tuple[Event, ...]) -> RequestId | None:
+def _not_done(order: _Order, reason: Reason) -> NotDone:
+    return NotDone(agreement=order.agreement, request=order.request, reasons=(reason,))
+
+
+def _request_in(events: Iterable[Event]) -> RequestId | None:
+    """Find the request that the events opened, if they did."""
     return next((event.request for event in events if isinstance(event, RequestSent)), None)
-
-
-def _change(before: Agreement, done: Done, named: RequestId | None, digests: tuple[str, str]) -> Change:
-    closed = before.request.id if before.request and done.after.request is None else None
-    return Change(
-        decided_on=before.version,
-        after=done.after,
-        events=done.events,
-        notices=done.notices,
-        closes=closed,
-        request=named,
-        shared_digest=digests[0],
-        own_digest=digests[1],
-        cautions=done.cautions,
-    )

@@ -1,9 +1,6 @@
-"""What became of an action, school by school."""
+"""What became of an action, school by school (K1)."""
 
 from __future__ import annotations
-
-from collections.abc import Iterable, Sequence
-from typing import overload
 
 import attrs
 
@@ -13,14 +10,14 @@ from datashare.domain.notices import Notice
 
 @attrs.frozen(kw_only=True)
 class Done:
-    """That the action was done for one school; in a preview, that it would be (K1, K3).
+    """The action was done for one school; in a preview, it would be (K1, K3).
 
     Attributes:
-        agreement: Which agreement.
+        agreement: The agreement.
         request: The request that was opened or named, if any.
-        events: What happened, in order; none only where there was nothing to record.
-        notices: The messages that it calls for; none where it is a replay.
-        cautions: What deserves a look.
+        events: What happened, in order; empty only if there was nothing to record.
+        notices: The messages to send; empty for a replay.
+        cautions: What the user should look at.
         after: The agreement as it stands afterwards; for a replay, as it stands at present.
         replayed: Whether an earlier call with the same command id did it (K4).
     """
@@ -41,10 +38,10 @@ class Done:
 
 @attrs.frozen(kw_only=True)
 class NotDone:
-    """That the action was refused for one school, and changed nothing there (K1, T2).
+    """The action was refused for one school, and changed nothing there (K1, T2).
 
     Attributes:
-        agreement: Which agreement.
+        agreement: The agreement.
         request: The request that was named, if any.
         reasons: Every reason, the primary one first (R2).
     """
@@ -70,49 +67,30 @@ class NotDone:
 Outcome = Done | NotDone
 
 
-class Outcomes(Sequence[Outcome]):
+class Outcomes(tuple[Outcome, ...]):
     """One outcome for each school, in the order in which the schools were named (K1)."""
 
-    __slots__ = ("_all",)
-
-    def __init__(self, outcomes: Iterable[Outcome]) -> None:
-        self._all = tuple(outcomes)
-
-    @overload
-    def __getitem__(self, place: int) -> Outcome: ...
-    @overload
-    def __getitem__(self, place: slice) -> tuple[Outcome, ...]: ...
-    def __getitem__(self, place: int | slice) -> Outcome | tuple[Outcome, ...]:
-        return self._all[place]
-
-    def __len__(self) -> int:
-        return len(self._all)
-
-    def __eq__(self, other: object) -> bool:
-        return self._all == other._all if isinstance(other, Outcomes) else NotImplemented
-
-    def __hash__(self) -> int:
-        return hash(self._all)
+    __slots__ = ()
 
     def __repr__(self) -> str:
-        return f"Outcomes({list(self._all)!r})"
+        return f"Outcomes({list(self)!r})"
 
     @property
     def done(self) -> tuple[Done, ...]:
         """The schools for which it was done."""
-        return tuple(one for one in self._all if isinstance(one, Done))
+        return tuple(outcome for outcome in self if isinstance(outcome, Done))
 
     @property
     def not_done(self) -> tuple[NotDone, ...]:
         """The schools for which it was refused."""
-        return tuple(one for one in self._all if isinstance(one, NotDone))
+        return tuple(outcome for outcome in self if isinstance(outcome, NotDone))
 
     @property
     def notices(self) -> tuple[Notice, ...]:
-        """The messages that it calls for, of all schools."""
-        return tuple(notice for one in self.done for notice in one.notices)
+        """The messages to send, for all schools."""
+        return tuple(notice for done in self.done for notice in done.notices)
 
     @property
     def requests(self) -> tuple[RequestId, ...]:
         """The requests that were opened or named where it was done."""
-        return tuple(one.request for one in self.done if one.request)
+        return tuple(done.request for done in self.done if done.request)

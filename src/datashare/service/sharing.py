@@ -1,4 +1,4 @@
-"""What a host calls: data sharing on behalf of a group, of a school, or as a question of access."""
+"""What a host calls: to act for a group or for a school, and to ask about access and the record."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from datashare.ports import AgreementStore, Clock, InstitutionDirectory, PeopleD
 from datashare.ports.arguments import require_group
 
 from .execute import run
-from .group import GroupSide, for_user
+from .group import GroupSide
 from .history import digested, verified
 from .host import Host, require_port
 from .outcomes import Outcomes
@@ -26,7 +26,7 @@ from .school import SchoolSide
 
 
 def usual_policy(group: GroupId) -> Policy:
-    """Give the usual policy of a group of its kind."""
+    """Return the usual policy for a group of its kind."""
     return Policy.for_kind(group.kind)
 
 
@@ -48,8 +48,8 @@ class DataSharing:
             store: Keeps the agreements.
             institutions: Knows the register.
             people: Knows the people of every site.
-            clock: Tells the instant; the machine's clock, unless another is given.
-            policies: Tells each group's choices; the usual ones of its kind, unless others are given.
+            clock: Reads the time; by default the machine's clock.
+            policies: Returns each group's choices; by default the usual ones of its kind.
 
         Raises:
             InvalidValue: A port lacks methods that it must have, or *policies* cannot be called.
@@ -72,16 +72,16 @@ class DataSharing:
         """Act and read for a group, on behalf of one of its users or of a named system.
 
         Raises:
-            InvalidValue: The group or the actor is none.
+            InvalidValue: The group is not a GroupId, or the actor not a PersonId or a SystemActor.
         """
         require_group(group)
-        return for_user(self._host, group, _require_actor(actor))
+        return GroupSide(self._host, group, _require_actor(actor))
 
     def for_school(self, urn: int, *, actor: Actor) -> SchoolSide:
         """Read and answer for a school, on behalf of one of its users.
 
         Raises:
-            InvalidValue: The URN or the actor is none.
+            InvalidValue: The URN is out of range, or the actor not a PersonId or a SystemActor.
         """
         return SchoolSide(self._host, validation.require_urn(urn), _require_actor(actor))
 
@@ -93,20 +93,20 @@ class DataSharing:
             UnknownGroup: The register does not know the group.
             StoreError: The store could not do its work; repeat with the same batch.
         """
-        return run(self._host, _require_batch(batch), progress=progress)
+        return run(self._host, validation.require_a(batch, Batch, "batch", "a Batch"), progress=progress)
 
     def preview(self, batch: Batch) -> Outcomes:
-        """Tell exactly what `run` would do, and do nothing (K3).
+        """Return exactly what `run` would do, and do nothing (K3).
 
         Raises:
             Refused: The action would be refused as a whole.
             UnknownGroup: The register does not know the group.
             StoreError: The store could not do its work.
         """
-        return run(self._host, _require_batch(batch), preview=True)
+        return run(self._host, validation.require_a(batch, Batch, "batch", "a Batch"), preview=True)
 
     def access(self, group: GroupId) -> AccessMap:
-        """Show what the group's staff may see and do at every school, at this instant (X1, X2, X4).
+        """Return what the group's staff may see and do at every school, at this instant (X1, X2, X4).
 
         Cost: four port calls and one pass; each question afterwards costs two look-ups.
 
@@ -116,92 +116,85 @@ class DataSharing:
         require_group(group)
         now = self._host.now()
         agreements = self._host.store.states(group)
-        linked = {one.urn: one for one in self._host.institutions.linked(group)}
-        strangers = {one.urn for one in agreements} - linked.keys()
+        linked = {institution.urn: institution for institution in self._host.institutions.linked(group)}
+        unlinked = {agreement.urn for agreement in agreements} - linked.keys()
         return AccessMap(
             group=self._host.group(group),
             policy=self._host.policy(group),
             agreements=agreements,
-            institutions={**linked, **self._host.institutions.institutions(strangers)},
+            institutions={**linked, **self._host.institutions.institutions(unlinked)},
             at=now,
         )
 
     def may_log_in(self, person: PersonId, urn: int) -> bool:
-        """Tell whether a group's user may log in to a school's MIS (X3); `explain_log_in` tells why.
+        """Return whether a group's user may log in to a school's MIS (X3); `explain_log_in` says why.
 
         Raises:
-            InvalidValue: The person is of no group's site, or the URN is none.
+            InvalidValue: The person is not of a group's site, or the URN is out of range.
             UnknownGroup: The register does not know the person's group.
         """
         return self.explain_log_in(person, urn).allowed
 
     def explain_log_in(self, person: PersonId, urn: int) -> AccessAnswer:
-        """Tell with every reason whether a group's user may log in to a school's MIS (X3, X4).
+        """Return whether a group's user may log in to a school's MIS, with every reason (X3, X4).
 
         Raises:
-            InvalidValue: The person is of no group's site, or the URN is none.
+            InvalidValue: The person is not of a group's site, or the URN is out of range.
             UnknownGroup: The register does not know the person's group.
         """
-        group = _group_of(person)
+        expected = "the PersonId of a user of a group's site"
+        group = validation.require_a(person, PersonId, "person", expected).site
+        if not isinstance(group, GroupId):
+            raise InvalidValue("person", person, expected)
         key = AgreementId(group, validation.require_urn(urn))
-        found = AccessMap(
+        access = AccessMap(
             group=self._host.group(group),
             policy=self._host.policy(group),
             agreements=self._host.store.load([key]).agreements.values(),
             institutions=self._host.institutions.institutions([urn]),
             at=self._host.now(),
         )
-        clusters = self._host.institutions.clusters(group)
-        mine = [name for name, urns in clusters.items() if urn in urns]
-        return found.explain_log_in(self._host.person(person), urn, mine)
+        clusters = [name for name, urns in self._host.institutions.clusters(group).items() if urn in urns]
+        return access.explain_log_in(self._host.person(person), urn, clusters)
 
     def verify(self, group: GroupId | None = None, *, noted: GroupDigest | None = None) -> Verification:
-        """Tell whether the history of a group, or of all, is as it was written, and what is wrong first (H3, H4).
+        """Check whether the history of a group, or of all groups, is as it was written (H3, H4).
 
-        It finds every event that was altered, dropped, inserted or moved, whatever people wrote that was altered and
-        not erased, each instant that is kept beside an event and is not its own, each present state that is not what
-        its events come to, and whatever is kept under a key that names no agreement. What is cut off at the end,
-        removed as a whole or rewritten as a whole, with its state, shows against a digest that was noted outside.
+        It finds every event that was altered, dropped, inserted or moved; every altered text of a user that was not
+        erased; every instant kept beside an event that is not the event's own; every present state that differs from
+        the fold of its events; and whatever is kept under a key that names no agreement. What was cut off at the end,
+        removed as a whole, or rewritten as a whole together with its state, shows only against a digest that was
+        noted outside.
 
-        It is for whoever keeps the system running, so it asks for no permission, and tells URNs and numbers alone.
-        Nothing is changed, and writers at work are neither disturbed nor taken for a fault. Cost: one port call and
-        one pass, in which one agreement's chain is held at a time.
+        It is for whoever keeps the system running, so it asks for no permission, and reports only URNs and numbers.
+        It changes nothing, does not disturb writers and does not take their work for a fault. Cost: one port call and
+        one pass, which holds one agreement's chain at a time.
 
         Args:
-            group: Which group; all, unless one is named.
-            noted: A digest of the group that was noted before; it is compared too.
+            group: Which group; by default all.
+            noted: A digest of the group that was noted before, to compare with.
 
         Raises:
-            InvalidValue: The group is none, or the digest is none of this group.
+            InvalidValue: The group is not a GroupId, or the digest is not of this group.
             StoreError: The store could not do its work.
         """
         return verified(self._host, group, noted)
 
     def digest(self, group: GroupId) -> GroupDigest:
-        """Give the group's digest at this instant, to be noted where nobody can reach who can write to the store (H3).
+        """Return the group's digest at this instant (H3).
 
-        An agreement whose last event has no number or no hash, since it was damaged, is left out; `verify` names it.
-        Cost: one port call and one pass, in which one agreement's chain is held at a time.
+        Note it where nobody who can write to the store can reach it. An agreement whose last event has lost its
+        number or its hash is left out; `verify` names it. Cost: one port call and one pass, which holds one
+        agreement's chain at a time.
 
         Raises:
-            InvalidValue: The group is none.
+            InvalidValue: The group is not a GroupId.
             StoreError: The store could not do its work.
         """
         return digested(self._host, group)
 
 
-def _group_of(person: object) -> GroupId:
-    if not isinstance(person, PersonId) or not isinstance(person.site, GroupId):
-        raise InvalidValue("person", person, "the PersonId of a user of a group's site")
-    return person.site
-
-
-def _require_actor(actor: Actor) -> Actor:
-    found: object = actor
-    if not isinstance(found, (PersonId, SystemActor)):
+def _require_actor(actor: object) -> Actor:
+    if not isinstance(actor, (PersonId, SystemActor)):
         raise InvalidValue("actor", actor, "a PersonId or a SystemActor")
-    return found
-
-
-def _require_batch(batch: object) -> Batch:
-    return validation.require_a(batch, Batch, "batch", "a Batch")
+    return actor

@@ -2,27 +2,91 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
+from typing import TypedDict, Unpack
 
 import attrs
 
-from datashare.domain.agreements import Agreement, AgreementId, granted
-from datashare.domain.browsing import Listing
+from datashare.domain.agreements import Agreement, AgreementId, Tab, granted
+from datashare.domain.browsing import Column, Facet, FacetValue, Filters, Listing, Page, browse, facets, paged
 from datashare.domain.coverage import Coverage, coverage
 from datashare.domain.eligibility import SuggestedRecipient, approvers, suggested_recipients
-from datashare.domain.people import Person, PersonId
+from datashare.domain.levels import AccessLevel
 from datashare.domain.policy import Policy
-from datashare.domain.register import Group
+from datashare.domain.register import Group, Phase
 from datashare.domain.text import folded
 from datashare.domain.visibility import Visibility, date_warnings, visible_institutions
 
 from .host import Host, of_site
 
 
+class FilterChoices(TypedDict, total=False):
+    """What a page can filter by, as keywords; see `datashare.domain.browsing.Filters` (B2, B3).
+
+    Attributes:
+        search: Words that begin words of the name or town, a postcode, or a URN (B4).
+        phase: Phases.
+        cluster: Names of clusters (B6).
+        establishment_type: Codes of types.
+        ofsted_rating: Ratings that the host supplies.
+        local_authority: LA codes.
+        tab: Tabs (T4).
+        level: Levels in force.
+    """
+
+    search: str
+    phase: Iterable[Phase]
+    cluster: Iterable[str]
+    establishment_type: Iterable[str]
+    ofsted_rating: Iterable[str]
+    local_authority: Iterable[str]
+    tab: Iterable[Tab]
+    level: Iterable[AccessLevel]
+
+
+@attrs.frozen(kw_only=True)
+class SchoolTable:
+    """The group's schools as one reading found them; a page takes its list and its facets from the same rows.
+
+    Attributes:
+        rows: A row for each school that the group sees.
+    """
+
+    rows: tuple[Listing, ...]
+
+    def browse(
+        self,
+        *,
+        sort: Column = Column.NAME,
+        descending: bool = False,
+        offset: int = 0,
+        limit: int | None = None,
+        **filters: Unpack[FilterChoices],
+    ) -> Page[Listing]:
+        """List the schools, searched, filtered and sorted (rules B).
+
+        Args:
+            sort: The column to sort by (B5).
+            descending: Whether to sort downwards.
+            offset: How many rows to skip (B9).
+            limit: How many rows to return at most; all by default.
+            filters: What to look for.
+
+        Returns:
+            The page, with the total of all rows that match.
+        """
+        matches = browse(self.rows, Filters(**filters), sort=sort, descending=descending)
+        return paged(matches, offset=offset, limit=limit)
+
+    def facets(self, **filters: Unpack[FilterChoices]) -> Mapping[Facet, tuple[FacetValue, ...]]:
+        """Count what each filter offers, given the other filters (B8)."""
+        return facets(self.rows, Filters(**filters))
+
+
 @attrs.frozen(kw_only=True)
 class HiddenAgreement:
-    """What still stands at an institution that the group no longer sees (T4).
+    """An agreement with an institution that the group no longer sees (T4).
 
     Attributes:
         agreement: The agreement as it stands.
@@ -40,7 +104,7 @@ class SchoolRecipients:
     Attributes:
         visibility: Whether the group sees the school; if not, no people are shown.
         has_school_site: Whether it has an MIS site; without one it cannot be asked (V11).
-        people: Who can be asked: Head Teachers first; who has the open request is left out.
+        people: Who can be asked: Head Teachers first, without those who have the open request.
         somebody_can_approve: Whether anybody at the school can answer (P10).
     """
 
@@ -57,7 +121,7 @@ class SchoolRecipients:
 
 @attrs.frozen(kw_only=True)
 class View:
-    """What a group sees on a day, read anew for each call of a user's.
+    """What a group sees on a day.
 
     Attributes:
         host: The host's ports.
@@ -71,19 +135,19 @@ class View:
     policy: Policy
     day: date
 
-    def see(self, urns: Iterable[int]) -> dict[int, Visibility]:
-        """Tell of each institution whether the group sees it, with every reason that hides it (V9)."""
-        return self.host.see(self.group, self.policy, urns, self.day)
+    def visibility(self, urns: Collection[int]) -> dict[int, Visibility]:
+        """Return for each institution whether the group sees it, with every reason that hides it (V9)."""
+        return self.host.visibility(self.group, self.policy, urns, self.day)
 
     def listings(self) -> tuple[Listing, ...]:
         """Read the whole table, at a constant number of port calls (B1)."""
-        linked = tuple(self.host.institutions.linked(self.group.id))
-        seen = visible_institutions(linked, group=self.group, policy=self.policy, day=self.day)
-        sites = self.host.people.sites([one.urn for one in seen])
-        agreements = {one.urn: one for one in self.host.store.states(self.group.id)}
+        linked = self.host.institutions.linked(self.group.id)
+        visible = visible_institutions(linked, group=self.group, policy=self.policy, day=self.day)
+        sites = self.host.people.sites([institution.urn for institution in visible])
+        agreements = {agreement.urn: agreement for agreement in self.host.store.states(self.group.id)}
         clusters = self.host.institutions.clusters(self.group.id)
         rows = []
-        for institution in seen:
+        for institution in visible:
             urn = institution.urn
             agreement = agreements.get(urn) or Agreement(id=AgreementId(self.group.id, urn))
             names = [name for name, urns in clusters.items() if urn in urns]
@@ -99,41 +163,36 @@ class View:
         return tuple(rows)
 
     def no_longer_visible(self) -> tuple[HiddenAgreement, ...]:
-        """List what stands at institutions that the group no longer sees (T4)."""
-        standing = [one for one in self.host.store.states(self.group.id) if one.stands]
-        seen = self.see(one.urn for one in standing)
+        """List the agreements with institutions that the group no longer sees (T4)."""
+        standing = [agreement for agreement in self.host.store.states(self.group.id) if agreement.stands]
+        visibility = self.visibility([agreement.urn for agreement in standing])
         return tuple(
-            HiddenAgreement(agreement=one, visibility=seen[one.urn]) for one in standing if not seen[one.urn].visible
+            HiddenAgreement(agreement=agreement, visibility=visibility[agreement.urn])
+            for agreement in standing
+            if not visibility[agreement.urn].visible
         )
 
     def recipients(self, urns: Collection[int]) -> tuple[SchoolRecipients, ...]:
-        """Tell whom to ask at each school, at a constant number of port calls (P8, Q2)."""
-        seen = self.see(urns)
-        visible = [urn for urn in urns if seen[urn].visible]
-        loaded = self.host.store.load([AgreementId(self.group.id, urn) for urn in visible]).agreements
-        open_requests = {one.urn: one.request for one in loaded.values() if one.request}
-        people = self.host.people.at_schools(visible)
+        """List whom to ask at each school, at a constant number of port calls (P8, Q2)."""
+        visibility = self.visibility(urns)
+        visible = [urn for urn in urns if visibility[urn].visible]
+        agreements = self.host.store.load([AgreementId(self.group.id, urn) for urn in visible]).agreements
+        asked = {agreement.urn: agreement.request.recipients for agreement in agreements.values() if agreement.request}
+        staff = self.host.people.at_schools(visible)
         sites = self.host.people.sites(visible)
-        return tuple(
-            self._offered(
-                seen[urn],
-                has_site=urn in sites,
-                people=people.get(urn, ()),
-                asked=frozenset(open_requests[urn].recipients if urn in open_requests else ()),
+        policy, day = self.policy, self.day
+        answers = []
+        for urn in urns:
+            people = of_site(urn, staff.get(urn, ()))
+            already = frozenset(asked.get(urn, ()))
+            answer = SchoolRecipients(
+                visibility=visibility[urn],
+                has_school_site=urn in sites,
+                people=suggested_recipients(people, urn=urn, asked=already, policy=policy, day=day),
+                somebody_can_approve=bool(approvers(people, policy=policy, day=day)),
             )
-            for urn in urns
-        )
-
-    def _offered(
-        self, seen: Visibility, *, has_site: bool, people: Iterable[Person], asked: frozenset[PersonId]
-    ) -> SchoolRecipients:
-        known = of_site(seen.urn, people)
-        return SchoolRecipients(
-            visibility=seen,
-            has_school_site=has_site,
-            people=suggested_recipients(known, urn=seen.urn, asked=asked, policy=self.policy, day=self.day),
-            somebody_can_approve=bool(approvers(known, policy=self.policy, day=self.day)),
-        )
+            answers.append(answer)
+        return tuple(answers)
 
     def coverage(self) -> Coverage:
         """Count how far the group has come, at a constant number of port calls (X5)."""

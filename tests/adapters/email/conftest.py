@@ -7,7 +7,7 @@ import attrs
 import pytest
 import trustme
 
-from tests.service.world import World
+from tests.world import World
 
 
 @attrs.frozen(kw_only=True)

@@ -18,7 +18,7 @@ from datashare.domain.notices import Notice
 from datashare.ports import NoticeStatus, Notifier
 from tests.adapters.email.notices import RENDERER
 from tests.golden.values import NOTICES
-from tests.service.world import HILDA, MIS, World, head
+from tests.world import HILDA, MIS, World, head
 
 USER, PASSWORD = "datashare", "correct horse"
 NOTICE = attrs.evolve(NOTICES["notice"], address="head@hilda.example")

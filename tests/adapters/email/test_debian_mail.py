@@ -19,7 +19,7 @@ from tests.adapters.email.notices import RENDERER
 from tests.adapters.email.reading import read
 from tests.adapters.email.servers import NOTICE, PASSWORD, USER, agree, ask_the_head, at, errors, run, stored
 from tests.machine import EXIM, ServerUnavailable
-from tests.service.world import ASKABLE, HILDA, MIS, World, head
+from tests.world import ASKABLE, HILDA, MIS, World, head
 
 ADDRESSES = [f"{who.id}@{HILDA}.example" for who in ASKABLE]
 HEAD = f"head@{HILDA}.example"

@@ -15,7 +15,7 @@ from datashare.testing import NotifierContract, ReceivedMessages
 from tests.adapters.email.notices import RENDERER
 from tests.adapters.email.reading import Page, received
 from tests.adapters.email.servers import NOTICE, run, stored
-from tests.service.world import ASKABLE, HILDA, World
+from tests.world import ASKABLE, HILDA, World
 
 
 def kept(folder: Path) -> list[bytes]:

@@ -35,7 +35,7 @@ from tests.adapters.email.servers import (
     serving,
     stored,
 )
-from tests.service.world import ASKABLE, HILDA, OSCAR, World
+from tests.world import ASKABLE, HILDA, OSCAR, World
 
 MINUTE = timedelta(minutes=1)
 

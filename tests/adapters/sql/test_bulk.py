@@ -12,7 +12,7 @@ from datashare.rows import prepare
 from datashare.service import Outcomes
 from datashare.testing import CountingStore, InterleavingStore
 from datashare.testing.changes import asked
-from tests.service.world import ACTIONS, ANA, BULK_ACTIONS, HILDA, OSCAR, TRUST, World, large_world
+from tests.world import ACTIONS, ANA, BULK_ACTIONS, HILDA, OSCAR, TRUST, World, large_world
 
 from .databases import emptied, round_trips
 

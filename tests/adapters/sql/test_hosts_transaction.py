@@ -20,7 +20,7 @@ from datashare.ports import Settlement
 from datashare.service import Outcomes
 from datashare.testing import CountingStore, InterleavingStore, RecordingNotifier, at_once
 from datashare.testing.changes import NOW, asked
-from tests.service.world import ANA, HILDA, MIS, OSCAR, TRUST, World, head
+from tests.world import ANA, HILDA, MIS, OSCAR, TRUST, World, head
 
 
 def ask(world: World, connection: Connection, *urns: int, command_id: str = "ask") -> Outcomes:

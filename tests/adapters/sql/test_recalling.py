@@ -12,7 +12,7 @@ from datashare.adapters.sql import SqlAgreementStore
 from datashare.codec import ExportFormat
 from datashare.testing import StoreWithOutbox
 from datashare.testing.changes import AGREEMENT, TRUST, asked
-from tests.service.world import HILDA, OSCAR, TODAY, World, leave_trust
+from tests.world import HILDA, OSCAR, TODAY, World, leave_trust
 
 DAY = timedelta(days=1)
 

@@ -9,7 +9,7 @@ from datashare.domain.people import PersonId
 from datashare.domain.policy import Party
 from datashare.domain.register import EstablishmentStatus, SuccessorLink
 from datashare.service import Outcomes
-from tests.service.world import TODAY, World
+from tests.world import TODAY, World
 
 SUCCESSOR = 100010
 YESTERDAY, TOMORROW = TODAY - timedelta(days=1), TODAY + timedelta(days=1)

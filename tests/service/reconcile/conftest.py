@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.service.world import HILDA, NO_APPROVER, OSCAR, World
+from tests.world import HILDA, NO_APPROVER, OSCAR, World
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from datashare.service import PlanApplication
 from datashare.testing import InterleavingStore
 from tests.service.reconcile.cases import SUCCESSOR, close, link, notified, urns_of
 from tests.service.test_races import at_once
-from tests.service.world import (
+from tests.world import (
     ACTIONS,
     ANA,
     HILDA,

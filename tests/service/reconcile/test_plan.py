@@ -16,7 +16,7 @@ from datashare.domain.register import EstablishmentStatus, GroupId, Institution,
 from datashare.errors import NotPermitted, Refused, UnknownGroup
 from tests.adapters.gias import made
 from tests.service.reconcile.cases import SUCCESSOR, close, link, urns_of
-from tests.service.world import (
+from tests.world import (
     ANA,
     CLOSED,
     HILDA,

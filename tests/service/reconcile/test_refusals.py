@@ -12,7 +12,7 @@ from datashare.domain.people import Permission, PersonId
 from datashare.errors import InvalidValue, NotPermitted, Refused
 from datashare.testing import InterleavingStore
 from tests.service.reconcile.cases import TOMORROW, YESTERDAY, close
-from tests.service.world import (
+from tests.world import (
     BEN,
     EVA,
     GENEROUS,

@@ -7,7 +7,7 @@ from datashare.domain.agreements import AgreementEnded, EndCause, RefusalCode, S
 from datashare.errors import Refused, StoreUnavailable
 from datashare.testing import FailingStore
 from tests.service.reconcile.cases import YESTERDAY, close, urns_of
-from tests.service.world import (
+from tests.world import (
     ANA,
     GENEROUS,
     HILDA,

@@ -1,4 +1,4 @@
-"""A small made-up world to act in: a trust, an authority, their schools and people, over the ports in memory.
+"""The world of all tests above the domain: a trust, an authority, their schools and people, over ports in memory.
 
 Everything is handed in, nothing is patched: a clock that is set by hand, and ports that count their calls.
 """
@@ -6,7 +6,8 @@ Everything is handed in, nothing is patched: a clock that is set by hand, and po
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date, timedelta
-from typing import Protocol
+from functools import partial
+from typing import cast
 
 import attrs
 import pendulum
@@ -21,8 +22,6 @@ from datashare.domain.agreements import (
     Event,
     ImportAgreement,
     RequestId,
-    SystemActor,
-    Terms,
     fold,
 )
 from datashare.domain.levels import AccessLevel
@@ -45,7 +44,6 @@ from datashare.domain.register import (
     GroupId,
     Institution,
     Phase,
-    SuccessorLink,
     TrustLink,
 )
 from datashare.ports import (
@@ -59,13 +57,14 @@ from datashare.ports import (
 from datashare.service import DataSharing, GroupActions, GroupSide, Outcomes, SchoolSide, usual_policy
 from datashare.testing import CountingStore, FrozenClock, StoreWithOutbox
 
-DFE = AccessLevel.DFE_DATA
-MIS = AccessLevel.MIS_DATA
-ACTIONS = AccessLevel.MIS_DATA_AND_GROUP_ACTIONS
+from . import builders
+
+DFE, MIS, ACTIONS = builders.DFE, builders.MIS, builders.ACTIONS
+ANA, BEN, NIGHTLY, TERMS = builders.ANA, builders.BEN, builders.NIGHTLY, builders.TERMS
 
 TRUST = GroupId.mat("5143")
 OTHER_TRUST = GroupId.mat("870")
-"""Its code looks like the authority's, and is none of its business."""
+"""Its code looks like the authority's."""
 COUNCIL = GroupId.local_authority("870")
 NOWHERE = GroupId.mat("999999")
 
@@ -91,16 +90,10 @@ NOW = pendulum.datetime(2026, 10, 24, 23, 30, 15, 123456)
 """Already the 25th in London, on which the clocks go back."""
 TODAY = date(2026, 10, 25)
 
-TERMS = Terms(reference="https://council.example/addendum-ß.pdf", version="2.1", review_on=date(2027, 3, 29))
-
-ANA = PersonId(TRUST, "ana")
-BEN = PersonId(TRUST, "ben")
-"""A user of the trust with an address and no permission."""
 EVA = PersonId(TRUST, "eva")
 """A user of the trust whose permissions ended yesterday."""
 OTTO = PersonId(OTHER_TRUST, "otto")
 CARYS = PersonId(COUNCIL, "carys")
-NIGHTLY = SystemActor("nightly-refresh")
 
 PERMISSIONS = tuple(Permission)
 EXPIRED = Period(last=TODAY - timedelta(days=1))
@@ -124,7 +117,7 @@ def person(
     associations: Associations | None = None,
     period: Period | None = None,
 ) -> Person:
-    """Make a person, with an address of their own unless another is given."""
+    """Build a person, with an address of their own unless another is given."""
     address = f"{who.id}@{getattr(who.site, 'code', who.site)}.example" if email == "" else email
     return Person(
         id=who,
@@ -148,7 +141,7 @@ def school(
     close_date: date | None = None,
     joined_on: date | None = None,
 ) -> Institution:
-    """Make an institution of the register."""
+    """Build an institution of the register."""
     return Institution(
         urn=urn,
         name=name,
@@ -181,7 +174,7 @@ CLUSTERS: Mapping[GroupId, Mapping[str, Iterable[int]]] = {TRUST: {"North": {HIL
 PEOPLE = (
     person(ANA, permissions=PERMISSIONS, associations=Associations(everything=True)),
     person(BEN),
-    person(EVA, permissions=[Grant(one, EXPIRED) for one in PERMISSIONS]),
+    person(EVA, permissions=[Grant(permission, EXPIRED) for permission in PERMISSIONS]),
     person(OTTO, permissions=PERMISSIONS),
     person(CARYS, permissions=PERMISSIONS),
     person(head(HILDA), BusinessRole.HEAD_TEACHER),
@@ -199,71 +192,38 @@ PEOPLE = (
     person(head(MAINTAINED), BusinessRole.HEAD_TEACHER),
 )
 SITES = tuple(
-    SchoolSite(urn=one.urn, data_sharing_url=f"https://{one.urn}.example/data/sharing")
-    for one in SCHOOLS
-    if one.urn != SITELESS
+    SchoolSite(urn=institution.urn, data_sharing_url=f"https://{institution.urn}.example/data/sharing")
+    for institution in SCHOOLS
+    if institution.urn != SITELESS
 )
 ASKABLE = (PersonId(HILDA, "data"), deputy(HILDA), PersonId(HILDA, "executive"), head(HILDA))
 """Everybody at St Hilda's who can be asked, in the order of their ids."""
 
 
-class CountingInstitutions:
-    """A register that counts its calls."""
+class Counting:
+    """A port that counts its calls, and remembers their arguments."""
 
-    def __init__(self, inner: InstitutionDirectory, calls: Counter[str]) -> None:
-        self.inner = inner
+    def __init__(self, port: InstitutionDirectory | PeopleDirectory, name: str, calls: Counter[str]) -> None:
+        self.port = port
+        self.name = name
         self.calls = calls
+        self.asked: list[tuple[str, tuple[object, ...]]] = []
 
-    def group(self, group: GroupId, /) -> Group | None:
-        self.calls["institutions.group"] += 1
-        return self.inner.group(group)
+    def __getattr__(self, method: str) -> Callable[..., object]:
+        """Return the port's method, counted."""
+        call = getattr(self.port, method)
 
-    def linked(self, group: GroupId, /) -> Sequence[Institution]:
-        self.calls["institutions.linked"] += 1
-        return self.inner.linked(group)
+        def counted(*arguments: object) -> object:
+            self.calls[f"{self.name}.{method}"] += 1
+            self.asked.append((method, arguments))
+            return call(*arguments)
 
-    def institutions(self, urns: Collection[int], /) -> Mapping[int, Institution]:
-        self.calls["institutions.institutions"] += 1
-        return self.inner.institutions(urns)
-
-    def clusters(self, group: GroupId, /) -> Mapping[str, frozenset[int]]:
-        self.calls["institutions.clusters"] += 1
-        return self.inner.clusters(group)
-
-    def successors(self, urns: Collection[int], /) -> Sequence[SuccessorLink]:
-        self.calls["institutions.successors"] += 1
-        return self.inner.successors(urns)
-
-    def register_day(self) -> date | None:
-        self.calls["institutions.register_day"] += 1
-        return self.inner.register_day()
-
-
-class CountingPeople:
-    """People who count how often they are asked for, and of which schools."""
-
-    def __init__(self, inner: PeopleDirectory, calls: Counter[str]) -> None:
-        self.inner = inner
-        self.calls = calls
-        self.asked: set[int] = set()
-
-    def at_schools(self, urns: Collection[int], /) -> Mapping[int, Sequence[Person]]:
-        self.calls["people.at_schools"] += 1
-        self.asked |= set(urns)
-        return self.inner.at_schools(urns)
-
-    def people(self, ids: Collection[PersonId], /) -> Mapping[PersonId, Person]:
-        self.calls["people.people"] += 1
-        return self.inner.people(ids)
-
-    def sites(self, urns: Collection[int], /) -> Mapping[int, SchoolSite]:
-        self.calls["people.sites"] += 1
-        return self.inner.sites(urns)
+        return counted
 
 
 @attrs.frozen(kw_only=True)
 class Snapshot:
-    """Everything that a store tells by its public methods."""
+    """Everything that a store's public methods return."""
 
     states: Mapping[GroupId, tuple[Agreement, ...]]
     histories: Mapping[AgreementId, tuple[Event, ...]]
@@ -288,7 +248,7 @@ class World:
         store: StoreWithOutbox | None = None,
     ) -> None:
         self.groups = tuple(groups)
-        self.schools = {one.urn: one for one in schools}
+        self.schools = {institution.urn: institution for institution in schools}
         self.clock = FrozenClock(NOW)
         self.store = store or MemoryAgreementStore()
         self.institutions = MemoryInstitutionDirectory(
@@ -300,11 +260,11 @@ class World:
         self.sharing = self.over(self.store)
 
     def policy(self, group: GroupId) -> Policy:
-        """Tell the policy of a group: the usual one, unless another was given."""
+        """Return the policy of a group: the usual one, unless another was given."""
         return self.policies.get(group) or usual_policy(group)
 
     def over(self, store: StoreWithOutbox) -> DataSharing:
-        """Give the service over another store, with everything else the same."""
+        """Build the service over another store, with everything else the same."""
         return DataSharing(
             store=store,
             institutions=self.institutions,
@@ -314,11 +274,11 @@ class World:
         )
 
     def counted(self) -> DataSharing:
-        """Give the service over ports that count their calls in `calls`."""
+        """Build the service over ports that count their calls in `calls`."""
         return DataSharing(
             store=CountingStore(self.store, self.calls, prefix="store."),
-            institutions=CountingInstitutions(self.institutions, self.calls),
-            people=CountingPeople(self.people, self.calls),
+            institutions=cast(InstitutionDirectory, Counting(self.institutions, "institutions", self.calls)),
+            people=cast(PeopleDirectory, Counting(self.people, "people", self.calls)),
             clock=self.clock,
             policies=self.policy,
         )
@@ -349,47 +309,47 @@ class World:
         return requests
 
     def state(self, urn: int = HILDA, group: GroupId = TRUST) -> Agreement:
-        """Tell what the store holds of one agreement."""
+        """Return one agreement as the store holds it."""
         key = AgreementId(group, urn)
         return self.store.load([key]).agreements.get(key) or Agreement(id=key)
 
     def events(self, urn: int = HILDA, group: GroupId = TRUST) -> tuple[Event, ...]:
-        """Tell the events that the store holds of one agreement."""
+        """List the events that the store holds of one agreement."""
         return tuple(self.store.history(AgreementId(group, urn)))
 
     def notices(
         self, group: GroupId = TRUST, status: NoticeStatus | None = NoticeStatus.WAITING
     ) -> tuple[StoredNotice, ...]:
-        """Tell the notices that the store holds of a group."""
+        """List the notices that the store holds of a group."""
         return tuple(self.store.notices(group, status=status))
 
     def snapshot(self, *command_ids: str) -> Snapshot:
-        """Take down everything that the store tells, with what it keeps under some command ids."""
+        """Read everything that the store holds, with what it keeps under some command ids."""
         groups = [group.id for group in self.groups]
         states = {group: tuple(self.store.states(group)) for group in groups}
-        keys = [one.id for found in states.values() for one in found]
+        keys = [agreement.id for agreements in states.values() for agreement in agreements]
         return Snapshot(
             states=states,
             histories={key: tuple(self.store.history(key)) for key in keys},
             group_histories={group: tuple(self.store.group_history(group)) for group in groups},
             notices={group: tuple(self.store.notices(group)) for group in groups},
             registers={group: self.store.last_register(group) for group in groups},
-            kept={(group, one): self.kept(one, group=group) for group in groups for one in command_ids},
+            kept={(group, id_): self.kept(id_, group=group) for group in groups for id_ in command_ids},
         )
 
     def kept(self, command_id: str, group: GroupId = TRUST) -> tuple[RecordedOutcome, ...]:
-        """Tell the outcomes that the store keeps under a command id of a group."""
-        found = self.store.load([AgreementId(group, HILDA)], command_id=command_id).outcomes
-        return tuple(sorted(found, key=lambda one: one.agreement.urn))
+        """List the outcomes that the store keeps under a command id of a group."""
+        kept = self.store.load([AgreementId(group, HILDA)], command_id=command_id).outcomes
+        return tuple(sorted(kept, key=lambda outcome: outcome.agreement.urn))
 
     def refresh(
         self, *schools: Institution, gone: Collection[int] = (), day: date = TODAY, groups: Iterable[Group] = ()
     ) -> None:
         """Load a newer register: these schools changed, those gone, everything else as it was."""
-        self.schools |= {one.urn: one for one in schools}
-        self.schools = {urn: one for urn, one in self.schools.items() if urn not in gone}
-        changed = {one.id: one for one in groups}
-        self.groups = tuple(changed.get(one.id, one) for one in self.groups)
+        newer = self.schools | {institution.urn: institution for institution in schools}
+        self.schools = {urn: institution for urn, institution in newer.items() if urn not in gone}
+        changed = {group.id: group for group in groups}
+        self.groups = tuple(changed.get(group.id, group) for group in self.groups)
         self.institutions.replace(self.schools.values(), groups=self.groups, clusters=CLUSTERS, register_day=day)
 
 
@@ -415,7 +375,7 @@ def join_trust(world: World, urn: int = HILDA, *, day: date = TODAY) -> None:
 
 
 def large_world(count: int, store: StoreWithOutbox | None = None) -> tuple[World, tuple[int, ...]]:
-    """Make a trust of as many schools, with a policy that lets it do everything; give their URNs too."""
+    """Build a trust of *count* schools, with a policy that allows every action; return their URNs too."""
     urns = tuple(range(200_000, 200_000 + count))
     return (
         World(
@@ -433,92 +393,69 @@ def large_world(count: int, store: StoreWithOutbox | None = None) -> tuple[World
     )
 
 
-class Act(Protocol):
-    """An action on behalf of whoever the side is for, under a command id."""
-
-    def __call__(
-        self, side: GroupActions[Outcomes], command_id: str, progress: ProgressCallback | None = None, /
-    ) -> Outcomes: ...
-
+Act = Callable[..., Outcomes]
+"""A bulk action; it takes a side, a command id and, optionally, a callback."""
 
 GENEROUS = attrs.evolve(Policy.mat(), central_approval=True, enders=frozenset({Party.GROUP}))
-"""A trust's policy under which every action can be done."""
-
-
-def _request(_world: World, urns: Sequence[int]) -> Act:
-    return lambda side, command_id, progress=None: side.request(
-        urns, level=MIS, sender=ANA, command_id=command_id, progress=progress
-    )
-
-
-def _add_recipients(world: World, urns: Sequence[int]) -> Act:
-    only_heads = {urn: [head(urn)] for urn in urns}
-    asked = world.trust().request(urns, level=MIS, recipients=only_heads, command_id="prepare").requests
-    return lambda side, command_id, progress=None: side.add_recipients(
-        asked, recipients=ALL, command_id=command_id, progress=progress
-    )
-
-
-def _remind(world: World, urns: Sequence[int]) -> Act:
-    asked = world.asked(*urns, command_id="prepare")
-    return lambda side, command_id, progress=None: side.remind(asked, command_id=command_id, progress=progress)
-
-
-def _withdraw(world: World, urns: Sequence[int]) -> Act:
-    asked = world.asked(*urns, command_id="prepare")
-    return lambda side, command_id, progress=None: side.withdraw(
-        asked, reason="Too soon – sorry.", command_id=command_id, progress=progress
-    )
-
-
-def _record_approval(_world: World, urns: Sequence[int]) -> Act:
-    return lambda side, command_id, progress=None: side.record_approval(
-        urns, level=MIS, basis="Board minute 7", command_id=command_id, progress=progress
-    )
+"""A trust's policy that allows every action."""
 
 
 def imported(urn: int = HILDA, level: AccessLevel = MIS, agreed_on: date = date(2024, 2, 29)) -> ImportAgreement:
-    """Say what is to be imported."""
+    """Build an agreement to import."""
     return ImportAgreement(
         urn=urn, level=level, agreed_on=agreed_on, approver="Mrs Ó Briain, Head", evidence="Cabinet 3"
     )
 
 
-def _import_agreements(_world: World, urns: Sequence[int]) -> Act:
-    agreements = [imported(urn) for urn in urns]
-    return lambda side, command_id, progress=None: side.import_agreements(
-        agreements, command_id=command_id, progress=progress
-    )
+def _asked_heads(world: World, urns: Sequence[int]) -> tuple[RequestId, ...]:
+    heads = {urn: [head(urn)] for urn in urns}
+    return world.trust().request(urns, level=MIS, recipients=heads, command_id="prepare").requests
 
 
-def _end(world: World, urns: Sequence[int]) -> Act:
+def _end(world: World, urns: Sequence[int]) -> dict[str, object]:
     world.approved(*urns, command_id="prepare")
     world.asked(*urns, level=ACTIONS, command_id="raise")
-    return lambda side, command_id, progress=None: side.end(
-        urns, cause=EndCause.BY_GROUP, note="Agreed.", command_id=command_id, progress=progress
-    )
+    return {"urns": urns, "cause": EndCause.BY_GROUP, "note": "Agreed."}
 
 
-def _record_visibility(world: World, urns: Sequence[int]) -> Act:
+def _record_visibility(world: World, urns: Sequence[int]) -> dict[str, object]:
     world.approved(*urns, command_id="prepare")
     world.refresh(*(attrs.evolve(world.schools[urn], trusts=()) for urn in urns))
-    return lambda side, command_id, progress=None: side.record_visibility(command_id=command_id, progress=progress)
+    return {}
 
 
-BULK_ACTIONS: Mapping[str, Callable[[World, Sequence[int]], Act]] = {
-    "request": _request,
-    "add_recipients": _add_recipients,
-    "remind": _remind,
-    "withdraw": _withdraw,
-    "record_approval": _record_approval,
-    "import_agreements": _import_agreements,
+_ARGUMENTS: Mapping[str, Callable[[World, Sequence[int]], dict[str, object]]] = {
+    "request": lambda _world, urns: {"urns": urns, "level": MIS, "sender": ANA},
+    "add_recipients": lambda world, urns: {"requests": _asked_heads(world, urns), "recipients": ALL},
+    "remind": lambda world, urns: {"requests": world.asked(*urns, command_id="prepare")},
+    "withdraw": lambda world, urns: {
+        "requests": world.asked(*urns, command_id="prepare"),
+        "reason": "Too soon – sorry.",
+    },
+    "record_approval": lambda _world, urns: {"urns": urns, "level": MIS, "basis": "Board minute 7"},
+    "import_agreements": lambda _world, urns: {"agreements": [imported(urn) for urn in urns]},
     "end": _end,
     "record_visibility": _record_visibility,
 }
-"""Every bulk action of a group: brings schools to where it can be done, and gives the action."""
+
+
+def _bulk_action(name: str, world: World, urns: Sequence[int]) -> Act:
+    arguments = _ARGUMENTS[name](world, urns)
+
+    def act(side: GroupActions[Outcomes], command_id: str, progress: ProgressCallback | None = None, /) -> Outcomes:
+        outcomes: Outcomes = getattr(side, name)(**arguments, command_id=command_id, progress=progress)
+        return outcomes
+
+    return act
+
+
+BULK_ACTIONS: Mapping[str, Callable[[World, Sequence[int]], Act]] = {
+    name: partial(_bulk_action, name) for name in _ARGUMENTS
+}
+"""Every bulk action of a group: each prepares the schools for it, and returns the action."""
 
 
 def public_names(kind: type) -> set[str]:
     """List the public methods and properties of a class, without its fields."""
-    fields = {one.name for one in attrs.fields(kind)} if attrs.has(kind) else set()
+    fields = {field.name for field in attrs.fields(kind)} if attrs.has(kind) else set()
     return {name for name in dir(kind) if not name.startswith("_")} - fields
