@@ -110,12 +110,13 @@ def test_the_table_is_searched_filtered_and_sorted_at_once() -> None:
     )
 
 
-@pytest.mark.rule("B1", "T4")
-def test_a_row_tells_how_its_agreement_stands() -> None:
-    """State, tabs and level in force of a row are those of its agreement."""
+@pytest.mark.rule("B1", "T4", "X2")
+def test_a_row_shows_how_its_agreement_stands() -> None:
+    """State, tabs and level in force of a row are those of its agreement, and it says whether that lapsed."""
     assert [State.UPGRADING, State.NO_AGREEMENT] == [DOVE.state, HILDA.state]
     assert [{Tab.PENDING, Tab.APPROVED}, {Tab.NO_AGREEMENT}] == [DOVE.tabs, HILDA.tabs]
     assert [AccessLevel.DFE_DATA, None] == [DOVE.level, HILDA.level]
+    assert [True, False, False] == [row.lapsed for row in (attrs.evolve(DOVE, granted=None), DOVE, HILDA)]
 
 
 @pytest.mark.rule("B2", "B6", "B7")

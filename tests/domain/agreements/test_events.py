@@ -217,6 +217,7 @@ def test_stored_acceptance_of_an_unknown_request_still_folds() -> None:
 
     assert standing.in_force is not None
     assert (ACTIONS, None) == (standing.level, standing.in_force.sender)
+    assert () == standing.senders  # whoever accepted is of the school
 
 
 @pytest.mark.rule("E6", "T3")
