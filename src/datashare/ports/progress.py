@@ -1,4 +1,4 @@
-"""How long work tells how far it is (K6)."""
+"""How long work reports its progress (K6)."""
 
 from __future__ import annotations
 
