@@ -198,7 +198,7 @@ class PreparedChange:
         """Return the agreement's row and those of the events (H3).
 
         Args:
-            head: The hash of the last event so far; `datashare.domain.chain.BEFORE_THE_FIRST` where there is none.
+            head: The hash of the last event so far; `datashare.domain.chain.BEFORE_THE_FIRST` for a new agreement.
         """
         rows = []
         for event, record in zip(self.change.events, self.records, strict=True):

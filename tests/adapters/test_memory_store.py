@@ -4,30 +4,23 @@ from typing import Any, NoReturn
 
 import attrs
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from datashare.adapters.memory import MemoryAgreementStore
-from datashare.domain.agreements import Agreement, Approve, Command, RequestAccess, Withdraw, fold
-from datashare.domain.agreements.lifecycle import CommandType
+from datashare.domain.agreements import Approve
 from datashare.errors import InvalidValue
 from datashare.ports import AgreementStore, Change, NoticeStatus, Settlement
 from datashare.testing.changes import (
     AGREEMENT,
-    COMMANDS,
     COUNCIL,
     NOW,
     OTHER_URN,
     TRUST,
     URN,
     asked,
-    command_of,
     imported,
-    possible_change,
     then,
 )
 from datashare.testing.contracts import AgreementStoreContract, OutboxContract
-from datashare.testing.threads import at_once
 
 
 class TestMemoryAgreementStore(AgreementStoreContract, OutboxContract):
@@ -66,28 +59,6 @@ def test_errors_say_what_was_wrong_with_a_call(store: MemoryAgreementStore) -> N
         store.purge(settled_before="2026-05-03")  # type: ignore[arg-type]
 
 
-def test_a_load_is_answered_from_one_moment(store: MemoryAgreementStore) -> None:
-    """While one thread writes, what the others read is always a state together with its outcome."""
-    changes, before = list[Change](), Agreement(id=AGREEMENT)
-    for number in range(200):
-        kind: type[Command] = Withdraw if before.request else RequestAccess
-        changes.append(then(before, kind, command_id=f"c-{number + 1}"))
-        before = changes[-1].after
-
-    def write() -> None:
-        for one in changes:
-            save(store, one)
-
-    def read() -> None:
-        seen = 0
-        while seen < len(changes):
-            found = store.load([AGREEMENT], command_id="c-1")
-            assert len(found.agreements) == len(found.outcomes)
-            seen = max((state.version for state in found.agreements.values()), default=0)
-
-    at_once([write, read, read, read])
-
-
 def test_a_history_is_what_it_was_when_it_was_asked_for(store: MemoryAgreementStore) -> None:
     """A stream holds nothing that was saved after it was begun."""
     save(store, asked())
@@ -108,22 +79,6 @@ def test_no_two_leases_have_one_name(store: MemoryAgreementStore) -> None:
         store.settle(attrs.evolve(one, lease=leased.lease), Settlement.delivered(at=NOW))
         for leased in (one, other, again[1])
     )
-
-
-@pytest.mark.rule("T3")
-@given(st.lists(st.sampled_from(COMMANDS), max_size=12))
-def test_the_state_is_the_fold_of_the_events(kinds: list[CommandType]) -> None:
-    """Whatever was done in whatever order, the state equals the fold and the events are numbered from 1."""
-    store = MemoryAgreementStore()
-    for number, kind in enumerate(kinds):
-        standing = store.load([AGREEMENT]).agreements.get(AGREEMENT, Agreement(id=AGREEMENT))
-        one = possible_change(standing, command_of(kind, standing), command_id=f"c-{number}")
-        if one:
-            save(store, one)
-
-    events = list(store.history(AGREEMENT))
-    assert list(range(1, len(events) + 1)) == [event.sequence for event in events]
-    assert ([fold(AGREEMENT, events)] if events else []) == store.states(TRUST)
 
 
 def test_reading_a_group_costs_the_size_of_the_group() -> None:

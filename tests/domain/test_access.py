@@ -82,7 +82,7 @@ def allowed(answers: AccessMap, urn: int = URN) -> set[Capability]:
             {Capability.VIEW_DFE_DATA, Capability.VIEW_MIS_DATA, Capability.PERFORM_GROUP_ACTIONS},
         ),
     ],
-    ids=str,
+    ids=["none", "dfe", "mis", "actions"],
 )
 def test_a_level_in_force_allows_its_capabilities(level: AccessLevel | None, expected: set[Capability]) -> None:
     """A level allows what it grants and no more; without an agreement nothing is allowed."""

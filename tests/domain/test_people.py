@@ -354,7 +354,7 @@ def test_an_unknown_person_is_named_as_such() -> None:
         (Associations(clusters=["Nord"]), False),
         (Associations(everything=True), True),
     ],
-    ids=str,
+    ids=["none", "named", "other", "two-clusters", "other-cluster", "all"],
 )
 def test_associated_schools_are_named_or_in_a_cluster_or_all(associations: Associations, expected: bool) -> None:
     """A school is among the associated ones directly, by one of its clusters, or as all are."""

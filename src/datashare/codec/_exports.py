@@ -79,7 +79,8 @@ def export_lines(events: Iterable[Event], form: ExportFormat, *, words: bool = T
     Cost: memory for one event, whatever their number.
 
     Raises:
-        InvalidValue: The form is none, or *words* is neither true nor false; or, as it is reached, an event is none.
+        InvalidValue: *form* is not an `ExportFormat`, or *words* is not true or false; or, when it is reached, an event
+            is something else.
     """
     validation.require_member(form, ExportFormat, "form")
     validation.require_a(words, bool, "words", "True or False")
@@ -110,7 +111,7 @@ def _csv_lines(events: Iterable[Event]) -> Iterator[str]:
 
 
 def _cells(event: Event) -> dict[str, Any]:
-    """Name every part of an event by the column that it stands under."""
+    """Return the parts of an event by the names of their columns."""
     parts: dict[str, Any] = plain(event)
     terms: Mapping[str, Any] = parts.pop("terms", None) or {}
     del parts["agreement"]
@@ -139,7 +140,7 @@ _PIECES = re.compile("[^;\t\r\n]+")
 
 
 def defused(text: str) -> str:
-    r"""Make of any text a cell that no spreadsheet takes as a formula (H2).
+    r"""Turn any text into a cell that no spreadsheet takes as a formula (H2).
 
     A piece is a cell's beginning, or what follows a semicolon, a tab or a line break in it, where a spreadsheet may
     split it. A piece gets ``'`` in front where it would begin with ``=``, ``+``, ``-`` or ``@``, in full width or a
@@ -163,7 +164,7 @@ def _marked(piece: str) -> str:
 def _is_dangerous(piece: str) -> bool:
     if piece.startswith(_MARK):
         return True
-    seen = next((one for one in piece if not _is_unseen(one)), "")
+    seen = next((character for character in piece if not _is_unseen(character)), "")
     return unicodedata.normalize("NFKC", seen) in _BEGINS_A_FORMULA
 
 

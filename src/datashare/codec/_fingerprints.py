@@ -1,4 +1,4 @@
-"""Digests of commands, by which a repeated command is told from a different one (K4)."""
+"""Digests of commands, which distinguish a repeated command from a different one (K4)."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from ._forms import plain
 
 
 def fingerprint(actor: Actor, command: Command) -> tuple[str, str]:
-    """Digest what *actor* asks, to tell a repeated command from a different one (K4).
+    """Digest what *actor* asks, to distinguish a repeated command from a different one (K4).
 
     Returns:
-        The digest of what the command says to every school, and of all that it says to this one.
+        The digest of what the command says to every school, and that of everything that it says to this school.
     """
     return next(fingerprints(actor, (command,)))
 
@@ -77,7 +77,7 @@ def _plain_shared(shared: _Shared) -> dict[str, object]:
 
 
 def _in_order(command: Command) -> Command:
-    """Put named people in order: the same people make the same command, however a set gives them."""
+    """Sort named people: the same people make the same command, in whatever order a set lists them."""
     recipients = getattr(command, "recipients", None)
     if not isinstance(command, RequestAccess | AddRecipients) or not isinstance(recipients, Named):
         return command

@@ -49,7 +49,7 @@ def plain(value: Value) -> Any:
 
 @cache
 def _hook_for(given: type) -> Callable[[Any], Any] | None:
-    """Find what takes values of one class apart, once for each class."""
+    """Find the converter's function for values of one class, once for each class."""
     kinds: tuple[Any, ...] = (Agreement, Batch, Command, Event, Notice, Plan)
     return next((converter().get_unstructure_hook(kind) for kind in kinds if issubclass(given, kind)), None)
 
@@ -73,7 +73,7 @@ def decode_agreement(text: str) -> Agreement:
     """Read what `encode` wrote of an `Agreement`.
 
     Raises:
-        InvalidValue: It is no such text.
+        InvalidValue: The text is something else.
     """
     agreement: Agreement = _decode(text, Agreement, "agreement")
     return agreement
@@ -83,7 +83,7 @@ def decode_batch(text: str) -> Batch:
     """Read what `encode` wrote of a `Batch`.
 
     Raises:
-        InvalidValue: It is no such text.
+        InvalidValue: The text is something else.
     """
     batch: Batch = _decode(text, Batch, "batch")
     return batch
@@ -93,7 +93,7 @@ def decode_command(text: str) -> Command:
     """Read what `encode` wrote of a command.
 
     Raises:
-        InvalidValue: It is no such text.
+        InvalidValue: The text is something else.
     """
     command: Command = _decode(text, Command, "command")
     return command
@@ -103,7 +103,7 @@ def decode_event(text: str) -> Event:
     """Read what `encode` wrote of an event.
 
     Raises:
-        InvalidValue: It is no such text.
+        InvalidValue: The text is something else.
     """
     event: Event = _decode(text, Event, "event")
     return event
@@ -113,7 +113,7 @@ def decode_notice(text: str) -> Notice:
     """Read what `encode` wrote of a `Notice`.
 
     Raises:
-        InvalidValue: It is no such text.
+        InvalidValue: The text is something else.
     """
     notice: Notice = _decode(text, Notice, "notice")
     return notice
@@ -123,7 +123,7 @@ def decode_plan(text: str) -> Plan:
     """Read what `encode` wrote of a `Plan`.
 
     Raises:
-        InvalidValue: It is no such text.
+        InvalidValue: The text is something else.
     """
     plan: Plan = _decode(text, Plan, "plan")
     return plan
@@ -133,7 +133,7 @@ def decode_cautions(text: str) -> tuple[Caution, ...]:
     """Read what `encode_cautions` wrote.
 
     Raises:
-        InvalidValue: It is no such text.
+        InvalidValue: The text is something else.
     """
     cautions: tuple[Caution, ...] = _decode(text, tuple[Caution, ...], "cautions")
     return cautions

@@ -46,7 +46,7 @@ def record_events(events: Iterable[Event], /, *, after: str) -> tuple[ChainedRec
 
     Args:
         events: What happens next, in the order of the sequence.
-        after: The hash of the last event so far; `datashare.domain.chain.BEFORE_THE_FIRST` where there is none.
+        after: The hash of the last event so far; `datashare.domain.chain.BEFORE_THE_FIRST` for a new agreement.
 
     Returns:
         A record for each, each with a salt of its own; the hash of the last one is the new head.
@@ -73,7 +73,7 @@ def _chained(event: Event, record: EventRecord, hashed: str) -> ChainedRecord:
 
 
 def new_salt() -> str:
-    """Draw a salt that nobody can guess."""
+    """Return a new salt that nobody can guess."""
     return secrets.token_hex(16)
 
 
@@ -81,14 +81,14 @@ def read_event(record: EventRecord) -> Event:
     """Read an event from what `record_event` wrote; what was erased is `None`.
 
     Raises:
-        InvalidValue: It is no such record.
+        InvalidValue: The record is something else.
     """
     validation.require_a(record, EventRecord, "The record", "an EventRecord")
     value = value_in(record.text, "event")
     if not isinstance(value, dict):
         raise unreadable(record.text, "event")
     texts = {} if record.erasable is None else _texts_in(record.erasable)
-    unsealed = {name: texts.get(name) if _is_seal(found) else found for name, found in value.items()}
+    unsealed = {name: texts.get(name) if _is_seal(part) else part for name, part in value.items()}
     event: Event = structured(unsealed, Event, record.text, "event")
     return event
 

@@ -1,4 +1,7 @@
-"""What a store checks of its arguments, so that every store refuses the same things in the same words."""
+"""What a store checks of its arguments, so that every store refuses the same things in the same words.
+
+Every function returns its arguments, or raises `datashare.errors.InvalidValue`.
+"""
 
 from __future__ import annotations
 
@@ -28,73 +31,45 @@ __all__ = [
 
 
 def require_ids(ids: Collection[AgreementId], command_id: str | None) -> tuple[AgreementId, ...]:
-    """Return the agreements to load, each once, if they are of one group.
-
-    Raises:
-        InvalidValue: They are not, or the command id is none.
-    """
-    wanted = validation.require_all(ids, AgreementId, "The agreements to load", "a collection of AgreementIds")
+    """Return the agreements to load, each once; they must be of one group, and a command id must be valid."""
+    agreements = validation.require_all(ids, AgreementId, "The agreements to load", "a collection of AgreementIds")
     if command_id is not None:
         require_command_id(command_id)
-    if len({one.group for one in wanted}) > 1:
+    if len({agreement.group for agreement in agreements}) > 1:
         raise InvalidValue("The agreements to load", ids, "agreements of one group")
-    return tuple(dict.fromkeys(wanted))
+    return tuple(dict.fromkeys(agreements))
 
 
 def require_changes(changes: Sequence[Change]) -> tuple[Change, ...]:
-    """Return the changes to save, if there is at most one for each agreement.
-
-    Raises:
-        InvalidValue: There are more, or they are no changes.
-    """
-    given = validation.require_all(changes, Change, "The changes to save", "a collection of Changes")
-    if len({change.id for change in given}) < len(given):
-        raise InvalidValue("The changes to save", len(given), "at most one for each agreement")
-    return given
+    """Return the changes to save; there must be at most one for each agreement."""
+    checked = validation.require_all(changes, Change, "The changes to save", "a collection of Changes")
+    if len({change.id for change in checked}) < len(checked):
+        raise InvalidValue("The changes to save", len(checked), "at most one for each agreement")
+    return checked
 
 
 def require_group(group: object) -> GroupId:
-    """Return *group* if it is one.
-
-    Raises:
-        InvalidValue: It is something else.
-    """
+    """Return *group*, which must be a `GroupId`."""
     return validation.require_a(group, GroupId, "group", "a GroupId, such as GroupId.mat('5143')")
 
 
 def require_agreement(agreement: object) -> AgreementId:
-    """Return *agreement* if it names one.
-
-    Raises:
-        InvalidValue: It is something else.
-    """
+    """Return *agreement*, which must be an `AgreementId`."""
     return validation.require_a(agreement, AgreementId, "agreement", "an AgreementId")
 
 
 def require_register(group: object, day: date) -> tuple[GroupId, date]:
-    """Return a group and the day of a register that was applied to it.
-
-    Raises:
-        InvalidValue: They are something else.
-    """
+    """Return a group and the day of a register that was applied to it."""
     return require_group(group), to_day(day)
 
 
 def require_status(status: NoticeStatus | None) -> NoticeStatus | None:
-    """Return *status* if it is one, or nothing.
-
-    Raises:
-        InvalidValue: It is something else.
-    """
+    """Return *status*, which must be a `NoticeStatus` or `None`."""
     return None if status is None else validation.require_member(status, NoticeStatus, "status")
 
 
 def require_lease(now: Instant, until: Instant, limit: int) -> tuple[Instant, Instant, int]:
-    """Return when leases begin and end, in UTC, and how many there may be; never fewer than none.
-
-    Raises:
-        InvalidValue: An instant has no time zone, *until* is not after *now*, or *limit* is no whole number.
-    """
+    """Return when leases begin and end, in UTC, and how many there may be: 0 for a limit below."""
     now, until = to_instant(now, "now"), to_instant(until, "until")
     if until <= now:
         raise InvalidValue("until", until, f"after now, {now}, so that there is time to send")
@@ -104,11 +79,7 @@ def require_lease(now: Instant, until: Instant, limit: int) -> tuple[Instant, In
 
 
 def require_settlement(leased: object, outcome: object) -> tuple[LeasedNotice, Settlement]:
-    """Return a leased notice and what became of it.
-
-    Raises:
-        InvalidValue: They are something else.
-    """
+    """Return a leased notice and what became of it."""
     return (
         validation.require_a(leased, LeasedNotice, "leased", "a LeasedNotice, as lease() returns"),
         validation.require_a(outcome, Settlement, "outcome", "a Settlement, such as Settlement.delivered(at=…)"),
@@ -116,9 +87,5 @@ def require_settlement(leased: object, outcome: object) -> tuple[LeasedNotice, S
 
 
 def require_notices(notices: Collection[str]) -> tuple[str, ...]:
-    """Return the ids of notices, each once.
-
-    Raises:
-        InvalidValue: They are something else.
-    """
+    """Return the ids of notices, each once."""
     return tuple(dict.fromkeys(validation.require_all(notices, str, "notices", "a collection of the ids of notices")))

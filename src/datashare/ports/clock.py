@@ -9,7 +9,7 @@ from datashare.domain.instants import Instant
 
 @runtime_checkable
 class Clock(Protocol):
-    """Tells the present instant.
+    """Shows the present instant.
 
     Implementers must:
 
@@ -17,5 +17,5 @@ class Clock(Protocol):
     """
 
     def now(self) -> Instant:
-        """Tell the present instant, in UTC."""
+        """Return the present instant, in UTC."""
         ...

@@ -23,7 +23,7 @@ class InstitutionDirectory(Protocol):
     """
 
     def group(self, group: GroupId, /) -> Group | None:
-        """Tell what the register holds under this identity, if anything."""
+        """Return the group with this id, if the register has it."""
         ...
 
     def linked(self, group: GroupId, /) -> Sequence[Institution]:
@@ -35,7 +35,7 @@ class InstitutionDirectory(Protocol):
         ...
 
     def clusters(self, group: GroupId, /) -> Mapping[str, frozenset[int]]:
-        """Give the group's own sets of schools: the URNs of each, by name (B6)."""
+        """Return the group's own sets of schools: the URNs of each, by name (B6)."""
         ...
 
     def successors(self, urns: Collection[int], /) -> Sequence[SuccessorLink]:
@@ -43,7 +43,7 @@ class InstitutionDirectory(Protocol):
         ...
 
     def register_day(self) -> date | None:
-        """Tell the day of the register that the answers come from, in Europe/London, where it is known."""
+        """Return the day of the register that the answers come from, in Europe/London, where it is known."""
         ...
 
 

@@ -53,5 +53,5 @@ class Notifier(Protocol):
     """
 
     def send(self, notice: Notice, /) -> SendResult:
-        """Send *notice*, and tell what became of it."""
+        """Send *notice*, and return what became of it."""
         ...

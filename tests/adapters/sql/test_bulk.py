@@ -7,12 +7,11 @@ from datashare.adapters.sql import SqlAgreementStore
 from datashare.adapters.sql._agreements import append
 from datashare.adapters.sql._bulk import Existing, _text, write
 from datashare.adapters.sql._tables import agreements, registers
-from datashare.domain.agreements import AgreementId, RefusalCode
+from datashare.domain.agreements import AgreementId
 from datashare.rows import prepare
 from datashare.service import Outcomes
-from datashare.testing import CountingStore, InterleavingStore
 from datashare.testing.changes import asked
-from tests.world import ACTIONS, ANA, BULK_ACTIONS, HILDA, OSCAR, TRUST, World, large_world
+from tests.world import BULK_ACTIONS, TRUST, large_world
 
 from .databases import emptied, round_trips
 
@@ -41,42 +40,6 @@ def test_a_bulk_action_is_a_constant_number_of_round_trips(engine: Engine, name:
     assert [(preview, action)] * 2 == others
     assert preview == (3 if name == "record_visibility" else 1)
     assert preview < action <= preview + (10 if name == "record_visibility" else 8)
-
-
-@pytest.mark.rule("K1", "K4")
-def test_a_school_that_lost_a_race_is_decided_again(engine: Engine) -> None:
-    """On fresh facts, and the others are saved at once; what it is told is what the other writer did."""
-    world = World(store=SqlAgreementStore(engine))
-    (upgraded,) = world.approved(HILDA)
-    counting = CountingStore(world.store)
-    racing = InterleavingStore(
-        counting,
-        lambda: world.trust().request([HILDA], level=ACTIONS, command_id="other"),
-    )
-    outcomes = world.over(racing).for_group(TRUST, actor=ANA).request([HILDA, OSCAR], level=ACTIONS, command_id="mine")
-
-    assert [RefusalCode.REQUEST_ALREADY_OPEN] == [one.code for one in outcomes.not_done]
-    assert [OSCAR] == [one.urn for one in outcomes.done]
-    assert (2, 1) == (counting.calls["load"], counting.calls["append"])
-    assert upgraded.agreement == outcomes[0].agreement
-
-
-@pytest.mark.rule("K4")
-def test_a_school_that_keeps_losing_is_a_conflict(engine: Engine) -> None:
-    """It is decided again three times at most; nothing of it is saved, and the others are unaffected."""
-    world = World(store=SqlAgreementStore(engine))
-    world.asked(HILDA)
-    (request,) = [one.request.id for one in world.store.states(TRUST) if one.request]
-    reminders = (
-        lambda number=number: world.trust().remind([request], command_id=f"other-{number}") for number in range(9)
-    )
-    counting = CountingStore(world.store)
-    racing = InterleavingStore(counting, *reminders)
-    outcomes = world.over(racing).for_group(TRUST, actor=ANA).remind([request], command_id="mine")
-
-    assert [RefusalCode.CONFLICT] == [one.code for one in outcomes.not_done]
-    assert (4, 4) == (counting.calls["load"], counting.calls["append"])
-    assert "mine" not in {one.command_id for one in world.store.history(request.agreement)}
 
 
 def test_more_agreements_than_one_statement_takes_are_asked_for_in_parts(engine: Engine) -> None:

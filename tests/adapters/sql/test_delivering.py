@@ -11,10 +11,9 @@ from sqlalchemy import Engine, select, text, update
 from datashare.adapters.sql import SqlAgreementStore
 from datashare.adapters.sql._outbox import _due
 from datashare.adapters.sql._tables import notices
-from datashare.delivery import DeliveryReport, RetrySchedule, deliver, purge
-from datashare.domain.notices import Notice
+from datashare.delivery import DeliveryReport, deliver
 from datashare.errors import StoreError
-from datashare.ports import Delivered, NeverDeliverable, NoticeStatus, SendResult, TryAgain
+from datashare.ports import NoticeStatus
 from datashare.testing import FrozenClock, RecordingNotifier
 from datashare.testing.changes import NOW, TRUST, asked
 
@@ -32,46 +31,6 @@ def store_with(engine: Engine, schools: int) -> SqlAgreementStore:
 def fates(store: SqlAgreementStore) -> Counter[NoticeStatus]:
     """Count the notices by what became of them."""
     return Counter(one.status for one in store.notices(TRUST))
-
-
-@pytest.mark.rule("O3", "O6")
-def test_notices_are_delivered_tried_again_given_up_and_purged(engine: Engine) -> None:
-    """What the other side says is recorded, with the last error; later names and addresses are erased."""
-    store, clock = store_with(engine, 3), FrozenClock(NOW)
-    first, second, *_ = (one.id for one in store.notices(TRUST))
-
-    def answer(notice: Notice) -> SendResult:
-        if notice.id == first:
-            return TryAgain("451 später")
-        return NeverDeliverable("550 unknown") if notice.id == second else Delivered()
-
-    schedule = RetrySchedule(attempts=2)
-    assert DeliveryReport(delivered=4, retried=1, given_up=1) == deliver(
-        store, RecordingNotifier(answer), clock=clock, schedule=schedule
-    )
-    clock.move_on(60 * MINUTE)
-    assert DeliveryReport(given_up=1) == deliver(store, RecordingNotifier(answer), clock=clock, schedule=schedule)
-    assert {NoticeStatus.DELIVERED: 4, NoticeStatus.GIVEN_UP: 2} == fates(store)
-    assert {first: "451 später", second: "550 unknown"} == {
-        one.id: one.error for one in store.notices(TRUST, status=NoticeStatus.GIVEN_UP)
-    }
-
-    clock.move_on(timedelta(days=31))
-    assert 6 == purge(store, keep_for=timedelta(days=30), clock=clock)
-    assert {None} == {one.notice for one in store.notices(TRUST)}
-    assert {NoticeStatus.DELIVERED: 4, NoticeStatus.GIVEN_UP: 2} == fates(store)
-
-
-@pytest.mark.rule("O3")
-def test_what_a_dead_worker_leased_is_delivered_once_its_lease_ended(engine: Engine) -> None:
-    """Nobody has to clean up after a worker that never came back."""
-    store, clock = store_with(engine, 2), FrozenClock(NOW)
-    store.lease(now=NOW, until=NOW + 5 * MINUTE, limit=99)
-
-    assert 0 == deliver(store, RecordingNotifier(), clock=clock).taken_up
-    clock.move_on(5 * MINUTE)
-    assert DeliveryReport(delivered=4) == deliver(store, RecordingNotifier(), clock=clock)
-    assert {2} == {one.attempts for one in store.notices(TRUST)}
 
 
 @pytest.mark.rule("O3")

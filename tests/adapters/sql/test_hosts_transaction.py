@@ -20,7 +20,7 @@ from datashare.ports import Settlement
 from datashare.service import Outcomes
 from datashare.testing import CountingStore, InterleavingStore, RecordingNotifier, at_once
 from datashare.testing.changes import NOW, asked
-from tests.world import ANA, HILDA, MIS, OSCAR, TRUST, World, head
+from tests.world import ANA, HILDA, MIS, OSCAR, TRUST, World
 
 
 def ask(world: World, connection: Connection, *urns: int, command_id: str = "ask") -> Outcomes:
@@ -32,36 +32,6 @@ def ask(world: World, connection: Connection, *urns: int, command_id: str = "ask
 def states(engine: Engine) -> list[int]:
     """List the schools that have an agreement, as everybody sees them."""
     return [one.urn for one in SqlAgreementStore(engine).states(TRUST)]
-
-
-def test_what_a_host_rolls_back_never_was(engine: Engine) -> None:
-    """With the host's own row everything of the action goes, its notices too."""
-    world = World()
-    with engine.connect() as connection:
-        sent = ask(world, connection, HILDA, OSCAR)
-        assert 2 == len(sent.done)
-        assert 2 == len(SqlAgreementStore(connection).states(TRUST))
-        connection.rollback()
-
-    assert ([], []) == (states(engine), SqlAgreementStore(engine).notices(TRUST))
-
-
-@pytest.mark.rule("O2")
-def test_what_a_host_commits_holds_with_its_notices(engine: Engine) -> None:
-    """Nobody else sees anything before; afterwards it is there, and a repetition is answered."""
-    world = World()
-    with engine.connect() as connection:
-        sent = ask(world, connection, HILDA, OSCAR)
-        if engine.dialect.name != "sqlite":  # where readers of a file that is being written would wait
-            assert [] == states(engine)
-        connection.commit()
-
-    assert [HILDA, OSCAR] == states(engine)
-    assert len(sent.notices) == len(SqlAgreementStore(engine).notices(TRUST)) > 0
-    with engine.connect() as connection:
-        again = ask(world, connection, HILDA, OSCAR)
-        assert [True, True] == [one.replayed for one in again.done]
-        assert sent.requests == again.requests
 
 
 def test_it_joins_what_the_host_does_itself(engine: Engine) -> None:
@@ -78,18 +48,6 @@ def test_it_joins_what_the_host_does_itself(engine: Engine) -> None:
         connection.execute(text("DROP TABLE host_audit"))
 
     assert [] == states(engine)
-
-
-def test_several_actions_of_one_transaction_follow_one_another(engine: Engine) -> None:
-    """A request and its approval in one transaction are one after the other, and committed together."""
-    world = World()
-    with engine.begin() as connection:
-        sharing = world.over(SqlAgreementStore(connection))
-        sent = sharing.for_group(TRUST, actor=ANA).request([HILDA], level=MIS, command_id="ask")
-        sharing.for_school(HILDA, actor=head()).approve(sent.requests[0])
-
-    (state,) = SqlAgreementStore(engine).states(TRUST)
-    assert (2, MIS) == (state.version, state.level)
 
 
 @pytest.mark.parametrize("database", ["postgresql", pytest.param("mariadb", marks=pytest.mark.mariadb)])

@@ -7,39 +7,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, event
 
-from datashare.adapters.memory import MemoryAgreementStore
 from datashare.adapters.sql import SqlAgreementStore
-from datashare.codec import ExportFormat
-from datashare.testing import StoreWithOutbox
 from datashare.testing.changes import AGREEMENT, TRUST, asked
-from tests.world import HILDA, OSCAR, TODAY, World, leave_trust
 
 DAY = timedelta(days=1)
-
-
-def told(store: StoreWithOutbox) -> list[object]:
-    """Let a trust share with two schools and lose one, and give every answer about that past."""
-    world = World(store=store)
-    world.approved(HILDA, OSCAR)
-    world.clock.move_on(DAY * 2)
-    leave_trust(world, day=TODAY + DAY)
-    world.trust().record_visibility(command_id="leaves")
-    trust, now = world.trust(), world.clock.now()
-    return [
-        trust.timeline(HILDA),
-        *(trust.as_of(now - DAY * number, HILDA) for number in range(3)),
-        trust.all_as_of(now),
-        trust.in_force_on(TODAY),
-        trust.shared_on(TODAY, HILDA),
-        world.school(OSCAR).shared_on(TODAY),
-        *(list(trust.export(form)) for form in ExportFormat),
-    ]
-
-
-@pytest.mark.rule("H1", "H2")
-def test_the_past_is_told_as_from_memory(engine: Engine) -> None:
-    """Every answer about any instant, and both exports, are those of the store in memory."""
-    assert told(MemoryAgreementStore()) == told(SqlAgreementStore(engine))
 
 
 READING: dict[str, Callable[[SqlAgreementStore], object]] = {

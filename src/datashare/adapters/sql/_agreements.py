@@ -87,9 +87,9 @@ def load(connection: Connection, group: GroupId, ids: Sequence[AgreementId], com
         again = {AgreementId(group, row.urn) for row in recorded} & set(ids)
         for part in _chunks(list(again)):
             states |= {row.urn: kept_row(row) for row in connection.execute(_states_of(part, connection))}
-    found = (to_agreement(row) for row in states.values() if isinstance(row, AgreementRow))
+    loaded = (to_agreement(row) for row in states.values() if isinstance(row, AgreementRow))
     return Loaded(
-        agreements={agreement.id: agreement for agreement in found},
+        agreements={agreement.id: agreement for agreement in loaded},
         outcomes=tuple(_outcome(list(own)) for _, own in groupby(recorded, lambda row: row.urn)),
     )
 
@@ -150,23 +150,28 @@ def chains_of(group: GroupId | None) -> CompoundSelect[Any]:
 
 
 def append(connection: Connection, changes: Sequence[PreparedChange]) -> frozenset[AgreementId]:
-    """Write changes, given in the order of their keys; answer the agreements that lost a race."""
-    first = [one for one in changes if not one.change.decided_on]
+    """Write changes, which come in the order of their keys; return the agreements that lost a race."""
+    first = [prepared for prepared in changes if not prepared.change.decided_on]
+    later = [prepared for prepared in changes if prepared.change.decided_on]
     if tells_what_it_inserted(connection):
-        written = _begun(connection, first)
-        written += _continued(connection, [one for one in changes if one.change.decided_on])
+        written = _begun(connection, first) + _continued(connection, later)
     else:
-        claims = [one.claim() for one in first if not is_serial(connection)]
+        claims = [prepared.claim() for prepared in first if not is_serial(connection)]
         write(connection, agreements, claims, existing=Existing.STAYS)
         written = _continued(connection, changes)
-    winners = [one for one, _ in written]
+    winners = [prepared for prepared, _ in written]
     write(connection, events, [row for _, rows in written for row in rows])
     # What was only begun has no outcome yet; elsewhere the first under a command id stays (K4).
-    write(connection, outcomes, [one.outcome for one in winners if not one.change.decided_on])
-    write(connection, outcomes, [one.outcome for one in winners if one.change.decided_on], existing=Existing.STAYS)
+    write(connection, outcomes, [prepared.outcome for prepared in winners if not prepared.change.decided_on])
+    write(
+        connection,
+        outcomes,
+        [prepared.outcome for prepared in winners if prepared.change.decided_on],
+        existing=Existing.STAYS,
+    )
     _cancel(connection, winners)
-    write(connection, notices, [row for one in winners for row in one.notices])
-    return frozenset(one.change.id for one in changes) - {one.change.id for one in winners}
+    write(connection, notices, [row for prepared in winners for row in prepared.notices])
+    return frozenset(prepared.change.id for prepared in changes) - {prepared.change.id for prepared in winners}
 
 
 _Written = list[tuple[PreparedChange, list[EventRow]]]
@@ -175,27 +180,27 @@ _Written = list[tuple[PreparedChange, list[EventRow]]]
 
 def _begun(connection: Connection, changes: Sequence[PreparedChange]) -> _Written:
     """Write the agreements that nobody else has begun, without a claim before, which costs a second write."""
-    chained = [(one, *one.chained_to(BEFORE_THE_FIRST)) for one in changes]
+    chained = [(prepared, *prepared.chained_to(BEFORE_THE_FIRST)) for prepared in changes]
     inserted = insert_absent(connection, agreements, [state for _, state, _ in chained])
-    return [(one, rows) for one, _, rows in chained if one.key in inserted]
+    return [(prepared, rows) for prepared, _, rows in chained if prepared.key in inserted]
 
 
 def _continued(connection: Connection, changes: Sequence[PreparedChange]) -> _Written:
     """Lock agreements, and write those that still are at the version that was decided on."""
-    standing = _locked(connection, [one.key for one in changes])
-    winners = [one for one in changes if standing.get(one.key, _ABSENT)[0] == one.change.decided_on]
-    chained = [(one, *one.chained_to(standing.get(one.key, _ABSENT)[1])) for one in winners]
+    standing = _locked(connection, [prepared.key for prepared in changes])
+    winners = [prepared for prepared in changes if standing.get(prepared.key, _ABSENT)[0] == prepared.change.decided_on]
+    chained = [(prepared, *prepared.chained_to(standing.get(prepared.key, _ABSENT)[1])) for prepared in winners]
     write(connection, agreements, [state for _, state, _ in chained], existing=Existing.IS_REPLACED)
-    return [(one, rows) for one, _, rows in chained]
+    return [(prepared, rows) for prepared, _, rows in chained]
 
 
 _ABSENT = (0, BEFORE_THE_FIRST)
-"""Where an agreement is that is not there: nobody else can begin it meanwhile, since its place is claimed or locked."""
+"""The version and head of an agreement that does not exist; nobody else can begin it, since its place is locked."""
 
 
 def _locked(connection: Connection, keys: Sequence[Key]) -> dict[Key, tuple[int, str]]:
-    """Lock agreements, in the order of their keys so that no two writers wait for each other; tell where they are."""
-    found: dict[Key, tuple[int, str]] = {}
+    """Lock agreements in the order of their keys, so that no two writers wait for each other; return where each is."""
+    standing: dict[Key, tuple[int, str]] = {}
     for part in _chunks(keys):
         statement = (
             select(agreements.c.group_id, agreements.c.urn, agreements.c.version, agreements.c.head)
@@ -203,8 +208,8 @@ def _locked(connection: Connection, keys: Sequence[Key]) -> dict[Key, tuple[int,
             .order_by(agreements.c.group_id, agreements.c.urn)
             .with_for_update()
         )
-        found |= {(row.group_id, row.urn): (row.version, row.head) for row in connection.execute(statement)}
-    return found
+        standing |= {(row.group_id, row.urn): (row.version, row.head) for row in connection.execute(statement)}
+    return standing
 
 
 _CANCEL = (
@@ -230,13 +235,13 @@ def _cancel(connection: Connection, changes: Sequence[PreparedChange]) -> None:
     """Cancel what asks for an answer to closed requests and was not delivered, given up or not (O7)."""
     closed = [
         {
-            "of_group": one.key[0],
-            "of_urn": one.key[1],
-            "of_request": one.change.closes.number,
-            "cancelled_at": instant_text(one.change.events[-1].at),
+            "of_group": prepared.key[0],
+            "of_urn": prepared.key[1],
+            "of_request": prepared.change.closes.number,
+            "cancelled_at": instant_text(prepared.change.events[-1].at),
         }
-        for one in changes
-        if one.change.closes
+        for prepared in changes
+        if prepared.change.closes
     ]
     if closed:
         connection.execute(_CANCEL, closed)

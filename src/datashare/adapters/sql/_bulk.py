@@ -40,7 +40,7 @@ class Existing(enum.Enum):
 def write(
     connection: Connection, table: Table, rows: Sequence[RowValues], *, existing: Existing = Existing.CANNOT_BE
 ) -> None:
-    """Insert *rows* in their order, in one round trip; none if there are none."""
+    """Insert *rows* in their order, in one round trip; without rows there is none."""
     if not rows:
         return
     dialect = connection.dialect
@@ -66,7 +66,7 @@ def _filled(table: Table, rows: Sequence[RowValues]) -> dict[str, tuple[Any, ...
 
 
 def schema_of(connection: Connection) -> str | None:
-    """Give the database's schema in which a host wants the tables, if it named one by SQLAlchemy's map of schemas."""
+    """Return the database schema for the tables, if the host named one by SQLAlchemy's map of schemas."""
     return (connection.get_execution_options().get("schema_translate_map") or {}).get(None)
 
 
@@ -98,12 +98,12 @@ def _copy(connection: Connection, table: Table, rows: Sequence[RowValues]) -> No
 
 
 def tells_what_it_inserted(connection: Connection) -> bool:
-    """Tell whether `insert_absent` works here: whether many rows can be inserted with an answer for each."""
+    """Return whether `insert_absent` works here: whether many rows can be inserted with an answer for each."""
     return connection.dialect.name == "postgresql"
 
 
 def is_serial(connection: Connection) -> bool:
-    """Tell whether a transaction that is to write is alone from its beginning, so that no row needs a claim."""
+    """Return whether a transaction that writes is alone from its beginning, so that no row needs a claim."""
     return connection.dialect.name == "sqlite"
 
 
@@ -139,7 +139,7 @@ def _from_arrays(table: Table, existing: Existing) -> postgresql.Insert:
 
 
 def _columns(table: Table, rows: Sequence[RowValues]) -> dict[str, Any]:
-    """Give the text for each column."""
+    """Return the text for each column."""
     texts = (
         _BETWEEN.join([_NULL if value is None else str(value) for value in values])
         for values in zip(*rows, strict=True)
@@ -152,7 +152,7 @@ def _named(table: Table, values: Iterable[Any]) -> dict[str, Any]:
 
 
 def _plain(column: Column[Any]) -> Text | Integer | Boolean:
-    """Give the column's type without length and collation."""
+    """Return the column's type without length and collation."""
     kind = column.type
     return kind if isinstance(kind, (Integer, Boolean)) else Text()
 

@@ -31,14 +31,14 @@ def listed(connection: Connection, group: GroupId, status: NoticeStatus | None) 
 def lease(connection: Connection, *, now: Instant, until: Instant, limit: int) -> list[LeasedNotice]:
     """Lease notices that are due, the longest due first; those that another worker is leasing are passed over."""
     while rows := connection.execute(_due(instant_text(now), limit)).all():
-        leased = {(row.group_id, row.urn, row.id): found for row in rows if (found := _leased(connection, row, now))}
+        leased = {(row.group_id, row.urn, row.id): notice for row in rows if (notice := _leased(connection, row, now))}
         if leased:
             ends = instant_text(until)
             connection.execute(
                 _LEASE,
                 [
-                    {"of_group": group, "of_urn": urn, "of_id": number, "name": one.lease, "ends": ends}
-                    for (group, urn, number), one in leased.items()
+                    {"of_group": group, "of_urn": urn, "of_id": number, "name": notice.lease, "ends": ends}
+                    for (group, urn, number), notice in leased.items()
                 ],
             )
             return list(leased.values())

@@ -64,14 +64,14 @@ class SqlAgreementStore:
         if not wanted:
             return Loaded(agreements={}, outcomes=())
         group = wanted[0].group
-        return self._transactions.read(lambda it: _agreements.load(it, group, wanted, command_id))
+        return self._transactions.read(lambda connection: _agreements.load(connection, group, wanted, command_id))
 
     def append(self, changes: Sequence[Change], /) -> frozenset[AgreementId]:
         """Save *changes*, at most one for each agreement; answer the agreements that lost a race."""
-        given = sorted(map(prepare, arguments.require_changes(changes)), key=lambda one: one.key)
-        if not given:
+        prepared = sorted(map(prepare, arguments.require_changes(changes)), key=lambda change: change.key)
+        if not prepared:
             return frozenset()
-        return self._transactions.write(lambda it: _agreements.append(it, given))
+        return self._transactions.write(lambda connection: _agreements.append(connection, prepared))
 
     def states(self, group: GroupId, /) -> Sequence[Agreement]:
         """List every agreement of *group* that has a history, in the order of URNs."""
@@ -85,7 +85,7 @@ class SqlAgreementStore:
 
     def _states(self, statement: Select[Any]) -> Sequence[Agreement]:
         return self._transactions.read(
-            lambda it: [to_agreement(AgreementRow._make(row)) for row in it.execute(statement)]
+            lambda connection: [to_agreement(AgreementRow._make(row)) for row in connection.execute(statement)]
         )
 
     def history(self, agreement: AgreementId, /) -> Iterator[Event]:
@@ -113,10 +113,10 @@ class SqlAgreementStore:
         return to_chains(self._transactions.stream(_agreements.chains_of(group), _agreements.kept_row))
 
     def last_register(self, group: GroupId, /) -> date | None:
-        """Tell the day of the newest register that was applied to *group*, if any was."""
+        """Return the day of the newest register that was applied to *group*, if any was."""
         statement = select(registers.c.day).where(registers.c.group_id == str(arguments.require_group(group)))
-        found = self._transactions.read(lambda it: it.scalar(statement))
-        return None if found is None else date.fromisoformat(found)
+        noted = self._transactions.read(lambda connection: connection.scalar(statement))
+        return None if noted is None else date.fromisoformat(noted)
 
     def note_register(self, group: GroupId, day: date, /) -> None:
         """Note that the register of *day* was applied to *group*; an older day changes nothing."""
@@ -133,7 +133,7 @@ class SqlAgreementStore:
     def notices(self, group: GroupId, /, *, status: NoticeStatus | None = None) -> Sequence[StoredNotice]:
         """List the notices of *group*, by due instant, then id; of one status, if one is named (O3)."""
         group, status = arguments.require_group(group), arguments.require_status(status)
-        return self._transactions.read(lambda it: _outbox.listed(it, group, status))
+        return self._transactions.read(lambda connection: _outbox.listed(connection, group, status))
 
     def lease(self, *, now: Instant, until: Instant, limit: int) -> Sequence[LeasedNotice]:
         """Lease up to *limit* notices that are due and not leased, the longest due first (O3).
@@ -147,7 +147,7 @@ class SqlAgreementStore:
     def settle(self, leased: LeasedNotice, outcome: Settlement, /) -> bool:
         """Record what became of a leased notice; return whether the lease was still held."""
         leased, outcome = arguments.require_settlement(leased, outcome)
-        return self._deliver(lambda it: _outbox.settle(it, leased, outcome))
+        return self._deliver(lambda connection: _outbox.settle(connection, leased, outcome))
 
     def _deliver(self, work: Callable[[Connection], _T]) -> _T:
         """Do what has to hold at once, whatever becomes of a transaction of the host's (O3)."""
@@ -159,7 +159,7 @@ class SqlAgreementStore:
         """Let given-up notices of *group* that were not purged wait again, with no attempts; tell how many (O3)."""
         group, ids = arguments.require_group(group), arguments.require_notices(notices)
         due_at = to_instant(due_at, "due_at")
-        return self._transactions.write(lambda it: _outbox.requeue(it, group, ids, due_at))
+        return self._transactions.write(lambda connection: _outbox.requeue(connection, group, ids, due_at))
 
     def purge(self, *, settled_before: Instant) -> int:
         """Erase names and addresses of notices settled before an instant; tell of how many (O6).
@@ -167,4 +167,4 @@ class SqlAgreementStore:
         Cost: one walk over all notices; call it once a day, not once a minute.
         """
         before = to_instant(settled_before, "settled_before")
-        return self._transactions.write(lambda it: _outbox.purge(it, before))
+        return self._transactions.write(lambda connection: _outbox.purge(connection, before))

@@ -42,7 +42,7 @@ metadata = MetaData()
 
 
 def _key(length: int) -> String:
-    """Make a type for text that is compared and ordered character by character, whatever the database's locale."""
+    """Build a type for text that is compared and ordered character by character, whatever the database's locale."""
     return String(length).with_variant(postgresql.VARCHAR(length, collation="C"), "postgresql")
 
 
@@ -159,7 +159,7 @@ _schema = Table(
 
 
 def create_schema(bind: Engine | Connection) -> None:
-    """Make the tables where they are not there yet, and record their version.
+    """Create the tables if they are not there yet, and record their version.
 
     The processes of a host may all call it when they start: one makes the tables, the others wait for it. Where they
     are there it only looks.
@@ -198,12 +198,12 @@ def _create(connection: Connection) -> None:
 
 
 def _is_there(connection: Connection) -> bool:
-    """Tell whether the tables are there, and refuse those of another version."""
-    found = set(inspect(connection).get_table_names(schema=schema_of(connection)))
-    if _schema.name not in found or not _recorded(connection):
+    """Return whether the tables are there; refuse those of another version."""
+    names = set(inspect(connection).get_table_names(schema=schema_of(connection)))
+    if _schema.name not in names or not _recorded(connection):
         return False
     require_schema(connection)
-    return {table.name for table in metadata.sorted_tables} <= found
+    return {table.name for table in metadata.sorted_tables} <= names
 
 
 _LOCK_NAME = func.concat("datashare ", func.database())
@@ -237,12 +237,12 @@ def require_schema(connection: Connection) -> None:
     Raises:
         SchemaMismatch: They are.
     """
-    found = _recorded(connection)
-    if not found:
+    versions = _recorded(connection)
+    if not versions:
         raise SchemaMismatch("No version is recorded in datashare_schema: call create_schema(), or migrate.")
-    if found != [SCHEMA_VERSION]:
-        versions = " and ".join(map(str, found))
-        raise SchemaMismatch(f"They are of version {versions}, and this library needs version {SCHEMA_VERSION}.")
+    if versions != [SCHEMA_VERSION]:
+        recorded = " and ".join(map(str, versions))
+        raise SchemaMismatch(f"The tables are of version {recorded}, and this library needs version {SCHEMA_VERSION}.")
 
 
 def _recorded(connection: Connection) -> list[int]:
