@@ -139,7 +139,6 @@ def test_a_row_shows_how_its_agreement_stands() -> None:
         (Filters(level=[MIS]), [3]),
         (Filters(level=[ACTIONS]), []),
     ],
-    ids=str,
 )
 def test_each_filter_finds_its_rows(filters: Filters, expected: list[int]) -> None:
     """Each filter finds the rows that have a chosen value; a level that is only asked for does not count."""
@@ -158,7 +157,6 @@ def test_each_filter_finds_its_rows(filters: Filters, expected: list[int]) -> No
         (Filters(search="arete", phase=[Phase.SECONDARY], cluster=["North", "Ärzte"]), [2]),
         (Filters(search="arete", phase=[Phase.PRIMARY]), []),
     ],
-    ids=str,
 )
 def test_values_combine_with_or_and_filters_with_and(filters: Filters, expected: list[int]) -> None:
     """Two values of one filter widen, two filters narrow, and an empty filter restricts nothing."""

@@ -267,7 +267,6 @@ def test_a_field_that_is_derived_is_not_validated() -> None:
         (to_frozenset, [[]], [[]]),
         (to_mapping, [1], [1]),
     ],
-    ids=lambda value: "" if callable(value) else type(value).__name__,
 )
 def test_a_converter_leaves_what_it_cannot_convert(
     convert: Callable[..., object], value: object, expected: object

@@ -9,7 +9,7 @@ import pytest
 
 from datashare.domain.agreements import EndCause
 from datashare.domain.levels import AccessLevel
-from datashare.domain.notices import ASKING, Answerer, Notice, NoticeKind
+from datashare.domain.notices import Answerer, Notice, NoticeKind
 from datashare.domain.policy import Party
 from datashare.domain.register import GroupKind
 from tests.adapters.email.notices import ASKED, DAI, HANA, READERS, RENDERER, notice, renderer, variants
@@ -164,7 +164,7 @@ def test_without_a_link_the_way_is_described(changes: dict[str, Any]) -> None:
 
 
 @pytest.mark.rule("N5", "U3")
-@pytest.mark.parametrize("kind", [*ASKING, APPROVED, RECORDED], ids=lambda kind: kind.value)
+@pytest.mark.parametrize("kind", [REQUEST, REMINDER, APPROVED, RECORDED], ids=lambda kind: kind.value)
 def test_an_upgrade_names_both_levels_and_what_the_new_one_adds(kind: NoticeKind) -> None:
     """Only what is added is listed; without a level before, everything is."""
     upgrade, first = RENDERER.text(notice(kind, upgrade=True)), RENDERER.text(notice(kind))
@@ -189,14 +189,14 @@ def test_every_capability_has_words(level: AccessLevel) -> None:
 
 
 @pytest.mark.rule("U2")
-@pytest.mark.parametrize("kind", [*ASKING, DECLINE, WITHDRAWN], ids=lambda kind: kind.value)
+@pytest.mark.parametrize("kind", [REQUEST, REMINDER, DECLINE, WITHDRAWN], ids=lambda kind: kind.value)
 def test_the_level_in_force_is_named(kind: NoticeKind) -> None:
     """Until an upgrade is accepted the level before stays, and the message says so."""
     assert "“MIS Data” stays in force" in RENDERER.text(notice(kind, upgrade=True))
 
 
 @pytest.mark.rule("Q8")
-@pytest.mark.parametrize("kind", ASKING, ids=lambda kind: kind.value)
+@pytest.mark.parametrize("kind", [REQUEST, REMINDER], ids=lambda kind: kind.value)
 def test_the_terms_are_linked_with_their_version(kind: NoticeKind) -> None:
     """The local authority's addendum is a link if it is an https address, and text if it is not."""
     address, version = "https://council.example/addendum.pdf", "(version 2.1, due for review on 29 March 2027)"
