@@ -59,7 +59,8 @@ agreements.lifecycle agreements.refusals agreements.context
 agreements.authorise agreements.decide
 agreements
 access notices browsing chain reconciliation.facts
-coverage timeline verification reconciliation.plan
+coverage timeline_text verification reconciliation.plan
+timeline
 reconciliation.successors
 reconciliation.reconcile
 reconciliation

@@ -17,7 +17,7 @@ from .instants import Instant
 from .levels import AccessLevel
 from .register import Coded, Institution, Phase
 from .text import folded
-from .validation import to_frozenset
+from .validation import Key, Text, to_frozenset, validated
 from .visibility import DateWarning
 
 _T = TypeVar("_T")
@@ -114,7 +114,23 @@ def values_of(listing: Listing, facet: Facet) -> Mapping[FacetKey, str]:
     return _OFFERS[facet](listing)
 
 
-@attrs.frozen(kw_only=True)
+def _to_phases(value: Iterable[Phase]) -> frozenset[Phase]:
+    return to_frozenset(value)
+
+
+def _to_texts(value: Iterable[str]) -> frozenset[str]:
+    return to_frozenset(value)
+
+
+def _to_tabs(value: Iterable[Tab]) -> frozenset[Tab]:
+    return to_frozenset(value)
+
+
+def _to_levels(value: Iterable[AccessLevel]) -> frozenset[AccessLevel]:
+    return to_frozenset(value)
+
+
+@attrs.frozen(kw_only=True, field_transformer=validated)
 class Filters:
     """What to look for: values within one filter combine with OR, different filters with AND (B2, B3).
 
@@ -133,26 +149,14 @@ class Filters:
         level: Levels in force; a level asked for does not count.
     """
 
-    search: str = attrs.field(default="", validator=validation.is_a(str, "text"))
-    phase: frozenset[Phase] = attrs.field(
-        default=(), converter=to_frozenset, validator=validation.each(validation.member(Phase))
-    )
-    cluster: frozenset[str] = attrs.field(default=(), converter=to_frozenset, validator=validation.each(validation.key))
-    establishment_type: frozenset[str] = attrs.field(
-        default=(), converter=to_frozenset, validator=validation.each(validation.key)
-    )
-    ofsted_rating: frozenset[str] = attrs.field(
-        default=(), converter=to_frozenset, validator=validation.each(validation.text)
-    )
-    local_authority: frozenset[str] = attrs.field(
-        default=(), converter=to_frozenset, validator=validation.each(validation.key)
-    )
-    tab: frozenset[Tab] = attrs.field(
-        default=(), converter=to_frozenset, validator=validation.each(validation.member(Tab))
-    )
-    level: frozenset[AccessLevel] = attrs.field(
-        default=(), converter=to_frozenset, validator=validation.each(validation.member(AccessLevel))
-    )
+    search: str = ""
+    phase: frozenset[Phase] = attrs.field(default=(), converter=_to_phases)
+    cluster: frozenset[Key] = attrs.field(default=(), converter=_to_texts)
+    establishment_type: frozenset[Key] = attrs.field(default=(), converter=_to_texts)
+    ofsted_rating: frozenset[Text] = attrs.field(default=(), converter=_to_texts)
+    local_authority: frozenset[Key] = attrs.field(default=(), converter=_to_texts)
+    tab: frozenset[Tab] = attrs.field(default=(), converter=_to_tabs)
+    level: frozenset[AccessLevel] = attrs.field(default=(), converter=_to_levels)
 
     def chosen(self, facet: Facet) -> frozenset[FacetKey]:
         """Return the values of *facet* that are chosen; an empty set restricts nothing (B3)."""

@@ -6,8 +6,8 @@ from typing import Protocol, runtime_checkable
 
 import attrs
 
-from datashare.domain import validation
 from datashare.domain.notices import Notice
+from datashare.domain.validation import validated
 
 
 @attrs.frozen
@@ -15,7 +15,7 @@ class Delivered:
     """The notice was handed over."""
 
 
-@attrs.frozen
+@attrs.frozen(field_transformer=validated)
 class TryAgain:
     """The notice could not be handed over now, but may be later.
 
@@ -23,10 +23,10 @@ class TryAgain:
         why: What the other side said.
     """
 
-    why: str = attrs.field(validator=validation.is_a(str, "text"))
+    why: str
 
 
-@attrs.frozen
+@attrs.frozen(field_transformer=validated)
 class NeverDeliverable:
     """The notice can never be handed over as it is.
 
@@ -34,7 +34,7 @@ class NeverDeliverable:
         why: What the other side said.
     """
 
-    why: str = attrs.field(validator=validation.is_a(str, "text"))
+    why: str
 
 
 SendResult = Delivered | TryAgain | NeverDeliverable

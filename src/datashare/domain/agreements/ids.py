@@ -11,7 +11,6 @@ from typing import Annotated
 
 import attrs
 
-from datashare.domain import validation
 from datashare.domain.instants import Instant
 from datashare.domain.people import PersonId
 from datashare.domain.register import GroupId
@@ -105,7 +104,6 @@ Actor = PersonId | SystemActor
 """Who acts: a user of the group, a user of the school, or a named system."""
 
 # Still used by classes that will lose their validators.
-AN_ACTOR = validation.is_a((PersonId, SystemActor), "a PersonId or a SystemActor")
 
 
 @attrs.frozen(kw_only=True, field_transformer=validated)
