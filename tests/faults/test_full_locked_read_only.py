@@ -17,7 +17,7 @@ from datashare.adapters.sql import SqlAgreementStore, create_schema, sqlite_engi
 from datashare.delivery import deliver
 from datashare.domain.agreements import EndCause, Tab
 from datashare.domain.notices import Notice
-from datashare.errors import StoreError, StoreUnavailable
+from datashare.errors import StoreUnavailable
 from datashare.ports import Delivered, NoticeStatus, SendResult
 from datashare.service import GroupSide, Outcomes
 from tests.service.world import ANA, MIS, TRUST, World, large_world
@@ -209,16 +209,3 @@ def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
             ask(engine, world, urns)
         with unavailable("unable to open database file"):
             create_schema(engine)
-
-
-def test_a_file_that_is_not_a_database_is_named(tmp_path: Path) -> None:
-    """The error does not say to try again later, since that would not help."""
-    world, urns = large_world(FEW)
-    path = tmp_path / "agreements.db"
-    path.write_text("Dear reader, this is a letter.\n" * 100, encoding="utf-8")
-
-    with disposing(sqlite_engine(path)) as engine, pytest.raises(StoreError, match="file is not a database") as caught:
-        ask(engine, world, urns)
-
-    assert not isinstance(caught.value, StoreUnavailable)
-    assert "Look at the store" in str(caught.value)
