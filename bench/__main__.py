@@ -1,11 +1,11 @@
-"""Measures, prints the table, and ends with code 1 where a bar was missed: `python -m bench`."""
+"""Measures, prints the table, and ends with code 1 if a bar was missed: `python -m bench`."""
 
 from __future__ import annotations
 
 import os
 import platform
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 
 import attrs
@@ -34,32 +34,28 @@ CHAPTERS: Mapping[str, Chapter] = {
 
 
 def main() -> int:
-    """Measure what was asked for; tell 1 if a bar was missed, else 0."""
+    """Measure the chosen chapters; return 1 if a bar was missed, else 0."""
     sizes = sizes_in(os.environ)
     lines = list(measured(sizes))
+    missed = [line for line in lines if line.met is False]
+    bars = [line for line in lines if line.met is not None]
+    eased = "" if sizes.bars == 1 else f" Every bar was multiplied by {sizes.bars:g}."
     print(table(lines))
-    print(_told(sizes, lines))
-    return int(any(line.met is False for line in lines))
+    print(
+        f"\n{len(bars) - len(missed)} of {len(bars)} bars met.{eased} Least of {sizes.rounds} rounds (median), "
+        f"{sizes.long_rounds} for long works; Python {platform.python_version()}, {os.cpu_count()} cores, "
+        f"{datetime.now(UTC):%d %B %Y}."
+    )
+    return int(bool(missed))
 
 
 def measured(sizes: Sizes) -> Iterator[Line]:
-    """Measure chapter by chapter, and tell on standard error which one is under way."""
+    """Measure chapter by chapter, and print the present one on standard error."""
     with running_postgresql() as server:
         for name in sizes.chapters(CHAPTERS):
             print(f"Measuring: {name} …", file=sys.stderr)
             for line in CHAPTERS[name](server, sizes):
                 yield line if line.bar is None else attrs.evolve(line, bar=line.bar * sizes.bars)
-
-
-def _told(sizes: Sizes, lines: Sequence[Line]) -> str:
-    missed = [line for line in lines if line.met is False]
-    bars = [line for line in lines if line.met is not None]
-    eased = "" if sizes.bars == 1 else f" Every bar was multiplied by {sizes.bars:g}."
-    return (
-        f"\n{len(bars) - len(missed)} of {len(bars)} bars met.{eased} Least of {sizes.rounds} rounds (median), "
-        f"{sizes.long_rounds} where one takes long; Python {platform.python_version()}, {os.cpu_count()} cores, "
-        f"{datetime.now(UTC):%d %B %Y}."
-    )
 
 
 if __name__ == "__main__":

@@ -15,20 +15,21 @@ from .world import TRUST, world_of
 
 ROUNDS_OF_QUESTIONS = 50
 NEEDED = 2
-"""MIS Data as a bare number, the least that a comparison can cost."""
+"""MIS Data as a plain number, which is the cheapest to compare."""
 
 
 def access_lines(sizes: Sizes) -> Iterator[Line]:
-    """Measure one question to the map, every second school having accepted."""
+    """Measure one question to the map, where every second school has accepted."""
     access, urns = _map_of(sizes.schools)
     levels = {urn: NEEDED for urn in urns if access.allows(urn, Capability.VIEW_MIS_DATA)}
     questions = [*urns] * ROUNDS_OF_QUESTIONS
     assert 0 < len(levels) < len(urns)
     against = "dict.get and a comparison"
     taken = in_turns(
-        {"ours": lambda: _asking(access, questions), against: lambda: _getting(levels, questions)}, rounds=sizes.rounds
+        {"ours": lambda: _ask_map(access, questions), against: lambda: _ask_dict(levels, questions)},
+        rounds=sizes.rounds,
     )
-    ours, theirs = (_each(one, len(questions)) for one in (taken["ours"], taken[against]))
+    ours, theirs = (_each(amount, len(questions)) for amount in (taken["ours"], taken[against]))
     yield Line(work="AccessMap.allows", ours=ours, against=against, theirs=theirs, bar=3.0)
 
 
@@ -42,10 +43,9 @@ def _map_of(count: int) -> tuple[AccessMap, list[int]]:
 
 
 @contextmanager
-def _asking(access: AccessMap, questions: list[int]) -> Iterator[Work]:
-    capability = (
-        Capability.VIEW_MIS_DATA
-    )  # to name a member takes Python 3.11 longer than the answer; so the other side
+def _ask_map(access: AccessMap, questions: list[int]) -> Iterator[Work]:
+    # To look up the member takes Python 3.11 longer than the answer, so it is done beforehand, as on the other side.
+    capability = Capability.VIEW_MIS_DATA
 
     def ask() -> None:
         for urn in questions:
@@ -55,12 +55,12 @@ def _asking(access: AccessMap, questions: list[int]) -> Iterator[Work]:
 
 
 @contextmanager
-def _getting(levels: dict[int, int], questions: list[int]) -> Iterator[Work]:
+def _ask_dict(levels: dict[int, int], questions: list[int]) -> Iterator[Work]:
     needed = NEEDED
 
     def get() -> None:
         for urn in questions:
-            levels.get(urn, 0) >= needed  # noqa: B015 - the comparison is all that is wanted of it
+            levels.get(urn, 0) >= needed  # noqa: B015 - only the comparison is timed
 
     yield get
 

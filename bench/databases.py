@@ -1,4 +1,4 @@
-"""SQLite and PostgreSQL with our tables, and what the bare drivers do there."""
+"""SQLite and PostgreSQL with our tables, and the same rows written by the bare drivers."""
 
 from __future__ import annotations
 
@@ -21,34 +21,34 @@ from .measuring import Work
 TABLES = tuple(
     table for table in metadata.sorted_tables if table.name not in {"datashare_schema", "datashare_registers"}
 )
-"""What a request writes, in an order that the foreign keys allow."""
+"""The tables that a request writes, in an order that the foreign keys allow."""
 
 Rows = dict[str, list[tuple[Any, ...]]]
-"""What our store wrote, by table."""
+"""The rows that our store wrote, by table."""
 
 
 class Database(Protocol):
-    """Where a request is saved.
+    """A kind of database in which a request is saved.
 
     Attributes:
-        name: What the table calls it.
-        floor: What its floor is called.
+        name: Its name in the printed table.
+        floor: The name of its floor there.
     """
 
     name: str
     floor: str
 
     def engine(self) -> AbstractContextManager[Engine]:
-        """Give an empty database with our tables."""
+        """Yield an empty database with our tables."""
 
     def read(self, engine: Engine) -> Rows:
-        """Read what was written, by the bare driver."""
+        """Read what was written with the bare driver."""
 
     def writing(self, engine: Engine, rows: Rows) -> AbstractContextManager[Work]:
-        """Give the work that writes rows by the bare driver, in one transaction, on an open connection."""
+        """Yield the work of writing rows by the bare driver, in one transaction, on an open connection."""
 
     def fill(self, engine: Engine, parts: Iterable[Rows]) -> None:
-        """Write very many rows, and let the database gather its statistics."""
+        """Write very many rows, and let the database update its statistics."""
 
 
 def _insert(table: Table, placeholder: str) -> str:
@@ -70,7 +70,7 @@ class SQLite:
 
     @contextmanager
     def engine(self) -> Iterator[Engine]:
-        """Give an empty file with our tables."""
+        """Yield an empty file with our tables."""
         with TemporaryDirectory() as folder:
             engine = sqlite_engine(Path(folder) / "agreements.sqlite")
             create_schema(engine)
@@ -78,13 +78,13 @@ class SQLite:
             engine.dispose()
 
     def read(self, engine: Engine) -> Rows:
-        """Read what was written, by the bare driver."""
+        """Read what was written with the bare driver."""
         with closing(sqlite3.connect(str(engine.url.database))) as connection:
             return {table.name: connection.execute(_select(table)).fetchall() for table in TABLES}
 
     @contextmanager
     def writing(self, engine: Engine, rows: Rows) -> Iterator[Work]:
-        """Write rows with the settings that the store's engine has."""
+        """Yield the work of writing rows with the settings of the store's engine."""
         engine.dispose()
         with closing(sqlite3.connect(str(engine.url.database), isolation_level=None)) as connection:
             for setting in ("foreign_keys = ON", "journal_mode = WAL", "synchronous = FULL"):
@@ -107,7 +107,7 @@ class SQLite:
 
 @attrs.frozen
 class PostgreSQL:
-    """A database of a PostgreSQL server with its own settings, durability included."""
+    """A database of a PostgreSQL server with the server's own settings, durability included."""
 
     server: Server
     name = "PostgreSQL"
@@ -115,7 +115,7 @@ class PostgreSQL:
 
     @contextmanager
     def engine(self) -> Iterator[Engine]:
-        """Give an empty database with our tables."""
+        """Yield an empty database with our tables."""
         with self.server.database() as url:
             engine = create_engine(url)
             create_schema(engine)
@@ -123,13 +123,13 @@ class PostgreSQL:
             engine.dispose()
 
     def read(self, engine: Engine) -> Rows:
-        """Read what was written, by the bare driver."""
+        """Read what was written with the bare driver."""
         with self._connected(engine) as connection:
             return {table.name: connection.execute(_select(table).encode()).fetchall() for table in TABLES}
 
     @contextmanager
     def writing(self, engine: Engine, rows: Rows) -> Iterator[Work]:
-        """Write rows in a transaction of the driver's."""
+        """Yield the work of writing rows in a transaction of the driver."""
         engine.dispose()
         with self._connected(engine) as connection:
             yield lambda: self._write(connection, rows)

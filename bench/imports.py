@@ -1,4 +1,4 @@
-"""What importing the library takes, each time in a new interpreter."""
+"""How long it takes to import the library, each time in a new interpreter."""
 
 from __future__ import annotations
 
@@ -25,10 +25,7 @@ def import_lines(sizes: Sizes) -> Iterator[Line]:
     taken: dict[str, list[float]] = {DEPENDENCIES: [], OURS: []}
     for _ in range(sizes.rounds):
         for code, seconds in taken.items():
-            seconds.append(_seconds(code))
+            command = [sys.executable, "-c", TIMED.format(code=code)]
+            process = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
+            seconds.append(float(process.stdout))
     yield Line(work=OURS, ours=amount(taken[OURS]), against=DEPENDENCIES, theirs=amount(taken[DEPENDENCIES]), bar=2.2)
-
-
-def _seconds(code: str) -> float:
-    command = [sys.executable, "-c", TIMED.format(code=code)]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)  # noqa: S603

@@ -1,4 +1,4 @@
-"""Times of several ways to do the same work, taken in turns, and what becomes of the bars."""
+"""Times of several ways to do the same work, measured in turns, and whether the bars are met."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ import attrs
 
 Work = Callable[[], object]
 Contestant = Callable[[], AbstractContextManager[Work]]
-"""Sets up, gives the work that is timed, and clears up."""
+"""Sets up, yields the work that is timed, and cleans up."""
 
 
 @attrs.frozen(kw_only=True)
 class Amount:
-    """What one way of doing it took: seconds, or bytes.
+    """The seconds or bytes that one way of doing the work took.
 
     Attributes:
         least: The least of all rounds, which is compared.
         median: The median of all rounds.
-        unit: What is counted, ``s`` or ``B``.
+        unit: The unit, ``s`` or ``B``.
     """
 
     least: float
@@ -40,11 +40,11 @@ class Line:
     """One line of the table.
 
     Attributes:
-        work: What was done.
-        ours: What it took us.
-        against: What it is compared with.
-        theirs: What that took.
-        bar: The ratio of ours to theirs that must not be passed; without one, the ratio is only reported.
+        work: The name of the work.
+        ours: How much our way took.
+        against: The name of the other way.
+        theirs: How much the other way took.
+        bar: The highest ratio of ours to theirs that is allowed; without a bar the ratio is only reported.
     """
 
     work: str
@@ -55,24 +55,25 @@ class Line:
 
     @property
     def ratio(self) -> float:
-        """How many times as much ours took."""
+        """How many times as much our way took."""
         return self.ours.least / self.theirs.least
 
     @property
     def met(self) -> bool | None:
-        """Whether the bar is met; `None` where there is none."""
+        """Whether the bar is met; `None` without a bar."""
         return None if self.bar is None else self.ratio <= self.bar
 
 
 def amount(values: Sequence[float], unit: str = "s") -> Amount:
-    """Sum up what some rounds took."""
+    """Return the least and the median of some rounds."""
     return Amount(least=min(values), median=statistics.median(values), unit=unit)
 
 
 def in_turns(contestants: Mapping[str, Contestant], *, rounds: int) -> dict[str, Amount]:
-    """Time each contestant once a round, so that what else the machine does falls upon all of them.
+    """Time each contestant once a round, so that whatever else the machine does slows all of them.
 
-    What was there before is kept from the garbage collector, which would walk the bench's own world again and again.
+    Objects that exist beforehand are hidden from the garbage collector, which would walk the bench's own world again
+    and again.
     """
     taken: dict[str, list[float]] = {name: [] for name in contestants}
     for _ in range(rounds):
@@ -88,7 +89,7 @@ def in_turns(contestants: Mapping[str, Contestant], *, rounds: int) -> dict[str,
 
 
 def table(lines: Iterable[Line]) -> str:
-    """Set lines out as a table, in Markdown, which a terminal shows as well."""
+    """Return lines as a Markdown table, padded so that it can be read in a terminal."""
     head = ("work", "ours", "against", "theirs", "ratio", "bar", "")
     rows = [head, *map(_cells, lines)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(head))]

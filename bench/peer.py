@@ -1,4 +1,4 @@
-"""The same number of aggregates in the library `eventsourcing`, in a SQLite file as it comes by default."""
+"""The same number of aggregates, saved by the library `eventsourcing` in a SQLite file with its default settings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from eventsourcing.domain import Aggregate
 from .measuring import Work
 
 
-class Kept(Aggregate):
+class Text(Aggregate):
     """An aggregate with one event, its creation, which holds a text."""
 
     def __init__(self, text: str) -> None:
@@ -23,17 +23,17 @@ class Kept(Aggregate):
 
 @contextmanager
 def saving(texts: Sequence[str]) -> Iterator[Work]:
-    """Give the work that saves an aggregate of each text, all at once; they were made before."""
-    aggregates = [Kept(text) for text in texts]
+    """Yield the work of saving one aggregate for each text, all at once; the aggregates are created before."""
+    aggregates = [Text(text) for text in texts]
     with _application() as application:
         yield lambda: application.save(*aggregates)
 
 
 @contextmanager
-def making_and_saving(texts: Sequence[str]) -> Iterator[Work]:
-    """Give the work that makes the aggregates too, as ours decides and saves."""
+def creating_and_saving(texts: Sequence[str]) -> Iterator[Work]:
+    """Yield the work of creating and saving the aggregates, as ours decides and saves."""
     with _application() as application:
-        yield lambda: application.save(*map(Kept, texts))
+        yield lambda: application.save(*map(Text, texts))
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""A request to many schools at once: ours, the bare driver's writing of the same rows, and a library of events."""
+"""A request to many schools at once, against the bare driver writing the same rows, and against another library."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.servers import Server
 
 from .databases import Database, PostgreSQL, Rows, SQLite
 from .measuring import Contestant, Line, Work, in_turns
-from .peer import making_and_saving, saving
+from .peer import creating_and_saving, saving
 from .sizes import Sizes
 from .world import World, world_of
 
@@ -19,7 +19,7 @@ from .world import World, world_of
 def bulk_lines(
     database: Database, count: int, *, rounds: int, bar: float | None, with_peer: bool = False
 ) -> list[Line]:
-    """Compare a request to *count* schools with its floor, and with the peer where that is wanted."""
+    """Compare a request to *count* schools with its floor, and with the peer if asked to."""
     world = world_of(count)
     rows = _rows_of(database, world)
     contestants: dict[str, Contestant] = {
@@ -73,11 +73,11 @@ def _floor(database: Database, rows: Rows) -> Iterator[Work]:
 
 
 PEER = "eventsourcing save(): as many as rows"
-"""The peer that we have to be faster than; the others are only reported."""
+"""The way of the peer that has a bar; the others are only reported."""
 
 
 def _peers(rows: Rows) -> dict[str, Contestant]:
-    """Let the peer save as many as we write, as we look up, and as there are schools; each with a text of ours."""
+    """Return the ways of the peer: it saves as many texts of ours as we write rows, as we look up, or as schools."""
     states, events, outcomes, notices = (
         [_as_text(row) for row in rows[f"datashare_{name}"]] for name in ("agreements", "events", "outcomes", "notices")
     )
@@ -85,12 +85,12 @@ def _peers(rows: Rows) -> dict[str, Contestant]:
     return {
         PEER: lambda: saving([*looked_up, *events]),
         "save(): as many as we look up": lambda: saving(looked_up),
-        "the same, aggregates made too": lambda: making_and_saving(looked_up),
+        "the same, aggregates made too": lambda: creating_and_saving(looked_up),
         "save(): as many as schools": lambda: saving(states),
-        "the same, schools made too": lambda: making_and_saving(states),
+        "the same, schools made too": lambda: creating_and_saving(states),
     }
 
 
 def _as_text(row: Sequence[Any]) -> str:
-    """Give a row's longest text: the state, the digests or the message."""
+    """Return a row's longest text: the state, the digests or the message."""
     return max((value for value in row if isinstance(value, str)), key=len)

@@ -9,21 +9,21 @@ import attrs
 
 @attrs.frozen(kw_only=True)
 class Sizes:
-    """How much is measured. The environment's names are ``BENCH_`` and these, in capitals.
+    """How much is measured. Each is set by an environment variable: ``BENCH_`` and its name in capitals.
 
     Attributes:
-        schools: The schools of the largest group of England.
+        schools: The schools of a large group.
         all_schools: Every open state school of England.
         few_agreements: The agreements of a small store.
         agreements: The agreements of a large store, which is compared with the small one.
         register_rows: The rows of the full register.
-        rounds: How often each thing is done, the long ones a third as often.
-        bars: What every bar is multiplied by, for a machine that is never quiet.
-        older: The file of an older register, plain or compressed, for the chapter of plans; made up where it is empty.
-        newer: That of a newer one.
-        links: The file of its establishment links.
-        group_links: The file of the older one's group links, where that lacks ``Trusts (code)``.
-        only: The chapters to measure, separated by commas; all of them where it is empty.
+        rounds: How often each work is done; long works are done a third as often.
+        bars: The factor of every bar, for a machine that is never idle.
+        older: The file of an older register, plain or compressed, for the chapter of plans; generated if it is empty.
+        newer: The file of a newer register.
+        links: The file of the newer register's establishment links.
+        group_links: The file of the older register's group links, if that lacks ``Trusts (code)``.
+        only: The chapters to measure, separated by commas; all of them if it is empty.
     """
 
     schools: int = attrs.field(default=700, converter=int)
@@ -45,11 +45,11 @@ class Sizes:
 
     @property
     def long_rounds(self) -> int:
-        """How often what takes long is done."""
+        """How often a long work is done."""
         return max(1, self.rounds // 3)
 
     def chapters(self, known: Iterable[str]) -> list[str]:
-        """Give the chapters to measure, in their order."""
+        """Return the chapters to measure, in their order."""
         chosen = [name.strip() for name in self.only.split(",") if name.strip()]
         names = list(known)
         unknown = sorted(set(chosen) - set(names))
@@ -59,11 +59,11 @@ class Sizes:
 
 
 def sizes_in(environment: Mapping[str, str]) -> Sizes:
-    """Read the sizes that an environment sets; the others stay as they are."""
+    """Read the sizes from an environment; a size that is not set has its default."""
     names = {f"BENCH_{field.name.upper()}": field.name for field in attrs.fields(Sizes)}
-    given = {key: value for key, value in environment.items() if key.startswith("BENCH_")}
-    unknown = sorted(given.keys() - names.keys())
+    settings = {key: value for key, value in environment.items() if key.startswith("BENCH_")}
+    unknown = sorted(settings.keys() - names.keys())
     if unknown:
         raise SystemExit(f"No such size: {', '.join(unknown)}. There are: {', '.join(names)}.")
-    values: dict[str, object] = {names[key]: value for key, value in given.items()}
+    values: dict[str, object] = {names[key]: value for key, value in settings.items()}
     return Sizes(**values)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""One tab of one group and its past, in a store of many agreements and in one of a thousand."""
+"""One tab of one group, and answers about its past, in a large store and in a small one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .world import ANA, NOW, TRUST, World, world_of
 
 SCHOOLS_OF_A_GROUP = 100
 FIRST_CODE = 10_000
-"""The other groups are the trusts from this one on."""
+"""The code of the first of the other trusts; the codes of the next ones follow."""
 
 GROUPS_AT_ONCE = 100
 
@@ -43,17 +43,17 @@ def _lines(database: Database, world: World, sizes: Sizes) -> Iterator[Line]:
         yield _line(tab, lambda engine: _tab(world, engine), many, few, sizes)
         for engine in (many, few):
             world.approve_all(SqlAgreementStore(engine))
-        one = f"as-of for one agreement {among} events, {database.name}"
-        yield _line(one, lambda engine: _as_of_one(world, engine), many, few, sizes)
+        single = f"as-of for one agreement {among} events, {database.name}"
+        yield _line(single, lambda engine: _as_of_one(world, engine), many, few, sizes)
         group = f"as-of for {SCHOOLS_OF_A_GROUP} schools {among} events, {database.name}"
         yield _line(group, lambda engine: _as_of_group(world, engine), many, few, sizes)
 
 
 def _line(
-    work: str, setting_up: Callable[[Engine], AbstractContextManager[Work]], many: Engine, few: Engine, sizes: Sizes
+    work: str, set_up: Callable[[Engine], AbstractContextManager[Work]], many: Engine, few: Engine, sizes: Sizes
 ) -> Line:
     against = f"the same with {sizes.few_agreements:,}"
-    contestants = {"ours": lambda: setting_up(many), against: lambda: setting_up(few)}
+    contestants = {"ours": lambda: set_up(many), against: lambda: set_up(few)}
     taken = in_turns(contestants, rounds=10 * sizes.rounds)
     return Line(work=work, ours=taken["ours"], against=against, theirs=taken[against], bar=1.5)
 
@@ -64,7 +64,7 @@ def _trust(world: World, engine: Engine) -> GroupSide:
 
 @contextmanager
 def _tab(world: World, engine: Engine) -> Iterator[Work]:
-    """Give the work that lists the requests that wait, from a pool with an open connection."""
+    """Yield the work of listing the pending requests, from a pool with an open connection."""
     trust = _trust(world, engine)
     assert len(world.urns) == len(trust.agreements(Tab.PENDING))
     yield lambda: trust.agreements(Tab.PENDING)
@@ -72,7 +72,7 @@ def _tab(world: World, engine: Engine) -> Iterator[Work]:
 
 @contextmanager
 def _as_of_one(world: World, engine: Engine) -> Iterator[Work]:
-    """Give the work that tells how one agreement stood, from a pool with an open connection."""
+    """Yield the work of answering how one agreement stood, from a pool with an open connection."""
     trust, urn = _trust(world, engine), world.urns[-1]
     assert trust.as_of(NOW, urn) == trust.timeline(urn)[-1]
     yield lambda: trust.as_of(NOW, urn)
@@ -80,16 +80,16 @@ def _as_of_one(world: World, engine: Engine) -> Iterator[Work]:
 
 @contextmanager
 def _as_of_group(world: World, engine: Engine) -> Iterator[Work]:
-    """Give the work that tells how every agreement of the group stood, from a pool with an open connection."""
+    """Yield the work of answering how every agreement stood, from a pool with an open connection."""
     trust = _trust(world, engine)
-    found = [one for one in trust.all_as_of(NOW) if isinstance(one, AgreementPeriod)]
-    assert [AccessLevel.MIS_DATA] * len(world.urns) == [one.level for one in found]
+    periods = [answer for answer in trust.all_as_of(NOW) if isinstance(answer, AgreementPeriod)]
+    assert [AccessLevel.MIS_DATA] * len(world.urns) == [period.level for period in periods]
     yield lambda: trust.all_as_of(NOW)
 
 
 @contextmanager
 def _filled(database: Database, world: World, count: int) -> Iterator[Engine]:
-    """Give a store with the world's group, asked in the ordinary way, and copies of it up to *count* agreements."""
+    """Yield a store with the requests of the world's group, and copies of them up to *count* agreements."""
     with database.engine() as engine:
         world.request_all(SqlAgreementStore(engine))
         written = database.read(engine)
@@ -100,7 +100,7 @@ def _filled(database: Database, world: World, count: int) -> Iterator[Engine]:
 
 
 def _copied(written: Rows, numbers: Sequence[int]) -> Rows:
-    """Give agreements and events as other groups that asked schools of their own would have them."""
+    """Return agreements and events as if other groups had asked schools of their own."""
     states: list[tuple[Any, ...]] = []
     events: list[tuple[Any, ...]] = []
     pairs = list(zip(written["datashare_agreements"], written["datashare_events"], strict=True))

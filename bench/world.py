@@ -39,8 +39,8 @@ class World:
     """A trust, its schools and their people.
 
     Attributes:
-        urns: The trust's schools, but for one.
-        spare: That one, which can be asked before.
+        urns: The trust's schools, without the spare one.
+        spare: One more school of the trust, which can be asked before the others.
         institutions: The register.
         people: The people and the sites.
     """
@@ -51,15 +51,15 @@ class World:
     people: MemoryPeopleDirectory
 
     def sharing(self, store: AgreementStore) -> DataSharing:
-        """Give the service over a store."""
+        """Return the service over a store."""
         return DataSharing(store=store, institutions=self.institutions, people=self.people, clock=FrozenClock(NOW))
 
     def request_all(self, store: AgreementStore) -> Outcomes:
-        """Ask every school at once but the spare one; each sends two notices."""
+        """Ask every school but the spare one at once, with two notices for each."""
         return self._ask(store, self.urns, "5f0c6a4e-ask-them-all")
 
     def request_spare(self, store: AgreementStore) -> Outcomes:
-        """Ask the spare school, as a host has asked others since it was started: statements are compiled then."""
+        """Ask the spare school, so that statements are compiled, as in a host that has run for a while."""
         return self._ask(store, [self.spare], "5f0c6a4e-ask-before")
 
     def approve_all(self, store: AgreementStore) -> None:
@@ -74,7 +74,7 @@ class World:
 
 
 def world_of(count: int) -> World:
-    """Make a trust of *count* schools, and one to spare."""
+    """Return a trust of *count* schools and a spare one."""
     urns = range(FIRST_URN, FIRST_URN + count + 1)
     staff = [person for urn in urns for person in (_of_school(urn, "head"), _of_school(urn, "deputy"))]
     ana = Person(

@@ -1,4 +1,4 @@
-"""What all tests share: real database servers, what they need of the machine, and the profiles of Hypothesis.
+"""What all tests share: real database servers, programs of the machine, and the profiles of Hypothesis.
 
 Choose a profile with the environment variable HYPOTHESIS_PROFILE: `default`, `ci` (the same examples on each run)
 or `torture` (many more of them).

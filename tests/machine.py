@@ -1,7 +1,7 @@
-"""What some tests need of the machine, since it does not come with the test dependencies.
+"""Programs of the machine that some tests need, since they do not come with the test dependencies.
 
-Tests that need it carry its mark. They run, and fail when it is missing, where its environment variable is 1, and
-elsewhere are left out, which the summary says.
+A test that needs one carries its mark. Where the program's environment variable is 1, the test runs, and fails if the
+program is missing. Elsewhere the test is left out, and the summary says so.
 """
 
 import os
@@ -12,17 +12,17 @@ import pytest
 
 
 class ServerUnavailable(Exception):
-    """A server or program that tests need cannot be had; says which, why and what to do."""
+    """A server or program that tests need is not available; the message says which, why and what to do."""
 
 
 @attrs.frozen(kw_only=True)
 class Need:
-    """Something of the machine that some tests need.
+    """A program of the machine that some tests need.
 
     Attributes:
-        name: What it is called.
+        name: Its name.
         mark: The mark of the tests that need it.
-        advice: How to have it on Debian.
+        advice: How to install it on Debian.
     """
 
     name: str
@@ -40,30 +40,30 @@ class Need:
         return os.environ.get(self.variable) == "1"
 
     def demand(self) -> None:
-        """Refuse a test without the mark, which would not be left out.
+        """Refuse a test that uses the program without the mark, since such a test would not be left out.
 
         Raises:
-            ServerUnavailable: If it is not required.
+            ServerUnavailable: If the program is not required.
         """
         if not self.is_required:
             raise ServerUnavailable(
-                f"A test asks for {self.name}; give it the mark, pytest.mark.{self.mark}, that leaves it out."
+                f"A test uses {self.name} without its mark. Add pytest.mark.{self.mark} to the test."
             )
 
     def missing(self, what: str) -> ServerUnavailable:
-        """Make the error that says what is not there."""
+        """Return the error that says what is missing."""
         return ServerUnavailable(f"{self.name} is required ({self.variable}=1), and {what}. {self.advice}")
 
     def program(self, name: str) -> str:
-        """Give the path of one of its programs.
+        """Return the path of one of its executables.
 
         Raises:
             ServerUnavailable: If it is not on the PATH.
         """
-        found = shutil.which(name)
-        if found is None:
+        path = shutil.which(name)
+        if path is None:
             raise self.missing(f"its program {name} is not on the PATH")
-        return found
+        return path
 
 
 MARIADB = Need(
@@ -79,7 +79,7 @@ NEEDS = (MARIADB, EXIM, CHROMIUM)
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests that need what is not required."""
+    """Leave out the tests whose program is not required."""
     for need in NEEDS:
         if not need.is_required:
             config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker(need.mark)])

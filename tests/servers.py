@@ -1,10 +1,10 @@
-"""Real database servers: each is started when the first test asks for it, and gone when the tests are over.
+"""Real database servers: each is started for the first test that asks for it, and stopped when the tests are over.
 
 - `postgresql_url` and `mariadb_url` give a test an empty database, as a SQLAlchemy URL that other processes can use.
-- `postgresql_server` and `mariadb_server` are the servers, for a fixture that makes databases in its own way.
+- `postgresql_server` and `mariadb_server` are the servers, for a fixture that creates databases in its own way.
 
 PostgreSQL comes with the test dependencies, so tests that ask for it always run, and fail when it does not start.
-MariaDB comes from the machine, as `tests.machine` says; tests that ask for it carry the mark `mariadb`.
+MariaDB comes from the machine, as `tests.machine` says, so tests that ask for it carry the mark `mariadb`.
 """
 
 import atexit
@@ -43,14 +43,14 @@ class Server:
     """A running database server.
 
     Attributes:
-        admin: Where its administrator connects. The URL names the socket, so it works in every process of the machine.
+        admin: The URL of its administrator. It names the socket, so it works in every process of the machine.
     """
 
     admin: URL
 
     @contextmanager
     def database(self) -> Iterator[str]:
-        """Make an empty database and give its SQLAlchemy URL; drop it afterwards, whoever is still connected to it."""
+        """Yield the SQLAlchemy URL of an empty database, and drop that afterwards, even if it is still connected to."""
         name = f"test_{uuid4().hex}"
         with self._connect() as connection:
             connection.execute(text(f"CREATE DATABASE {name}"))
@@ -68,7 +68,7 @@ class Server:
 
 
 def drop_database(connection: Connection, name: str) -> None:
-    """Drop a database together with the connections to it that a killed process or a failed test left."""
+    """Drop a database, and end the connections to it that a killed process or a failed test left."""
     if connection.dialect.name == "postgresql":
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
         return
@@ -82,14 +82,14 @@ def drop_database(connection: Connection, name: str) -> None:
 
 @contextmanager
 def short_folder() -> Iterator[Path]:
-    """Give a temporary folder with a short name: the path of a socket may have some hundred characters."""
+    """Yield a temporary folder with a short name, since the path of a socket has at most some hundred characters."""
     with TemporaryDirectory(prefix="ds-") as folder:
         yield Path(folder)
 
 
 @contextmanager
 def running_postgresql() -> Iterator[Server]:
-    """Start the PostgreSQL that comes with the test dependencies, with the settings of its own `initdb`.
+    """Run the PostgreSQL that comes with the test dependencies, with the settings of its own `initdb`.
 
     Raises:
         ServerUnavailable: If it is not installed or does not start.
@@ -121,16 +121,16 @@ def start_postgresql(folder: Path) -> "PostgresServer":
     try:
         server.start()
     except BaseException:  # Ctrl-C too
-        atexit.unregister(server._cleanup)  # it would make the folder again, for its lock
+        atexit.unregister(server._cleanup)  # it would create the folder again, for its lock
         raise
     return server
 
 
 @contextmanager
 def running_mariadb() -> Iterator[Server]:
-    """Start a MariaDB of our own from the machine's programs, reading none of the machine's settings.
+    """Run a MariaDB of our own from the machine's programs, without the machine's settings.
 
-    It listens on a socket in its own folder and on no port, so it meets no other server of the machine.
+    It listens on a socket in its own folder and not on a port, so it does not disturb another server of the machine.
 
     Raises:
         ServerUnavailable: If it is not installed or does not start.
@@ -151,7 +151,7 @@ def running_mariadb() -> Iterator[Server]:
 
 
 def fill_data_folder(command: list[str], log: Path) -> None:
-    """Make the system tables of a new MariaDB, whose root needs no password."""
+    """Create the system tables of a new MariaDB, whose root needs no password."""
     settings = ["--auth-root-authentication-method=normal", "--skip-test-db"]
     with log.open("wb") as output:
         subprocess.run([*command, *settings], check=True, stdout=output, stderr=output)
@@ -223,7 +223,7 @@ def postgresql_server() -> Iterator[Server]:
 
 @pytest.fixture
 def postgresql_url(postgresql_server: Server) -> Iterator[str]:
-    """Give an empty PostgreSQL database, dropped afterwards."""
+    """Yield the URL of an empty PostgreSQL database, which is dropped afterwards."""
     with postgresql_server.database() as url:
         yield url
 
@@ -238,11 +238,11 @@ def mariadb_server() -> Iterator[Server]:
 
 @pytest.fixture
 def mariadb_url(mariadb_server: Server) -> Iterator[str]:
-    """Give an empty MariaDB database, dropped afterwards."""
+    """Yield the URL of an empty MariaDB database, which is dropped afterwards."""
     with mariadb_server.database() as url:
         yield url
 
 
 def pytest_sessionstart() -> None:
-    """Take a request to end as Ctrl-C, so that the servers are stopped then too."""
+    """Treat a request to end as Ctrl-C, so that the servers are stopped then too."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -1,4 +1,4 @@
-"""The audit after each kill finds whatever is lost, doubled or half done, so that its silence says something."""
+"""The audit after each kill finds whatever is lost, done twice or half done."""
 
 import shutil
 import sqlite3
@@ -13,7 +13,7 @@ from datashare.adapters.sql import SqlAgreementStore, create_schema, sqlite_engi
 
 from .audit import audit, lines_of
 from .kills import place_of
-from .worker import EVENTS_IN_A_TURN, NOTICES_IN_A_TURN, Job, Journal, made_up_world, turn_of
+from .worker import EVENTS_IN_A_TURN, NOTICES_IN_A_TURN, Job, Journal, disposing, made_up_world, note, take_turn
 
 DAMAGES = {
     "DELETE FROM datashare_events WHERE sequence = 2 AND urn = :urn": "a gap",
@@ -34,77 +34,70 @@ DAMAGES = {
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Take one turn on a SQLite file, undisturbed; give the folder of file and journal."""
+    """Take one turn on a SQLite file without a kill; return the folder of file and journal."""
     folder = tmp_path_factory.mktemp("whole")
-    world, urns = made_up_world()
-    engine, journal = sqlite_engine(folder / "agreements.db"), Journal(folder / "journal")
-    create_schema(engine)
-    job = Job(url="", journal="", seed=1, turn=0, at="2026-10-24T23:30:15.123456+00:00")
-    turn_of(job, SqlAgreementStore(engine), journal, world, urns).take()
-    journal.close()
-    engine.dispose()
+    job = Job(seed=1, turn=0, at="2026-10-24T23:30:15.123456+00:00")
+    with disposing(sqlite_engine(folder / "agreements.db")) as engine, closing(Journal(folder / "journal")) as journal:
+        create_schema(engine)
+        take_turn(job, SqlAgreementStore(engine), journal, *made_up_world())
     return folder
 
 
 @pytest.fixture
 def folder(whole: Path, tmp_path: Path) -> Path:
-    """Give a copy that a test may damage."""
+    """Return a copy that a test may damage."""
     return Path(shutil.copytree(whole, tmp_path / "copy"))
 
 
 @pytest.fixture
 def engine(folder: Path) -> Iterator[Engine]:
-    """Give an engine for the copy."""
-    made = sqlite_engine(folder / "agreements.db")
-    yield made
-    made.dispose()
+    """Yield an engine for the copy."""
+    with disposing(sqlite_engine(folder / "agreements.db")) as engine:
+        yield engine
 
 
 def test_the_audit_finds_nothing_where_nothing_is_wrong(engine: Engine, folder: Path) -> None:
-    """One turn, undisturbed: every event and every notice, each notice sent once or cancelled."""
-    found = audit(engine, folder / "journal")
+    """One turn without a kill has every event and every notice, and each notice was sent once or cancelled."""
+    report = audit(engine, folder / "journal")
 
-    assert EVENTS_IN_A_TURN == len(found.events) == len(found.acknowledged)
-    assert NOTICES_IN_A_TURN == len(found.statuses)
-    assert {1} == set(found.sent.values())
-    assert "after a command or delivery returned" == place_of(found)
+    assert EVENTS_IN_A_TURN == len(report.events) == len(report.acknowledged)
+    assert NOTICES_IN_A_TURN == len(report.statuses)
+    assert {1} == set(report.sent.values())
+    assert "after a command or delivery returned" == place_of(report)
 
 
 @pytest.mark.rule("T3", "K4", "O2", "O7")
-@pytest.mark.parametrize(("damage", "said"), DAMAGES.items(), ids=range(len(DAMAGES)))
-def test_the_audit_finds_what_was_damaged(engine: Engine, folder: Path, damage: str, said: str) -> None:
-    """Whatever is missing, altered or at odds with the rest is found, and named."""
+@pytest.mark.parametrize(("damage", "complaint"), DAMAGES.items(), ids=range(len(DAMAGES)))
+def test_the_audit_finds_what_was_damaged(engine: Engine, folder: Path, damage: str, complaint: str) -> None:
+    """The audit names whatever is missing, altered or inconsistent."""
     urn = next(line for line in lines_of(folder / "journal") if "approve" in line.get("command", ""))["command"][-6:]
     with closing(sqlite3.connect(folder / "agreements.db")) as database, database:
         changed = database.execute(damage, {"urn": int(urn)} if ":urn" in damage else {})
     assert changed.rowcount > 0
 
-    with pytest.raises(AssertionError, match=said):
+    with pytest.raises(AssertionError, match=complaint):
         audit(engine, folder / "journal")
 
 
-def test_a_lost_acknowledgement_is_found(engine: Engine, folder: Path) -> None:
-    """A change that somebody was told of and that is nowhere."""
-    journal = Journal(folder / "journal")
-    journal.note("acted", command="0-more", events=["nowhere"])
-    journal.close()
+@pytest.mark.parametrize(
+    ("what", "facts", "complaint"),
+    [
+        ("acted", {"command": "0-more", "events": ["nowhere"]}, "an acknowledged event is lost"),
+        ("sent", {"notice": "nowhere"}, "sent for a change that is not there"),
+    ],
+)
+def test_the_audit_finds_what_only_the_journal_knows(
+    engine: Engine, folder: Path, what: str, facts: dict[str, object], complaint: str
+) -> None:
+    """An acknowledged event that is not saved is found, and so is a message whose change is not saved (O2)."""
+    note(folder / "journal", what, **facts)
 
-    with pytest.raises(AssertionError, match="an acknowledged event is lost"):
-        audit(engine, folder / "journal")
-
-
-def test_a_message_without_its_change_is_found(engine: Engine, folder: Path) -> None:
-    """A message that was sent although its change was not saved (O2)."""
-    journal = Journal(folder / "journal")
-    journal.note("sent", notice="nowhere")
-    journal.close()
-
-    with pytest.raises(AssertionError, match="sent for a change that is not there"):
+    with pytest.raises(AssertionError, match=complaint):
         audit(engine, folder / "journal")
 
 
 def test_a_line_that_a_kill_cut_short_counts_as_not_written(tmp_path: Path) -> None:
-    """The system may write part of a line; the next writer begins a new one."""
+    """A kill may leave part of a line; the next writer starts a new one."""
     journal = tmp_path / "journal"
     journal.write_bytes(b'{"what": "begun"}\n{"what": "se')
 

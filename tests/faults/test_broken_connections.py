@@ -5,19 +5,18 @@ The server itself ends them, by `pg_terminate_backend`, as when it is restarted.
 
 import random
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, event, text
+from sqlalchemy import Engine, text
 
 from datashare.adapters.sql import SqlAgreementStore
 from datashare.errors import StoreUnavailable
 from tests.world import ANA, MIS, NOW, TRUST
 
-from .audit import audit, lines_of, picture
+from .audit import audit, read_tables
+from .clear_errors import assert_clear
 from .test_kills import SEED
 from .worker import (
     EVENTS_IN_A_TURN,
@@ -27,133 +26,92 @@ from .worker import (
     Journal,
     JournalledStore,
     Steps,
+    disposing,
     engine_for,
     made_up_world,
-    turn_of,
+    take_turn,
 )
 
 FEW = 5
 BREAKS = 8
 STATEMENTS = 5
-"""So many, and a commit, are seen of a request: to look at the version, to load, to lock, to write agreements and
-outcomes. Events and notices follow by COPY, of which SQLAlchemy tells nothing: they meet what was broken before."""
+"""The statements of a request that are counted: to look at the version, to load, to lock, to write agreements and
+outcomes. Events and notices follow by COPY, which SQLAlchemy does not report: they meet what was broken before."""
 
-ENDED = text("SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity WHERE application_name = :name")
-"""Ends the connections of a client, and waits until they are gone."""
+REASONS = ("terminating connection due to administrator command", "connection is lost")
 
 
 def end_connections(server: Engine) -> int:
-    """End what the client has open, whatever it is doing; say how many connections that were."""
+    """End the client's connections, wait until they are gone, and return how many there were."""
+    end = text("SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity WHERE application_name = :name")
     with server.connect() as connection:
-        found: int = connection.scalars(ENDED, {"name": NAME}).one()
-        return found
-
-
-class Breaking(Steps):
-    """Ends the client's connections at one of its steps."""
-
-    def __init__(self, server: Engine, at: int) -> None:
-        super().__init__()
-        self._server, self.at = server, at
-
-    def __call__(self, *_: object) -> None:
-        self.taken += 1
-        if self.taken == self.at:
-            assert end_connections(self._server) == 1
-
-
-@contextmanager
-def client(server: Engine, steps: Steps) -> Iterator[Engine]:
-    """Give a client's engine, each round trip of which is two steps, and each commit one."""
-    engine = engine_for(server.url.render_as_string(hide_password=False))
-    for moment in ("before_cursor_execute", "after_cursor_execute", "commit"):
-        event.listen(engine, moment, steps)
-    yield engine
-    engine.dispose()
+        count: int = connection.scalars(end, {"name": NAME}).one()
+        return count
 
 
 @pytest.mark.rule("K1", "K4", "O2", "T2")
-def test_a_connection_that_breaks_at_any_step_leaves_nothing_half_done(server: Engine, tmp_path: Path) -> None:
-    """Before and after every statement and at the commit of a bulk request the connection is ended once."""
+def test_a_connection_that_breaks_at_any_step_leaves_nothing_half_done(server: Engine, journal: Journal) -> None:
+    """The connection is ended once at each step: before and after every statement and at the commit of a request."""
     world, urns = made_up_world()
-    journal, broken, at = Journal(tmp_path / "journal"), 0, 0
+    url, chosen = server.url.render_as_string(hide_password=False), urns[:FEW]
+    broken, at, ended = 0, 0, list[int]()
     while broken == at:
         at += 1
-        steps, before = Breaking(server, at), picture(server)
-        with client(server, steps) as engine:
+        before, name = read_tables(server), f"ask-{at}"
+        with disposing(engine_for(url)) as engine:
+            steps = Steps(at, lambda: ended.append(end_connections(server)))
+            steps.follow(engine)
             trust = world.over(JournalledStore(SqlAgreementStore(engine), journal)).for_group(TRUST, actor=ANA)
-            chosen, name = urns[:FEW], f"ask-{at}"
             try:
                 outcomes = trust.request(chosen, level=MIS, command_id=name)
             except StoreUnavailable as error:
                 broken += 1
-                assert_said(error)
-                assert before == picture(server)
+                assert_clear(error, *REASONS)
+                assert before == read_tables(server)
                 outcomes = trust.request(chosen, level=MIS, command_id=name)
-            steps.at = 0  # the request had fewer steps
-            assert [False] * FEW == [one.replayed for one in outcomes.done]
+            steps.at = None  # the request had fewer steps
+            assert [False] * FEW == [outcome.replayed for outcome in outcomes.done]
             trust.withdraw(outcomes.requests, reason="Again.", command_id=f"withdraw-{at}")
-        audit(server, tmp_path / "journal")
-    journal.close()
+        audit(server, journal.path)
+    assert [1] * broken == ended
     assert broken >= 2 * STATEMENTS + 1
 
 
-def assert_said(error: StoreUnavailable) -> None:
-    """Check that the message says that the connection broke, and what to do."""
-    assert "terminating connection due to administrator command" in error.why or "connection is lost" in error.why
-    assert_tells_what_to_do(error)
-
-
-def assert_tells_what_to_do(error: StoreUnavailable) -> None:
-    """Check that the message says what to do."""
-    assert str(error).endswith("Try again later with the same command id, so that nothing is done twice.")
-
-
 @pytest.mark.rule("K4", "O2", "O3", "O7", "T3")
-def test_connections_that_break_at_random_moments_lose_nothing(server: Engine, tmp_path: Path) -> None:
+def test_connections_that_break_at_random_moments_lose_nothing(server: Engine, journal: Journal) -> None:
     """A client acts and delivers while its connections are ended again and again; it repeats until all is done."""
     world, urns = made_up_world()
-    path, journal, chance = tmp_path / "journal", Journal(tmp_path / "journal"), random.Random(SEED)
-    failures = turn = 0
-    with client(server, Steps()) as engine:
+    chance, failures, turn, finished = random.Random(SEED), 0, 0, False
+    with disposing(engine_for(server.url.render_as_string(hide_password=False))) as engine:
         store = SqlAgreementStore(engine)
-        while failures < BREAKS or not lines_of(path) or lines_of(path)[-1]["what"] != "finished":
-            at = NOW.add(hours=failures + turn).isoformat()
-            job = Job(url="", journal="", seed=SEED, turn=turn, at=at)
-            with trouble(server, chance.uniform(0, 0.15) if failures < BREAKS else None):
+        while failures < BREAKS or not finished:
+            job = Job(seed=SEED, turn=turn, at=NOW.add(hours=failures + turn).isoformat())
+            with breaking(server, chance.uniform(0, 0.15) if failures < BREAKS else None):
                 try:
-                    turn_of(job, store, journal, world, urns).take()
+                    take_turn(job, store, journal, world, urns)
                 except StoreUnavailable as error:
-                    failures += 1
-                    assert_tells_what_to_do(error)
+                    failures, finished = failures + 1, False
+                    assert_clear(error, "")
                 else:
-                    journal.note("finished")
-                    turn += 1
-            audit(server, path)
-    journal.close()
+                    turn, finished = turn + 1, True
+            audit(server, journal.path)
 
-    found = audit(server, path)
-    assert turn * EVENTS_IN_A_TURN == len(found.events), f"DATASHARE_SEED={SEED}"
-    assert turn * NOTICES_IN_A_TURN == len(found.statuses)
-    assert {"delivered", "cancelled"} >= set(found.statuses.values())
-    assert sum(found.sent.values()) - len(found.sent) <= failures
+    report = audit(server, journal.path)
+    assert turn * EVENTS_IN_A_TURN == len(report.events), f"DATASHARE_SEED={SEED}"
+    assert turn * NOTICES_IN_A_TURN == len(report.statuses)
+    assert {"delivered", "cancelled"} >= set(report.statuses.values())
+    assert report.sent.total() - len(report.sent) <= failures
 
 
 @contextmanager
-def trouble(server: Engine, after: float | None) -> Iterator[None]:
-    """End the client's connections some seconds after it began, if any."""
-    if after is None:
+def breaking(server: Engine, seconds: float | None) -> Iterator[None]:
+    """End the client's connections so many seconds after the block began, if at all."""
+    if seconds is None:
         yield
         return
-    wait = after
-
-    def strike() -> None:
-        time.sleep(wait)
-        end_connections(server)
-
-    thread = threading.Thread(target=strike)
-    thread.start()
+    timer = threading.Timer(seconds, end_connections, [server])
+    timer.start()
     try:
         yield
     finally:
-        thread.join()
+        timer.join()

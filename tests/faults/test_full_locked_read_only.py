@@ -1,198 +1,121 @@
-"""A database that is full, locked or read-only: a clear error, nothing half-done, and all well once it is over.
+"""A database that is full, locked or read-only: a clear error, nothing half-done, and all is well once it is over.
 
-Nothing is feigned: the database itself refuses.
+Nothing is simulated: the database itself refuses.
 """
 
-import os
 import resource
-import shutil
 import sqlite3
-import subprocess
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
-from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy import Engine, create_engine, event, make_url, text
 
 from datashare.adapters.sql import SqlAgreementStore, create_schema, sqlite_engine
 from datashare.delivery import deliver
 from datashare.domain.agreements import EndCause, Tab
 from datashare.domain.notices import Notice
-from datashare.errors import StoreError, StoreUnavailable
+from datashare.errors import StoreUnavailable
 from datashare.ports import Delivered, NoticeStatus, SendResult
-from datashare.service import GroupSide
+from datashare.service import GroupSide, Outcomes
 from tests.world import ANA, MIS, TRUST, World, large_world
 
-from .audit import picture
+from .audit import read_tables
+from .clear_errors import unavailable
+from .worker import disposing, engine_for
 
 MANY, FEW = 200, 5
-WHAT_TO_DO = "Try again later with the same command id, so that nothing is done twice."
-WHAT_HAPPENED = "The agreement store cannot be reached, or is locked, full or read-only."
+SHORT_WAIT = timedelta(milliseconds=50)
 
 
-def acting(engine: Engine, world: World) -> GroupSide:
-    """Act for the trust over a store on an engine."""
+def trust_on(engine: Engine, world: World) -> GroupSide:
+    """Return the trust's side over a store on an engine."""
     return world.over(SqlAgreementStore(engine)).for_group(TRUST, actor=ANA)
 
 
-def assert_clear(error: StoreUnavailable, *said: str) -> None:
-    """Check that the message says what happened, what the database said, and what to do."""
-    assert str(error).startswith(f"{WHAT_HAPPENED} The database said: ")
-    assert str(error).endswith(WHAT_TO_DO)
-    assert any(one in str(error) for one in said), str(error)
+def ask(engine: Engine, world: World, urns: Sequence[int]) -> Outcomes:
+    """Ask schools, each time under the same command id."""
+    return trust_on(engine, world).request(urns, level=MIS, command_id="ask")
 
 
-def assert_works(engine: Engine, world: World, urns: Sequence[int], command_id: str = "ask") -> None:
-    """Repeat the request that failed: it is done now, at every school, for the first time."""
-    outcomes = acting(engine, world).request(urns, level=MIS, command_id=command_id)
-    assert list(urns) == [one.urn for one in outcomes.done]
-    assert not any(one.replayed for one in outcomes.done)
-    rows = picture(engine)
-    assert len(urns) == len(rows["datashare_agreements"]) == len(rows["datashare_outcomes"])
-    assert 2 * len(urns) == len(rows["datashare_notices"])
+def assert_done_first_time(outcomes: Outcomes, urns: Sequence[int]) -> None:
+    """Check that a repeated action is now done at every school, and that nothing of it was done before."""
+    assert list(urns) == [outcome.urn for outcome in outcomes.done if not outcome.replayed]
 
 
 @contextmanager
 def few_pages(path: Path) -> Iterator[Engine]:
-    """Let the file grow by a few pages only: then SQLite says what it says on a full disk."""
-    engine = sqlite_engine(path)
+    """Let the file grow by a few pages only; SQLite then says what it says on a full disk."""
+    with disposing(sqlite_engine(path)) as engine:
 
-    @event.listens_for(engine, "connect")
-    def limit(connection: sqlite3.Connection, _record: object) -> None:
-        (pages,) = connection.execute("PRAGMA page_count").fetchone()
-        connection.execute(f"PRAGMA max_page_count = {pages + 5}")
+        @event.listens_for(engine, "connect")
+        def limit(connection: sqlite3.Connection, _record: object) -> None:
+            (pages,) = connection.execute("PRAGMA page_count").fetchone()
+            connection.execute(f"PRAGMA max_page_count = {pages + 5}")
 
-    yield engine
-    engine.dispose()
+        yield engine
 
 
 @contextmanager
 def small_files(path: Path) -> Iterator[Engine]:
-    """Let no file of this process grow: then the system refuses in the midst of a write."""
-    engine = sqlite_engine(path)
+    """Let no file of this process grow; the operating system then refuses in the middle of a write."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
     try:
-        yield engine
+        with disposing(sqlite_engine(path)) as engine:  # to dispose writes too, and fails
+            yield engine
     finally:
-        engine.dispose()  # which also writes, and then cannot
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-@contextmanager
-def small_disk(path: Path) -> Iterator[Engine]:
-    """Put the file on a disk of its own, in memory, and fill that with something else but for a few pages."""
-    disk = path.with_name("disk")
-    disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", disk], check=True)
-    try:
-        moved, engine = Path(shutil.copy(path, disk)), sqlite_engine(disk / path.name)
-        picture(engine)  # makes the files that SQLite needs
-        fill(disk / "ballast", leave=100_000)
-        yield engine
-        (disk / "ballast").unlink()
-        engine.dispose()
-        shutil.copy(moved, path)
-    finally:
-        subprocess.run(["umount", disk], check=True)
-
-
-def fill(ballast: Path, *, leave: int) -> None:
-    """Write to a file until the disk is full, then leave a little room."""
-    with ballast.open("wb", buffering=0) as output:
-        with suppress(OSError):
-            while True:
-                output.write(bytes(4096))
-        output.truncate(output.tell() - leave)
-
-
-def may_mount() -> bool:
-    """Say whether this process may mount a disk."""
-    with TemporaryDirectory() as folder:
-        mounted = subprocess.run(["mount", "-t", "tmpfs", "none", folder], check=False, capture_output=True)
-        return mounted.returncode == 0 and subprocess.run(["umount", folder], check=True).returncode == 0
-
-
-WAYS_TO_BE_FULL = [few_pages, small_files, *([small_disk] if os.geteuid() == 0 and may_mount() else [])]
-"""A disk of its own needs a privilege, and shows nothing that the other two do not."""
-
-
 @pytest.mark.rule("K1", "O2", "T2")
-@pytest.mark.parametrize("full", WAYS_TO_BE_FULL)
+@pytest.mark.parametrize("full", [few_pages, small_files])
 def test_a_full_disk_saves_nothing_of_an_action(
     file: Path, full: Callable[[Path], AbstractContextManager[Engine]]
 ) -> None:
-    """SQLite finds no room in the midst of a bulk request: nothing of it is saved, and later all of it is."""
+    """SQLite finds no room in the middle of a bulk request: nothing of it is saved, and later all of it is."""
     world, urns = large_world(MANY)
-    with engine_on(file) as engine:
-        before = picture(engine)
+    with disposing(sqlite_engine(file)) as engine:
+        before = read_tables(engine)
 
     with full(file) as engine:
-        with pytest.raises(StoreUnavailable) as caught:
-            acting(engine, world).request(urns, level=MIS, command_id="ask")
-        assert_clear(caught.value, "database or disk is full", "disk I/O error")
-        assert before == picture(engine)
+        with unavailable("database or disk is full", "disk I/O error"):
+            ask(engine, world, urns)
+        assert before == read_tables(engine)
 
-    with engine_on(file) as engine:
-        assert before == picture(engine)
-        assert_works(engine, world, urns)
-
-
-@contextmanager
-def engine_on(path: Path, *, wait: timedelta = timedelta(milliseconds=50)) -> Iterator[Engine]:
-    """Give an engine for a file, and let the file go afterwards."""
-    engine = sqlite_engine(path, wait=wait)
-    yield engine
-    engine.dispose()
+    with disposing(sqlite_engine(file)) as engine:
+        assert before == read_tables(engine)
+        assert_done_first_time(ask(engine, world, urns), urns)
+        rows = read_tables(engine)
+    assert [MANY, MANY, 2 * MANY] == [len(rows[f"datashare_{name}"]) for name in ("agreements", "outcomes", "notices")]
 
 
-@contextmanager
-def read_only_file(path: Path) -> Iterator[Engine]:
-    """Open a file for reading alone; the system's own permission would not stop an administrator."""
-    engine = create_engine("sqlite://", creator=lambda: sqlite3.connect(f"file:{path}?mode=ro", uri=True))
-    yield engine
-    engine.dispose()
+def read_only(url: str) -> Engine:
+    """Return an engine that can only read; the permission of a file would not stop an administrator."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        file = f"file:{parsed.database}?mode=ro"
+        return create_engine("sqlite://", creator=lambda: sqlite3.connect(file, uri=True))
+    return create_engine(url, connect_args={"options": "-c default_transaction_read_only=on"})
 
 
 @pytest.mark.rule("K1", "O2", "T2")
-def test_a_read_only_file_is_told_and_still_read(file: Path) -> None:
-    """What was saved can be read from a file that cannot be written to; what would be saved is refused."""
+def test_a_read_only_database_is_named_and_still_read(url: str) -> None:
+    """What was saved can be read, and new work is refused, as on a server that follows another one after a failover."""
     world, urns = large_world(2 * FEW)
-    with engine_on(file) as engine:
-        acting(engine, world).request(urns[:FEW], level=MIS, command_id="earlier")
-        before = picture(engine)
+    with disposing(engine_for(url)) as engine, disposing(read_only(url)) as reading:
+        create_schema(engine)
+        trust_on(engine, world).request(urns[:FEW], level=MIS, command_id="earlier")
+        before = read_tables(engine)
 
-    with read_only_file(file) as engine:
-        with pytest.raises(StoreUnavailable) as caught:
-            acting(engine, world).request(urns[FEW:], level=MIS, command_id="ask")
-        assert_clear(caught.value, "attempt to write a readonly database")
-        assert list(urns[:FEW]) == [one.urn for one in acting(engine, world).agreements(Tab.PENDING)]
+        with unavailable("attempt to write a readonly database", "cannot execute INSERT in a read-only transaction"):
+            ask(reading, world, urns[FEW:])
 
-    with engine_on(file) as engine:
-        assert before == picture(engine)
-        assert FEW == len(acting(engine, world).request(urns[FEW:], level=MIS, command_id="ask").done)
-
-
-@pytest.mark.rule("K1", "O2", "T2")
-def test_a_read_only_postgresql_is_told_and_still_read(server: Engine) -> None:
-    """So it is after a failover, on a server that only follows another one."""
-    world, urns = large_world(2 * FEW)
-    acting(server, world).request(urns[:FEW], level=MIS, command_id="earlier")
-    before = picture(server)
-    reading = create_engine(server.url, connect_args={"options": "-c default_transaction_read_only=on"})
-
-    with pytest.raises(StoreUnavailable) as caught:
-        acting(reading, world).request(urns[FEW:], level=MIS, command_id="ask")
-    pending = acting(reading, world).agreements(Tab.PENDING)
-    reading.dispose()
-
-    assert_clear(caught.value, "cannot execute INSERT in a read-only transaction")
-    assert list(urns[:FEW]) == [one.urn for one in pending]
-    assert before == picture(server)
-    assert FEW == len(acting(server, world).request(urns[FEW:], level=MIS, command_id="ask").done)
+        assert list(urns[:FEW]) == [row.urn for row in trust_on(reading, world).agreements(Tab.PENDING)]
+        assert before == read_tables(engine)
+        assert_done_first_time(ask(engine, world, urns[FEW:]), urns[FEW:])
 
 
 @contextmanager
@@ -205,70 +128,68 @@ def writing_to(path: Path) -> Iterator[None]:
 
 
 @pytest.mark.rule("K1", "O2", "T2")
-def test_a_locked_file_is_told_after_the_wait(file: Path) -> None:
-    """Another program writes for longer than is waited: nothing is saved; reading goes on, and later all is done."""
+def test_a_locked_file_is_named_after_the_wait(file: Path) -> None:
+    """Another program writes for longer than the wait: nothing is saved; reading goes on, and later all is done."""
     world, urns = large_world(FEW)
-
-    with engine_on(file) as engine:
-        before = picture(engine)
+    with disposing(sqlite_engine(file, wait=SHORT_WAIT)) as engine:
+        before = read_tables(engine)
         with writing_to(file):
-            with pytest.raises(StoreUnavailable) as caught:
-                acting(engine, world).request(urns, level=MIS, command_id="ask")
-            assert before == picture(engine)
-            assert () == acting(engine, world).agreements(Tab.PENDING)
-        assert_clear(caught.value, "database is locked")
-        assert_works(engine, world, urns)
+            with unavailable("database is locked"):
+                ask(engine, world, urns)
+            assert before == read_tables(engine)
+            assert () == trust_on(engine, world).agreements(Tab.PENDING)
+
+        assert_done_first_time(ask(engine, world, urns), urns)
 
 
 @pytest.mark.rule("K1", "O2", "T2")
-def test_locked_rows_of_postgresql_are_told_after_the_time_out(server: Engine) -> None:
-    """Somebody else holds one of the agreements for longer than is waited: none of the action is saved."""
+def test_locked_rows_of_postgresql_are_named_after_the_time_out(server: Engine) -> None:
+    """Somebody else holds one of the agreements for longer than the wait: none of the action is saved."""
     world, urns = large_world(FEW)
-    (first, *_) = acting(server, world).request(urns, level=MIS, command_id="ask").requests
-    before = picture(server)
-    waiting = create_engine(server.url, connect_args={"options": "-c lock_timeout=20ms"})
+    ask(server, world, urns)
+    before = read_tables(server)
+    impatient = create_engine(server.url, connect_args={"options": "-c lock_timeout=20ms"})
 
-    with server.connect() as other:
-        other.execute(text("SELECT * FROM datashare_agreements WHERE urn = :urn FOR UPDATE"), {"urn": first.urn})
-        with pytest.raises(StoreUnavailable) as caught:
-            acting(waiting, world).end(urns, cause=EndCause.BY_GROUP, note="Over.", command_id="end")
-        assert before == picture(server)
-    assert_clear(caught.value, "canceling statement due to lock timeout")
-    ended = acting(waiting, world).end(urns, cause=EndCause.BY_GROUP, note="Over.", command_id="end")
-    waiting.dispose()
+    def end() -> Outcomes:
+        return trust_on(impatient, world).end(urns, cause=EndCause.BY_GROUP, note="Over.", command_id="end")
 
-    assert list(urns) == [one.urn for one in ended.done if not one.replayed]
+    with disposing(impatient):
+        with server.connect() as other:
+            other.execute(text("SELECT * FROM datashare_agreements WHERE urn = :urn FOR UPDATE"), {"urn": urns[0]})
+            with unavailable("canceling statement due to lock timeout"):
+                end()
+            assert before == read_tables(server)
+
+        assert_done_first_time(end(), urns)
 
 
 class LockingNotifier:
-    """A notifier during whose sending somebody else locks the database."""
+    """A notifier that locks the file while it sends the first notice."""
 
-    def __init__(self, lock: AbstractContextManager[None]) -> None:
-        self._lock = lock
+    def __init__(self, file: Path, stack: ExitStack) -> None:
+        self._file, self._stack = file, stack
         self.sent: list[str] = []
 
     def send(self, notice: Notice, /) -> SendResult:
         self.sent.append(notice.id)
         if len(self.sent) == 1:
-            self._lock.__enter__()
+            self._stack.enter_context(writing_to(self._file))
         return Delivered()
 
 
 @pytest.mark.rule("O2", "O3", "O4")
 def test_what_was_sent_and_could_not_be_recorded_is_sent_once_more(file: Path) -> None:
-    """The database is locked between sending and recording: the notice stays leased, and is sent again later."""
+    """The file is locked between sending and recording: the notice stays leased, and is sent again later."""
     world, urns = large_world(FEW)
-    with engine_on(file) as engine:
-        acting(engine, world).request(urns, level=MIS, command_id="ask")
-        store, lock = SqlAgreementStore(engine), writing_to(file)
-        notifier = LockingNotifier(lock)
-
-        with pytest.raises(StoreUnavailable):
-            deliver(store, notifier, clock=world.clock)
-        with pytest.raises(StoreUnavailable):
-            deliver(store, notifier, clock=world.clock)
-        lock.__exit__(None, None, None)
-        assert notifier.sent == [one.id for one in store.notices(TRUST, status=NoticeStatus.LEASED)]
+    with disposing(sqlite_engine(file, wait=SHORT_WAIT)) as engine:
+        ask(engine, world, urns)
+        store = SqlAgreementStore(engine)
+        with ExitStack() as locked:
+            notifier = LockingNotifier(file, locked)
+            for _ in range(2):
+                with pytest.raises(StoreUnavailable):
+                    deliver(store, notifier, clock=world.clock)
+        assert notifier.sent == [notice.id for notice in store.notices(TRUST, status=NoticeStatus.LEASED)]
 
         early = deliver(store, notifier, clock=world.clock)
         world.clock.move_on(timedelta(hours=1))
@@ -280,25 +201,11 @@ def test_what_was_sent_and_could_not_be_recorded_is_sent_once_more(file: Path) -
         assert 2 * FEW == len(store.notices(TRUST, status=NoticeStatus.DELIVERED))
 
 
-def test_a_file_that_cannot_be_opened_is_told(tmp_path: Path) -> None:
-    """The folder is not there: the error says so, when the store is first used and when the tables are made."""
+def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
+    """The folder does not exist: the error says so, when the store is first used and when the tables are created."""
     world, urns = large_world(FEW)
-    with engine_on(tmp_path / "nowhere" / "agreements.db") as engine:
-        with pytest.raises(StoreUnavailable) as caught:
-            acting(engine, world).request(urns, level=MIS, command_id="ask")
-        assert_clear(caught.value, "unable to open database file")
-        with pytest.raises(StoreUnavailable, match="unable to open database file"):
+    with disposing(sqlite_engine(tmp_path / "nowhere" / "agreements.db")) as engine:
+        with unavailable("unable to open database file"):
+            ask(engine, world, urns)
+        with unavailable("unable to open database file"):
             create_schema(engine)
-
-
-def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
-    """Trying again later would not help, so that is not what is said."""
-    world, urns = large_world(FEW)
-    path = tmp_path / "agreements.db"
-    path.write_text("Dear reader, this is a letter.\n" * 100, encoding="utf-8")
-
-    with engine_on(path) as engine, pytest.raises(StoreError, match="file is not a database") as caught:
-        acting(engine, world).request(urns, level=MIS, command_id="ask")
-
-    assert not isinstance(caught.value, StoreUnavailable)
-    assert "Check the store" in str(caught.value)

@@ -1,10 +1,11 @@
-"""What a process does until it is killed: bulk actions, answers and delivery, each step noted in a journal."""
+"""The work of a process until it is killed: bulk actions, answers and delivery, with each step noted in a journal."""
 
 import json
 import os
 import random
 import signal
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -22,34 +23,34 @@ from datashare.testing import StoreWithOutbox, WrappedStore
 from tests.world import ANA, MIS, TRUST, World, head, large_world
 
 NAME = "datashare-worker"
-"""By this name PostgreSQL knows the connections of a worker."""
+"""The name under which PostgreSQL knows the connections of a worker."""
 
 ASKED, REMINDED, ANSWERED = 16, 5, 4
 EVENTS_IN_A_TURN = ASKED + REMINDED + ANSWERED + (ASKED - ANSWERED) + ANSWERED
 NOTICES_IN_A_TURN = 2 * ASKED + 2 * REMINDED + 2 * ANSWERED + 2 * (ASKED - ANSWERED) + ANSWERED
-"""Head and deputy are asked, reminded and told of a withdrawal; the sender and the deputy, of the head's approval; and
-the head, of the end."""
+"""A request, a reminder and a withdrawal each send a notice to head and deputy; an approval by the head sends one to
+sender and deputy; an end sends one to the head."""
 
 PATIENT = RetrySchedule(attempts=10_000)
-"""Every killed run counts as an attempt, and none of them is to be the last one."""
+"""Each killed run counts as an attempt, and no attempt may be the last."""
 
 
 @attrs.frozen(kw_only=True)
 class Job:
-    """What one worker is to do, and when it is to be killed.
+    """What one worker does, and when it is killed.
 
     Attributes:
         url: The database.
         journal: The path of the journal.
-        seed: What chance begins with.
-        turn: Which turn to take; a turn that was cut short is taken again, under the same command ids.
+        seed: The seed of the choice of schools.
+        turn: Which turn to take; one that was cut short is taken again, under the same command ids.
         at: The present instant, as text.
         strike: The step before which the worker kills itself, if any.
         seconds: The time after which it is killed from outside, if any.
     """
 
-    url: str
-    journal: str
+    url: str = ""
+    journal: str = ""
     seed: int
     turn: int
     at: str
@@ -57,23 +58,35 @@ class Job:
     seconds: float | None = None
 
 
-class Steps:
-    """Counts the steps of a worker; at one of them it is killed, as hard as from outside."""
+def kill_this_process() -> None:
+    """End this process as hard as from outside."""
+    os.kill(os.getpid(), signal.SIGKILL)
 
-    def __init__(self, strike: int | None = None) -> None:
+
+class Steps:
+    """Counts the steps of a worker, and strikes at one of them."""
+
+    def __init__(self, at: int | None = None, strike: Callable[[], object] = kill_this_process) -> None:
         self.taken = 0
+        self.at = at
         self._strike = strike
 
     def __call__(self, *_: object) -> None:
         self.taken += 1
-        if self.taken == self._strike:
-            os.kill(os.getpid(), signal.SIGKILL)
+        if self.taken == self.at:
+            self._strike()
+
+    def follow(self, engine: Engine) -> None:
+        """Count two steps for each statement of an engine, and one for each commit."""
+        for moment in ("before_cursor_execute", "after_cursor_execute", "commit"):
+            event.listen(engine, moment, self)
 
 
 class Journal:
-    """A file to which lines are only ever added, each with one write, so that a kill cannot take back any."""
+    """A file to which each line is added by one write, so that a kill cannot take back any."""
 
-    def __init__(self, path: str | Path, step: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, path: Path, step: Callable[[], None] = lambda: None) -> None:
+        self.path = path
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         self._step = step
 
@@ -86,8 +99,14 @@ class Journal:
         os.close(self._file)
 
 
+def note(path: Path, what: str, **facts: object) -> None:
+    """Add one line to a journal that nobody else has open."""
+    with closing(Journal(path)) as journal:
+        journal.note(what, **facts)
+
+
 class JournalledStore(WrappedStore):
-    """A store that notes what it is to save before it does."""
+    """A store that notes what it is about to save."""
 
     def __init__(self, inner: StoreWithOutbox, journal: Journal) -> None:
         super().__init__(inner)
@@ -100,7 +119,7 @@ class JournalledStore(WrappedStore):
 
 
 class JournalledPost:
-    """A notifier to which a notice is handed over when the journal says so."""
+    """A notifier that sends a notice by noting it in the journal."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
@@ -112,7 +131,7 @@ class JournalledPost:
 
 @attrs.frozen(kw_only=True)
 class Turn:
-    """One turn: schools are asked, some reminded, some approve, the others are withdrawn from, and all is ended."""
+    """One turn: schools are asked, some are reminded, some approve, and in the end everything is closed."""
 
     world: World
     store: StoreWithOutbox
@@ -124,7 +143,7 @@ class Turn:
         trust = self.world.over(self.store).for_group(TRUST, actor=ANA)
         answering, others = self.urns[:ANSWERED], self.urns[ANSWERED:]
         asked = self.act("ask", lambda name: trust.request(self.urns, level=MIS, command_id=name))
-        requests = {one.urn: one.request for one in asked if one.request}
+        requests = {outcome.urn: outcome.request for outcome in asked if outcome.request}
         self.deliver(limit=6)
         self.act("remind", lambda name: trust.remind([requests[urn] for urn in others[:REMINDED]], command_id=name))
         for urn in answering:
@@ -140,13 +159,13 @@ class Turn:
         return [school.approve(request, command_id=command_id)]
 
     def act(self, name: str, work: Callable[[str], Collection[Outcome]]) -> Sequence[Done]:
-        """Carry out a command, which has to be done at every school; note that it returned."""
+        """Carry out a command, check that every school did it, and note that it returned."""
         command_id = f"{self.number}-{name}"
         self.journal.note("acting", command=command_id)
         outcomes = work(command_id)
-        done = [one for one in outcomes if isinstance(one, Done)]
+        done = [outcome for outcome in outcomes if isinstance(outcome, Done)]
         assert list(outcomes) == done
-        events = [event.id for one in done for event in one.events]
+        events = [event.id for outcome in done for event in outcome.events]
         self.journal.note("acted", command=command_id, events=events)
         return done
 
@@ -156,32 +175,41 @@ class Turn:
         self.journal.note("delivered")
 
 
-def turn_of(job: Job, store: StoreWithOutbox, journal: Journal, world: World, urns: Sequence[int]) -> Turn:
-    """Prepare the turn that a job names: whatever was done of it before, it asks the same."""
+def take_turn(job: Job, store: StoreWithOutbox, journal: Journal, world: World, urns: Sequence[int]) -> None:
+    """Take the turn of a job, with the same schools and command ids however often it is taken."""
     world.clock.instant = pendulum.DateTime.instance(pendulum.DateTime.fromisoformat(job.at))
     chosen = random.Random(f"{job.seed} {job.turn}").sample(urns, ASKED)
-    return Turn(world=world, store=JournalledStore(store, journal), journal=journal, urns=chosen, number=job.turn)
+    Turn(world=world, store=JournalledStore(store, journal), journal=journal, urns=chosen, number=job.turn).take()
 
 
 def engine_for(url: str, name: str = NAME) -> Engine:
-    """Make an engine for a database of the tests."""
+    """Return an engine for a database of the tests."""
     parsed = make_url(url)
     if parsed.database and parsed.get_backend_name() == "sqlite":
         return sqlite_engine(parsed.database)
-    named = {"application_name": name} if parsed.get_backend_name() == "postgresql" else {}
-    return create_engine(parsed, connect_args=named)
+    return create_engine(
+        parsed, connect_args={"application_name": name} if parsed.get_backend_name() == "postgresql" else {}
+    )
+
+
+@contextmanager
+def disposing(engine: Engine) -> Iterator[Engine]:
+    """Yield an engine, and close its connections afterwards."""
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def work(job: Job, world: World, urns: Sequence[int]) -> None:
-    """Do a job: in a process of its own, which may end at any step."""
+    """Do a job, in a process of its own, which may be killed at any step."""
     steps, engine = Steps(job.strike), engine_for(job.url)
-    for moment in ("before_cursor_execute", "after_cursor_execute", "commit"):
-        event.listen(engine, moment, steps)
-    journal = Journal(job.journal, steps)
-    turn_of(job, SqlAgreementStore(engine), journal, world, urns).take()
+    steps.follow(engine)
+    journal = Journal(Path(job.journal), steps)
+    take_turn(job, SqlAgreementStore(engine), journal, world, urns)
     journal.note("finished", turn=job.turn, steps=steps.taken)
 
 
 def made_up_world() -> tuple[World, Sequence[int]]:
-    """Make the world in which workers act, always the same."""
+    """Return the world in which workers act, which is always the same, and the URNs of its schools."""
     return large_world(2 * ASKED)

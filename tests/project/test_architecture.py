@@ -1,4 +1,4 @@
-"""The tree tells the architecture: what may import what, who reads the clock, how long functions are."""
+"""The tree shows the architecture: what may import what, where the clock is read, how long functions are."""
 
 import ast
 import re
@@ -88,7 +88,7 @@ class Module:
 
     @classmethod
     def made_up(cls, name: str, source: str) -> "Module":
-        """Make a module for a test of the checks themselves."""
+        """Build a module for a test of the checks themselves."""
         return cls(name=name, tree=ast.parse(source))
 
 
@@ -97,12 +97,12 @@ KNOWN = {module.name for module in MODULES}
 
 
 def within(name: str, package: str) -> bool:
-    """Say whether a dotted name is a package or lies within it."""
+    """Return whether a dotted name is a package or lies within it."""
     return name == package or name.startswith(f"{package}.")
 
 
 def absolute(module: Module, node: ast.ImportFrom) -> str:
-    """Give the full name of what `from … import` imports from, dots in front resolved."""
+    """Return the full name of what `from … import` imports from, with leading dots resolved."""
     if not node.level:
         return node.module or ""
     parents = module.name.split(".")
@@ -127,16 +127,16 @@ def imported(module: Module) -> Iterator[str]:
 
 
 def wrong_layers(module: Module) -> list[str]:
-    """List what a module of the domain imports from its own layer or one that stands higher."""
+    """List what a module of the domain imports from its own layer or a higher one."""
     own = LAYER_OF.get(module.name)
     names = sorted(set(imported(module)) & LAYER_OF.keys())
     return [] if own is None else [name for name in names if LAYER_OF[name] >= own]
 
 
 def adapter_of(name: str) -> str | None:
-    """Give the adapter that a module belongs to, such as `datashare.adapters.gias`."""
-    found = re.match(r"datashare\.adapters\.\w+", name)
-    return found[0] if found else None
+    """Return the adapter that a module belongs to, such as `datashare.adapters.gias`."""
+    match = re.match(r"datashare\.adapters\.\w+", name)
+    return match[0] if match else None
 
 
 def own_part(name: str) -> tuple[str, set[str]] | None:
@@ -154,7 +154,7 @@ def forbidden_imports(module: Module) -> list[str]:
 
 
 def may_import(importer: str, part: tuple[str, set[str]] | None, name: str) -> bool:
-    """Say whether a module, being of a part, may import a name."""
+    """Return whether a module of a part may import a name."""
     root = name.split(".", 1)[0]
     if root != "datashare":
         return not within(importer, DOMAIN) or root in PURE_ROOTS
@@ -171,7 +171,7 @@ def may_import(importer: str, part: tuple[str, set[str]] | None, name: str) -> b
 
 
 def dotted(node: ast.AST, aliases: dict[str, str]) -> str:
-    """Give the full name of `a.b.c`, the first part looked up among what the module imported."""
+    """Return the full name of `a.b.c`, with its first part looked up among the imports of the module."""
     match node:
         case ast.Name(id=name):
             return aliases.get(name, "")
@@ -183,7 +183,7 @@ def dotted(node: ast.AST, aliases: dict[str, str]) -> str:
 
 
 def clock_readings(module: Module) -> list[str]:
-    """List where a module reads the clock, or hands on the function that does."""
+    """List where a module reads the clock, or passes on the function that does."""
     aliases: dict[str, str] = {}
     for node in ast.walk(module.tree):
         match node:
@@ -203,8 +203,8 @@ def clock_readings(module: Module) -> list[str]:
 
 
 def long_functions(module: Module) -> list[str]:
-    """List the functions that are longer than our habit allows, docstrings not counted."""
-    found = []
+    """List the functions that are longer than allowed, docstrings not counted."""
+    complaints = []
     for node in ast.walk(module.tree):
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             continue
@@ -212,41 +212,41 @@ def long_functions(module: Module) -> list[str]:
         described = (docstring.end_lineno or 0) - docstring.lineno + 1 if docstring else 0
         length = (node.end_lineno or 0) - node.lineno + 1 - described
         if length > LONGEST_FUNCTION:
-            found.append(f"{node.name} has {length} lines")
-    return found
+            complaints.append(f"{node.name} has {length} lines")
+    return complaints
 
 
 def says_it_is_pure(module: Module) -> bool:
-    """Say whether the docstring of a module says that it is pure, as those of the domain do."""
+    """Return whether the docstring of a module says that it is pure, as those of the domain do."""
     return re.search(r"\bPure\b", ast.get_docstring(module.tree) or "") is not None
 
 
-def named(found: Callable[[Module], list[str]]) -> dict[str, list[str]]:
-    """Apply a check to all modules, and keep the complaints by module."""
-    return {module.name: complaints for module in MODULES if (complaints := found(module))}
+def complaints_about(check: Callable[[Module], list[str]]) -> dict[str, list[str]]:
+    """Apply a check to all modules, and return the complaints by module."""
+    return {module.name: complaints for module in MODULES if (complaints := check(module))}
 
 
 def test_there_is_something_to_check() -> None:
-    """The modules are found, so that the other tests cannot pass on nothing."""
+    """The modules are found, so that the other tests have something to check."""
     assert {"datashare", "datashare.errors", "datashare.domain.agreements", TESTING, PLUGIN} - KNOWN == set()
 
 
 def test_imports_point_inwards() -> None:
-    """No module imports what its place in the tree forbids."""
-    assert named(forbidden_imports) == {}
+    """No module imports what its part of the tree may not import."""
+    assert complaints_about(forbidden_imports) == {}
 
 
 def test_the_domain_is_built_in_layers() -> None:
-    """Every module of the domain has its layer and imports lower ones only, so that no circle can be closed."""
+    """Every module of the domain has its layer and imports lower layers only, so there are no circles."""
     modules = {module.name for module in MODULES if within(module.name, DOMAIN)}
 
     assert modules - {DOMAIN} == LAYER_OF.keys()
-    assert named(wrong_layers) == {}
+    assert complaints_about(wrong_layers) == {}
 
 
 def test_the_clock_is_read_in_one_place() -> None:
-    """Time is an argument; only the module for instants and the clock ask the system for it."""
-    assert named(lambda module: [] if module.name in CLOCK_MODULES else clock_readings(module)) == {}
+    """Time is an argument; only the module of instants and the clock read it from the system."""
+    assert complaints_about(lambda module: [] if module.name in CLOCK_MODULES else clock_readings(module)) == {}
 
 
 def empty_names(module: Module) -> list[str]:
@@ -260,17 +260,17 @@ def empty_names(module: Module) -> list[str]:
 
 
 def test_names_say_something() -> None:
-    """No variable of the library is called by a word that fits everything."""
-    assert named(empty_names) == {}
+    """No variable of the library has a name that would fit everything."""
+    assert complaints_about(empty_names) == {}
 
 
 def test_functions_are_short() -> None:
-    """No function is longer than 60 lines, its docstring not counted."""
-    assert named(long_functions) == {}
+    """No function is longer than 60 lines, without its docstring."""
+    assert complaints_about(long_functions) == {}
 
 
 def test_domain_modules_say_what_they_may_not_touch() -> None:
-    """Each module of the domain opens with the sentence that says it is pure."""
+    """Each module of the domain opens with a sentence that says it is pure."""
     assert [m.name for m in MODULES if within(m.name, DOMAIN) and not says_it_is_pure(m)] == []
 
 
@@ -295,7 +295,7 @@ def test_domain_modules_say_what_they_may_not_touch() -> None:
     ids=lambda value: repr(value) if isinstance(value, str) else "",
 )
 def test_the_check_of_imports_finds_them(name: str, source: str, expected: list[str]) -> None:
-    """The check of imports tells those that are allowed from those that are not."""
+    """The check of imports distinguishes those that are allowed from those that are not."""
     assert expected == forbidden_imports(Module.made_up(name, source))
 
 
@@ -308,7 +308,7 @@ def test_the_check_of_imports_finds_them(name: str, source: str, expected: list[
     ],
 )
 def test_the_check_of_layers_finds_circles(source: str, expected: list[str]) -> None:
-    """An import of the own layer or of a higher one is noticed, one for type checkers too."""
+    """An import of the same layer or a higher one is found, also if it is for type checkers only."""
     assert expected == wrong_layers(Module.made_up("datashare.domain.visibility", source))
 
 
@@ -321,7 +321,7 @@ def test_the_check_of_layers_finds_circles(source: str, expected: list[str]) -> 
     ],
 )
 def test_the_check_of_the_clock_finds_readings(source: str, expected: list[str]) -> None:
-    """The check of the clock sees through aliases and leaves a clock that was handed in alone."""
+    """The check of the clock resolves aliases, and allows a clock that was passed in."""
     assert expected == clock_readings(Module.made_up("datashare.service", source))
 
 
