@@ -20,9 +20,21 @@ from .agreements import AgreementId
 from .instants import Instant, instant_text, parse_instant, to_instant
 from .register import GroupId
 
-# Made once, since json.dumps would make an encoder for each value; nothing that is written here holds a circle.
-canonical = json.JSONEncoder(ensure_ascii=False, check_circular=False, sort_keys=True, separators=(",", ":")).encode
-"""Writes a value as canonical JSON text: keys sorted, no spaces, so that equal values give equal text."""
+_ENCODER = json.JSONEncoder(ensure_ascii=False, check_circular=False, sort_keys=True, separators=(",", ":"))
+_BUILD: Any = getattr(json.encoder, "c_make_encoder", None)
+# Built once: `encode` builds it anew for each value, which takes a fifth of the time of writing an event.
+_CHUNKS: Any = _BUILD and _BUILD(
+    None, _ENCODER.default, json.encoder.encode_basestring, None, ":", ",", _ENCODER.sort_keys, False, True
+)
+
+
+def canonical(value: object) -> str:
+    """Write a value as canonical JSON text: keys sorted, no spaces, so that equal values give equal text.
+
+    The value must not contain itself.
+    """
+    return "".join(_CHUNKS(value, 0)) if _CHUNKS else _ENCODER.encode(value)
+
 
 BEFORE_THE_FIRST = "0" * 64
 """What stands in the place of a predecessor's hash for the first event of an agreement."""
