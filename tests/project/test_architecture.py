@@ -45,8 +45,8 @@ PURE_ROOTS = {*sys.stdlib_module_names, "attrs", "pendulum"}
 
 # The layers of the domain: a module imports only modules of the lines above its own.
 LAYERS = """
-text instants
-validation
+text validation
+instants
 levels register
 people
 policy
