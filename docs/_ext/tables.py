@@ -1,7 +1,7 @@
-"""Directives that make the tables of the reference from the code, so that they cannot say anything else.
+"""Directives that build the tables of the reference from the code, so that the two always agree.
 
-``{refusal-table}`` lists every reason for a refusal with its words; ``{capability-table}`` what each level
-allows; ``{permission-table}`` what each command needs.
+``{refusal-table}`` lists every reason for a refusal with its message; ``{capability-table}`` what each level allows;
+``{permission-table}`` the permission that each command needs.
 """
 
 from collections.abc import Iterable
@@ -19,13 +19,13 @@ from datashare.domain.policy import Policy
 Cell: TypeAlias = str | nodes.Node
 
 FACT = "…"
-"""Stands where the message holds a fact of the case."""
+"""Stands for each fact of the case in a message."""
 
 POLICIES = {"trust": Policy.mat(), "local authority": Policy.local_authority()}
 
 
 def code(text: str) -> nodes.Node:
-    """Set text as code."""
+    """Return text set as code."""
     return nodes.literal(text=text)
 
 
@@ -34,8 +34,8 @@ def table(header: Iterable[str], rows: Iterable[Iterable[Cell]], widths: Iterabl
     columns = tuple(widths)
 
     def row(cells: Iterable[Cell]) -> nodes.row:
-        shown = (nodes.Text(cell) if isinstance(cell, str) else cell for cell in cells)
-        return nodes.row("", *(nodes.entry("", nodes.paragraph("", "", cell)) for cell in shown))
+        contents = (nodes.Text(cell) if isinstance(cell, str) else cell for cell in cells)
+        return nodes.row("", *(nodes.entry("", nodes.paragraph("", "", content)) for content in contents))
 
     group = nodes.tgroup(cols=len(columns))
     group.extend(nodes.colspec(colwidth=width) for width in columns)
@@ -44,48 +44,49 @@ def table(header: Iterable[str], rows: Iterable[Iterable[Cell]], widths: Iterabl
     return nodes.table("", group)
 
 
-def words(refusal: RefusalCode) -> str:
-    """Say what a refusal says, with every fact of the case left out."""
+def message(refusal: RefusalCode) -> str:
+    """Return the message of a refusal, with “…” for every fact of the case."""
     return str(Reason(code=refusal, detail=FACT, level_label=FACT, request=FACT, people=(FACT,)))
 
 
 def holders(permission: Permission) -> str:
-    """Say who holds a permission by their role, under the usual policies."""
-    found = {
-        kind: [role for role, held in policy.role_permissions.items() if permission in held]
+    """List the roles that bring a permission, under the usual policies."""
+    roles = {
+        kind: [role for role, permissions in policy.role_permissions.items() if permission in permissions]
         for kind, policy in POLICIES.items()
     }
-    shown = [f"{', '.join(roles)} ({kind})" for kind, roles in found.items() if roles]
-    return "; ".join(shown) or "nobody by role; grant it to people"
+    lists = [f"{', '.join(names)} ({kind})" for kind, names in roles.items() if names]
+    return "; ".join(lists) or "no role; grant it to each person"
 
 
 class RefusalTable(SphinxDirective):
-    """Every reason for a refusal, in the order in which the primary one is chosen."""
+    """Every reason for a refusal, the most important first."""
 
     def run(self) -> list[nodes.Node]:
         """Build the table."""
         rows = [
-            [code(one.name), "the whole action" if one in WHOLE else "one school", words(one)] for one in RefusalCode
+            [code(refusal.name), "the whole action" if refusal in WHOLE else "one school", message(refusal)]
+            for refusal in RefusalCode
         ]
-        return [table(["code", "refuses", "what it says"], rows, [30, 15, 55])]
+        return [table(["code", "refuses", "message"], rows, [30, 15, 55])]
 
 
 class CapabilityTable(SphinxDirective):
-    """The levels, what each allows, and who may ask for it."""
+    """The levels, what each allows, and which groups may request it."""
 
     def run(self) -> list[nodes.Node]:
         """Build the table."""
         header = [
             "level",
             *(f"may {capability.label}" for capability in Capability),
-            *(f"asked for by a {kind} as" for kind in POLICIES),
+            *(f"a {kind} requests it as" for kind in POLICIES),
         ]
         rows = [
             [
                 code(level.name),
                 *("yes" if capability in level.capabilities else "no" for capability in Capability),
                 *(
-                    policy.label(level) if level in policy.requestable_levels else "not asked for"
+                    policy.label(level) if level in policy.requestable_levels else "cannot be requested"
                     for policy in POLICIES.values()
                 ),
             ]
@@ -95,7 +96,7 @@ class CapabilityTable(SphinxDirective):
 
 
 class PermissionTable(SphinxDirective):
-    """What each command needs, and who holds it by their role."""
+    """The permission that each command needs, and the roles that bring it."""
 
     def run(self) -> list[nodes.Node]:
         """Build the table."""
@@ -103,11 +104,11 @@ class PermissionTable(SphinxDirective):
             [COMMAND_LABELS[command], code(permission.name), code(permission.value), holders(permission)]
             for command, permission in PERMISSIONS.items()
         ]
-        return [table(["command", "permission", "key", "held by role"], rows, [15, 30, 30, 25])]
+        return [table(["command", "permission", "key", "comes with the role"], rows, [15, 30, 30, 25])]
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Tell Sphinx of the directives."""
+    """Register the directives."""
     app.add_directive("refusal-table", RefusalTable)
     app.add_directive("capability-table", CapabilityTable)
     app.add_directive("permission-table", PermissionTable)

@@ -1,21 +1,21 @@
 """Two directives that draw the lifecycle of an agreement from `datashare.domain.agreements.TRANSITIONS`.
 
-``{transition-table}`` is a table of states by commands; ``{transition-diagram}`` a drawing for HTML.
-Nothing is written by hand, so the documentation cannot say anything else than the code (rule T1).
+``{transition-table}`` is a table of states by commands; ``{transition-diagram}`` is a drawing for HTML.
+Nothing is written by hand, so the documentation always agrees with the code (rule T1).
 """
 
 import math
-import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from html import escape
 from typing import TypeAlias
 
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
+from tables import table
 
-from datashare.domain.agreements import CONDITIONS, TRANSITIONS, State
+from datashare.domain.agreements import COMMAND_LABELS, CONDITIONS, TRANSITIONS, Command, State
 
 Edges: TypeAlias = Mapping[tuple[State, State], list[str]]
 
@@ -24,7 +24,7 @@ BOX_WIDTH, BOX_HEIGHT = 150, 48
 LINE_HEIGHT = 18
 MARGIN = 90
 
-ALTERNATIVE = "The states of an agreement, and the commands that lead from one to another"
+ALTERNATIVE = "The states of an agreement, and the commands that lead from one state to another"
 STYLE = """
 .transitions { width: 100%; font: 14px sans-serif; fill: none; stroke: currentColor; stroke-width: 1.4 }
 .transitions path { marker-end: url(#transitions-tip) }
@@ -39,51 +39,29 @@ TIP = (
 )
 
 
-def spoken(command: type) -> str:
-    """Say the name of a command in words: `RecordApproval` becomes "record approval"."""
-    return re.sub(r"(?<!^)(?=[A-Z])", " ", command.__name__).lower()
-
-
-def commands() -> list[type]:
-    """List every command of the table once, in the order of its first appearance."""
-    return list(dict.fromkeys(command for row in TRANSITIONS.values() for command in row))
-
-
-def cell(state: State, command: type) -> str:
-    """Say what a command does in a state."""
+def cell(state: State, command: type[Command]) -> str:
+    """Return what a command does in a state, in words."""
     condition = CONDITIONS.get((state, command), "")
     target = TRANSITIONS[state].get(command)
     if target is None:
         return f"refused, {condition}" if condition else "refused"
-    said = "stays" if target is state and not condition else f"→ {target.label}"
-    return f"{said}, {condition}" if condition else said
+    effect = "stays" if target is state and not condition else f"→ {target.label}"
+    return f"{effect}, {condition}" if condition else effect
 
 
 def edges() -> Edges:
-    """Gather the commands that lead from one state to another."""
-    found: dict[tuple[State, State], list[str]] = defaultdict(list)
+    """List the commands that lead from one state to another."""
+    labels: dict[tuple[State, State], list[str]] = defaultdict(list)
     for state, row in TRANSITIONS.items():
         for command, target in row.items():
             condition = CONDITIONS.get((state, command))
-            found[state, target].append(f"{spoken(command)}, {condition}" if condition else spoken(command))
-    return found
-
-
-def table(header: Iterable[str], rows: Iterable[Iterable[str]], columns: int) -> nodes.table:
-    """Build a table of plain texts."""
-
-    def row(texts: Iterable[str]) -> nodes.row:
-        return nodes.row("", *(nodes.entry("", nodes.paragraph(text=text)) for text in texts))
-
-    group = nodes.tgroup(cols=columns)
-    group.extend(nodes.colspec(colwidth=1) for _ in range(columns))
-    group.append(nodes.thead("", row(header)))
-    group.append(nodes.tbody("", *(row(texts) for texts in rows)))
-    return nodes.table("", group)
+            label = COMMAND_LABELS[command]
+            labels[state, target].append(f"{label}, {condition}" if condition else label)
+    return labels
 
 
 def places() -> dict[State, tuple[float, float]]:
-    """Put the states on an ellipse, clockwise from the top left, in their own order."""
+    """Return a point for each state, on an ellipse, clockwise from the top left."""
     step = 2 * math.pi / len(TRANSITIONS)
     return {
         state: (
@@ -105,7 +83,7 @@ def text_at(x: float, y: float, lines: list[str], kind: str) -> str:
 
 
 def label_at(x: float, y: float, lines: list[str]) -> str:
-    """Write lines of text over a line of the drawing, on a ground of the colour of the page."""
+    """Write lines of text over an arrow, on a background in the colour of the page."""
     return text_at(x, y, lines, "halo") + text_at(x, y, lines, "label")
 
 
@@ -120,7 +98,7 @@ def to_border(from_x: float, from_y: float, x: float, y: float) -> tuple[float, 
 
 
 def arrow(start: tuple[float, float], end: tuple[float, float], labels: list[str]) -> str:
-    """Draw a bent arrow; the bend keeps it apart from the one that goes back."""
+    """Draw a bent arrow; the bend keeps it apart from the arrow in the other direction."""
     (x1, y1), (x2, y2) = start, end
     length = math.hypot(x2 - x1, y2 - y1)
     bend = 72.0
@@ -154,7 +132,7 @@ def box(at: tuple[float, float], state: State) -> str:
 
 
 def drawing() -> str:
-    """Draw the states and what leads from one to another, as SVG in the colours of the page."""
+    """Draw the states and the commands between them, as SVG in the colours of the page."""
     at = places()
     arrows = [
         loop(at[source], labels) if source is target else arrow(at[source], at[target], labels)
@@ -173,14 +151,13 @@ class TransitionTable(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Build the table."""
-        columns = commands()
-        header = ["state", *map(spoken, columns)]
-        rows = [[state.label, *(cell(state, command) for command in columns)] for state in TRANSITIONS]
-        return [table(header, rows, len(header))]
+        header = ["state", *COMMAND_LABELS.values()]
+        rows = [[state.label, *(cell(state, command) for command in COMMAND_LABELS)] for state in TRANSITIONS]
+        return [table(header, rows, [1] * len(header))]
 
 
 class TransitionDiagram(SphinxDirective):
-    """The drawing of the same; only HTML shows it."""
+    """The same as a drawing, which only HTML shows."""
 
     def run(self) -> list[nodes.Node]:
         """Build the drawing."""
@@ -188,7 +165,7 @@ class TransitionDiagram(SphinxDirective):
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Tell Sphinx of the directives."""
+    """Register the directives."""
     app.add_directive("transition-table", TransitionTable)
     app.add_directive("transition-diagram", TransitionDiagram)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -113,8 +113,8 @@ class JournalledStore(WrappedStore):
         self._journal = journal
 
     def append(self, changes: Sequence[Change], /) -> frozenset[AgreementId]:
-        noted = [[[one.id for one in change.events], [one.id for one in change.notices]] for change in changes]
-        self._journal.note("saving", changes=noted)
+        ids = [([event.id for event in change.events], [notice.id for notice in change.notices]) for change in changes]
+        self._journal.note("saving", changes=ids)
         return self.inner.append(changes)
 
 
