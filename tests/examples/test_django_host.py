@@ -34,7 +34,7 @@ from datashare.testing import (
 )
 from datashare.testing.changes import AGREEMENT, COUNCIL, OTHER_URN, TRUST, asked, imported, then
 from datashare.testing.comparison import compare_with_memory
-from datashare.testing.contracts._store_reading import verified
+from datashare.testing.contracts._store_suite import verified
 from datashare.testing.threads import at_once
 from examples.django_host.agreements.errors import store_error
 from examples.django_host.agreements.models import AgreementEvent, AgreementState

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
 from datetime import timedelta
 from functools import partial
 from typing import get_args
@@ -30,11 +29,10 @@ from datashare.domain.agreements import (
     Withdraw,
     fold,
 )
-from datashare.domain.chain import Chain
 from datashare.domain.instants import instant_text
 from datashare.domain.levels import AccessLevel
 from datashare.domain.register import GroupId
-from datashare.domain.verification import Verification, verify
+from datashare.domain.verification import Verification
 from datashare.domain.visibility import HiddenBecause
 from datashare.errors import InvalidValue
 from datashare.ports import NoticeStatus
@@ -72,6 +70,7 @@ from ._store_suite import (
     long_history,
     save,
     standing,
+    verified,
 )
 
 TEXTS = {
@@ -480,8 +479,3 @@ class Chains(StoreSuite):
         self.read_while_writing(store, long_history(self.steps), [read])
         expected = Verification(agreements=2, events=self.steps + 1, broken=0, findings=())
         assert expected == verified(store.chains(TRUST))
-
-
-def verified(chains: Iterable[Chain]) -> Verification:
-    """Verify chains as the service does."""
-    return verify(chains, read_event=read_event, read_state=decode_agreement)
