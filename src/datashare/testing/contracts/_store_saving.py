@@ -66,10 +66,10 @@ class Saving(StoreSuite):
         assert waiting == set(store.notices(TRUST))
         assert 2 == len(waiting)
 
-    @pytest.mark.must(1)
+    @pytest.mark.must(1, 2, 5)
     @pytest.mark.rule("K1", "O2")
     def test_nothing_of_a_loser_is_saved(self, store: StoreWithOutbox) -> None:
-        """A change that lost leaves no event, state, notice, outcome or cancellation behind."""
+        """A change that lost leaves nothing behind, so that it is saved when it is decided again."""
         save(store, asked())
         late = then(standing(store), Approve, command_id="c-late")
         do(store, Remind)
@@ -79,6 +79,8 @@ class Saving(StoreSuite):
         assert frozenset({AGREEMENT}) == store.append([late])
         assert before == everything(store)
         assert () == store.load([AGREEMENT], command_id="c-late").outcomes
+        do(store, Approve, command_id="c-late")
+        assert ["c-1", "c-2", "c-late"] == [event.command_id for event in store.history(AGREEMENT)]
 
     @pytest.mark.must(1, 11)
     @pytest.mark.parametrize(
@@ -120,17 +122,6 @@ class Saving(StoreSuite):
 
         assert frozenset({AGREEMENT}) == store.append([then(imported().after, RecordApproval)])
         assert before == everything(store)
-
-    @pytest.mark.must(2, 5)
-    def test_a_loser_may_come_back(self, store: StoreWithOutbox) -> None:
-        """A command that lost is saved when it is decided again on the present version."""
-        save(store, asked())
-        late = then(standing(store), Approve, command_id="c-late")
-        do(store, Remind)
-
-        assert frozenset({AGREEMENT}) == store.append([late])
-        do(store, Approve, command_id="c-late")
-        assert ["c-1", "c-2", "c-late"] == [event.command_id for event in store.history(AGREEMENT)]
 
     @pytest.mark.must(10)
     @pytest.mark.rule("K4")
@@ -245,31 +236,25 @@ class Writers(StoreSuite):
         return losers
 
     @pytest.mark.must(3)
-    def test_one_of_several_writers_wins(self, store: StoreWithOutbox) -> None:
-        """Eight threads that decided on one version at once give one winner and exactly one more event."""
+    @pytest.mark.parametrize("kind", [RequestAccess, Remind], ids=["first-writers", "later-writers"])
+    def test_one_of_several_writers_wins(self, store: StoreWithOutbox, kind: type[Command]) -> None:
+        """Of eight threads that decided on one version at once, one wins, and nothing of the others is saved."""
+        names = {f"w-{number}" for number in range(8)}
         for urn in range(URN, URN + self.rounds):
-            save(store, imported(urn))
-            agreement, names = AgreementId(TRUST, urn), {f"w-{number}" for number in range(8)}
+            agreement = AgreementId(TRUST, urn)
+            if kind is Remind:
+                save(store, asked(urn))
             before = standing(store, agreement)
-            losers = self.race(store, ([then(before, RecordApproval, command_id=name)] for name in names))
+            losers = self.race(store, ([then(before, kind, command_id=name)] for name in names))
 
             (winner,) = (name for name, lost in losers.items() if not lost)
             assert names == set(losers)
-            assert ["c-1", winner] == [event.command_id for event in store.history(agreement)]
-            assert 2 == standing(store, agreement).version
+            events = list(store.history(agreement))
+            assert before.version + 1 == standing(store, agreement).version == len(events)
+            assert winner == events[-1].command_id
             outcomes = [outcome for name in names for outcome in store.load([agreement], command_id=name).outcomes]
             assert [winner] == [outcome.command_id for outcome in outcomes if outcome.agreement == agreement]
-
-    @pytest.mark.must(3)
-    def test_one_of_several_first_writers_wins(self, store: StoreWithOutbox) -> None:
-        """Where an agreement has no history yet, exactly one of eight first writers wins too."""
-        for urn in range(URN, URN + self.rounds):
-            agreement = AgreementId(TRUST, urn)
-            losers = self.race(store, ([asked(urn, command_id=f"w-{number}")] for number in range(8)))
-
-            (winner,) = (name for name, lost in losers.items() if not lost)
-            assert [winner] == [event.command_id for event in store.history(agreement)]
-            assert 2 == sum(stored.agreement == agreement for stored in store.notices(TRUST))
+            assert 2 * len(events) == sum(stored.agreement == agreement for stored in store.notices(TRUST))
 
     @pytest.mark.must(3)
     def test_writers_of_the_same_schools_in_any_order_end(self, store: StoreWithOutbox) -> None:
