@@ -143,9 +143,9 @@ class Cancelling(StoreSuite):
     def test_closing_a_request_cancels_what_asks_for_an_answer(
         self, store: StoreWithOutbox, kind: type[Command]
     ) -> None:
-        """Its waiting and leased requests and reminders are cancelled, at the instant of the answer; nothing else."""
+        """Its waiting and leased requests and reminders are cancelled, and no longer sent; all else stays."""
         save(store, asked(OTHER_URN), asked(group=COUNCIL), asked(group=TWIN), asked())
-        (delivered, *_) = (leased for leased in lease(store) if leased.notice.agreement == AGREEMENT)
+        delivered, held = (leased for leased in lease(store) if leased.notice.agreement == AGREEMENT)
         assert store.settle(delivered, Settlement.delivered(at=NOW))
         do(store, Remind, now=NOW + MICROSECOND)
         own = {stored.id for stored in store.notices(TRUST) if stored.agreement == AGREEMENT}
@@ -158,6 +158,9 @@ class Cancelling(StoreSuite):
         assert {NOW + MINUTE} == {after[notice].settled_at for notice in own if after[notice].status is CANCELLED}
         assert others == [after[stored.id] for stored in others]
         assert {WAITING} == {stored.status for key, stored in after.items() if key not in own} - {LEASED}
+        for settlement in (Settlement.delivered(at=NOW), Settlement.try_again(due_at=NOW, error="")):
+            assert not store.settle(held, settlement)
+        assert own.isdisjoint(leased.notice.id for leased in lease(store, NOW + timedelta(days=1)))
 
     @pytest.mark.must(1)
     @pytest.mark.rule("O7")
@@ -173,21 +176,6 @@ class Cancelling(StoreSuite):
         statuses = {stored.id: stored.status for stored in store.notices(TRUST)}
         assert (CANCELLED, DELIVERED) == (statuses[given_up.notice.id], statuses[delivered.notice.id])
         assert 0 == store.requeue(TRUST, [given_up.notice.id], due_at=NOW)
-
-    @pytest.mark.must(1)
-    @pytest.mark.rule("O7")
-    def test_a_notice_that_was_being_sent_is_cancelled_too(self, store: StoreWithOutbox) -> None:
-        """A worker that held the lease when the request was closed no longer does, and nobody sends it again."""
-        save(store, asked())
-        leased, _ = lease(store)
-        do(store, Withdraw)
-
-        for settlement in (Settlement.delivered(at=NOW), Settlement.try_again(due_at=NOW, error="")):
-            assert not store.settle(leased, settlement)
-        (stored,) = (stored for stored in store.notices(TRUST) if stored.id == leased.notice.id)
-        assert (CANCELLED, NOW) == (stored.status, stored.settled_at)
-        later = lease(store, NOW + timedelta(days=1))
-        assert {NoticeKind.WITHDRAWN} == {again.notice.kind for again in later}
 
     @pytest.mark.must(1)
     @pytest.mark.rule("O7")
