@@ -265,7 +265,7 @@ def test_a_row_that_cannot_be_read_is_not_quoted(sqlite: Settings) -> None:
 
 
 def test_missing_tables_and_columns_say_what_to_do(tmp_path: Path, postgresql_url: str, sqlite: Settings) -> None:
-    """Where nobody migrated, the caller is told to run the migrations."""
+    """Where nobody migrated, the error says to run the migrations."""
     for chosen in (sqlite_settings(tmp_path / "empty"), postgresql_settings(postgresql_url)):
         with database("other", chosen), pytest.raises(SchemaMismatch, match=r"Run manage\.py migrate"):
             DjangoAgreementStore("other").states(TRUST)
@@ -345,7 +345,7 @@ def test_the_settings_say_whether_a_new_connection_commits(sqlite: Settings) -> 
 
 
 def test_a_hosts_transaction_that_failed_before_is_lost(store: DjangoAgreementStore) -> None:
-    """Nothing is saved in a transaction that can only be rolled back, and the host is told to do so."""
+    """Nothing is saved in a transaction that can only be rolled back, and the error says to roll it back."""
     with transaction.atomic():
         transaction.set_rollback(True)
         with pytest.raises(TransactionLost, match="Roll it back"):
@@ -369,7 +369,7 @@ def test_a_busy_file_is_reported_to_the_host(sqlite: Settings) -> None:
 
 
 def test_a_deadlock_between_two_hosts_is_a_lost_transaction(postgresql: Settings) -> None:
-    """One of two hosts that block each other is told to roll back; the other one commits."""
+    """Of two hosts that block each other, one has to roll back, and the other commits."""
     store, both, lost = DjangoAgreementStore(), threading.Barrier(2), list[TransactionLost]()
 
     def work(first: Change, second: Change) -> None:

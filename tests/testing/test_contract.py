@@ -178,7 +178,7 @@ def test_tests_elsewhere_are_left_alone(pytester: pytest.Pytester) -> None:
 
 
 def test_a_run_that_knows_no_contract_is_left_alone(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where no test imports a suite, the plugin imports none either, and does nothing."""
+    """If no test imports the suites, the plugin does not import them either, and does nothing."""
     monkeypatch.delitem(sys.modules, contracts.__name__)
     pytester.makeini(INI)
     pytester.makepyfile("import pytest\n@pytest.mark.skip\ndef test_function(): pass\n")

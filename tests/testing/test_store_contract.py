@@ -35,7 +35,7 @@ DELIVERED = Settlement.delivered(at=NOW)
 
 
 def within(test: Callable[..., None], store: StoreWithOutbox) -> None:
-    """Run a test with a host's transaction that is none: it holds what was saved, and nothing else."""
+    """Run a test with a host's transaction that does not roll back: what was saved stays."""
     test(store, lambda work, _commits: work(store))
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from datashare.domain.agreements import (
+    ALL,
     SHOWN_BY_REGISTER,
     Actor,
     Agreement,
@@ -22,26 +23,18 @@ from datashare.domain.agreements import (
     Command,
     EndAgreement,
     Event,
+    Named,
     OpenRequest,
     Planned,
     Recipients,
     RequestId,
     Terms,
+    WithRoles,
 )
 from datashare.domain.instants import Instant, to_instant
 from datashare.domain.levels import AccessLevel
 from datashare.domain.notices import Addressee, Answerer, Notice
-from datashare.domain.people import (
-    Associations,
-    BusinessRole,
-    Grant,
-    HeldRole,
-    Period,
-    Permission,
-    Person,
-    PersonId,
-    RoleKey,
-)
+from datashare.domain.people import Associations, BusinessRole, Grant, HeldRole, Period, Permission, Person, PersonId
 from datashare.domain.policy import Party, Policy
 from datashare.domain.register import Coded, EstablishmentStatus, Group, GroupId, GroupKind, Institution, TrustLink
 from datashare.domain.validation import LEAST_URN, MOST_URN, Key, Text, TextOrEmpty, Urn
@@ -111,6 +104,17 @@ def _tuples(elements: SearchStrategy[_T], *, min_size: int = 0, max_size: int = 
     return st.lists(elements, min_size=min_size, max_size=max_size).map(tuple)
 
 
+def terms() -> SearchStrategy[Terms]:
+    """Draw references to terms."""
+    return st.builds(Terms, reference=keys(), version=keys(), review_on=st.none() | st.dates())
+
+
+def recipients() -> SearchStrategy[Recipients]:
+    """Draw recipients: everybody eligible, holders of roles, or named people."""
+    roles = st.frozensets(role_keys(), max_size=4)
+    return st.just(ALL) | st.builds(WithRoles, roles) | st.builds(Named, _tuples(person_ids()))
+
+
 _Strategies = Mapping[Any, SearchStrategy[Any]]
 _USUAL: _Strategies = {
     NoneType: st.none(),
@@ -122,7 +126,8 @@ _USUAL: _Strategies = {
     Key: keys(),
     PersonId: person_ids(),
     RequestId: request_ids(),
-    RoleKey: role_keys(),
+    Recipients: recipients(),
+    Terms: terms(),
     Text: texts(),
     TextOrEmpty: st.just("") | texts(),
     GroupId: group_ids(),
@@ -137,8 +142,6 @@ def _values_of(annotation: Any, strategies: _Strategies = _USUAL) -> SearchStrat
     parts = [_values_of(part, strategies) for part in get_args(annotation) if part is not ...]
     if get_origin(annotation) is tuple:
         return _tuples(*parts)
-    if get_origin(annotation) is frozenset:
-        return st.frozensets(*parts, max_size=3)
     if parts:
         return st.one_of(parts)
     return st.sampled_from(annotation) if issubclass(annotation, Enum) else _instances_of(annotation, strategies)
@@ -158,19 +161,9 @@ def actors() -> SearchStrategy[Actor]:
     return _values_of(Actor)
 
 
-def terms() -> SearchStrategy[Terms]:
-    """Draw references to terms."""
-    return _instances_of(Terms)
-
-
 def levels() -> SearchStrategy[AccessLevel]:
     """Draw access levels."""
     return st.sampled_from(AccessLevel)
-
-
-def recipients() -> SearchStrategy[Recipients]:
-    """Draw recipients: everybody eligible, holders of roles, or named people."""
-    return _values_of(Recipients)
 
 
 def _commands(kind: type[Command], group: GroupId, urn: int) -> SearchStrategy[Command]:

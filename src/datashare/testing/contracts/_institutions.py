@@ -125,7 +125,7 @@ class InstitutionDirectoryContract(Contract, port=InstitutionDirectory):
 
     @pytest.mark.must(2)
     def test_only_what_was_asked_for_is_answered(self) -> None:
-        """What is unknown is left out, and what is asked for twice is answered once."""
+        """What is unknown is left out, and what is asked for twice is returned once."""
         directory = self.directory_of(RegisterContents())
         by_urn = {school.urn: school for school in SCHOOLS}
 

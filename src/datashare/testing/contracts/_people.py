@@ -91,7 +91,7 @@ class PeopleDirectoryContract(CountsRoundTrips, Contract, port=PeopleDirectory):
 
     @pytest.mark.must(1, 2)
     def test_people_are_answered_with_all_that_they_hold(self) -> None:
-        """Past and future roles, roles of the host's own and people who are no longer users are answered too."""
+        """Past and future roles, roles of the host's own and people who are no longer users are returned too."""
         at_schools = self.directory_of(PEOPLE, SITES).at_schools([URN])
 
         assert {URN} == set(at_schools)
@@ -107,7 +107,7 @@ class PeopleDirectoryContract(CountsRoundTrips, Contract, port=PeopleDirectory):
 
     @pytest.mark.must(1)
     def test_the_present_state_of_the_sites_is_answered(self) -> None:
-        """Whoever arrived, left or changed roles a moment ago is answered as they are now."""
+        """People who arrived, left or changed roles a moment ago are returned as they are now."""
         directory = self.directory_of(PEOPLE, SITES)
         moved = Person(id=HANA.id, name="Hana", email="new@hilda.example", roles=(BusinessRole.DATA_MANAGER,))
         self.replace(directory, [moved, ANA], [SITES[1]])
@@ -127,7 +127,7 @@ class PeopleDirectoryContract(CountsRoundTrips, Contract, port=PeopleDirectory):
 
     @pytest.mark.must(3)
     def test_only_what_was_asked_for_is_answered(self) -> None:
-        """Unknown schools and people are left out, and whoever is asked for twice is answered once."""
+        """Unknown schools and people are left out, and who is asked for twice is returned once."""
         directory = self.directory_of(PEOPLE, SITES)
         at_schools = directory.at_schools([100001, URN, 999, URN])
 

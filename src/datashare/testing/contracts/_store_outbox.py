@@ -60,7 +60,7 @@ class Leasing(StoreSuite):
 
     @pytest.mark.must(1)
     def test_no_later_lease_of_a_notice_has_the_name_of_an_earlier_one(self, store: StoreWithOutbox) -> None:
-        """However often a notice is leased, at one instant or later, tried again in between or not."""
+        """Each lease of a notice has a new name, at the same instant or later, tried again in between or not."""
         save(store, asked())
         names: dict[str, list[str]] = {notice.id: [] for notice in asked().notices}
         for number in range(6):
@@ -72,7 +72,7 @@ class Leasing(StoreSuite):
 
     @pytest.mark.must(1)
     def test_the_longest_due_is_leased_first_up_to_the_limit(self, store: StoreWithOutbox) -> None:
-        """Notices of all groups are leased by due instant, then id; below a limit of one, none is."""
+        """Notices of all groups are leased by due instant, then id; a limit below one leases nothing."""
         save(store, asked(now=NOW), asked(OTHER_URN, now=NOW - MINUTE), asked(group=COUNCIL, now=NOW - 2 * MINUTE))
         expected = sorted((*store.notices(TRUST), *store.notices(COUNCIL)), key=by_due)
         leased = [notice.notice.id for limit in (-1, 0, 1, 3, 9) for notice in lease(store, limit=limit)]

@@ -272,7 +272,7 @@ class Order(StoreSuite):
 
     @pytest.mark.must(9)
     def test_what_has_no_history_is_left_out(self, store: StoreWithOutbox) -> None:
-        """An agreement to which nothing happened is in no answer."""
+        """An agreement without history is in no answer."""
         save(store, imported())
 
         assert {AGREEMENT} == set(store.load([AGREEMENT, OTHER, OTHER]).agreements)
@@ -314,7 +314,7 @@ class Apart(StoreSuite):
     @pytest.mark.must(6)
     @pytest.mark.rule("K4")
     def test_outcomes_are_those_of_the_group_and_the_command(self, store: StoreWithOutbox) -> None:
-        """All outcomes under the command id are answered, also of schools not asked for, and no others."""
+        """All outcomes of the group under the command id are returned, whatever schools are asked for, and no more."""
         save(store, imported(), imported(OTHER_URN), imported(7, command_id="c-2"), imported(group=COUNCIL))
 
         outcomes = store.load([AGREEMENT], command_id="c-1").outcomes
@@ -330,7 +330,7 @@ class Apart(StoreSuite):
 
     @pytest.mark.must(7)
     def test_an_answer_is_a_copy(self, store: StoreWithOutbox) -> None:
-        """What was answered stays as it was when more is saved, and emptying an answer does not touch the store."""
+        """An answer stays as it was when more is saved, and emptying an answer does not touch the store."""
         save(store, asked(), asked(group=COUNCIL))
         answers = (store.load([AGREEMENT]), store.states(TRUST), store.states_at(URN))
         shown = repr(answers)
@@ -343,7 +343,7 @@ class Apart(StoreSuite):
 
     @pytest.mark.must(5, 7)
     def test_a_history_that_is_being_read_goes_on_in_order(self, store: StoreWithOutbox) -> None:
-        """A stream answers all that was there when it was asked for, in order, whatever is saved meanwhile."""
+        """A stream returns all that was there when it was asked for, in order, whatever is saved meanwhile."""
         save(store, asked())
         streams = [partial(list[Event], store.history(AGREEMENT)), partial(list[Event], store.group_history(TRUST))]
         do(store, Approve)
@@ -448,7 +448,7 @@ class Chains(StoreSuite):
 
     @pytest.mark.must(7, 15)
     def test_chains_that_are_being_read_go_on(self, store: StoreWithOutbox) -> None:
-        """A stream answers all that was there when it was asked for, and each chain is whole, whatever is saved."""
+        """A stream returns all that was there when it was asked for, and each chain is whole, whatever is saved."""
         save(store, asked(), asked(OTHER_URN))
         streams = [store.chains(TRUST), store.chains()]
         do(store, Decline, of=OTHER)

@@ -46,12 +46,12 @@ WAITING, LEASED, DELIVERED, GIVEN_UP, CANCELLED = NoticeStatus
 
 
 class Saving(StoreSuite):
-    """1., 2. and 10. All of a change or nothing, if the version is the one that was decided on."""
+    """1., 2. and 10. All of a change is saved or nothing, and only on the version that was decided on."""
 
     @pytest.mark.must(1)
     @pytest.mark.rule("K1")
     def test_a_change_is_saved_with_all_that_belongs_to_it(self, store: StoreWithOutbox) -> None:
-        """Events, state, outcome and notices are there after one call; the notices wait, due when they were made."""
+        """One call saves events, state, outcome and notices; the notices wait, and are due when they were made."""
         change = asked()
         save(store, change)
         loaded = store.load([AGREEMENT], command_id="c-1")
@@ -89,7 +89,7 @@ class Saving(StoreSuite):
         ids=["not-a-change", "two-of-one-agreement"],
     )
     def test_nothing_is_saved_of_a_call_that_is_refused(self, store: StoreWithOutbox, changes: Any) -> None:
-        """A call with something else than a change, or with two of one agreement, is refused as a whole."""
+        """A call is refused as a whole if it holds anything but changes, or two changes of one agreement."""
         before = everything(store)
 
         with pytest.raises(InvalidValue, match="must be"):
@@ -297,7 +297,7 @@ class HostTransaction(StoreSuite):
     def test_what_is_saved_within_a_hosts_transaction_ends_with_it(
         self, store: StoreWithOutbox, in_hosts_transaction: InHostsTransaction | None, commits: bool
     ) -> None:
-        """It shows within the transaction at once, and afterwards if the host commits, whole or not at all."""
+        """It shows within the transaction at once, and stays as a whole if the host commits, or not at all."""
         save(store, imported(OTHER_URN))
         before, within = everything(store), list[object]()
 

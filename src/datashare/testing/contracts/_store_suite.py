@@ -171,11 +171,10 @@ def refused(
     store: StoreWithOutbox, calls: Mapping[str, Callable[[Any], object]], kind: type[DatashareError], words: str = ""
 ) -> list[str]:
     """List the calls that raise an error of a kind that says these words; errors of other kinds go through."""
-    names = list[str]()
+    messages = dict[str, str]()
     for name, call in calls.items():
         try:
             call(store)
         except kind as error:
-            if words in str(error):
-                names.append(name)
-    return names
+            messages[name] = str(error)
+    return [name for name, message in messages.items() if words in message]
