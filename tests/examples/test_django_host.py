@@ -239,9 +239,9 @@ def test_no_error_quotes_the_values_of_a_row(kind: type[django.db.Error], joined
         (django.db.IntegrityError, psycopg.errors.UniqueViolation(), False, StoreError),
         (django.db.InterfaceError, None, False, StoreUnavailable),
     ],
-    ids=lambda value: value.__name__ if isinstance(value, type) else repr(value),
+    ids=lambda value: value.__name__ if isinstance(value, type) else repr(value).rstrip("()"),
 )
-def test_the_kind_of_an_error_says_what_to_do_next(
+def test_an_error_says_what_to_do_next(
     kind: type[django.db.Error], cause: BaseException | None, joined: bool, expected: type[StoreError]
 ) -> None:
     """Roll back and repeat, migrate, try again later, or look at the store."""
