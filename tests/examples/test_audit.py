@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -91,14 +92,23 @@ def test_a_file_is_answered_from(capsys: pytest.CaptureFixture[str], tmp_path: P
         pytest.param(["900001", "2025-05-03", "a", "b"], "There is no file a b.", id="two-files"),
     ],
 )
-def test_what_cannot_be_answered_is_reported(arguments: list[str], expected: str, tmp_path: Path) -> None:
-    """On standard error, with code 1, without a trace, and without making a file."""
-    ran = run_program("audit.py", *arguments, cwd=tmp_path)
+def test_what_cannot_be_answered_is_reported(
+    arguments: list[str], expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The program ends with a message, and makes no file."""
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(SystemExit, match=re.escape(expected)):
+        main(arguments)
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_a_message_goes_to_standard_error(tmp_path: Path) -> None:
+    """The exit code is 1, and there is no trace."""
+    ran = run_program("audit.py", "900001", cwd=tmp_path)
 
     assert (1, "") == (ran.returncode, ran.stdout)
-    assert expected in ran.stderr
-    assert "Traceback" not in ran.stderr
-    assert [] == list(tmp_path.iterdir())
+    assert ran.stderr.startswith("Usage: python audit.py URN DAY")
 
 
 @pytest.mark.parametrize(
