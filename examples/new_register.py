@@ -10,8 +10,8 @@ The plan assumes that every school that the group saw in OLD.csv had agreed to s
 
 The plan goes to standard output; nothing is kept and no message is sent. Rows that could not be read are reported on
 standard error. The exit code is 0; 1 if OLD.csv names no such group; 2 for bad arguments, for files that cannot be
-read, whose name holds a day in the future or that name no trusts, and if NEW.csv is older than OLD.csv or holds none of
-the group's schools.
+read, whose name holds a day in the future or that name no trusts, and if NEW.csv is older than OLD.csv or holds no
+school of the group.
 """
 
 from __future__ import annotations

@@ -160,7 +160,7 @@ def ana() -> Person:
 
 
 def staff(people: MemoryPeopleDirectory, urns: Iterable[int]) -> None:
-    """Give each school an MIS site, a head and a data manager."""
+    """Add an MIS site, a head and a data manager for each school."""
     for urn in urns:
         people.put_sites(SchoolSite(urn=urn, data_sharing_url=f"https://mis.example/{urn}/data/data-sharing"))
         people.put(

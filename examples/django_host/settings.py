@@ -1,4 +1,4 @@
-"""The least that Django needs: one app, one database."""
+"""The settings that Django needs at least: one app and one database."""
 
 from pathlib import Path
 

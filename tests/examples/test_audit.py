@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import re
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -14,9 +12,9 @@ import pytest
 
 from datashare.adapters.sql import SqlAgreementStore, create_schema, sqlite_engine
 from examples.audit import main
+from tests.examples.programs import run_program
 from tests.world import HILDA, MIS, OSCAR, World, imported
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "audit.py"
 HEAD_OF_HILDA = "approved by urn:900001/head on 2 May 2025 at 16:00:00 BST."
 
 
@@ -94,21 +92,23 @@ def test_a_file_is_answered_from(capsys: pytest.CaptureFixture[str], tmp_path: P
         pytest.param(["900001", "2025-05-03", "a", "b"], "There is no file a b.", id="two-files"),
     ],
 )
-def test_what_cannot_be_answered_is_reported(arguments: list[str], expected: str, tmp_path: Path) -> None:
-    """On standard error, with code 1, without a trace, and without making a file."""
-    ran = subprocess.run(
-        [sys.executable, EXAMPLE, *arguments],
-        capture_output=True,
-        check=False,
-        encoding="utf-8",
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
-    )
+def test_what_cannot_be_answered_is_reported(
+    arguments: list[str], expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The program ends with a message, and makes no file."""
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(SystemExit, match=re.escape(expected)):
+        main(arguments)
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_a_message_goes_to_standard_error(tmp_path: Path) -> None:
+    """The exit code is 1, and there is no trace."""
+    ran = run_program("audit.py", "900001", cwd=tmp_path)
 
     assert (1, "") == (ran.returncode, ran.stdout)
-    assert expected in ran.stderr
-    assert "Traceback" not in ran.stderr
-    assert [] == list(tmp_path.iterdir())
+    assert ran.stderr.startswith("Usage: python audit.py URN DAY")
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ from datashare.testing import (
 )
 from datashare.testing.changes import AGREEMENT, COUNCIL, OTHER_URN, TRUST, asked, imported, then
 from datashare.testing.comparison import compare_with_memory
-from datashare.testing.contracts._store_reading import verified
+from datashare.testing.contracts._store_suite import verified
 from datashare.testing.threads import at_once
 from examples.django_host.agreements.errors import store_error
 from examples.django_host.agreements.models import AgreementEvent, AgreementState
@@ -239,9 +239,9 @@ def test_no_error_quotes_the_values_of_a_row(kind: type[django.db.Error], joined
         (django.db.IntegrityError, psycopg.errors.UniqueViolation(), False, StoreError),
         (django.db.InterfaceError, None, False, StoreUnavailable),
     ],
-    ids=lambda value: value.__name__ if isinstance(value, type) else repr(value),
+    ids=lambda value: value.__name__ if isinstance(value, type) else repr(value).rstrip("()"),
 )
-def test_the_kind_of_an_error_says_what_to_do_next(
+def test_an_error_says_what_to_do_next(
     kind: type[django.db.Error], cause: BaseException | None, joined: bool, expected: type[StoreError]
 ) -> None:
     """Roll back and repeat, migrate, try again later, or look at the store."""
@@ -265,7 +265,7 @@ def test_a_row_that_cannot_be_read_is_not_quoted(sqlite: Settings) -> None:
 
 
 def test_missing_tables_and_columns_say_what_to_do(tmp_path: Path, postgresql_url: str, sqlite: Settings) -> None:
-    """Where nobody migrated, the caller is told to run the migrations."""
+    """Where nobody migrated, the error says to run the migrations."""
     for chosen in (sqlite_settings(tmp_path / "empty"), postgresql_settings(postgresql_url)):
         with database("other", chosen), pytest.raises(SchemaMismatch, match=r"Run manage\.py migrate"):
             DjangoAgreementStore("other").states(TRUST)
@@ -345,7 +345,7 @@ def test_the_settings_say_whether_a_new_connection_commits(sqlite: Settings) -> 
 
 
 def test_a_hosts_transaction_that_failed_before_is_lost(store: DjangoAgreementStore) -> None:
-    """Nothing is saved in a transaction that can only be rolled back, and the host is told to do so."""
+    """Nothing is saved in a transaction that can only be rolled back, and the error says to roll it back."""
     with transaction.atomic():
         transaction.set_rollback(True)
         with pytest.raises(TransactionLost, match="Roll it back"):
@@ -369,7 +369,7 @@ def test_a_busy_file_is_reported_to_the_host(sqlite: Settings) -> None:
 
 
 def test_a_deadlock_between_two_hosts_is_a_lost_transaction(postgresql: Settings) -> None:
-    """One of two hosts that block each other is told to roll back; the other one commits."""
+    """Of two hosts that block each other, one has to roll back, and the other commits."""
     store, both, lost = DjangoAgreementStore(), threading.Barrier(2), list[TransactionLost]()
 
     def work(first: Change, second: Change) -> None:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import os
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
@@ -13,15 +10,13 @@ import pytest
 
 from examples.list_schools import main
 from tests.adapters.gias import made
-
-EXAMPLE = Path(__file__).parents[2] / "examples" / "list_schools.py"
+from tests.examples.programs import call, run_program
 
 
 def listed(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, list[str], str]:
     """Run the example, and return its exit code, the lines of its output, and its errors."""
-    code = main(arguments)
-    captured = capsys.readouterr()
-    return code, captured.out.splitlines(), captured.err
+    code, out, err = call(capsys, main, *arguments)
+    return code, out.splitlines(), err
 
 
 @pytest.mark.rule("V1", "V2")
@@ -47,45 +42,28 @@ def test_the_last_line_is_the_count_alone(capsys: pytest.CaptureFixture[str], gr
 
 def test_it_runs_as_a_program_into_a_pipe() -> None:
     """Without a terminal each school is on one line, by folded name."""
-    ran = subprocess.run(
-        [sys.executable, EXAMPLE, made.ESTABLISHMENTS, "5188"],
-        capture_output=True,
-        check=True,
-        encoding="utf-8",
-        env={**os.environ, "PYTHONIOENCODING": "utf-8", "COLUMNS": "40"},
-    )
+    ran = run_program("list_schools.py", str(made.ESTABLISHMENTS), "5188", COLUMNS="40")
     lines = ran.stdout.splitlines()
 
-    assert lines[0].strip() == "FIERTÉ MULTI-ACADEMY TRUST (mat:5188) on 18 July 2025"
-    assert sum(" Tamworth " in line or " Burton-on-Trent " in line or "Academy" in line for line in lines[4:-2]) == 10
-    assert (lines[-1], ran.stderr) == ("10 schools", "")
+    assert "FIERTÉ MULTI-ACADEMY TRUST (mat:5188) on 18 July 2025" == lines[0].strip()
+    assert 10 == sum(" Tamworth " in line or " Burton-on-Trent " in line or "Academy" in line for line in lines[4:-2])
+    assert (0, "10 schools", "") == (ran.returncode, lines[-1], ran.stderr)
 
 
 def test_a_terminal_without_the_letters_shows_question_marks() -> None:
     """Letters that the terminal cannot show do not stop the list."""
-    ran = subprocess.run(
-        [sys.executable, EXAMPLE, made.ESTABLISHMENTS, "5188"],
-        capture_output=True,
-        check=True,
-        env={**os.environ, "PYTHONIOENCODING": "ascii"},
-    )
+    ran = run_program("list_schools.py", str(made.ESTABLISHMENTS), "5188", encoding="ascii")
 
-    assert b"FIERT? MULTI-ACADEMY TRUST" in ran.stdout
-    assert ran.stdout.splitlines()[-1] == b"10 schools"
+    assert "FIERT? MULTI-ACADEMY TRUST" in ran.stdout
+    assert "10 schools" == ran.stdout.splitlines()[-1]
 
 
 def test_remarks_and_hidden_schools_are_shown(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """A proposed closure and a date that does not fit are remarks; hidden schools are counted."""
     path = tmp_path / "edubasealldata20250718.csv"
-    proposed = {
-        "EstablishmentStatus (code)": "3",
-        "EstablishmentStatus (name)": "Open, but proposed to close",
-    }
+    proposed = {"EstablishmentStatus (code)": "3", "EstablishmentStatus (name)": "Open, but proposed to close"}
     closed = {"EstablishmentStatus (code)": "2", "EstablishmentStatus (name)": "Closed"}
-    named = made.SCHOOL | {
-        "EstablishmentName": "[red]St Hilda[/red] :school:",
-        "TypeOfEstablishment (code)": "",
-    }
+    named = made.SCHOOL | {"EstablishmentName": "[red]St Hilda[/red] :school:", "TypeOfEstablishment (code)": ""}
     path.write_bytes(
         made.download(
             named,
@@ -95,7 +73,7 @@ def test_remarks_and_hidden_schools_are_shown(capsys: pytest.CaptureFixture[str]
     )
     code, lines, errors = listed(capsys, str(path), "5143")
 
-    assert (code, lines[-1], lines[-2], errors) == (0, "2 schools", "Linked but not listed: 1 closed.", "")
+    assert (0, "2 schools", "Linked but not listed: 1 closed.", "") == (code, lines[-1], lines[-2], errors)
     assert "[red]St Hilda[/red] :school:" in "\n".join(lines)
     assert "Open, but proposed to close; its close date has passed" in " ".join("\n".join(lines).split())
 
@@ -110,7 +88,8 @@ def test_any_download_will_do(capsys: pytest.CaptureFixture[str], tmp_path: Path
     else:
         path.write_bytes(gzip.compress(content) if pack == "gz" else content)
 
-    assert ((result := listed(capsys, str(path), "5143"))[0], result[1][-1]) == (0, "1 schools")
+    code, lines, _ = listed(capsys, str(path), "5143")
+    assert (0, "1 schools") == (code, lines[-1])
 
 
 def test_rows_that_cannot_be_read_are_reported(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -120,7 +99,7 @@ def test_rows_that_cannot_be_read_are_reported(capsys: pytest.CaptureFixture[str
     path.write_bytes(made.download(made.SCHOOL, *bad).getvalue())
     code, lines, errors = listed(capsys, str(path), "5143")
 
-    assert (code, lines[-1], errors.count("Warning: ")) == (0, "1 schools", 11)
+    assert (0, "1 schools", 11) == (code, lines[-1], errors.count("Warning: "))
     assert 'line 3: column "URN" is not a URN' in errors
     assert "12 rows of 13 could not be read; the list may lack schools." in errors
 
@@ -129,7 +108,7 @@ def test_a_group_that_is_not_in_the_file_is_reported(capsys: pytest.CaptureFixtu
     """The count is 0, and the exit code 1."""
     for group, words in (("99", "trust 99"), ("LA:999", "local authority 999")):
         code, lines, errors = listed(capsys, str(made.ESTABLISHMENTS), group)
-        assert (code, lines) == (1, ["0 schools"])
+        assert (1, ["0 schools"]) == (code, lines)
         assert f"names no {words}. Check the code and the file." in errors
 
 
@@ -157,17 +136,14 @@ def test_bad_arguments_and_files_are_reported(capsys: pytest.CaptureFixture[str]
     """They get a clear message, no count and the exit code 2."""
     code, lines, errors = listed(capsys, *arguments)
 
-    assert (code, lines) == (2, [])
+    assert (2, []) == (code, lines)
     assert errors.strip().endswith((".", "LA:870"))
     assert "Traceback" not in errors
 
 
 def test_a_program_that_cannot_read_its_file_shows_no_traceback() -> None:
     """Run as a program it exits with the code 2 and a message."""
-    ran = subprocess.run([sys.executable, EXAMPLE, "nowhere.csv", "5143"], capture_output=True, check=False, text=True)
+    ran = run_program("list_schools.py", "nowhere.csv", "5143")
 
-    assert (
-        ran.returncode,
-        ran.stdout,
-        ran.stderr.strip(),
-    ) == (2, "", "nowhere.csv cannot be read: there is no such file. Check the path.")
+    assert (2, "") == (ran.returncode, ran.stdout)
+    assert "nowhere.csv cannot be read: there is no such file. Check the path.\n" == ran.stderr

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,13 +9,9 @@ import pytest
 
 from examples.new_register import main
 from tests.adapters.gias import made
+from tests.examples.programs import call, run_program
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "new_register.py"
-CLOSED = {
-    "EstablishmentStatus (code)": "2",
-    "EstablishmentStatus (name)": "Closed",
-    "CloseDate": "31-08-2025",
-}
+CLOSED = {"EstablishmentStatus (code)": "2", "EstablishmentStatus (name)": "Closed", "CloseDate": "31-08-2025"}
 REAL = str(made.ESTABLISHMENTS)
 
 
@@ -53,10 +46,9 @@ def test_the_plan_is_printed(capsys: pytest.CaptureFixture[str], tmp_path: Path)
         written(tmp_path / "links.csv", made.LINK | {"LinkURN": "100003", "LinkEstablishedDate": ""}),
     ]
 
-    assert 0 == main(arguments)
+    code, out, err = call(capsys, main, *arguments)
 
-    out, err = capsys.readouterr()
-    assert "" == err
+    assert (0, "") == (code, err)
     assert (
         """\
 UNITED LEARNING TRUST (mat:5143), register of 18 April 2026
@@ -84,10 +76,9 @@ This is a plan: nothing has been done yet.
 @pytest.mark.parametrize("group", ["5143", "mat:4320", "LA:870"])
 def test_the_same_download_twice_leaves_nothing_to_end(capsys: pytest.CaptureFixture[str], group: str) -> None:
     """Real rows and links: every school is as it was."""
-    assert 0 == main([REAL, REAL, group, str(made.LINKS)])
+    code, out, err = call(capsys, main, REAL, REAL, group, str(made.LINKS))
 
-    out, err = capsys.readouterr()
-    assert "" == err
+    assert (0, "") == (code, err)
     assert "to end" not in out
     assert "no agreement" not in out
     assert "register of 18 July 2025" in out
@@ -95,23 +86,16 @@ def test_the_same_download_twice_leaves_nothing_to_end(capsys: pytest.CaptureFix
 
 def test_it_runs_as_a_program_into_a_pipe() -> None:
     """A terminal without the letters shows question marks, and the plan goes on."""
-    ran = subprocess.run(
-        [sys.executable, EXAMPLE, REAL, REAL, "5188"],
-        capture_output=True,
-        check=True,
-        env={**os.environ, "PYTHONIOENCODING": "ascii"},
-    )
+    ran = run_program("new_register.py", REAL, REAL, "5188", encoding="ascii")
 
-    assert ran.stdout.startswith(b"FIERT? MULTI-ACADEMY TRUST (mat:5188), register of 18 July 2025")
+    assert ran.stdout.startswith("FIERT? MULTI-ACADEMY TRUST (mat:5188), register of 18 July 2025")
 
 
 def test_a_download_without_a_day_counts_as_of_today(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """Either of them; then neither is known to be older."""
     old, new = written(tmp_path / "old.csv", *OLD), written(tmp_path / "new.csv", *NEW)
 
-    assert 0 == main([old, new, "5143"])
-
-    assert "Agreements to end (2):" in capsys.readouterr().out
+    assert "Agreements to end (2):" in call(capsys, main, old, new, "5143")[1]
 
 
 def test_rows_that_cannot_be_read_are_reported(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -119,10 +103,9 @@ def test_rows_that_cannot_be_read_are_reported(capsys: pytest.CaptureFixture[str
     old = written(tmp_path / "old.csv", *OLD, *[school(f"x{n}") for n in range(12)])
     links = written(tmp_path / "links.csv", made.LINK, made.LINK | {"URN": "x"})
 
-    assert 0 == main([old, written(tmp_path / "new.csv", *OLD), "5143", links])
+    code, out, err = call(capsys, main, old, written(tmp_path / "new.csv", *OLD), "5143", links)
 
-    out, err = capsys.readouterr()
-    assert "Nothing to do." in out
+    assert (0, True) == (code, "Nothing to do." in out)
     assert 'column "URN" is not a URN' in err
     assert "old.csv: 12 rows could not be read, so the plan may be wrong." in err
     assert "The links: 1 rows could not be read, so the plan may be wrong." in err
@@ -138,17 +121,11 @@ def test_group_links_say_who_was_in_which_trust_if_the_older_file_does_not(
     old, new = written(tmp_path / "old.csv", *bare), written(tmp_path / "new.csv", *NEW)
     linked = written(tmp_path / "groups.csv", *[made.GROUP_LINK | {"URN": row["URN"]} for row in OLD])
 
-    assert 2 == main([old, new, "5143"])
-    out, err = capsys.readouterr()
-    words = (
-        'old.csv names no trust at all; does it lack the column "Trusts (code)"? For OLD.csv, add the group links of '
-    )
-    assert "" == out
-    assert f"{tmp_path}/{words}its day: --group-links FILE.\n" == err
-    assert 0 == main([old, "--group-links", linked, new, "5143"])
-    assert "Agreements to end (2):" in capsys.readouterr().out
-    assert 0 == main([old, old, "LA:870"])  # an authority needs none
-    assert "Nothing to do." in capsys.readouterr().out
+    question = f'{old} names no trust at all; does it lack the column "Trusts (code)"?'
+    advice = "For OLD.csv, add the group links of its day: --group-links FILE."
+    assert (2, "", f"{question} {advice}\n") == call(capsys, main, old, new, "5143")
+    assert "Agreements to end (2):" in call(capsys, main, old, "--group-links", linked, new, "5143")[1]
+    assert "Nothing to do." in call(capsys, main, old, old, "LA:870")[1]  # an authority needs no links
 
 
 @pytest.mark.rule("E3")
@@ -160,18 +137,20 @@ def test_a_file_that_is_named_for_a_day_in_the_future_is_refused(
     files = [written(tmp_path / "old.csv", *OLD), written(tmp_path / "new.csv", *NEW)]
     files[place] = written(tmp_path / "edubasealldata29990718.csv", *NEW)
 
-    assert 2 == main([*files, "5143"])
+    code, out, err = call(capsys, main, *files, "5143")
 
-    out, err = capsys.readouterr()
-    assert ("", f"{files[place]} is named for 18 July 2999, which is in the future. Check its name.\n") == (out, err)
+    assert (2, "", f"{files[place]} is named for 18 July 2999, which is in the future. Check its name.\n") == (
+        code,
+        out,
+        err,
+    )
 
 
 def test_a_group_that_is_not_in_the_older_file_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     """It had no agreements that could end."""
     for group, words in (("99", "trust 99"), ("LA:999", "local authority 999")):
-        assert 1 == main([REAL, REAL, group])
-        out, err = capsys.readouterr()
-        assert ("", f"{REAL} names no {words}. Check the code and the file.\n") == (out, err)
+        expected = (1, "", f"{REAL} names no {words}. Check the code and the file.\n")
+        assert expected == call(capsys, main, REAL, REAL, group)
 
 
 @pytest.mark.rule("E3")
@@ -187,10 +166,8 @@ def test_files_in_the_wrong_order_and_files_of_others_are_refused(
         ([new, old], "The register is of 18 July 2025, and that of 18 April 2026 was applied"),
         ([old, others], "The register holds no school of the group. Load the whole register."),
     ):
-        assert 2 == main([*arguments, "5143"])
-        out, err = capsys.readouterr()
-        assert "" == out
-        assert err.startswith(words)
+        code, out, err = call(capsys, main, *arguments, "5143")
+        assert (2, "", True) == (code, out, err.startswith(words))
 
 
 @pytest.mark.parametrize(
@@ -214,8 +191,7 @@ def test_files_in_the_wrong_order_and_files_of_others_are_refused(
 )  # fmt: skip
 def test_bad_arguments_and_files_are_refused(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]) -> None:
     """With clear words, no plan and the exit code 2."""
-    code = main(arguments)
-    out, err = capsys.readouterr()
+    code, out, err = call(capsys, main, *arguments)
 
     assert (2, "") == (code, out)
     assert err.strip().endswith((".", 'lacks the column "Trusts (code)"'))

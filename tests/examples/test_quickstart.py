@@ -1,8 +1,6 @@
 """The quickstart prints its whole story, and the story is true."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,21 +8,14 @@ import pytest
 from datashare import AccessLevel, GroupId, State
 from datashare.adapters.sql import SqlAgreementStore, sqlite_engine
 from datashare.domain.agreements import fold
+from tests.examples.programs import run_program
 
-QUICKSTART = Path(__file__).parents[2] / "examples" / "quickstart.py"
 
-
-def run(encoding: str, *arguments: Path, temporary: Path | None = None) -> str:
-    """Run the example as a user does, on a terminal of this encoding, and return its output in single spaces."""
-    done = subprocess.run(
-        [sys.executable, QUICKSTART, *arguments],
-        check=True,
-        capture_output=True,
-        encoding=encoding,
-        env={"COLUMNS": "200", "PYTHONIOENCODING": encoding, "PATH": "", "TMPDIR": str(temporary or "")},
-    )
-    assert done.stderr == ""
-    return " ".join(done.stdout.split())
+def story_on(encoding: str, *arguments: Path, temporary: Path | None = None) -> str:
+    """Run the example on a terminal of this encoding, and return its output in single spaces."""
+    ran = run_program("quickstart.py", *arguments, encoding=encoding, COLUMNS="200", TMPDIR=str(temporary or ""))
+    assert (0, "") == (ran.returncode, ran.stderr)
+    return " ".join(ran.stdout.split())
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +27,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def story(file: Path) -> str:
     """Return the story as a modern terminal shows it."""
-    return run("utf-8", file)
+    return story_on("utf-8", file)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +75,7 @@ def test_every_school_of_the_trust_is_listed(story: str) -> None:
 
 def test_a_terminal_without_accents_shows_the_story_too(tmp_path: Path) -> None:
     """Letters that cannot be shown are replaced; without a named file, only the messages are left behind."""
-    assert "ARET? LEARNING TRUST may view live data" in run("ascii", temporary=tmp_path)
+    assert "ARET? LEARNING TRUST may view live data" in story_on("ascii", temporary=tmp_path)
     (messages,) = tmp_path.iterdir()
     assert (messages / "index.html").exists()
 
@@ -123,8 +114,8 @@ def test_an_existing_file_is_not_touched(tmp_path: Path) -> None:
     file = tmp_path / "notes.txt"
     file.write_text("Ours.", encoding="utf-8")
 
-    done = subprocess.run([sys.executable, QUICKSTART, file], check=False, capture_output=True, encoding="utf-8")
+    ran = run_program("quickstart.py", file)
 
-    assert (1, "") == (done.returncode, done.stdout)
-    assert f"{file} exists already, and the story begins without agreements. Name a new file." in done.stderr
+    assert (1, "") == (ran.returncode, ran.stdout)
+    assert f"{file} exists already, and the story begins without agreements. Name a new file." in ran.stderr
     assert "Ours." == file.read_text(encoding="utf-8")

@@ -97,7 +97,7 @@ def test_it_answers_as_the_store_in_memory_does() -> None:
 
 
 def test_an_error_says_what_to_do_next(tmp_path: Path, file: Path) -> None:
-    """Missing tables, a file that cannot be opened and text that is not UTF-8 are told apart."""
+    """Missing tables, a file that cannot be opened and text that is not UTF-8 have errors of their own."""
     for name, kind in (("empty.db", SchemaMismatch), ("nowhere/agreements.db", StoreUnavailable)):
         with pytest.raises(kind, match="SQLite said"):
             SqliteStore(partial(connect, tmp_path / name)).states(TRUST)

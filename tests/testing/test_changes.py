@@ -28,7 +28,7 @@ def test_every_kind_of_command_can_be_made() -> None:
 
 
 def test_a_change_is_what_a_service_would_save() -> None:
-    """A request has one event and two notices, an import none; the state is the fold of the events."""
+    """A request has one event and two notices, an import has no notice; the state is the fold of the events."""
     for saved, notices in ((asked(), 2), (imported(), 0), (asked(group=COUNCIL), 2), (imported(group=TWIN), 0)):
         assert (1, notices) == (len(saved.events), len(saved.notices))
         assert saved.after == fold(saved.id, saved.events)

@@ -64,7 +64,7 @@ def test_each_store_is_closed() -> None:
 
 
 def test_a_comparison_needs_a_store() -> None:
-    """A subclass of the machine without a store is told what is missing."""
+    """The error names what a subclass of the machine lacks."""
 
     class Bare(StoreComparison):
         """Lacks `make_store`."""

@@ -14,7 +14,7 @@ class AgreementState(models.Model):
     state = models.TextField()
 
     class Meta:
-        """Found by group, and by school."""
+        """The index of agreements by school."""
 
         indexes = (models.Index(fields=["urn", "group_id"], name="agreement_by_school"),)
 
@@ -33,7 +33,7 @@ class AgreementEvent(models.Model):
 
 
 class CommandOutcome(models.Model):
-    """What a command did to one agreement, to answer a repetition; its events are those of the sequences named."""
+    """What a command did to one agreement, to answer a repetition; its events are a range of sequences."""
 
     pk = models.CompositePrimaryKey("group_id", "command_id", "urn")
     group_id = models.CharField(max_length=16)
@@ -67,7 +67,7 @@ class OutgoingNotice(models.Model):
     text = models.TextField(null=True, help_text="The notice as JSON; nothing once it was purged.")
 
     class Meta:
-        """Found by agreement, and by what is due."""
+        """The index of notices by what is due."""
 
         indexes = (models.Index(fields=["is_open", "due_at"], name="notice_by_due"),)
 

@@ -63,7 +63,7 @@ class DjangoAgreementStore:
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
-        """Let no error of Django's out."""
+        """Raise an error of the library for each of Django's."""
         try:
             yield
         except Error as error:
@@ -71,7 +71,7 @@ class DjangoAgreementStore:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """Write all or nothing: in a transaction, which is the host's where there is one."""
+        """Write all or nothing, in a transaction: the host's, if there is one."""
         with self._reading(), transaction.atomic(using=self._using, savepoint=False):
             yield
 
@@ -91,8 +91,8 @@ class DjangoAgreementStore:
             return Loaded(agreements={}, outcomes=())
         group, urns = str(wanted[0].group), {agreement.urn for agreement in wanted}
         with self._reading():
-            # States first, so that no outcome of theirs is missing; then once more those that have an outcome, so that
-            # none is older than it.
+            # The states come first, so that no outcome of theirs is missing. Those with an outcome are read again, so
+            # that no state is older than its outcome.
             agreements = self._standing(group, urns)
             outcomes = self._recorded(group, command_id) if command_id else ()
             agreements |= self._standing(group, urns & {outcome.agreement.urn for outcome in outcomes})
@@ -122,7 +122,7 @@ class DjangoAgreementStore:
         return frozenset(row.change.id for row in prepared) - {row.change.id for row in winners}
 
     def _locked(self, prepared: Sequence[PreparedChange]) -> Mapping[Key, AgreementRow]:
-        """Insert what is absent at version 0, then lock, in the order of keys so that no two writers block another."""
+        """Insert what is absent at version 0, then lock in the order of keys, so that no two writers deadlock."""
         claims = [row.claim() for row in prepared if not row.change.decided_on]
         self._insert(AgreementState, claims, ignore_conflicts=True)
         named = self._all(AgreementState).filter(_any_of(row.key for row in prepared))

@@ -3,9 +3,11 @@
 A strategy that takes a group or a URN keeps to it; without one it draws its own.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
-from typing import TypeVar
+from enum import Enum
+from types import NoneType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import attrs
 from hypothesis import strategies as st
@@ -15,57 +17,32 @@ from datashare.domain.agreements import (
     ALL,
     SHOWN_BY_REGISTER,
     Actor,
-    AddRecipients,
     Agreement,
-    AgreementEnded,
     AgreementId,
-    AgreementImported,
-    ApprovalRecorded,
-    Approve,
-    Basis,
     Batch,
-    ClosedRequest,
     Command,
-    Decline,
     EndAgreement,
-    EndCause,
     Event,
-    ImportAgreement,
-    InForce,
     Named,
     OpenRequest,
     Planned,
     Recipients,
-    RecipientsAdded,
-    RecordApproval,
-    RecordVisibility,
-    Remind,
-    ReminderSent,
-    RequestAccess,
-    RequestApproved,
-    RequestDeclined,
     RequestId,
-    RequestOutcome,
-    RequestSent,
-    RequestWithdrawn,
-    SystemActor,
     Terms,
-    VisibilityLost,
-    VisibilityReturned,
-    Withdraw,
     WithRoles,
 )
 from datashare.domain.instants import Instant, to_instant
 from datashare.domain.levels import AccessLevel
-from datashare.domain.notices import Addressee, Answerer, Notice, NoticeKind
+from datashare.domain.notices import Addressee, Answerer, Notice
 from datashare.domain.people import Associations, BusinessRole, Grant, HeldRole, Period, Permission, Person, PersonId
 from datashare.domain.policy import Party, Policy
 from datashare.domain.register import Coded, EstablishmentStatus, Group, GroupId, GroupKind, Institution, TrustLink
-from datashare.domain.visibility import HiddenBecause
+from datashare.domain.validation import LEAST_URN, MOST_URN, Key, Text, TextOrEmpty, Urn
 
 FIRST, LAST = datetime.min, datetime.max  # noqa: DTZ901 - Hypothesis adds the time zone
 DAYS_AROUND = st.integers(-2, 2).map(timedelta)
 
+_A = TypeVar("_A", bound=attrs.AttrsInstance)
 _T = TypeVar("_T")
 
 
@@ -92,7 +69,7 @@ def command_ids() -> SearchStrategy[str]:
 
 def urns() -> SearchStrategy[int]:
     """Draw URNs."""
-    return st.integers(1, 9_999_999)
+    return st.integers(LEAST_URN, MOST_URN)
 
 
 def group_ids() -> SearchStrategy[GroupId]:
@@ -118,9 +95,13 @@ def person_ids(site: GroupId | int | None = None) -> SearchStrategy[PersonId]:
     return st.builds(PersonId, st.one_of(group_ids(), urns()) if site is None else st.just(site), keys())
 
 
-def actors() -> SearchStrategy[Actor]:
-    """Draw people and named systems."""
-    return st.one_of(person_ids(), st.builds(SystemActor, keys()))
+def role_keys() -> SearchStrategy[str]:
+    """Draw keys of roles, those of the library and a host's own."""
+    return st.sampled_from([*map(str, BusinessRole), "teacher", "governor_2"])
+
+
+def _tuples(elements: SearchStrategy[_T], *, min_size: int = 0, max_size: int = 3) -> SearchStrategy[tuple[_T, ...]]:
+    return st.lists(elements, min_size=min_size, max_size=max_size).map(tuple)
 
 
 def terms() -> SearchStrategy[Terms]:
@@ -128,66 +109,85 @@ def terms() -> SearchStrategy[Terms]:
     return st.builds(Terms, reference=keys(), version=keys(), review_on=st.none() | st.dates())
 
 
+def recipients() -> SearchStrategy[Recipients]:
+    """Draw recipients: everybody eligible, holders of roles, or named people."""
+    roles = st.frozensets(role_keys(), max_size=4)
+    return st.just(ALL) | st.builds(WithRoles, roles) | st.builds(Named, _tuples(person_ids()))
+
+
+_Strategies = Mapping[Any, SearchStrategy[Any]]
+_USUAL: _Strategies = {
+    NoneType: st.none(),
+    bool: st.booleans(),
+    date: st.dates(),
+    int: st.integers(1, 999_999_999),
+    str: st.just("") | texts(),
+    Instant: instants(),
+    Key: keys(),
+    PersonId: person_ids(),
+    RequestId: request_ids(),
+    Recipients: recipients(),
+    Terms: terms(),
+    Text: texts(),
+    TextOrEmpty: st.just("") | texts(),
+    GroupId: group_ids(),
+    Urn: urns(),
+}
+"""Strategies by the annotation of a field; those for unions, collections, enumerations and classes follow from it."""
+
+
+def _values_of(annotation: Any, strategies: _Strategies = _USUAL) -> SearchStrategy[Any]:
+    if annotation in strategies:
+        return strategies[annotation]
+    parts = [_values_of(part, strategies) for part in get_args(annotation) if part is not ...]
+    if get_origin(annotation) is tuple:
+        return _tuples(*parts)
+    if parts:
+        return st.one_of(parts)
+    return st.sampled_from(annotation) if issubclass(annotation, Enum) else _instances_of(annotation, strategies)
+
+
+def _instances_of(
+    kind: type[_A], strategies: _Strategies = _USUAL, **fields: SearchStrategy[Any]
+) -> SearchStrategy[_A]:
+    """Return a strategy for an attrs class: *fields*, and the others by their annotations."""
+    annotations = get_type_hints(kind, include_extras=True)
+    others = [name for name in attrs.fields_dict(kind) if name not in fields]
+    return st.builds(kind, **fields, **{name: _values_of(annotations[name], strategies) for name in others})
+
+
+def actors() -> SearchStrategy[Actor]:
+    """Draw people and named systems."""
+    return _values_of(Actor)
+
+
 def levels() -> SearchStrategy[AccessLevel]:
     """Draw access levels."""
     return st.sampled_from(AccessLevel)
 
 
-def role_keys() -> SearchStrategy[str]:
-    """Draw keys of roles, those of the library and a host's own."""
-    return st.sampled_from([*map(str, BusinessRole), "teacher", "governor_2"])
-
-
-def recipients() -> SearchStrategy[Recipients]:
-    """Draw recipients: everybody eligible, holders of roles, or named people."""
-    return st.one_of(
-        st.just(ALL),
-        st.builds(WithRoles, st.frozensets(role_keys(), max_size=4)),
-        st.builds(Named, _tuples(person_ids(), max_size=4)),
-    )
-
-
-def commands_of_each_kind(group: GroupId, urn: int) -> tuple[SearchStrategy[Command], ...]:
-    """Return a strategy for each kind of command about one school of one group."""
-    request, school, maybe = request_ids(AgreementId(group, urn)), st.just(urn), st.none() | terms()
-    level, text = levels(), texts()
-    planned = st.builds(Planned, plan=keys(), version=st.integers(1, 9))
-    from_register = st.sampled_from(sorted(SHOWN_BY_REGISTER, key=lambda cause: cause.value))
-    return (
-        st.builds(RequestAccess, urn=school, level=level, sender=person_ids(), recipients=recipients(), terms=maybe),
-        st.builds(AddRecipients, request=request, recipients=recipients()),
-        st.builds(Remind, request=request),
-        st.builds(Approve, request=request, terms_version=st.none() | keys()),
-        st.builds(Decline, request=request, reason=text),
-        st.builds(Withdraw, request=request, reason=st.just("") | text),
-        st.builds(RecordApproval, urn=school, level=level, basis=text, terms=maybe),
-        st.builds(
-            ImportAgreement,
-            urn=school,
-            level=level,
-            agreed_on=st.dates(),
-            approver=text,
-            evidence=text,
-            terms=maybe,
-        ),
-        st.builds(EndAgreement, urn=school, cause=st.sampled_from(EndCause), note=text)
-        | st.builds(EndAgreement, urn=school, cause=from_register, note=text, planned=planned),
-        st.builds(RecordVisibility, urn=school, register_day=st.none() | st.dates()),
-    )
+def _commands(kind: type[Command], group: GroupId, urn: int) -> SearchStrategy[Command]:
+    """Draw commands of a kind about one school of one group."""
+    usual = {**_USUAL, Urn: st.just(urn), RequestId: request_ids(AgreementId(group, urn))}
+    if kind is EndAgreement:
+        planned = _instances_of(Planned, version=st.integers(1, 9))
+        shown = st.sampled_from(sorted(SHOWN_BY_REGISTER, key=lambda cause: cause.value))
+        return _instances_of(kind, usual, planned=st.none()) | _instances_of(kind, usual, planned=planned, cause=shown)
+    return _instances_of(kind, usual)
 
 
 @st.composite
 def commands(draw: st.DrawFn) -> Command:
     """Draw commands of every kind."""
-    return draw(st.one_of(commands_of_each_kind(draw(group_ids()), draw(urns()))))
+    return draw(_commands(draw(st.sampled_from(get_args(Command))), draw(group_ids()), draw(urns())))
 
 
 @st.composite
 def batches(draw: st.DrawFn) -> Batch:
     """Draw actions about some schools, with commands of one kind."""
-    group, kind = draw(group_ids()), draw(st.integers(0, 9))
+    group, kind = draw(group_ids()), draw(st.sampled_from(get_args(Command)))
     schools = draw(st.lists(urns(), max_size=4, unique=True))
-    drawn = tuple(draw(commands_of_each_kind(group, urn)[kind]) for urn in schools)
+    drawn = tuple(draw(_commands(kind, group, urn)) for urn in schools)
     return Batch(group=group, actor=draw(actors()), command_id=draw(command_ids()), commands=drawn)
 
 
@@ -195,41 +195,9 @@ def batches(draw: st.DrawFn) -> Batch:
 def events(draw: st.DrawFn, *, at: SearchStrategy[Instant] | None = None) -> Event:
     """Draw single events of every kind; several of them are not a history."""
     agreement = draw(agreement_ids())
-    common = {
-        "agreement": st.just(agreement),
-        "sequence": st.integers(1, 999_999_999),
-        "at": instants() if at is None else at,
-        "actor": actors(),
-        "command_id": command_ids(),
-    }
-    request, level, day = request_ids(agreement), levels(), st.dates()
-    maybe, written = st.none() | terms(), st.none() | st.just("") | texts()
-    asked = {"request": request, "recipients": _tuples(person_ids(), max_size=4)}
-    reasons = _tuples(st.sampled_from(HiddenBecause), max_size=3)
-    imported = {"agreed_on": day, "terms": maybe, "approver": written, "evidence": written}
-    cause = st.sampled_from(EndCause)
-    kinds: list[SearchStrategy[Event]] = [
-        st.builds(
-            RequestSent,
-            **common,
-            level=level,
-            raises=st.none() | level,
-            sender=person_ids(),
-            recipients=asked["recipients"],
-            terms=maybe,
-        ),
-        st.builds(RecipientsAdded, **common, **asked),
-        st.builds(ReminderSent, **common, **asked),
-        st.builds(RequestApproved, **common, request=request, level=level, terms=maybe),
-        st.builds(RequestDeclined, **common, request=request, reason=written),
-        st.builds(RequestWithdrawn, **common, request=request, reason=written),
-        st.builds(ApprovalRecorded, **common, level=level, terms=maybe, basis=written),
-        st.builds(AgreementImported, **common, level=level, **imported),
-        st.builds(AgreementEnded, **common, cause=cause, request=st.none() | request, note=written),
-        st.builds(VisibilityLost, **common, register_day=day, reasons=reasons),
-        st.builds(VisibilityReturned, **common, register_day=day, resumes=st.booleans()),
-    ]
-    return draw(st.one_of(kinds))
+    usual = {**_USUAL, AgreementId: st.just(agreement), RequestId: request_ids(agreement), Instant: at or instants()}
+    event: Event = draw(_instances_of(draw(st.sampled_from(get_args(Event))), usual, command_id=command_ids()))
+    return event
 
 
 def addresses() -> SearchStrategy[str]:
@@ -241,35 +209,22 @@ def addresses() -> SearchStrategy[str]:
 def notices(draw: st.DrawFn) -> Notice:
     """Draw notices of every kind, with every field present or absent."""
     agreement, before = draw(agreement_ids()), draw(st.none() | levels())
-    addressee = st.builds(Addressee, id=person_ids(), name=texts(), can_approve=st.booleans())
-    return Notice(
-        id=str(draw(st.uuids())),
-        kind=draw(st.sampled_from(NoticeKind)),
-        audience=draw(st.sampled_from(Party)),
-        agreement=agreement,
-        sequence=draw(st.integers(1, 999_999_999)),
-        request=draw(st.none() | request_ids(agreement)),
-        address=draw(addresses()),
-        people=draw(_tuples(addressee, min_size=1, max_size=3)),
-        created_at=draw(instants()),
-        group_kind=agreement.group.kind,
-        group_name=draw(texts()),
-        institution_name=draw(texts()),
-        sender_name=draw(st.just("") | texts()),
-        sender_address=draw(st.none() | addresses()),
-        level=draw(st.none() | levels()),
-        level_label=draw(st.just("") | texts()),
-        level_before=before,
-        level_before_label=before.label if before else "",
-        link=draw(st.none() | st.just("https://hilda.example/data/sharing")),
-        terms=draw(st.none() | terms()),
-        reason=draw(st.none() | texts()),
-        actor_name=draw(st.just("") | texts()),
-        cause=draw(st.none() | st.sampled_from(EndCause)),
-        answerers=draw(_tuples(st.builds(Answerer, name=texts(), asked=st.booleans()), max_size=2)),
-        nobody_can_answer=draw(st.booleans()),
-        asked_on=draw(st.none() | st.dates()),
+    notice = _instances_of(
+        Notice,
+        {**_USUAL, AgreementId: st.just(agreement), RequestId: request_ids(agreement)},
+        id=st.uuids().map(str),
+        address=addresses(),
+        people=_tuples(_instances_of(Addressee, name=texts()), min_size=1),
+        group_kind=st.just(agreement.group.kind),
+        group_name=texts(),
+        institution_name=texts(),
+        sender_address=st.none() | addresses(),
+        level_before=st.just(before),
+        level_before_label=st.just(before.label if before else ""),
+        link=st.none() | st.just("https://hilda.example/data/sharing"),
+        answerers=_tuples(_instances_of(Answerer, name=texts())),
     )
+    return draw(notice)
 
 
 @st.composite
@@ -289,8 +244,8 @@ def people(draw: st.DrawFn, site: GroupId | int, host_id: str = "", around: date
         id=PersonId(site, host_id or draw(keys())),
         name=draw(texts()),
         email=draw(st.none() | st.just("no address") | addresses()),
-        roles=draw(_tuples(st.builds(HeldRole, role_keys(), periods(around)), max_size=3)),
-        permissions=draw(_tuples(st.builds(Grant, st.sampled_from(Permission), periods(around)), max_size=3)),
+        roles=draw(_tuples(st.builds(HeldRole, role_keys(), periods(around)))),
+        permissions=draw(_tuples(st.builds(Grant, st.sampled_from(Permission), periods(around)))),
         period=draw(periods(around)),
         associations=draw(associations()),
     )
@@ -323,7 +278,7 @@ def policies(draw: st.DrawFn, kind: GroupKind | None = None) -> Policy:
 
 def groups(of: GroupId) -> SearchStrategy[Group]:
     """Draw a group as the register may show it: open or closed."""
-    return st.builds(Group, id=st.just(of), name=texts(), is_open=st.booleans(), closed_on=st.none() | st.dates())
+    return _instances_of(Group, id=st.just(of))
 
 
 @st.composite
@@ -342,32 +297,21 @@ def institutions(draw: st.DrawFn, urn: int, around: date) -> Institution:
     )
 
 
-@st.composite
-def agreements(draw: st.DrawFn, of: AgreementId, around: date) -> Agreement:
+def agreements(of: AgreementId, around: date) -> SearchStrategy[Agreement]:
     """Draw agreements in every state; hidden, lapsed or neither, near the end of a correction window."""
     now = instants(datetime(2020, 1, 1), datetime(2030, 1, 1))  # noqa: DTZ001 - taken as UTC
-    in_force = st.builds(InForce, level=levels(), since=now, basis=st.sampled_from(Basis), approved_by=actors())
-    request = st.builds(
-        OpenRequest,
-        id=request_ids(of),
-        level=levels(),
-        sender=person_ids(of.group),
-        asked_by=actors(),
-        asked_at=now,
-        recipients=_tuples(person_ids(of.urn), max_size=3),
+    usual = {
+        **_USUAL,
+        AgreementId: st.just(of),
+        RequestId: request_ids(of),
+        PersonId: person_ids(of.group),
+        Instant: now,
+    }
+    return _instances_of(
+        Agreement,
+        usual,
+        version=st.integers(1, 50),
+        request=st.none() | _instances_of(OpenRequest, usual, recipients=_tuples(person_ids(of.urn))),
+        hidden_since=st.none() | st.integers(0, 62).map(lambda days: around - timedelta(days)),
+        changed_at=now,
     )
-    closed = st.builds(ClosedRequest, id=request_ids(of), outcome=st.sampled_from(RequestOutcome), by=actors(), at=now)
-    return Agreement(
-        id=of,
-        version=draw(st.integers(1, 50)),
-        in_force=draw(st.none() | in_force),
-        request=draw(st.none() | request),
-        closed=draw(_tuples(closed, max_size=2)),
-        hidden_since=draw(st.none() | st.integers(0, 62).map(lambda days: around - timedelta(days))),
-        lapsed=draw(st.booleans()),
-        changed_at=draw(now),
-    )
-
-
-def _tuples(elements: SearchStrategy[_T], *, min_size: int = 0, max_size: int) -> SearchStrategy[tuple[_T, ...]]:
-    return st.lists(elements, min_size=min_size, max_size=max_size).map(tuple)

@@ -9,16 +9,13 @@ import pytest
 from datashare.domain.instants import Instant
 from datashare.ports import Clock
 
-from ._contract import Contract, missing
+from ._contract import Contract, required
 
 
 class ClockContract(Contract, port=Clock):
     """What every clock must do; a subclass defines the fixture `clock`."""
 
-    @pytest.fixture
-    def clock(self) -> Clock:
-        """Return the clock to test; every subclass defines this."""
-        raise NotImplementedError(missing(self, "clock", "a fixture that returns the clock to test"))
+    clock = required("the clock to test")
 
     @pytest.mark.must(1)
     def test_the_instant_is_aware_and_in_utc(self, clock: Clock) -> None:

@@ -11,6 +11,9 @@ import pytest
 CountRoundTrips = Callable[[Callable[[], object]], int]
 """Makes a call, and returns how many round trips the adapter made for it, such as statements to a database."""
 
+Calls = Mapping[str, tuple[Callable[[], object], object]]
+"""Calls by their names, each with the answer that it must have."""
+
 
 class Contract:
     """A class of tests that every adapter of a port passes.
@@ -82,10 +85,56 @@ def missing(suite: object, member: str, what: str) -> str:
     return f"{type(suite).__name__} lacks `{member}`. Define it: {what}."
 
 
-def no_round_trips(call: Callable[[], object]) -> int:
-    """Make a call of an adapter that has nothing below it, and return 0."""
+def required(what: str, *, unless: str = "", otherwise: object = None) -> Any:
+    """Return a fixture that a subclass of a contract defines; until then it says what is missing.
+
+    Args:
+        what: What the fixture returns.
+        unless: The attribute that makes the fixture unnecessary where it is true.
+        otherwise: What the fixture returns then.
+    """
+
+    @pytest.fixture
+    def fixture(self: object, request: pytest.FixtureRequest) -> object:
+        if unless and getattr(self, unless):
+            return otherwise
+        instead = f", or set `{unless} = True`" if unless else ""
+        raise NotImplementedError(missing(self, str(request.fixturename), f"a fixture that returns {what}{instead}"))
+
+    return fixture
+
+
+def _no_round_trips(call: Callable[[], object]) -> int:
     call()
     return 0
+
+
+class CountsRoundTrips:
+    """What contracts share that compare the cost of calls about many schools with that of calls about one."""
+
+    nothing_below: ClassVar[bool] = False
+    several: ClassVar[int] = 200
+
+    round_trips = required(
+        "a function that makes a call and counts its round trips", unless="nothing_below", otherwise=_no_round_trips
+    )
+
+    def compare_costs(self, round_trips: CountRoundTrips, calls_about: Callable[[range], Calls]) -> None:
+        """Check that the calls about many schools make as many round trips as those about one."""
+        few = _count(round_trips, calls_about(range(1, 2)))
+        many = _count(round_trips, calls_about(range(2, 2 + self.several)))
+
+        assert few == many
+        assert self.nothing_below or all(few.values()), f"Nothing was counted: {few}"
+
+
+def _count(round_trips: CountRoundTrips, calls: Calls) -> dict[str, int]:
+    counts = dict[str, int]()
+    for name, (call, expected) in calls.items():
+        answers = list[object]()
+        counts[name] = round_trips(lambda: answers.append(call()))  # noqa: B023 - called at once
+        assert [expected] == answers
+    return counts
 
 
 def clear_all(answers: Iterable[Any]) -> None:

@@ -11,7 +11,7 @@ from datashare.domain.notices import Notice, NoticeKind
 from datashare.ports import Delivered, NeverDeliverable, Notifier, TryAgain
 from datashare.testing.changes import asked
 
-from ._contract import Contract, missing
+from ._contract import Contract, required
 
 HOSTILE = {
     "line break": "Head\r\nBcc: eve@evil.example",
@@ -66,31 +66,10 @@ class NotifierContract(Contract, port=Notifier):
             def refusing(self) -> Iterable[Notifier]: ...
     """
 
-    @pytest.fixture
-    def accepting(self) -> Notifier:
-        """Return a notifier whose other side accepts everything."""
-        raise NotImplementedError(
-            missing(self, "accepting", "a fixture that returns a notifier whose other side accepts everything")
-        )
-
-    @pytest.fixture
-    def received(self) -> ReceivedMessages:
-        """Return a function that lists the messages that the other side of `accepting` has received."""
-        raise NotImplementedError(
-            missing(self, "received", "a fixture that returns a function which lists the messages received so far")
-        )
-
-    @pytest.fixture
-    def down(self) -> Iterable[Notifier]:
-        """Return notifiers whose other side is down, one for each way in which it can be."""
-        raise NotImplementedError(missing(self, "down", "a fixture that returns notifiers whose other side is down"))
-
-    @pytest.fixture
-    def refusing(self) -> Iterable[Notifier]:
-        """Return notifiers whose other side refuses for ever, one for each way in which it can."""
-        raise NotImplementedError(
-            missing(self, "refusing", "a fixture that returns notifiers whose other side refuses for ever")
-        )
+    accepting = required("a notifier whose other side accepts everything")
+    received = required("a function that lists the messages that the other side of `accepting` has received")
+    down = required("notifiers whose other side is down, one for each way in which it can be")
+    refusing = required("notifiers whose other side refuses for ever, one for each way in which it can")
 
     @pytest.mark.must(1)
     @pytest.mark.parametrize("kind", NoticeKind, ids=lambda kind: kind.value)

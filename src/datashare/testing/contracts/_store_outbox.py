@@ -10,7 +10,7 @@ import pytest
 
 from datashare.domain.agreements import Approve, Withdraw
 from datashare.errors import InvalidValue
-from datashare.ports import LeasedNotice, NoticeStatus, Settlement
+from datashare.ports import LeasedNotice, NoticeStatus, Settlement, StoredNotice
 from datashare.testing.changes import COUNCIL, NOW, OTHER_URN, TRUST, TWIN, URN, asked
 from datashare.testing.fakes import StoreWithOutbox
 
@@ -30,10 +30,11 @@ from ._store_suite import (
 )
 
 WAITING, LEASED, DELIVERED, GIVEN_UP, CANCELLED = NoticeStatus
+LATER = NOW + 90 * MINUTE
 SETTLEMENTS = {
-    "delivered": Settlement.delivered(at=NOW),
-    "try_again": Settlement.try_again(due_at=NOW, error="x"),
-    "given_up": Settlement.given_up(at=NOW, error="x"),
+    "delivered": Settlement.delivered(at=NOW + MICROSECOND),
+    "try_again": Settlement.try_again(due_at=LATER, error="451 später 𝄞"),
+    "given_up": Settlement.given_up(at=NOW + MINUTE, error="550 unknown"),
 }
 each_settlement = pytest.mark.parametrize("settlement", SETTLEMENTS.values(), ids=SETTLEMENTS)
 
@@ -43,8 +44,9 @@ class Leasing(StoreSuite):
 
     @pytest.mark.must(1)
     def test_a_notice_is_leased_to_one_worker(self, store: StoreWithOutbox) -> None:
-        """What one worker holds is not leased again before the lease ends, the end included."""
+        """What is due, from its instant on, is leased; it is not leased again before the lease has ended."""
         save(store, asked())
+        assert [] == lease(store, NOW - MICROSECOND)
         first = lease(store)
         ended = NOW + 5 * MINUTE
 
@@ -58,7 +60,7 @@ class Leasing(StoreSuite):
 
     @pytest.mark.must(1)
     def test_no_later_lease_of_a_notice_has_the_name_of_an_earlier_one(self, store: StoreWithOutbox) -> None:
-        """However often a notice is leased, at one instant or later, tried again in between or not."""
+        """Each lease of a notice has a new name, at the same instant or later, tried again in between or not."""
         save(store, asked())
         names: dict[str, list[str]] = {notice.id: [] for notice in asked().notices}
         for number in range(6):
@@ -69,16 +71,8 @@ class Leasing(StoreSuite):
         assert [6, 6] == [len(own) for own in names.values()] == [len(set(own)) for own in names.values()]
 
     @pytest.mark.must(1)
-    def test_only_what_is_due_is_leased(self, store: StoreWithOutbox) -> None:
-        """A notice is due from its instant on, not a microsecond earlier."""
-        save(store, asked())
-
-        assert [] == lease(store, NOW - MICROSECOND)
-        assert 2 == len(lease(store, NOW))
-
-    @pytest.mark.must(1)
     def test_the_longest_due_is_leased_first_up_to_the_limit(self, store: StoreWithOutbox) -> None:
-        """Notices of all groups are leased by due instant, then id; below a limit of one, none is."""
+        """Notices of all groups are leased by due instant, then id; a limit below one leases nothing."""
         save(store, asked(now=NOW), asked(OTHER_URN, now=NOW - MINUTE), asked(group=COUNCIL, now=NOW - 2 * MINUTE))
         expected = sorted((*store.notices(TRUST), *store.notices(COUNCIL)), key=by_due)
         leased = [notice.notice.id for limit in (-1, 0, 1, 3, 9) for notice in lease(store, limit=limit)]
@@ -141,46 +135,31 @@ class Leasing(StoreSuite):
 class Settling(StoreSuite):
     """2. and 4. The holder of the present lease records what became of a notice."""
 
-    @pytest.mark.must(2, 4)
-    def test_a_notice_is_settled_as_delivered(self, store: StoreWithOutbox) -> None:
-        """The holder of the lease settles it, once, with the instant and without the earlier error."""
+    @pytest.mark.must(1, 2, 4)
+    @each_settlement
+    def test_what_became_of_a_notice_is_recorded(self, store: StoreWithOutbox, settlement: Settlement) -> None:
+        """It is recorded once, over an earlier attempt; only a notice that is tried again is leased again."""
         save(store, asked())
         first, _ = lease(store)
-        assert store.settle(first, Settlement.try_again(due_at=NOW, error="451 later"))
-        (again,) = (leased for leased in lease(store) if leased.notice.id == first.notice.id)
+        assert store.settle(first, Settlement.try_again(due_at=NOW, error="451"))
+        (again,) = lease(store)
+        assert store.settle(again, settlement)
+        assert not store.settle(again, settlement)
+        expected = StoredNotice(
+            id=first.notice.id,
+            agreement=first.notice.agreement,
+            notice=first.notice,
+            status=settlement.status,
+            due_at=settlement.due_at or NOW,
+            attempts=2,
+            error=settlement.error,
+            settled_at=settlement.settled_at,
+        )
 
-        assert store.settle(again, Settlement.delivered(at=NOW + MICROSECOND))
-        assert not store.settle(again, Settlement.delivered(at=NOW + MINUTE))
-        (stored,) = store.notices(TRUST, status=DELIVERED)
-        assert (first.notice.id, first.notice, 2) == (stored.id, stored.notice, stored.attempts)
-        assert (NOW + MICROSECOND, None) == (stored.settled_at, stored.error)
-
-    @pytest.mark.must(2)
-    def test_a_notice_waits_to_be_tried_again(self, store: StoreWithOutbox) -> None:
-        """It keeps its attempts and the error, and is due when the settlement says."""
-        save(store, asked())
-        head, deputy = lease(store)
-        later = NOW + 90 * MINUTE
-        assert store.settle(head, Settlement.try_again(due_at=later, error="451 später 𝄞"))
-        assert store.settle(deputy, Settlement.delivered(at=NOW))
-
-        (stored,) = store.notices(TRUST, status=WAITING)
-        expected = (later, "451 später 𝄞", 1, None)
-        assert expected == (stored.due_at, stored.error, stored.attempts, stored.settled_at)
-        assert [] == lease(store, later - MICROSECOND)
-        assert [(head.notice.id, 2)] == [(again.notice.id, again.attempts) for again in lease(store, later)]
-
-    @pytest.mark.must(1, 2)
-    def test_a_notice_is_given_up_visibly(self, store: StoreWithOutbox) -> None:
-        """A given-up notice is listed with its error and instant; like a delivered one, it is not leased again."""
-        save(store, asked())
-        head, deputy = lease(store)
-        assert store.settle(head, Settlement.given_up(at=NOW + MINUTE, error="550 unknown"))
-        assert store.settle(deputy, Settlement.delivered(at=NOW))
-
-        (stored,) = store.notices(TRUST, status=GIVEN_UP)
-        assert (head.notice.id, "550 unknown", NOW + MINUTE) == (stored.id, stored.error, stored.settled_at)
-        assert [] == lease(store, NOW + timedelta(days=9))
+        assert expected in store.notices(TRUST)
+        assert first.notice not in [leased.notice for leased in lease(store, LATER - MICROSECOND)]
+        third = [leased.attempts for leased in lease(store, LATER) if leased.notice == first.notice]
+        assert ([3] if settlement.status is WAITING else []) == third
 
     @pytest.mark.must(2)
     @each_settlement
@@ -263,8 +242,8 @@ class Requeueing(StoreSuite):
         assert [] == list(store.notices(TRUST, status=CANCELLED))
 
     @pytest.mark.must(6)
-    def test_answers_about_notices_stay_as_they_were(self, store: StoreWithOutbox) -> None:
-        """Emptying an answer changes nothing in the outbox, and no later call changes an answer."""
+    def test_an_answer_about_notices_is_a_copy(self, store: StoreWithOutbox) -> None:
+        """No later call changes an answer, and emptying an answer does not touch the outbox."""
         save(store, asked())
         notices, leased = store.notices(TRUST), lease(store, limit=1)
         shown = repr(notices)
@@ -277,10 +256,10 @@ class Requeueing(StoreSuite):
         assert before == everything(store)
         assert 4 == len(store.notices(TRUST))
 
-    @pytest.mark.must(4)
-    @pytest.mark.rule("O3")
+    @pytest.mark.must(4, 5)
+    @pytest.mark.rule("O3", "O6")
     def test_given_up_notices_wait_again(self, store: StoreWithOutbox) -> None:
-        """A requeued notice is due when the caller says, with no attempts but with its error, and counts once."""
+        """A requeued notice is due when the caller says, with no attempts but with its error, and is not purged."""
         head, deputy = give_up(store)
         later = NOW + timedelta(days=2)
 
@@ -289,6 +268,7 @@ class Requeueing(StoreSuite):
         assert (head, later, 0, None) == (stored.id, stored.due_at, stored.attempts, stored.settled_at)
         assert "550" == (stored.error or "")[:3]
         assert [deputy] == [stored.id for stored in store.notices(TRUST, status=GIVEN_UP)]
+        assert 1 == store.purge(settled_before=NOW + timedelta(days=900))
         assert [] == lease(store, later - MICROSECOND)
         assert [(head, 1)] == [(leased.notice.id, leased.attempts) for leased in lease(store, later)]
 
@@ -321,31 +301,21 @@ class Requeueing(StoreSuite):
 
     @pytest.mark.must(4, 5)
     @pytest.mark.rule("O6")
-    def test_purging_erases_names_and_addresses_and_keeps_ids(self, store: StoreWithOutbox) -> None:
-        """Its id, agreement, status and instants stay; notice and error go, so that it cannot be requeued."""
+    def test_purging_erases_what_was_settled_before_the_instant(self, store: StoreWithOutbox) -> None:
+        """Notice and error go, all else stays, and nothing is requeued; what is not settled is never purged."""
         ids = give_up(store)
-        before = store.notices(TRUST)
-
-        assert 2 == store.purge(settled_before=NOW + MICROSECOND)
-        assert [attrs.evolve(stored, notice=None, error=None) for stored in before] == list(store.notices(TRUST))
-        assert ids == [stored.id for stored in store.notices(TRUST)]
-        assert ".example" not in repr(store.notices(TRUST))
-        assert 0 == store.purge(settled_before=NOW + MICROSECOND)
-        assert 0 == store.requeue(TRUST, ids, due_at=NOW)
-        assert [] == lease(store, NOW + timedelta(days=1))
-
-    @pytest.mark.must(5)
-    @pytest.mark.rule("O6")
-    def test_only_what_was_settled_before_the_instant_is_purged(self, store: StoreWithOutbox) -> None:
-        """The instant itself is not before it, and what is not settled is never purged."""
-        give_up(store)
         save(store, asked(OTHER_URN))
-        before = everything(store)
+        before, given_up = everything(store), store.notices(TRUST, status=GIVEN_UP)
 
         assert 0 == store.purge(settled_before=NOW)
         assert before == everything(store)
-        assert 2 == store.purge(settled_before=NOW + timedelta(days=1000))
-        assert 2 == sum(stored.notice is not None for stored in store.notices(TRUST))
+        assert 2 == store.purge(settled_before=NOW + MICROSECOND)
+        purged = store.notices(TRUST, status=GIVEN_UP)
+        assert [attrs.evolve(stored, notice=None, error=None) for stored in given_up] == list(purged)
+        assert ".example" not in repr(purged)
+        assert 0 == store.purge(settled_before=NOW + timedelta(days=1000))
+        assert 0 == store.requeue(TRUST, ids, due_at=NOW)
+        assert 2 == len(store.notices(TRUST, status=WAITING)) == len(lease(store, NOW + timedelta(days=1)))
 
     @pytest.mark.must(4, 5)
     @pytest.mark.rule("O6")
@@ -363,15 +333,6 @@ class Requeueing(StoreSuite):
         purged = [stored for stored in store.notices(TRUST) if stored.notice is None]
         assert {DELIVERED, CANCELLED} == {stored.status for stored in purged}
         assert {None} == {stored.error for stored in purged}
-
-    @pytest.mark.must(5)
-    @pytest.mark.rule("O6")
-    def test_a_requeued_notice_is_not_purged(self, store: StoreWithOutbox) -> None:
-        """What waits again is no longer settled."""
-        store.requeue(TRUST, give_up(store), due_at=NOW)
-
-        assert {None} == {stored.settled_at for stored in store.notices(TRUST)}
-        assert 0 == store.purge(settled_before=NOW + timedelta(days=900))
 
 
 def give_up(store: StoreWithOutbox) -> list[str]:

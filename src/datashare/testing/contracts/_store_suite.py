@@ -9,15 +9,19 @@ from typing import Any, ClassVar
 
 import pytest
 
+from datashare.codec import decode_agreement, read_event
 from datashare.domain.agreements import Agreement, AgreementId, Command, RequestAccess, Withdraw
+from datashare.domain.chain import Chain
 from datashare.domain.instants import Instant
-from datashare.errors import InvalidValue, StoreError
-from datashare.ports import Change, LeasedNotice, StoredNotice
+from datashare.domain.register import GroupId
+from datashare.domain.verification import Verification, verify
+from datashare.errors import DatashareError, StoreError
+from datashare.ports import Change, LeasedNotice, RecordedOutcome, StoredNotice
 from datashare.testing.changes import AGREEMENT, COUNCIL, NOW, OTHER_URN, TRUST, URN, asked, change, command_of, then
 from datashare.testing.fakes import StoreWithOutbox
 from datashare.testing.threads import at_once
 
-from ._contract import CountRoundTrips, missing, no_round_trips
+from ._contract import CountsRoundTrips, missing, required
 
 OTHER = AgreementId(TRUST, OTHER_URN)
 COUNCILS = AgreementId(COUNCIL, URN)
@@ -30,15 +34,13 @@ InHostsTransaction = Callable[[Callable[[StoreWithOutbox], None], bool], None]
 """Begins a transaction of the host's, does some work on a store within it, then commits or rolls back."""
 
 
-class StoreSuite:
+class StoreSuite(CountsRoundTrips):
     """The fixtures and the sizes of the stores' contracts; see `AgreementStoreContract`."""
 
     at_least: ClassVar[Mapping[str, int]] = {"rounds": 1, "steps": 10, "several": 2, "many": 701}
-    nothing_below: ClassVar[bool] = False
     joins: ClassVar[bool] = True
     rounds: ClassVar[int] = 20
     steps: ClassVar[int] = 200
-    several: ClassVar[int] = 200
     many: ClassVar[int] = 710
 
     def leave_thread(self) -> None:
@@ -69,28 +71,19 @@ class StoreSuite:
 
         self.at_once([write, *(partial(read, reader) for reader in readers)])
 
-    @pytest.fixture
-    def store(self) -> StoreWithOutbox:
-        """Return an empty store that many threads may use at once; every subclass defines this."""
-        raise NotImplementedError(missing(self, "store", "a fixture that returns an empty store"))
+    store = required("an empty store that many threads may use at once")
+    broken_stores = required(
+        "stores for which what lies below fails, such as one without its tables", unless="nothing_below", otherwise=()
+    )
 
-    @pytest.fixture
-    def round_trips(self) -> CountRoundTrips:
-        """Return a function that makes a call and counts its round trips."""
-        if self.nothing_below:
-            return no_round_trips
-        raise NotImplementedError(
-            missing(self, "round_trips", "a fixture that counts round trips, or set `nothing_below = True`")
-        )
+    def check_broken(
+        self, stores: Iterable[StoreWithOutbox], calls: Mapping[str, Callable[[StoreWithOutbox], object]]
+    ) -> None:
+        """Check that calls of broken stores fail, and with nothing but a `StoreError`."""
+        failed = [refused(store, calls, StoreError) for store in stores]
 
-    @pytest.fixture
-    def broken_stores(self) -> Iterable[StoreWithOutbox]:
-        """Return stores for which what lies below fails, such as one without its tables."""
-        if self.nothing_below:
-            return ()
-        raise NotImplementedError(
-            missing(self, "broken_stores", "a fixture that returns stores that fail, or set `nothing_below = True`")
-        )
+        assert all(failed), "A store that is said to be broken answered every call."
+        assert self.nothing_below is not bool(failed)
 
     @pytest.fixture
     def in_hosts_transaction(self) -> InHostsTransaction | None:
@@ -134,23 +127,34 @@ def long_history(length: int) -> list[Change]:
     return changes
 
 
-def everything(store: StoreWithOutbox) -> tuple[object, ...]:
+def everything(store: StoreWithOutbox) -> list[object]:
     """Return all that a store answers about the groups and schools of these tests, for comparing."""
-    return (
-        _loaded(store, AGREEMENT, OTHER),
-        _loaded(store, COUNCILS),
-        [list(store.states(group)) for group in (TRUST, COUNCIL)],
-        [list(store.states_at(urn)) for urn in (URN, OTHER_URN)],
-        [list(store.group_history(group)) for group in (TRUST, COUNCIL)],
-        [list(store.chains(group)) for group in (TRUST, COUNCIL)],
-        [list(store.notices(group)) for group in (TRUST, COUNCIL)],
-        [store.last_register(group) for group in (TRUST, COUNCIL)],
-    )
+    loaded = [store.load(ids, command_id="c-1") for ids in ([AGREEMENT, OTHER], [COUNCILS])]
+    return [
+        *(dict(answer.agreements) for answer in loaded),
+        *(sorted(answer.outcomes, key=by_agreement) for answer in loaded),
+        *(list(store.chains(group)) for group in (TRUST, COUNCIL)),
+        *listed(store, groups=(TRUST, COUNCIL), urns=(URN, OTHER_URN)),
+    ]
 
 
-def _loaded(store: StoreWithOutbox, *ids: AgreementId) -> tuple[object, ...]:
-    loaded = store.load(ids, command_id="c-1")
-    return dict(loaded.agreements), sorted(loaded.outcomes, key=lambda outcome: str(outcome.agreement))
+def listed(store: StoreWithOutbox, *, groups: Iterable[GroupId], urns: Iterable[int]) -> list[object]:
+    """Return the states, events and notices of some groups and schools, for comparing."""
+    return [
+        *(list(read(group)) for group in groups for read in (store.states, store.group_history, store.notices)),
+        *(store.last_register(group) for group in groups),
+        *(list(store.states_at(urn)) for urn in urns),
+    ]
+
+
+def by_agreement(outcome: RecordedOutcome) -> str:
+    """Return what makes the order of outcomes certain."""
+    return str(outcome.agreement)
+
+
+def verified(chains: Iterable[Chain]) -> Verification:
+    """Verify chains as the service does."""
+    return verify(chains, read_event=read_event, read_state=decode_agreement)
 
 
 def lease(store: StoreWithOutbox, now: Instant = NOW, minutes: int = 5, limit: int = 99_999) -> list[LeasedNotice]:
@@ -163,19 +167,14 @@ def by_due(stored: StoredNotice) -> tuple[Instant, str]:
     return stored.due_at, stored.id
 
 
-def accepted(store: StoreWithOutbox, calls: Mapping[str, Callable[[Any], object]]) -> list[str]:
-    """List the calls that a store does not refuse as an invalid value."""
-    return [name for name, call in calls.items() if not _raises(InvalidValue, store, call)]
-
-
-def failing(store: StoreWithOutbox, calls: Mapping[str, Callable[[StoreWithOutbox], object]]) -> list[str]:
-    """List the calls that raise a `StoreError`; any other error goes through."""
-    return [name for name, call in calls.items() if _raises(StoreError, store, call)]
-
-
-def _raises(kind: type[Exception], store: StoreWithOutbox, call: Callable[[StoreWithOutbox], object]) -> bool:
-    try:
-        call(store)
-    except kind as error:
-        return kind is StoreError or "must be" in str(error)  # it says what would be valid
-    return False
+def refused(
+    store: StoreWithOutbox, calls: Mapping[str, Callable[[Any], object]], kind: type[DatashareError], words: str = ""
+) -> list[str]:
+    """List the calls that raise an error of a kind that says these words; errors of other kinds go through."""
+    messages = dict[str, str]()
+    for name, call in calls.items():
+        try:
+            call(store)
+        except kind as error:
+            messages[name] = str(error)
+    return [name for name, message in messages.items() if words in message]
