@@ -13,6 +13,7 @@ from typing import Any, TypeVar, get_args, get_origin
 
 import attrs
 import cattrs
+from cattrs.fns import identity
 from cattrs.gen import make_dict_unstructure_fn_from_attrs, override
 from cattrs.strategies import configure_tagged_union
 
@@ -59,6 +60,7 @@ def converter() -> cattrs.Converter:
     _as_text(built, Instant, _instant_text, parse_instant)
     _as_text(built, date, date.isoformat, _day)
     built.register_unstructure_hook_factory(attrs.has, lambda kind: _to_object(built, kind))
+    built.register_unstructure_hook_func(lambda kind: kind == str | None, identity)  # asked of thousands of values
     built.register_unstructure_hook_factory(_is_collection, lambda kind: _to_array(built, kind))
     built.register_unstructure_hook(Enum, attrgetter("_value_"))  # .value asks a property written in Python
     for union in (Recipients, Command, Event):

@@ -79,9 +79,9 @@ def _plain_shared(shared: _Shared) -> dict[str, object]:
 def _in_order(command: Command) -> Command:
     """Sort named people: the same people make the same command, in whatever order a set lists them."""
     recipients = getattr(command, "recipients", None)
-    if not isinstance(command, RequestAccess | AddRecipients) or not isinstance(recipients, Named):
-        return command
-    return attrs.evolve(command, recipients=Named(sorted(recipients.people, key=str)))
+    if isinstance(recipients, Named) and isinstance(command, RequestAccess | AddRecipients):
+        return attrs.evolve(command, recipients=Named(sorted(recipients.people, key=str)))
+    return command
 
 
 def _digest(who: str, what: object) -> str:

@@ -28,9 +28,10 @@ def record_event(event: Event, *, salt: str | None = None) -> EventRecord:
     Raises:
         InvalidValue: It is not an event.
     """
-    if not isinstance(event, Event):
+    names = _FREE_TEXTS.get(type(event))
+    if names is None:
         raise InvalidValue("The event to record", event, "an event such as RequestSent(...)")
-    written = {name: text for name in _FREE_TEXTS[type(event)] if (text := getattr(event, name)) is not None}
+    written = {name: text for name in names if (text := getattr(event, name)) is not None}
     if not written:
         return EventRecord(text=encode(event), erasable=None)
     salt = salt or new_salt()

@@ -20,9 +20,17 @@ from .agreements import AgreementId
 from .instants import Instant, instant_text, parse_instant
 from .register import GroupId
 
-# Built once, since json.dumps builds an encoder for each value; no value that is written here holds a circle.
-canonical = json.JSONEncoder(ensure_ascii=False, check_circular=False, sort_keys=True, separators=(",", ":")).encode
-"""Writes a value as canonical JSON text: keys sorted, no spaces, so that equal values give equal text."""
+# Built once, since json.dumps builds an encoder for each value.
+_ENCODER = json.JSONEncoder(ensure_ascii=False, check_circular=False, sort_keys=True, separators=(",", ":"))
+
+
+def canonical(value: object) -> str:
+    """Write a value as canonical JSON text: keys sorted, no spaces, so that equal values give equal text.
+
+    The value must not contain itself.
+    """
+    return _ENCODER.encode(value)
+
 
 BEFORE_THE_FIRST = "0" * 64
 """The hash that stands in for a predecessor's before the first event of an agreement."""

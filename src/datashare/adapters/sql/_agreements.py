@@ -199,7 +199,7 @@ _ABSENT = (0, BEFORE_THE_FIRST)
 
 
 def _locked(connection: Connection, keys: Sequence[Key]) -> dict[Key, tuple[int, str]]:
-    """Lock agreements in the order of their keys, so that no two writers wait for each other; return where each is."""
+    """Lock agreements in the order of their keys, lest two writers wait for each other; return versions and heads."""
     standing: dict[Key, tuple[int, str]] = {}
     for part in _chunks(keys):
         statement = (

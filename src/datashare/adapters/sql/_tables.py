@@ -242,7 +242,7 @@ def require_schema(connection: Connection) -> None:
         raise SchemaMismatch("No version is recorded in datashare_schema: call create_schema(), or migrate.")
     if versions != [SCHEMA_VERSION]:
         recorded = " and ".join(map(str, versions))
-        raise SchemaMismatch(f"The tables are of version {recorded}, and this library needs version {SCHEMA_VERSION}.")
+        raise SchemaMismatch(f"They are of version {recorded}, and this library needs version {SCHEMA_VERSION}.")
 
 
 def _recorded(connection: Connection) -> list[int]:
