@@ -480,7 +480,7 @@ def test_one_that_kills_its_workers_holds_up_nobody_and_is_given_up(hilda: World
     assert Counter({expected[1]: 3, **dict.fromkeys([expected[0], *expected[2:]], 1)}) == Counter(notifier.ids)
     assert DeliveryReport(given_up=1) == run(hilda, notifier, schedule=schedule)
     (stored,) = hilda.notices(status=GIVEN_UP)
-    assert "Attempts ran out: it was taken up 3 times, the last time without an answer." == stored.error
+    assert "Attempts ran out: it was leased 3 times, the last time without an answer." == stored.error
     assert Counter(notifier.ids)[expected[1]] == 3
 
 
@@ -760,7 +760,7 @@ def test_an_exception_from_the_callback_ends_the_run_and_loses_nothing(hilda: Wo
         ({"lease_for": 300}, "lease_for must be a timedelta"),
         ({"lease_for": SECOND - MICROSECOND}, "lease_for must be a timedelta"),
         ({"lease_for": DAY + MICROSECOND}, "lease_for must be a timedelta"),
-        ({"progress": 3}, "progress must be something to call"),
+        ({"progress": 3}, "progress must be a function that takes a Progress"),
     ],
     ids=repr,
 )

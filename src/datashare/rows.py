@@ -215,30 +215,23 @@ def prepare(change: Change) -> PreparedChange:
         key=key,
         state=encode(change.after),
         records=tuple(record_event(event) for event in change.events),
-        outcome=_outcome_row(key, change),
+        outcome=OutcomeRow(
+            group_id=key[0],
+            command_id=change.command_id,
+            urn=key[1],
+            request=change.request.number if change.request else None,
+            shared_digest=change.shared_digest,
+            own_digest=change.own_digest,
+            first_sequence=change.events[0].sequence,
+            last_sequence=change.events[-1].sequence,
+            cautions=encode_cautions(change.cautions) if change.cautions else _NO_CAUTIONS,
+        ),
         notices=tuple(_notice_row(key, notice) for notice in change.notices),
     )
 
 
 _NO_CAUTIONS = encode_cautions(())
-
-
-def _outcome_row(key: Key, change: Change) -> OutcomeRow:
-    return OutcomeRow(
-        group_id=key[0],
-        command_id=change.command_id,
-        urn=key[1],
-        request=change.request.number if change.request else None,
-        shared_digest=change.shared_digest,
-        own_digest=change.own_digest,
-        first_sequence=change.events[0].sequence,
-        last_sequence=change.events[-1].sequence,
-        cautions=encode_cautions(change.cautions) if change.cautions else _NO_CAUTIONS,
-    )
-
-
-_ASKING = tuple(ASKING)  # to look for a member in a set asks a function of Enum
-_WAITING = NoticeStatus.WAITING.value
+_ASKING = tuple(ASKING)  # quicker to search than a set, which calls Enum's own hash function
 
 
 def _notice_row(key: Key, notice: Notice) -> NoticeRow:
@@ -248,7 +241,7 @@ def _notice_row(key: Key, notice: Notice) -> NoticeRow:
         id=notice.id,
         request=notice.request.number if notice.request else None,
         asks=notice.kind in _ASKING,
-        status=_WAITING,
+        status=NoticeStatus.WAITING.value,
         is_open=True,
         due_at=instant_text(notice.created_at),
         attempts=0,
@@ -346,22 +339,19 @@ def to_chains(rows: Iterable[AgreementRow | EventRow]) -> Iterator[Chain]:
             if isinstance(row, AgreementRow):
                 state = StateRecord(version=_number(row.version), head=_text(row.head), text=_text(row.state))
             else:
-                records.append(_record(row))
+                record = ChainedRecord(
+                    sequence=_number(row.sequence),
+                    at=_text(row.at),
+                    hash=_text(row.hash),
+                    text=_text(row.text),
+                    erasable=None if row.erasable is None else _text(row.erasable),
+                )
+                records.append(record)
         yield Chain(agreement=agreement_under(f"{group}/{urn}"), state=state, records=tuple(records))
 
 
-def _record(row: EventRow) -> ChainedRecord:
-    return ChainedRecord(
-        sequence=_number(row.sequence),
-        at=_text(row.at),
-        hash=_text(row.hash),
-        text=_text(row.text),
-        erasable=None if row.erasable is None else _text(row.erasable),
-    )
-
-
+# SQLite keeps whatever somebody wrote into a column, and evidence is shown as it is kept: nothing is refused here.
 def _number(value: object) -> int:
-    """Return a number as it is; SQLite keeps whatever somebody wrote into a column, and here nothing may be refused."""
     return value if isinstance(value, int) else 0
 
 
