@@ -177,7 +177,7 @@ def test_an_event_without_its_agreement_cannot_be_kept(engine: Engine) -> None:
 @pytest.mark.parametrize("path", ["", ":memory:", "file:x?mode=memory", 5, None])
 def test_only_a_file_is_embedded(path: object) -> None:
     """A database in memory would be another one for each thread."""
-    with pytest.raises(InvalidValue, match="path must be the path of a file; in memory, use MemoryAgreementStore"):
+    with pytest.raises(InvalidValue, match="path must be the path of a file"):
         sqlite_engine(path)  # type: ignore[arg-type]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import (
     URL,
@@ -45,7 +45,11 @@ PAGE = 500
 _DRIVERS = ("pysqlite", "psycopg", "pymysql")
 """The drivers whose errors are understood, and which are handed rows as they take them quickest."""
 
-_LONGEST_WAIT = timedelta(hours=1)
+_FILE = validation.Rule(
+    "the path of a file (in memory, use MemoryAgreementStore)",
+    lambda path: isinstance(path, (str, Path)) and str(path) not in {"", ":memory:"} and str(path)[:5] != "file:",
+)
+_WAIT = validation.span(timedelta(0), timedelta(hours=1))
 
 
 def sqlite_engine(path: str | Path, *, wait: timedelta = timedelta(seconds=30), read_only: bool = False) -> Engine:
@@ -67,7 +71,7 @@ def sqlite_engine(path: str | Path, *, wait: timedelta = timedelta(seconds=30), 
     Raises:
         InvalidValue: The path names a database in memory, or the wait is not from 0 to an hour.
     """
-    file, seconds = _require_file(path), _require_wait(wait).total_seconds()
+    file, seconds = str(_FILE.require(path, "path")), _WAIT.require(wait, "wait").total_seconds()
     if validation.require_a(read_only, bool, "read_only", "True or False"):
         # Each use finds out anew how the file can be read.
         return create_engine("sqlite://", creator=lambda: _reading(Path(file), seconds), poolclass=NullPool)
@@ -107,34 +111,7 @@ def begin_immediate(connection: Connection, *, anew: bool = False) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _require_file(path: object) -> str:
-    if isinstance(path, (str, Path)) and str(path) not in {"", ":memory:"} and not str(path).startswith("file:"):
-        return str(path)
-    raise InvalidValue("path", path, "the path of a file; in memory, use MemoryAgreementStore")
-
-
-def _require_wait(wait: object) -> timedelta:
-    if isinstance(wait, timedelta) and timedelta(0) <= wait <= _LONGEST_WAIT:
-        return wait
-    raise InvalidValue("wait", wait, f"a timedelta from 0 to {_LONGEST_WAIT}")
-
-
-class Transactions(Protocol):
-    """Where the store's statements run."""
-
-    in_host_transaction: bool
-
-    def read(self, work: Callable[[Connection], _T]) -> _T:
-        """Do what only reads."""
-
-    def write(self, work: Callable[[Connection], _T]) -> _T:
-        """Do what writes: all of it, or nothing."""
-
-    def stream(self, statement: Statement, value: Callable[[Row[Any]], _T]) -> Iterator[_T]:
-        """Stream the values of the rows that are there at present, a page at a time."""
-
-
-def transactions(bind: Engine | Connection, check: Callable[[Connection], None]) -> Transactions:
+def transactions(bind: Engine | Connection, check: Callable[[Connection], None]) -> OwnTransactions | HostTransaction:
     """Choose how to reach the database.
 
     Args:

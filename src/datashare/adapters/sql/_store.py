@@ -59,7 +59,7 @@ class SqlAgreementStore:
         return self._transactions.in_host_transaction
 
     def load(self, ids: Collection[AgreementId], /, *, command_id: str | None = None) -> Loaded:
-        """Load agreements of one group, with the outcomes kept in it under *command_id*."""
+        """Load agreements of one group, with the outcomes recorded in it under *command_id*."""
         wanted = arguments.require_ids(ids, command_id)
         if not wanted:
             return Loaded(agreements={}, outcomes=())
@@ -67,7 +67,7 @@ class SqlAgreementStore:
         return self._transactions.read(lambda connection: _agreements.load(connection, group, wanted, command_id))
 
     def append(self, changes: Sequence[Change], /) -> frozenset[AgreementId]:
-        """Save *changes*, at most one for each agreement; answer the agreements that lost a race."""
+        """Save *changes*, at most one for each agreement; return the agreements that lost a race."""
         prepared = sorted(map(prepare, arguments.require_changes(changes)), key=lambda change: change.key)
         if not prepared:
             return frozenset()
@@ -150,19 +150,19 @@ class SqlAgreementStore:
         return self._deliver(lambda connection: _outbox.settle(connection, leased, outcome))
 
     def _deliver(self, work: Callable[[Connection], _T]) -> _T:
-        """Do what has to hold at once, whatever becomes of a transaction of the host's (O3)."""
+        """Do what must be committed at once, since what was sent cannot be rolled back (O3)."""
         if self.in_host_transaction:
-            raise InvalidValue("The store", self, "bound to an Engine, since delivery commits what it did as it goes")
+            raise InvalidValue("The store", self, "bound to an Engine, since delivery commits as it goes")
         return self._transactions.write(work)
 
     def requeue(self, group: GroupId, notices: Collection[str], /, *, due_at: Instant) -> int:
-        """Let given-up notices of *group* that were not purged wait again, with no attempts; tell how many (O3)."""
+        """Let given-up notices of *group* that were not purged wait again, with no attempts; return how many (O3)."""
         group, ids = arguments.require_group(group), arguments.require_notices(notices)
         due_at = to_instant(due_at, "due_at")
         return self._transactions.write(lambda connection: _outbox.requeue(connection, group, ids, due_at))
 
     def purge(self, *, settled_before: Instant) -> int:
-        """Erase names and addresses of notices settled before an instant; tell of how many (O6).
+        """Erase names and addresses of notices settled before an instant; return how many (O6).
 
         Cost: one walk over all notices; call it once a day, not once a minute.
         """
