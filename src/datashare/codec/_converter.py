@@ -55,7 +55,6 @@ def converter() -> cattrs.Converter:
     built.register_structure_hook_factory(_is_collection, lambda kind: _from_array(built, kind))
     for kind in (GroupId, AgreementId, RequestId, PersonId):
         _as_text(built, kind, str, kind.parse)
-    _as_text(built, SystemActor, str, _system_actor)
     _as_text(built, Actor, str, _actor)
     _as_text(built, Instant, _instant_text, parse_instant)
     _as_text(built, date, date.isoformat, _day)
@@ -122,15 +121,9 @@ def _to_object(built: cattrs.Converter, kind: Any) -> Callable[[Any], dict[str, 
     return make_dict_unstructure_fn_from_attrs(fields, kind, built, **later)
 
 
-def _system_actor(text: object) -> SystemActor:
-    if not isinstance(text, str) or not text.startswith("system:"):
-        raise InvalidValue("A system's name", text, "text such as 'system:nightly'")
-    return SystemActor(text.removeprefix("system:"))
-
-
 def _actor(text: object) -> Actor:
     if isinstance(text, str) and text.startswith("system:"):
-        return _system_actor(text)
+        return SystemActor(text.removeprefix("system:"))
     return PersonId.parse(text)
 
 
