@@ -169,16 +169,6 @@ def test_a_server_that_is_down_loses_nothing(world: World) -> None:
     agree(world, mailbox.addresses, delivered=4)
 
 
-@pytest.mark.rule("O3", "O4")
-def test_a_server_that_dies_in_the_middle_of_a_message_took_nothing_over(world: World) -> None:
-    """What was on its way waits for another attempt."""
-    world.asked(HILDA)
-    with sending(kind=DyingServer) as (notifier, mailbox):
-        assert DeliveryReport(retried=4) == run(world, notifier)
-
-    agree(world, mailbox.addresses, waiting=4)
-
-
 @pytest.mark.rule("O3")
 def test_a_server_that_dies_before_it_answers_gets_the_same_message_again(world: World) -> None:
     """It had the message, and could not say so: at least once, and recognisably the same, byte for byte."""
