@@ -1,4 +1,4 @@
-"""A change as plain rows, and rows as values: what every store over tables needs, written once.
+"""Changes as plain rows, and rows as values, for every store over tables.
 
 The rows have the columns of the tables that `datashare.adapters.sql` makes, in their order. Instants are text, as
 `datashare.domain.instants.instant_text` writes them, so that text order is time order; a day is ISO 8601 text.
@@ -142,7 +142,7 @@ class NoticeRow(NamedTuple):
         is_open: Whether it is waiting or leased.
         due_at: When it is to be sent.
         attempts: How often it was leased.
-        error: What the other side said last.
+        error: Why the last attempt failed.
         settled_at: When it was delivered, given up or cancelled.
         lease: The name of the present lease.
         leased_until: When that ends.
@@ -172,7 +172,7 @@ def key_of(agreement: AgreementId) -> Key:
 
 @attrs.frozen(kw_only=True)
 class PreparedChange:
-    """A change as it is written, all but the hashes, which depend on what is there.
+    """A change as it is written, except for the hashes, which depend on what is stored.
 
     Attributes:
         change: The change.
@@ -208,7 +208,7 @@ class PreparedChange:
 
 
 def prepare(change: Change) -> PreparedChange:
-    """Write a change as rows; it asks nothing of a database, so do it before the transaction begins."""
+    """Write a change as rows; it needs no database, so call it before the transaction begins."""
     key = key_of(change.id)
     return PreparedChange(
         change=change,

@@ -1,4 +1,4 @@
-"""How each type of the library is written as JSON, and read back from nothing else."""
+"""How each type of the library is written as JSON, and read from that form only."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def converter() -> cattrs.Converter:
 
 
 def _exactly(value: object, kind: type[_T]) -> _T:
-    """Return a plain value as it is, where the converter would make text of anything."""
+    """Return a plain value as it is; the converter itself would turn anything into text."""
     if type(value) is not kind:
         raise InvalidValue("A value", value, f"JSON of type {kind.__name__}")
     return value
@@ -85,7 +85,7 @@ def _is_collection(kind: Any) -> bool:
 
 
 def _from_array(built: cattrs.Converter, kind: Any) -> Callable[[object, object], object]:
-    """Read a collection from a JSON array alone, where the converter would walk over a text or an object."""
+    """Read a collection from a JSON array only; the converter itself would walk over a text or an object."""
     collection = get_origin(kind)
     as_list: Any = GenericAlias(list, get_args(kind)[:1])
     return lambda value, _: collection(built.structure(_exactly(value, list), as_list))
@@ -105,14 +105,14 @@ def _as_text(built: cattrs.Converter, kind: Any, write: Callable[[Any], str], re
 
 
 def _instant_text(instant: Instant) -> str:
-    """Write an instant, whatever the time zone of whoever handed it in."""
+    """Write an instant in UTC, whatever its time zone."""
     return instant_text(to_instant(instant))
 
 
 def _to_object(built: cattrs.Converter, kind: Any) -> Callable[[Any], dict[str, Any]]:
-    """Write a value's fields in the order of their names, which canonical text then sorts the quickest.
+    """Write a value's fields in the order of their names, which is the quickest to sort for canonical text.
 
-    Fields that came later are left out where they hold nothing, so that older texts stay as they are.
+    Fields that were added later are left out where they hold nothing, so that older texts stay as they are.
     """
     fields = sorted(attrs.fields(attrs.resolve_types(kind)), key=lambda field: field.name)
     later: dict[str, Any] = {

@@ -147,7 +147,7 @@ def unreadable(text: object, name: str, why: str = "") -> InvalidValue:
 
 
 def value_in(text: object, name: str) -> Any:
-    """Read the plain value that versioned text holds, whatever it is."""
+    """Read the plain value that versioned text holds, of any kind."""
     try:
         written: object = json.loads(text) if isinstance(text, str) else None  # json would read bytes too
     except (ValueError, RecursionError) as exc:
