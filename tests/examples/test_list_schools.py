@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from examples.list_schools import main
-from tests.adapters.gias import made
+from tests.adapters.gias import sample
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "list_schools.py"
 
@@ -40,7 +40,7 @@ def listed(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, li
 )
 def test_the_last_line_is_the_count_alone(capsys: pytest.CaptureFixture[str], group: str, last: str) -> None:
     """Trusts and authorities of the real rows show their number of schools."""
-    code, lines, errors = listed(capsys, str(made.ESTABLISHMENTS), group)
+    code, lines, errors = listed(capsys, str(sample.ESTABLISHMENTS), group)
 
     assert (0, last, "") == (code, lines[-1], errors)
 
@@ -48,7 +48,7 @@ def test_the_last_line_is_the_count_alone(capsys: pytest.CaptureFixture[str], gr
 def test_it_runs_as_a_program_into_a_pipe() -> None:
     """Without a terminal each school is on one line, by folded name."""
     ran = subprocess.run(
-        [sys.executable, EXAMPLE, made.ESTABLISHMENTS, "5188"],
+        [sys.executable, EXAMPLE, sample.ESTABLISHMENTS, "5188"],
         capture_output=True,
         check=True,
         encoding="utf-8",
@@ -64,7 +64,7 @@ def test_it_runs_as_a_program_into_a_pipe() -> None:
 def test_a_terminal_without_the_letters_shows_question_marks() -> None:
     """Letters that the terminal cannot show do not stop the list."""
     ran = subprocess.run(
-        [sys.executable, EXAMPLE, made.ESTABLISHMENTS, "5188"],
+        [sys.executable, EXAMPLE, sample.ESTABLISHMENTS, "5188"],
         capture_output=True,
         check=True,
         env={**os.environ, "PYTHONIOENCODING": "ascii"},
@@ -82,15 +82,15 @@ def test_remarks_and_hidden_schools_are_shown(capsys: pytest.CaptureFixture[str]
         "EstablishmentStatus (name)": "Open, but proposed to close",
     }
     closed = {"EstablishmentStatus (code)": "2", "EstablishmentStatus (name)": "Closed"}
-    named = made.SCHOOL | {
+    named = sample.SCHOOL | {
         "EstablishmentName": "[red]St Hilda[/red] :school:",
         "TypeOfEstablishment (code)": "",
     }
     path.write_bytes(
-        made.download(
+        sample.download(
             named,
-            made.SCHOOL | proposed | {"URN": "100001", "CloseDate": "01-01-2025"},
-            made.SCHOOL | closed | {"URN": "100002"},
+            sample.SCHOOL | proposed | {"URN": "100001", "CloseDate": "01-01-2025"},
+            sample.SCHOOL | closed | {"URN": "100002"},
         ).getvalue()
     )
     code, lines, errors = listed(capsys, str(path), "5143")
@@ -103,7 +103,7 @@ def test_remarks_and_hidden_schools_are_shown(capsys: pytest.CaptureFixture[str]
 @pytest.mark.parametrize("pack", ["csv", "gz", "zip"])
 def test_any_download_will_do(capsys: pytest.CaptureFixture[str], tmp_path: Path, pack: str) -> None:
     """Plain, zipped and gzipped, under any name; without a day in the name, today counts."""
-    content, path = made.download(made.SCHOOL).getvalue(), tmp_path / f"download.{pack}"
+    content, path = sample.download(sample.SCHOOL).getvalue(), tmp_path / f"download.{pack}"
     if pack == "zip":
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr("schools.csv", content)
@@ -116,8 +116,8 @@ def test_any_download_will_do(capsys: pytest.CaptureFixture[str], tmp_path: Path
 def test_rows_that_cannot_be_read_are_reported(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """The first are reported one by one, and all are counted; the readable rows are listed."""
     path = tmp_path / "schools.csv"
-    bad = [made.SCHOOL | {"URN": f"x{i}"} for i in range(12)]
-    path.write_bytes(made.download(made.SCHOOL, *bad).getvalue())
+    bad = [sample.SCHOOL | {"URN": f"x{i}"} for i in range(12)]
+    path.write_bytes(sample.download(sample.SCHOOL, *bad).getvalue())
     code, lines, errors = listed(capsys, str(path), "5143")
 
     assert (code, lines[-1], errors.count("Warning: ")) == (0, "1 schools", 11)
@@ -128,7 +128,7 @@ def test_rows_that_cannot_be_read_are_reported(capsys: pytest.CaptureFixture[str
 def test_a_group_that_is_not_in_the_file_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     """The count is 0, and the exit code 1."""
     for group, words in (("99", "trust 99"), ("LA:999", "local authority 999")):
-        code, lines, errors = listed(capsys, str(made.ESTABLISHMENTS), group)
+        code, lines, errors = listed(capsys, str(sample.ESTABLISHMENTS), group)
         assert (code, lines) == (1, ["0 schools"])
         assert f"names no {words}. Check the code and the file." in errors
 
@@ -145,8 +145,8 @@ def test_a_group_that_is_not_in_the_file_is_reported(capsys: pytest.CaptureFixtu
         ("schools.csv", ""),
         ("nowhere.csv", "5143"),
         (".", "5143"),
-        (str(made.LINKS), "5143"),
-        (str(made.DATA / "README.md"), "5143"),
+        (str(sample.LINKS), "5143"),
+        (str(sample.DATA / "README.md"), "5143"),
     ],
     ids=[
         "none", "one", "three", "name", "short code", "unknown kind", "no group", "no file", "folder", "other download",

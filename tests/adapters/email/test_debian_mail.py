@@ -27,7 +27,7 @@ SOON = timedelta(seconds=1)
 
 @pytest.fixture
 def exim() -> Iterator[Exim]:
-    """Give a server that knows everybody at St Hilda's and is not yet started."""
+    """Build a server that knows everybody at St Hilda's and is not yet started."""
     EXIM.demand()
     with own_exim() as server:
         server.know(ADDRESSES)

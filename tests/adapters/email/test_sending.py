@@ -383,12 +383,12 @@ class TestEmailNotifier(NotifierContract):
 
     @pytest.fixture
     def mailbox(self) -> Mailbox:
-        """Give the mailbox of a server that accepts everything."""
+        """Build the mailbox of a server that accepts everything."""
         return Mailbox()
 
     @pytest.fixture
     def accepting(self, mailbox: Mailbox) -> Iterator[Notifier]:
-        """Give a notifier over that server."""
+        """Build a notifier over that server."""
         with sending(mailbox=mailbox) as (notifier, _):
             yield notifier
 
@@ -399,7 +399,7 @@ class TestEmailNotifier(NotifierContract):
 
     @pytest.fixture
     def down(self) -> Iterator[Iterable[Notifier]]:
-        """Give notifiers over servers that are busy, dying, gone, and unknown to the domain name system."""
+        """Build notifiers over servers that are busy, dying, gone, and unknown to the domain name system."""
         busy = Mailbox(on_mail=lambda _server, _envelope: "451 Busy")
         with serving() as gone:
             pass
@@ -409,7 +409,7 @@ class TestEmailNotifier(NotifierContract):
 
     @pytest.fixture
     def refusing(self) -> Iterator[Iterable[Notifier]]:
-        """Give notifiers over servers that know nobody, or do not want the message."""
+        """Build notifiers over servers that know nobody, or do not want the message."""
         unknown = Mailbox(on_recipient=lambda _server, _envelope: "550 5.1.1 Nobody")
         unwanted = Mailbox(on_data=lambda _server, _envelope: "554 5.6.0 No")
         with sending(mailbox=unknown) as (first, _), sending(mailbox=unwanted) as (second, _):

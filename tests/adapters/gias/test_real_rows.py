@@ -14,7 +14,7 @@ from datashare.domain.policy import Policy
 from datashare.domain.register import Coded, EstablishmentStatus, GroupId, Institution, TrustLink
 from datashare.domain.visibility import HiddenBecause, visibility, visible_institutions
 
-from . import made
+from . import sample
 
 DAY = date(2025, 7, 18)
 
@@ -50,10 +50,10 @@ def test_every_complete_trust_shows_its_open_schools(register: Register, files: 
     """Each of the 87 complete trusts sees as many schools as the register says are open, whatever older files say."""
     if files == "all":
         register = read_register(
-            made.ESTABLISHMENTS,
-            groups=made.GROUPS,
-            group_links=[made.GROUP_LINKS, made.GROUP_LINKS_2019],
-            links=made.LINKS,
+            sample.ESTABLISHMENTS,
+            groups=sample.GROUPS,
+            group_links=[sample.GROUP_LINKS, sample.GROUP_LINKS_2019],
+            links=sample.LINKS,
             strict=True,
         )
 
@@ -146,8 +146,8 @@ def test_a_closed_school_keeps_its_trust_and_is_hidden(register: Register) -> No
 @pytest.mark.rule("V1")
 def test_group_links_that_disagree_give_way_to_the_establishment_file(register: Register) -> None:
     """Southampton's schools were in another trust in 2022, and Harris's 138270 has closed; the file of 2025 counts."""
-    both = read_register(made.ESTABLISHMENTS, group_links=made.GROUP_LINKS)
-    older = {link.urn: link.uid for link in read_group_links(made.GROUP_LINKS) if link.is_trust}
+    both = read_register(sample.ESTABLISHMENTS, group_links=sample.GROUP_LINKS)
+    older = {link.urn: link.uid for link in read_group_links(sample.GROUP_LINKS) if link.is_trust}
 
     assert ("1459", "3320") == (older[116103], older[138270])
     for urn in (116103, 138270):
@@ -159,27 +159,29 @@ def test_group_links_that_disagree_give_way_to_the_establishment_file(register: 
 @pytest.mark.rule("V7")
 def test_group_links_supply_the_day_on_which_a_school_joined() -> None:
     """Paddington Academy joined United Learning Trust on 1 September 2006, in both kinds of group links."""
-    for file in (made.GROUP_LINKS, made.GROUP_LINKS_2019):
+    for file in (sample.GROUP_LINKS, sample.GROUP_LINKS_2019):
         (school,) = read_register(
-            made.ESTABLISHMENTS, group_links=file, keep=lambda school: school.urn == 130912
+            sample.ESTABLISHMENTS, group_links=file, keep=lambda school: school.urn == 130912
         ).institutions.values()
         assert (TrustLink("5143", "UNITED LEARNING TRUST", date(2006, 9, 1)),) == school.trusts
 
 
 def test_letters_outside_ascii_are_read(register: Register) -> None:
     """É and the typographic apostrophe of cp1252 are as published, and repaired where U+0092 was saved in its place."""
-    saved_again = read_register(made.ESTABLISHMENTS, groups=made.GROUPS, keep=lambda _school: False)
+    saved_again = read_register(sample.ESTABLISHMENTS, groups=sample.GROUPS, keep=lambda _school: False)
     expected = {"5188": "FIERTÉ MULTI-ACADEMY TRUST", "5622": "ARETÉ LEARNING TRUST", "3672": "LADY HAWKINS’ SCHOOL"}
 
     for groups in (register.groups, saved_again.groups):
         assert expected == {uid: groups[GroupId.mat(uid)].name for uid in expected}
-    assert {"LADY HAWKINS’ SCHOOL"} == {link.name for link in read_group_links(made.GROUP_LINKS) if link.uid == "3672"}
+    assert {"LADY HAWKINS’ SCHOOL"} == {
+        link.name for link in read_group_links(sample.GROUP_LINKS) if link.uid == "3672"
+    }
 
 
 @pytest.mark.rule("V1")
 def test_every_row_of_group_links_is_read() -> None:
     """6 saved for 06 is a multi-academy trust; in 2019 the header names a last column that no row has."""
-    for file, links, trusts in ((made.GROUP_LINKS, 1493, 608 + 53 + 47), (made.GROUP_LINKS_2019, 1003, 511 + 24)):
+    for file, links, trusts in ((sample.GROUP_LINKS, 1493, 608 + 53 + 47), (sample.GROUP_LINKS_2019, 1003, 511 + 24)):
         is_trust = [link.is_trust for link in read_group_links(file)]
         assert (links, trusts) == (len(is_trust), sum(is_trust))
 
@@ -187,7 +189,7 @@ def test_every_row_of_group_links_is_read() -> None:
 @pytest.mark.rule("V8")
 def test_groups_come_with_their_status() -> None:
     """Bridgwater Education Trust closed on 30 June 2021, in the file of 2022."""
-    group = read_register(made.ESTABLISHMENTS, groups=made.GROUPS).groups[GroupId.mat("1044")]
+    group = read_register(sample.ESTABLISHMENTS, groups=sample.GROUPS).groups[GroupId.mat("1044")]
 
     assert (False, date(2021, 6, 30)) == (group.is_open, group.closed_on)
 
@@ -202,7 +204,7 @@ def test_every_authority_is_a_group_but_none_at_all(register: Register) -> None:
 
 def test_successors_are_read_from_both_sides_once() -> None:
     """Most links are in the file twice; each is read once, by predecessor and successor."""
-    register = read_register(made.ESTABLISHMENTS, links=made.LINKS)
+    register = read_register(sample.ESTABLISHMENTS, links=sample.LINKS)
     pairs = [(link.predecessor, link.successor) for link in register.successors]
 
     assert pairs == sorted(set(pairs))
@@ -216,4 +218,4 @@ def test_successors_are_read_from_both_sides_once() -> None:
 
 def test_the_stream_yields_what_the_register_holds(register: Register) -> None:
     """Reading the file row by row yields the same institutions, in its order."""
-    assert list(register.institutions.values()) == list(read_establishments(made.ESTABLISHMENTS))
+    assert list(register.institutions.values()) == list(read_establishments(sample.ESTABLISHMENTS))
