@@ -112,7 +112,6 @@ def test_events_whose_agreement_is_gone_are_found(sqlite: Engine) -> None:
 ODDITIES = {
     "blob": ("UPDATE datashare_events SET text = x'00ff' WHERE urn = 100000 AND sequence = 2", 2),
     "number-for-hash": ("UPDATE datashare_events SET hash = 5 WHERE urn = 100000 AND sequence = 2", 2),
-    "blob-for-instant": ("UPDATE datashare_events SET at = x'00ff' WHERE urn = 100000 AND sequence = 2", 2),
     "text-for-number": ("UPDATE datashare_events SET sequence = 'x' WHERE urn = 100000 AND sequence = 2", 2),
     "version": ("UPDATE datashare_agreements SET version = 'x' WHERE urn = 100000", 4),
     "state": ("UPDATE datashare_agreements SET state = x'00ff' WHERE urn = 100000", 4),
@@ -132,7 +131,6 @@ def test_values_of_another_type_are_found(sqlite: Engine, statement: str, sequen
 STRAYS = {
     "group": ("UPDATE datashare_events SET group_id = 'aaa' WHERE urn = 100001", "aaa/100001"),
     "no-urn": ("UPDATE datashare_events SET urn = -5 WHERE urn = 100001", "mat:5143/-5"),
-    "text-for-urn": ("UPDATE datashare_events SET urn = 'x' WHERE urn = 100001", "mat:5143/x"),
     "blob-for-group": ("UPDATE datashare_events SET group_id = x'00' WHERE urn = 100001", "b'\\x00'/100001"),
 }
 
