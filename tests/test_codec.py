@@ -120,21 +120,15 @@ def asking(
 
 
 @given(st.one_of(strategies.commands(), strategies.events(), strategies.batches(), strategies.notices()))
+@example(Batch(group=MAT, actor=ANA, command_id="c", commands=[]))
 def test_a_value_survives_being_written_as_canonical_json(value: Value) -> None:
-    """It is read back equal, to the microsecond and the character; keys are sorted, and nothing stands between them."""
+    """It is read back equal, to the microsecond and the character; its keys are sorted, without spaces."""
     text = encode(value)
     again = decoder_for(value)(text)
 
     assert (type(value), value) == (type(again), again)
     assert canonical(json.loads(text)) == text
     assert {"v": VERSION, "value": json.loads(text)["value"]} == json.loads(text)
-
-
-def test_an_empty_batch_survives_being_written() -> None:
-    """An action about no school can be carried too."""
-    batch = Batch(group=MAT, actor=ANA, command_id="c", commands=[])
-
-    assert batch == decode_batch(encode(batch))
 
 
 # The canonical text
@@ -169,7 +163,7 @@ def test_instants_always_have_six_decimals() -> None:
 
 @pytest.mark.parametrize("value", [None, "text", 7, object(), HEAD, AGREEMENT, ALL, [], {"v": 1}])
 def test_nothing_else_can_be_written(value: object) -> None:
-    """What is no batch, command, event, notice or plan is refused."""
+    """Anything but a batch, command, event, notice or plan is refused."""
     with pytest.raises(InvalidValue, match="an Agreement, Batch, command, event, Notice or Plan"):
         encode(value)  # type: ignore[arg-type]
 
@@ -252,27 +246,17 @@ NOT_COMMANDS = {
     "cut-short": TEXT[:-1],
     "followed-by-more": TEXT + "{}",
     "null": "null",
-    "number": "7",
-    "array": "[1]",
     "no-value": '{"v":1}',
     "no-version": '{"value":{}}',
     "version-of-tomorrow": changed(TEXT, '"v":1', '"v":2'),
-    "version-0": changed(TEXT, '"v":1', '"v":0'),
-    "version-as-text": changed(TEXT, '"v":1', '"v":"1"'),
     "version-true": changed(TEXT, '"v":1', '"v":true'),
     "version-1.0": changed(TEXT, '"v":1', '"v":1.0'),
-    "version-nan": changed(TEXT, '"v":1', '"v":NaN'),
     "more-beside-the-value": TEXT[:-1] + ',"more":1}',
-    "value-null": '{"v":1,"value":null}',
     "value-text": '{"v":1,"value":"remind"}',
-    "value-array": '{"v":1,"value":[]}',
-    "value-number": '{"v":1,"value":1}',
     "value-empty": '{"v":1,"value":{}}',
     "kind-unknown": changed(TEXT, '"request_access"', '"drop_everything"'),
     "kind-of-an-event": changed(TEXT, '"request_access"', '"request_sent"'),
-    "kind-null": changed(TEXT, '"request_access"', "null"),
     "kind-array": changed(TEXT, '"request_access"', "[]"),
-    "kind-of-another-command": changed(TEXT, '"request_access"', '"remind"'),
     "recipients-of-no-kind": changed(TEXT, '"holders_of"', '"somebody"'),
     "extra-key": changed(TEXT, '"urn":100000', '"urn":100000,"x":1'),
     "extra-key-within": changed(TEXT, '"version":"2.1"', '"version":"2.1","x":1'),
@@ -281,37 +265,24 @@ NOT_COMMANDS = {
     "urn-float": changed(TEXT, '"urn":100000', '"urn":100000.0'),
     "urn-true": changed(TEXT, '"urn":100000', '"urn":true'),
     "urn-negative": changed(TEXT, '"urn":100000', '"urn":-1'),
-    "urn-huge": changed(TEXT, '"urn":100000', f'"urn":{"9" * 400}'),
     "urn-beyond-conversion": changed(TEXT, '"urn":100000', f'"urn":{"9" * 5000}'),
     "urn-exponent": changed(TEXT, '"urn":100000', '"urn":1e999'),
     "urn-nan": changed(TEXT, '"urn":100000', '"urn":NaN'),
-    "urn-infinite": changed(TEXT, '"urn":100000', '"urn":-Infinity'),
-    "urn-null": changed(TEXT, '"urn":100000', '"urn":null'),
     "level-unknown": changed(TEXT, '"mis_data"', '"all_of_it"'),
     "level-by-name": changed(TEXT, '"mis_data"', '"MIS_DATA"'),
     "level-array": changed(TEXT, '"mis_data"', '["mis_data"]'),
-    "level-number": changed(TEXT, '"mis_data"', "2"),
     "sender-without-site": changed(TEXT, '"mat:5143/ana"', '"ana"'),
-    "sender-number": changed(TEXT, '"mat:5143/ana"', "7"),
     "sender-a-system": changed(TEXT, '"mat:5143/ana"', '"system:nightly"'),
     "sender-lone-surrogate": changed(TEXT, '"mat:5143/ana"', '"mat:5143/\\ud800"'),
     "sender-with-nul": changed(TEXT, '"mat:5143/ana"', '"mat:5143/a\\u0000"'),
     "roles-text": changed(TEXT, '["data_manager","deputy_head_teacher","head_teacher"]', '"data_manager"'),
-    "roles-empty-text": changed(TEXT, '["data_manager","deputy_head_teacher","head_teacher"]', '""'),
-    "roles-object": changed(TEXT, '["data_manager","deputy_head_teacher","head_teacher"]', '{"data_manager":1}'),
-    "roles-of-numbers": changed(TEXT, '"data_manager","deputy_head_teacher"', "1,2"),
     "roles-nested": changed(TEXT, '"data_manager"', '["data_manager"]'),
-    "terms-text": changed(TEXT, '{"reference"', '"x","y":{"reference"'),
     "terms-array": canonical({"v": 1, "value": {**json.loads(TEXT)["value"], "terms": []}}),
     "day-with-time": changed(TEXT, '"2027-03-29"', '"2027-03-29T00:00:00Z"'),
-    "day-number": changed(TEXT, '"2027-03-29"', "20270329"),
     "day-that-never-was": changed(TEXT, '"2027-03-29"', '"2027-02-29"'),
     "deep-array": "[" * 100_000,
-    "deep-object": '{"v":1,"value":' + '{"a":' * 50_000 + "1" + "}" * 50_001,
     "deep-but-closed": '{"v":1,"value":' + "[" * 900 + "]" * 900 + "}",
     "an-event": EVENT_TEXT,
-    "a-notice": NOTICE_TEXT,
-    "a-batch": BATCH_TEXT,
 }
 
 
@@ -319,16 +290,12 @@ NOT_EVENTS = {
     "naive-instant": changed(EVENT_TEXT, ".999999Z", ".999999"),
     "instant-a-day": changed(EVENT_TEXT, "2026-03-29T00:59:59.999999Z", "2026-03-29"),
     "instant-number": changed(EVENT_TEXT, '"2026-03-29T00:59:59.999999Z"', "1774745999"),
-    "instant-null": changed(EVENT_TEXT, '"2026-03-29T00:59:59.999999Z"', "null"),
     "instant-before-time": changed(EVENT_TEXT, "2026-03-29T00:59:59.999999Z", "0001-01-01T00:00:00+14:00"),
     "sequence-true": changed(EVENT_TEXT, '"sequence":10', '"sequence":true'),
-    "sequence-float": changed(EVENT_TEXT, '"sequence":10', '"sequence":10.0'),
     "reason-number": changed(EVENT_TEXT, '"Not yet.\\n\\"Later\\" – 𝄞"', "7"),
-    "reason-nan": changed(EVENT_TEXT, '"Not yet.\\n\\"Later\\" – 𝄞"', "NaN"),
     "reason-lone-surrogate": changed(EVENT_TEXT, "Later", "\\udc00"),
     "reason-raw-surrogate": changed(EVENT_TEXT, "Later", "\ud83d"),
     "actor-number": changed(EVENT_TEXT, '"urn:100000/head/1 ü"', "7"),
-    "actor-null": changed(EVENT_TEXT, '"urn:100000/head/1 ü"', "null"),
     "actor-nameless-system": changed(EVENT_TEXT, '"urn:100000/head/1 ü"', '"system:"'),
     "agreement-of-no-group": changed(EVENT_TEXT, '"agreement":"mat:5143/100000"', '"agreement":"5143/100000"'),
     "request-0": changed(EVENT_TEXT, "100000/7", "100000/0"),
@@ -340,7 +307,6 @@ NOT_EVENTS = {
 
 NOT_BATCHES = {
     "commands-text": changed(BATCH_TEXT, '"commands":[', '"commands":"","x":['),
-    "commands-empty-text": canonical({"v": 1, "value": {**json.loads(BATCH_TEXT)["value"], "commands": ""}}),
     "commands-object": canonical({"v": 1, "value": {**json.loads(BATCH_TEXT)["value"], "commands": {}}}),
     "two-about-one-school": changed(BATCH_TEXT, "100001", "100000"),
     "command-id-with-space": changed(BATCH_TEXT, "2b1f-7", "2b1f 7"),
@@ -363,7 +329,6 @@ NOT_PLANS = {
 
 NOT_NOTICES = {
     "can-approve-1": changed(NOTICE_TEXT, '"can_approve":true', '"can_approve":1'),
-    "can-approve-text": changed(NOTICE_TEXT, '"can_approve":true', '"can_approve":"yes"'),
     "people-object": changed(NOTICE_TEXT, '"people":[', '"people":{},"x":['),
     "name-surrogate": changed(NOTICE_TEXT, "Dai ap Rhys", "\\ud800"),
     "naive-instant": changed(NOTICE_TEXT, ".999999Z", ".999999"),
@@ -390,9 +355,9 @@ def test_hostile_text_is_refused(name: str, text: str) -> None:
 
 
 @pytest.mark.parametrize("decode", DECODERS.values(), ids=DECODERS)
-@pytest.mark.parametrize("value", [None, 7, b"{}", bytearray(b"{}"), TEXT.encode(), ["{}"], {"v": 1}], ids=repr)
-def test_what_is_no_text_is_refused(decode: Decoder, value: object) -> None:
-    """Bytes, nothing and ready-made objects are no text, even where JSON could be read from them."""
+@pytest.mark.parametrize("value", [None, TEXT.encode(), ["{}"], {"v": 1}], ids=repr)
+def test_only_text_is_read(decode: Decoder, value: object) -> None:
+    """Bytes, None and parsed objects are refused, even where JSON could be read from them."""
     with pytest.raises(InvalidValue, match="must be what encode wrote"):
         decode(value)  # type: ignore[arg-type]
 
@@ -449,10 +414,10 @@ def test_no_change_of_a_text_raises_anything_but_invalid_value(name: str, data: 
     decode = decoder_of(name)
 
     try:
-        found = decode(json.dumps(put(written, path, value)))
+        decoded = decode(json.dumps(put(written, path, value)))
     except InvalidValue:
         return
-    assert found == decode(encode(found))
+    assert decoded == decode(encode(decoded))
 
 
 @given(st.text(), st.sampled_from(sorted(DECODERS)))
@@ -463,17 +428,10 @@ def test_no_text_raises_anything_but_invalid_value(text: str, kind: str) -> None
         DECODERS[kind](text)
 
 
-@pytest.mark.parametrize("text", [7, None, "nightly", "urn:1/system:x"])
-def test_a_system_is_written_with_its_mark(text: object) -> None:
-    """A system's name is read only from text that says it is one."""
-    assert SystemActor("nightly") == converter().structure("system:nightly", SystemActor)
-    with pytest.raises(InvalidValue, match="system:nightly"):
-        converter().structure(text, SystemActor)
-
-
 # Fingerprints
 
 IMPORTED = COMMANDS["command_import_agreement"]
+assert isinstance(IMPORTED, ImportAgreement)
 ENDED = EndAgreement(urn=100000, cause=EndCause.SCHOOL_CLOSED, note="It closed.")
 TRUST_B = GroupId.mat("1")
 
@@ -516,65 +474,52 @@ def test_fingerprints_tell_different_actions_apart() -> None:
     assert len(DIFFERENT) == len({own for _, own in prints.values()})
 
 
-@pytest.mark.rule("K4")
-def test_one_action_about_two_schools_has_one_shared_fingerprint() -> None:
-    """What a command says to every school is told apart from what it says to this one."""
-    here, there = fingerprint(ANA, asking()), fingerprint(ANA, asking(urn=100001))
+PLANNED = attrs.evolve(ENDED, planned=Planned(plan="a", version=2))
 
-    assert here[0] == there[0]
-    assert here[1] != there[1]
-
-
-@pytest.mark.rule("K4")
-def test_one_action_about_two_requests_has_one_shared_fingerprint() -> None:
-    """The request that is named is this school's own part."""
-    here = fingerprint(ANA, Remind(request=REQUEST))
-    there = fingerprint(ANA, Remind(request=RequestId(AGREEMENT, 8)))
-
-    assert here[0] == there[0]
-    assert here[1] != there[1]
-
-
-@pytest.mark.rule("K4")
-def test_people_named_per_school_are_that_schools_own_part() -> None:
-    """People differ from school to school within one action, so they count for the school alone."""
-    here, there = fingerprint(ANA, asking(Named([HEAD]))), fingerprint(ANA, asking(Named([DEPUTY])))
-
-    assert here[0] == there[0]
-    assert here[1] != there[1]
-
-
-@pytest.mark.rule("K4")
-def test_imports_differ_from_school_to_school() -> None:
-    """Each imported agreement has its own level, day and evidence within one action."""
-    assert isinstance(IMPORTED, ImportAgreement)
-    here = fingerprint(ANA, IMPORTED)
-    there = fingerprint(ANA, attrs.evolve(IMPORTED, evidence="Cabinet 4"))
-
-    assert here[0] == there[0]
-    assert here[1] != there[1]
+OF_ONE_ACTION: dict[str, tuple[Command, Command]] = {
+    "two-schools": (asking(), asking(urn=100001)),
+    "two-requests": (Remind(request=REQUEST), Remind(request=RequestId(AGREEMENT, 8))),
+    "people-of-each-school": (asking(Named([HEAD])), asking(Named([DEPUTY]))),
+    "imports": (IMPORTED, attrs.evolve(IMPORTED, evidence="Cabinet 4")),
+    "planned-causes": (PLANNED, attrs.evolve(PLANNED, cause=EndCause.SCHOOL_LEFT_GROUP, note="It left.")),
+    "planned-versions": (PLANNED, attrs.evolve(PLANNED, planned=Planned(plan="a", version=3))),
+}
 
 
 @pytest.mark.rule("K4", "E4")
-def test_planned_ends_differ_from_school_to_school() -> None:
-    """One plan ends agreements for several causes, with a note and a version for each, within one action."""
-    planned = Planned(plan="a", version=2)
-    here = fingerprint(ANA, attrs.evolve(ENDED, planned=planned))
-    left = attrs.evolve(ENDED, cause=EndCause.SCHOOL_LEFT_GROUP, note="It left.", planned=planned)
-    others = [left, attrs.evolve(ENDED, planned=attrs.evolve(planned, version=3))]
+@pytest.mark.parametrize(("here", "there"), OF_ONE_ACTION.values(), ids=OF_ONE_ACTION)
+def test_commands_of_one_action_have_one_shared_fingerprint(here: Command, there: Command) -> None:
+    """What differs from school to school within one action counts for each school alone."""
+    (shared, own), (shared_there, own_there) = fingerprint(ANA, here), fingerprint(ANA, there)
 
-    for there in others:
-        assert here[0] == fingerprint(ANA, there)[0]
-        assert here[1] != fingerprint(ANA, there)[1]
+    assert shared == shared_there
+    assert own != own_there
 
 
 @pytest.mark.rule("K4")
-def test_an_end_without_a_plan_has_the_fingerprint_it_always_had() -> None:
-    """The digests that were kept before plans were carried out are recognised."""
-    assert fingerprint(ANA, ENDED) == (
-        "84fd09817a1bdc901b7d42059f05afed3217beca58a423e93df1dc1ccc1389d3",
-        "3cb5c70bf438c76600624aa376ffda88a54d43878b05821321c1c1f414a245af",
-    )
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        (
+            COMMANDS["command_request_access"],
+            (
+                "333ae11dd2562c7064790494461f8290d0b915af1df66d07aa4413e99452b278",
+                "d9cb4f307ce75606c73c9cd51f3b85e10ff7da64c6d492ac9fd9743a22ed1b60",
+            ),
+        ),
+        (
+            ENDED,
+            (
+                "84fd09817a1bdc901b7d42059f05afed3217beca58a423e93df1dc1ccc1389d3",
+                "3cb5c70bf438c76600624aa376ffda88a54d43878b05821321c1c1f414a245af",
+            ),
+        ),
+    ],
+    ids=["request", "end"],
+)
+def test_a_fingerprint_is_the_same_in_every_version(command: Command, expected: tuple[str, str]) -> None:
+    """Digests are kept with outcomes, so that a repetition is recognised after an upgrade too."""
+    assert expected == fingerprint(ANA, command)
 
 
 @pytest.mark.rule("K4")
@@ -590,10 +535,10 @@ def test_many_commands_have_the_fingerprints_that_each_has_alone(commands: list[
 
 @pytest.mark.rule("K4")
 @given(strategies.commands(), strategies.commands())
-def test_fingerprints_follow_equality(one: Command, other: Command) -> None:
+def test_fingerprints_follow_equality(command: Command, other: Command) -> None:
     """Equal commands have equal digests, read back from text or not; different ones do not."""
-    assert fingerprint(ANA, one) == fingerprint(ANA, decode_command(encode(one)))
-    assert (one == other) == (fingerprint(ANA, one)[1] == fingerprint(ANA, other)[1])
+    assert fingerprint(ANA, command) == fingerprint(ANA, decode_command(encode(command)))
+    assert (command == other) == (fingerprint(ANA, command)[1] == fingerprint(ANA, other)[1])
 
 
 SCRIPT = """
@@ -609,7 +554,7 @@ for command in COMMANDS.values():
 
 def test_texts_and_fingerprints_are_equal_in_every_process() -> None:
     """Neither depends on the seed of Python's hashes, so that any process recognises a repeated command."""
-    found = {
+    written = {
         subprocess.run(
             [sys.executable, "-c", SCRIPT],
             env={**os.environ, "PYTHONHASHSEED": seed},
@@ -617,21 +562,12 @@ def test_texts_and_fingerprints_are_equal_in_every_process() -> None:
             check=True,
             capture_output=True,
         ).stdout
-        for seed in ("0", "1", "4242")
+        for seed in ("0", "4242")
     }
 
     here = [encode(value) for value in VALUES.values()]
     here += [" ".join(fingerprint(ANA, command)) for command in COMMANDS.values()]
-    assert ["\n".join(here) + "\n"] == [text.decode().replace("\r\n", "\n") for text in found]
-
-
-@pytest.mark.rule("K4")
-def test_a_fingerprint_is_the_same_in_every_version() -> None:
-    """Digests are kept with outcomes, so that a repetition is recognised after an upgrade too."""
-    assert fingerprint(ANA, COMMANDS["command_request_access"]) == (
-        "333ae11dd2562c7064790494461f8290d0b915af1df66d07aa4413e99452b278",
-        "d9cb4f307ce75606c73c9cd51f3b85e10ff7da64c6d492ac9fd9743a22ed1b60",
-    )
+    assert ["\n".join(here) + "\n"] == [text.decode().replace("\r\n", "\n") for text in written]
 
 
 def test_instants_that_look_alike_as_the_clocks_go_back_are_written_apart() -> None:

@@ -23,19 +23,17 @@ from datashare.codec import (
 )
 from datashare.domain.agreements import (
     FREE_TEXT,
-    Agreement,
     AgreementImported,
     Caution,
     CautionCode,
     Event,
     RequestDeclined,
-    fold,
 )
 from datashare.domain.chain import BEFORE_THE_FIRST, EventRecord, chained, sealed
 from datashare.domain.people import PersonId
 from datashare.errors import InvalidValue
 from datashare.testing import strategies
-from tests.golden.values import AGREEMENT, ANA, AT, EVENTS, HEAD, NOTICES, REQUEST
+from tests.golden.values import AGREEMENT, AT, EVENTS, HEAD, NOTICES, REQUEST
 
 SALT = "9f86d081884c7d65"
 
@@ -45,30 +43,33 @@ def sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def declined(sequence: int, reason: str) -> RequestDeclined:
+    """Build an event with what somebody wrote."""
+    return RequestDeclined(
+        agreement=AGREEMENT, sequence=sequence, at=AT, actor=HEAD, command_id="c", request=REQUEST, reason=reason
+    )
+
+
 def written(event: Event) -> dict[str, str]:
-    """Give what people wrote in an event, by field."""
-    found = {
-        field.name: getattr(event, field.name) for field in attrs.fields(type(event)) if FREE_TEXT in field.metadata
-    }
-    return {name: text for name, text in found.items() if text is not None}
+    """Return what people wrote in an event, by field."""
+    names = [field.name for field in attrs.fields(type(event)) if FREE_TEXT in field.metadata]
+    return {name: text for name in names if (text := getattr(event, name)) is not None}
 
 
 def without_texts(event: Event) -> Event:
-    """Give an event as it is once what people wrote was erased."""
+    """Return an event as it is after what people wrote was erased."""
     evolve: Callable[..., Event] = attrs.evolve  # of any kind of event
     return evolve(event, **dict.fromkeys(written(event)))
 
 
 def test_the_form_of_a_record_is_fixed() -> None:
     """Text and erasable part of an event that somebody wrote in; a changed form would break every stored chain."""
-    event = RequestDeclined(
-        agreement=AGREEMENT, sequence=8, at=AT, actor=HEAD, command_id="c-8", request=REQUEST, reason="Not yet – 𝄞"
-    )
+    event = declined(8, "Not yet – 𝄞")
     seal = sha256(f"{SALT}\nreason\nNot yet – 𝄞")
 
     assert record_event(event, salt=SALT) == EventRecord(
         text='{"v":1,"value":{"actor":"urn:100000/head/1 ü","agreement":"mat:5143/100000",'
-        '"at":"2026-03-29T00:59:59.999999Z","command_id":"c-8","kind":"request_declined",'
+        '"at":"2026-03-29T00:59:59.999999Z","command_id":"c","kind":"request_declined",'
         f'"reason":{{"sha256":"{seal}"}},"request":"mat:5143/100000/7","sequence":8}}}}',
         erasable=f'{{"salt":"{SALT}","texts":{{"reason":"Not yet – 𝄞"}}}}',
     )
@@ -110,19 +111,9 @@ def test_what_is_kept_for_ever_holds_seals_and_no_text(event: Event, salt: str) 
 
 @pytest.mark.rule("H4")
 def test_equal_texts_in_one_event_have_different_seals() -> None:
-    """Nobody can tell from the seals that two fields say the same, nor that two events do."""
-    event = AgreementImported(
-        agreement=AGREEMENT,
-        sequence=1,
-        at=AT,
-        actor=ANA,
-        command_id="c-1",
-        level=next(one.level for one in EVENTS.values() if isinstance(one, AgreementImported)),
-        agreed_on=date(2024, 2, 29),
-        terms=None,
-        approver="Mrs Ó Briain",
-        evidence="Mrs Ó Briain",
-    )
+    """The seals do not show that two fields, or two events, hold the same text."""
+    imported = next(event for event in EVENTS.values() if isinstance(event, AgreementImported))
+    event = attrs.evolve(imported, approver="Mrs Ó Briain", evidence="Mrs Ó Briain")
     value = json.loads(record_event(event, salt=SALT).text)["value"]
 
     assert value["approver"] != value["evidence"]
@@ -137,10 +128,7 @@ def test_without_free_text_the_record_is_the_event_as_written_elsewhere(name: st
     assert EventRecord(text=encode(event), erasable=None) == record_event(event, salt=SALT)
 
 
-DECLINED = record_event(
-    RequestDeclined(agreement=AGREEMENT, sequence=8, at=AT, actor=HEAD, command_id="c", request=REQUEST, reason="No."),
-    salt=SALT,
-)
+DECLINED = record_event(declined(8, "No."), salt=SALT)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +137,6 @@ DECLINED = record_event(
         attrs.evolve(DECLINED, text="{"),
         attrs.evolve(DECLINED, text='{"v":1,"value":[]}'),
         attrs.evolve(DECLINED, text=DECLINED.text.replace('"v":1', '"v":2')),
-        attrs.evolve(DECLINED, text=DECLINED.text.replace('"actor"', '"actress"')),
         attrs.evolve(DECLINED, erasable="{"),
         attrs.evolve(DECLINED, erasable="[]"),
         attrs.evolve(DECLINED, erasable='{"texts":[]}'),
@@ -157,16 +144,16 @@ DECLINED = record_event(
         "no record",
         None,
     ],
-    ids=["json", "no-object", "version", "field", "erasable-json", "no-texts", "texts", "text", "no-record", "none"],
+    ids=["json", "no-object", "version", "erasable-json", "no-texts", "texts", "text", "no-record", "none"],
 )
 def test_a_broken_record_is_refused(broken: Any) -> None:  # noqa: ANN401 - anything but right
-    """What nobody has written so is an error that says what was expected."""
+    """The error says what was expected."""
     with pytest.raises(InvalidValue, match="must be"):
         read_event(broken)
 
 
 def test_the_erasable_part_reaches_no_other_field() -> None:
-    """A text smuggled in beside the event replaces nothing but a seal."""
+    """A text that was added beside the event replaces nothing but a seal."""
     smuggled = '{"salt":"x","texts":{"reason":"No.","command_id":"another","cause":"by_group"}}'
 
     assert read_event(DECLINED) == read_event(attrs.evolve(DECLINED, erasable=smuggled))
@@ -175,12 +162,7 @@ def test_the_erasable_part_reaches_no_other_field() -> None:
 @pytest.mark.rule("H3", "H4")
 def test_events_are_recorded_one_after_the_other() -> None:
     """Each is chained to the one before it, across calls, and is sealed with a salt of its own."""
-    events = [
-        RequestDeclined(
-            agreement=AGREEMENT, sequence=n, at=AT, actor=HEAD, command_id="c", request=REQUEST, reason="No."
-        )
-        for n in (8, 9, 10)
-    ]
+    events = [declined(number, "No.") for number in (8, 9, 10)]
     first, second = record_events(events[:2], after=BEFORE_THE_FIRST)
     (third,) = record_events(iter(events[2:]), after=second.hash)
 
@@ -194,16 +176,14 @@ def test_events_are_recorded_one_after_the_other() -> None:
 
 
 def test_salts_cannot_be_guessed() -> None:
-    """Each is drawn anew, and is long enough that nobody tries them all."""
-    salts = {new_salt() for _ in range(100)}
-
-    assert 100 == len(salts)
-    assert {32} == {len(bytes.fromhex(salt)) * 2 for salt in salts}
+    """Each is new, and too long to try them all."""
+    assert 2 == len({new_salt(), new_salt()})
+    assert 16 == len(bytes.fromhex(new_salt()))
 
 
 @pytest.mark.parametrize("wrong", [None, "x", NOTICES["notice"]], ids=["none", "text", "notice"])
 def test_only_events_are_recorded(wrong: Any) -> None:  # noqa: ANN401 - anything but right
-    """Whatever is no event has no record."""
+    """Anything else is refused."""
     with pytest.raises(InvalidValue, match="The event to record must be an event"):
         record_event(wrong, salt=SALT)
 
@@ -217,13 +197,6 @@ def test_an_agreement_survives_being_written(data: st.DataObject) -> None:
     assert agreement == decode_agreement(encode(agreement))
 
 
-@given(strategies.events())
-def test_a_folded_agreement_survives_being_written(event: Event) -> None:
-    """So is what events fold to, and one without a history."""
-    for agreement in (Agreement(id=event.agreement), fold(event.agreement, [event])):
-        assert agreement == decode_agreement(encode(agreement))
-
-
 def test_cautions_survive_being_written() -> None:
     """What deserved a look is answered on repetition as it was."""
     cautions = (Caution(CautionCode.NO_APPROVER), Caution(CautionCode.SKIPPED_ALREADY_ASKED, (HEAD, PersonId(1, "ü"))))
@@ -235,13 +208,13 @@ def test_cautions_survive_being_written() -> None:
 
 @pytest.mark.parametrize("wrong", [None, "x", [AGREEMENT]], ids=["none", "text", "other"])
 def test_only_cautions_are_written_as_cautions(wrong: Any) -> None:  # noqa: ANN401 - anything but right
-    """Whatever holds none is refused."""
+    """Anything else is refused."""
     with pytest.raises(InvalidValue, match="The cautions to encode must be"):
         encode_cautions(wrong)
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"v":1,"value":{}}', '{"v":1,"value":[{"code":"x","people":[]}]}'])
 def test_only_written_cautions_are_read(text: str) -> None:
-    """What nobody has written so is refused."""
+    """Any other text is refused."""
     with pytest.raises(InvalidValue, match="The cautions text must be"):
         decode_cautions(text)

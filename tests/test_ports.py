@@ -46,7 +46,7 @@ def test_a_settlement_holds_what_a_store_writes() -> None:
         (NoticeStatus.WAITING, utc, None, ""),
         (NoticeStatus.GIVEN_UP, None, utc, "550"),
     ] == [attrs.astuple(settlement) for settlement in settlements]
-    assert {None, "UTC"} == {getattr(one.settled_at, "timezone_name", None) for one in settlements}
+    assert {None, "UTC"} == {getattr(settlement.settled_at, "timezone_name", None) for settlement in settlements}
 
 
 @pytest.mark.rule("K4")

@@ -11,6 +11,7 @@ import attrs
 
 from datashare.domain.instants import Instant, to_instant
 from datashare.domain.notices import Notice
+from datashare.domain.validation import Rule, require_callable, span, whole_number
 
 from .clock import SystemClock
 from .errors import InvalidValue
@@ -19,6 +20,7 @@ from .ports import (
     Delivered,
     LeasedNotice,
     NeverDeliverable,
+    NoticeStatus,
     Notifier,
     Outbox,
     Progress,
@@ -31,29 +33,15 @@ from .ports import (
 __all__ = ["DeliveryReport", "RetrySchedule", "deliver", "purge"]
 
 LONGEST_ERROR = 500
-"""The most characters that are kept of what the other side said."""
+"""The most characters that are kept of an error."""
 
 _NONE, _MICROSECOND, _DAY = timedelta(0), timedelta(microseconds=1), timedelta(days=1)
 _MOST_DOUBLINGS = 70
-"""Doubled so often, a microsecond is longer than any timedelta can be."""
+"""After so many doublings a microsecond is longer than any timedelta."""
 
 
-def _require_span(value: object, what: str, *, least: timedelta, most: timedelta) -> timedelta:
-    if not isinstance(value, timedelta) or not least <= value <= most:
-        raise InvalidValue(what, value, f"a timedelta from {least} to {most}")
-    return value
-
-
-def _require_count(value: object, what: str) -> int:
-    if type(value) is not int or value < 1:
-        raise InvalidValue(what, value, "a whole number from 1")
-    return value
-
-
-def _require_chance(value: object) -> float:
-    if not isinstance(value, (int, float)) or not 0 <= value <= 1:
-        raise InvalidValue("chance", value, "a number from 0 to 1")
-    return value
+_COUNT = whole_number(1)
+_CHANCE = Rule("a number from 0 to 1", lambda value: isinstance(value, (int, float)) and 0 <= value <= 1)
 
 
 @attrs.frozen(kw_only=True)
@@ -61,8 +49,8 @@ class RetrySchedule:
     """When a notice that could not be delivered is tried again: exponential back-off with full jitter (O3).
 
     The wait before the next attempt is a random part of a span that doubles with each attempt, up to a longest one.
-    So notices that failed together do not come back together. With the defaults a mail server may be down for three
-    and a half days, on average, before anything is given up.
+    So notices that failed together do not come back together. With the defaults, a mail server can be down for three
+    and a half days on average before a notice is given up.
 
     Attributes:
         first: The longest wait after the first attempt; up to a year.
@@ -76,14 +64,14 @@ class RetrySchedule:
 
     def __attrs_post_init__(self) -> None:
         """Check that the spans and the count make a schedule."""
-        _require_span(self.first, "RetrySchedule.first", least=_MICROSECOND, most=366 * _DAY)
-        _require_span(self.longest, "RetrySchedule.longest", least=self.first, most=366 * _DAY)
-        _require_count(self.attempts, "RetrySchedule.attempts")
+        span(_MICROSECOND, 366 * _DAY).require(self.first, "RetrySchedule.first")
+        span(self.first, 366 * _DAY).require(self.longest, "RetrySchedule.longest")
+        _COUNT.require(self.attempts, "RetrySchedule.attempts")
 
     def longest_wait(self, attempt: int) -> timedelta:
         """Return the longest wait after an attempt, counted from 1."""
-        doublings = min(_require_count(attempt, "attempt") - 1, _MOST_DOUBLINGS)
-        # In whole microseconds, since a timedelta that large cannot be.
+        doublings = min(_COUNT.require(attempt, "attempt") - 1, _MOST_DOUBLINGS)
+        # In whole microseconds, since no timedelta is that large.
         wait = min((self.first // _MICROSECOND) << doublings, self.longest // _MICROSECOND)
         return timedelta(microseconds=wait)
 
@@ -97,7 +85,8 @@ class RetrySchedule:
         Raises:
             InvalidValue: The attempt is not a whole number from 1, or the chance is not from 0 to 1.
         """
-        return self.longest_wait(attempt) * _require_chance(chance)
+        part: float = _CHANCE.require(chance, "chance")
+        return self.longest_wait(attempt) * part
 
 
 @attrs.frozen(kw_only=True)
@@ -105,12 +94,12 @@ class DeliveryReport:
     """How many notices one run of `deliver` sent, and what became of the others.
 
     Attributes:
-        delivered: Handed over, and recorded so.
+        delivered: Handed over, and recorded as delivered.
         retried: Not handed over; they are tried again later.
         given_up: Not handed over, and not tried again unless somebody requeues them (O3).
         lost: Leased, but the result could not be recorded: another worker took over when the lease had ended, or the
             request was closed meanwhile (O7). Some of them may have been handed over.
-        unsent: Leased, but not begun, since the lease would have ended too soon; a later run sends them.
+        unsent: Leased, but not sent, since the lease would have ended too soon; a later run sends them.
     """
 
     delivered: int = 0
@@ -121,7 +110,7 @@ class DeliveryReport:
 
     @property
     def taken_up(self) -> int:
-        """How many notices the run leased, whatever became of them."""
+        """The number of notices that the run leased, whatever became of them."""
         return self.delivered + self.retried + self.given_up + self.lost + self.unsent
 
 
@@ -139,16 +128,15 @@ def deliver(
 ) -> DeliveryReport:
     """Send the notices that are due, the longest due first, and record what became of each (O3).
 
-    Call it from a cron job or a task queue; any number of processes may run it side by side. It handles what was
-    due when it began, starts no thread, and returns. A notice that is to be tried again is not sent again in the
-    same run.
+    Call it from a cron job or a task queue; any number of processes may run it side by side. It sends the notices
+    that were due when it began, starts no thread, and returns. It sends no notice twice in one run.
 
-    A notifier that raises, against its promise, is treated as if it had answered `TryAgain`. A run may end early: by
-    a signal, a store that fails or a killed process. Then the notices that it had leased, at most *batch*, wait until
-    their lease ends; a later run sends them under the same ids, and so perhaps a second time.
+    A notifier that breaks its promise and raises is treated as if it had answered `TryAgain`. A run may end early: by
+    a signal, by a store that fails, or because its process is killed. Then the notices that it had leased, at most
+    *batch*, wait until their lease ends. A later run sends them under the same ids, perhaps for a second time.
 
     Leasing counts as an attempt. A notice whose worker ended during the last attempt is given up unsent, so that
-    nobody is written to for ever.
+    nobody receives the same message without end.
 
     Cost: a call to the store for each notice, and one for each batch. The first notice of a run is leased alone;
     then as many together as can be sent in half of *lease_for* at the slowest pace seen in the run.
@@ -156,13 +144,13 @@ def deliver(
     Args:
         store: Where the notices are; any `datashare.ports.Outbox`.
         notifier: What sends them.
-        clock: The clock; the machine's, if none is named.
-        schedule: When to try again and when to give up; `RetrySchedule()`, if none is named.
-        limit: The most notices to send; all that are due, if none is named.
+        clock: The clock; by default the machine's.
+        schedule: When to try again and when to give up; by default `RetrySchedule()`.
+        limit: The most notices to send; by default all that are due.
         batch: The most notices to lease together.
         lease_for: How long nobody else may send what was leased; well above the longest that one sending can take,
             from a second to a day.
-        random: Answers a number from 0 to 1, for the schedule's jitter.
+        random: Returns a number from 0 to 1, for the schedule's jitter.
         progress: Called after each notice with how many were delivered, of how many that were leased so far (K6).
 
     Raises:
@@ -170,17 +158,17 @@ def deliver(
         StoreError: The store could not do its work; nothing is lost.
     """
     if limit is not None:
-        _require_count(limit, "limit")
-    if progress is not None and not callable(progress):
-        raise InvalidValue("progress", progress, "something to call with a Progress")
+        _COUNT.require(limit, "limit")
+    if progress is not None:
+        require_callable(progress, "progress", "a function that takes a Progress")
     run = _Run(
         outbox=store,
         notifier=notifier,
         clock=clock or SystemClock(),
         schedule=schedule or RetrySchedule(),
         limit=limit,
-        batch=_require_count(batch, "batch"),
-        lease_for=_require_span(lease_for, "lease_for", least=timedelta(seconds=1), most=_DAY),
+        batch=_COUNT.require(batch, "batch"),
+        lease_for=span(timedelta(seconds=1), _DAY).require(lease_for, "lease_for"),
         random=random,
         progress=progress,
     )
@@ -190,12 +178,12 @@ def deliver(
 def purge(store: Outbox, *, keep_for: timedelta, clock: Clock | None = None) -> int:
     """Erase names and addresses of notices that were settled longer ago than *keep_for* (O6).
 
-    The notice's id, its agreement and what became of it stay, and so does the history of the agreement.
+    The notice's id, its agreement, its status and its instants stay, and so does the history of the agreement.
 
     Args:
         store: Where the notices are; any `datashare.ports.Outbox`.
         keep_for: How long delivered, given-up and cancelled notices are kept whole; up to a hundred years.
-        clock: The clock; the machine's, if none is named.
+        clock: The clock; by default the machine's.
 
     Returns:
         How many notices were purged.
@@ -204,7 +192,7 @@ def purge(store: Outbox, *, keep_for: timedelta, clock: Clock | None = None) -> 
         InvalidValue: *keep_for* is negative, longer, or not a timedelta.
         StoreError: The store could not do its work.
     """
-    _require_span(keep_for, "keep_for", least=_NONE, most=36_525 * _DAY)
+    span(_NONE, 36_525 * _DAY).require(keep_for, "keep_for")
     return store.purge(settled_before=_read(clock or SystemClock()) - keep_for)
 
 
@@ -243,7 +231,7 @@ class _Run:
         self.began = self.latest = _read(self.clock)
 
     def now(self) -> Instant:
-        """Return the present instant, never an earlier one than before, lest a lease end before it begins."""
+        """Return the present instant, never an earlier one than before: a lease must not end before it begins."""
         self.latest = max(self.latest, _read(self.clock))
         return self.latest
 
@@ -251,7 +239,7 @@ class _Run:
         """Lease and send notices until none is left that was due when the run began."""
         while room := self.room():
             until = self.now() + self.lease_for
-            # Due when the run began, not now: so the run ends, however many notices come in meanwhile.
+            # Due when the run began, not now: so the run ends, however many notices are added meanwhile.
             leased = self.outbox.lease(now=self.began, until=until, limit=room)
             if not leased:
                 break
@@ -262,8 +250,8 @@ class _Run:
     def room(self) -> int:
         """Return how many notices to lease next: as many as can be sent in half of a lease.
 
-        The first goes alone, since nothing is known of the pace. That also sets apart a notice which kills its
-        workers: it becomes the longest due, and then takes no others with it (O3).
+        The first is leased alone, since the pace is not known yet. That also isolates a notice that kills its workers:
+        it becomes the longest due, and then takes no others with it (O3).
         """
         left = self.batch if self.limit is None else min(self.batch, self.limit - self.taken_up)
         if not self.taken_up:
@@ -271,7 +259,7 @@ class _Run:
         return min(left, max(self.lease_for // (2 * self.slowest), 1)) if self.slowest else left
 
     def send_until(self, until: Instant, leased: Sequence[LeasedNotice]) -> None:
-        """Send what was leased, but begin nothing that somebody else might be sending before it is done."""
+        """Send what was leased, but begin nothing that may not end before the lease does."""
         margin = _NONE
         for number, notice in enumerate(leased):
             start = self.now()
@@ -280,43 +268,47 @@ class _Run:
                 return
             self.counts[self.handle(notice)] += 1
             if self.progress is not None:
-                # After it was recorded, so that nothing is shown as done that is not (K6).
+                # After it was recorded, so that nothing is reported before it is done (K6).
                 self.progress(Progress(stage=Stage.DELIVERED, done=self.counts["delivered"], total=self.taken_up))
             margin = self.slowest = max(self.slowest, self.now() - start)
 
     def handle(self, leased: LeasedNotice) -> str:
         """Send a notice and record what became of it; return the count of the report that it adds to."""
+        outcome = self.outcome_of(leased)
+        return _COUNTS[outcome.status] if self.outbox.settle(leased, outcome) else "lost"
+
+    def outcome_of(self, leased: LeasedNotice) -> Settlement:
+        """Send a notice, unless its attempts ran out, and return what became of it."""
         attempts, allowed = leased.attempts, self.schedule.attempts
         if attempts > allowed:
-            why = f"Attempts ran out: it was taken up {attempts - 1} times, the last time without an answer."
-            return self.give_up(leased, why)
+            why = f"Attempts ran out: it was leased {attempts - 1} times, the last time without an answer."
+            return Settlement.given_up(at=self.now(), error=why)
         answer = self.send(leased.notice)
         match answer:
             case Delivered():
-                return self.settle(leased, Settlement.delivered(at=self.now()), "delivered")
+                return Settlement.delivered(at=self.now())
             case TryAgain(why) if attempts < allowed:
-                # At least a moment after the run began, so that the run does not take it up again.
+                # At least a moment after the run began, so that the run does not lease it again.
                 due_at = self.now() + max(self.schedule.wait(attempts, self.random()), _MICROSECOND)
-                return self.settle(leased, Settlement.try_again(due_at=due_at, error=_shortened(why)), "retried")
+                return Settlement.try_again(due_at=due_at, error=_shortened(why))
             case TryAgain(why) | NeverDeliverable(why):
-                return self.give_up(leased, why)
+                return Settlement.given_up(at=self.now(), error=_shortened(why))
             case _:
                 raise InvalidValue("What Notifier.send() answers", answer, "Delivered, TryAgain or NeverDeliverable")
 
     def send(self, notice: Notice) -> object:
-        """Return what the notifier answers; one that raises says `TryAgain`."""
+        """Return what the notifier answers: `TryAgain` where it raises."""
         try:
             return self.notifier.send(notice)
         except Exception as exc:  # noqa: BLE001 - one notice must not hold up the others (O3)
             return TryAgain(f"{type(exc).__name__}: {_text_of(exc)}")
 
-    def give_up(self, leased: LeasedNotice, why: str) -> str:
-        """Record that a notice is given up."""
-        return self.settle(leased, Settlement.given_up(at=self.now(), error=_shortened(why)), "given_up")
 
-    def settle(self, leased: LeasedNotice, outcome: Settlement, count: str) -> str:
-        """Record what became of a notice; it is lost where the lease was no longer held."""
-        return count if self.outbox.settle(leased, outcome) else "lost"
+_COUNTS = {
+    NoticeStatus.DELIVERED: "delivered",
+    NoticeStatus.WAITING: "retried",
+    NoticeStatus.GIVEN_UP: "given_up",
+}
 
 
 def _text_of(error: Exception) -> str:
@@ -327,7 +319,7 @@ def _text_of(error: Exception) -> str:
 
 
 def _shortened(why: object) -> str:
-    """Return what the other side said as one short line, of characters that every store can keep."""
+    """Return an error as one short line of characters that every store can keep."""
     storable = str(why).replace("\0", " ").encode(errors="replace").decode()
     line = " ".join(storable.split()) or "No reason was given."
     return line if len(line) <= LONGEST_ERROR else f"{line[: LONGEST_ERROR - 1]}…"

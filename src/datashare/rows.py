@@ -1,4 +1,4 @@
-"""A change as plain rows, and rows as values: what every store over tables needs, written once.
+"""Changes as plain rows, and rows as values, for every store over tables.
 
 The rows have the columns of the tables that `datashare.adapters.sql` makes, in their order. Instants are text, as
 `datashare.domain.instants.instant_text` writes them, so that text order is time order; a day is ISO 8601 text.
@@ -142,7 +142,7 @@ class NoticeRow(NamedTuple):
         is_open: Whether it is waiting or leased.
         due_at: When it is to be sent.
         attempts: How often it was leased.
-        error: What the other side said last.
+        error: Why the last attempt failed.
         settled_at: When it was delivered, given up or cancelled.
         lease: The name of the present lease.
         leased_until: When that ends.
@@ -172,7 +172,7 @@ def key_of(agreement: AgreementId) -> Key:
 
 @attrs.frozen(kw_only=True)
 class PreparedChange:
-    """A change as it is written, all but the hashes, which depend on what is there.
+    """A change as it is written, except for the hashes, which depend on what is stored.
 
     Attributes:
         change: The change.
@@ -208,37 +208,30 @@ class PreparedChange:
 
 
 def prepare(change: Change) -> PreparedChange:
-    """Write a change as rows; it asks nothing of a database, so do it before the transaction begins."""
+    """Write a change as rows; it needs no database, so call it before the transaction begins."""
     key = key_of(change.id)
     return PreparedChange(
         change=change,
         key=key,
         state=encode(change.after),
         records=tuple(record_event(event) for event in change.events),
-        outcome=_outcome_row(key, change),
+        outcome=OutcomeRow(
+            group_id=key[0],
+            command_id=change.command_id,
+            urn=key[1],
+            request=change.request.number if change.request else None,
+            shared_digest=change.shared_digest,
+            own_digest=change.own_digest,
+            first_sequence=change.events[0].sequence,
+            last_sequence=change.events[-1].sequence,
+            cautions=encode_cautions(change.cautions) if change.cautions else _NO_CAUTIONS,
+        ),
         notices=tuple(_notice_row(key, notice) for notice in change.notices),
     )
 
 
 _NO_CAUTIONS = encode_cautions(())
-
-
-def _outcome_row(key: Key, change: Change) -> OutcomeRow:
-    return OutcomeRow(
-        group_id=key[0],
-        command_id=change.command_id,
-        urn=key[1],
-        request=change.request.number if change.request else None,
-        shared_digest=change.shared_digest,
-        own_digest=change.own_digest,
-        first_sequence=change.events[0].sequence,
-        last_sequence=change.events[-1].sequence,
-        cautions=encode_cautions(change.cautions) if change.cautions else _NO_CAUTIONS,
-    )
-
-
-_ASKING = tuple(ASKING)  # to look for a member in a set asks a function of Enum
-_WAITING = NoticeStatus.WAITING.value
+_ASKING = tuple(ASKING)  # quicker to search than a set, which calls Enum's own hash function
 
 
 def _notice_row(key: Key, notice: Notice) -> NoticeRow:
@@ -248,7 +241,7 @@ def _notice_row(key: Key, notice: Notice) -> NoticeRow:
         id=notice.id,
         request=notice.request.number if notice.request else None,
         asks=notice.kind in _ASKING,
-        status=_WAITING,
+        status=NoticeStatus.WAITING.value,
         is_open=True,
         due_at=instant_text(notice.created_at),
         attempts=0,
@@ -346,22 +339,19 @@ def to_chains(rows: Iterable[AgreementRow | EventRow]) -> Iterator[Chain]:
             if isinstance(row, AgreementRow):
                 state = StateRecord(version=_number(row.version), head=_text(row.head), text=_text(row.state))
             else:
-                records.append(_record(row))
+                record = ChainedRecord(
+                    sequence=_number(row.sequence),
+                    at=_text(row.at),
+                    hash=_text(row.hash),
+                    text=_text(row.text),
+                    erasable=None if row.erasable is None else _text(row.erasable),
+                )
+                records.append(record)
         yield Chain(agreement=agreement_under(f"{group}/{urn}"), state=state, records=tuple(records))
 
 
-def _record(row: EventRow) -> ChainedRecord:
-    return ChainedRecord(
-        sequence=_number(row.sequence),
-        at=_text(row.at),
-        hash=_text(row.hash),
-        text=_text(row.text),
-        erasable=None if row.erasable is None else _text(row.erasable),
-    )
-
-
+# SQLite keeps whatever somebody wrote into a column, and evidence is shown as it is kept: nothing is refused here.
 def _number(value: object) -> int:
-    """Return a number as it is; SQLite keeps whatever somebody wrote into a column, and here nothing may be refused."""
     return value if isinstance(value, int) else 0
 
 

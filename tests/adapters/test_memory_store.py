@@ -2,23 +2,19 @@
 
 from typing import Any, NoReturn
 
-import attrs
 import pytest
 
 from datashare.adapters.memory import MemoryAgreementStore
-from datashare.domain.agreements import Approve
 from datashare.errors import InvalidValue
-from datashare.ports import AgreementStore, Change, NoticeStatus, Settlement
+from datashare.ports import AgreementStore, Change, NoticeStatus
 from datashare.testing.changes import (
     AGREEMENT,
     COUNCIL,
-    NOW,
     OTHER_URN,
     TRUST,
     URN,
     asked,
     imported,
-    then,
 )
 from datashare.testing.contracts import AgreementStoreContract, OutboxContract
 
@@ -59,28 +55,6 @@ def test_errors_say_what_was_wrong_with_a_call(store: MemoryAgreementStore) -> N
         store.purge(settled_before="2026-05-03")  # type: ignore[arg-type]
 
 
-def test_a_history_is_what_it_was_when_it_was_asked_for(store: MemoryAgreementStore) -> None:
-    """A stream holds nothing that was saved after it was begun."""
-    save(store, asked())
-    streams = [store.history(AGREEMENT), store.group_history(TRUST)]
-    save(store, then(asked().after, Approve))
-
-    assert [[1], [1]] == [[event.sequence for event in stream] for stream in streams]
-
-
-def test_no_two_leases_have_one_name(store: MemoryAgreementStore) -> None:
-    """Each lease has a name of its own, so that one of another notice settles nothing."""
-    save(store, asked())
-    one, other = store.lease(now=NOW, until=NOW.add(minutes=5), limit=9)
-    again = store.lease(now=NOW.add(minutes=5), until=NOW.add(minutes=10), limit=9)
-
-    assert 4 == len({leased.lease for leased in (one, other, *again)})
-    assert not any(
-        store.settle(attrs.evolve(one, lease=leased.lease), Settlement.delivered(at=NOW))
-        for leased in (one, other, again[1])
-    )
-
-
 def test_reading_a_group_costs_the_size_of_the_group() -> None:
     """However much other groups and schools have, a question looks at what it is about alone."""
 
@@ -100,8 +74,8 @@ def test_reading_a_group_costs_the_size_of_the_group() -> None:
     save(store, asked(), asked(OTHER_URN), asked(group=COUNCIL), *(asked(urn, COUNCIL) for urn in range(1, 50)))
     store._histories, store._notices = Looked(store._histories), Looked(store._notices)
 
-    assert [URN, OTHER_URN] == [one.urn for one in store.states(TRUST)]
-    assert [COUNCIL, TRUST] == [one.group for one in store.states_at(URN)]
+    assert [URN, OTHER_URN] == [state.urn for state in store.states(TRUST)]
+    assert [COUNCIL, TRUST] == [state.group for state in store.states_at(URN)]
     assert 4 == Looked.looked
     assert 2 == len(list(store.group_history(TRUST)))
     assert 4 == len(store.notices(TRUST)) == len(store.notices(TRUST, status=NoticeStatus.WAITING))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from examples.list_schools import main
-from tests.adapters.gias import made
+from tests.adapters.gias import sample
 from tests.examples.programs import call, run_program
 
 
@@ -35,14 +35,14 @@ def listed(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, li
 )
 def test_the_last_line_is_the_count_alone(capsys: pytest.CaptureFixture[str], group: str, last: str) -> None:
     """Trusts and authorities of the real rows show their number of schools."""
-    code, lines, errors = listed(capsys, str(made.ESTABLISHMENTS), group)
+    code, lines, errors = listed(capsys, str(sample.ESTABLISHMENTS), group)
 
     assert (0, last, "") == (code, lines[-1], errors)
 
 
 def test_it_runs_as_a_program_into_a_pipe() -> None:
     """Without a terminal each school is on one line, by folded name."""
-    ran = run_program("list_schools.py", str(made.ESTABLISHMENTS), "5188", COLUMNS="40")
+    ran = run_program("list_schools.py", str(sample.ESTABLISHMENTS), "5188", COLUMNS="40")
     lines = ran.stdout.splitlines()
 
     assert "FIERTÉ MULTI-ACADEMY TRUST (mat:5188) on 18 July 2025" == lines[0].strip()
@@ -52,7 +52,7 @@ def test_it_runs_as_a_program_into_a_pipe() -> None:
 
 def test_a_terminal_without_the_letters_shows_question_marks() -> None:
     """Letters that the terminal cannot show do not stop the list."""
-    ran = run_program("list_schools.py", str(made.ESTABLISHMENTS), "5188", encoding="ascii")
+    ran = run_program("list_schools.py", str(sample.ESTABLISHMENTS), "5188", encoding="ascii")
 
     assert "FIERT? MULTI-ACADEMY TRUST" in ran.stdout
     assert "10 schools" == ran.stdout.splitlines()[-1]
@@ -63,12 +63,12 @@ def test_remarks_and_hidden_schools_are_shown(capsys: pytest.CaptureFixture[str]
     path = tmp_path / "edubasealldata20250718.csv"
     proposed = {"EstablishmentStatus (code)": "3", "EstablishmentStatus (name)": "Open, but proposed to close"}
     closed = {"EstablishmentStatus (code)": "2", "EstablishmentStatus (name)": "Closed"}
-    named = made.SCHOOL | {"EstablishmentName": "[red]St Hilda[/red] :school:", "TypeOfEstablishment (code)": ""}
+    named = sample.SCHOOL | {"EstablishmentName": "[red]St Hilda[/red] :school:", "TypeOfEstablishment (code)": ""}
     path.write_bytes(
-        made.download(
+        sample.download(
             named,
-            made.SCHOOL | proposed | {"URN": "100001", "CloseDate": "01-01-2025"},
-            made.SCHOOL | closed | {"URN": "100002"},
+            sample.SCHOOL | proposed | {"URN": "100001", "CloseDate": "01-01-2025"},
+            sample.SCHOOL | closed | {"URN": "100002"},
         ).getvalue()
     )
     code, lines, errors = listed(capsys, str(path), "5143")
@@ -81,7 +81,7 @@ def test_remarks_and_hidden_schools_are_shown(capsys: pytest.CaptureFixture[str]
 @pytest.mark.parametrize("pack", ["csv", "gz", "zip"])
 def test_any_download_will_do(capsys: pytest.CaptureFixture[str], tmp_path: Path, pack: str) -> None:
     """Plain, zipped and gzipped, under any name; without a day in the name, today counts."""
-    content, path = made.download(made.SCHOOL).getvalue(), tmp_path / f"download.{pack}"
+    content, path = sample.download(sample.SCHOOL).getvalue(), tmp_path / f"download.{pack}"
     if pack == "zip":
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr("schools.csv", content)
@@ -95,8 +95,8 @@ def test_any_download_will_do(capsys: pytest.CaptureFixture[str], tmp_path: Path
 def test_rows_that_cannot_be_read_are_reported(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """The first are reported one by one, and all are counted; the readable rows are listed."""
     path = tmp_path / "schools.csv"
-    bad = [made.SCHOOL | {"URN": f"x{i}"} for i in range(12)]
-    path.write_bytes(made.download(made.SCHOOL, *bad).getvalue())
+    bad = [sample.SCHOOL | {"URN": f"x{i}"} for i in range(12)]
+    path.write_bytes(sample.download(sample.SCHOOL, *bad).getvalue())
     code, lines, errors = listed(capsys, str(path), "5143")
 
     assert (0, "1 schools", 11) == (code, lines[-1], errors.count("Warning: "))
@@ -107,7 +107,7 @@ def test_rows_that_cannot_be_read_are_reported(capsys: pytest.CaptureFixture[str
 def test_a_group_that_is_not_in_the_file_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     """The count is 0, and the exit code 1."""
     for group, words in (("99", "trust 99"), ("LA:999", "local authority 999")):
-        code, lines, errors = listed(capsys, str(made.ESTABLISHMENTS), group)
+        code, lines, errors = listed(capsys, str(sample.ESTABLISHMENTS), group)
         assert (1, ["0 schools"]) == (code, lines)
         assert f"names no {words}. Check the code and the file." in errors
 
@@ -124,8 +124,8 @@ def test_a_group_that_is_not_in_the_file_is_reported(capsys: pytest.CaptureFixtu
         ("schools.csv", ""),
         ("nowhere.csv", "5143"),
         (".", "5143"),
-        (str(made.LINKS), "5143"),
-        (str(made.DATA / "README.md"), "5143"),
+        (str(sample.LINKS), "5143"),
+        (str(sample.DATA / "README.md"), "5143"),
     ],
     ids=[
         "none", "one", "three", "name", "short code", "unknown kind", "no group", "no file", "folder", "other download",

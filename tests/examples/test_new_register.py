@@ -8,21 +8,21 @@ from pathlib import Path
 import pytest
 
 from examples.new_register import main
-from tests.adapters.gias import made
+from tests.adapters.gias import sample
 from tests.examples.programs import call, run_program
 
 CLOSED = {"EstablishmentStatus (code)": "2", "EstablishmentStatus (name)": "Closed", "CloseDate": "31-08-2025"}
-REAL = str(made.ESTABLISHMENTS)
+REAL = str(sample.ESTABLISHMENTS)
 
 
 def school(urn: str, **cells: str) -> dict[str, str]:
     """Return the row of a school."""
-    return made.SCHOOL | {"URN": urn, "EstablishmentName": f"School {urn}"} | made.named(cells)
+    return sample.SCHOOL | {"URN": urn, "EstablishmentName": f"School {urn}"} | sample.named(cells)
 
 
 def written(path: Path, *rows: Mapping[str, str]) -> str:
     """Write a download, and return its path."""
-    path.write_bytes(made.download(*rows).getvalue())
+    path.write_bytes(sample.download(*rows).getvalue())
     return str(path)
 
 
@@ -43,7 +43,7 @@ def test_the_plan_is_printed(capsys: pytest.CaptureFixture[str], tmp_path: Path)
         written(tmp_path / "edubasealldata20250718.csv", *OLD),
         written(tmp_path / "edubasealldata20260418.csv", *NEW),
         "5143",
-        written(tmp_path / "links.csv", made.LINK | {"LinkURN": "100003", "LinkEstablishedDate": ""}),
+        written(tmp_path / "links.csv", sample.LINK | {"LinkURN": "100003", "LinkEstablishedDate": ""}),
     ]
 
     code, out, err = call(capsys, main, *arguments)
@@ -76,7 +76,7 @@ This is a plan: nothing has been done yet.
 @pytest.mark.parametrize("group", ["5143", "mat:4320", "LA:870"])
 def test_the_same_download_twice_leaves_nothing_to_end(capsys: pytest.CaptureFixture[str], group: str) -> None:
     """Real rows and links: every school is as it was."""
-    code, out, err = call(capsys, main, REAL, REAL, group, str(made.LINKS))
+    code, out, err = call(capsys, main, REAL, REAL, group, str(sample.LINKS))
 
     assert (0, "") == (code, err)
     assert "to end" not in out
@@ -101,7 +101,7 @@ def test_a_download_without_a_day_counts_as_of_today(capsys: pytest.CaptureFixtu
 def test_rows_that_cannot_be_read_are_reported(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """For each file, since a missing school is unclear."""
     old = written(tmp_path / "old.csv", *OLD, *[school(f"x{n}") for n in range(12)])
-    links = written(tmp_path / "links.csv", made.LINK, made.LINK | {"URN": "x"})
+    links = written(tmp_path / "links.csv", sample.LINK, sample.LINK | {"URN": "x"})
 
     code, out, err = call(capsys, main, old, written(tmp_path / "new.csv", *OLD), "5143", links)
 
@@ -117,9 +117,9 @@ def test_group_links_say_who_was_in_which_trust_if_the_older_file_does_not(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     """Without them the message says what is missing, and how to add it."""
-    bare = [made.without(row, "Trusts (code)", "Trusts (name)") for row in OLD]
+    bare = [sample.without(row, "Trusts (code)", "Trusts (name)") for row in OLD]
     old, new = written(tmp_path / "old.csv", *bare), written(tmp_path / "new.csv", *NEW)
-    linked = written(tmp_path / "groups.csv", *[made.GROUP_LINK | {"URN": row["URN"]} for row in OLD])
+    linked = written(tmp_path / "groups.csv", *[sample.GROUP_LINK | {"URN": row["URN"]} for row in OLD])
 
     question = f'{old} names no trust at all; does it lack the column "Trusts (code)"?'
     advice = "For OLD.csv, add the group links of its day: --group-links FILE."
@@ -179,7 +179,7 @@ def test_files_in_the_wrong_order_and_files_of_others_are_refused(
         (REAL, REAL, "sponsor:5142"),
         ("nowhere.csv", REAL, "5143"),
         (REAL, ".", "5143"),
-        (REAL, str(made.LINKS), "5143"),
+        (REAL, str(sample.LINKS), "5143"),
         (REAL, REAL, "5143", REAL),
         (REAL, REAL, "5143", "nowhere.csv"),
         (REAL, REAL, "5143", "--group-links", REAL),

@@ -1,7 +1,7 @@
 """Commands, events, agreements, notices and plans as JSON text, versioned, so that they can be carried and kept.
 
-Instants are ISO 8601 in UTC with six decimals, days ISO 8601, identities their text, enumerations their values.
-What is written by one version of this library is read by every later one.
+Instants are ISO 8601 in UTC with six decimals, days are ISO 8601, ids are their text, and enumerations their values.
+Every later version of this library reads what an earlier one wrote.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How each type of the library is written as JSON, and read back from nothing else."""
+"""How each type of the library is written as JSON, and read from that form only."""
 
 from __future__ import annotations
 
@@ -55,7 +55,6 @@ def converter() -> cattrs.Converter:
     built.register_structure_hook_factory(_is_collection, lambda kind: _from_array(built, kind))
     for kind in (GroupId, AgreementId, RequestId, PersonId):
         _as_text(built, kind, str, kind.parse)
-    _as_text(built, SystemActor, str, _system_actor)
     _as_text(built, Actor, str, _actor)
     _as_text(built, Instant, _instant_text, parse_instant)
     _as_text(built, date, date.isoformat, _day)
@@ -69,7 +68,7 @@ def converter() -> cattrs.Converter:
 
 
 def _exactly(value: object, kind: type[_T]) -> _T:
-    """Return a plain value as it is, where the converter would make text of anything."""
+    """Return a plain value as it is; the converter itself would turn anything into text."""
     if type(value) is not kind:
         raise InvalidValue("A value", value, f"JSON of type {kind.__name__}")
     return value
@@ -86,7 +85,7 @@ def _is_collection(kind: Any) -> bool:
 
 
 def _from_array(built: cattrs.Converter, kind: Any) -> Callable[[object, object], object]:
-    """Read a collection from a JSON array alone, where the converter would walk over a text or an object."""
+    """Read a collection from a JSON array only; the converter itself would walk over a text or an object."""
     collection = get_origin(kind)
     as_list: Any = GenericAlias(list, get_args(kind)[:1])
     return lambda value, _: collection(built.structure(_exactly(value, list), as_list))
@@ -106,14 +105,14 @@ def _as_text(built: cattrs.Converter, kind: Any, write: Callable[[Any], str], re
 
 
 def _instant_text(instant: Instant) -> str:
-    """Write an instant, whatever the time zone of whoever handed it in."""
+    """Write an instant in UTC, whatever its time zone."""
     return instant_text(to_instant(instant))
 
 
 def _to_object(built: cattrs.Converter, kind: Any) -> Callable[[Any], dict[str, Any]]:
-    """Write a value's fields in the order of their names, which canonical text then sorts the quickest.
+    """Write a value's fields in the order of their names, which is the quickest to sort for canonical text.
 
-    Fields that came later are left out where they hold nothing, so that older texts stay as they are.
+    Fields that were added later are left out where they hold nothing, so that older texts stay as they are.
     """
     fields = sorted(attrs.fields(attrs.resolve_types(kind)), key=lambda field: field.name)
     later: dict[str, Any] = {
@@ -122,15 +121,9 @@ def _to_object(built: cattrs.Converter, kind: Any) -> Callable[[Any], dict[str, 
     return make_dict_unstructure_fn_from_attrs(fields, kind, built, **later)
 
 
-def _system_actor(text: object) -> SystemActor:
-    if not isinstance(text, str) or not text.startswith("system:"):
-        raise InvalidValue("A system's name", text, "text such as 'system:nightly'")
-    return SystemActor(text.removeprefix("system:"))
-
-
 def _actor(text: object) -> Actor:
     if isinstance(text, str) and text.startswith("system:"):
-        return _system_actor(text)
+        return SystemActor(text.removeprefix("system:"))
     return PersonId.parse(text)
 
 

@@ -1,4 +1,4 @@
-"""The record as lines of text for people outside: JSON Lines, and CSV that a spreadsheet opens safely (H2)."""
+"""The history as lines of text for people outside: JSON Lines, and CSV that a spreadsheet opens safely (H2)."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from typing import Any
 import attrs
 
 from datashare.domain import validation
-from datashare.domain.agreements import FREE_TEXT, Event, walk_events
+from datashare.domain.agreements import Event, walk_events
 
 from ._forms import encode, plain
+from ._records import FREE_TEXTS
 
 
 class ExportFormat(enum.Enum):
-    """How a history is written for people outside (H2)."""
+    """The form in which a history is written for people outside (H2)."""
 
     JSON_LINES = "jsonl"
     CSV = "csv"
@@ -51,25 +52,25 @@ COLUMNS = (
     "evidence",
     "note",
 )
-"""The columns of the CSV form, in their order; one that an event does not have is empty.
+"""The columns of the CSV form, in their order; a column that an event does not have is empty.
 
-``at`` is in UTC, days are in Europe/London. ``recipients`` and ``reasons`` have one in each line of the cell.
-From ``reason`` on they hold what people wrote, each under the event's own name for it.
+``at`` is in UTC; days are in Europe/London. ``recipients`` and ``reasons`` have one value in each line of the cell.
+The columns from ``reason`` on hold what people wrote, each under the name that the event has for it.
 """
 
 
 def export_lines(events: Iterable[Event], form: ExportFormat, *, words: bool = True) -> Iterator[str]:
-    r"""Write events down one by one, as they come, each with its line end (H2).
+    r"""Write events one by one, as they come, each with its line end (H2).
 
     Write the lines to a file that is opened with ``newline=""``. JSON Lines is the exact form: each line is what
     `encode` writes of an event, read by `decode_event`, and ends with ``\n``; its file is UTF-8. Read it by iterating
     over a file opened with ``newline="\n"``, never by `str.splitlines`, which breaks lines elsewhere too, such as at
     U+2028 in what somebody wrote.
 
-    CSV begins with a line of `COLUMNS`, and its lines end with ``\r\n``; spreadsheets know it for UTF-8 by the mark
-    that the encoding ``utf-8-sig`` puts first. Its cells are `defused`, and every one of them is quoted.
+    CSV begins with a line of `COLUMNS`, and its lines end with ``\r\n``. Write it in the encoding ``utf-8-sig``, which
+    puts a mark first by which spreadsheets recognise UTF-8. Its cells are `defused`, and all of them are quoted.
 
-    Neither form looks up a name or an address: people are ids (H4). What people wrote may name somebody all the same.
+    Neither form looks up a name or an address: people are ids (H4). What people wrote may still name somebody.
 
     Args:
         events: The events, in the order in which they are to be written.
@@ -79,24 +80,23 @@ def export_lines(events: Iterable[Event], form: ExportFormat, *, words: bool = T
     Cost: memory for one event, whatever their number.
 
     Raises:
-        InvalidValue: *form* is not an `ExportFormat`, or *words* is not true or false; or, when it is reached, an event
-            is something else.
+        InvalidValue: *form* is not an `ExportFormat`, or *words* is not true or false. A value that is not an event
+            raises it when it is reached.
     """
     validation.require_member(form, ExportFormat, "form")
     validation.require_a(words, bool, "words", "True or False")
-    walked = walk_events(events)
-    given = walked if words else map(_without_words, walked)
-    return _csv_lines(given) if form is ExportFormat.CSV else (f"{encode(event)}\n" for event in given)
+    checked = walk_events(events)
+    exported = checked if words else map(_without_words, checked)
+    return _csv_lines(exported) if form is ExportFormat.CSV else (f"{encode(event)}\n" for event in exported)
 
 
 def _without_words(event: Event) -> Event:
-    written = [field.name for field in attrs.fields(type(event)) if field.metadata.get(FREE_TEXT)]
-    nothing: dict[str, Any] = dict.fromkeys(written)
-    return attrs.evolve(event, **nothing)
+    empty: dict[str, Any] = dict.fromkeys(FREE_TEXTS[type(event)])
+    return attrs.evolve(event, **empty)
 
 
 class _Echo:
-    """A file that gives back what is written to it, for `csv` answers what its file answers."""
+    """A file that returns what is written to it, since `csv` returns what its file returns."""
 
     def write(self, line: str) -> str:
         return line
@@ -132,43 +132,32 @@ def _text(value: object) -> str:
     return "\n".join(value) if isinstance(value, list) else str(value)
 
 
-_MARK = "'"
 _BEGINS_A_FORMULA = frozenset("=+-@\N{MINUS SIGN}")
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")
 _PIECES = re.compile("[^;\t\r\n]+")
-"""A cell where it is not split; a spreadsheet that splits at semicolons or tabs makes a cell of each."""
+"""The parts of a cell that some spreadsheets would make cells of their own."""
 
 
 def defused(text: str) -> str:
     r"""Turn any text into a cell that no spreadsheet takes as a formula (H2).
 
-    A piece is a cell's beginning, or what follows a semicolon, a tab or a line break in it, where a spreadsheet may
-    split it. A piece gets ``'`` in front where it would begin with ``=``, ``+``, ``-`` or ``@``, in full width or a
-    like form too, be it after quotation marks, spaces or characters that nobody sees; and where it begins with ``'``
-    already. So to take off one ``'``, wherever a piece begins with it, gives the text again.
+    A spreadsheet may split a cell at semicolons, tabs and line breaks, so each piece between them is treated alike.
+    A piece gets ``'`` in front if it begins with ``=``, ``+``, ``-`` or ``@``, also in full width or a similar form,
+    and also after quotation marks, spaces or invisible characters. A piece that begins with ``'`` gets another one.
+    So the text can be restored: remove one ``'`` wherever a piece begins with it.
 
-    What no file can hold, half of a surrogate pair, and what spreadsheets break off at, NUL, become U+FFFD. No value
+    Half of a surrogate pair, which no file can hold, and NUL, where spreadsheets stop reading, become U+FFFD. No value
     of this library holds either.
 
     >>> defused("=HYPERLINK(0)"), defused("Yes;=1"), defused("mat:5143/ana")
     ("'=HYPERLINK(0)", "Yes;'=1", 'mat:5143/ana')
     """
     whole = _NO_TEXT.sub("\N{REPLACEMENT CHARACTER}", text)
-    return _PIECES.sub(lambda piece: _marked(piece[0]), whole)
+    return _PIECES.sub(lambda piece: f"'{piece[0]}" if _needs_a_mark(piece[0]) else piece[0], whole)
 
 
-def _marked(piece: str) -> str:
-    return f"{_MARK}{piece}" if _is_dangerous(piece) else piece
-
-
-def _is_dangerous(piece: str) -> bool:
-    if piece.startswith(_MARK):
-        return True
-    seen = next((character for character in piece if not _is_unseen(character)), "")
-    return unicodedata.normalize("NFKC", seen) in _BEGINS_A_FORMULA
-
-
-def _is_unseen(character: str) -> bool:
-    # Quotation marks, which a reader that splits elsewhere takes off; separators; control characters and what only
-    # steers the text; marks that join what stands before.
-    return character == '"' or unicodedata.category(character)[0] in "ZCM"
+def _needs_a_mark(piece: str) -> bool:
+    # Passed over: quotation marks, which a reader that splits elsewhere removes; separators (Z); control and format
+    # characters (C); and marks that join the character before (M).
+    visible = (sign for sign in piece if sign != '"' and unicodedata.category(sign)[0] not in "ZCM")
+    return piece.startswith("'") or unicodedata.normalize("NFKC", next(visible, "")) in _BEGINS_A_FORMULA

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import cattrs
 
@@ -23,6 +23,10 @@ VERSION = 1
 
 Value = Agreement | Batch | Command | Event | Notice | Plan
 """What can be written."""
+
+_T = TypeVar("_T")
+_A_COMMAND: type[Command] = cast("Any", Command)  # mypy takes no union for a type
+AN_EVENT: type[Event] = cast("Any", Event)
 
 
 def encode(value: Value) -> str:
@@ -75,8 +79,7 @@ def decode_agreement(text: str) -> Agreement:
     Raises:
         InvalidValue: The text is something else.
     """
-    agreement: Agreement = _decode(text, Agreement, "agreement")
-    return agreement
+    return _decode(text, Agreement, "agreement")
 
 
 def decode_batch(text: str) -> Batch:
@@ -85,8 +88,7 @@ def decode_batch(text: str) -> Batch:
     Raises:
         InvalidValue: The text is something else.
     """
-    batch: Batch = _decode(text, Batch, "batch")
-    return batch
+    return _decode(text, Batch, "batch")
 
 
 def decode_command(text: str) -> Command:
@@ -95,8 +97,7 @@ def decode_command(text: str) -> Command:
     Raises:
         InvalidValue: The text is something else.
     """
-    command: Command = _decode(text, Command, "command")
-    return command
+    return _decode(text, _A_COMMAND, "command")
 
 
 def decode_event(text: str) -> Event:
@@ -105,8 +106,7 @@ def decode_event(text: str) -> Event:
     Raises:
         InvalidValue: The text is something else.
     """
-    event: Event = _decode(text, Event, "event")
-    return event
+    return _decode(text, AN_EVENT, "event")
 
 
 def decode_notice(text: str) -> Notice:
@@ -115,8 +115,7 @@ def decode_notice(text: str) -> Notice:
     Raises:
         InvalidValue: The text is something else.
     """
-    notice: Notice = _decode(text, Notice, "notice")
-    return notice
+    return _decode(text, Notice, "notice")
 
 
 def decode_plan(text: str) -> Plan:
@@ -125,8 +124,7 @@ def decode_plan(text: str) -> Plan:
     Raises:
         InvalidValue: The text is something else.
     """
-    plan: Plan = _decode(text, Plan, "plan")
-    return plan
+    return _decode(text, Plan, "plan")
 
 
 def decode_cautions(text: str) -> tuple[Caution, ...]:
@@ -135,11 +133,10 @@ def decode_cautions(text: str) -> tuple[Caution, ...]:
     Raises:
         InvalidValue: The text is something else.
     """
-    cautions: tuple[Caution, ...] = _decode(text, tuple[Caution, ...], "cautions")
-    return cautions
+    return _decode(text, tuple[Caution, ...], "cautions")
 
 
-def _decode(text: str, kind: Any, name: str) -> Any:
+def _decode(text: str, kind: type[_T], name: str) -> _T:
     return structured(value_in(text, name), kind, text, name)
 
 
@@ -150,22 +147,20 @@ def unreadable(text: object, name: str, why: str = "") -> InvalidValue:
 
 
 def value_in(text: object, name: str) -> Any:
-    """Read the plain value that versioned text holds, whatever it is."""
-    if not isinstance(text, str):  # json would read bytes too
-        raise unreadable(text, name)
+    """Read the plain value that versioned text holds, of any kind."""
     try:
-        written: object = json.loads(text)
+        written: object = json.loads(text) if isinstance(text, str) else None  # json would read bytes too
     except (ValueError, RecursionError) as exc:
         raise unreadable(text, name) from exc
-    if not isinstance(written, dict) or written.keys() != {"v", "value"}:
-        raise unreadable(text, name)
-    if type(written["v"]) is not int or written["v"] != VERSION:  # JSON's true and 1.0 equal 1 too
-        raise unreadable(text, name)
-    return written["value"]
+    if isinstance(written, dict) and written.keys() == {"v", "value"}:
+        version = written["v"]
+        if type(version) is int and version == VERSION:  # JSON's true and 1.0 equal 1 too
+            return written["value"]
+    raise unreadable(text, name)
 
 
-def structured(value: object, kind: Any, text: object, name: str) -> Any:
-    """Build a value of a kind from a plain one that *text* holds."""
+def structured(value: object, kind: type[_T], text: object, name: str) -> _T:
+    """Build a value of a kind from a plain value that *text* holds."""
     try:
         return converter().structure(value, kind)
     except cattrs.BaseValidationError as exc:

@@ -1,4 +1,4 @@
-"""Events as stores keep them: text that is chained for ever, and beside it what can be erased (H3, H4)."""
+"""Events as stores keep them: chained text that stays for ever, and beside it what can be erased (H3, H4)."""
 
 from __future__ import annotations
 
@@ -15,20 +15,27 @@ from datashare.domain.chain import ChainedRecord, EventRecord, canonical, chaine
 from datashare.domain.instants import instant_text
 from datashare.errors import InvalidValue
 
-from ._forms import encode, plain, structured, unreadable, value_in, written_form
+from ._forms import AN_EVENT, encode, plain, structured, unreadable, value_in, written_form
+
+_SEAL = "sha256"
+
+FREE_TEXTS: Mapping[type, tuple[str, ...]] = {
+    kind: tuple(field.name for field in attrs.fields(kind) if field.metadata.get(FREE_TEXT)) for kind in get_args(Event)
+}
+"""The fields of each kind of event that hold what people wrote."""
 
 
 def record_event(event: Event, *, salt: str | None = None) -> EventRecord:
-    """Write an event down as a store keeps it.
+    """Write an event as a store keeps it.
 
     Args:
         event: The event.
-        salt: Random text that nobody can guess, another for each event; drawn by `new_salt`, unless it is given.
+        salt: Random text that nobody can guess, different for each event; by default from `new_salt`.
 
     Raises:
         InvalidValue: It is not an event.
     """
-    names = _FREE_TEXTS.get(type(event))
+    names = FREE_TEXTS.get(type(event))
     if names is None:
         raise InvalidValue("The event to record", event, "an event such as RequestSent(...)")
     written = {name: text for name in names if (text := getattr(event, name)) is not None}
@@ -43,14 +50,14 @@ def record_event(event: Event, *, salt: str | None = None) -> EventRecord:
 
 
 def record_events(events: Iterable[Event], /, *, after: str) -> tuple[ChainedRecord, ...]:
-    """Write events of one agreement down as a store keeps them, each chained to the one before it (H3, H4).
+    """Write events of one agreement as a store keeps them, each chained to the one before it (H3, H4).
 
     Args:
-        events: What happens next, in the order of the sequence.
+        events: The next events, in the order of their sequence.
         after: The hash of the last event so far; `datashare.domain.chain.BEFORE_THE_FIRST` for a new agreement.
 
     Returns:
-        A record for each, each with a salt of its own; the hash of the last one is the new head.
+        A record of each event, with its own salt; the hash of the last record is the new head.
 
     Raises:
         InvalidValue: One of them is not an event.
@@ -59,18 +66,11 @@ def record_events(events: Iterable[Event], /, *, after: str) -> tuple[ChainedRec
     for event in events:
         record = record_event(event)
         after = chained(after, record.text)
-        records.append(_chained(event, record, after))
+        at = instant_text(event.at)
+        records.append(
+            ChainedRecord(sequence=event.sequence, at=at, hash=after, text=record.text, erasable=record.erasable)
+        )
     return tuple(records)
-
-
-def _chained(event: Event, record: EventRecord, hashed: str) -> ChainedRecord:
-    return ChainedRecord(
-        sequence=event.sequence,
-        at=instant_text(event.at),
-        hash=hashed,
-        text=record.text,
-        erasable=record.erasable,
-    )
 
 
 def new_salt() -> str:
@@ -89,28 +89,14 @@ def read_event(record: EventRecord) -> Event:
     if not isinstance(value, dict):
         raise unreadable(record.text, "event")
     texts = {} if record.erasable is None else _texts_in(record.erasable)
-    unsealed = {name: texts.get(name) if _is_seal(part) else part for name, part in value.items()}
-    event: Event = structured(unsealed, Event, record.text, "event")
-    return event
-
-
-def _is_seal(value: object) -> bool:
-    return isinstance(value, dict) and value.keys() == {_SEAL}
+    for name, part in value.items():
+        if isinstance(part, dict) and part.keys() == {_SEAL}:
+            value[name] = texts.get(name)
+    return structured(value, AN_EVENT, record.text, "event")
 
 
 def _texts_in(erasable: str) -> dict[str, object]:
     try:
-        texts: object = json.loads(erasable)["texts"]
+        return {**json.loads(erasable)["texts"]}
     except (ValueError, RecursionError, KeyError, TypeError) as exc:
         raise unreadable(erasable, "event") from exc
-    if not isinstance(texts, dict):
-        raise unreadable(erasable, "event")
-    return texts
-
-
-_SEAL = "sha256"
-
-
-_FREE_TEXTS: Mapping[type, tuple[str, ...]] = {
-    kind: tuple(field.name for field in attrs.fields(kind) if field.metadata.get(FREE_TEXT)) for kind in get_args(Event)
-}

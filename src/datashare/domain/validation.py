@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cache, reduce
 from types import MappingProxyType, NoneType, UnionType
 from typing import Annotated, Any, TypeGuard, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -65,6 +65,13 @@ def whole_number(least: int, most: float = float("inf")) -> Rule:
     """Return the rule for a whole number in a range, both ends included."""
     expected = f"a whole number from {least}" + (f" to {most}" if isinstance(most, int) else "")
     return Rule(expected, lambda value: type(value) is int and least <= value <= most)
+
+
+def span(least: timedelta, most: timedelta) -> Rule:
+    """Return the rule for a length of time in a range, both ends included."""
+    return Rule(
+        f"a timedelta from {least} to {most}", lambda value: isinstance(value, timedelta) and least <= value <= most
+    )
 
 
 def matching(pattern: str, expected: str, *, longest: int = LONGEST_KEY) -> Rule:

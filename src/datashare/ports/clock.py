@@ -13,7 +13,7 @@ class Clock(Protocol):
 
     Implementers must:
 
-    1. Answer an aware instant in UTC.
+    1. Return an aware instant in UTC.
     """
 
     def now(self) -> Instant:

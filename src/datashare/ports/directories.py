@@ -16,10 +16,10 @@ class InstitutionDirectory(Protocol):
 
     Implementers must:
 
-    1. Answer every institution that is linked with a group, open or not; the library decides what is visible.
-    2. Answer only what was asked for, and leave out what is not known instead of raising.
+    1. Return every institution that is linked with a group, open or not; the library decides what is visible.
+    2. Return only what was asked for, and leave out what is not known instead of raising.
     3. Answer each call from one state of the register.
-    4. Answer values that nobody changes afterwards.
+    4. Return values that nobody changes afterwards.
     """
 
     def group(self, group: GroupId, /) -> Group | None:
@@ -53,11 +53,11 @@ class PeopleDirectory(Protocol):
 
     Implementers must:
 
-    1. Answer people with all of their roles, permissions and associations, current or not, as the site has them now.
+    1. Return people with all of their roles, permissions and associations, current or not, as the site has them now.
     2. Map the host's own roles and permissions to stable keys; leave out a permission that has none.
-    3. Answer only what was asked for, and leave out what is not known instead of raising.
-    4. Answer the people of many schools in one call at a cost that does not grow with a round trip a school.
-    5. Answer values that nobody changes afterwards.
+    3. Return only what was asked for, and leave out what is not known instead of raising.
+    4. Return the people of many schools in one call, without a round trip for each school.
+    5. Return values that nobody changes afterwards.
     """
 
     def at_schools(self, urns: Collection[int], /) -> Mapping[int, Sequence[Person]]:

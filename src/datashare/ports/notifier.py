@@ -46,8 +46,8 @@ class Notifier(Protocol):
 
     Implementers must:
 
-    1. Answer `Delivered` only when the other side has taken the notice over.
-    2. Answer `TryAgain` or `NeverDeliverable` instead of raising, whatever the other side does.
+    1. Return `Delivered` only when the other side has accepted the notice.
+    2. Return `TryAgain` or `NeverDeliverable` instead of raising, whatever the other side does.
     3. Use the notice's id as the stable id of the message, so that a repeated one can be recognised (O3).
     4. Let no value of the notice add a header, a recipient or markup (O5).
     """

@@ -36,7 +36,7 @@ class StoredNotice:
         status: What has become of it.
         due_at: When it is to be sent, in UTC; at first its `created_at`.
         attempts: How often it was leased for sending.
-        error: What the other side said last, if it said no; `None` once it was delivered or purged.
+        error: Why the last attempt failed; `None` once the notice was delivered or purged.
         settled_at: When it was delivered, given up or cancelled, in UTC.
     """
 
@@ -67,7 +67,7 @@ class LeasedNotice:
 
 @attrs.frozen(kw_only=True)
 class Settlement:
-    """What became of a leased notice. Make it by `delivered`, `try_again` or `given_up`.
+    """What became of a leased notice; build it with `delivered`, `try_again` or `given_up`.
 
     A store writes the fields as they are, but for a `due_at` of `None`, which leaves the present one.
 
@@ -75,7 +75,7 @@ class Settlement:
         status: The notice's new status.
         due_at: When it is to be sent again, in UTC.
         settled_at: When it was delivered or given up, in UTC.
-        error: What the other side said; a delivered notice has none, so delivery erases an earlier one.
+        error: Why the attempt failed; a delivered notice has none, so delivery erases an earlier error.
     """
 
     status: NoticeStatus
@@ -85,7 +85,7 @@ class Settlement:
 
     @classmethod
     def delivered(cls, *, at: Instant) -> Settlement:
-        """Return that the other side has taken the notice over.
+        """Build the outcome of a notice that the other side accepted.
 
         Raises:
             InvalidValue: The instant has no time zone.
@@ -94,7 +94,7 @@ class Settlement:
 
     @classmethod
     def try_again(cls, *, due_at: Instant, error: str) -> Settlement:
-        """Return that the notice waits until *due_at*.
+        """Build the outcome of a notice that waits until *due_at*.
 
         Raises:
             InvalidValue: The instant has no time zone, or the error is not text.
@@ -104,7 +104,7 @@ class Settlement:
 
     @classmethod
     def given_up(cls, *, at: Instant, error: str) -> Settlement:
-        """Return that the notice is not tried again, unless somebody requeues it.
+        """Build the outcome of a notice that is not tried again, unless somebody requeues it.
 
         Raises:
             InvalidValue: The instant has no time zone, or the error is not text.

@@ -104,7 +104,7 @@ class Loaded:
 
 @runtime_checkable
 class AgreementStore(Protocol):
-    """Keeps agreements: events as the truth, the state they fold to, notices, and outcomes of commands.
+    """Keeps agreements: their events, which are the truth, the state they fold to, notices, and outcomes of commands.
 
     It writes the notices that an `Outbox` hands out; one class may be both. `datashare.rows` turns changes into plain
     rows, and rows into values.
@@ -114,7 +114,7 @@ class AgreementStore(Protocol):
     1. Save of each change events, state, notices, cancellations and outcome together, or nothing of it. A new notice
        is waiting, and first due at its `created_at`. A cancelled one is no longer leased, and counts as settled at the
        instant of the change's last event.
-    2. Save a change only if the agreement's version is still the one it was decided on; answer the others as
+    2. Save a change only if the agreement's version is still the one it was decided on; return the others as
        losers, without raising, and save the rest.
     3. Let exactly one of several writers win who decided on the same version, however they are timed.
     4. Return what was saved: equal values, instants to the microsecond, text to the character.
@@ -139,7 +139,7 @@ class AgreementStore(Protocol):
 
     @property
     def in_host_transaction(self) -> bool:
-        """Whether it works within a transaction of the host's, so that what it answers holds when the host commits.
+        """Whether it works within a transaction of the host's, so that what it returns holds once the host commits.
 
         Then a lost race is a `CONFLICT` at once: the host decides again, in a new transaction.
         """

@@ -32,7 +32,7 @@ class Certificates:
 
 @pytest.fixture(scope="session")
 def certificates() -> Certificates:
-    """Give an authority that only `trusting` trusts."""
+    """Build an authority that only `trusting` trusts."""
     authority = trustme.CA()
     trusting = ssl.create_default_context()
     authority.configure_trust(trusting)
@@ -41,5 +41,5 @@ def certificates() -> Certificates:
 
 @pytest.fixture
 def world() -> World:
-    """Give a world over the store in memory; the contracts of stores prove the others."""
+    """Build a world over the store in memory; the contracts of stores prove the others."""
     return World()

@@ -42,7 +42,6 @@ keep_environment = LD_LIBRARY_PATH : LD_PRELOAD : NSS_WRAPPER_PASSWD : NSS_WRAPP
 deliver_drop_privilege
 smtp_accept_queue_per_connection = 0
 message_size_limit = {largest}
-smtputf8_advertise_hosts = {smtputf8}
 tls_advertise_hosts = {tls}
 tls_certificate = {folder}/certificate.pem
 tls_privatekey = {folder}/certificate.pem
@@ -56,8 +55,6 @@ at_recipient:
   # As in the settings that Debian's package brings along.
   require message = relay not permitted
           domains = *.example
-  defer   message = 450 4.2.0 Greylisted, come back later
-          condition = ${{lookup {{$local_part@$domain}} lsearch {{{folder}/greylist}} {{yes}} {{no}}}}
   require verify = recipient
   accept
 at_data:
@@ -119,12 +116,11 @@ class Exim:
     port: int = 0
     _process: "subprocess.Popen[bytes] | None" = None
 
-    def start(self, *, login: Login | None = None, smtputf8: bool = True, largest: int = 1_000_000) -> None:
+    def start(self, *, login: Login | None = None, largest: int = 1_000_000) -> None:
         """Start it on a free port and return once it listens; what is in its folder stays.
 
         Args:
             login: What it wants from a client; by default nothing.
-            smtputf8: Whether it accepts addresses with letters outside ASCII.
             largest: The most bytes of a message.
 
         Raises:
@@ -132,7 +128,7 @@ class Exim:
         """
         for _ in range(STARTS):
             self.port = free_port()
-            self._configure(login, smtputf8=smtputf8, largest=largest)
+            self._configure(login, largest=largest)
             self._process = self._run("-bdf")
             wait_until(lambda: (self.folder / "pid").exists() or self._has_ended(), self.log)  # written once it listens
             if not self._has_ended():
@@ -142,12 +138,11 @@ class Exim:
     def _has_ended(self) -> bool:
         return self._process is not None and self._process.poll() is not None
 
-    def _configure(self, login: Login | None, *, smtputf8: bool, largest: int) -> None:
+    def _configure(self, login: Login | None, *, largest: int) -> None:
         settings = SETTINGS.format(
             folder=self.folder,
             port=self.port,
             largest=largest,
-            smtputf8="*" if smtputf8 else "",
             tls="*" if login and not login.implicit_tls else "",
             implicit_tls=self.port if login and login.implicit_tls else "",
             let_in="${if and {{def:tls_in_cipher}{def:authenticated_id}}}" if login else "yes",
@@ -184,12 +179,8 @@ class Exim:
     # How it behaves
 
     def know(self, addresses: Iterable[str]) -> None:
-        """Give it these mailboxes and no others."""
+        """Let it know these mailboxes and no others."""
         self.write("mailboxes", "".join(f'"{address.lower()}": {address.lower()}\n' for address in addresses))
-
-    def greylist(self, addresses: Iterable[str]) -> None:
-        """Let it refuse these addresses for now."""
-        self.write("greylist", "".join(f'"{address.lower()}":\n' for address in addresses))
 
     def switch(self, name: str, *, on: bool) -> None:
         """Let it `dawdle` for a minute before it answers to a message, or `keep` messages in its spool."""
@@ -269,7 +260,7 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def own_exim(unpacked: Path = UNPACKED) -> Iterator[Exim]:
-    """Give a mail server that can be started without an administrator, and end it afterwards.
+    """Build a mail server that can be started without an administrator, and end it afterwards.
 
     Args:
         unpacked: The folder of its unpacked package.
@@ -289,7 +280,6 @@ def own_exim(unpacked: Path = UNPACKED) -> Iterator[Exim]:
         hand_over(folder, user)
         server = Exim(folder=folder)
         server.know([])
-        server.greylist([])
         try:
             yield server
         finally:

@@ -167,7 +167,7 @@ def at(port: int, **settings: Any) -> MailServer:
 def sending(
     *, renderer: EmailRenderer = RENDERER, settings: Mapping[str, Any] | None = None, **server: Any
 ) -> Iterator[tuple[EmailNotifier, Mailbox]]:
-    """Give a notifier with *settings*, and the mailbox of the *server* that it sends to."""
+    """Build a notifier with *settings*, and the mailbox of the *server* that it sends to."""
     mailbox = server.pop("mailbox", None) or Mailbox()
     with serving(mailbox, **server) as port, EmailNotifier(renderer, at(port, **(settings or {}))) as notifier:
         yield notifier, mailbox

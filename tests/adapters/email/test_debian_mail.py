@@ -16,7 +16,6 @@ from datashare.ports import Delivered, NeverDeliverable, NoticeStatus, SendResul
 from tests.adapters.email.conftest import Certificates
 from tests.adapters.email.exim import Exim, Login, own_exim, wait_until
 from tests.adapters.email.notices import RENDERER
-from tests.adapters.email.reading import read
 from tests.adapters.email.servers import NOTICE, PASSWORD, USER, agree, ask_the_head, at, errors, run, stored
 from tests.machine import EXIM, ServerUnavailable
 from tests.world import ASKABLE, HILDA, MIS, World, head
@@ -28,7 +27,7 @@ SOON = timedelta(seconds=1)
 
 @pytest.fixture
 def exim() -> Iterator[Exim]:
-    """Give a server that knows everybody at St Hilda's and is not yet started."""
+    """Build a server that knows everybody at St Hilda's and is not yet started."""
     EXIM.demand()
     with own_exim() as server:
         server.know(ADDRESSES)
@@ -96,23 +95,6 @@ def test_a_server_that_does_not_relay_gives_no_notice_up(world: World, exim: Exi
     assert DeliveryReport(retried=1) == deliver_over(world, at(exim.port))
     assert "The mail server refused the address: 550 relay not permitted." == errors(world)
     agree(world, arrived(exim), waiting=1)
-
-
-@pytest.mark.exim
-@pytest.mark.rule("O3", "O4")
-def test_greylisting_delays_and_loses_nothing(world: World, exim: Exim) -> None:
-    """Who is refused for now is written to later; the others are written to immediately."""
-    world.asked(HILDA)
-    exim.greylist(ADDRESSES[:3])
-    exim.start()
-
-    assert DeliveryReport(delivered=1, retried=3) == deliver_over(world, at(exim.port))
-    agree(world, arrived(exim), delivered=1, waiting=3)
-    assert "450 4.2.0 Greylisted, come back later" in errors(world)
-
-    exim.greylist([])
-    assert DeliveryReport(delivered=3) == deliver_over(world, at(exim.port))
-    agree(world, arrived(exim), delivered=4)
 
 
 @pytest.mark.exim
@@ -224,23 +206,6 @@ def test_a_server_that_stands_still_is_not_waited_for(world: World, exim: Exim, 
     agree(world, arrived(exim), waiting=1)
     assert DeliveryReport(delivered=1) == deliver_over(world, at(exim.port))
     agree(world, arrived(exim), delivered=1)
-
-
-@pytest.mark.exim
-@pytest.mark.parametrize("smtputf8", [True, False], ids=["with SMTPUTF8", "without"])
-def test_an_address_outside_ascii_goes_to_a_server_that_takes_it(exim: Exim, smtputf8: bool) -> None:
-    """A domain goes out in ASCII to any server; a part before the @ that is not ASCII needs SMTPUTF8."""
-    addresses = ["größe@xn--strae-oqa.example", "head@xn--strae-oqa.example"]
-    exim.know(addresses)
-    exim.start(smtputf8=smtputf8)
-    with EmailNotifier(RENDERER, at(exim.port)) as notifier:
-        special = notifier.send(attrs.evolve(NOTICE, address="größe@straße.example"))
-        assert Delivered() == notifier.send(attrs.evolve(NOTICE, address="head@straße.example"))
-
-    assert (Delivered if smtputf8 else NeverDeliverable) is type(special)
-    mail = exim.mail()
-    assert sorted(addresses[0 if smtputf8 else 1 :]) == sorted(mail)
-    assert all(address == read(content)["To"] for address, (content,) in mail.items())
 
 
 @pytest.mark.exim

@@ -319,7 +319,7 @@ def test_a_link_stands_apart_and_stays_in_its_attribute() -> None:
     assert f"The button leads to <bdi>{ASKED.link}</bdi>" in RENDERER.html(ASKED)
 
 
-def test_people_without_a_name_are_greeted_all_the_same() -> None:
+def test_people_without_a_name_are_greeted() -> None:
     """Where nothing of a name is visible, the message says so."""
     sample = notice(NoticeKind.REQUEST, people=(attrs.evolve(HANA, name="\u202e\u200b"), HANA))
 

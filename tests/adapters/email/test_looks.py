@@ -31,7 +31,7 @@ NAMES = {
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Give a browser, started once for all pages."""
+    """Build a browser, started once for all pages."""
     CHROMIUM.demand()
     with Browser.running(CHROMIUM.program("chromium")) as started:
         yield started

@@ -91,7 +91,7 @@ class TestMaildirNotifier(NotifierContract):
 
     @pytest.fixture
     def accepting(self, tmp_path: Path) -> Notifier:
-        """Give a notifier over a folder."""
+        """Build a notifier over a folder."""
         return MaildirNotifier(RENDERER, tmp_path / "mail")
 
     @pytest.fixture
@@ -101,13 +101,13 @@ class TestMaildirNotifier(NotifierContract):
 
     @pytest.fixture
     def down(self, tmp_path: Path) -> Iterable[Notifier]:
-        """Give notifiers over a file where a folder should be."""
+        """Build notifiers over a file where a folder should be."""
         (tmp_path / "file").write_text("", encoding="utf-8")
         return [MaildirNotifier(RENDERER, tmp_path / "file"), MaildirNotifier(RENDERER, tmp_path / "file" / "x")]
 
     @pytest.fixture
     def refusing(self, tmp_path: Path) -> Iterable[Notifier]:
-        """Give a notifier that refuses everybody at the contract's school."""
+        """Build a notifier that refuses everybody at the contract's school."""
         names = ("head", "deputy", "data", "executive")
         return [MaildirNotifier(RENDERER, tmp_path, refusing=[f"{name}@100000.example" for name in names])]
 

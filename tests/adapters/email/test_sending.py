@@ -169,16 +169,6 @@ def test_a_server_that_is_down_loses_nothing(world: World) -> None:
     agree(world, mailbox.addresses, delivered=4)
 
 
-@pytest.mark.rule("O3", "O4")
-def test_a_server_that_dies_in_the_middle_of_a_message_took_nothing_over(world: World) -> None:
-    """What was on its way waits for another attempt."""
-    world.asked(HILDA)
-    with sending(kind=DyingServer) as (notifier, mailbox):
-        assert DeliveryReport(retried=4) == run(world, notifier)
-
-    agree(world, mailbox.addresses, waiting=4)
-
-
 @pytest.mark.rule("O3")
 def test_a_server_that_dies_before_it_answers_gets_the_same_message_again(world: World) -> None:
     """It had the message, and could not say so: at least once, and recognisably the same, byte for byte."""
@@ -393,12 +383,12 @@ class TestEmailNotifier(NotifierContract):
 
     @pytest.fixture
     def mailbox(self) -> Mailbox:
-        """Give the mailbox of a server that accepts everything."""
+        """Build the mailbox of a server that accepts everything."""
         return Mailbox()
 
     @pytest.fixture
     def accepting(self, mailbox: Mailbox) -> Iterator[Notifier]:
-        """Give a notifier over that server."""
+        """Build a notifier over that server."""
         with sending(mailbox=mailbox) as (notifier, _):
             yield notifier
 
@@ -409,7 +399,7 @@ class TestEmailNotifier(NotifierContract):
 
     @pytest.fixture
     def down(self) -> Iterator[Iterable[Notifier]]:
-        """Give notifiers over servers that are busy, dying, gone, and unknown to the domain name system."""
+        """Build notifiers over servers that are busy, dying, gone, and unknown to the domain name system."""
         busy = Mailbox(on_mail=lambda _server, _envelope: "451 Busy")
         with serving() as gone:
             pass
@@ -419,7 +409,7 @@ class TestEmailNotifier(NotifierContract):
 
     @pytest.fixture
     def refusing(self) -> Iterator[Iterable[Notifier]]:
-        """Give notifiers over servers that know nobody, or do not want the message."""
+        """Build notifiers over servers that know nobody, or do not want the message."""
         unknown = Mailbox(on_recipient=lambda _server, _envelope: "550 5.1.1 Nobody")
         unwanted = Mailbox(on_data=lambda _server, _envelope: "554 5.6.0 No")
         with sending(mailbox=unknown) as (first, _), sending(mailbox=unwanted) as (second, _):

@@ -18,30 +18,24 @@ from tests.adapters.email.servers import PASSWORD, USER
         pytest.param({"host": ""}, id="no host"),
         pytest.param({"host": "mx.example\r\nQUIT"}, id="host of two lines"),
         pytest.param({"host": "mx..example"}, id="host with an empty label"),
-        pytest.param({"host": f"{'x' * 64}.example"}, id="host with a long label"),
         pytest.param({"host": ".".join(["x" * 50] * 6)}, id="long host"),
         pytest.param({"host": "bücher.example"}, id="host outside ASCII"),
         pytest.param({"host": 2_130_706_433}, id="host as a number"),
-        pytest.param({"port": 0}, id="port 0"),
         pytest.param({"port": 65_536}, id="port too large"),
         pytest.param({"port": True}, id="port as a flag"),
         pytest.param({"security": "starttls"}, id="security as text"),
         pytest.param({"username": "me"}, id="no password"),
-        pytest.param({"password": "me"}, id="no user name"),
         pytest.param({"password": "me", "username": "mé"}, id="user name not ASCII"),
         pytest.param({"username": "me", "password": "a\r\nb"}, id="password of two lines"),
         pytest.param({"username": "me", "password": b"me"}, id="password as bytes"),
         pytest.param({"timeout": timedelta(0)}, id="no time"),
         pytest.param({"timeout": timedelta(minutes=10, microseconds=1)}, id="too much time"),
-        pytest.param({"timeout": 5}, id="time as a number"),
         pytest.param({"context": "none"}, id="no context"),
-        pytest.param({"own_name": " "}, id="blank name"),
-        pytest.param({"own_name": "Büro"}, id="name outside ASCII"),
         pytest.param({"own_name": "mis.example x"}, id="name of two words"),
         pytest.param({"own_name": 7}, id="name as a number"),
     ],
 )
-def test_a_server_that_cannot_be_is_refused(settings: dict[str, Any]) -> None:
+def test_an_invalid_server_is_refused(settings: dict[str, Any]) -> None:
     """The message names the setting, before anything is sent."""
     with pytest.raises(InvalidValue, match=rf"MailServer\..*{[*settings][-1]}.* must be"):
         MailServer(**{"host": "mx.example", **settings})
@@ -87,14 +81,12 @@ def test_the_usual_port_is_taken(security: str, port: int) -> None:
         ({"sender": "a@b.example\r\nBcc: c@d.example"}, "EmailRenderer.sender must be an email address"),
         ({"sender_name": 7}, "EmailRenderer.sender_name must be text"),
         ({"id_domain": "trust example"}, "EmailRenderer.id_domain must be a name"),
-        ({"id_domain": None}, "EmailRenderer.id_domain must be "),
         ({"list_id": "<x>\r\nBcc: y"}, "EmailRenderer.list_id must be a name"),
-        ({"list_id": ""}, "EmailRenderer.list_id must be "),
         ({"templates": 7}, "EmailRenderer.templates must be "),
     ],
     ids=str,
 )
-def test_a_renderer_that_cannot_be_is_refused(settings: dict[str, Any], message: str) -> None:
+def test_an_invalid_renderer_is_refused(settings: dict[str, Any], message: str) -> None:
     """The message names the setting and says what it must be."""
     with pytest.raises(InvalidValue, match=message):
         renderer(**settings)

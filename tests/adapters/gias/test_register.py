@@ -26,7 +26,7 @@ from datashare.adapters.gias import (
 from datashare.domain.register import SuccessorLink
 from datashare.errors import InvalidValue, MissingColumns
 
-from . import made
+from . import sample
 
 DAY = date(2012, 8, 31)
 
@@ -48,7 +48,7 @@ def test_the_day_is_that_of_the_file_name(tmp_path: Path, name: str, day: date |
     """It is eight digits that are a day, or what the caller says; the folder's name does not count."""
     folder = tmp_path / "20200101"
     folder.mkdir()
-    (folder / name).write_bytes(made.download(made.SCHOOL).getvalue())
+    (folder / name).write_bytes(sample.download(sample.SCHOOL).getvalue())
 
     assert day == read_register(folder / name).day
     assert DAY == read_register(folder / name, day=DAY).day
@@ -58,7 +58,7 @@ def test_the_day_of_an_archive_may_be_that_of_its_member(tmp_path: Path) -> None
     """The download of the whole register is an archive whose own name holds no day."""
     path = tmp_path / "extract.zip"
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("edubasealldata20250718.csv", made.download(made.SCHOOL).getvalue())
+        archive.writestr("edubasealldata20250718.csv", sample.download(sample.SCHOOL).getvalue())
 
     assert date(2025, 7, 18) == read_register(path).day
 
@@ -67,10 +67,10 @@ def test_the_day_of_an_archive_may_be_that_of_its_member(tmp_path: Path) -> None
 def test_a_urn_that_comes_twice_is_skipped_or_refused(keep: None) -> None:
     """An equal row is skipped; other data under the same URN is a bad row, and the first is kept."""
     closed = {"EstablishmentStatus (code)": "2", "EstablishmentStatus (name)": "Closed"}
-    register = read_register(made.download(made.SCHOOL, made.SCHOOL, made.SCHOOL | closed), keep=keep)
-    problem = made.only(register)
+    register = read_register(sample.download(sample.SCHOOL, sample.SCHOOL, sample.SCHOOL | closed), keep=keep)
+    problem = sample.only(register)
 
-    assert ({100000: made.school()}, 3) == (register.institutions, register.rows)
+    assert ({100000: sample.school()}, 3) == (register.institutions, register.rows)
     assert (4, "URN", "100000") == (problem.line, problem.column, problem.value)
     assert 'column "URN" is also in an earlier row, with other data' in str(problem)
 
@@ -84,8 +84,8 @@ def test_a_contradiction_is_reported_whichever_row_is_kept(
     towns: tuple[str, str], kept: list[int], problems: int
 ) -> None:
     """Of two rows with one URN, it does not matter which comes first, or whether either is wanted."""
-    rows = [made.SCHOOL | {"Town": town} for town in towns]
-    register = read_register(made.download(*rows), keep=lambda school: school.town == "Reading")
+    rows = [sample.SCHOOL | {"Town": town} for town in towns]
+    register = read_register(sample.download(*rows), keep=lambda school: school.town == "Reading")
 
     assert (kept, problems) == (list(register.institutions), register.problem_count)
     assert {"100000"} >= {problem.value for problem in register.problems}
@@ -101,16 +101,16 @@ def test_memory_stays_under_a_kibibyte_an_institution() -> None:
     count = 2_000
     own = ("EstablishmentName", "Street", "Postcode")
     unused = {f"Column {n}": "some text that is not used" for n in range(100)}
-    rows = made.download(
+    rows = sample.download(
         *(
-            made.SCHOOL
+            sample.SCHOOL
             | {"URN": str(100_000 + i), "UKPRN": str(10_000_000 + i)}
-            | {column: f"{i} {made.SCHOOL[column]}" for column in own}
+            | {column: f"{i} {sample.SCHOOL[column]}" for column in own}
             | unused
             for i in range(count)
         )
     )
-    read_register(made.download(made.SCHOOL))
+    read_register(sample.download(sample.SCHOOL))
     gc.collect()
     tracemalloc.start()
     try:
@@ -133,13 +133,13 @@ def test_memory_stays_under_a_kibibyte_an_institution() -> None:
 
 def test_links_are_read_whole_and_need_little() -> None:
     """Each cell of a link is read, of whatever kind; a day is not needed."""
-    file = made.download(made.LINK, made.LINK | {"LinkType": "Other", "LinkEstablishedDate": ""})
-    least = made.without(made.LINK, "LinkEstablishedDate", "LinkName")
+    file = sample.download(sample.LINK, sample.LINK | {"LinkType": "Other", "LinkEstablishedDate": ""})
+    least = sample.without(sample.LINK, "LinkEstablishedDate", "LinkName")
 
     assert [row(100000, 100001, "Successor", DAY), row(100000, 100001, "Other")] == list(read_links(file))
-    assert [row(100000, 100001, "Successor")] == list(read_links(made.download(least)))
+    assert [row(100000, 100001, "Successor")] == list(read_links(sample.download(least)))
     with pytest.raises(MissingColumns) as raised:
-        list(read_links(made.download(made.SCHOOL)))
+        list(read_links(sample.download(sample.SCHOOL)))
     assert ("LinkURN", "LinkType") == raised.value.missing
 
 
@@ -155,9 +155,9 @@ def test_links_are_read_whole_and_need_little() -> None:
 )
 def test_bad_cells_of_links_are_reported(cells: dict[str, str], column: str) -> None:
     """A link with itself, or without an end or its kind, makes a bad row."""
-    register = read_register(made.download(made.SCHOOL), links=made.download(made.LINK | cells))
+    register = read_register(sample.download(sample.SCHOOL), links=sample.download(sample.LINK | cells))
 
-    assert (column, 2) == (made.only(register).column, made.only(register).line)
+    assert (column, 2) == (sample.only(register).column, sample.only(register).line)
 
 
 def row(urn: int, link_urn: int, kind: str, day: date | None = None) -> EstablishmentLink:
@@ -220,7 +220,7 @@ def test_links_that_are_not_about_succession_are_counted() -> None:
 )
 def test_invalid_arguments_are_refused(name: str, value: object) -> None:
     """An invalid argument is refused before anything is read."""
-    file = made.download(made.SCHOOL)
+    file = sample.download(sample.SCHOOL)
     arguments: dict[str, Any] = {name: value}
 
     with pytest.raises(InvalidValue, match=f"{name} must be"):
@@ -233,13 +233,13 @@ def test_invalid_arguments_are_refused(name: str, value: object) -> None:
 def test_a_stream_refuses_what_cannot_be_called(read: Callable[..., Iterator[object]], name: str) -> None:
     """It is refused when the first value is asked for."""
     with pytest.raises(InvalidValue, match=f"{name} must be a function"):
-        next(read(made.download(made.SCHOOL), **{name: 5}))
+        next(read(sample.download(sample.SCHOOL), **{name: 5}))
 
 
 @pytest.mark.parametrize("links", [[1], "x", None, 5, [None]], ids=repr)
 def test_only_links_are_taken_for_links(links: object) -> None:
     """Institutions take what read_group_links yields, successors what read_links yields."""
     with pytest.raises(InvalidValue, match="group_links must be GroupLinks"):
-        next(read_establishments(made.download(made.SCHOOL), group_links=links))  # type: ignore[arg-type]
+        next(read_establishments(sample.download(sample.SCHOOL), group_links=links))  # type: ignore[arg-type]
     with pytest.raises(InvalidValue, match="links must be EstablishmentLinks"):
         successors(links)  # type: ignore[arg-type]

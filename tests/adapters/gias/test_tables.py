@@ -13,7 +13,7 @@ from datashare.adapters.gias import ReadingProgress, read_establishments, read_g
 from datashare.adapters.gias._tables import Layout, open_table
 from datashare.errors import BadRow, MissingColumns, RegisterUnreadable
 
-from . import made
+from . import sample
 
 NEEDED = ("URN", "EstablishmentName", "EstablishmentStatus (code)")
 HEADER = b"URN,EstablishmentName,EstablishmentStatus (code)\n"
@@ -22,7 +22,7 @@ UNCLOSED = "as an unclosed quote does"
 
 def test_only_what_is_needed_must_be_there() -> None:
     """URN, name and status make an institution; the rest is unknown."""
-    (school,) = read_establishments(made.download({column: made.SCHOOL[column] for column in NEEDED}))
+    (school,) = read_establishments(sample.download({column: sample.SCHOOL[column] for column in NEEDED}))
 
     assert (100000, "Areté Primary School", "Open") == (school.urn, school.name, school.status_name)
     assert (None, None, (), "") == (school.local_authority, school.open_date, school.trusts, school.town)
@@ -30,13 +30,13 @@ def test_only_what_is_needed_must_be_there() -> None:
 
 @pytest.mark.parametrize(
     ("row", "missing"),
-    [(made.without(made.SCHOOL, column), (column,)) for column in NEEDED] + [(made.LINK, NEEDED[1:])],
+    [(sample.without(sample.SCHOOL, column), (column,)) for column in NEEDED] + [(sample.LINK, NEEDED[1:])],
     ids=[*NEEDED, "links"],
 )
 def test_missing_columns_are_named(row: dict[str, str], missing: tuple[str, ...]) -> None:
     """A file without columns that are needed is refused, and the error names all of them."""
     with pytest.raises(MissingColumns) as raised:
-        read_register(made.download(row))
+        read_register(sample.download(row))
 
     assert (missing, '"Establishment fields"') == (raised.value.missing, raised.value.needed_for)
     assert f'its header has no "{missing[0]}"' in str(raised.value)
@@ -63,22 +63,22 @@ def test_what_does_not_matter_is_skipped(text: bytes) -> None:
 
 def test_a_header_that_comes_again_is_a_bad_row() -> None:
     """Files that were put one behind the other hold the header twice."""
-    header = dict(zip(made.SCHOOL, made.SCHOOL, strict=True))
-    register = read_register(made.download(made.SCHOOL, header, made.SCHOOL | {"URN": "100001"}))
+    header = dict(zip(sample.SCHOOL, sample.SCHOOL, strict=True))
+    register = read_register(sample.download(sample.SCHOOL, header, sample.SCHOOL | {"URN": "100001"}))
 
     assert [100000, 100001] == list(register.institutions)
-    assert (3, "URN", "URN") == (made.only(register).line, made.only(register).column, made.only(register).value)
+    assert (3, "URN", "URN") == (sample.only(register).line, sample.only(register).column, sample.only(register).value)
 
 
 @pytest.mark.parametrize("end", ["\r\n", "\n", "\r"], ids=["CRLF", "LF", "CR"])
 @pytest.mark.parametrize("last", [True, False], ids=["ended", "not ended"])
 def test_every_line_end_is_understood(end: str, last: bool) -> None:
     """Windows, Unix and old Macintosh line ends are read, with and without one after the last row."""
-    schools = [made.SCHOOL, made.SCHOOL | {"URN": "100001", "Street": "The Hall\nHigh Street"}]
-    text = made.lines([made.SCHOOL, *(school.values() for school in schools)]).replace("\r\n", end)
+    schools = [sample.SCHOOL, sample.SCHOOL | {"URN": "100001", "Street": "The Hall\nHigh Street"}]
+    text = sample.lines([sample.SCHOOL, *(school.values() for school in schools)]).replace("\r\n", end)
     file = io.BytesIO((text if last else text.removesuffix(end)).encode())
 
-    assert list(read_establishments(made.download(*schools))) == list(read_establishments(file))
+    assert list(read_establishments(sample.download(*schools))) == list(read_establishments(file))
 
 
 def test_a_line_end_of_another_kind_spoils_its_row() -> None:
@@ -86,7 +86,7 @@ def test_a_line_end_of_another_kind_spoils_its_row() -> None:
     register = read_register(io.BytesIO(HEADER + b"100000,A,1\r100001,B,1\n100002,C,1\n"))
 
     assert ([100002], 2) == (list(register.institutions), register.rows)
-    assert made.only(register).why.startswith("is not well-formed CSV (new-line character")
+    assert sample.only(register).why.startswith("is not well-formed CSV (new-line character")
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_a_line_end_of_another_kind_spoils_its_row() -> None:
 def test_rows_of_another_length_are_refused(row: bytes, fields: int) -> None:
     """A row with too few or too many fields could have its values under the wrong names."""
     register = read_register(io.BytesIO(HEADER + b"100000,A,1\n" + row + b"\n100002,C,1\n"))
-    problem = made.only(register)
+    problem = sample.only(register)
 
     assert [100000, 100002] == list(register.institutions)
     assert (3, "", f"has {fields} fields where 3 are expected") == (problem.line, problem.column, problem.why)
@@ -105,26 +105,26 @@ def test_rows_of_another_length_are_refused(row: bytes, fields: int) -> None:
 @pytest.mark.parametrize(("lacking", "bad_line"), [("ssf", 4), ("fsf", 3)], ids=["lacking", "not lacking"])
 def test_a_last_column_that_no_row_has_is_lacking_throughout_or_not_at_all(lacking: str, bad_line: int) -> None:
     """If the first row lacks HasSharedHT, all rows must; if it does not, no row may."""
-    short = list(made.GROUP_LINK.values())
-    rows = [[*made.GROUP_LINK, "HasSharedHT"], *([*short, "x"] if length == "f" else short for length in lacking)]
+    short = list(sample.GROUP_LINK.values())
+    rows = [[*sample.GROUP_LINK, "HasSharedHT"], *([*short, "x"] if length == "f" else short for length in lacking)]
     problems: list[BadRow] = []
 
-    assert 2 == len(list(read_group_links(io.BytesIO(made.lines(rows).encode()), report=problems.append)))
+    assert 2 == len(list(read_group_links(io.BytesIO(sample.lines(rows).encode()), report=problems.append)))
     assert [bad_line] == [problem.line for problem in problems]
 
 
 def test_rows_of_other_files_may_not_be_short() -> None:
     """Rows may lack the last column only if it is HasSharedHT."""
-    file = io.BytesIO(made.lines([[*made.SCHOOL, ""], made.SCHOOL.values()]).encode())
+    file = io.BytesIO(sample.lines([[*sample.SCHOOL, ""], sample.SCHOOL.values()]).encode())
 
-    assert f"has {len(made.SCHOOL)} fields" in str(made.only(read_register(file)))
+    assert f"has {len(sample.SCHOOL)} fields" in str(sample.only(read_register(file)))
 
 
 def test_lines_within_fields_are_counted() -> None:
     """The line of a bad row is that on which it ends, whatever line ends its fields hold."""
-    file = made.download(made.SCHOOL | {"Street": "a\r\nb\nc"}, made.SCHOOL | {"URN": "x"})
+    file = sample.download(sample.SCHOOL | {"Street": "a\r\nb\nc"}, sample.SCHOOL | {"URN": "x"})
 
-    assert (5, "URN") == ((problem := made.only(read_register(file))).line, problem.column)
+    assert (5, "URN") == ((problem := sample.only(read_register(file))).line, problem.column)
 
 
 def test_a_quote_that_is_not_closed_is_reported_and_what_follows_is_read() -> None:
@@ -141,7 +141,7 @@ def test_a_field_that_never_ends_is_reported() -> None:
     """A quote that is never closed meets the limit of what a field may hold."""
     rows = b"".join(b"%d,School,1\n" % urn for urn in range(100001, 120000))
     register = read_register(io.BytesIO(HEADER + b'100000,"A,1\n' + rows))
-    problem, taken = made.only(register), 20_000 - len(register.institutions)
+    problem, taken = sample.only(register), 20_000 - len(register.institutions)
 
     assert "the row is not well-formed CSV (field larger than field limit" in str(problem)
     assert problem.why.endswith(f" and took {taken} lines from line 2, {UNCLOSED}")
@@ -167,7 +167,7 @@ def test_a_field_that_never_ends_is_reported() -> None:
 def test_every_line_that_a_quote_took_in_is_counted(rows: bytes, line: int, why: str) -> None:
     """There is one bad row, which says how many lines it took; each of them counts as a row."""
     register = read_register(io.BytesIO(HEADER + rows + b"100002,C,1\n"))
-    problem = made.only(register)
+    problem = sample.only(register)
 
     assert [100002] == list(register.institutions)
     assert (line, why) == (problem.line, problem.why)
@@ -193,7 +193,7 @@ def test_a_file_without_a_header_or_rows_is_refused(content: bytes, why: str) ->
 
 def test_strict_raises_the_first_bad_row() -> None:
     """In strict mode nothing is left out: the first bad row is raised."""
-    file = made.download(made.SCHOOL, made.SCHOOL | {"URN": "x"}, made.SCHOOL | {"URN": "y"})
+    file = sample.download(sample.SCHOOL, sample.SCHOOL | {"URN": "x"}, sample.SCHOOL | {"URN": "y"})
 
     with pytest.raises(BadRow) as raised:
         read_register(file, strict=True)
@@ -202,19 +202,19 @@ def test_strict_raises_the_first_bad_row() -> None:
 
 def test_a_stream_raises_bad_rows_unless_it_is_given_a_report() -> None:
     """By default a stream is strict; with a report it goes on."""
-    file = made.download(made.SCHOOL | {"URN": "x"}, made.SCHOOL)
+    file = sample.download(sample.SCHOOL | {"URN": "x"}, sample.SCHOOL)
     with pytest.raises(BadRow):
         next(read_establishments(file))
 
     problems: list[BadRow] = []
     file.seek(0)
-    assert [made.school()] == list(read_establishments(file, report=problems.append))
+    assert [sample.school()] == list(read_establishments(file, report=problems.append))
     assert ["x"] == [problem.value for problem in problems]
 
 
 def test_the_first_thousand_problems_are_kept_and_all_are_counted() -> None:
     """A file of nothing but bad rows does not fill the memory with them."""
-    register = read_register(made.download(*(made.SCHOOL | {"URN": f"x{i}"} for i in range(1234))))
+    register = read_register(sample.download(*(sample.SCHOOL | {"URN": f"x{i}"} for i in range(1234))))
 
     assert (1000, 1234, 1234) == (len(register.problems), register.problem_count, register.rows)
     assert ("x0", "x999") == (register.problems[0].value, register.problems[-1].value)
@@ -224,12 +224,12 @@ def test_the_first_thousand_problems_are_kept_and_all_are_counted() -> None:
 def test_reading_reports_how_far_it_has_come() -> None:
     """Progress is reported at the start, every thousand rows, and at the end, per file."""
     reports: list[ReadingProgress] = []
-    read_register(made.ESTABLISHMENTS, groups=made.GROUPS, progress=reports.append)
+    read_register(sample.ESTABLISHMENTS, groups=sample.GROUPS, progress=reports.append)
     groups, establishments = reports[:2], reports[2:]
 
     assert [0, 318] == [progress.rows for progress in groups]
     assert [0, 1000, 2000, 2311] == [progress.rows for progress in establishments]
-    for file, of_file in ((made.GROUPS, groups), (made.ESTABLISHMENTS, establishments)):
+    for file, of_file in ((sample.GROUPS, groups), (sample.ESTABLISHMENTS, establishments)):
         assert {(str(file), of_file[-1].bytes_read)} == {(progress.file, progress.total_bytes) for progress in of_file}
         assert sorted(of_file, key=lambda progress: progress.bytes_read) == of_file
     assert 2_781_466 == reports[-1].total_bytes
@@ -242,7 +242,7 @@ def test_an_error_of_the_hosts_own_progress_is_the_hosts() -> None:
         raise ValueError("enough")
 
     with pytest.raises(ValueError, match="enough"):
-        read_register(made.download(made.SCHOOL), progress=stop)
+        read_register(sample.download(sample.SCHOOL), progress=stop)
 
 
 LAYOUT = Layout(what="Letters", argument="letters", cells=(("D",), ("B",), ("Z",)), needed=(("B",),))

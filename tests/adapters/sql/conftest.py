@@ -8,12 +8,12 @@ from sqlalchemy import Engine
 
 from tests.servers import Server
 
-from .databases import emptied, server_database, sqlite_file
+from .databases import MARIADB, emptied, server_database, sqlite_file
 
 
 @pytest.fixture
 def sqlite(tmp_path: Path) -> Iterator[Engine]:
-    """Give a new SQLite file with its tables."""
+    """Build a new SQLite file with its tables."""
     with sqlite_file(tmp_path) as engine:
         yield engine
 
@@ -26,7 +26,7 @@ def _postgresql(postgresql_server: Server) -> Iterator[Engine]:
 
 @pytest.fixture
 def postgresql(_postgresql: Engine) -> Engine:
-    """Give an empty PostgreSQL database with its tables."""
+    """Return an empty PostgreSQL database with its tables."""
     return emptied(_postgresql)
 
 
@@ -38,18 +38,12 @@ def _mariadb(mariadb_server: Server) -> Iterator[Engine]:
 
 @pytest.fixture
 def mariadb(_mariadb: Engine) -> Engine:
-    """Give an empty MariaDB database with its tables."""
+    """Return an empty MariaDB database with its tables."""
     return emptied(_mariadb)
 
 
-@pytest.fixture(
-    params=[
-        "sqlite",
-        "postgresql",
-        pytest.param("mariadb", marks=pytest.mark.mariadb),
-    ]
-)
+@pytest.fixture(params=["sqlite", "postgresql", MARIADB])
 def engine(request: pytest.FixtureRequest) -> Engine:
-    """Give an empty database of each kind with its tables."""
-    found: Engine = request.getfixturevalue(request.param)
-    return found
+    """Return an empty database of each kind, or of the kinds that a test names, with its tables."""
+    database: Engine = request.getfixturevalue(request.param)
+    return database

@@ -3,34 +3,41 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import pytest
 from sqlalchemy import Connection, Engine, create_engine, event
 
 from datashare.adapters.sql import create_schema, metadata, sqlite_engine
 from tests.servers import Server
 
+MARIADB = pytest.param("mariadb", marks=pytest.mark.mariadb)
+on_servers = pytest.mark.parametrize("engine", ["postgresql", MARIADB], indirect=True)
+
 
 @contextmanager
-def sqlite_file(folder: Path, name: str = "agreements.db") -> Iterator[Engine]:
-    """Give an engine of a new SQLite file with its tables."""
-    engine = sqlite_engine(folder / name)
+def disposing(engine: Engine) -> Iterator[Engine]:
+    """Close an engine's connections when the block ends."""
     try:
-        create_schema(engine)
         yield engine
     finally:
         engine.dispose()
 
 
 @contextmanager
+def sqlite_file(folder: Path, name: str = "agreements.db") -> Iterator[Engine]:
+    """Build an engine of a new SQLite file with its tables."""
+    with disposing(sqlite_engine(folder / name)) as engine:
+        create_schema(engine)
+        yield engine
+
+
+@contextmanager
 def server_database(server: Server) -> Iterator[Engine]:
-    """Give an engine of a new database of a server, with its tables."""
-    with server.database() as url:
-        engine = create_engine(url, pool_size=20)
-        try:
-            create_schema(engine)
-            yield engine
-        finally:
-            engine.dispose()
+    """Build an engine of a new database of a server, with its tables."""
+    with server.database() as url, disposing(create_engine(url, pool_size=20)) as engine:
+        create_schema(engine)
+        yield engine
 
 
 def emptied(engine: Engine) -> Engine:
@@ -42,16 +49,21 @@ def emptied(engine: Engine) -> Engine:
     return engine
 
 
-def round_trips(engine: Engine, call: Callable[[], object]) -> int:
-    """Make a call, and count the statements that it executes; an executemany is one."""
-    found = list[str]()
+def statements_of(engine: Engine, call: Callable[[], object]) -> list[tuple[str, Any]]:
+    """Make a call, and return the statements that it executes with their parameters; an executemany is one."""
+    executed = list[tuple[str, Any]]()
 
-    def note(_connection: Connection, _cursor: object, statement: str, *_others: object) -> None:
-        found.append(statement)
+    def note(_connection: Connection, _cursor: object, statement: str, parameters: object, *_others: object) -> None:
+        executed.append((statement, parameters))
 
     event.listen(engine, "before_cursor_execute", note)
     try:
         call()
     finally:
         event.remove(engine, "before_cursor_execute", note)
-    return len(found)
+    return executed
+
+
+def round_trips(engine: Engine, call: Callable[[], object]) -> int:
+    """Make a call, and count the statements that it executes."""
+    return len(statements_of(engine, call))

@@ -8,12 +8,13 @@ from datashare.adapters.sql._agreements import append
 from datashare.adapters.sql._bulk import Existing, _text, write
 from datashare.adapters.sql._tables import agreements, registers
 from datashare.domain.agreements import AgreementId
+from datashare.ports import Loaded
 from datashare.rows import prepare
 from datashare.service import Outcomes
 from datashare.testing.changes import asked
 from tests.world import BULK_ACTIONS, TRUST, large_world
 
-from .databases import emptied, round_trips
+from .databases import MARIADB, emptied, round_trips
 
 
 def costs(engine: Engine, name: str, count: int) -> tuple[int, int]:
@@ -22,19 +23,19 @@ def costs(engine: Engine, name: str, count: int) -> tuple[int, int]:
     act = BULK_ACTIONS[name](world, urns)
     side = world.trust()
     world.store.states(TRUST)  # the first call of a store looks at the version of the schema besides
-    found = list[Outcomes]()
-    preview = round_trips(engine, lambda: found.append(act(side.preview, "c-1")))
-    action = round_trips(engine, lambda: found.append(act(side, "c-1")))
+    answers = list[Outcomes]()
+    preview = round_trips(engine, lambda: answers.append(act(side.preview, "c-1")))
+    action = round_trips(engine, lambda: answers.append(act(side, "c-1")))
 
-    assert [count, count] == [len(one.done) for one in found]
-    assert found[0] == found[1]
+    assert [count, count] == [len(outcomes.done) for outcomes in answers]
+    assert answers[0] == answers[1]
     return preview, action
 
 
 @pytest.mark.rule("K1")
 @pytest.mark.parametrize("name", BULK_ACTIONS)
 def test_a_bulk_action_is_a_constant_number_of_round_trips(engine: Engine, name: str) -> None:
-    """As many for 700 schools as for one; a preview reads what it has to, and an action saves in eight at most."""
+    """The number is the same for 700 schools as for one; an action saves in at most eight, or ten with visibility."""
     (preview, action), *others = [costs(engine, name, count) for count in (1, 7, 700)]
 
     assert [(preview, action)] * 2 == others
@@ -42,32 +43,31 @@ def test_a_bulk_action_is_a_constant_number_of_round_trips(engine: Engine, name:
     assert preview < action <= preview + (10 if name == "record_visibility" else 8)
 
 
-def test_more_agreements_than_one_statement_takes_are_asked_for_in_parts(engine: Engine) -> None:
-    """Nobody has so many, but whoever asks is answered, in as few round trips as the database allows."""
+def test_more_agreements_than_one_statement_takes_are_loaded_in_parts(engine: Engine) -> None:
+    """Nobody has so many, but a call about them works, in as few round trips as the database allows."""
     store = SqlAgreementStore(engine)
     first, last = asked(1), asked(45_000)
     store.append([first, last])
     ids = [AgreementId(TRUST, urn) for urn in range(1, 45_001)]
-    found = list[object]()
+    answers = list[Loaded]()
 
-    assert 4 == round_trips(engine, lambda: found.append(store.load(ids, command_id="c-1")))
-    (loaded,) = found
-    assert {first.id: first.after, last.id: last.after} == loaded.agreements  # type: ignore[attr-defined]
-    assert (first.outcome, last.outcome) == loaded.outcomes  # type: ignore[attr-defined]
+    assert 4 == round_trips(engine, lambda: answers.append(store.load(ids, command_id="c-1")))
+    (loaded,) = answers
+    assert {first.id: first.after, last.id: last.after} == loaded.agreements
+    assert (first.outcome, last.outcome) == loaded.outcomes
 
 
-@pytest.mark.parametrize("database", ["sqlite", pytest.param("mariadb", marks=pytest.mark.mariadb)])
-def test_a_claim_holds_an_agreements_place_until_it_is_written(database: str, request: pytest.FixtureRequest) -> None:
-    """MariaDB needs one: whoever claimed the place writes the first event there, and nobody else is hurt."""
-    engine: Engine = request.getfixturevalue(database)
-    one = asked()
+@pytest.mark.parametrize("engine", ["sqlite", MARIADB], indirect=True)
+def test_a_claim_holds_an_agreements_place_until_it_is_written(engine: Engine) -> None:
+    """MariaDB needs a claim: the writer that holds it writes the first event, and a second claim changes nothing."""
+    change = asked()
     with engine.begin() as connection:
-        write(connection, agreements, [prepare(one).claim()], existing=Existing.STAYS)
-        write(connection, agreements, [prepare(one).claim()], existing=Existing.STAYS)
-        assert frozenset() == append(connection, [prepare(one)])
-        assert frozenset({one.id}) == append(connection, [prepare(one)])
+        write(connection, agreements, [prepare(change).claim()], existing=Existing.STAYS)
+        write(connection, agreements, [prepare(change).claim()], existing=Existing.STAYS)
+        assert frozenset() == append(connection, [prepare(change)])
+        assert frozenset({change.id}) == append(connection, [prepare(change)])
 
-    assert [one.after] == SqlAgreementStore(engine).states(TRUST)
+    assert [change.after] == SqlAgreementStore(engine).states(TRUST)
 
 
 def test_nothing_to_do_costs_nothing(engine: Engine) -> None:
@@ -105,5 +105,5 @@ def test_nothing_to_do_costs_nothing(engine: Engine) -> None:
 def test_rows_are_written_in_the_words_of_each_database(
     table: Table, dialect: str, existing: Existing, expected: str
 ) -> None:
-    """What becomes of a row that is there already is said in each database's own way."""
+    """Each database has its own words for what becomes of an existing row."""
     assert expected == _text(table, dialect, existing, tuple(table.columns.keys()))

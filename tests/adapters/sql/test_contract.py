@@ -21,14 +21,14 @@ from .databases import emptied, round_trips
 
 
 class SqlSuite(AgreementStoreContract, OutboxContract):
-    """What the suites of all databases share; each gives its `engine`."""
+    """What the suites of all databases share; each has its own `engine`."""
 
     rounds = 3
     steps = 60
 
     @pytest.fixture
     def store(self, engine: Engine) -> StoreWithOutbox:
-        """Give a store of its own transactions."""
+        """Return a store of its own transactions."""
         return SqlAgreementStore(engine)
 
     @pytest.fixture
@@ -52,16 +52,16 @@ class SqlSuite(AgreementStoreContract, OutboxContract):
 
     @pytest.fixture
     def broken_stores(self, tmp_path: Path) -> Iterator[Iterable[StoreWithOutbox]]:
-        """Give stores of databases without tables, in a folder that is not there, and of a server that is not."""
+        """Return stores of a file without tables, of a file in a missing folder, and of two missing servers."""
         engines = [
             sqlite_engine(tmp_path / "without-tables.db"),
             sqlite_engine(tmp_path / "no-such-folder" / "agreements.db"),
             create_engine(f"postgresql+psycopg://nobody@/nothing?host={tmp_path}"),
             create_engine("mariadb+pymysql://nobody@127.0.0.1:1/nothing"),
         ]
-        yield [SqlAgreementStore(one) for one in engines]
-        for one in engines:
-            one.dispose()
+        yield map(SqlAgreementStore, engines)
+        for engine in engines:
+            engine.dispose()
 
 
 class TestOnSqlite(SqlSuite):
@@ -69,7 +69,7 @@ class TestOnSqlite(SqlSuite):
 
     @pytest.fixture
     def engine(self, sqlite: Engine) -> Engine:
-        """Give the file."""
+        """Return the file."""
         return sqlite
 
 
@@ -78,7 +78,7 @@ class TestOnPostgresql(SqlSuite):
 
     @pytest.fixture
     def engine(self, postgresql: Engine) -> Engine:
-        """Give the database."""
+        """Return the database."""
         return postgresql
 
 
@@ -88,7 +88,7 @@ class TestOnMariadb(SqlSuite):
 
     @pytest.fixture
     def engine(self, mariadb: Engine) -> Engine:
-        """Give the database."""
+        """Return the database."""
         return mariadb
 
 

@@ -1,8 +1,6 @@
 """Notices in a database are delivered by as many workers as there are."""
 
 import traceback
-from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -13,67 +11,48 @@ from datashare.adapters.sql._outbox import _due
 from datashare.adapters.sql._tables import notices
 from datashare.delivery import DeliveryReport, deliver
 from datashare.errors import StoreError
-from datashare.ports import NoticeStatus
 from datashare.testing import FrozenClock, RecordingNotifier
 from datashare.testing.changes import NOW, TRUST, asked
 
+from .databases import on_servers
+
 MINUTE = timedelta(minutes=1)
-SERVERS = ["postgresql", pytest.param("mariadb", marks=pytest.mark.mariadb)]
 
 
 def store_with(engine: Engine, schools: int) -> SqlAgreementStore:
-    """Ask so many schools, with two notices each."""
+    """Return a store in which that many schools were asked, with two notices each."""
     store = SqlAgreementStore(engine)
     store.append([asked(urn) for urn in range(1, schools + 1)])
     return store
 
 
-def fates(store: SqlAgreementStore) -> Counter[NoticeStatus]:
-    """Count the notices by what became of them."""
-    return Counter(one.status for one in store.notices(TRUST))
-
-
 @pytest.mark.rule("O3")
-def test_many_workers_share_the_notices_out(engine: Engine) -> None:
-    """Eight at once deliver each notice once; on SQLite they take turns, on a server they work side by side."""
-    store, clock = store_with(engine, 40), FrozenClock(NOW)
-    notifiers = [RecordingNotifier() for _ in range(8)]
-    with ThreadPoolExecutor(8) as pool:
-        reports = list(pool.map(lambda notifier: deliver(store, notifier, clock=clock, batch=5), notifiers))
-
-    assert 80 == sum(report.delivered for report in reports)
-    assert 80 == len({one for notifier in notifiers for one in notifier.ids})
-    assert 80 == sum(len(notifier.ids) for notifier in notifiers)
-    assert {NoticeStatus.DELIVERED: 80} == fates(store)
-
-
-@pytest.mark.rule("O3")
-@pytest.mark.parametrize("database", SERVERS)
-def test_what_another_worker_is_leasing_is_passed_over(database: str, request: pytest.FixtureRequest) -> None:
+@on_servers
+def test_what_another_worker_is_leasing_is_passed_over(engine: Engine) -> None:
     """A worker does not wait for another one's lock; it takes what comes next."""
-    engine: Engine = request.getfixturevalue(database)
     store = store_with(engine, 3)
-    longest_due = [one.id for one in store.notices(TRUST)]
+    longest_due = [stored.id for stored in store.notices(TRUST)]
     with engine.execution_options(isolation_level="READ COMMITTED").connect() as other:
         held = select(notices.c.id).where(notices.c.id.in_(longest_due[:2])).with_for_update()
         assert 2 == len(other.execute(held).all())
         leased = store.lease(now=NOW, until=NOW + MINUTE, limit=2)
 
-    assert longest_due[2:4] == [one.notice.id for one in leased]
-    assert longest_due[:2] == [one.notice.id for one in store.lease(now=NOW, until=NOW + MINUTE, limit=2)]
+    assert longest_due[2:4] == [lease.notice.id for lease in leased]
+    assert longest_due[:2] == [lease.notice.id for lease in store.lease(now=NOW, until=NOW + MINUTE, limit=2)]
 
 
 @pytest.mark.rule("O3")
-@pytest.mark.parametrize("database", SERVERS)
-def test_the_longest_due_are_found_by_an_index(database: str, request: pytest.FixtureRequest) -> None:
-    """However many notices were delivered, to lease looks at those that wait alone."""
-    engine: Engine = request.getfixturevalue(database)
+@on_servers
+def test_the_longest_due_are_found_by_an_index(engine: Engine) -> None:
+    """However many notices were delivered, leasing looks only at those that wait."""
     store = store_with(engine, 300)
     deliver(store, RecordingNotifier(), clock=FrozenClock(NOW), batch=100)
     store.append([asked(urn) for urn in range(1001, 1004)])
     due = _due("9", 5).compile(engine, compile_kwargs={"literal_binds": True})
     with engine.begin() as connection:
-        connection.execute(text("ANALYZE" if database == "postgresql" else "ANALYZE TABLE datashare_notices"))
+        connection.execute(
+            text("ANALYZE" if engine.dialect.name == "postgresql" else "ANALYZE TABLE datashare_notices")
+        )
         plan = "\n".join(str(row) for row in connection.execute(text(f"EXPLAIN {due}")))
 
     assert "datashare_notices_by_due" in plan
@@ -82,7 +61,7 @@ def test_the_longest_due_are_found_by_an_index(database: str, request: pytest.Fi
 
 @pytest.mark.rule("O3")
 def test_a_notice_that_cannot_be_read_holds_up_nobody(engine: Engine) -> None:
-    """It is given up visibly, with the reason, and the others go out."""
+    """It is given up visibly, with the reason, and the others are sent."""
     store = store_with(engine, 2)
     longest_due = store.notices(TRUST)[0].id
     with engine.begin() as connection:

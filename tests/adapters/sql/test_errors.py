@@ -1,8 +1,9 @@
-"""No foreign exception leaves the SQL store: each is told as one of the library's own."""
+"""No foreign exception leaves the SQL store: each is mapped to one of the library's own."""
 
 import sqlite3
 import traceback
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -18,34 +19,36 @@ from datashare.domain.agreements import Remind
 from datashare.errors import SchemaMismatch, StoreError, StoreUnavailable, TransactionLost
 from datashare.testing.changes import NOW, TRUST, asked, imported, then
 
+from .databases import disposing
+
 
 def below(kind: type[BaseException]) -> Iterator[type[BaseException]]:
-    """Give a class and all that derive from it."""
+    """List a class and all that derive from it."""
     yield kind
-    for one in kind.__subclasses__():
-        yield from below(one)
+    for child in kind.__subclasses__():
+        yield from below(child)
 
 
-def made(kind: type[exc.SQLAlchemyError]) -> exc.SQLAlchemyError:
-    """Make an exception of SQLAlchemy, whatever its constructor asks for."""
+def built(kind: type[exc.SQLAlchemyError]) -> exc.SQLAlchemyError:
+    """Build an exception of SQLAlchemy, whatever its constructor asks for."""
     if issubclass(kind, exc.DBAPIError):
         return kind("SELECT 1", {}, Exception("It broke.\nDETAIL: in many words"))
     if issubclass(kind, exc.StatementError):
         return kind("It broke.", "SELECT 1", {}, ValueError("no such value"))
-    found = kind.__new__(kind, "It broke.")
-    found.args = ("It broke.",)
-    return found
+    error = kind.__new__(kind, "It broke.")
+    error.args = ("It broke.",)
+    return error
 
 
 def wrapped(error: Exception, base: type[Exception]) -> exc.DBAPIError:
     """Wrap a driver's exception as SQLAlchemy does."""
-    found = exc.DBAPIError.instance("INSERT", {"text": "head@hilda.example"}, error, base)
-    assert isinstance(found, exc.DBAPIError)
-    return found
+    wrapper = exc.DBAPIError.instance("INSERT", {"text": "head@hilda.example"}, error, base)
+    assert isinstance(wrapper, exc.DBAPIError)
+    return wrapper
 
 
-def told(error: Exception, *, joined: bool = False) -> StoreError:
-    """Give what the store raises for an exception from below."""
+def mapped_error(error: Exception, *, joined: bool = False) -> StoreError:
+    """Return what the store raises for an exception from below."""
     with pytest.raises(StoreError) as caught, mapped(in_host_transaction=joined):
         raise error
     return caught.value
@@ -57,13 +60,15 @@ def test_every_exception_of_sqlalchemy_is_mapped(kind: type[exc.SQLAlchemyError]
     """Whatever SQLAlchemy raises leaves as a StoreError that repeats its first line."""
     said = "The database refused a value" if issubclass(kind, exc.DataError) else "The database said: It broke."
 
-    assert said in str(told(made(kind), joined=joined))
+    assert said in str(mapped_error(built(kind), joined=joined))
 
 
 @pytest.mark.parametrize("kind", sorted(set(below(psycopg.Error)), key=str), ids=str)
 def test_every_exception_of_psycopg_is_mapped(kind: type[psycopg.Error]) -> None:
     """PostgreSQL's several hundred errors each have a meaning."""
-    assert type(told(wrapped(kind("It broke."), psycopg.Error))) in {StoreError, StoreUnavailable, SchemaMismatch}
+    error = mapped_error(wrapped(kind("It broke."), psycopg.Error))
+
+    assert type(error) in {StoreError, StoreUnavailable, SchemaMismatch}
 
 
 def of_sqlite(code: int, said: str, kind: type[sqlite3.Error] = sqlite3.OperationalError) -> exc.DBAPIError:
@@ -96,8 +101,8 @@ LOST = [
 @pytest.mark.parametrize("error", LOST)
 def test_a_transaction_that_lost_to_another_is_lost_or_repeated(error: exc.DBAPIError) -> None:
     """On the host's connection it is for the host to repeat; a store's own is repeated, then unavailable."""
-    assert TransactionLost is type(told(error, joined=True))
-    assert StoreUnavailable is type(told(error))
+    assert TransactionLost is type(mapped_error(error, joined=True))
+    assert StoreUnavailable is type(mapped_error(error))
     assert is_lost(error)
 
 
@@ -106,8 +111,8 @@ def test_a_busy_file_loses_the_hosts_transaction(code: int) -> None:
     """The store's own transaction has waited already, so it is unavailable."""
     error = of_sqlite(code, "database is locked")
 
-    assert TransactionLost is type(told(error, joined=True))
-    assert StoreUnavailable is type(told(error))
+    assert TransactionLost is type(mapped_error(error, joined=True))
+    assert StoreUnavailable is type(mapped_error(error))
     assert not is_lost(error)
 
 
@@ -137,48 +142,50 @@ def test_a_busy_file_loses_the_hosts_transaction(code: int) -> None:
         pytest.param(exc.ResourceClosedError("This Connection is closed"), StoreError, id="closed"),
     ],
 )
-def test_what_went_wrong_is_told_apart(error: Exception, expected: type[StoreError], joined: bool) -> None:
+def test_what_went_wrong_is_distinguished(error: Exception, expected: type[StoreError], joined: bool) -> None:
     """Unavailable, another schema, or anything else: what a host does next differs."""
-    assert expected is type(told(error, joined=joined))
+    assert expected is type(mapped_error(error, joined=joined))
 
 
 def test_the_words_of_the_database_are_kept_short_and_to_the_first_line() -> None:
     """What follows may quote the values of a row; MariaDB's number is left out."""
-    assert "Deadlock found" in (why := told(of_mariadb(1213, "Deadlock found.\nhead@hilda.example")).why)
+    assert "Deadlock found" in (why := mapped_error(of_mariadb(1213, "Deadlock found.\nhead@hilda.example")).why)
     assert "1213" not in why
     assert "hilda" not in why
-    assert len("The database said: .") + LONGEST_WHY == len(told(exc.TimeoutError("x" * 9999)).why)
-    assert "The database said: Exception." == told(exc.DBAPIError("x", {}, Exception(""))).why
+    assert len("The database said: .") + LONGEST_WHY == len(mapped_error(exc.TimeoutError("x" * 9999)).why)
+    assert "The database said: Exception." == mapped_error(exc.DBAPIError("x", {}, Exception(""))).why
 
 
-def test_a_failed_append_tells_no_address_and_leaves_nothing(engine: Engine) -> None:
+def test_a_failed_append_shows_no_address_and_leaves_nothing(engine: Engine) -> None:
     """A row that cannot be written takes everything of the call with it, and the trace of the error names nobody."""
     store = SqlAgreementStore(engine)
     store.append([imported(1)])
-    one, other = asked(), asked(7)
+    change, other = asked(), asked(7)
     clashing = attrs.evolve(other, notices=(*other.notices, other.notices[0]))
     before = (store.states(TRUST), store.notices(TRUST), list(store.group_history(TRUST)))
 
     with pytest.raises(StoreError) as caught:
-        store.append([one, clashing])
+        store.append([change, clashing])
 
     shown = "".join(traceback.format_exception(caught.value))
     assert StoreError is type(caught.value)
     assert other.notices[0].address not in shown
     assert "5143.example" not in shown
     assert before == (store.states(TRUST), store.notices(TRUST), list(store.group_history(TRUST)))
-    assert () == store.load([one.id], command_id="c-1").outcomes[1:]
+    assert () == store.load([change.id], command_id="c-1").outcomes[1:]
+
+
+def impatient_engine(engine: Engine) -> AbstractContextManager[Engine]:
+    """Build an engine of the same PostgreSQL database that waits for no lock."""
+    return disposing(create_engine(engine.url.update_query_dict({"options": "-c lock_timeout=50"}), pool_size=1))
 
 
 def test_a_deadlock_of_the_stores_own_transactions_is_repeated(postgresql: Engine) -> None:
-    """A store on an engine begins anew by itself where it lost, so its caller sees nothing of it."""
-    impatient = create_engine(
-        postgresql.url.update_query_dict({"options": "-c lock_timeout=100"}), pool_size=1, max_overflow=0
-    )
-    store = SqlAgreementStore(impatient)
-    store.append([asked()])
+    """A store on an engine begins its transaction again where it lost, and its caller does not notice."""
     attempts = list[str]()
-    with postgresql.connect() as other:
+    with impatient_engine(postgresql) as impatient, postgresql.connect() as other:
+        store = SqlAgreementStore(impatient)
+        store.append([asked()])
         other.execute(text("SELECT 1 FROM datashare_agreements FOR UPDATE"))
 
         @event.listens_for(impatient, "handle_error")
@@ -190,22 +197,19 @@ def test_a_deadlock_of_the_stores_own_transactions_is_repeated(postgresql: Engin
         assert frozenset() == store.append([then(asked().after, Remind, command_id="c-2")])
 
     assert ["lost", "lost"] == attempts
-    assert [2] == [state.version for state in store.states(TRUST)]
-    impatient.dispose()
+    assert [2] == [state.version for state in SqlAgreementStore(postgresql).states(TRUST)]
 
 
 def test_a_lock_that_is_never_given_up_is_unavailable(postgresql: Engine) -> None:
-    """After some attempts the caller is told, with what to do, and nothing was saved."""
-    impatient = create_engine(postgresql.url.update_query_dict({"options": "-c lock_timeout=50"}))
-    store = SqlAgreementStore(impatient)
-    store.append([asked()])
-    with postgresql.connect() as other:
+    """After some attempts the error says what to do, and nothing was saved."""
+    with impatient_engine(postgresql) as impatient, postgresql.connect() as other:
+        store = SqlAgreementStore(impatient)
+        store.append([asked()])
         other.execute(text("SELECT 1 FROM datashare_agreements FOR UPDATE"))
         with pytest.raises(StoreUnavailable, match=r"lock timeout.* Try again later with the same command id"):
             store.append([then(asked().after, Remind, command_id="c-2"), asked(7)])
 
-    assert [asked().after] == store.states(TRUST)
-    impatient.dispose()
+    assert [asked().after] == SqlAgreementStore(postgresql).states(TRUST)
 
 
 def test_an_error_while_a_history_is_read_is_a_store_error(postgresql: Engine) -> None:
@@ -228,12 +232,11 @@ def test_an_error_while_a_history_is_read_is_a_store_error(postgresql: Engine) -
     postgresql.dispose()  # the pool's other connections were ended too
 
 
-def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
-    """Whoever names the wrong file is told, and the file is left as it was."""
-    (tmp_path / "letter.db").write_text("Dear head teacher,\n" * 100)
-    engine = sqlite_engine(tmp_path / "letter.db")
+def test_a_file_that_is_not_a_database_is_refused(tmp_path: Path) -> None:
+    """The error says so, and the file is left as it was."""
+    letter = tmp_path / "letter.db"
+    letter.write_text("Dear head teacher,\n" * 100)
 
-    with pytest.raises(StoreError, match="file is not a database"):
+    with disposing(sqlite_engine(letter)) as engine, pytest.raises(StoreError, match="file is not a database"):
         SqlAgreementStore(engine).lease(now=NOW, until=NOW.add(minutes=5), limit=1)
-    assert (tmp_path / "letter.db").read_text() == "Dear head teacher,\n" * 100
-    engine.dispose()
+    assert letter.read_text() == "Dear head teacher,\n" * 100

@@ -47,6 +47,8 @@ from datashare.testing.changes import (
     user_of,
 )
 
+from .databases import disposing
+
 FILE = Path(__file__).parents[2] / "golden" / "v1" / "database.sql"
 SHA256 = "1cbc4e29bbbae4f723bd0b3897f83548a82036593599158f49dfbbcc20d204ab"
 HILDA = 100002
@@ -61,9 +63,8 @@ def store(tmp_path: Path) -> Iterator[SqlAgreementStore]:
     connection = sqlite3.connect(path)
     connection.executescript(FILE.read_text(encoding="utf-8"))
     connection.close()
-    engine = sqlite_engine(path)
-    yield SqlAgreementStore(engine)
-    engine.dispose()
+    with disposing(sqlite_engine(path)) as engine:
+        yield SqlAgreementStore(engine)
 
 
 def sharing(store: SqlAgreementStore) -> DataSharing:
@@ -125,8 +126,8 @@ def test_a_repetition_is_answered(store: SqlAgreementStore) -> None:
     (done,) = outcomes.done
     assert done.replayed
     assert tuple(store.history(AgreementId(TRUST, HILDA))) == done.events
-    outcomes_of_all = [store.load([AGREEMENT], command_id=f"c-{number}").outcomes for number in range(1, 13)]
-    assert [2] * 12 == [len(outcomes) for outcomes in outcomes_of_all]
+    recorded = [store.load([AGREEMENT], command_id=f"c-{number}").outcomes for number in range(1, 13)]
+    assert [2] * 12 == [len(outcomes) for outcomes in recorded]
 
 
 @pytest.mark.rule("O3", "O6")

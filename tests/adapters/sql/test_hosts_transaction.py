@@ -1,7 +1,6 @@
 """On a connection the store works within the host's transaction, and leaves it to the host."""
 
 import threading
-from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
 from functools import partial
@@ -16,11 +15,12 @@ from datashare.adapters.sql import SqlAgreementStore, sqlite_engine
 from datashare.delivery import deliver
 from datashare.domain.agreements import RefusalCode
 from datashare.errors import InvalidValue, StoreError, TransactionLost
-from datashare.ports import Settlement
 from datashare.service import Outcomes
 from datashare.testing import CountingStore, InterleavingStore, RecordingNotifier, at_once
-from datashare.testing.changes import NOW, asked
+from datashare.testing.changes import asked
 from tests.world import ANA, HILDA, MIS, OSCAR, TRUST, World
+
+from .databases import disposing, on_servers
 
 
 def ask(world: World, connection: Connection, *urns: int, command_id: str = "ask") -> Outcomes:
@@ -31,7 +31,7 @@ def ask(world: World, connection: Connection, *urns: int, command_id: str = "ask
 
 def states(engine: Engine) -> list[int]:
     """List the schools that have an agreement, as everybody sees them."""
-    return [one.urn for one in SqlAgreementStore(engine).states(TRUST)]
+    return [state.urn for state in SqlAgreementStore(engine).states(TRUST)]
 
 
 def test_it_joins_what_the_host_does_itself(engine: Engine) -> None:
@@ -50,10 +50,9 @@ def test_it_joins_what_the_host_does_itself(engine: Engine) -> None:
     assert [] == states(engine)
 
 
-@pytest.mark.parametrize("database", ["postgresql", pytest.param("mariadb", marks=pytest.mark.mariadb)])
-def test_a_lost_race_is_a_conflict_at_once(database: str, request: pytest.FixtureRequest) -> None:
+@on_servers
+def test_a_lost_race_is_a_conflict_at_once(engine: Engine) -> None:
     """Within the host's transaction nothing is decided again; the other schools are unaffected."""
-    engine: Engine = request.getfixturevalue(database)
     world = World()
     other = world.over(SqlAgreementStore(engine)).for_group(TRUST, actor=ANA)
     with engine.begin() as connection:
@@ -61,19 +60,16 @@ def test_a_lost_race_is_a_conflict_at_once(database: str, request: pytest.Fixtur
         racing = InterleavingStore(counting, lambda: other.request([HILDA], level=MIS, command_id="other"))
         outcomes = world.over(racing).for_group(TRUST, actor=ANA).request([HILDA, OSCAR], level=MIS, command_id="ask")
 
-    assert [RefusalCode.CONFLICT] == [one.code for one in outcomes.not_done]
-    assert [OSCAR] == [one.urn for one in outcomes.done]
+    assert [RefusalCode.CONFLICT] == [outcome.code for outcome in outcomes.not_done]
+    assert [OSCAR] == [outcome.urn for outcome in outcomes.done]
     assert (1, 1) == (counting.calls["load"], counting.calls["append"])
     assert [HILDA, OSCAR] == states(engine)
-    assert ["other"] == [one.command_id for one in SqlAgreementStore(engine).history(outcomes[0].agreement)]
+    assert ["other"] == [event.command_id for event in SqlAgreementStore(engine).history(outcomes[0].agreement)]
 
 
-@pytest.mark.parametrize("database", ["postgresql", pytest.param("mariadb", marks=pytest.mark.mariadb)])
-def test_a_deadlock_of_two_hosts_loses_one_transaction_and_repeats_it(
-    database: str, request: pytest.FixtureRequest
-) -> None:
-    """Each holds the school that the other one wants: one is told to roll back, and then repeats with the same id."""
-    engine: Engine = request.getfixturevalue(database)
+@on_servers
+def test_a_deadlock_of_two_hosts_loses_one_transaction_and_repeats_it(engine: Engine) -> None:
+    """Each locks the school that the other wants: one has to roll back, and then repeats with the same id."""
     world, lost = World(), list[TransactionLost]()
     both_hold = threading.Barrier(2)
 
@@ -90,10 +86,8 @@ def test_a_deadlock_of_two_hosts_loses_one_transaction_and_repeats_it(
                 repeated = ask(world, connection, first, second, command_id=f"{command_id}-1")
                 connection.commit()
                 assert 2 == len(repeated.not_done)
-                assert {one.code for one in repeated.not_done} <= {
-                    RefusalCode.REQUEST_ALREADY_OPEN,
-                    RefusalCode.CONFLICT,
-                }
+                codes = {outcome.code for outcome in repeated.not_done}
+                assert codes <= {RefusalCode.REQUEST_ALREADY_OPEN, RefusalCode.CONFLICT}
 
     threads = [threading.Thread(target=act, args=args) for args in ((HILDA, OSCAR, "a"), (OSCAR, HILDA, "b"))]
     for thread in threads:
@@ -101,16 +95,15 @@ def test_a_deadlock_of_two_hosts_loses_one_transaction_and_repeats_it(
     for thread in threads:
         thread.join(timeout=60)
 
-    assert ["Roll it back, then repeat with the same command id."] == [str(one)[-51:].strip() for one in lost]
+    assert ["Roll it back, then repeat with the same command id."] == [str(error)[-51:].strip() for error in lost]
     assert [HILDA, OSCAR] == states(engine)
-    assert [1, 1] == [one.version for one in SqlAgreementStore(engine).states(TRUST)]
+    assert [1, 1] == [state.version for state in SqlAgreementStore(engine).states(TRUST)]
 
 
 def test_a_file_that_another_writes_loses_the_hosts_transaction(tmp_path: Path, sqlite: Engine) -> None:
-    """Where the host did not begin with BEGIN IMMEDIATE, a busy file is told as a lost transaction."""
-    impatient = sqlite_engine(tmp_path / "agreements.db", wait=timedelta(0))
-    world = World()
-    with sqlite.connect() as busy, impatient.connect() as connection:
+    """Where the host did not begin with BEGIN IMMEDIATE, a busy file means a lost transaction."""
+    world, engine = World(), sqlite_engine(tmp_path / "agreements.db", wait=timedelta(0))
+    with disposing(engine) as impatient, sqlite.connect() as busy, impatient.connect() as connection:
         busy.exec_driver_sql("BEGIN IMMEDIATE")
         with pytest.raises(TransactionLost, match="database is locked"):
             ask(world, connection, HILDA)
@@ -120,7 +113,6 @@ def test_a_file_that_another_writes_loses_the_hosts_transaction(tmp_path: Path, 
         connection.commit()
 
     assert [HILDA] == states(sqlite)
-    impatient.dispose()
 
 
 def test_after_a_failure_within_the_hosts_transaction_it_is_lost(postgresql: Engine) -> None:
@@ -137,78 +129,41 @@ def test_after_a_failure_within_the_hosts_transaction_it_is_lost(postgresql: Eng
         assert [] == store.states(TRUST)
 
 
-CALLS: dict[str, Callable[[SqlAgreementStore], object]] = {
-    "lease": lambda store: store.lease(now=NOW, until=NOW + timedelta(minutes=5), limit=1),
-    "deliver": lambda store: deliver(store, RecordingNotifier()),
-}
-
-
-@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
-def test_delivery_needs_an_engine(sqlite: Engine, call: Callable[[SqlAgreementStore], object]) -> None:
+def test_delivery_needs_an_engine(sqlite: Engine) -> None:
     """What was sent cannot be rolled back, so it is not recorded in a transaction that can."""
     with sqlite.begin() as connection, pytest.raises(InvalidValue, match="bound to an Engine, since delivery commits"):
-        call(SqlAgreementStore(connection))
-
-
-def test_purging_and_requeueing_join_the_hosts_transaction(engine: Engine) -> None:
-    """They can be rolled back, so they may."""
-    store = SqlAgreementStore(engine)
-    store.append([asked()])
-    for one in store.lease(now=NOW, until=NOW + timedelta(minutes=5), limit=9):
-        store.settle(one, Settlement.given_up(at=NOW, error="550"))
-    before = store.notices(TRUST)
-    with engine.connect() as connection:
-        joined = SqlAgreementStore(connection)
-        assert 1 == joined.requeue(TRUST, [before[0].id], due_at=NOW)
-        assert 1 == joined.purge(settled_before=NOW + timedelta(days=1))
-        connection.rollback()
-
-    assert before == store.notices(TRUST)
+        deliver(SqlAgreementStore(connection), RecordingNotifier())
 
 
 def test_a_connection_that_commits_by_itself_is_refused(postgresql: Engine) -> None:
     """On such a connection a change would be saved in parts."""
-    alone = create_engine(postgresql.url, isolation_level="AUTOCOMMIT")
-    with closing(alone.connect()) as connection, pytest.raises(InvalidValue, match="commits each statement by itself"):
+    with (
+        disposing(create_engine(postgresql.url, isolation_level="AUTOCOMMIT")) as alone,
+        closing(alone.connect()) as connection,
+        pytest.raises(InvalidValue, match="commits each statement by itself"),
+    ):
         SqlAgreementStore(connection).states(TRUST)
-    alone.dispose()
 
 
 def test_an_engine_that_commits_by_itself_is_used_with_transactions(postgresql: Engine) -> None:
-    """On an engine the store sees to its transactions itself."""
-    alone = create_engine(postgresql.url, isolation_level="AUTOCOMMIT")
-    store = SqlAgreementStore(alone)
-    twice = asked()
+    """On an engine the store begins and ends its transactions itself."""
+    with disposing(create_engine(postgresql.url, isolation_level="AUTOCOMMIT")) as alone:
+        store = SqlAgreementStore(alone)
 
-    assert frozenset() == store.append([twice])
-    assert [twice.after] == store.states(TRUST)
-    alone.dispose()
-
-
-def test_an_engine_that_begins_by_itself_is_taken_as_it_is(tmp_path: Path, sqlite: Engine) -> None:
-    """A host whose engine says BEGIN on every connection, as SQLAlchemy's recipe has it, keeps it."""
-    begun = sqlite_engine(tmp_path / "agreements.db")
-
-    @event.listens_for(begun, "begin")
-    def begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN")
-
-    store = SqlAgreementStore(begun)
-    assert frozenset() == store.append([asked()])
-    assert [asked().after] == SqlAgreementStore(sqlite).states(TRUST)
-    begun.dispose()
+        assert frozenset() == store.append([asked()])
+        assert [asked().after] == store.states(TRUST)
 
 
 def test_nothing_of_a_call_that_failed_stays_in_the_hosts_transaction(engine: Engine) -> None:
-    """A host that commits all the same commits its own rows, and no agreement without its notices."""
-    one, other = asked(1), asked(2)
+    """A host that commits nevertheless commits its own rows, and no agreement without its notices."""
+    change, other = asked(1), asked(2)
     clashing = attrs.evolve(other, notices=(*other.notices, other.notices[0]))
     store = SqlAgreementStore(engine)
     with engine.connect() as connection:
         joined = SqlAgreementStore(connection)
         assert frozenset() == joined.append([asked(3)])
         with pytest.raises(StoreError):
-            joined.append([one, clashing])
+            joined.append([change, clashing])
         connection.commit()
 
     assert [3] == [state.urn for state in store.states(TRUST)]
@@ -217,22 +172,17 @@ def test_nothing_of_a_call_that_failed_stays_in_the_hosts_transaction(engine: En
 
 
 def test_an_engine_that_begins_by_itself_never_loses_to_another_writer(tmp_path: Path, sqlite: Engine) -> None:
-    """The store begins anew there, so that it waits for its turn as on any other engine of SQLite."""
-    begun = sqlite_engine(tmp_path / "agreements.db")
-
-    @event.listens_for(begun, "begin")
-    def begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN")
-
-    store = SqlAgreementStore(begun)
-    at_once(partial(store.append, [asked(urn)]) for urn in range(1, 9))
+    """Where an engine says BEGIN on every connection, the store begins again, and waits for its turn."""
+    with disposing(sqlite_engine(tmp_path / "agreements.db")) as begun:
+        event.listen(begun, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+        store = SqlAgreementStore(begun)
+        at_once(partial(store.append, [asked(urn)]) for urn in range(1, 9))
 
     assert 8 == len(SqlAgreementStore(sqlite).states(TRUST))
-    begun.dispose()
 
 
 def test_a_driver_that_is_not_understood_is_refused() -> None:
-    """Another driver's errors would be told wrongly, so it is said at once."""
+    """The errors of another driver would be misunderstood, so it is refused immediately."""
     engine = create_engine("mysql+mysqldb://nobody@localhost/nothing", module=pymysql)
 
     with pytest.raises(InvalidValue, match="of one of the drivers pysqlite, psycopg, pymysql; this is mysqldb"):

@@ -8,42 +8,40 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
 
 from datashare.adapters.sql import SqlAgreementStore, create_schema, sqlite_engine
 from datashare.errors import InvalidValue, SchemaMismatch, StoreUnavailable
 from datashare.testing.changes import TRUST, asked
 
+from .databases import disposing
+
 
 @contextmanager
 def opened(file: Path, *, read_only: bool = True) -> Iterator[SqlAgreementStore]:
-    """Give a store on a file, and let the file go afterwards."""
-    engine: Engine = sqlite_engine(file, read_only=read_only)
-    try:
+    """Open a store on a file, and close the file afterwards."""
+    with disposing(sqlite_engine(file, read_only=read_only)) as engine:
         if not read_only:
             create_schema(engine)
         yield SqlAgreementStore(engine)
-    finally:
-        engine.dispose()
 
 
 @pytest.fixture(params=["agreements.db", "Größe #1 100%25?.db"])
 def file(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """Give a file that holds an agreement, under a plain name and an awkward one."""
-    found = tmp_path / str(request.param)
-    with opened(found, read_only=False) as store:
+    """Build a file that holds an agreement, under a plain name and an awkward one."""
+    path = tmp_path / str(request.param)
+    with opened(path, read_only=False) as store:
         store.append([asked()])
-    return found
+    return path
 
 
 def beside(file: Path) -> dict[str, bytes]:
-    """Tell what is in the file's folder, to the byte."""
-    return {one.name: one.read_bytes() for one in file.parent.iterdir()}
+    """Return what is in the file's folder, to the byte."""
+    return {path.name: path.read_bytes() for path in file.parent.iterdir()}
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o444], ids=oct)
 def test_a_file_is_read_without_a_trace(file: Path, mode: int) -> None:
-    """Not a byte is changed, no log is made beside it, and a write-protected copy is read as well."""
+    """No byte changes, no log is made beside it, and a write-protected copy is read as well."""
     file.chmod(mode)
     before = beside(file)
     with opened(file) as store:
@@ -55,7 +53,7 @@ def test_a_file_is_read_without_a_trace(file: Path, mode: int) -> None:
 
 
 def test_what_would_write_is_refused(file: Path) -> None:
-    """The store says so, and the file stays as it is."""
+    """The error says so, and the file stays as it is."""
     before = beside(file)
     with opened(file) as store, pytest.raises(StoreUnavailable, match="readonly"):
         store.append([asked(urn=100_001)])
@@ -64,7 +62,7 @@ def test_what_would_write_is_refused(file: Path) -> None:
 
 
 def test_what_a_host_has_just_saved_is_read(file: Path) -> None:
-    """While somebody has the file open, what stands in the log beside it counts; and each question looks anew."""
+    """While somebody has the file open, the log beside it counts too, and each call looks again."""
     with opened(file) as reading:
         assert [asked().after] == reading.states(TRUST)
         with opened(file, read_only=False) as writing:
@@ -76,7 +74,7 @@ def test_what_a_host_has_just_saved_is_read(file: Path) -> None:
 
 
 def test_a_change_that_broke_off_is_not_read(file: Path, tmp_path: Path) -> None:
-    """Where a journal lies beside a file that was copied amid a change, its half of a change is told by nobody."""
+    """Where a journal lies beside a file that was copied amid a change, the unfinished change is not read."""
     copy = tmp_path / "copy" / "agreements.db"
     copy.parent.mkdir()
     with closing(sqlite3.connect(file)) as connection:
@@ -113,7 +111,7 @@ def test_a_file_that_is_not_there_is_not_made(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", [None, "yes", 1])
-def test_to_read_only_is_true_or_false(tmp_path: Path, value: Any) -> None:  # noqa: ANN401 - what is tested
-    """What is neither is refused when the engine is made."""
+def test_read_only_is_true_or_false(tmp_path: Path, value: Any) -> None:  # noqa: ANN401 - what is tested
+    """Anything else is refused when the engine is made."""
     with pytest.raises(InvalidValue, match="read_only must be True or False"):
         sqlite_engine(tmp_path / "x.db", read_only=value)

@@ -1,9 +1,9 @@
 """A change of rows by hand is detected, on every database (H3, H4)."""
 
 import gc
+import re
 import sqlite3
 import tracemalloc
-from collections.abc import Sequence
 from contextlib import closing
 from typing import Any
 
@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from datashare.adapters.sql import SqlAgreementStore
 from datashare.codec import decode_agreement, read_event
 from datashare.domain.agreements import AgreementId, Approve, Decline, RequestAccess
-from datashare.domain.chain import Chain, GroupDigest, digest_of
+from datashare.domain.chain import GroupDigest, digest_of
 from datashare.domain.register import GroupId
 from datashare.domain.verification import FindingCode, Verification, verify
 from datashare.errors import StoreUnreadable
@@ -55,89 +55,42 @@ def run(engine: Engine, *statements: str) -> None:
             connection.exec_driver_sql(statement)
 
 
-TAMPERING: dict[str, tuple[Sequence[str], int, FindingCode]] = {
-    "text": (
-        ["UPDATE EVENTS SET text = REPLACE(text, '}', '} ') WHERE OURS AND sequence = 3"],
-        3,
-        FindingCode.ALTERED,
-    ),
-    "hash": (["UPDATE EVENTS SET hash = SUBSTR(hash, 2) WHERE OURS AND sequence = 4"], 4, FindingCode.ALTERED),
-    "dropped": (["DELETE FROM EVENTS WHERE OURS AND sequence = 2"], 2, FindingCode.MISSING),
-    "all-dropped": (["DELETE FROM EVENTS WHERE OURS"], 1, FindingCode.MISSING),
-    "swapped": (
-        [
-            "UPDATE EVENTS SET sequence = 99 WHERE OURS AND sequence = 2",
-            "UPDATE EVENTS SET sequence = 2 WHERE OURS AND sequence = 3",
-            "UPDATE EVENTS SET sequence = 3 WHERE OURS AND sequence = 99",
-        ],
-        2,
-        FindingCode.MOVED,
-    ),
-    "renumbered": (["UPDATE EVENTS SET sequence = 0 WHERE OURS AND sequence = 2"], 2, FindingCode.MOVED),
-    "appended": (
-        [
-            (
-                "INSERT INTO EVENTS (group_id, urn, sequence, at, hash, text) "
-                "SELECT group_id, urn, 5, at, hash, text FROM datashare_events WHERE OURS AND sequence = 4"
-            ),
-        ],
-        5,
-        FindingCode.INSERTED,
-    ),
+TAMPERING: dict[str, tuple[str, int, FindingCode]] = {
+    "text": ("UPDATE EVENTS SET text = REPLACE(text, '}', '} ') WHERE OURS AND sequence = 3", 3, FindingCode.ALTERED),
+    "hash": ("UPDATE EVENTS SET hash = SUBSTR(hash, 2) WHERE OURS AND sequence = 4", 4, FindingCode.ALTERED),
+    "dropped": ("DELETE FROM EVENTS WHERE OURS AND sequence = 2", 2, FindingCode.MISSING),
+    "renumbered": ("UPDATE EVENTS SET sequence = 0 WHERE OURS AND sequence = 2", 2, FindingCode.MOVED),
     "words": (
-        ["UPDATE EVENTS SET erasable = REPLACE(erasable, 'Not', 'Now') WHERE OURS AND sequence = 2"],
+        "UPDATE EVENTS SET erasable = REPLACE(erasable, 'Not', 'Now') WHERE OURS AND sequence = 2",
         2,
         FindingCode.WORDS_ALTERED,
     ),
     "instant": (
-        ["UPDATE EVENTS SET at = REPLACE(at, '2026', '2025') WHERE OURS AND sequence = 3"],
+        "UPDATE EVENTS SET at = REPLACE(at, '2026', '2025') WHERE OURS AND sequence = 3",
         3,
         FindingCode.INSTANT_DIFFERS,
     ),
     "state": (
-        ["UPDATE AGREEMENTS SET state = REPLACE(state, 'mis_data', 'dfe_data') WHERE OURS"],
+        "UPDATE AGREEMENTS SET state = REPLACE(state, 'mis_data', 'dfe_data') WHERE OURS",
         4,
         FindingCode.STATE_DIFFERS,
     ),
-    "version": (["UPDATE AGREEMENTS SET version = 3 WHERE OURS"], 4, FindingCode.STATE_DIFFERS),
-    "head": (["UPDATE AGREEMENTS SET head = '' WHERE OURS"], 4, FindingCode.ALTERED),
+    "version": ("UPDATE AGREEMENTS SET version = 3 WHERE OURS", 4, FindingCode.STATE_DIFFERS),
+    "head": ("UPDATE AGREEMENTS SET head = '' WHERE OURS", 4, FindingCode.ALTERED),
 }
+"""A change of each column, and of the number of rows."""
 
 
 @pytest.mark.rule("H3", "H4")
-@pytest.mark.parametrize(("statements", "sequence", "code"), TAMPERING.values(), ids=TAMPERING)
-def test_a_change_by_hand_is_found(engine: Engine, statements: Sequence[str], sequence: int, code: FindingCode) -> None:
+@pytest.mark.parametrize(("statement", "sequence", "code"), TAMPERING.values(), ids=TAMPERING)
+def test_a_change_by_hand_is_found(engine: Engine, statement: str, sequence: int, code: FindingCode) -> None:
     """The first changed event is named."""
     store = with_a_history(engine)
     assert verified(store).sound
-    run(engine, *statements)
+    run(engine, statement)
     finding = verified(store).findings[0]
 
     assert (AGREEMENT, sequence, code) == (finding.agreement, finding.sequence, finding.code)
-
-
-@pytest.mark.rule("H3")
-def test_an_event_that_was_moved_is_found_where_it_is_too(engine: Engine) -> None:
-    """It is missing where it was, and says itself that it does not belong where it is."""
-    store = with_a_history(engine)
-    run(engine, "UPDATE EVENTS SET urn = 100001 WHERE OURS AND sequence = 2")
-    verification = verified(store)
-
-    assert [(AGREEMENT, FindingCode.MISSING), (OTHER, FindingCode.MOVED)] == [
-        (finding.agreement, finding.code) for finding in verification.findings
-    ]
-    assert (2, 5, 2) == (verification.agreements, verification.events, verification.broken)
-
-
-@pytest.mark.rule("H4")
-def test_erased_words_are_right(engine: Engine) -> None:
-    """What people wrote is erased with its salt, and the chain stays sound."""
-    store = with_a_history(engine)
-    before = verified(store)
-    run(engine, "UPDATE EVENTS SET erasable = NULL WHERE OURS")
-
-    assert before == verified(store)
-    assert before.sound
 
 
 def by_hand(engine: Engine, statement: str) -> None:
@@ -159,7 +112,6 @@ def test_events_whose_agreement_is_gone_are_found(sqlite: Engine) -> None:
 ODDITIES = {
     "blob": ("UPDATE datashare_events SET text = x'00ff' WHERE urn = 100000 AND sequence = 2", 2),
     "number-for-hash": ("UPDATE datashare_events SET hash = 5 WHERE urn = 100000 AND sequence = 2", 2),
-    "blob-for-instant": ("UPDATE datashare_events SET at = x'00ff' WHERE urn = 100000 AND sequence = 2", 2),
     "text-for-number": ("UPDATE datashare_events SET sequence = 'x' WHERE urn = 100000 AND sequence = 2", 2),
     "version": ("UPDATE datashare_agreements SET version = 'x' WHERE urn = 100000", 4),
     "state": ("UPDATE datashare_agreements SET state = x'00ff' WHERE urn = 100000", 4),
@@ -179,7 +131,6 @@ def test_values_of_another_type_are_found(sqlite: Engine, statement: str, sequen
 STRAYS = {
     "group": ("UPDATE datashare_events SET group_id = 'aaa' WHERE urn = 100001", "aaa/100001"),
     "no-urn": ("UPDATE datashare_events SET urn = -5 WHERE urn = 100001", "mat:5143/-5"),
-    "text-for-urn": ("UPDATE datashare_events SET urn = 'x' WHERE urn = 100001", "mat:5143/x"),
     "blob-for-group": ("UPDATE datashare_events SET group_id = x'00' WHERE urn = 100001", "b'\\x00'/100001"),
 }
 
@@ -187,7 +138,7 @@ STRAYS = {
 @pytest.mark.rule("H3")
 @pytest.mark.parametrize(("statement", "key"), STRAYS.values(), ids=STRAYS)
 def test_a_key_that_names_no_agreement_is_found_and_hides_nothing(sqlite: Engine, statement: str, key: str) -> None:
-    """It is named by its text, and so is every other agreement that is not as it was written."""
+    """Its text names it, and every other damaged agreement is found too."""
     store = with_a_history(sqlite)
     noted = digest_of(TRUST, store.chains(TRUST), at=NOW)
     by_hand(sqlite, statement)
@@ -243,16 +194,14 @@ def test_a_damaged_agreement_does_not_keep_the_others_from_being_noted(sqlite: E
 
 
 def test_bytes_that_are_not_text_raise_an_error_that_does_not_quote_them(sqlite: Engine) -> None:
-    """Bytes that are not UTF-8 cannot even be fetched; the message does not advise to repeat, which would not help."""
+    """Bytes that are not UTF-8 cannot even be fetched; the message does not advise to repeat the call."""
     store = with_a_history(sqlite)
     by_hand(sqlite, "UPDATE datashare_events SET text = CAST(x'68656164ff' AS TEXT) WHERE urn = 100000")
 
     for read in (lambda: list(store.chains()), lambda: list(store.history(AGREEMENT))):
         with pytest.raises(StoreUnreadable, match="its text is not UTF-8") as caught:
             read()
-        assert "saved" not in str(caught.value)
-        assert "command id" not in str(caught.value)
-        assert "head" not in str(caught.value)
+        assert not re.search("saved|command id|head", str(caught.value))
         assert caught.value.__cause__ is None
 
 
@@ -269,11 +218,10 @@ def test_chains_are_read_a_page_at_a_time(postgresql: Engine) -> None:
     assert 0 == postgresql.pool.checkedout()  # type: ignore[attr-defined]  # a pool of connections counts them
 
 
-@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql"], indirect=True)
 @pytest.mark.rule("H3")
-def test_memory_does_not_grow_with_what_is_verified(database: str, request: pytest.FixtureRequest) -> None:
-    """Three times as many agreements take no more room, since a page and one chain are held at a time."""
-    engine: Engine = request.getfixturevalue(database)
+def test_memory_does_not_grow_with_what_is_verified(engine: Engine) -> None:
+    """Three times as many agreements take no more memory, since a page and one chain are held at a time."""
     store = SqlAgreementStore(engine)
     few, many = GroupId.mat("1"), GroupId.mat("2")
     store.append([asked(urn, few) for urn in range(1, 601)])
@@ -290,14 +238,3 @@ def test_memory_does_not_grow_with_what_is_verified(database: str, request: pyte
 
     peak(few)  # what is built only once does not count
     assert peak(many) < 1.3 * peak(few)
-
-
-def test_a_joined_store_reads_its_chains_too(engine: Engine) -> None:
-    """Within the host's transaction they hold what the host has not committed yet."""
-    with engine.begin() as connection:
-        store = SqlAgreementStore(connection)
-        store.append([asked()])
-        chains: list[Chain] = list(store.chains())
-
-    assert [AgreementId(TRUST, URN)] == [chain.agreement for chain in chains]
-    assert chains == list(SqlAgreementStore(engine).chains())

@@ -14,7 +14,7 @@ from datashare.domain.people import Permission, PersonId
 from datashare.domain.reconciliation import Plan, Uncertainty
 from datashare.domain.register import EstablishmentStatus, GroupId, Institution, TrustLink
 from datashare.errors import NotPermitted, Refused, UnknownGroup
-from tests.adapters.gias import made
+from tests.adapters.gias import sample
 from tests.service.reconcile.cases import SUCCESSOR, close, link, urns_of
 from tests.world import (
     ANA,
@@ -182,7 +182,7 @@ def test_a_plan_costs_the_same_for_any_number_of_schools(count: int, following: 
 
 def real_directory(day: date) -> MemoryInstitutionDirectory:
     """Return the real rows, as if they were of some day."""
-    register = read_register(made.ESTABLISHMENTS, links=made.LINKS, day=day)
+    register = read_register(sample.ESTABLISHMENTS, links=sample.LINKS, day=day)
     return MemoryInstitutionDirectory(
         register.institutions.values(),
         groups=register.groups.values(),
@@ -196,7 +196,7 @@ def test_real_rows_give_plans_for_every_trust() -> None:
     """If every school of a trust had agreed, also closed ones, the plan ends those that closed and no others."""
     world = World()
     world.institutions = real_directory(TODAY)
-    register = read_register(made.ESTABLISHMENTS)
+    register = read_register(sample.ESTABLISHMENTS)
     trusts = sorted(group for group in register.groups if group.kind is TRUST.kind)
     plans: list[Plan] = []
     for group in trusts:

@@ -6,7 +6,6 @@ import contextlib
 import smtplib
 import threading
 from email.message import EmailMessage
-from types import TracebackType
 from typing import Self
 
 from datashare.domain import validation
@@ -51,20 +50,17 @@ class EmailNotifier:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.close()
 
     def close(self) -> None:
-        """Say goodbye to the server, if it is connected; the next notice connects again."""
+        """Close the connection, if there is one; the next notice connects again."""
         with self._lock:
-            connection, self._connection = self._connection, None
-            if connection:
-                connection.until = self._server.deadline()
+            if self._connection:
+                self._connection.until = self._server.deadline()
                 with contextlib.suppress(smtplib.SMTPException, OSError):
-                    connection.quit()
-                connection.close()
+                    self._connection.quit()
+            self._drop()
 
     def send(self, notice: Notice, /) -> SendResult:
         """Send *notice*, and return what became of it."""
@@ -103,15 +99,14 @@ class EmailNotifier:
         except smtplib.SMTPSenderRefused as exc:
             if exc.smtp_code != _CLOSING or connection is not kept:
                 raise
-            # The connection has had its share of messages; the server has accepted nothing of this one yet.
+            # The server limits the messages of one connection; it has accepted nothing of this one yet.
             self._drop()
             return self._hand_over(message, until)
         return Delivered()
 
     def _connected(self, until: float) -> TimedConnection:
-        if self._connection and not _is_ready(self._connection, until):
+        if not self._connection or not _is_ready(self._connection, until):
             self._drop()
-        if not self._connection:
             self._connection = self._server.connect(until)
         return self._connection
 

@@ -15,14 +15,14 @@ from typing import Annotated, Any
 
 import attrs
 
-from datashare.domain.validation import Rule, validated, whole_number
+from datashare.domain.validation import Rule, matching, validated, whole_number
 from datashare.errors import InvalidValue
 from datashare.ports import NeverDeliverable, SendResult, TryAgain
 
 _LONGEST_TIMEOUT = timedelta(minutes=10)
 _LONGEST_NAME = 253
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
-_LITERAL = re.compile(r"\[[0-9A-Fa-f.:]+\]|\[IPv6:[0-9A-Fa-f.:]+\]")
+_NAME = r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?"
+_LITERAL = r"\[(IPv6:)?[0-9A-Fa-f.:]+\]"
 
 
 class Security(enum.Enum):
@@ -41,10 +41,6 @@ class Security(enum.Enum):
 _PORTS = {Security.STARTTLS: 587, Security.IMPLICIT_TLS: 465, Security.NONE: 25}
 
 
-def _is_name(value: object) -> bool:
-    return isinstance(value, str) and len(value) <= _LONGEST_NAME and _NAME.fullmatch(value) is not None
-
-
 def _is_address(value: object) -> bool:
     try:
         ipaddress.ip_address(str(value))
@@ -57,20 +53,19 @@ def _is_this_machine(host: str) -> bool:
     return host.lower() == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)
 
 
-_HOST = Rule(
-    "a name such as smtp.trust.example, in ASCII, or an IP address",
-    lambda value: _is_name(value) or _is_address(value),
-)
-_OWN_NAME = Rule(
+_A_NAME = matching(_NAME, "a name such as smtp.trust.example, in ASCII", longest=_LONGEST_NAME)
+_HOST = Rule(f"{_A_NAME.expected}, or an IP address", lambda value: _A_NAME.accepts(value) or _is_address(value))
+_OWN_NAME = matching(
+    f"{_NAME}|{_LITERAL}",
     "a name such as mis.trust.example, in ASCII, or an IP address in brackets",
-    lambda value: _is_name(value) or (isinstance(value, str) and _LITERAL.fullmatch(value) is not None),
+    longest=_LONGEST_NAME,
 )
 _TIMEOUT = Rule(
     f"a timedelta above 0, up to {_LONGEST_TIMEOUT}",
     lambda value: isinstance(value, timedelta) and timedelta(0) < value <= _LONGEST_TIMEOUT,
 )
 _Secret = Annotated[str, Rule("text", lambda _value: True)]
-"""Checked by `MailServer` itself, since the error of a rule shows the value."""
+"""`MailServer` itself checks it, since the error of a rule shows the value."""
 
 
 @attrs.frozen(kw_only=True, field_transformer=validated)
@@ -280,18 +275,12 @@ def result_of(error: Exception) -> SendResult:
 
 
 def _refused(what: str, code: int, answer: bytes | str) -> SendResult:
-    why = f"The mail server refused {what}: {_quoted(code, answer)}."
-    return (
-        NeverDeliverable(why) if 500 <= code <= 599 and not _is_about_the_host(code, _text(answer)) else TryAgain(why)
+    words = _text(answer)
+    about_the_host = (
+        _HOST_STATUS.match(words) if _STATUS.match(words) else _HOST_WORDS.search(_ADDRESSES.sub("", words))
     )
-
-
-def _is_about_the_host(code: int, words: str) -> bool:
-    if code in _HOST_CODES:
-        return True
-    if _STATUS.match(words):
-        return _HOST_STATUS.match(words) is not None
-    return _HOST_WORDS.search(_ADDRESSES.sub("", words)) is not None
+    is_final = 500 <= code <= 599 and code not in _HOST_CODES and not about_the_host
+    return (NeverDeliverable if is_final else TryAgain)(f"The mail server refused {what}: {_quoted(code, answer)}.")
 
 
 def _quoted(code: int, answer: bytes | str) -> str:

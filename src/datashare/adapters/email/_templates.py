@@ -21,6 +21,7 @@ from jinja2 import (
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup, escape
 
+from datashare.domain.instants import day_words
 from datashare.domain.notices import Notice, NoticeKind
 from datashare.domain.policy import Party
 from datashare.errors import InvalidValue
@@ -29,22 +30,17 @@ from ._values import NAMELESS, https_link, isolated, joined, lines, one_line, sh
 
 _MOST_NAMED = 3
 
-_MONTHS = (
-    *("January", "February", "March", "April", "May", "June"),
-    *("July", "August", "September", "October", "November", "December"),
-)  # strftime would follow the locale of the host's program
-
 _SHIPPED = PackageLoader("datashare.adapters.email", "templates")
 
 
 @attrs.frozen(kw_only=True)
 class Layout:
-    """One of the three forms of a message: it puts the words of a notice in order.
+    """One of the three forms of a message, which puts the words of a notice in order.
 
     Attributes:
         template: The layout's template.
-        show: Makes a value from outside part of a sentence, kept apart from the words around it.
-        quote: Makes a line of a person's own text stand alone.
+        show: Prepares a value from outside for use in a sentence, kept apart from the words around it.
+        quote: Prepares a line of a person's own text, which stands alone.
     """
 
     template: str
@@ -83,7 +79,7 @@ class Templates:
         self._escaping = _environment(loader, autoescape=True)
         names = set(_SHIPPED.list_templates())
         with contextlib.suppress(TypeError):  # the host's loader may be unable to list its templates
-            names.update(name for each in own for name in each.list_templates() if name.endswith(".j2"))
+            names.update(name for source in own for name in source.list_templates() if name.endswith(".j2"))
         for name in sorted(names):
             try:
                 self._plain.get_template(name)
@@ -136,7 +132,7 @@ def _unusable(name: str, error: Exception) -> InvalidValue:
 def facts_for(notice: Notice, layout: Layout) -> dict[str, Any]:
     """Return what a template may use: lists, flags, and texts that are safe to show in *layout*.
 
-    Every key is always there; what is not known is empty.
+    Every key is always there; its value is empty where it is not known.
     """
 
     def known(value: str | None) -> str:
@@ -188,4 +184,4 @@ def facts_for(notice: Notice, layout: Layout) -> dict[str, Any]:
 
 
 def _day(day: date | None) -> str:
-    return f"{day.day} {_MONTHS[day.month - 1]} {day.year}" if day else ""
+    return day_words(day) if day else ""

@@ -1,7 +1,7 @@
 """The ports in memory: complete, atomic, versioned and safe to use from many threads.
 
 They serve tests, examples and tools of one process; what they hold is gone when the process ends. Everything they
-answer is an immutable value or a fresh container, so that nobody can reach into them.
+return is an immutable value or a new container, so that nobody can change what they hold.
 """
 
 from __future__ import annotations

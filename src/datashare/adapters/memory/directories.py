@@ -6,7 +6,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import attrs
 
@@ -14,15 +14,24 @@ from datashare.domain import validation
 from datashare.domain.instants import to_day
 from datashare.domain.people import Person, PersonId, SchoolSite
 from datashare.domain.register import Group, GroupId, Institution, SuccessorLink
+from datashare.domain.validation import Key, Urn, rule_of, to_frozenset, to_mapping
 from datashare.errors import InvalidValue
+from datashare.ports import arguments
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
 
 
+_CLUSTERS = rule_of(Mapping[GroupId, Mapping[Key, frozenset[Urn]]])
+
+
+def _to_sets(named: Mapping[str, Iterable[int]]) -> Mapping[str, frozenset[int]]:
+    return to_mapping(named, to_frozenset)
+
+
 @attrs.frozen(kw_only=True)
 class _Register:
-    """One state of the register, replaced as a whole so that no answer mixes two."""
+    """One state of the register; it is replaced as a whole, so that no answer mixes two states."""
 
     institutions: Mapping[int, Institution]
     linked: Mapping[GroupId, tuple[Institution, ...]]
@@ -84,19 +93,19 @@ class MemoryInstitutionDirectory:
             institutions=by_urn,
             linked=_grouped((group, school) for school in by_urn.values() for group in school.groups),
             groups=by_id,
-            clusters=_clusters(clusters) if clusters is not None else {},
+            clusters=_CLUSTERS.require({} if clusters is None else to_mapping(clusters, _to_sets), "clusters"),
             successors=_grouped((link.predecessor, link) for link in links),
             day=to_day(register_day, "register_day") if register_day is not None else None,
         )
 
     def group(self, group: GroupId, /) -> Group | None:
         """Return the group with this id, if the register holds it."""
-        _require_group(group)
+        arguments.require_group(group)
         return self._register.groups.get(group)
 
     def linked(self, group: GroupId, /) -> Sequence[Institution]:
         """List the institutions linked with *group*, whatever their status or joining day."""
-        _require_group(group)
+        arguments.require_group(group)
         return self._register.linked.get(group, ())
 
     def institutions(self, urns: Collection[int], /) -> Mapping[int, Institution]:
@@ -106,7 +115,7 @@ class MemoryInstitutionDirectory:
 
     def clusters(self, group: GroupId, /) -> Mapping[str, frozenset[int]]:
         """Return the group's own sets of schools: the URNs of each, by name (B6)."""
-        _require_group(group)
+        arguments.require_group(group)
         return dict(self._register.clusters.get(group, {}))
 
     def successors(self, urns: Collection[int], /) -> Sequence[SuccessorLink]:
@@ -124,28 +133,6 @@ def _grouped(pairs: Iterable[tuple[_K, _V]]) -> dict[_K, tuple[_V, ...]]:
     for key, value in pairs:
         lists[key].append(value)
     return {key: tuple(values) for key, values in lists.items()}
-
-
-def _clusters(clusters: object) -> dict[GroupId, dict[str, frozenset[int]]]:
-    by_group: dict[GroupId, dict[str, frozenset[int]]] = {}
-    for group, named in _items(clusters, "clusters"):
-        _require_group(group, "clusters")
-        by_group[group] = {}
-        for name, urns in _items(named, f"The clusters of {group}"):
-            validation.require_key(name, f"The name of a cluster of {group}")
-            known_urns = validation.require_urns(urns, f"The URNs of cluster {name!r} of {group}")
-            by_group[group][name] = frozenset(known_urns)
-    return by_group
-
-
-def _items(mapping: object, what: str) -> Iterable[tuple[Any, Any]]:
-    if not isinstance(mapping, Mapping):
-        raise InvalidValue(what, mapping, "a mapping, such as {GroupId.mat('5143'): {'North': [100000]}}")
-    return mapping.items()
-
-
-def _require_group(group: object, what: str = "group") -> None:
-    validation.require_a(group, GroupId, what, "a GroupId, such as GroupId.mat('5143')")
 
 
 class MemoryPeopleDirectory:

@@ -30,7 +30,7 @@ from datashare.ports import (
 
 @attrs.define
 class _History:
-    """All that is kept of one agreement."""
+    """Everything that is kept about one agreement."""
 
     state: Agreement
     events: tuple[Event, ...] = ()
@@ -63,6 +63,9 @@ class MemoryAgreementStore:
     Every call takes one lock, so that each is atomic and the calls of many threads are in some order.
     """
 
+    in_host_transaction = False
+    """There is no transaction of the host's to work in."""
+
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._histories: dict[AgreementId, _History] = {}
@@ -73,11 +76,6 @@ class MemoryAgreementStore:
         self._asking: dict[RequestId, list[_Entry]] = defaultdict(list)
         self._registers: dict[GroupId, date] = {}
         self._leases = 0
-
-    @property
-    def in_host_transaction(self) -> bool:
-        """Whether it works within a transaction of the host's: never, since there is none."""
-        return False
 
     def load(self, ids: Collection[AgreementId], /, *, command_id: str | None = None) -> Loaded:
         """Load agreements of one group, with the outcomes recorded in it under *command_id*."""

@@ -49,7 +49,7 @@ from ._tables import agreements, events, notices, outcomes
 _T = TypeVar("_T")
 
 MOST_KEYS = 20_000
-"""So many agreements one statement names; SQLite takes 32,766 parameters, PostgreSQL 65,535."""
+"""The most agreements that one statement names; SQLite takes 32,766 parameters, PostgreSQL 65,535."""
 
 
 # States and events as rows of one shape, so that one statement reads both.
@@ -68,7 +68,7 @@ _OUTCOME = tuple(column for column in outcomes.columns if column.name not in {"g
 
 
 def kept_row(row: Row[Any]) -> AgreementRow | EventRow:
-    """Return what a row of that shape is: one without a sequence is a state."""
+    """Return a row of that shape as the state or event that it is; a state has no sequence."""
     if row.sequence is None:
         return AgreementRow(row.group_id, row.urn, row.version, row.hash, row.text)
     return EventRow._make(row[: len(EventRow._fields)])
@@ -83,7 +83,7 @@ def load(connection: Connection, group: GroupId, ids: Sequence[AgreementId], com
     rows += connection.execute(union_all(statement, _recorded(group, command_id)) if command_id else statement)
     states = {row.urn: kept_row(row) for row in rows if row.sequence is None}
     recorded = sorted((row for row in rows if row.sequence is not None), key=lambda row: (row.urn, row.sequence))
-    if others and recorded:  # those were read before their outcomes: once more, so that none is older than its own
+    if others and recorded:  # these were read before their outcomes: read them again, lest one is older than its own
         again = {AgreementId(group, row.urn) for row in recorded} & set(ids)
         for part in _chunks(list(again)):
             states |= {row.urn: kept_row(row) for row in connection.execute(_states_of(part, connection))}
@@ -132,14 +132,14 @@ def _any_of(keys: Collection[Key], connection: Connection) -> ColumnElement[bool
 
 
 def _in_array(urns: list[int]) -> ColumnElement[bool]:
-    """Look for a URN among many, handed over as one value and not as one each."""
+    """Look for a URN among many that are passed as one value."""
     return agreements.c.urn == any_(literal(urns, postgresql.ARRAY(Integer)))
 
 
 def chains_of(group: GroupId | None) -> CompoundSelect[Any]:
     """Select the chains of a group, or of all, for `to_chains`: in one statement, so that each is of one moment.
 
-    Not a join, which would leave out the events of an agreement whose row is gone.
+    It is not a join, which would leave out the events of an agreement whose row is gone.
     """
     states, happened = select(*_STATE), select(*_EVENT)
     if group is not None:
@@ -161,7 +161,7 @@ def append(connection: Connection, changes: Sequence[PreparedChange]) -> frozens
         written = _continued(connection, changes)
     winners = [prepared for prepared, _ in written]
     write(connection, events, [row for _, rows in written for row in rows])
-    # What was only begun has no outcome yet; elsewhere the first under a command id stays (K4).
+    # A new agreement has no outcome yet; elsewhere the first one under a command id stays (K4).
     write(connection, outcomes, [prepared.outcome for prepared in winners if not prepared.change.decided_on])
     write(
         connection,
@@ -179,7 +179,7 @@ _Written = list[tuple[PreparedChange, list[EventRow]]]
 
 
 def _begun(connection: Connection, changes: Sequence[PreparedChange]) -> _Written:
-    """Write the agreements that nobody else has begun, without a claim before, which costs a second write."""
+    """Write the agreements that nobody else has begun, without a claim first, which would cost a second write."""
     chained = [(prepared, *prepared.chained_to(BEFORE_THE_FIRST)) for prepared in changes]
     inserted = insert_absent(connection, agreements, [state for _, state, _ in chained])
     return [(prepared, rows) for prepared, _, rows in chained if prepared.key in inserted]

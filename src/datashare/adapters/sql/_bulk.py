@@ -30,7 +30,7 @@ RowValues = Sequence[Any]
 
 
 class Existing(enum.Enum):
-    """What becomes of a row that is there already."""
+    """What happens to a row that exists already."""
 
     CANNOT_BE = enum.auto()
     STAYS = enum.auto()
@@ -55,12 +55,12 @@ def write(
     else:
         filled = _filled(table, rows)
         statement = _text(table, dialect.name, existing, tuple(filled))
-        # Past SQLAlchemy's handling of each value: it takes as long as the database does, and has nothing to convert.
+        # Not through SQLAlchemy, whose handling of each value takes as long as the database does and converts nothing.
         connection.exec_driver_sql(statement, [*zip(*filled.values(), strict=True)])
 
 
 def _filled(table: Table, rows: Sequence[RowValues]) -> dict[str, tuple[Any, ...]]:
-    """Return the values of each column that holds any; nothing takes SQLite's driver as long as to bind a NULL."""
+    """Return the values of each column that holds any, since SQLite's driver takes longest to bind a NULL."""
     columns = zip(table.columns, zip(*rows, strict=True), strict=True)
     return {column.name: values for column, values in columns if any(value is not None for value in values)}
 
@@ -71,7 +71,7 @@ def schema_of(connection: Connection) -> str | None:
 
 
 def _copy(connection: Connection, table: Table, rows: Sequence[RowValues]) -> None:
-    """Insert by COPY, which PostgreSQL takes in at twice the speed, and SQLAlchemy has no words for.
+    """Insert by COPY, which PostgreSQL reads twice as fast, and which SQLAlchemy does not offer.
 
     Raises:
         DBAPIError: As SQLAlchemy raises it.
@@ -108,7 +108,7 @@ def is_serial(connection: Connection) -> bool:
 
 
 def insert_absent(connection: Connection, table: Table, rows: Sequence[RowValues]) -> set[tuple[Any, ...]]:
-    """Insert those of *rows* that are not there, as `write` does; answer their primary keys."""
+    """Insert those of *rows* that do not exist, as `write` does; return their primary keys."""
     if not rows:
         return set()
     statement = _from_arrays(table, Existing.STAYS).returning(*table.primary_key.columns)
@@ -165,7 +165,7 @@ def _from_values(table: Table, dialect: str, existing: Existing, names: Sequence
     match existing:
         case Existing.CANNOT_BE:
             return insert
-        case Existing.STAYS:  # a change to nothing, where IGNORE would let other faults pass as well
+        case Existing.STAYS:  # an update that changes nothing; IGNORE would ignore other errors too
             key = next(iter(table.primary_key.columns)).name
             return insert.on_duplicate_key_update({key: table.c[key]})
         case Existing.IS_REPLACED:

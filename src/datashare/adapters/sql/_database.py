@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import (
     URL,
@@ -37,39 +37,43 @@ _T = TypeVar("_T")
 Statement = Select[Any] | CompoundSelect[Any]
 
 ATTEMPTS = 5
-"""So often a transaction of the store's own is begun that loses to another one, as by a deadlock."""
+"""How often the store begins a transaction of its own that loses to another one, for example by a deadlock."""
 
 PAGE = 500
-"""So many rows are held at once where rows are streamed."""
+"""The most rows that are held at once while rows are streamed."""
 
 _DRIVERS = ("pysqlite", "psycopg", "pymysql")
-"""The drivers whose errors are understood, and which are handed rows as they take them quickest."""
+"""The drivers whose errors are understood, and for which the quickest way to write rows is known."""
 
-_LONGEST_WAIT = timedelta(hours=1)
+_FILE = validation.Rule(
+    "the path of a file (in memory, use MemoryAgreementStore)",
+    lambda path: isinstance(path, (str, Path)) and str(path) not in {"", ":memory:"} and str(path)[:5] != "file:",
+)
+_WAIT = validation.span(timedelta(0), timedelta(hours=1))
 
 
 def sqlite_engine(path: str | Path, *, wait: timedelta = timedelta(seconds=30), read_only: bool = False) -> Engine:
     """Build an engine for one SQLite file, with the settings under which nothing saved is lost.
 
     The file is in WAL mode, so that readers and the one writer do not wait for each other; every transaction is on
-    the disk before its call returns; foreign keys are enforced. The file is made when it is first used.
+    the disk before its call returns; foreign keys are enforced. The file is created when it is first used.
 
-    Read-only, it is neither made nor changed by one byte, and no file is made beside it, so that evidence is left as
-    it was, and a write-protected copy can be read. Only where a log of SQLite's (``-wal`` or ``-journal``) lies beside
-    it, as while a host has it open, may SQLite make the index to that log. Without one, nobody may write to the file
-    while it is read.
+    A read-only engine neither creates the file nor changes a byte of it, and creates no file beside it. So evidence
+    stays as it was, and a write-protected copy can be read. There is one exception: if a log of SQLite's (``-wal`` or
+    ``-journal``) is beside the file, as while a host has it open, SQLite may create the index of that log. If there
+    is no log, nobody may write to the file while it is read.
 
     Args:
         path: Where the file is; its folder must exist.
         wait: How long to wait for another writer before `StoreUnavailable`; up to an hour.
-        read_only: Whether to only read the file; what would write raises `StoreUnavailable`.
+        read_only: Whether to only read the file; a call that would write raises `StoreUnavailable`.
 
     Raises:
         InvalidValue: The path names a database in memory, or the wait is not from 0 to an hour.
     """
-    file, seconds = _require_file(path), _require_wait(wait).total_seconds()
+    file, seconds = str(_FILE.require(path, "path")), _WAIT.require(wait, "wait").total_seconds()
     if validation.require_a(read_only, bool, "read_only", "True or False"):
-        # Each use finds out anew how the file can be read.
+        # Each connection checks again how the file can be read.
         return create_engine("sqlite://", creator=lambda: _reading(Path(file), seconds), poolclass=NullPool)
     engine = create_engine(URL.create("sqlite", database=file), connect_args={"timeout": seconds})
 
@@ -86,9 +90,9 @@ _LOGS = ("-wal", "-journal")
 
 
 def _reading(file: Path, seconds: float) -> sqlite3.Connection:
-    """Open a file so that it stays as it is."""
+    """Open a file that stays as it is."""
     is_in_use = any(file.with_name(f"{file.name}{log}").exists() for log in _LOGS)
-    # Of a file in WAL mode SQLite makes the log and its index even to read, unless it is told that nothing changes.
+    # Even to read a file in WAL mode, SQLite creates the log and its index, unless it knows that nothing changes.
     how = "mode=ro" if is_in_use else "mode=ro&immutable=1"
     return sqlite3.connect(f"{file.absolute().as_uri()}?{how}", uri=True, timeout=seconds, check_same_thread=False)
 
@@ -98,7 +102,7 @@ def begin_immediate(connection: Connection, *, anew: bool = False) -> None:
 
     Args:
         connection: Where to begin.
-        anew: Whether to begin again where the host's engine has begun by itself; nothing was done yet.
+        anew: Whether to begin again if the host's engine has begun a transaction by itself; nothing was done in it yet.
     """
     driver: Any = connection.connection.driver_connection
     if driver.in_transaction and anew:
@@ -107,34 +111,7 @@ def begin_immediate(connection: Connection, *, anew: bool = False) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _require_file(path: object) -> str:
-    if isinstance(path, (str, Path)) and str(path) not in {"", ":memory:"} and not str(path).startswith("file:"):
-        return str(path)
-    raise InvalidValue("path", path, "the path of a file; in memory, use MemoryAgreementStore")
-
-
-def _require_wait(wait: object) -> timedelta:
-    if isinstance(wait, timedelta) and timedelta(0) <= wait <= _LONGEST_WAIT:
-        return wait
-    raise InvalidValue("wait", wait, f"a timedelta from 0 to {_LONGEST_WAIT}")
-
-
-class Transactions(Protocol):
-    """Where the store's statements run."""
-
-    in_host_transaction: bool
-
-    def read(self, work: Callable[[Connection], _T]) -> _T:
-        """Do what only reads."""
-
-    def write(self, work: Callable[[Connection], _T]) -> _T:
-        """Do what writes: all of it, or nothing."""
-
-    def stream(self, statement: Statement, value: Callable[[Row[Any]], _T]) -> Iterator[_T]:
-        """Stream the values of the rows that are there at present, a page at a time."""
-
-
-def transactions(bind: Engine | Connection, check: Callable[[Connection], None]) -> Transactions:
+def transactions(bind: Engine | Connection, check: Callable[[Connection], None]) -> OwnTransactions | HostTransaction:
     """Choose how to reach the database.
 
     Args:
@@ -152,7 +129,7 @@ def transactions(bind: Engine | Connection, check: Callable[[Connection], None])
 
 
 class OwnTransactions:
-    """A transaction for each call, begun and ended here; begun anew where it lost to another one."""
+    """A transaction for each call, begun and ended here, and begun again if it lost to another one."""
 
     in_host_transaction = False
 
@@ -206,7 +183,7 @@ class OwnTransactions:
 
 
 class _Streamed(Iterator[_T]):
-    """The values of rows as they come; its connection is given back after the last one, or when it is let go."""
+    """The values of rows as they come; it returns its connection after the last one, or when it is abandoned."""
 
     def __init__(self, connection: Connection, rows: CursorResult[Any], value: Callable[[Row[Any]], _T]) -> None:
         self._connection, self._rows, self._value = connection, rows, value
@@ -229,7 +206,7 @@ class _Streamed(Iterator[_T]):
 
 
 class HostTransaction:
-    """The host's own transaction: never committed, rolled back or begun anew here."""
+    """The host's own transaction: never committed, rolled back or begun again here."""
 
     in_host_transaction = True
 
@@ -253,7 +230,7 @@ class HostTransaction:
             if self._connection.dialect.name == "sqlite":
                 # Where the host has not begun yet: the driver would only do so at the first row that is written.
                 begin_immediate(self._connection)
-            # So that nothing of a call that fails stays behind, should the host commit all the same.
+            # A savepoint: nothing of a call that fails stays behind, even if the host commits.
             with self._connection.begin_nested():
                 return self.read(work)
 
@@ -263,9 +240,9 @@ class HostTransaction:
 
 
 def _require_transaction(connection: Connection) -> None:
-    """Refuse a connection that commits each statement by itself, on which nothing could be saved as a whole."""
+    """Refuse a connection that commits each statement by itself, since it would save a change in parts."""
     if connection.dialect.name == "sqlite":
-        return  # there it is the driver's usual way of beginning, see begin_immediate
+        return  # where it is the driver's usual setting, see begin_immediate
     driver = connection.connection.dbapi_connection
     if driver is not None and connection.dialect.detect_autocommit_setting(driver):
         raise InvalidValue("The connection", connection, "one with transactions; it commits each statement by itself")
@@ -315,7 +292,7 @@ def mapped(*, in_host_transaction: bool = False) -> Iterator[None]:
 
 
 def is_lost(error: exc.DBAPIError) -> bool:
-    """Return whether the transaction lost against another one, so that to repeat it may succeed."""
+    """Return whether the transaction lost to another one, so that a repetition may succeed."""
     return _code(error) in _LOST
 
 

@@ -6,18 +6,18 @@ import secrets
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, Update, and_, bindparam, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, Update, and_, bindparam, or_, select, update
 
 from datashare.domain.instants import Instant, instant_text
 from datashare.domain.register import GroupId
 from datashare.errors import StoreError
 from datashare.ports import LeasedNotice, NoticeStatus, Settlement, StoredNotice
-from datashare.rows import NoticeRow, to_notice, to_stored_notice
+from datashare.rows import NoticeRow, key_of, to_notice, to_stored_notice
 
 from ._tables import notices
 
 MOST_IDS = 10_000
-"""So many notices one statement names."""
+"""The most notices that one statement names."""
 
 
 def listed(connection: Connection, group: GroupId, status: NoticeStatus | None) -> list[StoredNotice]:
@@ -46,11 +46,11 @@ def lease(connection: Connection, *, now: Instant, until: Instant, limit: int) -
 
 
 def _leased(connection: Connection, row: Row[Any], now: Instant) -> LeasedNotice | None:
-    """Read a notice that is to be leased; give up one that cannot be read, lest it hold up all others (O3)."""
+    """Read a notice that is to be leased; give up one that cannot be read, so that the others go on (O3)."""
     try:
         notice = to_notice(NoticeRow._make(row))
     except StoreError as error:
-        own = and_(notices.c.group_id == row.group_id, notices.c.urn == row.urn, notices.c.id == row.id)
+        own = _is(row.group_id, row.urn, row.id)
         given_up = {"status": NoticeStatus.GIVEN_UP.value, "is_open": False, "settled_at": instant_text(now)}
         connection.execute(update(notices).where(own).values(**given_up, error=error.why))
         return None
@@ -71,13 +71,14 @@ def _due(now: str, limit: int) -> Select[Any]:
     )
 
 
+def _is(group: object, urn: object, notice: object) -> ColumnElement[bool]:
+    """Return the condition for one notice, which its key or parameters name."""
+    return and_(notices.c.group_id == group, notices.c.urn == urn, notices.c.id == notice)
+
+
 _LEASE = (
     update(notices)
-    .where(
-        notices.c.group_id == bindparam("of_group"),
-        notices.c.urn == bindparam("of_urn"),
-        notices.c.id == bindparam("of_id"),
-    )
+    .where(_is(bindparam("of_group"), bindparam("of_urn"), bindparam("of_id")))
     .values(
         status=NoticeStatus.LEASED.value,
         lease=bindparam("name"),
@@ -89,7 +90,6 @@ _LEASE = (
 
 def settle(connection: Connection, leased: LeasedNotice, outcome: Settlement) -> bool:
     """Record what became of a notice, if this lease of it is the present one; return whether it was."""
-    agreement = leased.notice.agreement
     values: dict[str, object] = {
         "status": outcome.status.value,
         "is_open": outcome.status is NoticeStatus.WAITING,
@@ -100,17 +100,12 @@ def settle(connection: Connection, leased: LeasedNotice, outcome: Settlement) ->
     }
     if outcome.due_at:
         values["due_at"] = instant_text(outcome.due_at)
-    held = update(notices).where(
-        notices.c.group_id == str(agreement.group),
-        notices.c.urn == agreement.urn,
-        notices.c.id == leased.notice.id,
-        notices.c.lease == leased.lease,
-    )
-    return _changed(connection, held.values(**values)) == 1
+    own = _is(*key_of(leased.notice.agreement), leased.notice.id)
+    return _changed(connection, update(notices).where(own, notices.c.lease == leased.lease).values(**values)) == 1
 
 
 def requeue(connection: Connection, group: GroupId, ids: Sequence[str], due_at: Instant) -> int:
-    """Let given-up notices that were not purged wait again; tell how many."""
+    """Let given-up notices that were not purged wait again; return how many."""
     waiting = {
         "status": NoticeStatus.WAITING.value,
         "is_open": True,
@@ -128,7 +123,7 @@ def requeue(connection: Connection, group: GroupId, ids: Sequence[str], due_at: 
 
 
 def purge(connection: Connection, settled_before: Instant) -> int:
-    """Erase names and addresses of notices settled before an instant; tell of how many."""
+    """Erase names and addresses of notices settled before an instant; return how many."""
     old = update(notices).where(notices.c.settled_at < instant_text(settled_before), notices.c.text.is_not(None))
     # What the other side said may quote an address.
     return _changed(connection, old.values(text=None, error=None))

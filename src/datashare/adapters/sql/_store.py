@@ -29,21 +29,21 @@ _T = TypeVar("_T")
 class SqlAgreementStore:
     """Agreements in SQLite, PostgreSQL or MariaDB, as a `datashare.ports.AgreementStore` and `datashare.ports.Outbox`.
 
-    Bound to an `sqlalchemy.Engine`, every call is a transaction of its own, and the store may be shared by threads.
-    Bound to a `sqlalchemy.Connection`, it works within the host's transaction: it never commits, rolls back or
-    repeats; what it answers holds when the host commits; `TransactionLost` says that the host has to roll back and
-    begin anew. Such a store is made for each transaction, and cannot deliver, since delivery commits as it goes.
+    Bound to an `sqlalchemy.Engine`, every call is a transaction of its own, and threads may share the store.
+    Bound to a `sqlalchemy.Connection`, it works within the host's transaction. It never commits, rolls back or
+    repeats; what it returns holds once the host commits; `TransactionLost` says that the host has to roll back and
+    begin again. Such a store is made for each transaction, and cannot deliver, since delivery commits as it goes.
 
-    The isolation level is READ COMMITTED: on an engine the store sees to it, on a connection the host does. On SQLite
-    what writes begins with ``BEGIN IMMEDIATE``. A call that fails leaves nothing behind, within the host's transaction
-    neither.
+    The isolation level is READ COMMITTED: on an engine the store sets it, on a connection the host has to. On SQLite
+    a transaction that writes begins with ``BEGIN IMMEDIATE``. A call that fails leaves nothing behind, not even
+    within the host's transaction.
 
     Cost: each call is a constant number of statements, whatever the number of agreements up to 20,000; `append` nine.
-    MariaDB's driver sends an update of many rows one row after the other.
+    MariaDB's driver sends an update of many rows row by row.
     """
 
     def __init__(self, bind: Engine | Connection) -> None:
-        """Bind the store to a database; nothing is asked of it yet.
+        """Bind the store to a database, without a statement yet.
 
         Args:
             bind: An engine, or a connection whose transaction is the host's.
@@ -59,7 +59,7 @@ class SqlAgreementStore:
         return self._transactions.in_host_transaction
 
     def load(self, ids: Collection[AgreementId], /, *, command_id: str | None = None) -> Loaded:
-        """Load agreements of one group, with the outcomes kept in it under *command_id*."""
+        """Load agreements of one group, with the outcomes recorded in it under *command_id*."""
         wanted = arguments.require_ids(ids, command_id)
         if not wanted:
             return Loaded(agreements={}, outcomes=())
@@ -67,7 +67,7 @@ class SqlAgreementStore:
         return self._transactions.read(lambda connection: _agreements.load(connection, group, wanted, command_id))
 
     def append(self, changes: Sequence[Change], /) -> frozenset[AgreementId]:
-        """Save *changes*, at most one for each agreement; answer the agreements that lost a race."""
+        """Save *changes*, at most one for each agreement; return the agreements that lost a race."""
         prepared = sorted(map(prepare, arguments.require_changes(changes)), key=lambda change: change.key)
         if not prepared:
             return frozenset()
@@ -97,7 +97,7 @@ class SqlAgreementStore:
     def group_history(self, group: GroupId, /) -> Iterator[Event]:
         """Stream the events of a group by instant, then URN, then sequence (H2).
 
-        On an engine a connection is held until the last event was taken or the iterator is let go.
+        On an engine a connection is held until the last event is read or the iterator is abandoned.
         """
         of_group = events.c.group_id == str(arguments.require_group(group))
         statement = select(events).where(of_group).order_by(events.c.at, events.c.urn, events.c.sequence)
@@ -106,7 +106,8 @@ class SqlAgreementStore:
     def chains(self, group: GroupId | None = None, /) -> Iterator[Chain]:
         """Stream the chains of a group, or of all groups, by the group's text, then URN (H3).
 
-        All are of one moment. On an engine a connection is held until the last one was taken or the iterator is let go.
+        All are of one moment. On an engine a connection is held until the last one is read or the iterator is
+        abandoned.
         """
         if group is not None:
             arguments.require_group(group)
@@ -138,8 +139,8 @@ class SqlAgreementStore:
     def lease(self, *, now: Instant, until: Instant, limit: int) -> Sequence[LeasedNotice]:
         """Lease up to *limit* notices that are due and not leased, the longest due first (O3).
 
-        On PostgreSQL and MariaDB what another worker is leasing is passed over, so that any number work side by side;
-        on SQLite one writes at a time.
+        On PostgreSQL and MariaDB, notices that another worker is leasing are passed over, so that any number of
+        workers can work side by side; on SQLite one writes at a time.
         """
         now, until, limit = arguments.require_lease(now, until, limit)
         return self._deliver(partial(_outbox.lease, now=now, until=until, limit=limit))
@@ -150,21 +151,21 @@ class SqlAgreementStore:
         return self._deliver(lambda connection: _outbox.settle(connection, leased, outcome))
 
     def _deliver(self, work: Callable[[Connection], _T]) -> _T:
-        """Do what has to hold at once, whatever becomes of a transaction of the host's (O3)."""
+        """Do what must be committed at once, since what was sent cannot be rolled back (O3)."""
         if self.in_host_transaction:
-            raise InvalidValue("The store", self, "bound to an Engine, since delivery commits what it did as it goes")
+            raise InvalidValue("The store", self, "bound to an Engine, since delivery commits as it goes")
         return self._transactions.write(work)
 
     def requeue(self, group: GroupId, notices: Collection[str], /, *, due_at: Instant) -> int:
-        """Let given-up notices of *group* that were not purged wait again, with no attempts; tell how many (O3)."""
+        """Let given-up notices of *group* that were not purged wait again, with no attempts; return how many (O3)."""
         group, ids = arguments.require_group(group), arguments.require_notices(notices)
         due_at = to_instant(due_at, "due_at")
         return self._transactions.write(lambda connection: _outbox.requeue(connection, group, ids, due_at))
 
     def purge(self, *, settled_before: Instant) -> int:
-        """Erase names and addresses of notices settled before an instant; tell of how many (O6).
+        """Erase names and addresses of notices settled before an instant; return how many (O6).
 
-        Cost: one walk over all notices; call it once a day, not once a minute.
+        Cost: it reads all notices; call it once a day, not once a minute.
         """
         before = to_instant(settled_before, "settled_before")
         return self._transactions.write(lambda connection: _outbox.purge(connection, before))

@@ -6,7 +6,7 @@ are ISO 8601 text, which every database keeps to the character and orders as tim
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -161,13 +161,13 @@ _schema = Table(
 def create_schema(bind: Engine | Connection) -> None:
     """Create the tables if they are not there yet, and record their version.
 
-    The processes of a host may all call it when they start: one makes the tables, the others wait for it. Where they
-    are there it only looks.
+    All processes of a host may call it when they start: one creates the tables, and the others wait for it. If the
+    tables exist, nothing changes.
 
-    On a `Connection` it is for the host to commit; MariaDB commits tables at once.
+    On a `Connection` the host has to commit; MariaDB commits tables immediately.
 
     Args:
-        bind: Where to make them.
+        bind: Where to create them.
 
     Raises:
         InvalidValue: *bind* is neither an engine nor a connection.
@@ -192,13 +192,13 @@ def _create(connection: Connection) -> None:
         begin_immediate(connection)
     with _alone(connection):
         metadata.create_all(connection)
-        # Last, since MariaDB cannot take back tables that were made: what is recorded is there as a whole. Somebody
-        # else may have recorded it meanwhile.
+        # Last, since MariaDB cannot roll back tables: a recorded version means that all tables exist. Somebody else
+        # may have recorded it meanwhile.
         write(connection, _schema, [(SCHEMA_VERSION,)], existing=Existing.STAYS)
 
 
 def _is_there(connection: Connection) -> bool:
-    """Return whether the tables are there; refuse those of another version."""
+    """Return whether the tables exist; refuse those of another version."""
     names = set(inspect(connection).get_table_names(schema=schema_of(connection)))
     if _schema.name not in names or not _recorded(connection):
         return False
@@ -207,28 +207,26 @@ def _is_there(connection: Connection) -> bool:
 
 
 _LOCK_NAME = func.concat("datashare ", func.database())
-_ON_MARIADB = "mysql", "mariadb"  # there making a table ends the transaction, so the lock is the connection's
-_LOCK: dict[str, Select[Any]] = {
-    "postgresql": select(func.pg_advisory_xact_lock(0x6461_7461)),
-    **dict.fromkeys(_ON_MARIADB, select(func.get_lock(_LOCK_NAME, 60))),
+# On MariaDB a new table ends the transaction, so the lock is the connection's, and has to be released.
+_ON_MARIADB = select(func.get_lock(_LOCK_NAME, 60)), select(func.release_lock(_LOCK_NAME))
+_LOCKS: dict[str, tuple[Select[Any], Select[Any] | None]] = {
+    "postgresql": (select(func.pg_advisory_xact_lock(0x6461_7461)), None),
+    "mysql": _ON_MARIADB,
+    "mariadb": _ON_MARIADB,
 }
-_UNLOCK: dict[str, Select[Any]] = dict.fromkeys(_ON_MARIADB, select(func.release_lock(_LOCK_NAME)))
 
 
 @contextmanager
 def _alone(connection: Connection) -> Iterator[None]:
-    """Let nobody else make the tables meanwhile; to look whether they are there is not enough."""
-    _ask(connection, _LOCK)
+    """Hold a lock, so that nobody else creates the tables meanwhile; a check whether they exist is not enough."""
+    lock, unlock = _LOCKS.get(connection.dialect.name, (None, None))
+    if lock is not None:
+        connection.execute(lock)
     try:
         yield
     finally:
-        _ask(connection, _UNLOCK)
-
-
-def _ask(connection: Connection, statements: Mapping[str, Select[Any]]) -> None:
-    statement = statements.get(connection.dialect.name)
-    if statement is not None:
-        connection.execute(statement)
+        if unlock is not None:
+            connection.execute(unlock)
 
 
 def require_schema(connection: Connection) -> None:
