@@ -6,14 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import Unpack
 
-import attrs
-
-from datashare.codec import ExportFormat
+from datashare.codec import ExportFormat, export_lines
+from datashare.domain import timeline as past
 from datashare.domain import validation
 from datashare.domain.agreements import Agreement, AgreementId, Batch, Command, Event, Reason, RefusalCode, Tab
 from datashare.domain.browsing import Column, Facet, FacetValue, Listing, Page
 from datashare.domain.coverage import Coverage
-from datashare.domain.instants import Instant, london_day
+from datashare.domain.instants import Instant
 from datashare.domain.reconciliation import Plan
 from datashare.domain.timeline import AgreementPeriod, AsOf
 from datashare.domain.timeline_text import Names
@@ -24,13 +23,12 @@ from datashare.ports import InstitutionDirectory, ProgressCallback
 from . import history
 from .actions import GroupActions, distinct_urns
 from .execute import run
-from .host import present, require_any
+from .host import present
 from .outcomes import Outcomes
 from .reconcile import PlanApplication, apply, reconcile
 from .view import FilterChoices, HiddenAgreement, SchoolRecipients, SchoolTable, View
 
 
-@attrs.frozen
 class GroupPreview(GroupActions[Outcomes]):
     """The actions of a group's user, which find out what they would do, and do nothing (K3)."""
 
@@ -38,7 +36,6 @@ class GroupPreview(GroupActions[Outcomes]):
         return run(self._host, batch, kind=kind, preview=True, progress=progress)
 
 
-@attrs.frozen
 class GroupQueue(GroupActions[Batch]):
     """The actions of a group's user as values, to be carried through a queue and given to `DataSharing.run`."""
 
@@ -46,7 +43,6 @@ class GroupQueue(GroupActions[Batch]):
         return batch
 
 
-@attrs.frozen
 class GroupSide(GroupActions[Outcomes]):
     """A group's side, on behalf of one of its users.
 
@@ -213,8 +209,8 @@ class GroupSide(GroupActions[Outcomes]):
 
         Nothing is recorded here before the first period; the last one still lasts.
         """
-        self._view()
-        return history.timeline(self._host, AgreementId(self.group, urn))
+        policy = self._view().policy
+        return past.timeline(self._host.store.history(AgreementId(self.group, urn)), policy=policy)
 
     def as_of(self, at: Instant, urn: int) -> AsOf:
         """Return what the group could do at one institution at an instant, and who approved that (H1, A10).
@@ -222,8 +218,9 @@ class GroupSide(GroupActions[Outcomes]):
         Raises:
             InvalidValue: The instant has no time zone, or is in the future.
         """
-        self._view()
-        return history.as_of(self._host, AgreementId(self.group, urn), at)
+        policy, agreement = self._view().policy, AgreementId(self.group, urn)
+        at = history.past_instant(self._host, at)
+        return past.as_of(agreement, self._host.store.history(agreement), at, policy=policy)
 
     def shared_on(self, day: date, urn: int) -> tuple[AsOf, ...]:
         """List what the group could see of one institution on a day in Europe/London, in order (H1, A10).
@@ -247,8 +244,8 @@ class GroupSide(GroupActions[Outcomes]):
         Raises:
             InvalidValue: The instant has no time zone, or is in the future.
         """
-        self._view()
-        return history.all_as_of(self._host, self.group, at)
+        policy, at = self._view().policy, history.past_instant(self._host, at)
+        return past.all_as_of(self._host.store.group_history(self.group), at, policy=policy)
 
     def in_force_on(self, day: date) -> tuple[AsOf, ...]:
         """List what was in force at any time of a day in Europe/London, by URN, then instant (H1, A10).
@@ -261,8 +258,8 @@ class GroupSide(GroupActions[Outcomes]):
         Raises:
             InvalidValue: It is not a day, or is in the future.
         """
-        self._view()
-        return history.in_force_on(self._host, self.group, day)
+        policy, day = self._view().policy, history.past_day(self._host, day)
+        return past.in_force_on(self._host.store.group_history(self.group), day, policy=policy)
 
     def names(self, answers: Iterable[AsOf]) -> Names:
         """Look up the present names of the people and schools in answers about the past (H4).
@@ -292,12 +289,12 @@ class GroupSide(GroupActions[Outcomes]):
             InvalidValue: The form or the URN is not valid.
         """
         self._view()
-        return history.export(self._host, self.group, form, urn=urn, words=words)
+        store = self._host.store
+        events = store.group_history(self.group) if urn is None else store.history(AgreementId(self.group, urn))
+        return export_lines(events, form, words=words)
 
     def _view(self) -> View:
         """Read the group anew, for somebody who may read (P12)."""
-        policy, group = self._host.policy(self.group), self._host.group(self.group)
-        day = london_day(self._host.now())
-        person = self._host.person(self.actor)
-        require_any(person, policy.readers, who=self.actor, site=self.group, policy=policy, day=day)
+        policy, group, day = self._host.policy(self.group), self._host.group(self.group), self._host.today()
+        self._host.require_any(self.actor, policy.readers, group=self.group, policy=policy, day=day)
         return View(host=self._host, group=group, policy=policy, day=day)

@@ -20,7 +20,7 @@ from datashare.domain.agreements import (
     RefusalCode,
     SystemActor,
 )
-from datashare.domain.instants import day_words, london_day, to_optional_day
+from datashare.domain.instants import day_words, to_optional_day
 from datashare.domain.people import Permission
 from datashare.domain.reconciliation import (
     Comparison,
@@ -37,7 +37,7 @@ from datashare.errors import InvalidValue, Refused, UnknownGroup
 from datashare.ports import InstitutionDirectory, ProgressCallback
 
 from .execute import run
-from .host import Host, gone, require_any, require_port
+from .host import Host, gone, require_port
 from .outcomes import Outcomes
 
 
@@ -62,10 +62,10 @@ def reconcile(
     if register is not None:
         require_port(register, InstitutionDirectory, "register")
     newer = None if register is host.institutions else register
-    today, policy = london_day(host.now()), host.policy(group)
+    today, policy = host.today(), host.policy(group)
     if not isinstance(actor, SystemActor):  # E2: a refresh yields a plan, whoever runs it
         permissions = (*policy.readers, Permission.APPLY_REGISTER)
-        require_any(host.person(actor), permissions, who=actor, site=group, policy=policy, day=today)
+        host.require_any(actor, permissions, group=group, policy=policy, day=today)
     agreements = host.store.states(group)
     facts = gather_facts(newer or host.institutions, group, {agreement.urn for agreement in agreements})
     in_place = None if facts.names_group else host.institutions.group(group)
@@ -160,14 +160,14 @@ def apply(
     validation.require_a(planned, Plan, "plan", "a Plan, as reconcile returns it")
     validation.require_text(note, "note", blank=True)
     validation.require_a(confirmed, bool, "confirmed", "True or False")
-    today, policy = london_day(host.now()), host.policy(group)
+    today, policy = host.today(), host.policy(group)
     if planned.group != group:
         raise InvalidValue("plan", str(planned.group), f"a plan of {group}")
     if planned.register_day > today:
         raise InvalidValue("plan", planned.register_day, "of a register that is no later than today")
     ends = Batch(group=group, actor=actor, command_id=command_id, commands=_ends(planned, note, urns))
     permissions = (Permission.APPLY_REGISTER,)  # K2, E2: before anything else is looked at
-    require_any(host.person(actor), permissions, who=actor, site=group, policy=policy, day=today)
+    host.require_any(actor, permissions, group=group, policy=policy, day=today)
 
     own = {agreement.urn: agreement for agreement in host.store.states(group)}
     facts = gather_facts(host.institutions, group, planned.looked_at)
