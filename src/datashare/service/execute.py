@@ -106,7 +106,10 @@ def run(
         started = any(isinstance(outcome, Done) for outcome in outcomes.values())
         decided, changes = action.decide(waiting, now, started=started)
         outcomes |= decided
-        waiting = action.save(changes, len(waiting)) if changes else ()
+        losers = host.store.append(tuple(changes.values())) if changes else frozenset()
+        if changes:
+            action.report(Stage.SAVED, len(changes) - len(losers), len(waiting))
+        waiting = [order for order in changes if order.agreement in losers]
         outcomes |= {order: order.refused(Reason(code=RefusalCode.CONFLICT)) for order in waiting}
     days = _register_days(batch)
     if days and not preview:
@@ -205,14 +208,19 @@ class _Action:
         """
         ids = {order.agreement for order in waiting}
         loaded = self.host.store.load(ids, command_id=self.batch.command_id)
-        agreements = present(loaded.agreements, ids)
+        agreements, recorded = present(loaded.agreements, ids), loaded.outcomes
         contexts = self.contexts(agreements.values(), now)
-        repeated = self.repeated(waiting, loaded.outcomes)
+        repeated = self.repeated(waiting, recorded)
         obstacle = None
         if len(repeated) < len(waiting):
-            obstacle = self.obstacle(waiting, contexts, loaded.outcomes)
-            if not started:
-                self.refuse_as_a_whole(london_day(now), obstacle, loaded.outcomes, repeated)
+            obstacle, day = self.obstacle(waiting, contexts, recorded), london_day(now)
+            reasons = refusals_as_a_whole(self.batch, group=self.group, people=self.people, policy=self.policy, day=day)
+            reused = obstacle is not None and obstacle.code is RefusalCode.COMMAND_ID_REUSED
+            if obstacle and (reused or not recorded):
+                reasons = in_order([*reasons, obstacle])
+            # R1: what this action did, before another one took its command id, is not hidden.
+            if reasons and not started and not (reused and repeated):
+                raise Refused(reasons)
         outcomes: dict[_Order, Outcome] = {}
         changes: dict[_Order, Change] = {}
         for order in waiting:
@@ -292,22 +300,6 @@ class _Action:
             for outcome in recorded
         )
 
-    def refuse_as_a_whole(
-        self,
-        day: date,
-        obstacle: Reason | None,
-        recorded: Collection[RecordedOutcome],
-        repeated: Collection[_Order],
-    ) -> None:
-        """Refuse the whole action where the rules say so (R1)."""
-        reasons = refusals_as_a_whole(self.batch, group=self.group, people=self.people, policy=self.policy, day=day)
-        reused = obstacle is not None and obstacle.code is RefusalCode.COMMAND_ID_REUSED
-        if obstacle and (reused or not recorded):
-            reasons = in_order([*reasons, obstacle])
-        # R1: what this action did, before another one took its command id, is not hidden.
-        if reasons and not (reused and repeated):
-            raise Refused(reasons)
-
     def change(self, order: _Order, before: Agreement, done: Done) -> Change:
         """Build what is saved of one school."""
         shared_digest, own_digest = self.digests[order]
@@ -322,12 +314,6 @@ class _Action:
             own_digest=own_digest,
             cautions=done.cautions,
         )
-
-    def save(self, changes: Mapping[_Order, Change], decided: int) -> list[_Order]:
-        """Save what was done, and return the orders that lost a race and have to be decided again."""
-        losers = self.host.store.append(tuple(changes.values()))
-        self.report(Stage.SAVED, len(changes) - len(losers), decided)
-        return [order for order in changes if order.agreement in losers]
 
     def report(self, stage: Stage, done: int, total: int) -> None:
         if self.progress is not None:

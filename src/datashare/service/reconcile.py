@@ -1,11 +1,10 @@
-"""Reconciles a register with a group's agreements: gathers the facts, makes a plan, and applies it for a person."""
+"""Reconcile a register with a group's agreements: gather the facts, make a plan, apply it for a person (rules E)."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable
 from datetime import date
-from functools import partial
 
 import attrs
 
@@ -67,11 +66,19 @@ def reconcile(
         permissions = (*policy.readers, Permission.APPLY_REGISTER)
         host.require_any(actor, permissions, group=group, policy=policy, day=today)
     agreements = host.store.states(group)
-    facts = gather_facts(newer or host.institutions, group, {agreement.urn for agreement in agreements})
-    in_place = None if facts.names_group else host.institutions.group(group)
-    if in_place:  # it keeps the name that it has in the register in place
-        facts = attrs.evolve(facts, group=attrs.evolve(facts.group, name=in_place.name))
-    seen_before = None if newer is None else _seen_now(host, group, today)
+    facts = gather_facts(
+        host.institutions if newer is None else newer, group, {agreement.urn for agreement in agreements}
+    )
+    seen_before, names_before = None, None
+    if newer is not None:
+        known, linked = host.group_or_gone(group), host.institutions.linked(group)
+        if not facts.names_group:  # it keeps the name that it has in the register in place
+            facts = attrs.evolve(facts, group=attrs.evolve(facts.group, name=known.name))
+        visible = visible_institutions(linked, group=known, policy=policy, day=today)
+        seen_before = frozenset(school.urn for school in visible)
+        named = facts.urns | {link.successor for link in facts.links}
+        schools = host.institutions.institutions(named - facts.institutions.keys())
+        names_before = {urn: school.name for urn, school in schools.items()}
     if not (facts.names_group or agreements or seen_before):
         raise UnknownGroup(group)
     day = to_optional_day(register_day) or facts.register_day
@@ -90,21 +97,8 @@ def reconcile(
         day=today,
         register_day=day,
         seen_before=seen_before,
-        names_before=None if newer is None else _names_now(host, facts),
+        names_before=names_before,
     )
-
-
-def _seen_now(host: Host, group: GroupId, today: date) -> frozenset[int]:
-    known, linked = host.institutions.group(group) or gone(group), host.institutions.linked(group)
-    visible = visible_institutions(linked, group=known, policy=host.policy(group), day=today)
-    return frozenset(school.urn for school in visible)
-
-
-def _names_now(host: Host, facts: GroupFacts) -> dict[int, str]:
-    """Return what the register in place calls the schools that a newer one does not hold."""
-    urns = facts.urns | {link.successor for link in facts.links}
-    schools = host.institutions.institutions(urns - facts.institutions.keys())
-    return {urn: school.name for urn, school in schools.items()}
 
 
 def gather_facts(register: InstitutionDirectory, group: GroupId, urns: Collection[int]) -> GroupFacts:
@@ -166,8 +160,10 @@ def apply(
     if planned.register_day > today:
         raise InvalidValue("plan", planned.register_day, "of a register that is no later than today")
     ends = Batch(group=group, actor=actor, command_id=command_id, commands=_ends(planned, note, urns))
-    permissions = (Permission.APPLY_REGISTER,)  # K2, E2: before anything else is looked at
-    host.require_any(actor, permissions, group=group, policy=policy, day=today)
+    # K2, E2: before anything else is looked at
+    host.require_any(
+        actor, [Permission.APPLY_REGISTER], group=group, policy=policy, day=today, action="apply a register"
+    )
 
     own = {agreement.urn: agreement for agreement in host.store.states(group)}
     facts = gather_facts(host.institutions, group, planned.looked_at)
@@ -180,18 +176,24 @@ def apply(
     # The record has a command id derived from that of the ends, so that a repetition repeats both (K4).
     record_id = hashlib.sha256(f"{command_id}\nrecorded".encode()).hexdigest()[:32]
     looked_at = {AgreementId(group, urn) for urn in planned.looked_at}
-    recorded = {kept.agreement.urn for kept in host.store.load(looked_at, command_id=record_id).outcomes}
+    recorded = {outcome.agreement.urn for outcome in host.store.load(looked_at, command_id=record_id).outcomes}
     if reasons and not _was_done(host, ends, recorded):
         raise Refused(reasons)
-    empty = Batch(group=group, actor=actor, command_id=record_id, commands=())
-    record = partial(_record, host, empty, day)
+
+    def record(urns: Collection[int], *, preview: bool = False) -> Outcomes:
+        """Record of schools whether the group sees them, or answer what was recorded (E6, K4)."""
+        commands = [RecordVisibility(urn=urn, register_day=day) for urn in sorted(urns)]
+        batch = Batch(group=group, actor=actor, command_id=record_id, commands=commands)
+        report = None if preview else progress
+        return run(host, batch, kind=RecordVisibility, preview=preview, register_checked=True, progress=report)
+
     if recorded:  # K4: the id of another plan is refused before anything ends
         record(recorded, preview=True)
     ended = run(host, ends, progress=progress) if ends.commands else Outcomes(())
     if any(reason.code is not RefusalCode.CONFIRMATION_NEEDED for reason in reasons):
-        return PlanApplication(ended=ended, recorded=record(recorded, progress=progress))
+        return PlanApplication(ended=ended, recorded=record(recorded))
     standing = {agreement.urn for agreement in host.store.states(group) if agreement.stands}
-    outcomes = record(standing | recorded, progress=progress)
+    outcomes = record(standing | recorded)
     host.store.note_register(group, day)  # also if nothing stands any more
     return PlanApplication(ended=ended, recorded=outcomes)
 
@@ -223,19 +225,5 @@ def _was_done(host: Host, ends: Batch, recorded: Collection[int]) -> bool:
     wanted = {ends.agreement_of(command) for command in ends.commands}
     if not wanted:
         return bool(recorded)
-    return wanted <= {kept.agreement for kept in host.store.load(wanted, command_id=ends.command_id).outcomes}
-
-
-def _record(
-    host: Host,
-    empty: Batch,
-    register_day: date,
-    urns: Collection[int],
-    *,
-    preview: bool = False,
-    progress: ProgressCallback | None = None,
-) -> Outcomes:
-    """Record of schools whether the group sees them, or answer what was recorded (E6, K4)."""
-    commands = tuple(RecordVisibility(urn=urn, register_day=register_day) for urn in sorted(urns))
-    batch = attrs.evolve(empty, commands=commands)
-    return run(host, batch, kind=RecordVisibility, preview=preview, register_checked=True, progress=progress)
+    outcomes = host.store.load(wanted, command_id=ends.command_id).outcomes
+    return wanted <= {outcome.agreement for outcome in outcomes}
