@@ -63,6 +63,7 @@ def prepared() -> World:
 
 
 PLAN = prepared().trust().reconcile()
+FUTURE_PLAN = attrs.evolve(PLAN, register_day=TODAY + timedelta(days=1))
 ASKING: Bad = {"urns": [HILDA], "level": MIS, "command_id": "c-1"}
 RECORDING: Bad = {**ASKING, "basis": "Minute 7"}
 ENDING: Bad = {"urns": [HILDA], "cause": EndCause.BY_GROUP, "note": "Over.", "command_id": "c-1"}
@@ -114,7 +115,7 @@ GROUP_CALLS: Calls = {
     "apply": (
         {"plan": PLAN, "command_id": "c-1"},
         {
-            "plan": ["plan", None, attrs.evolve(PLAN, group=COUNCIL)],
+            "plan": ["plan", None, attrs.evolve(PLAN, group=COUNCIL), FUTURE_PLAN],
             "command_id": NO_COMMAND_IDS,
             "note": [None, "a\0b"],
             "confirmed": [None, 1],
@@ -259,11 +260,8 @@ def test_bad_input_to_the_service_is_an_error(method: str, arguments: tuple[Any,
 Call = Callable[[World], object]
 EVERY_ENTRY: dict[str, Call] = {
     "request": lambda world: world.trust().request([OSCAR], level=MIS, command_id="c-1"),
-    "remind": lambda world: world.trust().remind([REQUEST], command_id="c-1"),
-    "import": lambda world: world.trust().import_agreements([imported(OSCAR)], command_id="c-1"),
     "record-visibility": lambda world: world.trust().record_visibility(command_id="c-1"),
     "browse": lambda world: world.trust().browse(),
-    "recipients": lambda world: world.trust().recipients([HILDA]),
     "page": lambda world: world.school().page(),
     "approve": lambda world: world.school().approve(REQUEST),
     "access": lambda world: world.sharing.access(TRUST),
@@ -385,13 +383,21 @@ class Halfway:
         """Load nothing."""
 
 
+@pytest.mark.rule("H3")
+@pytest.mark.parametrize("noted", ["datashare digest 1", World().sharing.digest(TRUST)], ids=["text", "another-group"])
+def test_a_digest_of_something_else_is_an_error(noted: object) -> None:
+    """A digest that was noted is a `GroupDigest`, and of the group that is verified."""
+    with pytest.raises(InvalidValue, match="noted must be"):
+        World().sharing.verify(COUNCIL, noted=noted)  # type: ignore[arg-type]  # what is tested
+
+
 @pytest.mark.parametrize("port", ["store", "institutions", "people", "clock"])
-@pytest.mark.parametrize("given_", [None, "x", {}, Halfway()], ids=["none", "text", "mapping", "halfway"])
-def test_a_port_without_its_methods_is_refused(port: str, given_: object) -> None:
+@pytest.mark.parametrize("broken_port", [None, "x", {}, Halfway()], ids=["none", "text", "mapping", "halfway"])
+def test_a_port_without_its_methods_is_refused(port: str, broken_port: object) -> None:
     """The service cannot be built with it, and the error names the missing methods."""
     world = World()
-    ports: Bad = {"store": world.store, "institutions": world.institutions, "people": world.people, port: given_}
-    if port == "clock" and given_ is None:
+    ports: Bad = {"store": world.store, "institutions": world.institutions, "people": world.people, port: broken_port}
+    if port == "clock" and broken_port is None:
         assert isinstance(DataSharing(**ports), DataSharing)  # the machine's clock
         return
 

@@ -15,12 +15,11 @@ from datashare.domain.levels import AccessLevel
 from datashare.domain.people import BusinessRole
 from datashare.domain.policy import Policy
 from datashare.domain.register import Phase
-from datashare.errors import InvalidValue, NotPermitted
+from datashare.errors import InvalidValue
 from tests.builders import DAY, by_id, group, institution, listing
 from tests.builders import person as somebody
 from tests.world import (
     ACTIONS,
-    BEN,
     DFE,
     FOREIGN,
     HILDA,
@@ -209,13 +208,6 @@ def test_a_policy_that_lets_nothing_be_requested_is_told_without_levels() -> Non
     answer = World(policies={TRUST: attrs.evolve(Policy.mat(), requestable_levels=())}).trust().coverage()
 
     assert "or more" not in str(answer)
-
-
-@pytest.mark.rule("X5", "P12")
-def test_coverage_needs_the_permission_to_read() -> None:
-    """It tells what stands at every school, so it is not for everybody."""
-    with pytest.raises(NotPermitted):
-        World().trust(BEN).coverage()
 
 
 ROWS = st.lists(

@@ -24,7 +24,6 @@ from tests.world import (
     TRUST,
     World,
     assert_sound,
-    deputy,
     head,
     person,
 )
@@ -288,25 +287,6 @@ def test_the_same_command_id_on_many_threads_is_done_once() -> None:
     assert {event.id for urn in (HILDA, OSCAR) for event in world.events(urn)} == {
         event.id for outcome in outcomes for event in outcome.events
     }
-
-
-@pytest.mark.rule("Q6")
-def test_of_many_requests_at_once_one_is_open() -> None:
-    """Eight different commands ask one school at the same moment: one request is open, the others are refused."""
-    world = World()
-
-    answers = at_once(
-        *[
-            lambda number=number: world.trust().request([HILDA], level=MIS, command_id=f"c-{number}")
-            for number in range(THREADS)
-        ]
-    )
-
-    outcomes = [outcome for answer in answers if not isinstance(answer, Refused) for outcome in answer]
-    assert 1 == len([outcome for outcome in outcomes if isinstance(outcome, Done)])
-    assert {RefusalCode.REQUEST_ALREADY_OPEN} == {outcome.code for outcome in outcomes if isinstance(outcome, NotDone)}
-    assert 1 == world.state().version
-    assert {deputy(), head()} <= set(getattr(world.events()[0], "recipients", ()))
 
 
 @pytest.mark.rule("K4", "K1")
