@@ -13,19 +13,18 @@ from datashare.domain.agreements import Agreement, AgreementId, Batch, Command, 
 from datashare.domain.browsing import Column, Facet, FacetValue, Listing, Page
 from datashare.domain.coverage import Coverage
 from datashare.domain.instants import Instant
-from datashare.domain.reconciliation import Plan
 from datashare.domain.timeline import AgreementPeriod, AsOf
 from datashare.domain.timeline_text import Names
 from datashare.domain.visibility import Visibility
 from datashare.errors import Refused
-from datashare.ports import InstitutionDirectory, ProgressCallback
+from datashare.ports import ProgressCallback
 
 from . import history
 from .actions import GroupActions, distinct_urns
 from .execute import run
 from .host import present
 from .outcomes import Outcomes
-from .reconcile import PlanApplication, apply, reconcile
+from .reconcile import GroupReconciliation
 from .view import FilterChoices, HiddenAgreement, SchoolRecipients, SchoolTable, View
 
 
@@ -43,7 +42,7 @@ class GroupQueue(GroupActions[Batch]):
         return batch
 
 
-class GroupSide(GroupActions[Outcomes]):
+class GroupSide(GroupReconciliation):
     """A group's side, on behalf of one of its users.
 
     Reading needs the permission that the group's policy names (P12). Each call reads it, and the register, anew.
@@ -135,74 +134,6 @@ class GroupSide(GroupActions[Outcomes]):
         """List what has happened to the agreement with one institution, in order (H2)."""
         self._view()
         return tuple(self._host.store.history(AgreementId(self.group, urn)))
-
-    def reconcile(self, register: InstitutionDirectory | None = None, *, register_day: date | None = None) -> Plan:
-        """Return what a register means for the group's agreements, as a plan that does nothing (E2, E5).
-
-        It is open to holders of `Permission.APPLY_REGISTER`, to whoever may read, and to a named system.
-
-        Cost: a constant number of port calls, and two for each generation of successors.
-
-        Args:
-            register: A newer register that is not in place yet. The plan compares it with the register in place, which
-                also names the schools that the newer one does not know. Without it, the plan is made from the register
-                in place, and lists no schools that joined.
-            register_day: The register's day in Europe/London, where the directory does not know it.
-
-        Raises:
-            NotPermitted: The actor may not see it.
-            Refused: The register holds nothing of the group, or is older than the last one applied to it (E3).
-            InvalidValue: The register is not a directory of institutions, or its day is unknown or in the future.
-            UnknownGroup: No register and no agreement knows the group.
-            StoreError: The store could not do its work.
-        """
-        return reconcile(self._host, self.group, self.actor, register, register_day)
-
-    def apply(
-        self,
-        plan: Plan,
-        *,
-        command_id: str,
-        note: str = "",
-        confirmed: bool = False,
-        urns: Iterable[int] | None = None,
-        progress: ProgressCallback | None = None,
-    ) -> PlanApplication:
-        """Apply a plan: end what it ends, then record for all other schools what the register shows (E2-E4, E6).
-
-        It needs a person with `Permission.APPLY_REGISTER`, and the register that the plan was made from must be in
-        place. Both sides are told of each end. If an agreement changed since the plan was made, its outcome is a
-        `CONFLICT`, and the others go through. A repetition with the same command id does what is left to do.
-        The plan's own claims are not trusted: every cause, and how much would end, is derived again from the register
-        in place and from the agreements.
-
-        Args:
-            plan: The plan, as `reconcile` returned it.
-            command_id: The caller's id for this action (K4).
-            note: Why, in words, for the history and the notices; by default, what the register shows.
-            confirmed: Whether a person confirmed it, as `Plan.needs_confirmation` may demand. What counts is all that
-                the register would end now, not only *urns* (E3).
-            urns: End only these of the schools that the plan ends; the others need a new plan.
-            progress: As for the other actions: first for the ends, then for the record.
-
-        Raises:
-            NotPermitted: The actor may not, or is a system.
-            Refused: The register in place is a different one, is older, knows none of the group's schools or does not
-                show a cause that the plan names; or the plan must be confirmed. Nothing happened.
-            InvalidValue: The plan is for another group, dated in the future, or does not end one of *urns*.
-            StoreError: The store could not do its work; repeat with the same command id.
-        """
-        return apply(
-            self._host,
-            plan,
-            group=self.group,
-            actor=self.actor,
-            command_id=command_id,
-            note=note,
-            confirmed=confirmed,
-            urns=urns,
-            progress=progress,
-        )
 
     def timeline(self, urn: int) -> tuple[AgreementPeriod, ...]:
         """List the periods in which the agreement with one institution stayed the same, in order (H1).

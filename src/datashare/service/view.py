@@ -45,7 +45,7 @@ class FilterChoices(TypedDict, total=False):
     level: Iterable[AccessLevel]
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class SchoolTable:
     """The group's schools as one reading found them; a page takes its list and its facets from the same rows.
 
@@ -119,7 +119,7 @@ class SchoolRecipients:
         return self.visibility.urn
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class View:
     """What a group sees on a day.
 
