@@ -109,7 +109,7 @@ def test_a_request_to_another_school_is_an_error(name: str) -> None:
     assert State.PENDING == world.state(OSCAR).state
 
 
-def told_of(world: World, kind: NoticeKind) -> dict[PersonId, tuple[Party, str]]:
+def notified(world: World, kind: NoticeKind) -> dict[PersonId, tuple[Party, str]]:
     """Return who gets a notice of this kind, on which side and at which address."""
     return {
         who.id: (stored.notice.audience, stored.notice.address)
@@ -136,8 +136,8 @@ def test_sender_and_other_recipients_are_told_of_the_answer(name: str, kind: Not
         ANA: (Party.GROUP, "ana@5143.example"),
         deputy(): (Party.SCHOOL, "moved@new.example"),
         PersonId(HILDA, "executive"): (Party.SCHOOL, "executive@100000.example"),
-    } == told_of(world, kind)
-    assert {} == told_of(world, NoticeKind.REQUEST)
+    } == notified(world, kind)
+    assert {} == notified(world, NoticeKind.REQUEST)
     assert 4 == len(world.notices(status=NoticeStatus.CANCELLED))
 
 
