@@ -106,9 +106,10 @@ def run(
         started = any(isinstance(outcome, Done) for outcome in outcomes.values())
         decided, changes = action.decide(waiting, now, started=started)
         outcomes |= decided
-        losers = host.store.append(tuple(changes.values())) if changes else frozenset()
-        if changes:
-            action.report(Stage.SAVED, len(changes) - len(losers), len(waiting))
+        if not changes:
+            break
+        losers = host.store.append(tuple(changes.values()))
+        action.report(Stage.SAVED, len(changes) - len(losers), len(waiting))
         waiting = [order for order in changes if order.agreement in losers]
         outcomes |= {order: order.refused(Reason(code=RefusalCode.CONFLICT)) for order in waiting}
     days = _register_days(batch)
@@ -145,8 +146,8 @@ def _admit(
 
 def _register_days(batch: Batch) -> list[date]:
     """List the days of the registers that the batch records, at most one for each school."""
-    visible = (command for command in batch.commands if isinstance(command, RecordVisibility))
-    return [command.register_day for command in visible if command.register_day]
+    recorded = (command for command in batch.commands if isinstance(command, RecordVisibility))
+    return [command.register_day for command in recorded if command.register_day]
 
 
 @attrs.frozen(eq=False, repr=False)
