@@ -11,19 +11,16 @@ from datashare.domain.people import Permission, PersonId
 from datashare.errors import InvalidValue, NotPermitted, Refused
 from datashare.testing import InterleavingStore
 from tests.service.reconcile.cases import TOMORROW, YESTERDAY, close
+from tests.service.test_permissions import GROUP_STRANGERS
 from tests.world import (
-    BEN,
-    EVA,
     GENEROUS,
     HILDA,
     NIGHTLY,
     NO_APPROVER,
     OSCAR,
-    OTTO,
     TODAY,
     TRUST,
     World,
-    head,
     large_world,
     leave_trust,
     person,
@@ -176,17 +173,8 @@ def test_a_plan_that_ends_much_is_confirmed_explicitly() -> None:
     assert 4 == len(world.trust().apply(plan, command_id="c-1").ended.done)
 
 
-STRANGERS: dict[str, Actor] = {
-    "no-permission": BEN,
-    "expired-permission": EVA,
-    "other-group": OTTO,
-    "unknown-person": PersonId(TRUST, "nobody"),
-    "school": head(),
-}
-
-
 @pytest.mark.rule("E2", "P12", "K2")
-@pytest.mark.parametrize("actor", STRANGERS.values(), ids=STRANGERS)
+@pytest.mark.parametrize("actor", [who for who in GROUP_STRANGERS.values() if who != NIGHTLY], ids=str)
 def test_strangers_neither_plan_nor_apply(actor: Actor) -> None:
     """They learn nothing about the group's agreements, and nothing ends."""
     world = World()
