@@ -123,7 +123,7 @@ def notified(world: World, kind: NoticeKind) -> dict[PersonId, tuple[Party, str]
 @pytest.mark.parametrize(
     ("name", "kind"), [("approve", NoticeKind.APPROVED), ("decline", NoticeKind.DECLINED)], ids=ANSWERS
 )
-def test_sender_and_other_recipients_are_told_of_the_answer(name: str, kind: NoticeKind) -> None:
+def test_sender_and_other_recipients_are_notified_of_the_answer(name: str, kind: NoticeKind) -> None:
     """Current people are notified at their present address, except whoever answered; unsent requests are cancelled."""
     world = World()
     (request,) = world.asked(HILDA)

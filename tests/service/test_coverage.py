@@ -98,7 +98,7 @@ def test_what_needs_attention_is_named() -> None:
 
 @pytest.mark.rule("X5", "P5")
 def test_only_present_people_of_the_school_itself_count() -> None:
-    """A head of another site, whoever names them, and a former user, are nobody to ask."""
+    """Without its own people, a school has nobody to ask and nobody to approve."""
     world = World()
     world.people.remove(*(person.id for person in world.people.at_schools([OSCAR])[OSCAR]))
     assert OSCAR in urns(world.trust().coverage().without_recipient)
@@ -203,7 +203,7 @@ def test_no_name_forges_a_line_of_the_mail() -> None:
 
 
 @pytest.mark.rule("X5")
-def test_a_policy_that_lets_nothing_be_requested_is_told_without_levels() -> None:
+def test_a_policy_that_lets_nothing_be_requested_has_no_levels_to_count_by() -> None:
     """Then there is no level to count by."""
     answer = World(policies={TRUST: attrs.evolve(Policy.mat(), requestable_levels=())}).trust().coverage()
 

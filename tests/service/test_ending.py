@@ -31,7 +31,7 @@ def shared_with_council(world: World) -> None:
 
 
 @pytest.mark.rule("N6")
-def test_a_withdrawn_request_is_closed_and_its_recipients_are_told() -> None:
+def test_a_withdrawn_request_is_closed_and_its_recipients_are_notified() -> None:
     """Unsent messages about it are cancelled; people who have left are not notified."""
     world = World()
     (request,) = world.asked(HILDA)

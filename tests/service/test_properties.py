@@ -249,10 +249,10 @@ class Sharing(RuleBasedStateMachine):
         """Preview, do and repeat an action: the preview equals its effect, the repetition changes nothing."""
         side = self.world.sharing.for_group(group, actor=actor)
         before = self.snapshot(command_id)
-        foretold = answer_of(lambda: act(side.preview))
+        preview = answer_of(lambda: act(side.preview))
         assert before == self.snapshot(command_id)
         answer = answer_of(lambda: act(side))
-        assert foretold == answer
+        assert preview == answer
         after = self.snapshot(command_id)
         changed = [outcome for outcome in (answer.outcomes or ()) if self.changes(outcome)]
         assert (before.histories != after.histories) == bool(changed)

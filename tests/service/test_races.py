@@ -217,7 +217,7 @@ def test_two_commands_that_took_one_id_at_once_are_each_answered_on_repetition()
 
 
 @pytest.mark.rule("K6")
-def test_each_round_tells_its_own_progress() -> None:
+def test_each_attempt_reports_its_own_progress() -> None:
     """Losers are reported as decided again, and as saved only when they are."""
     world = World()
     here, there = world.asked(HILDA, OSCAR)

@@ -125,7 +125,7 @@ class GroupActions(ABC, Generic[_Answer]):
         reason: str = "",
         progress: ProgressCallback | None = None,
     ) -> _Answer:
-        """Take open requests back; their recipients are told (N6)."""
+        """Take open requests back; their recipients are notified (N6)."""
         commands = [Withdraw(request=request, reason=reason) for request in _distinct_requests(requests)]
         return self._act(Withdraw, commands, command_id, progress)
 
@@ -184,7 +184,7 @@ class GroupActions(ABC, Generic[_Answer]):
         """Record, after a refresh of the register, which schools stopped or resumed being visible (E6).
 
         It ends nothing. A named system may do it. A register that is older than the last one applied to the group, or
-        that knows none of its schools, is refused; a repetition under the same command id is answered all the same
+        that knows none of its schools, is refused; a repetition under the same command id is answered nevertheless
         (E3, K4).
 
         Args:

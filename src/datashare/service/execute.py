@@ -121,10 +121,13 @@ def run(
 def _admit(
     host: Host, batch: Batch, kind: type[Command] | None, day: date
 ) -> tuple[Group, Policy, Mapping[PersonId, Person]]:
-    """Read who acts, and refuse whoever may not, before anything else is looked at (K2).
+    """Read who acts, and check that they may, before anything else is read (K2).
 
     Returns:
         What is the same for every school: the group, its policy, and the actor and senders whom their sites know.
+
+    Raises:
+        NotPermitted: The actor may not do this.
     """
     from_school = any(side_of(command) is Party.SCHOOL for command in batch.commands)
     group = host.group_or_gone(batch.group) if from_school else host.group(batch.group)
@@ -240,7 +243,7 @@ class _Action:
     def contexts(self, agreements: Collection[Agreement], now: Instant) -> dict[int, DecisionContext]:
         """Read the facts about these schools, at the cost of four port calls whatever their number."""
         urns = {agreement.urn for agreement in agreements}
-        # A8: the group's people behind an agreement may have to be told.
+        # A8: the group's people behind an agreement may get a notice.
         senders = {who for agreement in agreements for who in agreement.senders}
         visibility = self.host.visibility(self.group, self.policy, urns, london_day(now))
         staff, sites = self.host.staff(urns), self.host.people.sites(urns)
@@ -275,8 +278,8 @@ class _Action:
     ) -> Reason | None:
         """Return why nothing more can be done under this command id, or with this register (K4, E3).
 
-        Cost: a call for the last register; one more for the group's schools, only where the register knows none of
-        the schools of the agreements.
+        Cost: one call for the last register, and one for the group's schools if the register knows no school of the
+        agreements.
         """
         if recorded and self.is_reused(recorded):
             return Reason(code=RefusalCode.COMMAND_ID_REUSED)

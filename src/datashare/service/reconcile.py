@@ -60,7 +60,7 @@ class GroupReconciliation(GroupActions[Outcomes]):
     def reconcile(self, register: InstitutionDirectory | None = None, *, register_day: date | None = None) -> Plan:
         """Return what a register means for the group's agreements, as a plan that does nothing (E2, E5).
 
-        It is open to holders of `Permission.APPLY_REGISTER`, to whoever may read, and to a named system.
+        It needs `Permission.APPLY_REGISTER` or a permission to read; a named system may do it too.
 
         Cost: a constant number of port calls, and two for each generation of successors.
 
@@ -133,7 +133,7 @@ class GroupReconciliation(GroupActions[Outcomes]):
         """Apply a plan: end what it ends, then record for all other schools what the register shows (E2-E4, E6).
 
         It needs a person with `Permission.APPLY_REGISTER`, and the register that the plan was made from must be in
-        place. Both sides are told of each end. If an agreement changed since the plan was made, its outcome is a
+        place. Both sides are notified of each end. If an agreement changed since the plan was made, its outcome is a
         `CONFLICT`, and the others go through. A repetition with the same command id does what is left to do.
         The plan's own claims are not trusted: every cause, and how much would end, is derived again from the register
         in place and from the agreements.

@@ -122,7 +122,7 @@ class SchoolSide:
         """Find the agreements that the actor may see, each with its group's policy; policies differ in who may (P2).
 
         Raises:
-            NotPermitted: The actor may see none, whether there are any or not.
+            NotPermitted: The actor may see no agreement of this school; the school may have agreements or not.
         """
         agreements = self._host.store.states_at(self.urn)
         institution = self._host.institutions.institutions([self.urn]).get(self.urn)
@@ -137,8 +137,8 @@ class SchoolSide:
         refusals = [why(policy) for policy in policies.values() or [Policy.mat()]]
         if all(refusals):
             raise NotPermitted([Reason(code=RefusalCode.NOT_PERMITTED, detail=refusals[0])])
-        visible = ((agreement, policies[agreement.group]) for agreement in agreements)
-        return [(agreement, policy) for agreement, policy in visible if not why(policy)]
+        may_see = {group for group, policy in policies.items() if not why(policy)}
+        return [(agreement, policies[agreement.group]) for agreement in agreements if agreement.group in may_see]
 
     def _entry(self, agreement: Agreement, policy: Policy, day: date) -> SharingWithGroup:
         group = self._host.group_or_gone(agreement.group)

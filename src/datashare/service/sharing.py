@@ -166,7 +166,7 @@ class DataSharing:
         removed as a whole, or rewritten as a whole together with its state, shows only against a digest that was
         noted outside.
 
-        It is for whoever keeps the system running, so it asks for no permission, and reports only URNs and numbers.
+        It is for those who run the system, so it needs no permission, and reports only URNs and numbers.
         It changes nothing, does not disturb writers and does not take their work for a fault. Cost: one port call and
         one pass, which holds one agreement's chain at a time.
 

@@ -93,7 +93,7 @@ def test_a_register_that_holds_none_of_the_groups_schools_is_refused() -> None:
 
 @pytest.mark.rule("E3", "E6", "T2")
 def test_a_register_that_holds_none_of_the_groups_schools_is_not_recorded(world: World) -> None:
-    """Nor noted, whoever records; what was recorded before under the same command id is answered."""
+    """Nothing is recorded or noted; what was recorded before under the same command id is answered."""
     world.refresh(gone=[HILDA], day=YESTERDAY)
     world.trust(NIGHTLY).record_visibility(command_id="before")
     world.institutions.replace([], groups=world.groups, register_day=TODAY)
