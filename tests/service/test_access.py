@@ -8,24 +8,16 @@ from datashare.domain.access import AccessCode
 from datashare.domain.instants import london_day
 from datashare.domain.levels import AccessLevel, Capability
 from datashare.domain.people import Associations, Permission, Person, PersonId
-from datashare.domain.visibility import HiddenBecause
 from tests.world import (
     ACTIONS,
-    ANA,
     BEN,
-    CLOSED,
     COUNCIL,
-    FOREIGN,
     HILDA,
     MAINTAINED,
-    MIS,
     NOW,
-    OSCAR,
     TERMS,
     TRUST,
-    UNKNOWN,
     World,
-    leave_trust,
     person,
 )
 
@@ -48,33 +40,6 @@ def test_a_capability_needs_a_level_in_force_that_grants_it(level: AccessLevel) 
         assert (capability in level.capabilities) == access.allows(HILDA, capability)
         assert not access.allows(MAINTAINED, capability)
         assert not world.sharing.access(TRUST).allows(HILDA, capability)
-
-
-@pytest.mark.rule("X4")
-def test_allows_and_explain_always_agree() -> None:
-    """They agree for every capability at every school, visible or hidden, with or without an agreement."""
-    world = World()
-    world.approved(HILDA, level=ACTIONS)
-    world.approved(OSCAR, command_id="o")
-    leave_trust(world, OSCAR)
-
-    access = world.sharing.access(TRUST)
-
-    for urn in (*world.schools, UNKNOWN):
-        for capability in OF_A_GROUP:
-            answer = access.explain(urn, capability)
-            assert access.allows(urn, capability) == answer.allowed
-            assert answer.reasons
-    assert [AccessCode.GRANTED] == [r.code for r in access.explain(HILDA, Capability.VIEW_DFE_DATA).reasons]
-    assert [AccessCode.LEVEL_TOO_LOW, AccessCode.NOT_VISIBLE] == [
-        r.code for r in access.explain(OSCAR, Capability.PERFORM_GROUP_ACTIONS).reasons
-    ]
-    seen = access.explain(OSCAR, Capability.PERFORM_GROUP_ACTIONS).reasons[1].visibility
-    assert seen is not None
-    assert [HiddenBecause.NOT_LINKED] == [reason.because for reason in seen.reasons]
-    assert [AccessCode.NO_AGREEMENT, AccessCode.NOT_VISIBLE] == [
-        r.code for r in access.explain(CLOSED, Capability.VIEW_DFE_DATA).reasons
-    ]
 
 
 @pytest.mark.rule("X1")
@@ -122,22 +87,6 @@ def test_logging_in_needs_agreement_permission_and_association(user: Person, aga
     assert (not against) == world.sharing.may_log_in(BEN, HILDA) == answer.allowed
     assert (against or {AccessCode.GRANTED}) == {reason.code for reason in answer.reasons}
     assert (HILDA, Capability.LOG_IN_TO_SCHOOL) == (answer.agreement.urn, answer.capability)
-
-
-@pytest.mark.rule("X3", "X2")
-def test_logging_in_stops_with_the_level_and_the_visibility() -> None:
-    """MIS Data is too low for it, and nobody logs in to a school that left."""
-    world = World()
-    world.approved(HILDA, level=MIS)
-    assert [AccessCode.LEVEL_TOO_LOW] == [r.code for r in world.sharing.explain_log_in(ANA, HILDA).reasons]
-    world.approved(HILDA, level=ACTIONS, command_id="up")
-    assert world.sharing.may_log_in(ANA, HILDA)
-
-    leave_trust(world)
-
-    assert [AccessCode.NOT_VISIBLE] == [r.code for r in world.sharing.explain_log_in(ANA, HILDA).reasons]
-    assert not world.sharing.may_log_in(ANA, FOREIGN)
-    assert not world.sharing.may_log_in(ANA, UNKNOWN)
 
 
 @pytest.mark.rule("X3")

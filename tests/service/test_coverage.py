@@ -15,12 +15,11 @@ from datashare.domain.levels import AccessLevel
 from datashare.domain.people import BusinessRole
 from datashare.domain.policy import Policy
 from datashare.domain.register import Phase
-from datashare.errors import InvalidValue, NotPermitted
+from datashare.errors import InvalidValue
 from tests.builders import DAY, by_id, group, institution, listing
 from tests.builders import person as somebody
 from tests.world import (
     ACTIONS,
-    BEN,
     DFE,
     FOREIGN,
     HILDA,
@@ -99,7 +98,7 @@ def test_what_needs_attention_is_named() -> None:
 
 @pytest.mark.rule("X5", "P5")
 def test_only_present_people_of_the_school_itself_count() -> None:
-    """A head of another site, whoever names them, and a former user, are nobody to ask."""
+    """Without its own people, a school has nobody to ask and nobody to approve."""
     world = World()
     world.people.remove(*(person.id for person in world.people.at_schools([OSCAR])[OSCAR]))
     assert OSCAR in urns(world.trust().coverage().without_recipient)
@@ -204,18 +203,11 @@ def test_no_name_forges_a_line_of_the_mail() -> None:
 
 
 @pytest.mark.rule("X5")
-def test_a_policy_that_lets_nothing_be_requested_is_told_without_levels() -> None:
+def test_a_policy_that_lets_nothing_be_requested_has_no_levels_to_count_by() -> None:
     """Then there is no level to count by."""
     answer = World(policies={TRUST: attrs.evolve(Policy.mat(), requestable_levels=())}).trust().coverage()
 
     assert "or more" not in str(answer)
-
-
-@pytest.mark.rule("X5", "P12")
-def test_coverage_needs_the_permission_to_read() -> None:
-    """It tells what stands at every school, so it is not for everybody."""
-    with pytest.raises(NotPermitted):
-        World().trust(BEN).coverage()
 
 
 ROWS = st.lists(

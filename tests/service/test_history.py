@@ -3,16 +3,14 @@
 import csv
 import io
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 import attrs
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from datashare import DataSharing
 from datashare.codec import ExportFormat, decode_event
 from datashare.domain.access import AccessMap
 from datashare.domain.agreements import AgreementEnded, AgreementId, EndCause, Event
@@ -25,7 +23,7 @@ from datashare.domain.register import GroupId
 from datashare.domain.timeline import AgreementPeriod, AsOf, NotRecorded
 from datashare.domain.verification import FindingCode, Verification
 from datashare.domain.visibility import HiddenBecause
-from datashare.errors import InvalidValue, NotPermitted
+from datashare.errors import InvalidValue
 from datashare.testing import WrappedStore
 from tests.world import (
     ACTIONS,
@@ -107,26 +105,6 @@ def test_one_agreement_or_the_whole_group_is_answered() -> None:
     assert (shared, hidden) == trust.in_force_on(TODAY + DAY * 2)
     assert (shared,) == trust.shared_on(TODAY + DAY * 2, HILDA) == world.school().shared_on(TODAY + DAY * 2)
     assert () == trust.shared_on(TODAY - DAY, HILDA)
-
-
-ABOUT_THE_FUTURE: dict[str, Callable[[World], object]] = {
-    "as_of": lambda world: world.trust().as_of(world.clock.instant + TICK, HILDA),
-    "all_as_of": lambda world: world.trust().all_as_of(world.clock.instant + TICK),
-    "in_force_on": lambda world: world.trust().in_force_on(TODAY + DAY),
-    "shared_on": lambda world: world.trust().shared_on(TODAY + DAY, HILDA),
-    "shared_on_school": lambda world: world.school().shared_on(TODAY + DAY),
-}
-
-
-@pytest.mark.rule("H1")
-@pytest.mark.parametrize("ask_about", ABOUT_THE_FUTURE.values(), ids=ABOUT_THE_FUTURE)
-def test_no_record_holds_the_future(ask_about: Callable[[World], object]) -> None:
-    """A question about a later instant, or a day after today in London, is refused, not answered as of now."""
-    world = World()
-    world.approved(HILDA)
-
-    with pytest.raises(InvalidValue, match=r"not in the future|a day before it"):
-        ask_about(world)
 
 
 @pytest.mark.rule("H1", "A10", "A11")
@@ -292,13 +270,6 @@ def test_a_groups_history_is_written_for_a_spreadsheet() -> None:
     assert ["", ""] == reasons(words=False)
 
 
-@pytest.mark.rule("P12")
-def test_an_export_is_refused_before_a_line_is_taken() -> None:
-    """Whoever may not read gets the refusal from the call itself, not from the first line."""
-    with pytest.raises(NotPermitted):
-        World().trust(CARYS).export(ExportFormat.CSV)
-
-
 class Walk:
     """What a trust and two schools do, the register being recorded at once whenever it changes."""
 
@@ -428,33 +399,3 @@ def test_verifying_and_noting_cost_one_call() -> None:
 
     assert 70 == sharing.verify(TRUST).agreements == len(sharing.digest(TRUST).heads)
     assert Counter({"store.chains": 2}) == world.calls
-
-
-@pytest.mark.rule("H3")
-def test_a_chain_that_ends_without_a_hash_is_not_noted() -> None:
-    """A damaged agreement does not keep anybody from noting the others; `verify` says what is wrong."""
-    world, urns = approved_world()
-    store = Tampered(world.store)
-    store.hash, store.only = "x", urns[0]
-    sharing = world.over(store)
-    noted = sharing.digest(TRUST)
-
-    assert sorted(urns[1:]) == [head.urn for head in noted.heads]
-    (finding,) = sharing.verify(TRUST, noted=noted).findings
-    assert AgreementId(TRUST, urns[0]) == finding.agreement
-
-
-WRONG: dict[str, Callable[[Any], object]] = {
-    "group": lambda sharing: sharing.verify("mat:5143"),
-    "noted": lambda sharing: sharing.verify(TRUST, noted="datashare digest 1"),
-    "noted-of-another": lambda sharing: sharing.verify(COUNCIL, noted=sharing.digest(TRUST)),
-    "digest": lambda sharing: sharing.digest("mat:5143"),
-    "digest-of-all": lambda sharing: sharing.digest(None),
-}
-
-
-@pytest.mark.parametrize("call", WRONG.values(), ids=WRONG)
-def test_what_makes_no_sense_is_refused(call: Callable[[DataSharing], object]) -> None:
-    """What is not a group or a digest, and a digest of another group."""
-    with pytest.raises(InvalidValue, match="must be"):
-        call(World().sharing)

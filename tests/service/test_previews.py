@@ -2,19 +2,12 @@
 
 import pytest
 
-from datashare.domain.agreements import Batch, RequestAccess
 from datashare.service import Done
 from tests.world import (
-    ANA,
     BULK_ACTIONS,
     HILDA,
     MIS,
-    NO_APPROVER,
-    NOBODY,
     OSCAR,
-    SITELESS,
-    TRUST,
-    UNKNOWN,
     World,
     large_world,
 )
@@ -63,19 +56,6 @@ def test_a_preview_uses_up_no_command_id() -> None:
     assert () == world.events(HILDA)
 
 
-@pytest.mark.rule("K3", "K1")
-def test_a_preview_foretells_refusals_and_warnings() -> None:
-    """Schools that would be refused appear as refused, with the same reasons as in the action."""
-    world = World()
-    urns = [HILDA, SITELESS, NOBODY, UNKNOWN, NO_APPROVER]
-
-    previewed = world.trust().preview.request(urns, level=MIS, command_id="c-1")
-
-    assert (2, 3) == (len(previewed.done), len(previewed.not_done))
-    assert [] == list(world.store.states(TRUST))
-    assert previewed == world.trust().request(urns, level=MIS, command_id="c-1")
-
-
 @pytest.mark.rule("K3", "K4")
 def test_a_preview_of_what_was_done_shows_the_replay() -> None:
     """After the action, a preview under its id says that it would not be done again."""
@@ -89,34 +69,17 @@ def test_a_preview_of_what_was_done_shows_the_replay() -> None:
     assert world.events() == outcome.events
 
 
-@pytest.mark.rule("K3")
-def test_a_batch_can_be_previewed_and_run() -> None:
-    """A batch from a queue is previewed and carried out like the group's own call."""
-    world = World()
-    batch = Batch(
-        group=TRUST,
-        actor=ANA,
-        command_id="c-1",
-        commands=[RequestAccess(urn=HILDA, level=MIS, sender=ANA)],
-    )
-
-    previewed = world.sharing.preview(batch)
-
-    assert () == world.events()
-    assert previewed == world.trust().preview.request([HILDA], level=MIS, command_id="c-1")
-    assert previewed == world.sharing.run(batch)
-    assert previewed.done[0].events == world.events()
-
-
 @pytest.mark.rule("K3", "K4")
 def test_a_queued_action_is_the_same_action() -> None:
-    """A batch does nothing until it is run; then it does once what the call would have done."""
+    """A batch, and its preview, do nothing until it is run; then it does once what the call would have done."""
     world = World()
 
     batch = world.trust().queued.request([HILDA, OSCAR], level=MIS, command_id="c-1")
 
     assert () == world.events()
-    previewed = world.trust().preview.request([HILDA, OSCAR], level=MIS, command_id="c-1")
+    previewed = world.sharing.preview(batch)
+    assert () == world.events()
+    assert previewed == world.trust().preview.request([HILDA, OSCAR], level=MIS, command_id="c-1")
     assert previewed == world.sharing.run(batch)
     assert all(outcome.replayed for outcome in world.trust().request([HILDA, OSCAR], level=MIS, command_id="c-1").done)
     assert [1, 1] == [world.state(urn).version for urn in (HILDA, OSCAR)]

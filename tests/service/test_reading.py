@@ -11,16 +11,14 @@ from datashare.adapters.memory import MemoryPeopleDirectory
 from datashare.domain.agreements import Named, RefusalCode, RequestApproved, RequestSent, State, Tab
 from datashare.domain.browsing import Column, Facet
 from datashare.domain.levels import Capability
-from datashare.domain.people import BusinessRole, Permission, Person, PersonId, SchoolSite
-from datashare.domain.policy import Policy
+from datashare.domain.people import Person, PersonId, SchoolSite
 from datashare.domain.register import GroupId, Phase
 from datashare.domain.visibility import DateWarning, HiddenBecause
-from datashare.errors import NotPermitted, Refused
+from datashare.errors import Refused
 from datashare.service import NotDone, SharingWithGroup
 from tests.world import (
     ACTIONS,
     ANA,
-    CARYS,
     CLOSED,
     COUNCIL,
     FOREIGN,
@@ -41,7 +39,6 @@ from tests.world import (
     head,
     join_trust,
     leave_trust,
-    person,
 )
 
 IN_THE_TRUST = [NO_APPROVER, SITELESS, OSCAR, HILDA, NOBODY]
@@ -188,45 +185,6 @@ def test_details_of_a_hidden_school_are_refused_with_the_reasons(urn: int) -> No
     assert (RefusalCode.NOT_VISIBLE, world.trust().why(urn)) == (reason.code, reason.visibility)
 
 
-@pytest.mark.rule("V8", "R1")
-def test_a_closed_group_sees_nothing_and_can_ask_for_nothing() -> None:
-    """Its table is empty, its agreements are listed apart, and asking is refused as a whole."""
-    world = World()
-    world.approved(HILDA)
-    (request,) = world.asked(OSCAR, command_id="o")
-    group = next(group for group in world.groups if group.id == TRUST)
-    world.refresh(groups=[attrs.evolve(group, is_open=False, closed_on=TODAY)])
-
-    assert () == world.trust().browse().items
-    assert [HILDA, OSCAR] == [entry.agreement.urn for entry in world.trust().no_longer_visible()]
-    assert [HiddenBecause.GROUP_CLOSED] == [r.because for r in world.trust().why(HILDA).reasons]
-    with pytest.raises(Refused) as refused:
-        world.trust().request([NO_APPROVER], level=MIS, command_id="c-1")
-    assert [RefusalCode.GROUP_CLOSED] == [reason.code for reason in refused.value.reasons]
-    assert () == world.events(NO_APPROVER)
-    world.trust().withdraw([request], command_id="c-2")
-    assert State.NO_AGREEMENT == world.state(OSCAR).state
-
-
-@pytest.mark.rule("P8", "P4", "P5", "P6")
-def test_suggested_recipients_have_head_teachers_first() -> None:
-    """Heads come first, then the others by name; approvers are marked; people who cannot be asked are left out."""
-    world = World()
-    second = PersonId(HILDA, "zoe")
-    world.people.put(person(second, BusinessRole.HEAD_TEACHER, BusinessRole.DATA_MANAGER))
-
-    (offered,) = world.trust().recipients([HILDA])
-
-    assert [
-        (head(), True, True),
-        (second, True, True),
-        (PersonId(HILDA, "data"), False, False),
-        (deputy(), False, False),
-        (PersonId(HILDA, "executive"), False, False),
-    ] == [(who.person.id, who.recommended, who.can_approve) for who in offered.people]
-    assert (HILDA, True) == (offered.urn, offered.somebody_can_approve)
-
-
 @pytest.mark.rule("Q2", "Q3")
 def test_who_was_asked_is_not_offered_until_the_request_is_closed() -> None:
     """Only the recipients of the open request are left out, and only while it is open."""
@@ -366,23 +324,6 @@ def test_a_page_without_groups_is_empty() -> None:
 
     (entry,) = world.school(OSCAR).page()
     assert [HiddenBecause.UNKNOWN_URN] == [reason.because for reason in entry.visibility.reasons]
-
-
-@pytest.mark.rule("A11", "P2")
-def test_a_page_shows_only_the_groups_whose_policy_lets_the_user_answer() -> None:
-    """With two policies the head sees one group, the deputy the other, and a third person is refused."""
-    by_deputies = attrs.evolve(
-        Policy.mat(),
-        role_permissions={BusinessRole.DEPUTY_HEAD_TEACHER: {Permission.ADMINISTER_DATA_SHARING_REQUEST}},
-    )
-    world = World(policies={TRUST: by_deputies})
-    world.asked(HILDA)
-    world.council(CARYS).request([HILDA], level=MIS, terms=TERMS, command_id="la")
-
-    assert {COUNCIL} == set(entries(world))
-    assert {TRUST} == set(entries(world, actor=deputy()))
-    with pytest.raises(NotPermitted):
-        world.school(actor=PersonId(HILDA, "data")).page()
 
 
 class Muddled(MemoryPeopleDirectory):

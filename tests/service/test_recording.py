@@ -6,15 +6,13 @@ from datetime import date
 import attrs
 import pytest
 
-from datashare.domain.agreements import AgreementImported, ApprovalRecorded, Basis, Batch, RefusalCode, State
+from datashare.domain.agreements import AgreementImported, ApprovalRecorded, Basis, Batch, State
 from datashare.domain.notices import NoticeKind
-from datashare.domain.register import EstablishmentStatus
-from datashare.errors import InvalidValue, NotPermitted
+from datashare.errors import InvalidValue
 from tests.world import (
     ACTIONS,
     ANA,
     CARYS,
-    CLOSED,
     COUNCIL,
     DFE,
     GENEROUS,
@@ -57,18 +55,6 @@ def test_a_central_approval_is_in_force_with_its_basis() -> None:
     assert_sound(world)
 
 
-@pytest.mark.rule("A9", "T2")
-def test_central_approval_is_off_by_default() -> None:
-    """Without the policy the whole action is refused, even for a holder of the permission."""
-    world = World()
-    before = world.snapshot("c-1")
-
-    with pytest.raises(NotPermitted, match="does not allow approvals to be recorded centrally"):
-        world.trust().record_approval([HILDA], level=MIS, basis=BASIS, command_id="c-1")
-
-    assert before == world.snapshot("c-1")
-
-
 @pytest.mark.rule("A10")
 def test_an_import_is_in_force_from_now_with_the_original_day_as_data() -> None:
     """Level, day, approver, evidence and terms are stored, and nobody is notified; trusts and authorities alike."""
@@ -92,21 +78,6 @@ def test_an_import_is_in_force_from_now_with_the_original_day_as_data() -> None:
     assert [MIS, DFE] == [world.state(OSCAR).level, world.state(MAINTAINED, COUNCIL).level]
     assert () == world.notices(status=None) + world.notices(COUNCIL, status=None)
     assert_sound(world)
-
-
-@pytest.mark.rule("A10")
-def test_only_what_has_no_history_is_imported() -> None:
-    """A declined request counts as history; a hidden school is refused because it is hidden."""
-    world = World()
-    (request,) = world.asked(HILDA)
-    world.school().decline(request, reason="No.")
-    before = world.snapshot()
-
-    outcomes = world.trust().import_agreements([imported(HILDA), imported(CLOSED)], command_id="c-1")
-
-    assert [RefusalCode.HISTORY_EXISTS, RefusalCode.NOT_VISIBLE] == [outcome.code for outcome in outcomes.not_done]
-    assert before == world.snapshot()
-    assert EstablishmentStatus.CLOSED is world.schools[CLOSED].status
 
 
 @pytest.mark.rule("A10", "T2")

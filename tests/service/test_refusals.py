@@ -1,23 +1,19 @@
 """Refusals through the service: which, in which order, and that they change nothing (rules R1, R2, T2)."""
 
 from collections.abc import Callable
-from datetime import timedelta
 
 import attrs
 import pytest
 
 from datashare.domain.agreements import Batch, RefusalCode, RequestAccess, Terms
 from datashare.domain.people import PersonId
-from datashare.domain.policy import Policy
 from datashare.errors import NotPermitted, Refused
-from datashare.service import NotDone, Outcomes
+from datashare.service import Outcomes
 from tests.world import (
-    ACTIONS,
     ANA,
     BEN,
     COUNCIL,
     DFE,
-    GENEROUS,
     HILDA,
     MIS,
     NOBODY,
@@ -26,9 +22,6 @@ from tests.world import (
     TODAY,
     TRUST,
     World,
-    head,
-    imported,
-    leave_trust,
 )
 
 
@@ -88,80 +81,6 @@ def test_what_refuses_the_whole_action(cause: Callable[[World], object], expecte
     for reason in refused.value.reasons:
         assert str(reason) in str(refused.value)
     assert before == world.snapshot("c-1")
-
-
-def _hidden_without_site_open_request(world: World) -> Outcomes:
-    world.asked(HILDA)
-    leave_trust(world)
-    world.people.remove_site(HILDA)
-    return world.trust().request([HILDA], level=MIS, recipients={HILDA: [BEN]}, command_id="c-1")
-
-
-def _lower_level_and_unfit(world: World) -> Outcomes:
-    world.approved(HILDA, level=ACTIONS)
-    return world.trust().request([HILDA], level=MIS, recipients={HILDA: [PersonId(HILDA, "teacher")]}, command_id="c-1")
-
-
-def _nobody_reachable_and_too_soon(world: World) -> Outcomes:
-    world.policies[TRUST] = attrs.evolve(Policy.mat(), least_reminder_interval=timedelta(hours=24))
-    (request,) = world.asked(OSCAR)
-    world.people.remove(head(OSCAR))
-    return world.trust().remind([request], command_id="c-1")
-
-
-def _hidden_with_history(world: World) -> Outcomes:
-    (request,) = world.asked(HILDA)
-    world.trust().withdraw([request], command_id="w")
-    leave_trust(world)
-    return world.trust().import_agreements([imported(HILDA)], command_id="c-1")
-
-
-@pytest.mark.rule("R2", "T2", "K1")
-@pytest.mark.parametrize(
-    ("cause", "expected"),
-    [
-        pytest.param(
-            _hidden_without_site_open_request,
-            [
-                RefusalCode.NOT_VISIBLE,
-                RefusalCode.NO_SCHOOL_SITE,
-                RefusalCode.REQUEST_ALREADY_OPEN,
-                RefusalCode.RECIPIENT_NOT_ELIGIBLE,
-            ],
-            id="hidden",
-        ),
-        pytest.param(
-            _lower_level_and_unfit,
-            [RefusalCode.LEVEL_REDUCTION, RefusalCode.RECIPIENT_NOT_ELIGIBLE],
-            id="reduction",
-        ),
-        pytest.param(
-            _nobody_reachable_and_too_soon,
-            [RefusalCode.NO_REACHABLE_RECIPIENT, RefusalCode.REMINDER_TOO_SOON],
-            id="reminder",
-        ),
-        pytest.param(_hidden_with_history, [RefusalCode.NOT_VISIBLE, RefusalCode.HISTORY_EXISTS], id="import"),
-    ],
-)
-def test_a_school_is_refused_with_all_reasons_in_order(
-    cause: Callable[[World], Outcomes], expected: list[RefusalCode]
-) -> None:
-    """The primary reason comes first, the outcome's text has all of them, and nothing is stored."""
-    world = World(policies={TRUST: GENEROUS})
-
-    (outcome,) = cause(world)
-
-    assert isinstance(outcome, NotDone)
-    assert expected == [reason.code for reason in outcome.reasons]
-    assert expected[0] is outcome.code
-    assert all(str(reason) in str(outcome) for reason in outcome.reasons)
-    assert () == world.kept("c-1")
-    assert not [event for group in world.groups for event in _of_command(world, group.id)]
-
-
-def _of_command(world: World, group: object) -> list[object]:
-    history = world.store.group_history(group)  # type: ignore[arg-type]
-    return [event for event in history if event.command_id == "c-1"]
 
 
 @pytest.mark.rule("R1", "K1")

@@ -8,9 +8,8 @@ import pytest
 
 from datashare.domain.agreements import Actor, AgreementId, EndCause, RefusalCode, RequestId, State
 from datashare.domain.people import BusinessRole, Permission, PersonId
-from datashare.errors import NotPermitted, Refused, StoreUnavailable
+from datashare.errors import Refused
 from datashare.service import Done, GroupActions, NotDone, Outcomes
-from datashare.testing import FailingStore
 from tests.world import (
     ACTIONS,
     ANA,
@@ -25,7 +24,6 @@ from tests.world import (
     TERMS,
     TRUST,
     World,
-    assert_sound,
     deputy,
     head,
     large_world,
@@ -70,22 +68,6 @@ def test_a_replay_keeps_its_warnings() -> None:
     ]
     assert 1 == len(again.done[0].cautions)
     assert 2 == world.state().version
-
-
-@pytest.mark.rule("K4", "T2")
-def test_a_refusal_keeps_nothing_and_is_decided_again() -> None:
-    """A school that was refused is decided again under the same id."""
-    world = World()
-    (refused,) = world.trust().request([NOBODY], level=MIS, command_id="c-1")
-    assert isinstance(refused, NotDone)
-    assert () == world.kept("c-1")
-    world.people.put(person(head(NOBODY), BusinessRole.HEAD_TEACHER))
-
-    (done,) = world.trust().request([NOBODY], level=MIS, command_id="c-1")
-
-    assert isinstance(done, Done)
-    assert not done.replayed
-    assert done.events == world.events(NOBODY)
 
 
 @pytest.mark.rule("K4", "K1")
@@ -184,37 +166,6 @@ def test_command_ids_of_two_groups_have_nothing_to_do_with_each_other() -> None:
     assert not done.replayed
     assert State.PENDING == world.state(HILDA, COUNCIL).state
     assert () == world.kept("c-1", OTHER_TRUST)
-
-
-@pytest.mark.rule("K4", "K2")
-def test_the_permission_is_checked_at_each_repetition() -> None:
-    """Somebody who has lost the permission does not even learn what they did."""
-    world = World()
-    world.trust().request([HILDA], level=MIS, command_id="c-1")
-    before = world.snapshot("c-1")
-    world.people.put(person(ANA))
-
-    with pytest.raises(NotPermitted):
-        world.trust().request([HILDA], level=MIS, command_id="c-1")
-
-    assert before == world.snapshot("c-1")
-
-
-@pytest.mark.rule("K4")
-def test_what_a_failed_store_did_not_save_is_done_by_the_repetition() -> None:
-    """After an error of the store nothing is saved, and the same command id does it."""
-    world = World()
-    broken = world.over(FailingStore(world.store, "append"))
-    before = world.snapshot("c-1")
-    with pytest.raises(StoreUnavailable):
-        broken.for_group(TRUST, actor=ANA).request([HILDA, OSCAR], level=MIS, command_id="c-1")
-    assert before == world.snapshot("c-1")
-
-    outcomes = world.trust().request([HILDA, OSCAR], level=MIS, command_id="c-1")
-
-    assert [False, False] == [outcome.replayed for outcome in outcomes.done]
-    assert [1, 1] == [world.state(urn).version for urn in (HILDA, OSCAR)]
-    assert_sound(world)
 
 
 @pytest.mark.rule("K4")

@@ -7,52 +7,33 @@ import pytest
 from datashare.domain.agreements import (
     ALL,
     AgreementId,
-    CautionCode,
     Named,
     RefusalCode,
     RequestId,
-    RequestSent,
     State,
-    Tab,
-    Terms,
     WithRoles,
 )
-from datashare.domain.eligibility import Unsuitable
 from datashare.domain.people import BusinessRole, PersonId
-from datashare.errors import Refused
-from datashare.service import Done, NotDone, Outcome
 from tests.world import (
     ACTIONS,
     ANA,
     ASKABLE,
-    BEN,
     CLOSED,
-    COUNCIL,
-    DFE,
     FOREIGN,
     HILDA,
-    MAINTAINED,
     MIS,
     NO_APPROVER,
     NOBODY,
     NOW,
     OSCAR,
     SITELESS,
-    TERMS,
     TRUST,
     UNKNOWN,
     World,
     assert_sound,
     deputy,
     head,
-    person,
 )
-
-
-def codes(outcome: Outcome) -> list[RefusalCode]:
-    """Return the codes of a refusal, in their order."""
-    assert isinstance(outcome, NotDone), outcome
-    return [reason.code for reason in outcome.reasons]
 
 
 @pytest.mark.rule("Q1", "K1")
@@ -103,25 +84,6 @@ def test_who_is_chosen_is_who_is_asked(
     assert set(expected) == notified
 
 
-@pytest.mark.rule("Q4", "Q2")
-def test_added_recipients_are_only_the_new_ones() -> None:
-    """People who have the request already are skipped and reported, and get nothing twice."""
-    world = World()
-    world.trust().request([HILDA], level=MIS, recipients=Named([head()]), command_id="c-1")
-    request = world.state().request
-    assert request is not None
-    before = len(world.notices())
-
-    outcomes = world.trust().add_recipients([request.id], recipients=ALL, command_id="c-2")
-
-    (done,) = outcomes.done
-    assert [(CautionCode.SKIPPED_ALREADY_ASKED, (head(),))] == [(c.code, c.people) for c in done.cautions]
-    stored = world.state().request
-    assert stored is not None
-    assert (head(), *(who for who in ASKABLE if who != head())) == stored.recipients
-    assert before + 3 == len(world.notices())
-
-
 @pytest.mark.rule("Q7", "K1")
 def test_each_school_gets_its_own_outcome() -> None:
     """In one action some schools are asked, and others refused, each for its own reason."""
@@ -148,48 +110,6 @@ def test_each_school_gets_its_own_outcome() -> None:
     assert_sound(world)
 
 
-@pytest.mark.rule("Q8")
-def test_an_authority_needs_terms_and_a_trust_may_attach_them() -> None:
-    """Terms are stored with the request, their review date included; without them an authority is refused."""
-    world = World()
-    with pytest.raises(Refused) as refused:
-        world.council().request([MAINTAINED], level=DFE, command_id="c-1")
-    assert [RefusalCode.TERMS_REQUIRED] == [reason.code for reason in refused.value.reasons]
-    assert () == world.events(MAINTAINED, COUNCIL)
-
-    world.council().request([MAINTAINED], level=DFE, terms=TERMS, command_id="c-1")
-    world.trust().request([HILDA], level=MIS, terms=TERMS, command_id="c-1")
-    world.trust().request([OSCAR], level=MIS, command_id="c-2")
-
-    stored: list[Terms | None] = []
-    for urn, group in ((MAINTAINED, COUNCIL), (HILDA, TRUST), (OSCAR, TRUST)):
-        request = world.state(urn, group).request
-        assert request is not None
-        stored.append(request.terms)
-    assert [TERMS, TERMS, None] == stored
-
-
-@pytest.mark.rule("P11", "K1")
-def test_an_unfit_person_refuses_their_own_school_alone() -> None:
-    """Every unfit person is named with the reasons; the other school is asked."""
-    world = World()
-    stranger, teacher = PersonId(OSCAR, "stranger"), PersonId(HILDA, "teacher")
-    chosen = {HILDA: [teacher, head(OSCAR), head()], OSCAR: [head(OSCAR)]}
-
-    refused, done = world.trust().request([HILDA, OSCAR], level=MIS, recipients=chosen, command_id="c-1")
-
-    assert isinstance(refused, NotDone)
-    assert RefusalCode.RECIPIENT_NOT_ELIGIBLE == refused.code
-    assert [
-        (teacher, (Unsuitable.NO_ELIGIBLE_ROLE,)),
-        (head(OSCAR), (Unsuitable.OTHER_SITE, Unsuitable.UNKNOWN_PERSON)),
-    ] == [(answer.person, answer.reasons) for answer in refused.reasons[0].people]
-    assert isinstance(done, Done)
-    assert (State.NO_AGREEMENT, State.PENDING) == (world.state(HILDA).state, world.state(OSCAR).state)
-    assert not world.state(OSCAR).closed_request(RequestId(AgreementId(TRUST, OSCAR), 1))
-    assert stranger not in {who for event in world.events(OSCAR) for who in getattr(event, "recipients", ())}
-
-
 @pytest.mark.rule("Q10")
 def test_a_school_without_a_choice_of_people_has_nobody_to_ask() -> None:
     """If people are chosen for each URN, a school that is left out is refused."""
@@ -197,8 +117,9 @@ def test_a_school_without_a_choice_of_people_has_nobody_to_ask() -> None:
 
     outcomes = world.trust().request([HILDA, OSCAR], level=MIS, recipients={HILDA: [head()]}, command_id="c-1")
 
-    assert [OSCAR] == [outcome.urn for outcome in outcomes.not_done]
-    assert [RefusalCode.NO_ELIGIBLE_RECIPIENT] == codes(outcomes[1])
+    assert [(OSCAR, RefusalCode.NO_ELIGIBLE_RECIPIENT)] == [
+        (refused.urn, refused.code) for refused in outcomes.not_done
+    ]
     assert () == world.events(OSCAR)
 
 
@@ -216,51 +137,6 @@ def test_a_school_named_twice_is_asked_once(make: type[Iterable[int]]) -> None:
     requests = [request for request in outcomes.requests for _ in range(2)]
     assert 2 == len(world.trust().remind(requests, command_id="c-2").done)
     assert 2 == world.state(OSCAR).version
-
-
-@pytest.mark.rule("U1", "U2", "T4")
-def test_a_level_is_raised_by_another_request() -> None:
-    """Until the school accepts, the old level stays in force, and the school is under two tabs."""
-    world = World()
-    world.approved(HILDA)
-
-    (request,) = world.asked(HILDA, level=ACTIONS, command_id="c-2")
-
-    upgrading = world.state()
-    assert (State.UPGRADING, MIS) == (upgrading.state, upgrading.level)
-    for tab in (Tab.PENDING, Tab.APPROVED):
-        assert [HILDA] == [row.urn for row in world.trust().agreements(tab)]
-    assert HILDA not in {row.urn for row in world.trust().agreements(Tab.NO_AGREEMENT)}
-    world.school().approve(request)
-    assert (State.APPROVED, ACTIONS) == (world.state().state, world.state().level)
-
-
-@pytest.mark.rule("P9")
-def test_sender_and_actor_may_differ_and_both_are_recorded() -> None:
-    """Ana asks on behalf of Ben, who holds the permission; the event names both."""
-    world = World()
-    world.people.put(person(BEN, permissions=world.people.people([ANA])[ANA].permissions))
-
-    world.trust().request([HILDA], level=MIS, sender=BEN, command_id="c-1")
-
-    (event,) = world.events()
-    assert isinstance(event, RequestSent)
-    assert (ANA, BEN) == (event.actor, event.sender)
-
-
-@pytest.mark.rule("P10")
-def test_a_school_where_nobody_can_approve_is_asked_with_a_warning() -> None:
-    """The request is sent, and the warning is recorded with it."""
-    world = World()
-
-    warned, quiet = world.trust().request([NO_APPROVER, OSCAR], level=MIS, command_id="c-1")
-
-    assert isinstance(warned, Done)
-    assert isinstance(quiet, Done)
-    assert [CautionCode.NO_APPROVER] == [caution.code for caution in warned.cautions]
-    assert () == quiet.cautions
-    assert State.PENDING == world.state(NO_APPROVER).state
-    assert [CautionCode.NO_APPROVER] == [recorded.code for recorded in world.kept("c-1")[1].cautions]
 
 
 @pytest.mark.rule("K1")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .actions import Chosen, GroupActions
 from .group import GroupPreview, GroupQueue, GroupSide
 from .outcomes import Done, NotDone, Outcome, Outcomes
-from .reconcile import PlanApplication
+from .reconcile import GroupReconciliation, PlanApplication
 from .school import SchoolSide, SharingWithGroup
 from .sharing import DataSharing, usual_policy
 from .view import FilterChoices, HiddenAgreement, SchoolRecipients, SchoolTable
@@ -18,6 +18,7 @@ __all__ = [
     "GroupActions",
     "GroupPreview",
     "GroupQueue",
+    "GroupReconciliation",
     "GroupSide",
     "HiddenAgreement",
     "NotDone",

@@ -29,14 +29,14 @@ from datashare.domain.agreements import (
     Terms,
     Withdraw,
 )
-from datashare.domain.instants import london_day, to_optional_day
+from datashare.domain.instants import to_optional_day
 from datashare.domain.levels import AccessLevel
 from datashare.domain.people import Permission, PersonId
 from datashare.domain.register import GroupId
 from datashare.errors import InvalidValue
 from datashare.ports import ProgressCallback
 
-from .host import Host, require_any
+from .host import Host
 
 Chosen = Recipients | Mapping[int, Collection[PersonId]]
 """Whom to ask: `ALL`, the holders of roles, or people for each URN (Q10)."""
@@ -44,7 +44,7 @@ Chosen = Recipients | Mapping[int, Collection[PersonId]]
 _Answer = TypeVar("_Answer")
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class GroupActions(ABC, Generic[_Answer]):
     """The actions of a group's user: carried out, previewed or queued.
 
@@ -94,7 +94,7 @@ class GroupActions(ABC, Generic[_Answer]):
         def ask(urn: int) -> RequestAccess:
             return RequestAccess(urn=urn, level=level, sender=from_whom, recipients=recipients_at(urn), terms=terms)
 
-        return self._finish(self._batch(command_id, _commands(schools, ask)), RequestAccess, progress)
+        return self._act(RequestAccess, _commands(schools, ask), command_id, progress)
 
     def add_recipients(
         self,
@@ -108,14 +108,14 @@ class GroupActions(ABC, Generic[_Answer]):
         named = _distinct_requests(requests)
         recipients_at = _recipients_by_school(recipients, [request.urn for request in named])
         commands = [AddRecipients(request=request, recipients=recipients_at(request.urn)) for request in named]
-        return self._finish(self._batch(command_id, commands), AddRecipients, progress)
+        return self._act(AddRecipients, commands, command_id, progress)
 
     def remind(
         self, requests: Iterable[RequestId], *, command_id: str, progress: ProgressCallback | None = None
     ) -> _Answer:
         """Remind the recipients of open requests who can still be reached (N2-N5)."""
         commands = [Remind(request=request) for request in _distinct_requests(requests)]
-        return self._finish(self._batch(command_id, commands), Remind, progress)
+        return self._act(Remind, commands, command_id, progress)
 
     def withdraw(
         self,
@@ -125,9 +125,9 @@ class GroupActions(ABC, Generic[_Answer]):
         reason: str = "",
         progress: ProgressCallback | None = None,
     ) -> _Answer:
-        """Take open requests back; their recipients are told (N6)."""
+        """Take open requests back; their recipients are notified (N6)."""
         commands = [Withdraw(request=request, reason=reason) for request in _distinct_requests(requests)]
-        return self._finish(self._batch(command_id, commands), Withdraw, progress)
+        return self._act(Withdraw, commands, command_id, progress)
 
     def record_approval(
         self,
@@ -145,7 +145,7 @@ class GroupActions(ABC, Generic[_Answer]):
             return RecordApproval(urn=urn, level=level, basis=basis, terms=terms)
 
         commands = _commands(distinct_urns(urns), record)
-        return self._finish(self._batch(command_id, commands), RecordApproval, progress)
+        return self._act(RecordApproval, commands, command_id, progress)
 
     def import_agreements(
         self,
@@ -159,7 +159,7 @@ class GroupActions(ABC, Generic[_Answer]):
             validation.require_a(command, ImportAgreement, "agreements", "ImportAgreements")
             for command in validation.require_collection(agreements, "agreements")
         ]
-        return self._finish(self._batch(command_id, commands), ImportAgreement, progress)
+        return self._act(ImportAgreement, commands, command_id, progress)
 
     def end(
         self,
@@ -172,7 +172,7 @@ class GroupActions(ABC, Generic[_Answer]):
     ) -> _Answer:
         """End agreements, closing their open requests too (E1, E7)."""
         commands = _commands(distinct_urns(urns), lambda urn: EndAgreement(urn=urn, cause=cause, note=note))
-        return self._finish(self._batch(command_id, commands), EndAgreement, progress)
+        return self._act(EndAgreement, commands, command_id, progress)
 
     def record_visibility(
         self,
@@ -184,7 +184,7 @@ class GroupActions(ABC, Generic[_Answer]):
         """Record, after a refresh of the register, which schools stopped or resumed being visible (E6).
 
         It ends nothing. A named system may do it. A register that is older than the last one applied to the group, or
-        that knows none of its schools, is refused; a repetition under the same command id is answered all the same
+        that knows none of its schools, is refused; a repetition under the same command id is answered nevertheless
         (E3, K4).
 
         Args:
@@ -193,16 +193,18 @@ class GroupActions(ABC, Generic[_Answer]):
             progress: As for the other actions.
         """
         if isinstance(self.actor, PersonId):  # P12: nobody else may learn which schools have agreements
-            policy, today = self._host.policy(self.group), london_day(self._host.now())
-            person, wanted = self._host.person(self.actor), (Permission.APPLY_REGISTER,)
-            require_any(person, wanted, who=self.actor, site=self.group, policy=policy, day=today)
+            policy, today = self._host.policy(self.group), self._host.today()
+            self._host.require_any(self.actor, [Permission.APPLY_REGISTER], group=self.group, policy=policy, day=today)
         day = to_optional_day(register_day) or self._host.institutions.register_day()
         standing = (agreement for agreement in self._host.store.states(self.group) if agreement.stands)
         commands = [RecordVisibility(urn=agreement.urn, register_day=day) for agreement in standing]
-        return self._finish(self._batch(command_id, commands), RecordVisibility, progress)
+        return self._act(RecordVisibility, commands, command_id, progress)
 
-    def _batch(self, command_id: str, commands: Iterable[Command]) -> Batch:
-        return Batch(group=self.group, actor=self.actor, command_id=command_id, commands=commands)
+    def _act(
+        self, kind: type[Command], commands: Iterable[Command], command_id: str, progress: ProgressCallback | None
+    ) -> _Answer:
+        batch = Batch(group=self.group, actor=self.actor, command_id=command_id, commands=commands)
+        return self._finish(batch, kind, progress)
 
 
 def distinct_urns(urns: Iterable[int]) -> tuple[int, ...]:

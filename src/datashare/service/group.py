@@ -6,31 +6,28 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import Unpack
 
-import attrs
-
-from datashare.codec import ExportFormat
+from datashare.codec import ExportFormat, export_lines
+from datashare.domain import timeline as past
 from datashare.domain import validation
 from datashare.domain.agreements import Agreement, AgreementId, Batch, Command, Event, Reason, RefusalCode, Tab
 from datashare.domain.browsing import Column, Facet, FacetValue, Listing, Page
 from datashare.domain.coverage import Coverage
-from datashare.domain.instants import Instant, london_day
-from datashare.domain.reconciliation import Plan
+from datashare.domain.instants import Instant
 from datashare.domain.timeline import AgreementPeriod, AsOf
 from datashare.domain.timeline_text import Names
 from datashare.domain.visibility import Visibility
 from datashare.errors import Refused
-from datashare.ports import InstitutionDirectory, ProgressCallback
+from datashare.ports import ProgressCallback
 
 from . import history
 from .actions import GroupActions, distinct_urns
 from .execute import run
-from .host import present, require_any
+from .host import present
 from .outcomes import Outcomes
-from .reconcile import PlanApplication, apply, reconcile
+from .reconcile import GroupReconciliation
 from .view import FilterChoices, HiddenAgreement, SchoolRecipients, SchoolTable, View
 
 
-@attrs.frozen
 class GroupPreview(GroupActions[Outcomes]):
     """The actions of a group's user, which find out what they would do, and do nothing (K3)."""
 
@@ -38,7 +35,6 @@ class GroupPreview(GroupActions[Outcomes]):
         return run(self._host, batch, kind=kind, preview=True, progress=progress)
 
 
-@attrs.frozen
 class GroupQueue(GroupActions[Batch]):
     """The actions of a group's user as values, to be carried through a queue and given to `DataSharing.run`."""
 
@@ -46,8 +42,7 @@ class GroupQueue(GroupActions[Batch]):
         return batch
 
 
-@attrs.frozen
-class GroupSide(GroupActions[Outcomes]):
+class GroupSide(GroupReconciliation):
     """A group's side, on behalf of one of its users.
 
     Reading needs the permission that the group's policy names (P12). Each call reads it, and the register, anew.
@@ -140,81 +135,13 @@ class GroupSide(GroupActions[Outcomes]):
         self._view()
         return tuple(self._host.store.history(AgreementId(self.group, urn)))
 
-    def reconcile(self, register: InstitutionDirectory | None = None, *, register_day: date | None = None) -> Plan:
-        """Return what a register means for the group's agreements, as a plan that does nothing (E2, E5).
-
-        It is open to holders of `Permission.APPLY_REGISTER`, to whoever may read, and to a named system.
-
-        Cost: a constant number of port calls, and two for each generation of successors.
-
-        Args:
-            register: A newer register that is not in place yet. The plan compares it with the register in place, which
-                also names the schools that the newer one does not know. Without it, the plan is made from the register
-                in place, and lists no schools that joined.
-            register_day: The register's day in Europe/London, where the directory does not know it.
-
-        Raises:
-            NotPermitted: The actor may not see it.
-            Refused: The register holds nothing of the group, or is older than the last one applied to it (E3).
-            InvalidValue: The register is not a directory of institutions, or its day is unknown or in the future.
-            UnknownGroup: No register and no agreement knows the group.
-            StoreError: The store could not do its work.
-        """
-        return reconcile(self._host, self.group, self.actor, register, register_day)
-
-    def apply(
-        self,
-        plan: Plan,
-        *,
-        command_id: str,
-        note: str = "",
-        confirmed: bool = False,
-        urns: Iterable[int] | None = None,
-        progress: ProgressCallback | None = None,
-    ) -> PlanApplication:
-        """Apply a plan: end what it ends, then record for all other schools what the register shows (E2-E4, E6).
-
-        It needs a person with `Permission.APPLY_REGISTER`, and the register that the plan was made from must be in
-        place. Both sides are told of each end. If an agreement changed since the plan was made, its outcome is a
-        `CONFLICT`, and the others go through. A repetition with the same command id does what is left to do.
-        The plan's own claims are not trusted: every cause, and how much would end, is derived again from the register
-        in place and from the agreements.
-
-        Args:
-            plan: The plan, as `reconcile` returned it.
-            command_id: The caller's id for this action (K4).
-            note: Why, in words, for the history and the notices; by default, what the register shows.
-            confirmed: Whether a person confirmed it, as `Plan.needs_confirmation` may demand. What counts is all that
-                the register would end now, not only *urns* (E3).
-            urns: End only these of the schools that the plan ends; the others need a new plan.
-            progress: As for the other actions: first for the ends, then for the record.
-
-        Raises:
-            NotPermitted: The actor may not, or is a system.
-            Refused: The register in place is a different one, is older, knows none of the group's schools or does not
-                show a cause that the plan names; or the plan must be confirmed. Nothing happened.
-            InvalidValue: The plan is for another group, dated in the future, or does not end one of *urns*.
-            StoreError: The store could not do its work; repeat with the same command id.
-        """
-        return apply(
-            self._host,
-            plan,
-            group=self.group,
-            actor=self.actor,
-            command_id=command_id,
-            note=note,
-            confirmed=confirmed,
-            urns=urns,
-            progress=progress,
-        )
-
     def timeline(self, urn: int) -> tuple[AgreementPeriod, ...]:
         """List the periods in which the agreement with one institution stayed the same, in order (H1).
 
         Nothing is recorded here before the first period; the last one still lasts.
         """
-        self._view()
-        return history.timeline(self._host, AgreementId(self.group, urn))
+        policy = self._view().policy
+        return past.timeline(self._host.store.history(AgreementId(self.group, urn)), policy=policy)
 
     def as_of(self, at: Instant, urn: int) -> AsOf:
         """Return what the group could do at one institution at an instant, and who approved that (H1, A10).
@@ -222,8 +149,9 @@ class GroupSide(GroupActions[Outcomes]):
         Raises:
             InvalidValue: The instant has no time zone, or is in the future.
         """
-        self._view()
-        return history.as_of(self._host, AgreementId(self.group, urn), at)
+        policy, agreement = self._view().policy, AgreementId(self.group, urn)
+        at = history.past_instant(self._host, at)
+        return past.as_of(agreement, self._host.store.history(agreement), at, policy=policy)
 
     def shared_on(self, day: date, urn: int) -> tuple[AsOf, ...]:
         """List what the group could see of one institution on a day in Europe/London, in order (H1, A10).
@@ -247,8 +175,8 @@ class GroupSide(GroupActions[Outcomes]):
         Raises:
             InvalidValue: The instant has no time zone, or is in the future.
         """
-        self._view()
-        return history.all_as_of(self._host, self.group, at)
+        policy, at = self._view().policy, history.past_instant(self._host, at)
+        return past.all_as_of(self._host.store.group_history(self.group), at, policy=policy)
 
     def in_force_on(self, day: date) -> tuple[AsOf, ...]:
         """List what was in force at any time of a day in Europe/London, by URN, then instant (H1, A10).
@@ -261,8 +189,8 @@ class GroupSide(GroupActions[Outcomes]):
         Raises:
             InvalidValue: It is not a day, or is in the future.
         """
-        self._view()
-        return history.in_force_on(self._host, self.group, day)
+        policy, day = self._view().policy, history.past_day(self._host, day)
+        return past.in_force_on(self._host.store.group_history(self.group), day, policy=policy)
 
     def names(self, answers: Iterable[AsOf]) -> Names:
         """Look up the present names of the people and schools in answers about the past (H4).
@@ -292,12 +220,12 @@ class GroupSide(GroupActions[Outcomes]):
             InvalidValue: The form or the URN is not valid.
         """
         self._view()
-        return history.export(self._host, self.group, form, urn=urn, words=words)
+        store = self._host.store
+        events = store.group_history(self.group) if urn is None else store.history(AgreementId(self.group, urn))
+        return export_lines(events, form, words=words)
 
     def _view(self) -> View:
         """Read the group anew, for somebody who may read (P12)."""
-        policy, group = self._host.policy(self.group), self._host.group(self.group)
-        day = london_day(self._host.now())
-        person = self._host.person(self.actor)
-        require_any(person, policy.readers, who=self.actor, site=self.group, policy=policy, day=day)
+        policy, group, day = self._host.policy(self.group), self._host.group(self.group), self._host.today()
+        self._host.require_any(self.actor, policy.readers, group=self.group, policy=policy, day=day)
         return View(host=self._host, group=group, policy=policy, day=day)

@@ -8,7 +8,7 @@ from datetime import date
 import attrs
 
 from datashare.domain.agreements import Actor, Agreement, AgreementId, Reason, RefusalCode, why_not
-from datashare.domain.instants import Instant, to_instant
+from datashare.domain.instants import Instant, london_day, to_instant
 from datashare.domain.people import Permission, Person, PersonId
 from datashare.domain.policy import Policy
 from datashare.domain.register import Group, GroupId
@@ -17,7 +17,7 @@ from datashare.errors import InvalidValue, NotPermitted, UnknownGroup
 from datashare.ports import AgreementStore, Clock, InstitutionDirectory, PeopleDirectory
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class Host:
     """Everything that the service needs of its host."""
 
@@ -57,9 +57,37 @@ class Host:
             raise InvalidValue(f"The policy of {group}", policy, f"a Policy for a {group.kind.label}")
         return policy
 
+    def today(self) -> date:
+        """Return the present day, in Europe/London."""
+        return london_day(self.now())
+
     def person(self, who: Actor) -> Person | None:
         """Find who acts, as their site knows them now (P12)."""
         return self.people.people((who,)).get(who) if isinstance(who, PersonId) else None
+
+    def require_any(
+        self,
+        actor: Actor,
+        permissions: Iterable[Permission],
+        *,
+        group: GroupId,
+        policy: Policy,
+        day: date,
+        action: str = "see data sharing agreements",
+    ) -> None:
+        """Check that the actor is of the group's site and holds one of these *permissions* (P12).
+
+        Raises:
+            NotPermitted: They may not do the *action*, which is worded as the end of "may not …".
+        """
+        why = why_not(actor, self.person(actor), permissions, home=group, policy=policy, day=day, action=action)
+        if why:
+            raise NotPermitted([Reason(code=RefusalCode.NOT_PERMITTED, detail=why)])
+
+    def staff(self, urns: Collection[int]) -> dict[int, dict[PersonId, Person]]:
+        """Return the people of each school's own site, by id; a directory may name others too."""
+        people = self.people.at_schools(urns)
+        return {urn: {person.id: person for person in people.get(urn, ()) if person.id.site == urn} for urn in urns}
 
     def visibility(self, group: Group, policy: Policy, urns: Collection[int], day: date) -> dict[int, Visibility]:
         """Return for each institution whether *group* sees it, with every reason that hides it (V9)."""
@@ -70,11 +98,6 @@ class Host:
 def gone(group: GroupId) -> Group:
     """Build what stands for a group that the register does not name; it counts as closed."""
     return Group(id=group, name=str(group), is_open=False)
-
-
-def of_site(urn: int, people: Iterable[Person]) -> dict[PersonId, Person]:
-    """Keep the people of the school's own site, by id; a directory may name others too."""
-    return {person.id: person for person in people if person.id.site == urn}
 
 
 def require_port(value: object, port: type, name: str) -> None:
@@ -94,30 +117,6 @@ def require_port(value: object, port: type, name: str) -> None:
     ]
     if lacking:
         raise InvalidValue(name, value, f"{expected}; it lacks {', '.join(lacking)}")
-
-
-def require_any(
-    person: Person | None,
-    permissions: Iterable[Permission],
-    *,
-    who: Actor,
-    site: GroupId | int,
-    policy: Policy,
-    day: date,
-) -> None:
-    """Check that the actor is of this *site* and holds one of these *permissions* (P12).
-
-    Raises:
-        NotPermitted: They may not.
-    """
-    why = why_not(who, person, permissions, home=site, policy=policy, day=day)
-    if why:
-        raise forbidden(why)
-
-
-def forbidden(why: str) -> NotPermitted:
-    """Build the error for somebody who may not do what they ask."""
-    return NotPermitted([Reason(code=RefusalCode.NOT_PERMITTED, detail=why)])
 
 
 def present(agreements: Mapping[AgreementId, Agreement], ids: Iterable[AgreementId]) -> dict[AgreementId, Agreement]:

@@ -1,17 +1,15 @@
-"""Reconciles a register with a group's agreements: gathers the facts, makes a plan, and applies it for a person."""
+"""Reconcile a register with a group's agreements: gather the facts, make a plan, apply it for a person (rules E)."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable
 from datetime import date
-from functools import partial
 
 import attrs
 
 from datashare.domain import validation
 from datashare.domain.agreements import (
-    Actor,
     AgreementId,
     Batch,
     EndAgreement,
@@ -20,7 +18,7 @@ from datashare.domain.agreements import (
     RefusalCode,
     SystemActor,
 )
-from datashare.domain.instants import day_words, london_day, to_optional_day
+from datashare.domain.instants import day_words, to_optional_day
 from datashare.domain.people import Permission
 from datashare.domain.reconciliation import (
     Comparison,
@@ -36,8 +34,9 @@ from datashare.domain.visibility import visible_institutions
 from datashare.errors import InvalidValue, Refused, UnknownGroup
 from datashare.ports import InstitutionDirectory, ProgressCallback
 
+from .actions import GroupActions
 from .execute import run
-from .host import Host, gone, require_any, require_port
+from .host import Host, gone, require_port
 from .outcomes import Outcomes
 
 
@@ -55,56 +54,152 @@ class PlanApplication:
     recorded: Outcomes
 
 
-def reconcile(
-    host: Host, group: GroupId, actor: Actor, register: InstitutionDirectory | None, register_day: date | None
-) -> Plan:
-    """Make a plan of *register*, or of the register in place; see `GroupSide.reconcile`."""
-    if register is not None:
-        require_port(register, InstitutionDirectory, "register")
-    newer = None if register is host.institutions else register
-    today, policy = london_day(host.now()), host.policy(group)
-    if not isinstance(actor, SystemActor):  # E2: a refresh yields a plan, whoever runs it
-        permissions = (*policy.readers, Permission.APPLY_REGISTER)
-        require_any(host.person(actor), permissions, who=actor, site=group, policy=policy, day=today)
-    agreements = host.store.states(group)
-    facts = gather_facts(newer or host.institutions, group, {agreement.urn for agreement in agreements})
-    in_place = None if facts.names_group else host.institutions.group(group)
-    if in_place:  # it keeps the name that it has in the register in place
-        facts = attrs.evolve(facts, group=attrs.evolve(facts.group, name=in_place.name))
-    seen_before = None if newer is None else _seen_now(host, group, today)
-    if not (facts.names_group or agreements or seen_before):
-        raise UnknownGroup(group)
-    day = to_optional_day(register_day) or facts.register_day
-    if day is None:
-        raise InvalidValue("register_day", None, "given, since the directory of institutions does not know it")
-    if day > today:
-        raise InvalidValue("register_day", day, "no later than today")
-    last = host.store.last_register(group)
-    reasons = why_no_plan(facts, register_day=day, last_register=last, seen_before=seen_before)
-    if reasons:
-        raise Refused(reasons)
-    return plan(
-        facts,
-        agreements=agreements,
-        policy=policy,
-        day=today,
-        register_day=day,
-        seen_before=seen_before,
-        names_before=None if newer is None else _names_now(host, facts),
-    )
+class GroupReconciliation(GroupActions[Outcomes]):
+    """The part of a group's side that compares its agreements with a register (rules E)."""
 
+    def reconcile(self, register: InstitutionDirectory | None = None, *, register_day: date | None = None) -> Plan:
+        """Return what a register means for the group's agreements, as a plan that does nothing (E2, E5).
 
-def _seen_now(host: Host, group: GroupId, today: date) -> frozenset[int]:
-    known, linked = host.institutions.group(group) or gone(group), host.institutions.linked(group)
-    visible = visible_institutions(linked, group=known, policy=host.policy(group), day=today)
-    return frozenset(school.urn for school in visible)
+        It needs `Permission.APPLY_REGISTER` or a permission to read; a named system may do it too.
 
+        Cost: a constant number of port calls, and two for each generation of successors.
 
-def _names_now(host: Host, facts: GroupFacts) -> dict[int, str]:
-    """Return what the register in place calls the schools that a newer one does not hold."""
-    urns = facts.urns | {link.successor for link in facts.links}
-    schools = host.institutions.institutions(urns - facts.institutions.keys())
-    return {urn: school.name for urn, school in schools.items()}
+        Args:
+            register: A newer register that is not in place yet. The plan compares it with the register in place, which
+                also names the schools that the newer one does not know. Without it, the plan is made from the register
+                in place, and lists no schools that joined.
+            register_day: The register's day in Europe/London, where the directory does not know it.
+
+        Raises:
+            NotPermitted: The actor may not see it.
+            Refused: The register holds nothing of the group, or is older than the last one applied to it (E3).
+            InvalidValue: The register is not a directory of institutions, or its day is unknown or in the future.
+            UnknownGroup: No register and no agreement knows the group.
+            StoreError: The store could not do its work.
+        """
+        host, group, actor = self._host, self.group, self.actor
+        if register is not None:
+            require_port(register, InstitutionDirectory, "register")
+        newer = None if register is host.institutions else register
+        today, policy = host.today(), host.policy(group)
+        if not isinstance(actor, SystemActor):  # E2: a refresh yields a plan, whoever runs it
+            permissions = (*policy.readers, Permission.APPLY_REGISTER)
+            host.require_any(actor, permissions, group=group, policy=policy, day=today)
+        agreements = host.store.states(group)
+        facts = gather_facts(
+            host.institutions if newer is None else newer, group, {agreement.urn for agreement in agreements}
+        )
+        seen_before, names_before = None, None
+        if newer is not None:
+            known, linked = host.group_or_gone(group), host.institutions.linked(group)
+            if not facts.names_group:  # it keeps the name that it has in the register in place
+                facts = attrs.evolve(facts, group=attrs.evolve(facts.group, name=known.name))
+            visible = visible_institutions(linked, group=known, policy=policy, day=today)
+            seen_before = frozenset(school.urn for school in visible)
+            named = facts.urns | {link.successor for link in facts.links}
+            schools = host.institutions.institutions(named - facts.institutions.keys())
+            names_before = {urn: school.name for urn, school in schools.items()}
+        if not (facts.names_group or agreements or seen_before):
+            raise UnknownGroup(group)
+        day = to_optional_day(register_day) or facts.register_day
+        if day is None:
+            raise InvalidValue("register_day", None, "given, since the directory of institutions does not know it")
+        if day > today:
+            raise InvalidValue("register_day", day, "no later than today")
+        last = host.store.last_register(group)
+        reasons = why_no_plan(facts, register_day=day, last_register=last, seen_before=seen_before)
+        if reasons:
+            raise Refused(reasons)
+        return plan(
+            facts,
+            agreements=agreements,
+            policy=policy,
+            day=today,
+            register_day=day,
+            seen_before=seen_before,
+            names_before=names_before,
+        )
+
+    def apply(
+        self,
+        plan: Plan,
+        *,
+        command_id: str,
+        note: str = "",
+        confirmed: bool = False,
+        urns: Iterable[int] | None = None,
+        progress: ProgressCallback | None = None,
+    ) -> PlanApplication:
+        """Apply a plan: end what it ends, then record for all other schools what the register shows (E2-E4, E6).
+
+        It needs a person with `Permission.APPLY_REGISTER`, and the register that the plan was made from must be in
+        place. Both sides are notified of each end. If an agreement changed since the plan was made, its outcome is a
+        `CONFLICT`, and the others go through. A repetition with the same command id does what is left to do.
+        The plan's own claims are not trusted: every cause, and how much would end, is derived again from the register
+        in place and from the agreements.
+
+        Args:
+            plan: The plan, as `reconcile` returned it.
+            command_id: The caller's id for this action (K4).
+            note: Why, in words, for the history and the notices; by default, what the register shows.
+            confirmed: Whether a person confirmed it, as `Plan.needs_confirmation` may demand. What counts is all that
+                the register would end now, not only *urns* (E3).
+            urns: End only these of the schools that the plan ends; the others need a new plan.
+            progress: As for the other actions: first for the ends, then for the record.
+
+        Raises:
+            NotPermitted: The actor may not, or is a system.
+            Refused: The register in place is a different one, is older, knows none of the group's schools or does not
+                show a cause that the plan names; or the plan must be confirmed. Nothing happened.
+            InvalidValue: The plan is for another group, dated in the future, or does not end one of *urns*.
+            StoreError: The store could not do its work; repeat with the same command id.
+        """
+        host, group, actor = self._host, self.group, self.actor
+        validation.require_a(plan, Plan, "plan", "a Plan, as reconcile returns it")
+        validation.require_text(note, "note", blank=True)
+        validation.require_a(confirmed, bool, "confirmed", "True or False")
+        today, policy = host.today(), host.policy(group)
+        if plan.group != group:
+            raise InvalidValue("plan", str(plan.group), f"a plan of {group}")
+        if plan.register_day > today:
+            raise InvalidValue("plan", plan.register_day, "of a register that is no later than today")
+        ends = Batch(group=group, actor=actor, command_id=command_id, commands=_ends(plan, note, urns))
+        # K2, E2: before anything else is looked at
+        host.require_any(
+            actor, [Permission.APPLY_REGISTER], group=group, policy=policy, day=today, action="apply a register"
+        )
+
+        own = {agreement.urn: agreement for agreement in host.store.states(group)}
+        facts = gather_facts(host.institutions, group, plan.looked_at)
+        whole = facts if own.keys() == facts.urns else gather_facts(host.institutions, group, own)
+        day = plan.register_day
+        present = Comparison(facts=whole, agreements=own, policy=policy, day=today, register_day=day)
+        last = host.store.last_register(group)
+        reasons = why_not_applied(plan, facts, present, last_register=last, confirmed=confirmed)
+
+        # The record has a command id derived from that of the ends, so that a repetition repeats both (K4).
+        record_id = hashlib.sha256(f"{command_id}\nrecorded".encode()).hexdigest()[:32]
+        looked_at = {AgreementId(group, urn) for urn in plan.looked_at}
+        recorded = {outcome.agreement.urn for outcome in host.store.load(looked_at, command_id=record_id).outcomes}
+        if reasons and not _was_done(host, ends, recorded):
+            raise Refused(reasons)
+
+        def record(urns: Collection[int], *, preview: bool = False) -> Outcomes:
+            """Record whether the group sees these schools, or answer what was recorded before (E6, K4)."""
+            commands = [RecordVisibility(urn=urn, register_day=day) for urn in sorted(urns)]
+            batch = Batch(group=group, actor=actor, command_id=record_id, commands=commands)
+            report = None if preview else progress
+            return run(host, batch, kind=RecordVisibility, preview=preview, register_checked=True, progress=report)
+
+        if recorded:  # K4: the id of another plan is refused before anything ends
+            record(recorded, preview=True)
+        ended = run(host, ends, progress=progress) if ends.commands else Outcomes(())
+        if any(reason.code is not RefusalCode.CONFIRMATION_NEEDED for reason in reasons):
+            return PlanApplication(ended=ended, recorded=record(recorded))
+        standing = {agreement.urn for agreement in host.store.states(group) if agreement.stands}
+        outcomes = record(standing | recorded)
+        host.store.note_register(group, day)  # also if nothing stands any more
+        return PlanApplication(ended=ended, recorded=outcomes)
 
 
 def gather_facts(register: InstitutionDirectory, group: GroupId, urns: Collection[int]) -> GroupFacts:
@@ -144,58 +239,6 @@ def _follow_links(
     return tuple(links)
 
 
-def apply(
-    host: Host,
-    planned: Plan,
-    *,
-    group: GroupId,
-    actor: Actor,
-    command_id: str,
-    note: str,
-    confirmed: bool,
-    urns: Iterable[int] | None,
-    progress: ProgressCallback | None,
-) -> PlanApplication:
-    """Apply a plan; see `GroupSide.apply`."""
-    validation.require_a(planned, Plan, "plan", "a Plan, as reconcile returns it")
-    validation.require_text(note, "note", blank=True)
-    validation.require_a(confirmed, bool, "confirmed", "True or False")
-    today, policy = london_day(host.now()), host.policy(group)
-    if planned.group != group:
-        raise InvalidValue("plan", str(planned.group), f"a plan of {group}")
-    if planned.register_day > today:
-        raise InvalidValue("plan", planned.register_day, "of a register that is no later than today")
-    ends = Batch(group=group, actor=actor, command_id=command_id, commands=_ends(planned, note, urns))
-    permissions = (Permission.APPLY_REGISTER,)  # K2, E2: before anything else is looked at
-    require_any(host.person(actor), permissions, who=actor, site=group, policy=policy, day=today)
-
-    own = {agreement.urn: agreement for agreement in host.store.states(group)}
-    facts = gather_facts(host.institutions, group, planned.looked_at)
-    whole = facts if own.keys() == facts.urns else gather_facts(host.institutions, group, own)
-    day = planned.register_day
-    present = Comparison(facts=whole, agreements=own, policy=policy, day=today, register_day=day)
-    last = host.store.last_register(group)
-    reasons = why_not_applied(planned, facts, present, last_register=last, confirmed=confirmed)
-
-    # The record has a command id derived from that of the ends, so that a repetition repeats both (K4).
-    record_id = hashlib.sha256(f"{command_id}\nrecorded".encode()).hexdigest()[:32]
-    looked_at = {AgreementId(group, urn) for urn in planned.looked_at}
-    recorded = {kept.agreement.urn for kept in host.store.load(looked_at, command_id=record_id).outcomes}
-    if reasons and not _was_done(host, ends, recorded):
-        raise Refused(reasons)
-    empty = Batch(group=group, actor=actor, command_id=record_id, commands=())
-    record = partial(_record, host, empty, day)
-    if recorded:  # K4: the id of another plan is refused before anything ends
-        record(recorded, preview=True)
-    ended = run(host, ends, progress=progress) if ends.commands else Outcomes(())
-    if any(reason.code is not RefusalCode.CONFIRMATION_NEEDED for reason in reasons):
-        return PlanApplication(ended=ended, recorded=record(recorded, progress=progress))
-    standing = {agreement.urn for agreement in host.store.states(group) if agreement.stands}
-    outcomes = record(standing | recorded, progress=progress)
-    host.store.note_register(group, day)  # also if nothing stands any more
-    return PlanApplication(ended=ended, recorded=outcomes)
-
-
 def _ends(planned: Plan, note: str, urns: Iterable[int] | None) -> list[EndAgreement]:
     """Return the commands that end what the plan ends, or of that only some schools."""
     ends = {end.urn: end for end in planned.to_end}
@@ -223,19 +266,5 @@ def _was_done(host: Host, ends: Batch, recorded: Collection[int]) -> bool:
     wanted = {ends.agreement_of(command) for command in ends.commands}
     if not wanted:
         return bool(recorded)
-    return wanted <= {kept.agreement for kept in host.store.load(wanted, command_id=ends.command_id).outcomes}
-
-
-def _record(
-    host: Host,
-    empty: Batch,
-    register_day: date,
-    urns: Collection[int],
-    *,
-    preview: bool = False,
-    progress: ProgressCallback | None = None,
-) -> Outcomes:
-    """Record of schools whether the group sees them, or answer what was recorded (E6, K4)."""
-    commands = tuple(RecordVisibility(urn=urn, register_day=register_day) for urn in sorted(urns))
-    batch = attrs.evolve(empty, commands=commands)
-    return run(host, batch, kind=RecordVisibility, preview=preview, register_checked=True, progress=progress)
+    outcomes = host.store.load(wanted, command_id=ends.command_id).outcomes
+    return wanted <= {outcome.agreement for outcome in outcomes}

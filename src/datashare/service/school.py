@@ -20,11 +20,12 @@ from datashare.domain.agreements import (
     EndAgreement,
     EndCause,
     Event,
+    Reason,
+    RefusalCode,
     RequestId,
     granted,
+    why_not,
 )
-from datashare.domain.eligibility import holds
-from datashare.domain.instants import london_day
 from datashare.domain.levels import Capability
 from datashare.domain.people import Permission
 from datashare.domain.policy import Policy
@@ -32,11 +33,11 @@ from datashare.domain.register import Group, GroupId
 from datashare.domain.timeline import AsOf
 from datashare.domain.timeline_text import Names
 from datashare.domain.visibility import Visibility
-from datashare.errors import InvalidValue, Refused
+from datashare.errors import InvalidValue, NotPermitted, Refused
 
 from . import history
 from .execute import run
-from .host import Host, forbidden
+from .host import Host
 from .outcomes import Done, NotDone
 
 _IDS = uuid.UUID("0f7b53a4-6d1e-4f63-9d0e-5a3a8a6ff0d1")
@@ -69,7 +70,7 @@ class SharingWithGroup:
     history: tuple[Event, ...]
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class SchoolSide:
     """A school's side, on behalf of one of its users.
 
@@ -86,7 +87,7 @@ class SchoolSide:
         Raises:
             NotPermitted: The actor may not see requests at this school.
         """
-        day = london_day(self._host.now())
+        day = self._host.today()
         return tuple(self._entry(agreement, policy, day) for agreement, policy in self._agreements(day))
 
     def shared_on(self, day: date) -> tuple[AsOf, ...]:
@@ -115,27 +116,29 @@ class SchoolSide:
         return history.names(self._host, answers, ours=frozenset(self._agreement_ids()).__contains__)
 
     def _agreement_ids(self) -> tuple[AgreementId, ...]:
-        return tuple(agreement.id for agreement, _ in self._agreements(london_day(self._host.now())))
+        return tuple(agreement.id for agreement, _ in self._agreements(self._host.today()))
 
     def _agreements(self, day: date) -> list[tuple[Agreement, Policy]]:
         """Find the agreements that the actor may see, each with its group's policy; policies differ in who may (P2).
 
         Raises:
-            NotPermitted: The actor may see none, whether there are any or not.
+            NotPermitted: The actor may see no agreement of this school; the school may have agreements or not.
         """
-        agreements = {agreement.group: agreement for agreement in self._host.store.states_at(self.urn)}
+        agreements = self._host.store.states_at(self.urn)
         institution = self._host.institutions.institutions([self.urn]).get(self.urn)
-        linked = institution.groups if institution else frozenset()
-        policies = {group: self._host.policy(group) for group in {*agreements, *linked}}
-        person, permission = self._host.person(self.actor), Permission.ADMINISTER_DATA_SHARING_REQUEST
-        may_see = {group for group, policy in policies.items() if holds(person, permission, policy=policy, day=day)}
-        if person is None or person.id.site != self.urn or not may_see:
-            who = person.name if person else str(self.actor)
-            raise forbidden(
-                f"{who} may not see the data sharing requests of school {self.urn}: the permission "
-                f"“{permission.label}” there is missing ({permission.value}). Ask somebody who has it."
-            )
-        return [(agreement, policies[group]) for group, agreement in agreements.items() if group in may_see]
+        groups = {agreement.group for agreement in agreements} | (institution.groups if institution else set())
+        policies = {group: self._host.policy(group) for group in groups}
+        person = self._host.person(self.actor)
+
+        def why(policy: Policy) -> str:
+            wanted, action = [Permission.ADMINISTER_DATA_SHARING_REQUEST], "see data sharing requests"
+            return why_not(self.actor, person, wanted, home=self.urn, policy=policy, day=day, action=action)
+
+        refusals = [why(policy) for policy in policies.values() or [Policy.mat()]]
+        if all(refusals):
+            raise NotPermitted([Reason(code=RefusalCode.NOT_PERMITTED, detail=refusals[0])])
+        may_see = {group for group, policy in policies.items() if not why(policy)}
+        return [(agreement, policies[agreement.group]) for agreement in agreements if agreement.group in may_see]
 
     def _entry(self, agreement: Agreement, policy: Policy, day: date) -> SharingWithGroup:
         group = self._host.group_or_gone(agreement.group)

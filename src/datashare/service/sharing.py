@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from datashare.clock import SystemClock
+from datashare.codec import decode_agreement, read_event
 from datashare.domain import validation
 from datashare.domain.access import AccessAnswer, AccessMap
 from datashare.domain.agreements import Actor, AgreementId, Batch, SystemActor
-from datashare.domain.chain import GroupDigest
+from datashare.domain.chain import GroupDigest, digest_of
 from datashare.domain.people import PersonId
 from datashare.domain.policy import Policy
 from datashare.domain.register import GroupId
-from datashare.domain.verification import Verification
+from datashare.domain.verification import Verification, verify
 from datashare.errors import InvalidValue
 from datashare.ports import AgreementStore, Clock, InstitutionDirectory, PeopleDirectory, ProgressCallback
 from datashare.ports.arguments import require_group
 
 from .execute import run
 from .group import GroupSide
-from .history import digested, verified
 from .host import Host, require_port
 from .outcomes import Outcomes
 from .school import SchoolSide
@@ -166,7 +166,7 @@ class DataSharing:
         removed as a whole, or rewritten as a whole together with its state, shows only against a digest that was
         noted outside.
 
-        It is for whoever keeps the system running, so it asks for no permission, and reports only URNs and numbers.
+        It is for those who run the system, so it needs no permission, and reports only URNs and numbers.
         It changes nothing, does not disturb writers and does not take their work for a fault. Cost: one port call and
         one pass, which holds one agreement's chain at a time.
 
@@ -178,7 +178,14 @@ class DataSharing:
             InvalidValue: The group is not a GroupId, or the digest is not of this group.
             StoreError: The store could not do its work.
         """
-        return verified(self._host, group, noted)
+        if group is not None:
+            require_group(group)
+        if noted is not None:
+            validation.require_a(noted, GroupDigest, "noted", "a GroupDigest, as digest() returns")
+            if group not in {None, noted.group}:
+                raise InvalidValue("noted", noted.group, f"a digest of {group}")
+        chains = self._host.store.chains(group)
+        return verify(chains, read_event=read_event, read_state=decode_agreement, noted=noted)
 
     def digest(self, group: GroupId) -> GroupDigest:
         """Return the group's digest at this instant (H3).
@@ -191,7 +198,8 @@ class DataSharing:
             InvalidValue: The group is not a GroupId.
             StoreError: The store could not do its work.
         """
-        return digested(self._host, group)
+        now = self._host.now()
+        return digest_of(group, self._host.store.chains(require_group(group)), at=now)
 
 
 def _require_actor(actor: object) -> Actor:

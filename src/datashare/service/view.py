@@ -18,7 +18,7 @@ from datashare.domain.register import Group, Phase
 from datashare.domain.text import folded
 from datashare.domain.visibility import Visibility, date_warnings, visible_institutions
 
-from .host import Host, of_site
+from .host import Host
 
 
 class FilterChoices(TypedDict, total=False):
@@ -45,7 +45,7 @@ class FilterChoices(TypedDict, total=False):
     level: Iterable[AccessLevel]
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class SchoolTable:
     """The group's schools as one reading found them; a page takes its list and its facets from the same rows.
 
@@ -119,7 +119,7 @@ class SchoolRecipients:
         return self.visibility.urn
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class View:
     """What a group sees on a day.
 
@@ -178,13 +178,11 @@ class View:
         visible = [urn for urn in urns if visibility[urn].visible]
         agreements = self.host.store.load([AgreementId(self.group.id, urn) for urn in visible]).agreements
         asked = {agreement.urn: agreement.request.recipients for agreement in agreements.values() if agreement.request}
-        staff = self.host.people.at_schools(visible)
-        sites = self.host.people.sites(visible)
+        staff, sites = self.host.staff(visible), self.host.people.sites(visible)
         policy, day = self.policy, self.day
         answers = []
         for urn in urns:
-            people = of_site(urn, staff.get(urn, ()))
-            already = frozenset(asked.get(urn, ()))
+            people, already = staff.get(urn, {}), frozenset(asked.get(urn, ()))
             answer = SchoolRecipients(
                 visibility=visibility[urn],
                 has_school_site=urn in sites,
@@ -197,11 +195,9 @@ class View:
     def coverage(self) -> Coverage:
         """Count how far the group has come, at a constant number of port calls (X5)."""
         rows = self.listings()
-        urns = [row.urn for row in rows]
-        people = self.host.people.at_schools(urns)
         return coverage(
             rows,
-            {urn: of_site(urn, people.get(urn, ())) for urn in urns},
+            self.host.staff([row.urn for row in rows]),
             group=self.group,
             policy=self.policy,
             day=self.day,

@@ -10,13 +10,11 @@ from datashare.domain.agreements import AgreementEnded, EndCause, RefusalCode, R
 from datashare.domain.notices import NoticeKind
 from datashare.domain.people import BusinessRole, Permission, PersonId, SchoolSite
 from datashare.domain.policy import Party
-from datashare.domain.register import EstablishmentStatus, Group
+from datashare.domain.register import EstablishmentStatus
 from datashare.errors import Refused
 from datashare.ports import Progress, Stage
-from datashare.service import PlanApplication
 from datashare.testing import InterleavingStore
 from tests.service.reconcile.cases import SUCCESSOR, close, link, notified, urns_of
-from tests.service.test_races import at_once
 from tests.world import (
     ACTIONS,
     ANA,
@@ -24,15 +22,12 @@ from tests.world import (
     MIS,
     NIGHTLY,
     NO_APPROVER,
-    NOBODY,
     OSCAR,
-    SITELESS,
     TODAY,
     TRUST,
     World,
     assert_sound,
     head,
-    imported,
     large_world,
     leave_trust,
     person,
@@ -89,30 +84,6 @@ def test_a_second_plan_from_the_same_register_ends_and_closes_nothing(world: Wor
     assert before == world.snapshot()
 
 
-@pytest.mark.rule("E3", "E4")
-def test_what_is_left_of_a_confirmed_plan_is_confirmed_only_if_it_is_much() -> None:
-    """A part does not avoid the confirmation; after it, what would still end is counted again."""
-    world, urns = large_world(20)
-    world.approved(*urns)
-    close(world, *urns[:10])
-    plan = world.trust().reconcile()
-    sliced = attrs.evolve(plan, ends=plan.ends[:3], standing=1000, in_force=1000)
-    before = world.snapshot("c-0")
-    for kept, chosen in ((sliced, None), (plan, urns[:3])):
-        with pytest.raises(Refused, match="would end 10 of 20 agreements") as refused:
-            world.trust().apply(kept, command_id="c-0", urns=chosen)
-        assert [RefusalCode.CONFIRMATION_NEEDED] == [reason.code for reason in refused.value.reasons]
-    assert before == world.snapshot("c-0")
-
-    world.trust().apply(plan, command_id="c-1", urns=urns[:6], confirmed=True)
-    with pytest.raises(Refused, match="would end 4 of 14 agreements"):
-        world.trust().apply(world.trust().reconcile(), command_id="c-2", urns=urns[6:7])
-    world.trust().apply(world.trust().reconcile(), command_id="c-2", urns=urns[6:7], confirmed=True)
-
-    last = world.trust().apply(world.trust().reconcile(), command_id="c-3")
-    assert (list(urns[7:10]), []) == urns_of(last.ended)
-
-
 @pytest.mark.rule("E3")
 def test_what_was_agreed_since_the_plan_counts_for_its_confirmation() -> None:
     """The plan of a newer register looked at one agreement; four more stand when it is put in place and applied."""
@@ -161,23 +132,6 @@ def test_what_is_recorded_beside_the_ends_may_be_gone_from_the_register() -> Non
     assert [(OSCAR, TODAY)] == [(outcome.urn, outcome.after.hidden_since) for outcome in applied.recorded.done]
 
 
-@pytest.mark.rule("E2", "A8", "A10")
-def test_whoever_imported_an_agreement_gets_a_notice_of_its_end(world: World) -> None:
-    """It has no sender, so who entered it represents the group, unless they act themselves."""
-    cat = PersonId(TRUST, "cat")
-    world.people.put(person(cat, permissions=[Permission.APPLY_REGISTER, Permission.IMPORT_AGREEMENTS]))
-    world.trust(ANA).import_agreements([imported(NOBODY)], command_id="by-ana")
-    world.trust(cat).import_agreements([imported(SITELESS)], command_id="by-cat")
-    close(world, NOBODY, SITELESS)
-
-    world.trust(cat).apply(world.trust().reconcile(), command_id="c-1")
-
-    ended = [notice.notice for notice in world.notices() if notice.notice and notice.notice.kind is NoticeKind.ENDED]
-    assert {(NOBODY, ANA)} == {
-        (notice.agreement.urn, who.id) for notice in ended for who in notice.people if who.id.site == TRUST
-    }
-
-
 @pytest.mark.rule("E4", "K1")
 def test_an_agreement_that_changed_since_the_plan_is_a_conflict_for_that_school_alone(world: World) -> None:
     """The other ends; the conflict is not repeated, and a new plan decides it."""
@@ -217,22 +171,6 @@ def test_a_race_that_changes_the_agreement_is_a_conflict_after_one_more_look(wor
     assert_sound(world)
 
 
-@pytest.mark.rule("E4", "K4")
-def test_of_many_who_apply_one_plan_at_once_one_ends_each_school(world: World) -> None:
-    """Whoever comes second gets a conflict; each agreement ends once, with one notice to each side."""
-    close(world, HILDA, OSCAR)
-    plan = world.trust().reconcile()
-
-    answers = at_once(*[lambda n=n: world.trust().apply(plan, command_id=f"c-{n}") for n in range(4)])
-
-    applied = [answer for answer in answers if isinstance(answer, PlanApplication)]
-    assert 4 == len(applied)
-    assert Counter({HILDA: 1, OSCAR: 1}) == Counter(outcome.urn for each in applied for outcome in each.ended.done)
-    assert {RefusalCode.CONFLICT} == {outcome.code for each in applied for outcome in each.ended.not_done}
-    assert [1, 1] == [sum(isinstance(event, AgreementEnded) for event in world.events(urn)) for urn in (HILDA, OSCAR)]
-    assert_sound(world)
-
-
 @pytest.mark.rule("E4")
 def test_a_part_of_a_plan_can_be_applied(world: World) -> None:
     """The others stay, are recorded as hidden, and are in the next plan."""
@@ -244,20 +182,6 @@ def test_a_part_of_a_plan_can_be_applied(world: World) -> None:
     assert ([OSCAR], []) == urns_of(applied.ended)
     assert (State.APPROVED, TODAY) == (world.state(HILDA).state, world.state(HILDA).hidden_since)
     assert [HILDA] == [end.urn for end in world.trust().reconcile().ends]
-
-
-@pytest.mark.rule("E4", "K5")
-def test_a_plan_can_be_applied_without_ending_anything() -> None:
-    """Then only what the register shows is recorded."""
-    world = World()
-    world.approved(HILDA)
-    close(world, HILDA)
-
-    applied = world.trust().apply(world.trust().reconcile(), command_id="c-1", urns=[])
-
-    assert 0 == len(applied.ended)
-    assert [(HILDA, 1)] == [(outcome.urn, len(outcome.events)) for outcome in applied.recorded.done]
-    assert State.APPROVED is world.state().state
 
 
 @pytest.mark.rule("E2", "E1")
@@ -272,19 +196,6 @@ def test_the_person_may_say_why_in_their_own_words(world: World) -> None:
     assert "Merged – as announced." == last.note
     ended = [notice.notice for notice in world.notices() if notice.notice and notice.notice.kind is NoticeKind.ENDED]
     assert {"Merged – as announced."} == {notice.reason for notice in ended}
-
-
-@pytest.mark.rule("E2", "V8")
-def test_a_trust_that_closed_ends_its_agreements(world: World) -> None:
-    """A closed group can still be reconciled."""
-    world.refresh(groups=[Group(id=TRUST, name="Areté Learning Trust", is_open=False, closed_on=TODAY)])
-    plan = world.trust().reconcile()
-
-    applied = world.trust().apply(plan, command_id="c-1")
-
-    assert {EndCause.GROUP_CLOSED} == {end.cause for end in plan.to_end}
-    assert 3 == len(applied.ended.done)
-    assert State.NO_AGREEMENT is world.state(OSCAR).state
 
 
 @pytest.mark.rule("K1", "E4")
