@@ -1,7 +1,6 @@
 """Pure: the history of an agreement, chained by hash, and the digest of a group (H3, H4).
 
 There is one chain for each agreement, so that writers of different agreements never wait for one another.
-It touches nothing but the standard library and attrs.
 """
 
 from __future__ import annotations

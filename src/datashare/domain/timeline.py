@@ -1,7 +1,4 @@
-"""Pure: the past of agreements, as periods in which nothing changed (H1, A10).
-
-It touches nothing but the standard library and attrs.
-"""
+"""Pure: the past of agreements, as periods in which nothing changed (H1, A10)."""
 
 from __future__ import annotations
 

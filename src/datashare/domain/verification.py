@@ -1,7 +1,4 @@
-"""Pure: whether a kept history is as it was written, and what is wrong with it (H3, H4).
-
-It touches nothing but the standard library and attrs.
-"""
+"""Pure: whether a kept history is as it was written, and what is wrong with it (H3, H4)."""
 
 from __future__ import annotations
 

@@ -182,12 +182,12 @@ def _linked_elsewhere(institution: Institution, group: GroupId) -> str:
 
 
 def _status_reasons(institution: Institution, policy: Policy) -> list[HiddenReason]:
-    if institution.status is EstablishmentStatus.OPEN:  # nearly all are
-        return []
     match institution.status:
-        case EstablishmentStatus.OPEN_PROPOSED_TO_CLOSE:  # V3
-            if policy.include_proposed_to_close:
-                return []
+        case EstablishmentStatus.OPEN:  # nearly all are, so it comes first
+            return []
+        case EstablishmentStatus.OPEN_PROPOSED_TO_CLOSE if policy.include_proposed_to_close:  # V3
+            return []
+        case EstablishmentStatus.OPEN_PROPOSED_TO_CLOSE:
             return [HiddenReason(HiddenBecause.PROPOSED_TO_CLOSE, institution.close_date)]
         case EstablishmentStatus.CLOSED:
             return [HiddenReason(HiddenBecause.CLOSED, institution.close_date)]

@@ -1,6 +1,6 @@
 """Pure: what a newer register means for a group's agreements, as a plan that a person applies (rules E2-E5).
 
-It only proposes and changes nothing. It touches nothing but the standard library and attrs.
+It only proposes and changes nothing.
 """
 
 from __future__ import annotations

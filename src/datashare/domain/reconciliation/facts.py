@@ -1,7 +1,4 @@
-"""Pure: what one register says that matters to one group.
-
-It touches nothing but the standard library and attrs.
-"""
+"""Pure: what one register says that matters to one group."""
 
 from __future__ import annotations
 

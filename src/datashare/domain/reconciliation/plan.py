@@ -1,7 +1,4 @@
-"""Pure: a plan and its parts, and their words for a terminal or an email.
-
-It touches nothing but the standard library and attrs.
-"""
+"""Pure: a plan and its parts, and their words for a terminal or an email."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Pure: builds a plan of what a register shows, and says why one cannot be made or applied (rules E2-E5).
-
-It touches nothing but the standard library and attrs.
-"""
+"""Pure: builds a plan of what a register shows, and says why one cannot be made or applied (rules E2-E5)."""
 
 from __future__ import annotations
 
