@@ -74,7 +74,9 @@ def test_permissions_come_from_roles_and_from_grants() -> None:
     policy = attrs.evolve(MAT, role_permissions={"bursar": {SEND}, "clerk": {Permission.END_AGREEMENT}})
     clerk = person(roles=["bursar", "clerk", "caretaker"], permissions=[ANSWER])
 
-    assert {SEND, ANSWER, Permission.END_AGREEMENT} == {p for p in Permission if holds(clerk, p, policy=policy, day=DAY)}
+    assert {SEND, ANSWER, Permission.END_AGREEMENT} == {
+        p for p in Permission if holds(clerk, p, policy=policy, day=DAY)
+    }
     assert not holds(None, ANSWER, policy=policy, day=DAY)
 
 

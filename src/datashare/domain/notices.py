@@ -183,15 +183,24 @@ def notices_for(before: Agreement, events: Iterable[Event], context: DecisionCon
 def _notices(before: Agreement, event: Event, context: DecisionContext) -> list[Notice]:
     asked = before.request.recipients if before.request else ()
     match event:
-        case RequestSent() | RecipientsAdded() | ReminderSent():
-            return _addressed(event, _asking(before, event, context), context, event.recipients)
+        case RequestSent() | RecipientsAdded():
+            subject = _about(NoticeKind.REQUEST, event, before, context, asked=asked + event.recipients)
+            return _addressed(event, subject, context, event.recipients)
+        case ReminderSent():
+            asked_on = london_day(before.request.asked_at) if before.request else None
+            subject = _about(
+                NoticeKind.REMINDER, event, before, context, asked=asked + event.recipients, asked_on=asked_on
+            )
+            return _addressed(event, subject, context, event.recipients)
         case RequestApproved():
-            return _addressed(event, _closing(NoticeKind.APPROVED, before, context), context, asked, before.senders[:1])
+            subject = _about(NoticeKind.APPROVED, event, before, context)
+            return _addressed(event, subject, context, asked, before.senders[:1])
         case RequestDeclined():
-            subject = _closing(NoticeKind.DECLINED, before, context, event.reason)
+            subject = _about(NoticeKind.DECLINED, event, before, context, reason=event.reason)
             return _addressed(event, subject, context, asked, before.senders[:1])
         case RequestWithdrawn():
-            return _addressed(event, _closing(NoticeKind.WITHDRAWN, before, context, event.reason), context, asked)
+            subject = _about(NoticeKind.WITHDRAWN, event, before, context, reason=event.reason or None)
+            return _addressed(event, subject, context, asked)
         case ApprovalRecorded():  # A9: those who could have answered
             subject = _Subject(
                 kind=NoticeKind.APPROVAL_RECORDED,
@@ -218,34 +227,17 @@ def _notices(before: Agreement, event: Event, context: DecisionContext) -> list[
             assert_never(event)
 
 
-def _asking(
-    before: Agreement, event: RequestSent | RecipientsAdded | ReminderSent, context: DecisionContext
+_AboutRequest = RequestSent | RecipientsAdded | ReminderSent | RequestApproved | RequestDeclined | RequestWithdrawn
+
+
+def _about(
+    kind: NoticeKind, event: _AboutRequest, before: Agreement, context: DecisionContext, **facts: Any
 ) -> _Subject:
-    request, reminds = before.request, isinstance(event, ReminderSent)
-    source = event if isinstance(event, RequestSent) else request
-    return _Subject(
-        kind=NoticeKind.REMINDER if reminds else NoticeKind.REQUEST,
-        request=event.request,
-        sender=source.sender if source else None,
-        level=source.level if source else None,
-        level_before=_level_before(before, context),
-        terms=source.terms if source else None,
-        asked=(*(request.recipients if request else ()), *event.recipients),
-        asked_on=london_day(request.asked_at) if reminds and request else None,
-    )
-
-
-def _closing(kind: NoticeKind, before: Agreement, context: DecisionContext, reason: str | None = None) -> _Subject:
-    request = before.request
-    return _Subject(
-        kind=kind,
-        request=request.id if request else None,
-        sender=request.sender if request else None,
-        level=request.level if request else None,
-        level_before=_level_before(before, context),
-        terms=request.terms if request else None,
-        reason=reason or None,
-    )
+    """Return what is said about the request of *event*; a stored event may lack its request."""
+    request = event if isinstance(event, RequestSent) else before.request
+    if request:
+        facts |= {"sender": request.sender, "level": request.level, "terms": request.terms}
+    return _Subject(kind=kind, request=event.request, level_before=_level_before(before, context), **facts)
 
 
 def _level_before(before: Agreement, context: DecisionContext) -> AccessLevel | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import attrs
 
@@ -121,29 +121,34 @@ def verify(
         noted: A digest that was noted before; all chains of its group must be among *chains*. Events that came after it
             are right.
     """
-    heads: dict[AgreementId | str, NotedHead] = {}
-    if noted:
-        heads = {AgreementId(noted.group, head.urn): head for head in noted.heads}
+    heads: dict[AgreementId | str, NotedHead] = (
+        {AgreementId(noted.group, head.urn): head for head in noted.heads} if noted else {}
+    )
     agreements = events = broken = 0
-    kept: list[Finding] = []
-
-    def findings() -> Iterator[Finding]:
-        nonlocal agreements, events
-        for chain in validation.walk(chains, Chain, "The chains to verify", "a collection of Chains"):
-            agreements += 1
-            events += len(chain.records)
-            finding = _first_finding(_read(chain, read_event), read_state, heads.pop(chain.agreement, None))
-            if finding:
-                yield finding
-        for agreement, head in heads.items():
-            detail = f"The whole agreement is missing: {head.version} events were noted."
-            yield Finding(agreement=agreement, sequence=1, code=FindingCode.NOT_AS_NOTED, detail=detail)
-
-    for finding in findings():
-        broken += 1
-        if len(kept) < MOST_FINDINGS:
-            kept.append(finding)
-    return Verification(agreements=agreements, events=events, broken=broken, findings=tuple(kept))
+    findings: list[Finding] = []
+    for chain in validation.walk(chains, Chain, "The chains to verify", "a collection of Chains"):
+        agreements += 1
+        events += len(chain.records)
+        finding = _first_finding(_read(chain, read_event), read_state, heads.pop(chain.agreement, None))
+        if finding:
+            broken += 1
+            if len(findings) < MOST_FINDINGS:
+                findings.append(finding)
+    gone = [
+        Finding(
+            agreement=agreement,
+            sequence=1,
+            code=FindingCode.NOT_AS_NOTED,
+            detail=f"The whole agreement is missing: {head.version} events were noted.",
+        )
+        for agreement, head in heads.items()
+    ]
+    return Verification(
+        agreements=agreements,
+        events=events,
+        broken=broken + len(gone),
+        findings=(*findings, *gone)[:MOST_FINDINGS],
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -200,12 +205,9 @@ class _ReadChain:
 
     def altered(self, number: int) -> Finding:
         """Build the finding that an event, its hash or one before it was altered."""
+        why = "does not fit its hash: it or its hash was altered, or an event before it was rewritten with its hash."
         if self.events[number - 1] is None:
             why = "cannot be read: it was altered, or written by a later version of the library."
-        else:
-            why = (
-                "does not fit its hash: it or its hash was altered, or an event before it was rewritten with its hash."
-            )
         return self.finding(number, FindingCode.ALTERED, f"Event {number} {why}")
 
     def added(self, number: int, version: int) -> Finding:

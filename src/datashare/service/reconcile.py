@@ -27,7 +27,6 @@ from datashare.domain.reconciliation import (
     GroupFacts,
     Plan,
     leads_on,
-    plan,
     why_no_plan,
     why_not_applied,
 )
@@ -83,15 +82,15 @@ def reconcile(
     reasons = why_no_plan(facts, register_day=day, last_register=last, seen_before=seen_before)
     if reasons:
         raise Refused(reasons)
-    return plan(
-        facts,
-        agreements=agreements,
+    comparison = Comparison(
+        facts=facts,
+        agreements={agreement.urn: agreement for agreement in agreements},
         policy=policy,
         day=today,
         register_day=day,
-        seen_before=seen_before,
-        names_before=None if newer is None else _names_now(host, facts),
+        names={} if newer is None else _names_now(host, facts),
     )
+    return comparison.plan(seen_before)
 
 
 def _seen_now(host: Host, group: GroupId, today: date) -> frozenset[int]:

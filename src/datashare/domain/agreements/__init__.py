@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .authorise import PERMISSIONS, not_permitted, older_register, permission_for, refusals_as_a_whole, side_of, why_not
+from .authorise import PERMISSIONS, not_permitted, older_register, refusals_as_a_whole, side_of, why_not
 from .commands import (
     ALL,
     CAME_LATER,
@@ -124,7 +124,6 @@ __all__ = [
     "not_permitted",
     "notice_id",
     "older_register",
-    "permission_for",
     "refusals_as_a_whole",
     "request_of",
     "require_command_id",

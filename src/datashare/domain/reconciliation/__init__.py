@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from .facts import GroupFacts, leads_on
 from .plan import Doubt, NewSchool, Plan, PlannedEnd, Succession, Successor, Uncertainty, Unclear
-from .reconcile import Comparison, plan, why_no_plan, why_not_applied
+from .reconcile import Comparison, why_no_plan, why_not_applied
 
 __all__ = [
     "Comparison",
@@ -21,7 +21,6 @@ __all__ = [
     "Uncertainty",
     "Unclear",
     "leads_on",
-    "plan",
     "why_no_plan",
     "why_not_applied",
 ]
