@@ -23,18 +23,14 @@ from datashare.domain.browsing import (
     paged,
 )
 from datashare.domain.levels import AccessLevel
-from datashare.domain.policy import Policy
 from datashare.domain.register import Coded, Phase
 from datashare.domain.text import folded
-from datashare.domain.visibility import visible_institutions
 from datashare.errors import InvalidValue
 from tests.builders import (
     ACADEMY_CONVERTER,
-    DAY,
     MORNING,
     READING,
     VOLUNTARY_AIDED,
-    group,
     institution,
     listing,
 )
@@ -286,26 +282,6 @@ def test_a_code_without_a_name_sorts_by_the_code() -> None:
     rows = [listing(institution(100000 + n, establishment_type=kind)) for n, kind in enumerate(kinds)]
 
     assert [1, 0] == urns(browse(rows, sort=Column.ESTABLISHMENT_TYPE))
-
-
-@pytest.mark.rule("B5", "V10")
-def test_the_usual_order_is_that_of_the_visible_institutions() -> None:
-    """By default the table stands in the order in which the group's institutions are listed."""
-    names = ["Ébor", "ebor", "!!!", "Ýork", "St John’s", "St. Johns"]
-    rows = [listing(institution(100000 + n, name)) for n, name in enumerate(names)]
-
-    seen = visible_institutions(tuple(row.institution for row in rows), group=group(), policy=Policy.mat(), day=DAY)
-
-    assert seen == tuple(row.institution for row in browse(rows))
-
-
-@pytest.mark.rule("B7")
-def test_not_applicable_appears_unless_a_filter_leaves_it_out() -> None:
-    """A special school is in the table, is left out by other phases, and can be chosen itself."""
-    assert BRIDGE in browse(ROWS)
-    assert BRIDGE not in browse(ROWS, Filters(phase=[Phase.PRIMARY]))
-    assert BRIDGE in browse(ROWS, Filters(phase=[Phase.PRIMARY, Phase.NOT_APPLICABLE]))
-    assert (Phase.NOT_APPLICABLE, "Not applicable", 1) in offered(facets(ROWS)[Facet.PHASE])
 
 
 @pytest.mark.rule("B8", "B6")

@@ -343,8 +343,8 @@ def test_withdrawing_tells_the_recipients_who_are_still_current() -> None:
     assert {(MIS, TERMS, "Siân ana")} == {(n.level, n.terms, n.sender_name) for n in notices}
 
 
-def test_no_reason_is_told_where_none_was_given() -> None:
-    """An empty reason is none."""
+def test_a_notice_holds_no_reason_if_none_was_written() -> None:
+    """An empty reason becomes `None`."""
     assert {None} == {notice.reason for notice in notices_of(pending(), withdraw(pending()))}
 
 
@@ -459,19 +459,14 @@ def test_a_recorded_approval_is_told_to_those_who_could_have_answered() -> None:
     assert all(person.can_approve for notice in notices for person in notice.people)
 
 
-@pytest.mark.rule("A10")
-def test_an_import_tells_nobody() -> None:
-    """Agreements made before are imported without a message."""
-    assert notices_of(new(), importing()) == ()
-
-
-@pytest.mark.rule("E6")
-def test_what_the_register_shows_tells_nobody() -> None:
-    """Lost and returned visibility are recorded without a message."""
+@pytest.mark.rule("A10", "E6")
+def test_imports_and_what_the_register_shows_call_for_no_notice() -> None:
+    """An older agreement, lost visibility and returned visibility are recorded without a message."""
     standing = in_state(State.UPGRADING)
     hidden = context(HiddenBecause.CLOSED, actor=NIGHTLY, command_id="c-2")
     lost = agreement_after(standing, see(DAY), hidden)
 
+    assert notices_of(new(), importing()) == ()
     assert notices_of(standing, see(DAY), hidden) == ()
     assert lost.hidden_since == DAY
     assert notices_of(lost, see(DAY), context(actor=NIGHTLY, command_id="c-3")) == ()
@@ -494,15 +489,6 @@ def test_an_end_is_told_to_both_sides() -> None:
     }
     assert {(end().cause, "")} == {(notice.cause, notice.actor_name) for notice in notices}  # a system has no name
     assert [BEN] == whom(notices_of(both, end(), context(actor=ANA, command_id="c-4")), Party.GROUP)
-
-
-@pytest.mark.rule("E1")
-def test_an_end_by_the_school_is_told_to_its_others() -> None:
-    """Whoever ends it at the school gets no notice; the group and the colleagues do."""
-    standing = in_state(State.UPGRADING)
-    notices = notices_of(standing, end(EndCause.BY_SCHOOL), by_head())
-
-    assert [ANA] == whom(notices)
 
 
 @pytest.mark.rule("E1")
@@ -642,14 +628,6 @@ def test_an_event_without_its_request_is_no_error(event: Event) -> None:
 
 
 # Ids
-
-
-@pytest.mark.rule("K3")
-def test_equal_facts_give_equal_notices_ids_included() -> None:
-    """Deciding twice on the same facts gives the same notices, so that a preview tells the truth."""
-    standing = pending()
-
-    assert notices_of(standing, approve(standing), by_head()) == notices_of(standing, approve(standing), by_head())
 
 
 @pytest.mark.rule("K3")

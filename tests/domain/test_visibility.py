@@ -4,13 +4,10 @@ from datetime import date, timedelta
 from typing import Any
 
 import attrs
-import pendulum
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datashare.domain.browsing import browse
-from datashare.domain.instants import london_day
 from datashare.domain.policy import MAINTAINED_TYPES, Policy
 from datashare.domain.register import Coded, EstablishmentStatus, Group, GroupId, GroupKind, Institution, TrustLink
 from datashare.domain.text import folded
@@ -28,7 +25,6 @@ from tests.builders import (
     VOLUNTARY_AIDED,
     group,
     institution,
-    listing,
     look,
 )
 from tests.builders import (
@@ -219,24 +215,6 @@ def test_a_link_counts_from_its_day(joined_on: date | None, visible: bool) -> No
     assert visible or (HiddenReason(HiddenBecause.JOINS_LATER, joined_on),) == answer.reasons
 
 
-@pytest.mark.rule("V7")
-@pytest.mark.parametrize(
-    ("joined_on", "instant", "visible"),
-    [
-        (date(2026, 3, 29), pendulum.datetime(2026, 3, 28, 23, 59, 59, 999_999), False),
-        (date(2026, 3, 29), pendulum.datetime(2026, 3, 29, 0, 0), True),
-        (date(2026, 10, 25), pendulum.datetime(2026, 10, 24, 22, 59, 59, 999_999), False),
-        (date(2026, 10, 25), pendulum.datetime(2026, 10, 24, 23, 0), True),
-    ],
-    ids=str,
-)
-def test_a_link_counts_from_midnight_in_london(joined_on: date, instant: pendulum.DateTime, visible: bool) -> None:
-    """A school joins at midnight in London, also on the days on which the clocks change."""
-    joining = institution(trusts=[TrustLink("5143", "", joined_on)])
-
-    assert visible is look(joining, day=london_day(instant)).visible
-
-
 @pytest.mark.rule("V8", "V9")
 @pytest.mark.parametrize(
     ("closed_on", "words"),
@@ -326,15 +304,6 @@ def test_the_list_is_in_the_order_of_folded_names() -> None:
     visible = visible_institutions(tuple(reversed(schools)), group=group(), policy=Policy.mat(), day=DAY)
 
     assert [100001, 100004, 100000, 100002, 100003, 100005] == [school.urn for school in visible]
-
-
-@pytest.mark.rule("V11")
-def test_a_school_without_a_site_is_listed_and_marked() -> None:
-    """A visible institution without a school site stands in the table, and its row says so."""
-    without = listing(institution(100001, "B"), has_school_site=False)
-    with_site = listing(institution(100002, "A"))
-
-    assert [(100002, True), (100001, False)] == [(row.urn, row.has_school_site) for row in browse([without, with_site])]
 
 
 DAYS = st.none() | st.dates(date(2026, 4, 28), date(2026, 5, 8))

@@ -18,7 +18,6 @@ from datashare.domain.agreements import (
     RequestAccess,
     RequestApproved,
     RequestId,
-    RequestSent,
     RequestWithdrawn,
     State,
     VisibilityLost,
@@ -43,7 +42,6 @@ from tests.builders import (
     fold_onto,
     in_state,
     new,
-    only_event,
     open_request,
     record,
     see,
@@ -109,25 +107,6 @@ def test_nothing_folds_to_nothing() -> None:
     """Without an event there is a fresh agreement, of version 0."""
     assert Agreement(id=AGREEMENT) == fold(AGREEMENT, [])
     assert (0, None, State.NO_AGREEMENT) == (new().version, new().changed_at, new().state)
-
-
-@pytest.mark.rule("T3")
-def test_every_event_tells_actor_instant_command_and_sequence() -> None:
-    """What is common to all events is filled in from the facts."""
-    events = events_of(new(), ask(), context(now=AUTUMN, actor=ANA, command_id="c-9"))
-
-    assert [(AGREEMENT, 1, AUTUMN, ANA, "c-9")] == [
-        (event.agreement, event.sequence, event.at, event.actor, event.command_id) for event in events
-    ]
-
-
-@pytest.mark.rule("Q1", "K3")
-def test_request_is_numbered_by_the_event_that_opened_it() -> None:
-    """The id of a request is that of its agreement and the sequence of its event."""
-    event = only_event(in_state(State.APPROVED), ask(ACTIONS))
-
-    assert isinstance(event, RequestSent)
-    assert RequestId(AGREEMENT, 3) == event.request
 
 
 def test_free_text_can_be_erased_and_all_else_cannot() -> None:

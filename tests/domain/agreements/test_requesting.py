@@ -8,8 +8,6 @@ import pytest
 from datashare.domain.agreements import (
     ALL,
     AddRecipients,
-    Approve,
-    Basis,
     CautionCode,
     Decline,
     Named,
@@ -33,14 +31,12 @@ from tests.builders import (
     ACTIONS,
     AGREEMENT,
     ANA,
-    COUNCIL,
     DATA_MANAGER,
     DEPUTY,
     DFE,
     ELIGIBLE,
     EXECUTIVE,
     HEAD,
-    LA,
     MIS,
     MUTE_HEAD,
     NOW,
@@ -372,28 +368,3 @@ def test_same_head_can_be_asked_for_the_upgrade() -> None:
     assert None is approved.request
 
     assert (HEAD,) == open_request(agreement_after(approved, ask(ACTIONS, Named((HEAD,))))).recipients
-
-
-@pytest.mark.rule("Q8")
-def test_terms_travel_from_the_request_into_force() -> None:
-    """What an LA attaches stands on the request and, once accepted, under the agreement."""
-    council = new(LA)
-    asked = agreement_after(council, ask(DFE, terms=TERMS), context(group=COUNCIL))
-    accepted = agreement_after(asked, answer_to(asked, TERMS.version), context(group=COUNCIL, actor=HEAD))
-
-    assert TERMS == open_request(asked).terms
-    assert accepted.in_force is not None
-    assert (TERMS, Basis.REQUEST) == (accepted.in_force.terms, accepted.in_force.basis)
-    assert date(2027, 3, 29) == TERMS.review_on
-
-
-@pytest.mark.rule("Q1", "K5")
-def test_requests_of_two_groups_do_not_mix() -> None:
-    """A trust and an LA ask the same school, and each agreement knows only its own request."""
-    ours, theirs = (
-        agreement_after(new(), ask()),
-        agreement_after(new(LA), ask(DFE, terms=TERMS), context(group=COUNCIL)),
-    )
-
-    assert open_request(ours).id != open_request(theirs).id
-    assert (RefusalCode.REQUEST_NOT_OPEN,) == codes(ours, Approve(request=open_request(theirs).id))
