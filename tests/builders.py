@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Iterable, Mapping
 from datetime import date
+from typing import Any
 
 import pendulum
 
@@ -88,40 +89,18 @@ VOLUNTARY_AIDED = Coded("02", "Voluntary aided school")
 ACADEMY_CONVERTER = Coded("34", "Academy converter")
 
 
-def institution(
-    urn: int = URN,
-    name: str = "St Hilda's Primary School",
-    *,
-    status: EstablishmentStatus = EstablishmentStatus.OPEN,
-    status_name: str = "",
-    trusts: Iterable[TrustLink] = (TrustLink(MAT.code, "Areté Learning Trust"),),
-    federations: Iterable[Coded] = (),
-    local_authority: Coded | None = READING,
-    establishment_type: Coded | None = ACADEMY_CONVERTER,
-    phase: Phase = Phase.PRIMARY,
-    town: str = "Reading",
-    postcode: str = "RG1 1AA",
-    open_date: date | None = None,
-    close_date: date | None = None,
-    ofsted_rating: str | None = None,
-) -> Institution:
+def institution(urn: int = URN, name: str = "St Hilda's Primary School", **cells: Any) -> Institution:
     """Build an open school that both the trust and the authority of these tests see."""
-    return Institution(
-        urn=urn,
-        name=name,
-        status=status,
-        status_name=status_name,
-        trusts=tuple(trusts),
-        federations=tuple(federations),
-        local_authority=local_authority,
-        establishment_type=establishment_type,
-        phase=phase,
-        town=town,
-        postcode=postcode,
-        open_date=open_date,
-        close_date=close_date,
-        ofsted_rating=ofsted_rating,
-    )
+    usual: dict[str, Any] = {
+        "status": EstablishmentStatus.OPEN,
+        "trusts": (TrustLink(MAT.code, "Areté Learning Trust"),),
+        "local_authority": READING,
+        "establishment_type": ACADEMY_CONVERTER,
+        "phase": Phase.PRIMARY,
+        "town": "Reading",
+        "postcode": "RG1 1AA",
+    }
+    return Institution(urn=urn, name=name, **usual | cells)
 
 
 def group(of: GroupId = MAT, *, is_open: bool = True, closed_on: date | None = None) -> Group:
@@ -275,6 +254,11 @@ def context(
         people=people,
         others={**TRUST_STAFF, **COUNCIL_STAFF} if others is None else others,
     )
+
+
+def header(sequence: int = 1, *, at: Instant = NOW, actor: Actor = ANA, command_id: str = "c-1") -> dict[str, Any]:
+    """Return the fields that every event has."""
+    return {"agreement": AGREEMENT, "sequence": sequence, "at": at, "actor": actor, "command_id": command_id}
 
 
 def new(group: GroupId = MAT) -> Agreement:

@@ -57,6 +57,7 @@ from tests.builders import (
     codes,
     context,
     end,
+    header,
     importing,
     in_state,
     new,
@@ -87,17 +88,8 @@ def test_acceptance_puts_the_requested_level_in_force() -> None:
     event = only_event(agreement, answer_to(agreement), context(now=AUTUMN, actor=HEAD, command_id="c-2"))
     after = agreement_after(agreement, answer_to(agreement), context(now=AUTUMN, actor=HEAD))
 
-    expected = RequestApproved(
-        agreement=AGREEMENT,
-        sequence=2,
-        at=AUTUMN,
-        actor=HEAD,
-        command_id="c-2",
-        request=request,
-        level=MIS,
-        terms=None,
-    )
-    assert expected == event
+    common = header(2, at=AUTUMN, actor=HEAD, command_id="c-2")
+    assert RequestApproved(**common, request=request, level=MIS, terms=None) == event
     assert (
         InForce(level=MIS, since=AUTUMN, basis=Basis.REQUEST, approved_by=HEAD, request=request, sender=ANA)
         == after.in_force

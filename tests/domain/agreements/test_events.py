@@ -28,7 +28,6 @@ from datashare.domain.visibility import HiddenBecause
 from tests.builders import (
     ACTIONS,
     AGREEMENT,
-    ANA,
     AUTUMN,
     DEPUTY,
     HEAD,
@@ -40,6 +39,7 @@ from tests.builders import (
     end,
     events_of,
     fold_onto,
+    header,
     in_state,
     new,
     open_request,
@@ -149,15 +149,15 @@ def test_erased_events_fold_to_the_same_state() -> None:
 def test_stored_events_about_a_request_that_is_not_open_still_fold(state: State) -> None:
     """Evolving never refuses: additions and reminders without an open request only count on."""
     agreement = in_state(state)
-    common = {"agreement": AGREEMENT, "sequence": 9, "at": AUTUMN, "actor": ANA, "command_id": "c"}
+    common = header(9, at=AUTUMN)
     request = RequestId(AGREEMENT, 7)
 
     for event in (
-        RecipientsAdded(**common, request=request, recipients=(HEAD,)),  # type: ignore[arg-type]
-        ReminderSent(**common, request=request, recipients=(HEAD,)),  # type: ignore[arg-type]
+        RecipientsAdded(**common, request=request, recipients=(HEAD,)),
+        ReminderSent(**common, request=request, recipients=(HEAD,)),
     ):
         assert attrs.evolve(agreement, version=9, changed_at=AUTUMN) == evolve(agreement, event)
-    withdrawn = RequestWithdrawn(**common, request=request)  # type: ignore[arg-type]
+    withdrawn = RequestWithdrawn(**common, request=request)
     assert state is evolve(agreement, withdrawn).state
 
 
@@ -165,15 +165,7 @@ def test_stored_events_about_a_request_that_is_not_open_still_fold(state: State)
 def test_stored_addition_counts_each_person_once() -> None:
     """Folding an addition twice, or one that names somebody twice, makes nobody a recipient twice."""
     agreement = in_state(State.PENDING)
-    added = RecipientsAdded(
-        agreement=AGREEMENT,
-        sequence=2,
-        at=AUTUMN,
-        actor=ANA,
-        command_id="c",
-        request=open_request(agreement).id,
-        recipients=(HEAD, DEPUTY, DEPUTY),
-    )
+    added = RecipientsAdded(**header(2), request=open_request(agreement).id, recipients=(HEAD, DEPUTY, DEPUTY))
 
     assert (HEAD, DEPUTY) == open_request(fold_onto(agreement, [added, added])).recipients
 
@@ -181,16 +173,8 @@ def test_stored_addition_counts_each_person_once() -> None:
 @pytest.mark.rule("T3", "A1")
 def test_stored_acceptance_of_an_unknown_request_still_folds() -> None:
     """An acceptance whose request was never seen puts its level in force, without a sender."""
-    accepted = RequestApproved(
-        agreement=AGREEMENT,
-        sequence=2,
-        at=AUTUMN,
-        actor=HEAD,
-        command_id="c",
-        request=RequestId(AGREEMENT, 1),
-        level=ACTIONS,
-        terms=None,
-    )
+    request = RequestId(AGREEMENT, 1)
+    accepted = RequestApproved(**header(2, actor=HEAD), request=request, level=ACTIONS, terms=None)
 
     standing = evolve(new(), accepted)
 
@@ -203,14 +187,6 @@ def test_stored_acceptance_of_an_unknown_request_still_folds() -> None:
 def test_second_loss_keeps_the_first_day() -> None:
     """If a loss was stored twice, the school has been hidden since the first."""
     agreement = agreement_after(in_state(State.APPROVED), see(), context(HiddenBecause.CLOSED))
-    again = VisibilityLost(
-        agreement=AGREEMENT,
-        sequence=4,
-        at=AUTUMN,
-        actor=ANA,
-        command_id="c",
-        register_day=AUTUMN.date(),
-        reasons=(HiddenBecause.CLOSED,),
-    )
+    again = VisibilityLost(**header(4), register_day=AUTUMN.date(), reasons=(HiddenBecause.CLOSED,))
 
     assert agreement.hidden_since == evolve(agreement, again).hidden_since

@@ -54,6 +54,7 @@ from tests.builders import (
     decision_on,
     end,
     fold_onto,
+    header,
     in_state,
     new,
     only_event,
@@ -84,11 +85,7 @@ def test_request_records_level_sender_recipients_and_actor() -> None:
     event = only_event(new(), command, context(command_id="c-7"))
 
     expected = RequestSent(
-        agreement=AGREEMENT,
-        sequence=1,
-        at=NOW,
-        actor=ANA,
-        command_id="c-7",
+        **header(command_id="c-7"),
         level=MIS,
         raises=None,
         sender=ANA,

@@ -273,6 +273,16 @@ def test_the_same_facts_in_any_order_are_the_same_register() -> None:
 
 
 @pytest.mark.rule("E4")
+def test_a_digest_stays_the_same_in_later_versions() -> None:
+    """A plan that was made by an older version of the library can still be applied."""
+    known = facts(closed(), links=[link(OLD, NEW), link(OLD, OTHER, day=None)])
+    unnamed = facts(school(OLD, local_authority=None, establishment_type=None), names_group=False, register_day=None)
+
+    assert "03ce26148d92d6f3cbb6dc5c4ec8391ed40d4996e22bd33bda7c071c20694a37" == known.digest
+    assert "f11ea1f04cf2a3d6b74802b957916c0c5d94d303fef42985a384ad67c9640540" == unnamed.digest
+
+
+@pytest.mark.rule("E4")
 def test_every_reason_against_a_plan_is_given() -> None:
     """The primary one first."""
     plan, view, agreements = some_closed({State.APPROVED: (4, 4)})
