@@ -308,7 +308,7 @@ def facets(listings: Iterable[Listing], filters: Filters = NO_FILTERS) -> Mappin
     A filter does not narrow its own facet: each count is that of rows which `browse` would find if this value
     alone were chosen in this filter. Every value that occurs among *listings* is offered, and every chosen
     one, so that an offer does not vanish while it is chosen. Phases, tabs and levels come in their own order,
-    the rest by folded label. A row without a value (no rating, no cluster) counts in none of that filter.
+    the rest by folded label. A row without a value (no rating, no cluster) is not counted in that filter.
 
     Cost: one pass over *listings*, whatever is chosen.
 

@@ -24,7 +24,7 @@ from .text import counted, folded, plain_line
 
 @attrs.frozen(kw_only=True)
 class Tally:
-    """How many of some schools share, are asked, and are still to be asked.
+    """How many schools share, how many are asked, and how many are still to be asked.
 
     A school whose level is being raised counts under both *at_least* and *pending*, as it is shown under two tabs (U2).
 
@@ -66,7 +66,7 @@ class Coverage:
         without_recipient: Those with a site at which nobody can be asked (P4).
         without_approver: Those with a site at which nobody can answer (P2, P10).
         terms_overdue: Those whose terms in force were to be reviewed before the day, the longest overdue first (Q8).
-        hidden: At how many institutions something stands that the group no longer sees (T4).
+        hidden: How many institutions that the group no longer sees still have an agreement or a request (T4).
     """
 
     group: GroupId
@@ -112,7 +112,7 @@ def coverage(
         group: The group, as the register knows it.
         policy: The group's choices.
         day: The present day, in Europe/London.
-        hidden: At how many institutions something stands that the group no longer sees.
+        hidden: How many institutions that the group no longer sees still have an agreement or a request.
 
     Raises:
         InvalidValue: One of the rows is not a `Listing`.

@@ -64,7 +64,7 @@ def whole_number(least: int, most: float = float("inf")) -> Rule:
 
 
 def matching(pattern: str, expected: str, *, longest: int = LONGEST_KEY) -> Rule:
-    """Return the rule for a text that matches a regular expression, which is compiled when it is first needed."""
+    """Return the rule for a text that matches a regular expression."""
     return Rule(
         expected, lambda value: isinstance(value, str) and len(value) <= longest and bool(re.fullmatch(pattern, value))
     )

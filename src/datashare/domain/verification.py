@@ -16,7 +16,7 @@ from .instants import instant_text
 from .text import counted
 
 MOST_FINDINGS = 1_000
-"""So many findings are kept; further ones are only counted."""
+"""At most this many findings are kept; further ones are only counted."""
 
 
 class FindingCode(enum.Enum):
@@ -153,7 +153,7 @@ def verify(
 
 @attrs.frozen(kw_only=True)
 class _ReadChain:
-    """A chain with its events, as far as they can be read. Places count from 1.
+    """A chain with those of its events that can be read. Places count from 1.
 
     Attributes:
         chain: What is kept.
@@ -212,13 +212,13 @@ class _ReadChain:
 
     def added(self, number: int, version: int) -> Finding:
         """Build the finding that an event comes after the one that the present state names as the last."""
-        why = f"Event {number} was inserted, or the present state, which is that after event {version}, was set back."
+        why = f"Event {number} was inserted, or the present state was set back to that after event {version}."
         return self.finding(number, FindingCode.INSERTED, why)
 
     def other_version(self, version: int) -> Finding:
         """Build the finding that the present state names another event as the last."""
         last = len(self.chain.records)
-        why = f"The present state is said to be that after event {version}, and the last event is event {last}."
+        why = f"The present state says that it follows event {version}, but the last event is event {last}."
         return self.finding(last, FindingCode.STATE_DIFFERS, why)
 
 
@@ -282,7 +282,7 @@ def _out_of_place(read: _ReadChain, place: int, number: int, own: int | None) ->
 
 
 def _is_the_original(read: _ReadChain, own: int, place: int) -> bool:
-    """Return whether the events that follow rest on this record, and not on the one that stands in its place."""
+    """Return whether the following events rest on this record, and not on the one in its place."""
     other = read.chain.records[own - 1].hash
     return read.chain.records[place - 1].hash != other and read.follows(place, own) and read.leads_on(place)
 
@@ -306,7 +306,7 @@ def _replaced(read: _ReadChain, place: int, own: int | None) -> Finding:
 
 
 def _explain_end(read: _ReadChain) -> Finding | None:
-    """Say what is wrong with the end of a chain, all of whose records fit, compared with the present state."""
+    """Compare the end of a chain, whose records all fit, with the present state, and say what is wrong."""
     state, last = read.chain.state, len(read.chain.records)
     if state is None:
         return read.finding(last, FindingCode.STATE_DIFFERS, "The row of its present state is missing.")
@@ -327,7 +327,7 @@ def _explain_end(read: _ReadChain) -> Finding | None:
 
 
 def _differs_beside(read: _ReadChain, end: int) -> Finding | None:
-    """Check what stands beside the events before a place, and is in no hash: words and instants."""
+    """Check what no hash covers, words and instants, beside the events before a place."""
     for record, event in zip(read.chain.records[: end - 1], read.events, strict=False):
         number = record.sequence
         if not words_fit(record):

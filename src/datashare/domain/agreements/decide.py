@@ -56,7 +56,7 @@ from .refusals import Reason, Refusal, RefusalCode, in_order
 from .state import Agreement, Basis, OpenRequest, granted, has_lapsed
 
 _Answer = tuple[list[Reason], Decision]
-"""What speaks against a command, and what it does where nothing does."""
+"""The reasons against a command, and the decision that counts if there are none."""
 
 
 def decide(agreement: Agreement, command: Command, context: DecisionContext) -> Decision | Refusal:

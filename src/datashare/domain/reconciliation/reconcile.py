@@ -218,7 +218,7 @@ def why_no_plan(
 ) -> tuple[Reason, ...]:
     """Return every reason to make no plan of a register, the primary one first (E3).
 
-    A group whose every school has left is no such reason, since the register still knows the schools that left.
+    It is not such a reason that every school has left the group, since the register still knows those schools.
 
     Args:
         facts: What the register says.
@@ -267,5 +267,5 @@ def why_not_applied(
 
 
 def _lacks_all(facts: GroupFacts) -> bool:
-    """Return whether the register lacks every school that the group ever dealt with; it deletes none (E3)."""
+    """Return whether the register lacks every school that the group ever dealt with; a whole one keeps them (E3)."""
     return facts.is_empty and bool(facts.urns)
