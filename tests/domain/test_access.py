@@ -292,11 +292,11 @@ def test_both_questions_always_agree(data: st.DataObject, day: date, of: GroupId
             assert not answer.allowed or len(answer.reasons) == 1
 
 
-# What is no question
+# Wrong questions
 
 
 @pytest.mark.rule("X3")
-def test_logging_in_is_no_question_of_the_groups_map() -> None:
+def test_logging_in_cannot_be_asked_of_the_groups_map() -> None:
     """Even with the highest level in force, logging in can be asked only for a person."""
     answers = access(agreement(ACTIONS))
 
@@ -307,7 +307,7 @@ def test_logging_in_is_no_question_of_the_groups_map() -> None:
 
 @pytest.mark.parametrize("capability", ["view_mis_data", "VIEW_MIS_DATA", None, 1, MIS, [], {}], ids=repr)
 @pytest.mark.parametrize("urn", [URN, 7])
-def test_what_is_no_capability_is_refused(urn: int, capability: object) -> None:
+def test_anything_but_a_capability_is_refused(urn: int, capability: object) -> None:
     """A capability's text is not the capability, at a school that shares or at any other."""
     answers = access(agreement(ACTIONS))
 
@@ -317,7 +317,7 @@ def test_what_is_no_capability_is_refused(urn: int, capability: object) -> None:
 
 
 @pytest.mark.parametrize("urn", ["100000", 100000.0, 1.0, True, None, [100000], {}], ids=repr)
-def test_what_is_no_whole_number_is_refused(urn: object) -> None:
+def test_anything_but_a_whole_number_is_refused(urn: object) -> None:
     """Text and numbers that merely equal a URN are refused by each question, however good the agreement."""
     answers = access(agreement(ACTIONS), agreement(ACTIONS, urn=1), schools=[SEEN, institution(1)])
 
@@ -397,7 +397,7 @@ def test_logging_in_needs_the_school_among_the_associated() -> None:
 
 
 @pytest.mark.rule("X3")
-def test_one_text_is_no_collection_of_clusters() -> None:
+def test_a_text_is_not_a_collection_of_clusters() -> None:
     """A cluster's name handed over bare would count each of its letters, so it is refused."""
     with pytest.raises(InvalidValue, match="a collection"):
         access(agreement(ACTIONS)).explain_log_in(user(LOG_IN, to=Associations(clusters=["N"])), URN, "North")

@@ -574,7 +574,7 @@ def test_instants_are_read_with_their_offset(text: str, expected: str) -> None:
     ],
     ids=["too-late", "too-early", "naive", "naive-pendulum", "day", "nothing", "hostile"],
 )
-def test_what_is_no_instant_is_refused(moment: object) -> None:
+def test_anything_but_an_instant_is_refused(moment: object) -> None:
     """A naive datetime could mean several instants, and one beyond the calendar means none."""
     with pytest.raises(InvalidValue, match=r"^asked_at must be a datetime ") as caught:
         to_instant(moment, "asked_at")
@@ -630,8 +630,8 @@ def test_what_has_no_end_in_london_is_refused(day: date) -> None:
 
 
 @pytest.mark.parametrize("wrong", ["2026-05-03", AN_INSTANT, 20260503, None, NAIVE], ids=repr)
-def test_what_is_no_day_is_refused(wrong: object) -> None:
-    """A datetime could mean two days, and a text none."""
+def test_anything_but_a_day_is_refused(wrong: object) -> None:
+    """A datetime could mean two days, and a text is not a day."""
     with pytest.raises(InvalidValue, match=r"^register_day must be a date without a time") as caught:
         to_day(wrong, "register_day")
 

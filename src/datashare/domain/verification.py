@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 
 import attrs
 
@@ -343,11 +344,10 @@ def _not_as_noted(read: _ReadChain, noted: NotedHead | None) -> Finding | None:
     records = read.chain.records
     if noted is None:
         return None
-    if noted.version > len(records):
-        number = len(records) + 1
+    number = min(noted.version, len(records) + 1)
+    if number > len(records):
         detail = f"Event {number} is missing: {noted.version} were noted."
-    elif records[noted.version - 1].hash != noted.head:
-        number = noted.version
+    elif records[number - 1].hash != noted.head:
         detail = f"Event {number} is not the one that was noted: it or one before it was rewritten since."
     else:
         return None
@@ -357,10 +357,8 @@ def _not_as_noted(read: _ReadChain, noted: NotedHead | None) -> Finding | None:
 def _state_differs(read: _ReadChain, agreement: AgreementId, read_state: Callable[[str], Agreement]) -> Finding | None:
     """Compare the present state with the fold; access is decided from it, and no hash covers it."""
     folded = fold(agreement, filter(None, read.events))
-    try:
+    with suppress(InvalidValue):
         if read.chain.state and read_state(read.chain.state.text) == folded:
             return None
-    except InvalidValue:
-        pass
     detail = "The present state is not what its events fold to."
     return read.finding(len(read.events), FindingCode.STATE_DIFFERS, detail)

@@ -121,7 +121,7 @@ def test_declining_leaves_the_level_in_force(state: State) -> None:
 @pytest.mark.parametrize("outcome", list(RequestOutcome), ids=lambda outcome: outcome.name)
 @pytest.mark.parametrize("kind", [Approve, Decline], ids=["approve", "decline"])
 def test_answer_to_a_closed_request_says_who_decided_it_and_when(outcome: RequestOutcome, kind: CommandType) -> None:
-    """However the request was closed, the refusal tells by whom and when, in London time."""
+    """However the request was closed, the refusal says by whom and when, in London time."""
     pending = in_state(State.PENDING)
     request = open_request(pending).id
     then = context(now=AUTUMN, actor=HEAD)

@@ -121,7 +121,7 @@ def test_notice_id_derives_from_event_and_people() -> None:
 
 
 @pytest.mark.rule("K3")
-def test_notice_id_tells_people_apart_whose_ids_hold_strokes() -> None:
+def test_notice_ids_differ_even_if_a_persons_id_looks_like_two() -> None:
     """One person with an awkward id is not taken for two people."""
     event = event_id(AGREEMENT, 1, "c-1")
     awkward = PersonId(URN, f"head|{DEPUTY}")

@@ -48,7 +48,6 @@ from tests.builders import (
     agreement_after,
     answer_to,
     ask,
-    cautions_of,
     codes,
     context,
     decision_on,
@@ -219,8 +218,8 @@ def test_anybody_who_can_approve_prevents_the_warning() -> None:
         without(mute, MUTE_HEAD), staff_member(TEACHER, permissions=[Permission.ADMINISTER_DATA_SHARING_REQUEST])
     )
 
-    assert () == cautions_of(new(), ask(), context(people=mute))
-    assert () == cautions_of(new(), ask(), context(people=granted))
+    assert () == decision_on(new(), ask(), context(people=mute)).cautions
+    assert () == decision_on(new(), ask(), context(people=granted)).cautions
 
 
 @pytest.mark.rule("Q9", "T5")
@@ -316,7 +315,7 @@ def test_adding_only_new_people_reports_nobody() -> None:
     agreement = agreement_after(new(), ask(recipients=Named((HEAD,))))
     command = AddRecipients(request=open_request(agreement).id, recipients=Named((DEPUTY,)))
 
-    assert () == cautions_of(agreement, command)
+    assert () == decision_on(agreement, command).cautions
 
 
 @pytest.mark.rule("Q4", "Q2")
