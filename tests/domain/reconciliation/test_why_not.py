@@ -59,11 +59,9 @@ def some_closed(
     [
         pytest.param((10, 10), (0, 90), True, id="all-agreements-among-many-requests"),
         pytest.param((4, 39), (0, 1), True, id="just-above-a-tenth-of-those-in-force"),
-        pytest.param((3, 3), (0, 37), False, id="three-agreements"),
         pytest.param((3, 3), (1, 36), True, id="four-of-thirty-nine"),
         pytest.param((3, 3), (1, 37), False, id="four-of-forty"),
         pytest.param((0, 90), (10, 10), False, id="requests-among-many-agreements"),
-        pytest.param((0, 0), (4, 39), True, id="only-requests"),
     ],
 )
 def test_open_requests_do_not_hide_that_agreements_end(
