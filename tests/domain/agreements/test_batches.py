@@ -4,7 +4,6 @@ import pytest
 
 from datashare.domain.agreements import (
     AddRecipients,
-    Batch,
     Command,
     Named,
     Remind,
@@ -22,7 +21,6 @@ from tests.builders import (
     ANA,
     DEPUTY,
     HEAD,
-    MAT,
     OTHER_URN,
     ask,
     batch,
@@ -44,14 +42,6 @@ def test_school_named_twice_counts_once() -> None:
     other = RequestAccess(urn=OTHER_URN, level=ACTIONS, sender=ANA)
 
     assert (ask(), other) == batch(ask(), other, ask(), other).commands
-
-
-@pytest.mark.rule("K5")
-def test_commands_may_come_from_any_collection() -> None:
-    """A generator of commands is as good as a list."""
-    action = Batch(group=MAT, actor=ANA, command_id="c", commands=(ask() for _ in range(3)))
-
-    assert (ask(),) == action.commands
 
 
 @pytest.mark.rule("K5")

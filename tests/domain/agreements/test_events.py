@@ -1,7 +1,6 @@
 """What happened, in order and for ever (rules T3, K3, H4)."""
 
-from datetime import timedelta
-from typing import Any, get_args
+from typing import get_args
 
 import attrs
 import pytest
@@ -9,13 +8,9 @@ import pytest
 from datashare.domain.agreements import (
     FREE_TEXT,
     Agreement,
-    Command,
-    Decline,
     Event,
     RecipientsAdded,
-    Remind,
     ReminderSent,
-    RequestAccess,
     RequestApproved,
     RequestId,
     RequestWithdrawn,
@@ -32,74 +27,14 @@ from tests.builders import (
     DEPUTY,
     HEAD,
     agreement_after,
-    answer_to,
-    ask,
-    command_of,
     context,
-    end,
-    events_of,
     fold_onto,
     header,
     in_state,
     new,
     open_request,
-    record,
     see,
 )
-
-HOUR = timedelta(hours=1)
-
-
-def a_long_life(*clocks: timedelta) -> list[Event]:
-    """Live an agreement from its first request to its end, with the clock moved before each command."""
-    agreement, events = new(), list[Event]()
-    moves = [*clocks, *[timedelta(0)] * 11]
-
-    def live(command: Command, *hidden: HiddenBecause) -> None:
-        nonlocal agreement
-        now = AUTUMN + moves[len(events)]
-        happened = events_of(agreement, command, context(*hidden, now=now, command_id=f"c-{len(events)}"))
-        events.extend(happened)
-        agreement = fold_onto(agreement, happened)
-
-    live(command_of(RequestAccess, agreement))
-    live(Remind(request=open_request(agreement).id))
-    live(answer_to(agreement))
-    live(end())
-    live(ask())
-    live(see(), HiddenBecause.CLOSED)
-    live(answer_to(agreement))  # two events: back, and approved
-    live(ask(ACTIONS))
-    live(Decline(request=open_request(agreement).id, reason="Nein, danke"))
-    live(record(ACTIONS))
-    return events
-
-
-@pytest.mark.rule("T3")
-def test_sequence_has_no_gaps() -> None:
-    """Events are numbered from 1, two of one command included."""
-    events = a_long_life()
-
-    assert list(range(1, 12)) == [event.sequence for event in events]
-    assert 11 == fold(AGREEMENT, events).version
-
-
-@pytest.mark.rule("T3")
-@pytest.mark.parametrize(
-    "clocks",
-    [
-        (HOUR, -HOUR, timedelta(0)),
-        (timedelta(microseconds=1), timedelta(0), timedelta(microseconds=-1)),
-        (timedelta(days=700), timedelta(days=-700)),
-    ],
-    ids=["hours", "microseconds", "years"],
-)
-def test_instants_never_go_backwards_even_if_the_clock_does(clocks: tuple[timedelta, ...]) -> None:
-    """An event's instant is the later of now and its predecessor's, to the microsecond."""
-    instants = [event.at for event in a_long_life(*clocks)]
-
-    assert sorted(instants) == instants
-    assert AUTUMN + max(clocks) == instants[-1]
 
 
 @pytest.mark.rule("T3")
@@ -126,22 +61,6 @@ def test_free_text_can_be_erased_and_all_else_cannot() -> None:
         ("AgreementImported", "evidence"),
         ("AgreementEnded", "note"),
     } == marked
-
-
-def without_text(event: Event) -> Event:
-    """Return *event* with what people wrote erased."""
-    gone: dict[str, Any] = {f.name: None for f in attrs.fields(type(event)) if f.metadata.get(FREE_TEXT)}
-    return attrs.evolve(event, **gone)
-
-
-@pytest.mark.rule("T3")
-def test_erased_events_fold_to_the_same_state() -> None:
-    """With every free text erased, the agreement is the same."""
-    events = a_long_life()
-    erased = [without_text(event) for event in events]
-
-    assert events != erased
-    assert fold(AGREEMENT, events) == fold(AGREEMENT, erased)
 
 
 @pytest.mark.rule("T3")
