@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Iterable, Mapping
 from datetime import date
+from typing import Any
 
 import pendulum
 
@@ -15,7 +16,6 @@ from datashare.domain.agreements import (
     Approve,
     Basis,
     Batch,
-    Caution,
     Command,
     Decision,
     DecisionContext,
@@ -42,7 +42,6 @@ from datashare.domain.agreements import (
     Withdraw,
     decide,
     evolve,
-    fold,
     not_permitted,
     refusals_as_a_whole,
 )
@@ -88,40 +87,18 @@ VOLUNTARY_AIDED = Coded("02", "Voluntary aided school")
 ACADEMY_CONVERTER = Coded("34", "Academy converter")
 
 
-def institution(
-    urn: int = URN,
-    name: str = "St Hilda's Primary School",
-    *,
-    status: EstablishmentStatus = EstablishmentStatus.OPEN,
-    status_name: str = "",
-    trusts: Iterable[TrustLink] = (TrustLink(MAT.code, "Areté Learning Trust"),),
-    federations: Iterable[Coded] = (),
-    local_authority: Coded | None = READING,
-    establishment_type: Coded | None = ACADEMY_CONVERTER,
-    phase: Phase = Phase.PRIMARY,
-    town: str = "Reading",
-    postcode: str = "RG1 1AA",
-    open_date: date | None = None,
-    close_date: date | None = None,
-    ofsted_rating: str | None = None,
-) -> Institution:
+def institution(urn: int = URN, name: str = "St Hilda's Primary School", **cells: Any) -> Institution:
     """Build an open school that both the trust and the authority of these tests see."""
-    return Institution(
-        urn=urn,
-        name=name,
-        status=status,
-        status_name=status_name,
-        trusts=tuple(trusts),
-        federations=tuple(federations),
-        local_authority=local_authority,
-        establishment_type=establishment_type,
-        phase=phase,
-        town=town,
-        postcode=postcode,
-        open_date=open_date,
-        close_date=close_date,
-        ofsted_rating=ofsted_rating,
-    )
+    usual: dict[str, Any] = {
+        "status": EstablishmentStatus.OPEN,
+        "trusts": (TrustLink(MAT.code, "Areté Learning Trust"),),
+        "local_authority": READING,
+        "establishment_type": ACADEMY_CONVERTER,
+        "phase": Phase.PRIMARY,
+        "town": "Reading",
+        "postcode": "RG1 1AA",
+    }
+    return Institution(urn=urn, name=name, **usual | cells)
 
 
 def group(of: GroupId = MAT, *, is_open: bool = True, closed_on: date | None = None) -> Group:
@@ -277,6 +254,11 @@ def context(
     )
 
 
+def header(sequence: int = 1, *, at: Instant = NOW, actor: Actor = ANA, command_id: str = "c-1") -> dict[str, Any]:
+    """Return the fields that every event has."""
+    return {"agreement": AGREEMENT, "sequence": sequence, "at": at, "actor": actor, "command_id": command_id}
+
+
 def new(group: GroupId = MAT) -> Agreement:
     """Return an agreement to which nothing ever happened."""
     return Agreement(id=AgreementId(group, URN))
@@ -348,13 +330,6 @@ def only_event(agreement: Agreement, command: Command, in_context: DecisionConte
     return event
 
 
-def cautions_of(
-    agreement: Agreement, command: Command, in_context: DecisionContext | None = None
-) -> tuple[Caution, ...]:
-    """Return the cautions of *command*, which must be allowed."""
-    return decision_on(agreement, command, in_context).cautions
-
-
 def refusal_of(agreement: Agreement, command: Command, in_context: DecisionContext | None = None) -> Refusal:
     """Decide *command*, which must be refused, without an event and with the agreement as it was (T2)."""
     before = copy.deepcopy(agreement)
@@ -382,49 +357,21 @@ def fold_onto(agreement: Agreement, events: Iterable[Event]) -> Agreement:
     return agreement
 
 
-def history_to(state: State) -> tuple[Event, ...]:
-    """Return real events that lead to *state*; to *No agreement* by way of a declined request."""
-    standing, events = new(), list[Event]()
-    for command, in_context in _STEPS[state]:
-        named = command if isinstance(command, RequestAccess) else command(open_request(standing).id)
-        happened = events_of(standing, named, in_context)
-        events += happened
-        standing = fold_onto(standing, happened)
-    return tuple(events)
-
-
 def in_state(state: State) -> Agreement:
-    """Return an agreement in *state*; at *No agreement* nothing ever happened to it."""
-    return new() if state is State.NO_AGREEMENT else fold(AGREEMENT, history_to(state))
-
-
-def _approving(request: RequestId) -> Command:
-    return Approve(request=request)
-
-
-def _declining(request: RequestId) -> Command:
-    return Decline(request=request, reason="Not before the governors have met.")
-
-
-_HEAD = context(actor=HEAD, command_id="c-0")
-_FIRST = ask(recipients=Named((HEAD,)))
-_UPGRADE = ask(ACTIONS, recipients=Named((HEAD,)))
-_STEPS = {
-    State.NO_AGREEMENT: ((_FIRST, context()), (_declining, _HEAD)),
-    State.PENDING: ((_FIRST, context()),),
-    State.APPROVED: ((_FIRST, context()), (_approving, _HEAD)),
-    State.UPGRADING: ((_FIRST, context()), (_approving, _HEAD), (_UPGRADE, context())),
-}
-
-
-def some_request(agreement: Agreement) -> RequestId:
-    """Return the open request's id, or one that never was."""
-    return agreement.request.id if agreement.request else RequestId(agreement.id, 999)
+    """Return an agreement that real decisions led to *state*; at *No agreement* nothing ever happened to it."""
+    agreement = new()
+    if state is not State.NO_AGREEMENT:
+        agreement = agreement_after(agreement, ask(recipients=Named((HEAD,))))
+    if state in {State.APPROVED, State.UPGRADING}:
+        agreement = agreement_after(agreement, answer_to(agreement), context(actor=HEAD, command_id="c-0"))
+    if state is State.UPGRADING:
+        agreement = agreement_after(agreement, ask(ACTIONS, recipients=Named((HEAD,))))
+    return agreement
 
 
 def command_of(kind: CommandType, agreement: Agreement) -> Command:
     """Return a command of *kind* that could be allowed if the state does."""
-    request = some_request(agreement)
+    request = agreement.request.id if agreement.request else RequestId(agreement.id, 999)  # 999: one that never was
     commands: tuple[Command, ...] = (
         ask(ACTIONS),
         AddRecipients(request=request),
@@ -476,21 +423,6 @@ def in_force(level: AccessLevel = AccessLevel.MIS_DATA, *, urn: int = URN) -> In
     return InForce(level=level, since=MORNING, basis=Basis.REQUEST, approved_by=PersonId(urn, "hana"))
 
 
-def waiting_request(
-    level: AccessLevel = AccessLevel.MIS_DATA_AND_GROUP_ACTIONS, *, urn: int = URN, of: GroupId = MAT
-) -> OpenRequest:
-    """Build an open request."""
-    ana = PersonId(of, "ana")
-    return OpenRequest(
-        id=RequestId(AgreementId(of, urn), 1),
-        level=level,
-        sender=ana,
-        asked_by=ana,
-        asked_at=MORNING,
-        recipients=(PersonId(urn, "hana"),),
-    )
-
-
 def agreement(
     urn: int = URN,
     state: State = State.NO_AGREEMENT,
@@ -499,10 +431,14 @@ def agreement(
     level: AccessLevel = AccessLevel.MIS_DATA,
 ) -> Agreement:
     """Build an agreement in a state; *level* is the one in force, if the state has one."""
+    id_, ana, head = AgreementId(of, urn), PersonId(of, "ana"), PersonId(urn, "hana")
+    request = OpenRequest(
+        id=RequestId(id_, 1), level=ACTIONS, sender=ana, asked_by=ana, asked_at=MORNING, recipients=(head,)
+    )
     return Agreement(
-        id=AgreementId(of, urn),
+        id=id_,
         in_force=in_force(level, urn=urn) if state in {State.APPROVED, State.UPGRADING} else None,
-        request=waiting_request(urn=urn, of=of) if state in {State.PENDING, State.UPGRADING} else None,
+        request=request if state in {State.PENDING, State.UPGRADING} else None,
     )
 
 

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from datashare.domain.agreements import AgreementId, Decline, RequestAccess
 from datashare.domain.chain import GroupDigest, NotedHead, digest_of
-from datashare.domain.register import GroupId
 from datashare.errors import InvalidValue
 from datashare.testing import strategies
 from datashare.testing.changes import NOW, OTHER_URN, TRUST
@@ -141,35 +140,28 @@ def test_no_digest_can_be_built_that_could_not_be_read_back(wrong: Callable[[], 
         wrong()
 
 
-def test_an_agreement_without_events_is_not_noted() -> None:
-    """There is nothing to note; `verify` reports the missing events."""
-    gone = attrs.evolve(CHAINS[0], records=())
-
-    assert [OTHER_URN] == [head.urn for head in digest_of(TRUST, [gone, CHAINS[1]], at=NOW).heads]
-    assert () == digest_of(GroupId.mat("7"), [], at=NOW).heads
+FIRST, SECOND = CHAINS[0].records
 
 
 @pytest.mark.rule("H3")
 @pytest.mark.parametrize(
-    "last",
-    [{"hash": ""}, {"hash": A_HASH.upper()}, {"sequence": 0}, {"sequence": 10**9}],
-    ids=["no-hash", "upper-case", "no-number", "too-high"],
+    "damage",
+    [
+        {"agreement": "mat:5143/-5"},
+        {"records": ()},
+        {"records": (FIRST, attrs.evolve(SECOND, hash=""))},
+        {"records": (FIRST, attrs.evolve(SECOND, hash=A_HASH.upper()))},
+        {"records": (FIRST, attrs.evolve(SECOND, sequence=0))},
+        {"records": (FIRST, attrs.evolve(SECOND, sequence=10**9))},
+    ],
+    ids=["no-agreement", "no-events", "no-hash", "upper-case", "no-number", "too-high"],
 )
-def test_an_agreement_that_does_not_end_in_a_number_and_a_hash_is_not_noted(last: dict[str, Any]) -> None:
+def test_a_chain_that_does_not_end_in_a_number_and_a_hash_is_left_out(damage: dict[str, Any]) -> None:
     """The others are noted and can be read back, and `verify` reports the one that was left out."""
-    first, second = CHAINS[0].records
-    damaged = attrs.evolve(CHAINS[0], records=(first, attrs.evolve(second, **last)))
+    damaged = attrs.evolve(CHAINS[0], **damage)
     digest = digest_of(TRUST, [damaged, CHAINS[1]], at=NOW)
 
     assert [OTHER_URN] == [head.urn for head in digest.heads]
     assert digest == GroupDigest.parse(str(digest))
     (finding,) = verified(damaged, CHAINS[1], noted=digest).findings
     assert damaged.agreement == finding.agreement
-
-
-@pytest.mark.rule("H3")
-def test_a_key_that_names_no_agreement_is_not_noted() -> None:
-    """A digest lists URNs, and such a key has none."""
-    stray = attrs.evolve(CHAINS[0], agreement="mat:5143/-5")
-
-    assert [OTHER_URN] == [head.urn for head in digest_of(TRUST, [stray, CHAINS[1]], at=NOW).heads]

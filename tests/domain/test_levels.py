@@ -80,13 +80,6 @@ def test_levels_and_capabilities_have_words() -> None:
 
 
 @pytest.mark.rule("L3")
-def test_the_levels_that_may_be_asked_for() -> None:
-    """A local authority may ask for every level; a trust does not ask for DfE Data."""
-    assert {MIS, ACTIONS} == Policy.mat().requestable_levels
-    assert set(LEVELS) == Policy.local_authority().requestable_levels
-
-
-@pytest.mark.rule("L3")
 def test_the_labels_differ_for_the_two_kinds_of_group() -> None:
     """The upper level is worded for each kind; what a policy does not name keeps its own label."""
     trust, authority = Policy.mat(), Policy.local_authority()

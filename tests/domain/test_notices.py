@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, timedelta
-from typing import Any
 
 import attrs
 import pytest
@@ -70,6 +69,7 @@ from tests.builders import (
     context,
     end,
     events_of,
+    header,
     importing,
     in_state,
     new,
@@ -142,7 +142,7 @@ def gone(who: PersonId) -> Person:
 
 
 @pytest.mark.rule("Q1", "U3")
-def test_a_request_tells_each_who_was_chosen() -> None:
+def test_each_person_who_was_chosen_gets_the_request() -> None:
     """One notice for each chosen person says who asks whom for what, from when, and what it adds."""
     head, deputy = notices_of(new(), ask(ACTIONS, recipients=Named((HEAD, DEPUTY)), terms=TERMS))
 
@@ -214,7 +214,7 @@ def test_the_address_is_settled_when_the_request_is_sent() -> None:
 
 
 @pytest.mark.rule("Q4")
-def test_only_those_added_are_told_of_the_request() -> None:
+def test_only_people_who_are_added_get_the_request() -> None:
     """Whoever has the request already gets it no second time; the others get it as it was sent."""
     standing = pending()
     (added,) = notices_of(
@@ -260,8 +260,8 @@ def test_what_asks_for_an_upgrade_names_both_levels() -> None:
 
 
 @pytest.mark.rule("N5", "U3", "X2")
-def test_what_lapsed_is_no_level_before() -> None:
-    """A level that lapsed allows nothing, so what restores it adds all that it allows."""
+def test_a_lapsed_level_does_not_count_as_the_level_before() -> None:
+    """A level that lapsed allows nothing, so the request that restores it adds everything."""
     lapsed = attrs.evolve(in_state(State.APPROVED), lapsed=True)
     asked = attrs.evolve(upgrading(), lapsed=True)
     notices = [
@@ -302,7 +302,7 @@ def test_what_asks_names_who_can_answer_and_whether_they_were_asked() -> None:
 
 @pytest.mark.rule("P10")
 def test_what_asks_says_where_nobody_can_answer() -> None:
-    """The school is asked all the same; what does not ask says nothing of it."""
+    """The school is asked all the same; notices that do not ask do not mention it."""
     people = without(SCHOOL, HEAD, MUTE_HEAD)
     known = context(people=people)
     standing = agreement_after(new(), ask(recipients=Named((DEPUTY,))), known)
@@ -317,7 +317,7 @@ def test_what_asks_says_where_nobody_can_answer() -> None:
 
 
 @pytest.mark.rule("N2")
-def test_a_reminder_tells_the_day_of_the_request() -> None:
+def test_a_reminder_names_the_day_of_the_request() -> None:
     """A reminder holds the day in Europe/London on which the request was sent; other notices hold no day."""
     standing = pending()
     reminders = notices_of(standing, Remind(request=open_request(standing).id), context(now=NOW + timedelta(days=40)))
@@ -331,7 +331,7 @@ def test_a_reminder_tells_the_day_of_the_request() -> None:
 
 
 @pytest.mark.rule("N6")
-def test_withdrawing_tells_the_recipients_who_are_still_current() -> None:
+def test_recipients_who_are_still_current_get_the_withdrawal() -> None:
     """Recipients who are still users with an address get the reason; nobody at the group gets a notice."""
     people = replacing(SCHOOL, gone(DEPUTY), staff_member(EXECUTIVE, email="head@other.example"))
     notices = notices_of(pending(), withdraw(pending(), "Wrong level."), context(actor=BEN, people=people))
@@ -343,8 +343,8 @@ def test_withdrawing_tells_the_recipients_who_are_still_current() -> None:
     assert {(MIS, TERMS, "Siân ana")} == {(n.level, n.terms, n.sender_name) for n in notices}
 
 
-def test_no_reason_is_told_where_none_was_given() -> None:
-    """An empty reason is none."""
+def test_a_notice_holds_no_reason_if_none_was_written() -> None:
+    """An empty reason becomes `None`."""
     assert {None} == {notice.reason for notice in notices_of(pending(), withdraw(pending()))}
 
 
@@ -357,7 +357,7 @@ def test_no_reason_is_told_where_none_was_given() -> None:
     ],
     ids=["approved", "declined"],
 )
-def test_an_answer_is_told_to_the_sender_and_the_other_recipients(
+def test_the_sender_and_the_other_recipients_get_the_answer(
     answer: Callable[[Agreement], Command], kind: NoticeKind, reason: str | None
 ) -> None:
     """Both sides get the answer and its level; whoever answered does not."""
@@ -374,7 +374,7 @@ def test_an_answer_is_told_to_the_sender_and_the_other_recipients(
 
 
 @pytest.mark.rule("A8")
-def test_an_answer_to_an_upgrade_is_told_to_its_own_sender() -> None:
+def test_the_sender_of_an_upgrade_gets_its_answer() -> None:
     """The sender of the first request, long since answered, gets no notice of the answer to another's."""
     command = attrs.evolve(ask(ACTIONS, recipients=ASKED), sender=BEN)
     standing = agreement_after(in_state(State.APPROVED), command, context(command_id="c-2"))
@@ -385,7 +385,7 @@ def test_an_answer_to_an_upgrade_is_told_to_its_own_sender() -> None:
 
 
 @pytest.mark.rule("A8", "P3")
-def test_an_answerer_who_was_never_asked_leaves_all_recipients_told() -> None:
+def test_all_recipients_get_the_answer_of_somebody_who_was_not_asked() -> None:
     """Somebody who was not asked may answer, and every recipient gets a notice."""
     people = replacing(SCHOOL, staff_member(TEACHER, permissions=[Permission.ADMINISTER_DATA_SHARING_REQUEST]))
     notices = notices_of(pending(), approve(pending()), context(actor=TEACHER, people=people))
@@ -410,21 +410,7 @@ def test_an_answer_goes_to_present_addresses_of_current_users() -> None:
     assert [EXECUTIVE] == whom(left)
 
 
-@pytest.mark.rule("A8", "P7")
-def test_an_answerer_who_shares_an_address_is_not_named() -> None:
-    """The other person at that address gets the notice; it does not name whoever answered."""
-    shared = "office@hilda.example"
-    people = replacing(
-        SCHOOL,
-        staff_member(HEAD, BusinessRole.HEAD_TEACHER, email=shared),
-        staff_member(DEPUTY, BusinessRole.DEPUTY_HEAD_TEACHER, email=shared),
-    )
-    notices = notices_of(pending(), approve(pending()), by_head(people=people))
-
-    assert [[DEPUTY]] == [whom([notice]) for notice in notices if notice.address == shared]
-
-
-def test_an_answer_after_the_schools_return_is_told_once() -> None:
+def test_an_answer_after_the_schools_return_calls_for_one_notice() -> None:
     """The return recorded before an answer calls for no message; the answer's own event does."""
     lost = agreement_after(pending(), see(DAY), context(HiddenBecause.CLOSED, actor=NIGHTLY, command_id="c-2"))
     notices = notices_of(lost, approve(lost), by_head())
@@ -436,7 +422,7 @@ def test_an_answer_after_the_schools_return_is_told_once() -> None:
 
 
 @pytest.mark.rule("A9")
-def test_a_recorded_approval_is_told_to_those_who_could_have_answered() -> None:
+def test_people_who_could_have_answered_get_a_recorded_approval() -> None:
     """Everybody with the permission, by role or by grant, gets a notice; nobody else does."""
     people = replacing(
         SCHOOL,
@@ -459,26 +445,21 @@ def test_a_recorded_approval_is_told_to_those_who_could_have_answered() -> None:
     assert all(person.can_approve for notice in notices for person in notice.people)
 
 
-@pytest.mark.rule("A10")
-def test_an_import_tells_nobody() -> None:
-    """Agreements made before are imported without a message."""
-    assert notices_of(new(), importing()) == ()
-
-
-@pytest.mark.rule("E6")
-def test_what_the_register_shows_tells_nobody() -> None:
-    """Lost and returned visibility are recorded without a message."""
+@pytest.mark.rule("A10", "E6")
+def test_imports_and_what_the_register_shows_call_for_no_notice() -> None:
+    """An older agreement, lost visibility and returned visibility are recorded without a message."""
     standing = in_state(State.UPGRADING)
     hidden = context(HiddenBecause.CLOSED, actor=NIGHTLY, command_id="c-2")
     lost = agreement_after(standing, see(DAY), hidden)
 
+    assert notices_of(new(), importing()) == ()
     assert notices_of(standing, see(DAY), hidden) == ()
     assert lost.hidden_since == DAY
     assert notices_of(lost, see(DAY), context(actor=NIGHTLY, command_id="c-3")) == ()
 
 
 @pytest.mark.rule("E1")
-def test_an_end_is_told_to_both_sides() -> None:
+def test_both_sides_get_an_end() -> None:
     """The senders, the recipients and those who can answer get the note, each once; the actor does not."""
     approved = agreement_after(new(), attrs.evolve(ask(recipients=Named((DEPUTY,))), sender=ANA))
     approved = agreement_after(approved, approve(approved), context(actor=HEAD, command_id="c-2"))
@@ -497,23 +478,14 @@ def test_an_end_is_told_to_both_sides() -> None:
 
 
 @pytest.mark.rule("E1")
-def test_an_end_by_the_school_is_told_to_its_others() -> None:
-    """Whoever ends it at the school gets no notice; the group and the colleagues do."""
-    standing = in_state(State.UPGRADING)
-    notices = notices_of(standing, end(EndCause.BY_SCHOOL), by_head())
-
-    assert [ANA] == whom(notices)
-
-
-@pytest.mark.rule("E1")
-def test_the_end_of_an_imported_agreement_is_told_to_those_who_can_answer() -> None:
+def test_people_who_can_answer_get_the_end_of_an_imported_agreement() -> None:
     """Where there was no request, the people with the permission get a notice."""
     assert [HEAD] == whom(notices_of(agreement_after(new(), importing()), end(), context(command_id="c-2")))
 
 
 @pytest.mark.rule("E1", "A9", "A10")
 @pytest.mark.parametrize("entered", [record(), importing()], ids=["recorded", "imported"])
-def test_whoever_entered_an_agreement_without_a_request_is_told_of_its_end(entered: Command) -> None:
+def test_whoever_entered_an_agreement_without_a_request_gets_its_end(entered: Command) -> None:
     """They stand for the group, beside the sender of a request to raise it, and the school can ask them."""
     central = attrs.evolve(Policy.mat(), central_approval=True)
     standing = agreement_after(new(), entered, context(actor=BEN, policy=central))
@@ -530,7 +502,7 @@ def test_whoever_entered_an_agreement_without_a_request_is_told_of_its_end(enter
 
 
 @pytest.mark.rule("A9", "E1")
-def test_the_school_is_told_whom_to_ask() -> None:
+def test_a_notice_names_whom_the_school_can_ask() -> None:
     """Who acted for the group; where the school or a system did, who had asked, while still there."""
     standing = in_state(State.APPROVED)
     gone = without(TRUST_STAFF, ANA)
@@ -553,22 +525,13 @@ def test_the_school_is_told_whom_to_ask() -> None:
 
 
 @pytest.mark.rule("L3")
-@pytest.mark.parametrize(
-    ("labels", "level", "before"),
-    [
-        pytest.param({MIS: "Stufe 2", ACTIONS: "Stufe 3 {§}"}, "Stufe 3 {§}", "Stufe 2", id="own"),
-        pytest.param({}, "MIS Data & Group Actions", "MIS Data", id="none"),
-    ],
-)
-def test_levels_are_in_the_words_of_the_groups_policy(
-    labels: Mapping[AccessLevel, str], level: str, before: str
-) -> None:
+def test_levels_are_in_the_words_of_the_groups_policy() -> None:
     """Every notice words its levels as the group's policy does."""
     standing = upgrading()
-    policy = attrs.evolve(Policy.mat(), labels=labels)
+    policy = attrs.evolve(Policy.mat(), labels={MIS: "Stufe 2", ACTIONS: "Stufe 3 {§}"})
     notices = notices_of(standing, Remind(request=open_request(standing).id), context(policy=policy))
 
-    assert {(level, before)} == {(notice.level_label, notice.level_before_label) for notice in notices}
+    assert {("Stufe 3 {§}", "Stufe 2")} == {(notice.level_label, notice.level_before_label) for notice in notices}
 
 
 @pytest.mark.rule("L3")
@@ -593,7 +556,7 @@ def test_only_the_schools_side_gets_the_link() -> None:
     } == {(notice.audience, notice.link) for notice in notices}
 
 
-def test_a_school_without_a_site_or_a_name_is_told_of_all_the_same() -> None:
+def test_a_notice_does_without_a_site_and_a_name_of_the_school() -> None:
     """Without a site there is no link, and a school that is gone from the register is named by its URN."""
     known = context(site=None)
     known = attrs.evolve(known, visibility=attrs.evolve(known.visibility, institution=None))
@@ -603,37 +566,19 @@ def test_a_school_without_a_site_or_a_name_is_told_of_all_the_same() -> None:
     assert len(notices) == 3
 
 
-def test_a_sender_who_is_gone_leaves_no_name() -> None:
-    """Where the directory no longer knows the sender, the notice has neither name nor reply address."""
-    notices = notices_of(pending(), withdraw(pending()), context(others={}))
-
-    assert {("", None)} == {(notice.sender_name, notice.sender_address) for notice in notices}
-
-
-def test_the_kinds_that_ask_are_requests_and_reminders() -> None:
-    """Only notices that ask for an answer are cancelled by it."""
-    standing = pending()
-    asking = [*notices_of(new(), ask()), *notices_of(standing, Remind(request=open_request(standing).id))]
-    telling = [*notices_of(standing, withdraw(standing)), *notices_of(standing, approve(standing), by_head())]
-
-    assert kinds(asking) == ASKING
-    assert not kinds(telling) & ASKING
-
-
 REQUEST = RequestId(AGREEMENT, 1)
-HEADER: dict[str, Any] = {"agreement": AGREEMENT, "sequence": 9, "at": NOW, "actor": ANA, "command_id": "c-1"}
 STRAY: tuple[Event, ...] = (
-    RecipientsAdded(**HEADER, request=REQUEST, recipients=(HEAD,)),
-    ReminderSent(**HEADER, request=REQUEST, recipients=(HEAD,)),
-    RequestApproved(**{**HEADER, "actor": HEAD}, request=REQUEST, level=MIS, terms=None),
-    RequestDeclined(**{**HEADER, "actor": HEAD}, request=REQUEST),
-    RequestWithdrawn(**HEADER, request=REQUEST),
+    RecipientsAdded(**header(9), request=REQUEST, recipients=(HEAD,)),
+    ReminderSent(**header(9), request=REQUEST, recipients=(HEAD,)),
+    RequestApproved(**header(9, actor=HEAD), request=REQUEST, level=MIS, terms=None),
+    RequestDeclined(**header(9, actor=HEAD), request=REQUEST),
+    RequestWithdrawn(**header(9), request=REQUEST),
 )
 
 
 @pytest.mark.parametrize("event", STRAY, ids=lambda event: type(event).__name__)
-def test_an_event_without_its_request_is_no_error(event: Event) -> None:
-    """An event about a request that is not there tells whom it names itself, without level or sender."""
+def test_an_event_without_its_request_still_calls_for_notices(event: Event) -> None:
+    """The people whom the event itself names get a notice, without level or sender."""
     notices = notices_for(new(), [event], context())
     named = getattr(event, "recipients", ())
 
@@ -641,15 +586,12 @@ def test_an_event_without_its_request_is_no_error(event: Event) -> None:
     assert all((None, "", None, ()) == (n.level, n.sender_name, n.terms, n.adds) for n in notices)
 
 
+def test_the_kinds_that_ask_are_requests_and_reminders() -> None:
+    """Only notices that ask for an answer are cancelled by it."""
+    assert {NoticeKind.REQUEST, NoticeKind.REMINDER} == ASKING
+
+
 # Ids
-
-
-@pytest.mark.rule("K3")
-def test_equal_facts_give_equal_notices_ids_included() -> None:
-    """Deciding twice on the same facts gives the same notices, so that a preview tells the truth."""
-    standing = pending()
-
-    assert notices_of(standing, approve(standing), by_head()) == notices_of(standing, approve(standing), by_head())
 
 
 @pytest.mark.rule("K3")
@@ -687,7 +629,7 @@ def schools(draw: st.DrawFn) -> dict[PersonId, Person]:
 
 EVENTS: tuple[Event, ...] = (
     RequestSent(
-        **{**HEADER, "sequence": 1},
+        **header(),
         level=MIS,
         raises=None,
         sender=ANA,
@@ -695,7 +637,7 @@ EVENTS: tuple[Event, ...] = (
         terms=None,
     ),
     *STRAY,
-    AgreementEnded(**{**HEADER, "actor": HEAD}, cause=EndCause.BY_SCHOOL, request=None),
+    AgreementEnded(**header(9, actor=HEAD), cause=EndCause.BY_SCHOOL, request=None),
 )
 
 

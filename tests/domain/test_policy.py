@@ -6,26 +6,50 @@ import attrs
 import pytest
 
 from datashare.domain.levels import AccessLevel
-from datashare.domain.people import BusinessRole, Permission
+from datashare.domain.people import Permission
 from datashare.domain.policy import MAINTAINED_TYPES, Party, Policy
 from datashare.domain.register import GroupKind
 from datashare.errors import InvalidValue
 
-BOTH = pytest.mark.parametrize("policy", [Policy.mat(), Policy.local_authority()], ids=["mat", "la"])
+DFE, MIS, ACTIONS = AccessLevel
+USUAL = Policy(
+    kind=GroupKind.MAT,
+    requestable_levels={MIS, ACTIONS},
+    labels={ACTIONS: "MIS Data & Trust Actions"},
+    include_proposed_to_close=True,
+    establishment_types=None,
+    eligible_roles={"executive_head_teacher", "head_teacher", "deputy_head_teacher", "data_manager"},
+    role_permissions={"head_teacher": {Permission.ADMINISTER_DATA_SHARING_REQUEST}},
+    readers={Permission.ADMINISTER_INSTITUTION_DETAILS},
+    terms_required=False,
+    least_reminder_interval=timedelta(0),
+    distinct_approver=False,
+    central_approval=False,
+    enders=(),
+    correction_window=timedelta(days=30),
+)
 
 
-@pytest.mark.parametrize("kind", list(GroupKind), ids=str)
-def test_each_kind_of_group_has_its_usual_policy(kind: GroupKind) -> None:
-    """The usual policy of a kind is for that kind."""
-    assert kind is Policy.for_kind(kind).kind
+@pytest.mark.rule("L3", "V3", "V6", "P2", "P4", "P12", "N4", "A7", "A9", "X2", "E7")
+def test_the_usual_policy_of_a_trust() -> None:
+    """A trust asks for the two upper levels; nothing is left out or demanded, and neither side may end."""
+    assert USUAL == Policy.mat() == Policy.for_kind(GroupKind.MAT)
 
 
-@pytest.mark.rule("V3", "V6")
-@BOTH
-def test_nothing_open_is_left_out_by_default(policy: Policy) -> None:
-    """Neither kind of group narrows by status or by type unless it chooses to."""
-    assert policy.include_proposed_to_close
-    assert policy.establishment_types is None
+@pytest.mark.rule("L3", "Q8", "E7")
+def test_the_usual_policy_of_a_local_authority() -> None:
+    """An authority asks for every level, on terms; both sides may end, and Head Teachers hold the permission."""
+    expected = attrs.evolve(
+        USUAL,
+        kind=GroupKind.LA,
+        requestable_levels={DFE, MIS, ACTIONS},
+        labels={ACTIONS: "MIS Data & Local Authority Actions"},
+        role_permissions={"head_teacher": {Permission.ADMINISTER_DATA_SHARING_REQUEST, Permission.END_AGREEMENT}},
+        terms_required=True,
+        enders={Party.GROUP, Party.SCHOOL},
+    )
+
+    assert expected == Policy.local_authority() == Policy.for_kind(GroupKind.LA)
 
 
 @pytest.mark.rule("V6")
@@ -37,75 +61,12 @@ def test_an_authority_can_choose_maintained_types() -> None:
     assert MAINTAINED_TYPES.isdisjoint({"28", "33", "34", "35", "40", "44"})
 
 
-@pytest.mark.rule("P2")
-@BOTH
-def test_only_head_teachers_may_approve_by_default(policy: Policy) -> None:
-    """The permission to answer comes with the role Head Teacher, and with no other role."""
-    may_answer = {
-        role
-        for role, permissions in policy.role_permissions.items()
-        if Permission.ADMINISTER_DATA_SHARING_REQUEST in permissions
-    }
-
-    assert {BusinessRole.HEAD_TEACHER} == may_answer
-
-
-@pytest.mark.rule("P4")
-@BOTH
-def test_four_roles_may_be_asked_by_default(policy: Policy) -> None:
-    """The eligible roles are the four of the rule."""
-    assert {
-        "executive_head_teacher",
-        "head_teacher",
-        "deputy_head_teacher",
-        "data_manager",
-    } == policy.eligible_roles
-
-
-@pytest.mark.rule("P12")
-@BOTH
-def test_reading_needs_the_permission_to_send_by_default(policy: Policy) -> None:
-    """Who may send may read, and nobody else, unless the policy widens it."""
-    assert {Permission.ADMINISTER_INSTITUTION_DETAILS} == policy.readers
-
-
-@pytest.mark.rule("Q8")
-def test_only_an_authority_must_attach_terms() -> None:
-    """Terms are required of a local authority, and not of a trust."""
-    assert [False, True] == [Policy.mat().terms_required, Policy.local_authority().terms_required]
-
-
-@pytest.mark.rule("N4", "A7", "A9", "X2")
-@BOTH
-def test_what_is_off_by_default(policy: Policy) -> None:
-    """No least interval, no second person, no central approval; thirty days to correct the register."""
-    assert timedelta(0) == policy.least_reminder_interval
-    assert not policy.distinct_approver
-    assert not policy.central_approval
-    assert timedelta(days=30) == policy.correction_window
-
-
 @pytest.mark.rule("A9")
 def test_only_a_trust_can_settle_centrally() -> None:
     """A trust may choose central approval; for an authority the policy itself is refused."""
     assert attrs.evolve(Policy.mat(), central_approval=True).central_approval
     with pytest.raises(InvalidValue, match=r"Policy\.central_approval must be False for a local authority"):
         attrs.evolve(Policy.local_authority(), central_approval=True)
-
-
-@pytest.mark.rule("E7")
-def test_who_may_end_by_default() -> None:
-    """With an authority both sides may end, with a trust neither."""
-    assert set(Party) == Policy.local_authority().enders
-    assert frozenset() == Policy.mat().enders
-
-
-@pytest.mark.rule("E7")
-def test_a_head_teacher_may_end_with_an_authority_only() -> None:
-    """The permission to end comes with the role only where the school may end at all."""
-    for policy, expected in ((Policy.mat(), False), (Policy.local_authority(), True)):
-        held = policy.role_permissions[BusinessRole.HEAD_TEACHER]
-        assert expected is (Permission.END_AGREEMENT in held)
 
 
 def test_a_policy_keeps_copies() -> None:

@@ -75,6 +75,7 @@ from tests.builders import (
     end,
     events_of,
     fold_onto,
+    header,
     importing,
     new,
     open_request,
@@ -293,15 +294,8 @@ def test_what_changed_and_changed_back_at_one_instant_begins_no_period() -> None
 def test_a_loss_that_is_recorded_again_changes_nothing() -> None:
     """The register's day and the reasons of the first loss stay together."""
     first = approved().does(see(), DAY * 2, CLOSED).events
-    again = VisibilityLost(
-        agreement=AGREEMENT,
-        sequence=4,
-        at=at(DAY * 3),
-        actor=NIGHTLY,
-        command_id="c-9",
-        register_day=date(2026, 4, 2),
-        reasons=(HiddenBecause.NOT_LINKED,),
-    )
+    common = header(4, at=at(DAY * 3), actor=NIGHTLY)
+    again = VisibilityLost(**common, register_day=date(2026, 4, 2), reasons=(HiddenBecause.NOT_LINKED,))
 
     assert timeline(first) == timeline([*first, again])
 
@@ -414,7 +408,7 @@ def test_a_question_that_makes_no_sense_is_refused(ask_about: Callable[[], objec
         ask_about()
 
 
-BARE: Any = Recorded(agreement=AGREEMENT, sequence=1, at=NOW, actor=ANA, command_id="c-1")
+BARE: Any = Recorded(**header())
 
 
 @pytest.mark.rule("H1")
@@ -499,24 +493,15 @@ def test_every_agreement_of_a_group_is_answered_at_an_instant() -> None:
 
 
 @pytest.mark.rule("H1")
-@pytest.mark.parametrize(
-    ("day", "first", "end"),
-    [
-        pytest.param(SPRING, pendulum.datetime(2026, 3, 29), pendulum.datetime(2026, 3, 29, 23), id="23-hours"),
-        pytest.param(date(2026, 5, 3), pendulum.datetime(2026, 5, 2, 23), pendulum.datetime(2026, 5, 3, 23), id="BST"),
-        pytest.param(date(2026, 10, 25), pendulum.datetime(2026, 10, 24, 23), pendulum.datetime(2026, 10, 26), id="25"),
-    ],
-)
-def test_a_day_is_londons(day: date, first: Instant, end: Instant) -> None:
+def test_a_day_is_londons() -> None:
     """From midnight to before the next: a period that ended as the day began is not on it."""
     (sent,) = asked().events
-    withdrawn = RequestWithdrawn(
-        agreement=AGREEMENT, sequence=2, at=first, actor=ANA, command_id="c-2", request=RequestId(AGREEMENT, 1)
-    )
+    first, end = pendulum.datetime(2026, 3, 29), pendulum.datetime(2026, 3, 29, 23)  # a day of 23 hours
+    withdrawn = RequestWithdrawn(**header(2, at=first), request=RequestId(AGREEMENT, 1))
 
     for when, expected in ((first, 1), (end - TICK, 1), (end, 0)):
-        assert expected == len(all_on([attrs.evolve(sent, at=when)], day))
-    (period,) = map(recorded, all_on([attrs.evolve(sent, at=first - DAY), withdrawn], day))
+        assert expected == len(all_on([attrs.evolve(sent, at=when)], SPRING))
+    (period,) = map(recorded, all_on([attrs.evolve(sent, at=first - DAY), withdrawn], SPRING))
     assert State.NO_AGREEMENT is period.agreement.state
 
 
@@ -535,18 +520,17 @@ def test_a_day_is_answered_from_its_beginning() -> None:
 
 def kinds() -> tuple[Event, ...]:
     """Return an event of every kind, some with different contents; few enough to be drawn again and again."""
-    shared: dict[str, Any] = {"agreement": AGREEMENT, "sequence": 1, "at": NOW, "command_id": "c-1"}
-    by_ana, request = shared | {"actor": ANA}, RequestId(AGREEMENT, 1)
-    by_system = shared | {"actor": NIGHTLY}
+    by_ana, by_head, by_deputy, by_system = (header(actor=actor) for actor in (ANA, HEAD, DEPUTY, NIGHTLY))
+    request = RequestId(AGREEMENT, 1)
     asking: dict[str, Any] = {"raises": None, "sender": ANA, "terms": TERMS}
     return (
         RequestSent(**by_ana, **asking, level=MIS, recipients=(HEAD,)),
-        RequestSent(**shared, **asking, level=ACTIONS, recipients=(DEPUTY,), actor=BEN),
+        RequestSent(**header(actor=BEN), **asking, level=ACTIONS, recipients=(DEPUTY,)),
         RecipientsAdded(**by_ana, request=request, recipients=(DEPUTY,)),
         ReminderSent(**by_ana, request=request, recipients=(HEAD,)),
-        RequestApproved(**shared, actor=HEAD, request=request, level=MIS, terms=TERMS),
-        RequestApproved(**shared, actor=DEPUTY, request=request, level=ACTIONS, terms=None),
-        RequestDeclined(**shared, actor=HEAD, request=request),
+        RequestApproved(**by_head, request=request, level=MIS, terms=TERMS),
+        RequestApproved(**by_deputy, request=request, level=ACTIONS, terms=None),
+        RequestDeclined(**by_head, request=request),
         RequestWithdrawn(**by_ana, request=request),
         ApprovalRecorded(**by_ana, level=ACTIONS, terms=None),
         AgreementImported(**by_ana, level=DFE, agreed_on=date(2024, 2, 29), terms=TERMS),

@@ -23,7 +23,7 @@ from datashare.domain.register import GroupId
 from datashare.domain.timeline import AgreementPeriod, NotRecorded
 from datashare.domain.timeline_text import Names
 from datashare.domain.visibility import HiddenBecause
-from tests.builders import ACTIONS, AGREEMENT, ANA, BEN, DFE, HEAD, MAT, MIS, NIGHTLY, TERMS, URN
+from tests.builders import ACTIONS, AGREEMENT, ANA, BEN, DFE, HEAD, MAT, MIS, NIGHTLY, TERMS, URN, header
 
 ASKED_AT = pendulum.datetime(2026, 3, 28, 9, 15)
 SINCE = pendulum.datetime(2026, 3, 30, 8, 30)
@@ -32,42 +32,16 @@ UNTIL = pendulum.datetime(2026, 10, 25, 0, 30)
 REQUEST = RequestId(AGREEMENT, 1)
 ASKED = OpenRequest(id=REQUEST, level=MIS, sender=ANA, asked_by=ANA, asked_at=ASKED_AT, recipients=(HEAD,))
 UPGRADE = attrs.evolve(ASKED, id=RequestId(AGREEMENT, 3), level=ACTIONS)
-APPROVED = RequestApproved(
-    agreement=AGREEMENT, sequence=2, at=SINCE, actor=HEAD, command_id="c", request=REQUEST, level=MIS, terms=None
-)
-RECORDED = ApprovalRecorded(
-    agreement=AGREEMENT, sequence=1, at=SINCE, actor=ANA, command_id="c", level=MIS, terms=None, basis="Minute 7"
-)
+BY_ANA, BY_HEAD, BY_SYSTEM = (header(at=SINCE, actor=actor) for actor in (ANA, HEAD, NIGHTLY))
+APPROVED = RequestApproved(**BY_HEAD, request=REQUEST, level=MIS, terms=None)
+RECORDED = ApprovalRecorded(**BY_ANA, level=MIS, terms=None, basis="Minute 7")
+LEAP_DAY = date(2024, 2, 29)
 IMPORTED = AgreementImported(
-    agreement=AGREEMENT,
-    sequence=1,
-    at=SINCE,
-    actor=ANA,
-    command_id="c",
-    level=MIS,
-    terms=None,
-    agreed_on=date(2024, 2, 29),
-    approver="Mr Ó Sé",
-    evidence="Cabinet 3",
+    **BY_ANA, level=MIS, terms=None, agreed_on=LEAP_DAY, approver="Mr Ó Sé", evidence="Cabinet 3"
 )
-LOST = VisibilityLost(
-    agreement=AGREEMENT,
-    sequence=3,
-    at=SINCE,
-    actor=NIGHTLY,
-    command_id="c",
-    register_day=date(2026, 4, 1),
-    reasons=(HiddenBecause.NOT_LINKED, HiddenBecause.CLOSED),
-)
-ENDED = AgreementEnded(
-    agreement=AGREEMENT,
-    sequence=3,
-    at=SINCE,
-    actor=NIGHTLY,
-    command_id="c",
-    cause=EndCause.SCHOOL_LEFT_GROUP,
-    request=None,
-)
+NOT_LINKED_AND_CLOSED = (HiddenBecause.NOT_LINKED, HiddenBecause.CLOSED)
+LOST = VisibilityLost(**BY_SYSTEM, register_day=date(2026, 4, 1), reasons=NOT_LINKED_AND_CLOSED)
+ENDED = AgreementEnded(**BY_SYSTEM, cause=EndCause.SCHOOL_LEFT_GROUP, request=None)
 NOTHING = AgreementPeriod(since=SINCE, until=UNTIL, agreement=Agreement(id=AGREEMENT))
 SHARING = attrs.evolve(NOTHING, event=APPROVED, accepted=ASKED, capabilities=MIS.capabilities)
 HIDDEN = attrs.evolve(
@@ -237,7 +211,7 @@ def test_what_is_not_recorded_is_worded() -> None:
     """Neither that something was in force nor that nothing was."""
     never = NotRecorded(agreement=AGREEMENT)
     begins = attrs.evolve(never, until=SINCE + timedelta(minutes=1))
-    imported = attrs.evolve(begins, agreed_on=date(2024, 2, 29))
+    imported = attrs.evolve(begins, agreed_on=LEAP_DAY)
 
     assert str(never) == (
         "Not recorded here: what mat:5143 could see of URN 100000. This record holds nothing about the two."

@@ -197,7 +197,7 @@ class AccessMap:
         seen = visibility(urn, institution, group=self._group, policy=self._policy, day=self.day)
         if institution or urn in self._agreements:
             return seen
-        # The map holds only what is linked or has an agreement; all that it knows of another URN is that it is not.
+        # The map holds only schools that are linked or have an agreement; it knows of others only that they are not.
         unlinked = HiddenReason(HiddenBecause.NOT_LINKED)
         known = (reason for reason in seen.reasons if reason.because is not HiddenBecause.UNKNOWN_URN)
         return attrs.evolve(seen, reasons=(*known, unlinked))
@@ -236,7 +236,7 @@ class AccessMap:
             raise InvalidValue("capability", capability, "one of a group; ask may_log_in for a person instead")
 
     def explain_log_in(self, person: Person | None, urn: int, clusters: Iterable[str]) -> AccessAnswer:
-        """Return with every reason whether *person* may log in to school *urn* (X3).
+        """Return whether *person* may log in to school *urn*, with every reason (X3).
 
         Args:
             person: The user of the group's site, as it knows them; `None` where it does not.

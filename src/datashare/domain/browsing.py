@@ -14,10 +14,10 @@ from datashare.errors import InvalidValue
 from . import validation
 from .agreements import Agreement, State, Tab
 from .instants import Instant
-from .levels import AccessLevel
+from .levels import AccessLevel, to_levels
 from .register import Coded, Institution, Phase
 from .text import folded
-from .validation import Key, Text, to_frozenset, validated
+from .validation import Key, Text, to_frozenset, to_texts, validated
 from .visibility import DateWarning
 
 _T = TypeVar("_T")
@@ -118,15 +118,7 @@ def _to_phases(value: Iterable[Phase]) -> frozenset[Phase]:
     return to_frozenset(value)
 
 
-def _to_texts(value: Iterable[str]) -> frozenset[str]:
-    return to_frozenset(value)
-
-
 def _to_tabs(value: Iterable[Tab]) -> frozenset[Tab]:
-    return to_frozenset(value)
-
-
-def _to_levels(value: Iterable[AccessLevel]) -> frozenset[AccessLevel]:
     return to_frozenset(value)
 
 
@@ -151,12 +143,12 @@ class Filters:
 
     search: str = ""
     phase: frozenset[Phase] = attrs.field(default=(), converter=_to_phases)
-    cluster: frozenset[Key] = attrs.field(default=(), converter=_to_texts)
-    establishment_type: frozenset[Key] = attrs.field(default=(), converter=_to_texts)
-    ofsted_rating: frozenset[Text] = attrs.field(default=(), converter=_to_texts)
-    local_authority: frozenset[Key] = attrs.field(default=(), converter=_to_texts)
+    cluster: frozenset[Key] = attrs.field(default=(), converter=to_texts)
+    establishment_type: frozenset[Key] = attrs.field(default=(), converter=to_texts)
+    ofsted_rating: frozenset[Text] = attrs.field(default=(), converter=to_texts)
+    local_authority: frozenset[Key] = attrs.field(default=(), converter=to_texts)
     tab: frozenset[Tab] = attrs.field(default=(), converter=_to_tabs)
-    level: frozenset[AccessLevel] = attrs.field(default=(), converter=_to_levels)
+    level: frozenset[AccessLevel] = attrs.field(default=(), converter=to_levels)
 
     def chosen(self, facet: Facet) -> frozenset[FacetKey]:
         """Return the values of *facet* that are chosen; an empty set restricts nothing (B3)."""
@@ -316,7 +308,7 @@ def facets(listings: Iterable[Listing], filters: Filters = NO_FILTERS) -> Mappin
     A filter does not narrow its own facet: each count is that of rows which `browse` would find if this value
     alone were chosen in this filter. Every value that occurs among *listings* is offered, and every chosen
     one, so that an offer does not vanish while it is chosen. Phases, tabs and levels come in their own order,
-    the rest by folded label. A row without a value (no rating, no cluster) counts in none of that filter.
+    the rest by folded label. A row without a value (no rating, no cluster) is not counted in that filter.
 
     Cost: one pass over *listings*, whatever is chosen.
 

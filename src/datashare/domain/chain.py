@@ -1,7 +1,6 @@
 """Pure: the history of an agreement, chained by hash, and the digest of a group (H3, H4).
 
 There is one chain for each agreement, so that writers of different agreements never wait for one another.
-It touches nothing but the standard library and attrs.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from .register import GroupId
 
 # Built once, since json.dumps builds an encoder for each value; no value that is written here contains itself.
 canonical = json.JSONEncoder(ensure_ascii=False, check_circular=False, sort_keys=True, separators=(",", ":")).encode
-"""Writes a value as canonical JSON text: keys sorted, no spaces, so that equal values give equal text."""
+"""Write a value as canonical JSON text: keys sorted, no spaces, so that equal values give equal text."""
 
 BEFORE_THE_FIRST = "0" * 64
 """The hash that stands in for a predecessor's before the first event of an agreement."""
@@ -48,7 +47,7 @@ class ChainedRecord(EventRecord):
     Attributes:
         sequence: The number under which it is kept; the event's own number, unless somebody moved it.
         at: The instant that is kept beside the event, by which the store finds and orders it; no hash covers it. It is
-            written like `datashare.domain.instants.instant_text`; anything else in any form.
+            written like `datashare.domain.instants.instant_text`, but may hold anything.
         hash: The hash that is kept with it, as `chained` returns it.
     """
 
@@ -124,9 +123,9 @@ def sealed(salt: str, field: str, text: str) -> str:
 
 
 def words_fit(record: EventRecord) -> bool:
-    """Return whether what stands beside an event is what people wrote, or less of it (H4).
+    """Return whether the texts beside an event are what people wrote, or a part of it (H4).
 
-    Erased words fit, be it all of them or one text of several. Changed or added words do not.
+    Texts may have been erased, all of them or some. Changed or added texts do not fit.
     """
     if record.erasable is None:
         return True
@@ -230,8 +229,8 @@ class GroupDigest:
 def digest_of(group: GroupId, chains: Iterable[Chain], *, at: Instant) -> GroupDigest:
     """Return where the chains of a group end.
 
-    A chain that does not end in an event with a number and a hash is left out, so that one damaged row does not keep
-    anybody from noting the others; `verify` names each of these.
+    A chain that does not end in an event with a number and a hash is left out, so that one damaged row does not
+    prevent a digest of the others. `verify` reports each chain that is left out.
 
     Args:
         group: The group.

@@ -24,7 +24,7 @@ from .text import counted, folded, plain_line
 
 @attrs.frozen(kw_only=True)
 class Tally:
-    """How many of some schools share, are asked, and are still to be asked.
+    """How many schools share, how many are asked, and how many are still to be asked.
 
     A school whose level is being raised counts under both *at_least* and *pending*, as it is shown under two tabs (U2).
 
@@ -66,7 +66,7 @@ class Coverage:
         without_recipient: Those with a site at which nobody can be asked (P4).
         without_approver: Those with a site at which nobody can answer (P2, P10).
         terms_overdue: Those whose terms in force were to be reviewed before the day, the longest overdue first (Q8).
-        hidden: At how many institutions something stands that the group no longer sees (T4).
+        hidden: How many institutions that the group no longer sees still have an agreement or a request (T4).
     """
 
     group: GroupId
@@ -112,7 +112,7 @@ def coverage(
         group: The group, as the register knows it.
         policy: The group's choices.
         day: The present day, in Europe/London.
-        hidden: At how many institutions something stands that the group no longer sees.
+        hidden: How many institutions that the group no longer sees still have an agreement or a request.
 
     Raises:
         InvalidValue: One of the rows is not a `Listing`.
@@ -192,12 +192,13 @@ def _words(answer: Coverage) -> Iterator[str]:
         yield f"- share {_or_more(level, label)}: {total.at_least[level]} of {total.schools}"
     yield f"- are asked and have not answered: {total.pending}"
     yield f"- share nothing and are not asked: {total.missing}"
-    for way, parts in (
-        ("cluster", answer.by_cluster),
-        ("phase", answer.by_phase),
-        ("LA", answer.by_local_authority),
-    ):
-        yield from _in_parts(way, parts, answer.labels)
+    if answer.labels:
+        lowest, label = next(iter(answer.labels.items()))
+        ways = {"cluster": answer.by_cluster, "phase": answer.by_phase, "LA": answer.by_local_authority}
+        for way, parts in ways.items():
+            if len(parts) > 1:
+                figures = "; ".join(f"{part.label} {part.at_least[lowest]} of {part.schools}" for part in parts)
+                yield f"{_or_more(lowest, label)}, by {way}: {figures}"
     oldest = answer.oldest_pending
     if oldest and (request := oldest.agreement.request):
         asked = london_day(request.asked_at)
@@ -210,14 +211,6 @@ def _words(answer: Coverage) -> Iterator[str]:
     if answer.hidden:
         schools = counted(answer.hidden, "school")
         yield f"An agreement or a request still stands at {schools} that the register no longer shows to the group."
-
-
-def _in_parts(way: str, parts: Sequence[Tally], labels: Mapping[AccessLevel, str]) -> Iterator[str]:
-    """Return how many schools of each part share at least the lowest level that may be requested, as a line."""
-    if len(parts) > 1 and labels:
-        lowest, label = next(iter(labels.items()))
-        figures = "; ".join(f"{part.label} {part.at_least[lowest]} of {part.schools}" for part in parts)
-        yield f"{_or_more(lowest, label)}, by {way}: {figures}"
 
 
 def _or_more(level: AccessLevel, label: str) -> str:

@@ -14,13 +14,8 @@ from .register import GroupId
 from .text import folded
 
 
-def permissions_of(person: Person, *, policy: Policy, day: date) -> frozenset[Permission]:
-    """Return what *person* may do on *day*: by current roles and by direct grants (P2, P5)."""
-    return frozenset(permission for permission in Permission if holds(person, permission, policy=policy, day=day))
-
-
 def holds(person: Person | None, permission: Permission, *, policy: Policy, day: date) -> bool:
-    """Return whether *person* is known, current, and holds *permission* on *day*."""
+    """Return whether *person* is known, current, and holds *permission* on *day*, by role or by grant (P2, P5)."""
     if person is None or not person.is_current(day):
         return False
     for grant in person.permissions:  # loops, since this is asked of everybody at every school
@@ -80,44 +75,41 @@ def recipient_eligibility(
         policy: Says which roles are eligible.
         day: A day in Europe/London.
     """
-    reasons = [] if wanted.site == urn else [Unsuitable.OTHER_SITE]
-    if person is None:
-        return Eligibility(wanted, (*reasons, Unsuitable.UNKNOWN_PERSON))
-    if not person.is_current(day):
-        reasons.append(Unsuitable.NOT_CURRENT)
-    if policy.eligible_roles.isdisjoint(person.current_roles(day)):
-        reasons.append(Unsuitable.NO_ELIGIBLE_ROLE)
-    if person.address is None:
-        reasons.append(Unsuitable.NO_ADDRESS)
-    return Eligibility(wanted, tuple(reasons), person.name if wanted.site == urn else "")
-
-
-def _in_order(people: list[Person]) -> tuple[Person, ...]:
-    return tuple(sorted(people, key=lambda person: person.id.order) if len(people) > 1 else people)
+    unfit = person is None or policy.eligible_roles.isdisjoint(person.current_roles(day))
+    return _eligibility(wanted, person, urn, day, [Unsuitable.NO_ELIGIBLE_ROLE] if unfit else [])
 
 
 def sender_eligibility(
     wanted: PersonId, person: Person | None, *, group: GroupId, policy: Policy, day: date
 ) -> Eligibility:
     """Return whether a request of *group* can be from the *wanted* person (P9)."""
-    reasons = [] if wanted.site == group else [Unsuitable.OTHER_SITE]
+    permitted = holds(person, Permission.ADMINISTER_INSTITUTION_DETAILS, policy=policy, day=day)
+    return _eligibility(wanted, person, group, day, [] if permitted else [Unsuitable.NO_PERMISSION])
+
+
+def _eligibility(
+    wanted: PersonId, person: Person | None, site: GroupId | int, day: date, lacking: list[Unsuitable]
+) -> Eligibility:
+    reasons = [] if wanted.site == site else [Unsuitable.OTHER_SITE]
     if person is None:
         return Eligibility(wanted, (*reasons, Unsuitable.UNKNOWN_PERSON))
     if not person.is_current(day):
         reasons.append(Unsuitable.NOT_CURRENT)
-    if not holds(person, Permission.ADMINISTER_INSTITUTION_DETAILS, policy=policy, day=day):
-        reasons.append(Unsuitable.NO_PERMISSION)
+    reasons += lacking
     if person.address is None:
         reasons.append(Unsuitable.NO_ADDRESS)
-    return Eligibility(wanted, tuple(reasons), person.name if wanted.site == group else "")
+    return Eligibility(wanted, tuple(reasons), person.name if wanted.site == site else "")
 
 
 def eligible_recipients(
     people: Mapping[PersonId, Person], *, urn: int, policy: Policy, day: date
 ) -> tuple[Person, ...]:
     """List the people of school *urn* who can be asked, each once, in the order of their ids (P4, P7)."""
-    fit = [person for who, person in people.items() if _can_be_asked(who, person, urn, policy, day)]
-    return _in_order(fit)
+    return _in_order([person for who, person in people.items() if _can_be_asked(who, person, urn, policy, day)])
+
+
+def _in_order(people: list[Person]) -> tuple[Person, ...]:
+    return tuple(sorted(people, key=lambda person: person.id.order) if len(people) > 1 else people)
 
 
 def _can_be_asked(wanted: PersonId, person: Person, urn: int, policy: Policy, day: date) -> bool:

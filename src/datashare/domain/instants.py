@@ -80,11 +80,6 @@ def to_optional_day(value: object) -> date | None:
     return None if value is None else to_day(value)
 
 
-def to_optional_instant(value: object) -> Instant | None:
-    """Convert *value* with `to_instant`, unless it is `None`."""
-    return None if value is None else to_instant(value)
-
-
 @cache
 def _london() -> ZoneInfo:
     return ZoneInfo("Europe/London")

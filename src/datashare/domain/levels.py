@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import enum
 import functools
+from collections.abc import Iterable
 
-from .validation import require_member
+from .validation import require_member, to_frozenset
 
 
 class Capability(enum.Enum):
@@ -69,6 +70,11 @@ class AccessLevel(enum.Enum):
 
     def __lt__(self, other: object) -> bool:
         return self.rank < require_member(other, AccessLevel, "A level to compare with").rank
+
+
+def to_levels(value: Iterable[AccessLevel]) -> frozenset[AccessLevel]:
+    """Convert a collection of levels to a frozen set; return anything else as it is."""
+    return to_frozenset(value)
 
 
 _RANKS = {level: rank for rank, level in enumerate(AccessLevel, start=1)}

@@ -183,76 +183,61 @@ def notices_for(before: Agreement, events: Iterable[Event], context: DecisionCon
 def _notices(before: Agreement, event: Event, context: DecisionContext) -> list[Notice]:
     asked = before.request.recipients if before.request else ()
     match event:
-        case RequestSent() | RecipientsAdded() | ReminderSent():
-            return _to_school(event, _asking(before, event, context), event.recipients, context)
+        case RequestSent() | RecipientsAdded():
+            subject = _about(NoticeKind.REQUEST, event, before, context, asked=asked + event.recipients)
+            return _addressed(event, subject, context, event.recipients)
+        case ReminderSent():
+            asked_on = london_day(before.request.asked_at) if before.request else None
+            subject = _about(
+                NoticeKind.REMINDER, event, before, context, asked=asked + event.recipients, asked_on=asked_on
+            )
+            return _addressed(event, subject, context, event.recipients)
         case RequestApproved():
-            return _to_both(event, _closing(NoticeKind.APPROVED, before, context), before.senders[:1], asked, context)
+            subject = _about(NoticeKind.APPROVED, event, before, context)
+            return _addressed(event, subject, context, asked, before.senders[:1])
         case RequestDeclined():
-            subject = _closing(NoticeKind.DECLINED, before, context, event.reason)
-            return _to_both(event, subject, before.senders[:1], asked, context)
+            subject = _about(NoticeKind.DECLINED, event, before, context, reason=event.reason)
+            return _addressed(event, subject, context, asked, before.senders[:1])
         case RequestWithdrawn():
-            return _to_school(event, _closing(NoticeKind.WITHDRAWN, before, context, event.reason), asked, context)
+            subject = _about(NoticeKind.WITHDRAWN, event, before, context, reason=event.reason or None)
+            return _addressed(event, subject, context, asked)
         case ApprovalRecorded():  # A9: those who could have answered
-            return _to_school(event, _recorded(before, event, context), context.approvers, context)
+            subject = _Subject(
+                kind=NoticeKind.APPROVAL_RECORDED,
+                sender=_contact(before, event, context),
+                level=event.level,
+                level_before=_level_before(before, context),
+                terms=event.terms,
+                reason=event.basis,
+            )
+            return _addressed(event, subject, context, context.approvers)
         case AgreementEnded():
-            school = (*asked, *context.approvers)
-            return _to_both(event, _ended(before, event, context), before.senders, school, context)
+            subject = _Subject(
+                kind=NoticeKind.ENDED,
+                request=event.request,
+                sender=_contact(before, event, context),
+                level=before.level,
+                reason=event.note,
+                cause=event.cause,
+            )
+            return _addressed(event, subject, context, (*asked, *context.approvers), before.senders)
         case AgreementImported() | VisibilityLost() | VisibilityReturned():
             return []  # A10, E6: nobody gets a notice
         case _:
             assert_never(event)
 
 
-def _asking(
-    before: Agreement, event: RequestSent | RecipientsAdded | ReminderSent, context: DecisionContext
+_AboutRequest = RequestSent | RecipientsAdded | ReminderSent | RequestApproved | RequestDeclined | RequestWithdrawn
+
+
+def _about(
+    kind: NoticeKind, event: _AboutRequest, before: Agreement, context: DecisionContext, **facts: Any
 ) -> _Subject:
-    request, reminds = before.request, isinstance(event, ReminderSent)
-    source = event if isinstance(event, RequestSent) else request
-    return _Subject(
-        kind=NoticeKind.REMINDER if reminds else NoticeKind.REQUEST,
-        request=event.request,
-        sender=source.sender if source else None,
-        level=source.level if source else None,
-        level_before=_level_before(before, context),
-        terms=source.terms if source else None,
-        asked=(*(request.recipients if request else ()), *event.recipients),
-        asked_on=london_day(request.asked_at) if reminds and request else None,
-    )
-
-
-def _closing(kind: NoticeKind, before: Agreement, context: DecisionContext, reason: str | None = None) -> _Subject:
-    request = before.request
-    return _Subject(
-        kind=kind,
-        request=request.id if request else None,
-        sender=request.sender if request else None,
-        level=request.level if request else None,
-        level_before=_level_before(before, context),
-        terms=request.terms if request else None,
-        reason=reason or None,
-    )
-
-
-def _recorded(before: Agreement, event: ApprovalRecorded, context: DecisionContext) -> _Subject:
-    return _Subject(
-        kind=NoticeKind.APPROVAL_RECORDED,
-        sender=_contact(before, event, context),
-        level=event.level,
-        level_before=_level_before(before, context),
-        terms=event.terms,
-        reason=event.basis,
-    )
-
-
-def _ended(before: Agreement, event: AgreementEnded, context: DecisionContext) -> _Subject:
-    return _Subject(
-        kind=NoticeKind.ENDED,
-        request=event.request,
-        sender=_contact(before, event, context),
-        level=before.level,
-        reason=event.note,
-        cause=event.cause,
-    )
+    """Return what is said about the request of *event*; a stored event may lack its request."""
+    request = event if isinstance(event, RequestSent) else before.request
+    if request:
+        facts |= {"sender": request.sender, "level": request.level, "terms": request.terms}
+    return _Subject(kind=kind, request=event.request, level_before=_level_before(before, context), **facts)
 
 
 def _level_before(before: Agreement, context: DecisionContext) -> AccessLevel | None:
@@ -268,26 +253,22 @@ def _contact(before: Agreement, event: Event, context: DecisionContext) -> Perso
     return next((sender.id for sender in _reachable(before.senders, context)), None)
 
 
-def _to_school(event: Event, subject: _Subject, school: Iterable[PersonId], context: DecisionContext) -> list[Notice]:
-    return _addressed(event, subject, Party.SCHOOL, _reachable(school, context), context)
-
-
-def _to_both(
+def _addressed(
     event: Event,
     subject: _Subject,
-    group: Iterable[PersonId],
-    school: Iterable[PersonId],
     context: DecisionContext,
+    school: Iterable[PersonId],
+    group: Iterable[PersonId] = (),
 ) -> list[Notice]:
-    """A8: the senders and the school's people get a notice; whoever acted does not."""
+    """A8: the school's people and the senders get a notice; whoever acted does not."""
     senders = _reachable(group, context)
     addresses = {address_key(sender.address or "") for sender in senders}
     people = _reachable(school, context)
     sharing = [person for person in people if address_key(person.address or "") in addresses]  # P7: across sides too
     others = [person for person in people if address_key(person.address or "") not in addresses]
     return [
-        *_addressed(event, subject, Party.GROUP, [*senders, *sharing], context),
-        *_addressed(event, subject, Party.SCHOOL, others, context),
+        *_to_side(Party.GROUP, event, subject, [*senders, *sharing], context),
+        *_to_side(Party.SCHOOL, event, subject, others, context),
     ]
 
 
@@ -297,8 +278,8 @@ def _reachable(people: Iterable[PersonId], context: DecisionContext) -> list[Per
     return [person for person in persons if person and person.address and person.is_current(context.day)]
 
 
-def _addressed(
-    event: Event, subject: _Subject, audience: Party, people: Iterable[Person], context: DecisionContext
+def _to_side(
+    audience: Party, event: Event, subject: _Subject, people: Iterable[Person], context: DecisionContext
 ) -> list[Notice]:
     """Build one notice for each address (P7); they share all but what differs by address."""
     by_address: dict[str, list[Person]] = {}

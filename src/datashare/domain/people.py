@@ -14,7 +14,7 @@ import attrs
 from datashare.errors import InvalidValue
 
 from .register import GroupId
-from .validation import Key, Text, Urn, matching, to_frozenset, to_tuple, validated
+from .validation import Key, Text, Urn, matching, to_frozenset, to_texts, to_tuple, validated
 
 
 class BusinessRole(enum.StrEnum):
@@ -189,10 +189,6 @@ def _to_urns(value: Iterable[int]) -> frozenset[int]:
     return to_frozenset(value)
 
 
-def _to_clusters(value: Iterable[str]) -> frozenset[str]:
-    return to_frozenset(value)
-
-
 @attrs.frozen(kw_only=True, field_transformer=validated)
 class Associations:
     """The schools that a group's user is associated with: one by one, by cluster, or all (X3).
@@ -204,7 +200,7 @@ class Associations:
     """
 
     urns: frozenset[Urn] = attrs.field(default=(), converter=_to_urns)
-    clusters: frozenset[Key] = attrs.field(default=(), converter=_to_clusters)
+    clusters: frozenset[Key] = attrs.field(default=(), converter=to_texts)
     everything: bool = False
 
     def include(self, urn: int, clusters: Iterable[str]) -> bool:

@@ -11,10 +11,10 @@ import attrs
 
 from datashare.errors import InvalidValue
 
-from .levels import AccessLevel
+from .levels import AccessLevel, to_levels
 from .people import BusinessRole, Permission, RoleKey, to_role_keys
 from .register import GroupKind
-from .validation import Key, Rule, Text, require_member, to_frozenset, to_mapping, validated
+from .validation import Key, Rule, Text, require_member, to_frozenset, to_mapping, to_texts, validated
 
 
 class Party(enum.Enum):
@@ -32,16 +32,8 @@ schools, pupil referral units and LA nursery schools. Source: the type codes of 
 """
 
 
-def _to_levels(value: Iterable[AccessLevel]) -> frozenset[AccessLevel]:
-    return to_frozenset(value)
-
-
 def _to_labels(value: Mapping[AccessLevel, str]) -> Mapping[AccessLevel, str]:
     return to_mapping(value)
-
-
-def _to_types(value: Iterable[str]) -> frozenset[str]:
-    return to_frozenset(value)
 
 
 def _to_role_permissions(value: Mapping[str, Iterable[Permission]]) -> Mapping[str, frozenset[Permission]]:
@@ -95,11 +87,11 @@ class Policy:
     """
 
     kind: GroupKind
-    requestable_levels: frozenset[AccessLevel] = attrs.field(converter=_to_levels)
+    requestable_levels: frozenset[AccessLevel] = attrs.field(converter=to_levels)
     labels: Mapping[AccessLevel, Text] = attrs.field(factory=dict, converter=_to_labels)
     include_proposed_to_close: bool = True
     establishment_types: frozenset[Key] | None = attrs.field(
-        default=None, converter=attrs.converters.optional(_to_types)
+        default=None, converter=attrs.converters.optional(to_texts)
     )
     eligible_roles: frozenset[RoleKey] = attrs.field(default=tuple(BusinessRole), converter=to_role_keys)
     role_permissions: Mapping[RoleKey, frozenset[Permission]] = attrs.field(

@@ -130,20 +130,10 @@ class Phase(enum.Enum):
     @property
     def label(self) -> str:
         """The phase as the register words it."""
-        return _PHASE_LABELS[self]
+        return _PHASE_LABELS.get(self) or self.name.replace("_", " ").capitalize()
 
 
-_PHASE_LABELS = {
-    Phase.NOT_APPLICABLE: "Not applicable",
-    Phase.NURSERY: "Nursery",
-    Phase.PRIMARY: "Primary",
-    Phase.MIDDLE_DEEMED_PRIMARY: "Middle deemed primary",
-    Phase.SECONDARY: "Secondary",
-    Phase.MIDDLE_DEEMED_SECONDARY: "Middle deemed secondary",
-    Phase.SIXTEEN_PLUS: "16 plus",
-    Phase.ALL_THROUGH: "All-through",
-    Phase.UNKNOWN: "Unknown",
-}
+_PHASE_LABELS = {Phase.SIXTEEN_PLUS: "16 plus", Phase.ALL_THROUGH: "All-through"}
 
 
 @attrs.frozen(field_transformer=validated)

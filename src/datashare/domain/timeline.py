@@ -1,7 +1,4 @@
-"""Pure: the past of agreements, as periods in which nothing changed (H1, A10).
-
-It touches nothing but the standard library and attrs.
-"""
+"""Pure: the past of agreements, as periods in which nothing changed (H1, A10)."""
 
 from __future__ import annotations
 
@@ -40,7 +37,7 @@ from .timeline_text import IDS_ALONE, Approval, Names
 
 @attrs.frozen(kw_only=True)
 class AgreementPeriod:
-    """A period in which nothing changed about an agreement that an auditor asks about (H1).
+    """A period in which nothing changed that matters to an auditor (H1).
 
     This is what the record says. Access itself stops at once when the register hides a school (X2); the record shows
     it from the instant at which somebody recorded what the register said. The register's own day stands beside it,
@@ -366,7 +363,7 @@ class _Line:
         return ended
 
     def settle(self) -> AgreementPeriod | None:
-        """Settle what stands at the instant that was reached; return the period before it, if it was different."""
+        """Settle what stands at the instant that was reached; return the period that this ends, if it ends one."""
         before, now = self.settled, self.now
         if before and _asked_about(before) == _asked_about(now):
             return None
@@ -375,7 +372,7 @@ class _Line:
 
 
 def _after(before: AgreementPeriod, event: Event, policy: Policy) -> AgreementPeriod:
-    """Return what stands from an event on; its period begins no earlier than the one before."""
+    """Return the period that begins with an event; it begins no earlier than the one before."""
     old, new = before.agreement, evolve(before.agreement, event)
     changes: dict[str, Any] = {}
     match event:
@@ -400,7 +397,7 @@ def _after(before: AgreementPeriod, event: Event, policy: Policy) -> AgreementPe
 
 
 def _asked_about(period: AgreementPeriod) -> tuple[object, ...]:
-    """Return what an auditor asks about; as long as it stays the same, the period lasts."""
+    """Return what matters to an auditor; the period lasts as long as this stays the same."""
     request = period.agreement.request
     asked = (request.id, request.recipients) if request else None  # all else of a request stays, but for reminders
     return period.event, asked, period.hidden_by, period.agreement.lapsed, period.ended

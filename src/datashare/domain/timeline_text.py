@@ -1,7 +1,4 @@
-"""Pure: words for the past of an agreement (H1, H4).
-
-It touches nothing but the standard library and attrs.
-"""
+"""Pure: words for the past of an agreement (H1, H4)."""
 
 from __future__ import annotations
 

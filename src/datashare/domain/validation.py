@@ -30,10 +30,6 @@ _A_COLLECTION = "a collection such as a list or a set"
 _COLLECTIONS = (tuple, list, set, frozenset)
 
 
-def _no_parts(_value: object) -> list[tuple[Rule, object]]:
-    return []
-
-
 @attrs.frozen(eq=False)
 class Rule:
     """What a value must be.
@@ -46,7 +42,7 @@ class Rule:
 
     expected: str
     accepts: Callable[[Any], bool]
-    parts: Callable[[Any], list[tuple[Rule, object]]] = _no_parts
+    parts: Callable[[Any], list[tuple[Rule, object]]] = lambda _value: []
 
     def require(self, value: object, what: str) -> Any:  # noqa: ANN401 - the value itself
         """Return *value* if it is right.
@@ -75,7 +71,7 @@ def span(least: timedelta, most: timedelta) -> Rule:
 
 
 def matching(pattern: str, expected: str, *, longest: int = LONGEST_KEY) -> Rule:
-    """Return the rule for a text that matches a regular expression, which is compiled when it is first needed."""
+    """Return the rule for a text that matches a regular expression."""
     return Rule(
         expected, lambda value: isinstance(value, str) and len(value) <= longest and bool(re.fullmatch(pattern, value))
     )
@@ -225,10 +221,6 @@ def _validator(rule: Rule, own: Check | None) -> Check:
     return check
 
 
-def _same(value: Any) -> Any:  # noqa: ANN401 - whatever was handed in
-    return value
-
-
 def to_tuple(value: Iterable[Any], part: Callable[[Any], Any] | None = None) -> tuple[Any, ...]:
     """Convert a collection to a tuple, each value in it by *part*; return anything else as it is.
 
@@ -247,15 +239,16 @@ def to_frozenset(value: Iterable[Any], part: Callable[[Any], Any] | None = None)
         return value  # type: ignore[return-value]
 
 
-def to_mapping(value: Mapping[Any, Any], held: Callable[[Any], Any] = _same) -> Mapping[Any, Any]:
+def to_texts(value: Iterable[str]) -> frozenset[str]:
+    """Convert a collection of texts to a frozen set; return anything else as it is."""
+    return to_frozenset(value)
+
+
+def to_mapping(value: Any, held: Callable[[Any], Any] = lambda part: part) -> Mapping[Any, Any]:  # noqa: ANN401 - see above
     """Copy a mapping to one that cannot change, each value by *held*; return anything else as it is."""
-    if not _is_mapping(value):
-        return value
+    if not isinstance(value, Mapping):
+        return value  # type: ignore[no-any-return]
     return MappingProxyType({key: held(part) for key, part in value.items()})
-
-
-def _is_mapping(value: object) -> bool:
-    return isinstance(value, Mapping)
 
 
 def _is_collection(value: object) -> TypeGuard[Iterable[Any]]:

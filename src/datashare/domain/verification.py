@@ -1,12 +1,10 @@
-"""Pure: whether a kept history is as it was written, and what is wrong with it (H3, H4).
-
-It touches nothing but the standard library and attrs.
-"""
+"""Pure: whether a kept history is as it was written, and what is wrong with it (H3, H4)."""
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 
 import attrs
 
@@ -19,7 +17,7 @@ from .instants import instant_text
 from .text import counted
 
 MOST_FINDINGS = 1_000
-"""So many findings are kept; further ones are only counted."""
+"""At most this many findings are kept; further ones are only counted."""
 
 
 class FindingCode(enum.Enum):
@@ -124,34 +122,39 @@ def verify(
         noted: A digest that was noted before; all chains of its group must be among *chains*. Events that came after it
             are right.
     """
-    heads: dict[AgreementId | str, NotedHead] = {}
-    if noted:
-        heads = {AgreementId(noted.group, head.urn): head for head in noted.heads}
+    heads: dict[AgreementId | str, NotedHead] = (
+        {AgreementId(noted.group, head.urn): head for head in noted.heads} if noted else {}
+    )
     agreements = events = broken = 0
-    kept: list[Finding] = []
-
-    def findings() -> Iterator[Finding]:
-        nonlocal agreements, events
-        for chain in validation.walk(chains, Chain, "The chains to verify", "a collection of Chains"):
-            agreements += 1
-            events += len(chain.records)
-            finding = _first_finding(_read(chain, read_event), read_state, heads.pop(chain.agreement, None))
-            if finding:
-                yield finding
-        for agreement, head in heads.items():
-            detail = f"The whole agreement is missing: {head.version} events were noted."
-            yield Finding(agreement=agreement, sequence=1, code=FindingCode.NOT_AS_NOTED, detail=detail)
-
-    for finding in findings():
-        broken += 1
-        if len(kept) < MOST_FINDINGS:
-            kept.append(finding)
-    return Verification(agreements=agreements, events=events, broken=broken, findings=tuple(kept))
+    findings: list[Finding] = []
+    for chain in validation.walk(chains, Chain, "The chains to verify", "a collection of Chains"):
+        agreements += 1
+        events += len(chain.records)
+        finding = _first_finding(_read(chain, read_event), read_state, heads.pop(chain.agreement, None))
+        if finding:
+            broken += 1
+            if len(findings) < MOST_FINDINGS:
+                findings.append(finding)
+    gone = [
+        Finding(
+            agreement=agreement,
+            sequence=1,
+            code=FindingCode.NOT_AS_NOTED,
+            detail=f"The whole agreement is missing: {head.version} events were noted.",
+        )
+        for agreement, head in heads.items()
+    ]
+    return Verification(
+        agreements=agreements,
+        events=events,
+        broken=broken + len(gone),
+        findings=(*findings, *gone)[:MOST_FINDINGS],
+    )
 
 
 @attrs.frozen(kw_only=True)
 class _ReadChain:
-    """A chain with its events, as far as they can be read. Places count from 1.
+    """A chain with those of its events that can be read. Places count from 1.
 
     Attributes:
         chain: What is kept.
@@ -203,23 +206,20 @@ class _ReadChain:
 
     def altered(self, number: int) -> Finding:
         """Build the finding that an event, its hash or one before it was altered."""
+        why = "does not fit its hash: it or its hash was altered, or an event before it was rewritten with its hash."
         if self.events[number - 1] is None:
             why = "cannot be read: it was altered, or written by a later version of the library."
-        else:
-            why = (
-                "does not fit its hash: it or its hash was altered, or an event before it was rewritten with its hash."
-            )
         return self.finding(number, FindingCode.ALTERED, f"Event {number} {why}")
 
     def added(self, number: int, version: int) -> Finding:
         """Build the finding that an event comes after the one that the present state names as the last."""
-        why = f"Event {number} was inserted, or the present state, which is that after event {version}, was set back."
+        why = f"Event {number} was inserted, or the present state was set back to that after event {version}."
         return self.finding(number, FindingCode.INSERTED, why)
 
     def other_version(self, version: int) -> Finding:
         """Build the finding that the present state names another event as the last."""
         last = len(self.chain.records)
-        why = f"The present state is said to be that after event {version}, and the last event is event {last}."
+        why = f"The present state says that it follows event {version}, but the last event is event {last}."
         return self.finding(last, FindingCode.STATE_DIFFERS, why)
 
 
@@ -283,7 +283,7 @@ def _out_of_place(read: _ReadChain, place: int, number: int, own: int | None) ->
 
 
 def _is_the_original(read: _ReadChain, own: int, place: int) -> bool:
-    """Return whether the events that follow rest on this record, and not on the one that stands in its place."""
+    """Return whether the following events rest on this record, and not on the one in its place."""
     other = read.chain.records[own - 1].hash
     return read.chain.records[place - 1].hash != other and read.follows(place, own) and read.leads_on(place)
 
@@ -307,7 +307,7 @@ def _replaced(read: _ReadChain, place: int, own: int | None) -> Finding:
 
 
 def _explain_end(read: _ReadChain) -> Finding | None:
-    """Say what is wrong with the end of a chain, all of whose records fit, compared with the present state."""
+    """Compare the end of a chain, whose records all fit, with the present state, and say what is wrong."""
     state, last = read.chain.state, len(read.chain.records)
     if state is None:
         return read.finding(last, FindingCode.STATE_DIFFERS, "The row of its present state is missing.")
@@ -328,7 +328,7 @@ def _explain_end(read: _ReadChain) -> Finding | None:
 
 
 def _differs_beside(read: _ReadChain, end: int) -> Finding | None:
-    """Check what stands beside the events before a place, and is in no hash: words and instants."""
+    """Check what no hash covers, words and instants, beside the events before a place."""
     for record, event in zip(read.chain.records[: end - 1], read.events, strict=False):
         number = record.sequence
         if not words_fit(record):
@@ -344,11 +344,10 @@ def _not_as_noted(read: _ReadChain, noted: NotedHead | None) -> Finding | None:
     records = read.chain.records
     if noted is None:
         return None
-    if noted.version > len(records):
-        number = len(records) + 1
+    number = min(noted.version, len(records) + 1)
+    if number > len(records):
         detail = f"Event {number} is missing: {noted.version} were noted."
-    elif records[noted.version - 1].hash != noted.head:
-        number = noted.version
+    elif records[number - 1].hash != noted.head:
         detail = f"Event {number} is not the one that was noted: it or one before it was rewritten since."
     else:
         return None
@@ -358,10 +357,8 @@ def _not_as_noted(read: _ReadChain, noted: NotedHead | None) -> Finding | None:
 def _state_differs(read: _ReadChain, agreement: AgreementId, read_state: Callable[[str], Agreement]) -> Finding | None:
     """Compare the present state with the fold; access is decided from it, and no hash covers it."""
     folded = fold(agreement, filter(None, read.events))
-    try:
+    with suppress(InvalidValue):
         if read.chain.state and read_state(read.chain.state.text) == folded:
             return None
-    except InvalidValue:
-        pass
     detail = "The present state is not what its events fold to."
     return read.finding(len(read.events), FindingCode.STATE_DIFFERS, detail)

@@ -165,8 +165,8 @@ def visibility(urn: int, institution: Institution | None, *, group: Group, polic
 def _link_reasons(institution: Institution, group: GroupId, day: date) -> list[HiddenReason]:
     link = link_with(institution, group)
     if link is None:
-        detail = _linked_elsewhere(institution, group)
-        return [HiddenReason(HiddenBecause.NOT_LINKED, None, detail[: validation.LONGEST_TEXT])]
+        detail = _linked_elsewhere(institution, group)[: validation.LONGEST_TEXT]
+        return [HiddenReason(HiddenBecause.NOT_LINKED, detail=detail)]
     if link.joined_on and link.joined_on > day:  # V7
         return [HiddenReason(HiddenBecause.JOINS_LATER, link.joined_on)]
     return []
@@ -182,19 +182,19 @@ def _linked_elsewhere(institution: Institution, group: GroupId) -> str:
 
 
 def _status_reasons(institution: Institution, policy: Policy) -> list[HiddenReason]:
-    if institution.status is EstablishmentStatus.OPEN:  # nearly all are
-        return []
     match institution.status:
-        case EstablishmentStatus.OPEN_PROPOSED_TO_CLOSE:  # V3
-            if policy.include_proposed_to_close:
-                return []
+        case EstablishmentStatus.OPEN:  # nearly all are, so it comes first
+            return []
+        case EstablishmentStatus.OPEN_PROPOSED_TO_CLOSE if policy.include_proposed_to_close:  # V3
+            return []
+        case EstablishmentStatus.OPEN_PROPOSED_TO_CLOSE:
             return [HiddenReason(HiddenBecause.PROPOSED_TO_CLOSE, institution.close_date)]
         case EstablishmentStatus.CLOSED:
             return [HiddenReason(HiddenBecause.CLOSED, institution.close_date)]
         case EstablishmentStatus.PROPOSED_TO_OPEN:
             return [HiddenReason(HiddenBecause.DUE_TO_OPEN, institution.open_date)]
         case EstablishmentStatus.UNKNOWN:
-            return [HiddenReason(HiddenBecause.UNKNOWN_STATUS, None, institution.status_name)]
+            return [HiddenReason(HiddenBecause.UNKNOWN_STATUS, detail=institution.status_name)]
         case _:
             assert_never(institution.status)
 
@@ -204,7 +204,7 @@ def _type_reasons(institution: Institution, policy: Policy) -> list[HiddenReason
     if listed is None or (kind and kind.code in listed):
         return []
     detail = f"{kind.code} {kind.name}".rstrip() if kind else "none given"
-    return [HiddenReason(HiddenBecause.TYPE_LEFT_OUT, None, detail[: validation.LONGEST_TEXT])]
+    return [HiddenReason(HiddenBecause.TYPE_LEFT_OUT, detail=detail[: validation.LONGEST_TEXT])]
 
 
 def date_warnings(institution: Institution, day: date) -> tuple[DateWarning, ...]:

@@ -25,7 +25,6 @@ from datashare.domain.reconciliation import (
     GroupFacts,
     Plan,
     leads_on,
-    plan,
     why_no_plan,
     why_not_applied,
 )
@@ -89,7 +88,8 @@ class GroupReconciliation(GroupActions[Outcomes]):
         facts = gather_facts(
             host.institutions if newer is None else newer, group, {agreement.urn for agreement in agreements}
         )
-        seen_before, names_before = None, None
+        seen_before: frozenset[int] | None = None
+        names_before: dict[int, str] = {}
         if newer is not None:
             known, linked = host.group_or_gone(group), host.institutions.linked(group)
             if not facts.names_group:  # it keeps the name that it has in the register in place
@@ -110,15 +110,15 @@ class GroupReconciliation(GroupActions[Outcomes]):
         reasons = why_no_plan(facts, register_day=day, last_register=last, seen_before=seen_before)
         if reasons:
             raise Refused(reasons)
-        return plan(
-            facts,
-            agreements=agreements,
+        comparison = Comparison(
+            facts=facts,
+            agreements={agreement.urn: agreement for agreement in agreements},
             policy=policy,
             day=today,
             register_day=day,
-            seen_before=seen_before,
-            names_before=names_before,
+            names=names_before,
         )
+        return comparison.plan(seen_before)
 
     def apply(
         self,

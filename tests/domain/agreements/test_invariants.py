@@ -4,6 +4,7 @@ import copy
 from collections.abc import Iterable
 from datetime import date, timedelta
 from itertools import pairwise
+from typing import Any
 
 import attrs
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from datashare.domain.agreements import (
     ALL,
+    FREE_TEXT,
     TRANSITIONS,
     Actor,
     AddRecipients,
@@ -282,6 +284,21 @@ def test_folding_all_events_gives_the_state(trials: list[Trial]) -> None:
     for event in events[len(events) // 2 :]:
         half = evolve(half, event)
     assert standing == half
+
+
+def without_text(event: Event) -> Event:
+    """Return *event* with what people wrote erased."""
+    erased: dict[str, Any] = {f.name: None for f in attrs.fields(type(event)) if f.metadata.get(FREE_TEXT)}
+    return attrs.evolve(event, **erased)
+
+
+@given(LIVES)
+@pytest.mark.rule("T3", "H4")
+def test_erased_events_fold_to_the_same_state(trials: list[Trial]) -> None:
+    """With every free text erased, the agreement is the same."""
+    events = events_in(trials)
+
+    assert fold(AGREEMENT, events) == fold(AGREEMENT, map(without_text, events))
 
 
 @given(LIVES)

@@ -21,7 +21,6 @@ from datashare.domain.agreements import (
     Tab,
     Withdraw,
 )
-from datashare.domain.people import Person
 from datashare.domain.policy import Policy
 from datashare.domain.visibility import HiddenBecause
 from tests.builders import (
@@ -42,8 +41,6 @@ from tests.builders import (
     only_event,
     open_request,
     refusal_of,
-    replacing,
-    staff_member,
     without,
 )
 
@@ -103,25 +100,6 @@ def test_people_who_were_not_asked_are_not_reminded() -> None:
     command = Remind(request=open_request(agreement).id)
 
     assert (RefusalCode.NO_REACHABLE_RECIPIENT,) == codes(agreement, command, context(people=without(SCHOOL, HEAD)))
-
-
-@pytest.mark.rule("N3", "P4", "P6")
-@pytest.mark.parametrize(
-    "head",
-    [
-        staff_member(HEAD, "teacher"),
-        staff_member(HEAD, "head_teacher", email=""),
-        staff_member(HEAD, "head_teacher", email="x@y"),
-    ],
-    ids=["other-role", "no-address", "bad-address"],
-)
-def test_reminder_is_refused_if_nobody_is_left(head: Person) -> None:
-    """A recipient who lost role or address is not reminded, and alone is nobody."""
-    agreement = in_state(State.PENDING)
-
-    assert (RefusalCode.NO_REACHABLE_RECIPIENT,) == codes(
-        agreement, Remind(request=open_request(agreement).id), context(people=replacing(SCHOOL, head))
-    )
 
 
 @pytest.mark.rule("N4", "T3")

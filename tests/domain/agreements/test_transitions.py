@@ -28,8 +28,6 @@ from datashare.domain.agreements import (
 from datashare.domain.agreements.lifecycle import CommandType
 from datashare.domain.visibility import HiddenBecause
 from tests.builders import (
-    ACTIONS,
-    MIS,
     codes,
     command_of,
     context,
@@ -149,20 +147,3 @@ def test_what_asks_or_grants_needs_a_visible_school_and_what_asks_its_site(pair:
     assert (kind in NEED_VISIBILITY) is (RefusalCode.NOT_VISIBLE in reasons)
     assert (kind in NEED_SITE) is (RefusalCode.NO_SCHOOL_SITE in reasons)
     assert reasons <= {RefusalCode.NOT_VISIBLE, RefusalCode.NO_SCHOOL_SITE}
-
-
-@pytest.mark.rule("T1", "A1", "A2", "N6")
-@pytest.mark.parametrize(
-    ("kind", "level"),
-    [(Approve, ACTIONS), (Decline, MIS), (Withdraw, MIS)],
-    ids=["approve", "decline", "withdraw"],
-)
-def test_upgrade_ends_higher_or_as_before(kind: CommandType, level: object) -> None:
-    """From Upgrading, approving gives the higher level, declining and withdrawing the one before."""
-    agreement = in_state(State.UPGRADING)
-    before = in_state(State.APPROVED).in_force
-
-    after = fold_onto(agreement, decision_on(agreement, command_of(kind, agreement)).events)
-
-    assert level is after.level
-    assert (kind is not Approve) is (before == after.in_force)

@@ -11,7 +11,6 @@ from datashare.domain.agreements import Agreement, RefusalCode, State
 from datashare.domain.levels import AccessLevel
 from datashare.domain.policy import Policy
 from datashare.domain.reconciliation import Comparison, GroupFacts, Plan, why_not_applied
-from datashare.domain.reconciliation import plan as make_plan
 from datashare.domain.register import EstablishmentStatus, Group, Institution, SuccessorLink
 from datashare.domain.visibility import link_with
 from tests import builders
@@ -80,15 +79,15 @@ def planned(
 ) -> Plan:
     """Return a plan."""
     urns = [agreement.urn for agreement in agreements]
-    return make_plan(
-        facts(*schools, links=links, urns=urns, by=by, names_group=names_group),
-        agreements=agreements,
+    comparison = Comparison(
+        facts=facts(*schools, links=links, urns=urns, by=by, names_group=names_group),
+        agreements={agreement.urn: agreement for agreement in agreements},
         policy=policy or Policy.for_kind((by or builders.group()).id.kind),
         day=day,
         register_day=DAY,
-        seen_before=seen_before,
-        names_before=names_before,
+        names=names_before or {},
     )
+    return comparison.plan(seen_before)
 
 
 def against(

@@ -23,46 +23,36 @@ TOMORROW = DAY + timedelta(days=1)
 
 @pytest.mark.rule("E2")
 @pytest.mark.parametrize(
-    ("register", "cause", "why"),
+    ("register", "cause"),
     [
-        pytest.param(closed(), EndCause.SCHOOL_CLOSED, "it closed on 3 May 2026", id="closed"),
-        pytest.param(
-            closed(trusts=()),
-            EndCause.SCHOOL_CLOSED,
-            "the register does not link it with the group (it is in no trust); it closed on 3 May 2026",
-            id="closed-and-left",
-        ),
-        pytest.param(
-            school(OLD, trusts=()),
-            EndCause.SCHOOL_LEFT_GROUP,
-            "the register does not link it with the group (it is in no trust)",
-            id="left",
-        ),
-        pytest.param(
-            school(OLD, trusts=[ELSEWHERE]),
-            EndCause.SCHOOL_LEFT_GROUP,
-            "the register does not link it with the group (it is in trust 99 Elsewhere Trust)",
-            id="moved",
-        ),
-        pytest.param(
-            school(OLD, trusts=[ELSEWHERE], status=STATUSES.UNKNOWN, status_name="Merged"),
-            EndCause.SCHOOL_LEFT_GROUP,
-            "the register does not link it with the group (it is in trust 99 Elsewhere Trust); "
-            "its status in the register is not a known one (Merged)",
-            id="moved-with-an-unknown-status",
-        ),
+        pytest.param(closed(), EndCause.SCHOOL_CLOSED, id="closed"),
+        pytest.param(closed(trusts=()), EndCause.SCHOOL_CLOSED, id="closed-and-left"),
+        pytest.param(school(OLD, trusts=()), EndCause.SCHOOL_LEFT_GROUP, id="left"),
+        pytest.param(school(OLD, trusts=[ELSEWHERE]), EndCause.SCHOOL_LEFT_GROUP, id="moved"),
     ],
 )
-def test_an_agreement_ends_if_the_register_shows_clearly_that_it_is_over(
-    register: Institution, cause: EndCause, why: str
-) -> None:
-    """The school closed, or is known to be in another trust or none, whatever else is strange about it."""
+def test_an_agreement_ends_if_the_register_shows_that_it_is_over(register: Institution, cause: EndCause) -> None:
+    """The school closed, or is known to be in another trust or in no trust."""
     plan = planned(standing(version=7), schools=[register])
 
     (end,) = plan.ends
-    assert (OLD, register.name, 7, cause, why) == (end.urn, end.name, end.version, end.cause, end.why)
+    assert (OLD, register.name, 7, cause) == (end.urn, end.name, end.version, end.cause)
     assert (AccessLevel.MIS_DATA, "MIS Data", None) == (end.level, end.level_label, end.request)
     assert ((), (), ()) == (plan.closes, plan.unclear, plan.joined)
+
+
+@pytest.mark.rule("E2")
+def test_what_else_is_strange_about_a_school_that_left_does_not_keep_its_agreement() -> None:
+    """The end names every reason in the words of the register."""
+    (end,) = planned(
+        standing(), schools=[school(OLD, trusts=[ELSEWHERE], status=STATUSES.UNKNOWN, status_name="Merged")]
+    ).ends
+
+    assert EndCause.SCHOOL_LEFT_GROUP is end.cause
+    assert (
+        "the register does not link it with the group (it is in trust 99 Elsewhere Trust); "
+        "its status in the register is not a known one (Merged)"
+    ) == end.why
 
 
 @pytest.mark.rule("E2")
@@ -128,87 +118,56 @@ def test_a_group_that_the_register_does_not_name_has_not_closed() -> None:
     } == {unclear.urn: unclear.because for unclear in plan.unclear}
 
 
+CLOSING = school(OLD, status=STATUSES.OPEN_PROPOSED_TO_CLOSE, close_date=TOMORROW)
+NARROW = attrs.evolve(Policy.mat(), include_proposed_to_close=False, establishment_types={"34"})
+JOINING = school(OLD, trusts=[TrustLink(TRUST.code, "", TOMORROW)])
+OVERDUE = school(OLD, close_date=DAY - timedelta(days=1))
+
+
 @pytest.mark.rule("E2", "V3", "V4", "V5")
 @pytest.mark.parametrize(
-    ("register", "policy", "because", "visible", "why"),
+    ("register", "because", "visible"),
     [
-        pytest.param(None, None, Uncertainty.URN_GONE, False, "the register has no such URN", id="gone"),
-        pytest.param(
-            school(OLD, status=STATUSES.UNKNOWN, status_name="Merged"),
-            None,
-            Uncertainty.UNKNOWN_STATUS,
-            False,
-            "its status in the register is not a known one (Merged)",
-            id="unknown-status",
-        ),
-        pytest.param(
-            school(OLD, status=STATUSES.PROPOSED_TO_OPEN, open_date=TOMORROW),
-            None,
-            Uncertainty.DUE_TO_OPEN,
-            False,
-            "it is due to open on 4 May 2026",
-            id="due-to-open",
-        ),
-        pytest.param(
-            school(OLD, trusts=[TrustLink(TRUST.code, "", TOMORROW)]),
-            None,
-            Uncertainty.JOINS_LATER,
-            False,
-            "it joins the group on 4 May 2026",
-            id="joins-later",
-        ),
-        pytest.param(
-            school(OLD),
-            attrs.evolve(Policy.mat(), establishment_types={"01"}),
-            Uncertainty.LEFT_OUT_BY_POLICY,
-            False,
-            "the group's policy leaves out its type (34 Academy converter)",
-            id="type-left-out",
-        ),
-        pytest.param(
-            school(OLD, status=STATUSES.OPEN_PROPOSED_TO_CLOSE, close_date=TOMORROW),
-            attrs.evolve(Policy.mat(), include_proposed_to_close=False),
-            Uncertainty.LEFT_OUT_BY_POLICY,
-            False,
-            "it is proposed to close on 4 May 2026, and the group's policy leaves such schools out",
-            id="proposed-to-close-left-out",
-        ),
-        pytest.param(
-            school(OLD, status=STATUSES.OPEN_PROPOSED_TO_CLOSE, close_date=TOMORROW),
-            None,
-            Uncertainty.PROPOSED_TO_CLOSE,
-            True,
-            "it is proposed to close on 4 May 2026",
-            id="proposed-to-close",
-        ),
-        pytest.param(
-            school(OLD, status=STATUSES.OPEN_PROPOSED_TO_CLOSE),
-            None,
-            Uncertainty.PROPOSED_TO_CLOSE,
-            True,
-            "it is proposed to close",
-            id="proposed-to-close-some-day",
-        ),
-        pytest.param(
-            school(OLD, close_date=DAY - timedelta(days=1)),
-            None,
-            Uncertainty.DATES_CONTRADICT_STATUS,
-            True,
-            "its close date has passed, but its status is still open",
-            id="dates",
-        ),
+        pytest.param([], Uncertainty.URN_GONE, False, id="gone"),
+        pytest.param([school(OLD, status=STATUSES.UNKNOWN)], Uncertainty.UNKNOWN_STATUS, False, id="unknown-status"),
+        pytest.param([school(OLD, status=STATUSES.PROPOSED_TO_OPEN)], Uncertainty.DUE_TO_OPEN, False, id="due-to-open"),
+        pytest.param([JOINING], Uncertainty.JOINS_LATER, False, id="joins-later"),
+        pytest.param([CLOSING], Uncertainty.PROPOSED_TO_CLOSE, True, id="proposed-to-close"),
+        pytest.param([OVERDUE], Uncertainty.DATES_CONTRADICT_STATUS, True, id="dates"),
     ],
 )
 def test_what_the_register_does_not_say_clearly_ends_nothing(
-    register: Institution | None, policy: Policy | None, because: Uncertainty, visible: bool, why: str
+    register: list[Institution], because: Uncertainty, visible: bool
 ) -> None:
     """It is left as it is, for a person to look at."""
-    plan = planned(standing(), schools=[register] if register else [], policy=policy)
+    plan = planned(standing(), schools=register)
 
     (unclear,) = plan.unclear
-    assert ((because,), visible, why) == (unclear.because, unclear.visible, unclear.why)
+    assert ((because,), visible) == (unclear.because, unclear.visible)
     assert () == plan.to_end
     assert not plan.nothing_to_do
+
+
+@pytest.mark.rule("E2", "V3")
+@pytest.mark.parametrize("register", [CLOSING, school(OLD, establishment_type=None)], ids=["closing", "type"])
+def test_what_the_policy_leaves_out_is_unclear(register: Institution) -> None:
+    """The group's own choice hides the school, so the register does not show that anything is over."""
+    (unclear,) = planned(standing(), schools=[register], policy=NARROW).unclear
+
+    assert ((Uncertainty.LEFT_OUT_BY_POLICY,), False) == (unclear.because, unclear.visible)
+
+
+@pytest.mark.rule("E2", "V3", "V4")
+def test_what_is_unclear_at_a_visible_school_has_words() -> None:
+    """With the day where the register has one."""
+    undated = attrs.evolve(CLOSING, close_date=None)
+    parts = [planned(standing(), schools=[register]).unclear for register in (CLOSING, undated, OVERDUE)]
+
+    assert [
+        "it is proposed to close on 4 May 2026",
+        "it is proposed to close",
+        "its close date has passed, but its status is still open",
+    ] == [unclear.why for (unclear,) in parts]
 
 
 @pytest.mark.rule("E2")

@@ -97,6 +97,29 @@ def test_a_school_without_an_authority_has_no_number_to_compare() -> None:
     assert (Doubt.OTHER_NUMBER,) == successor.doubts
 
 
+VIA = [link(OLD, OTHER), link(OTHER, NEW)]
+
+
+@pytest.mark.rule("E5")
+@pytest.mark.parametrize(
+    ("schools", "links", "evidence"),
+    [
+        pytest.param([school(NEW)], VIA, [(OLD, OTHER), (OTHER, NEW)], id="not-in-the-register"),
+        pytest.param([school(OTHER), school(NEW)], VIA, [(OLD, OTHER)], id="open"),
+        pytest.param([school(OTHER, status=CLOSED), school(NEW)], [*VIA, link(OLD, NEW)], [(OLD, NEW)], id="direct"),
+    ],
+)
+def test_the_shortest_way_to_a_school_that_stands_is_the_evidence(
+    schools: list[Institution], links: list[SuccessorLink], evidence: list[tuple[int, int]]
+) -> None:
+    """A successor that is gone from the register leads on; an open one does not; a direct link comes first."""
+    (successor,) = planned(standing(), schools=[GONE, *schools], links=links).to_ask
+
+    assert evidence == [(link.predecessor, link.successor) for link in successor.evidence]
+    assert evidence[-1][1] == successor.urn
+    assert (len(evidence) > 1) is (Doubt.VIA_ANOTHER in successor.doubts)
+
+
 @pytest.mark.rule("E5")
 def test_a_closed_successor_leads_on_to_what_succeeded_it() -> None:
     """The evidence is the way there, and the school in between is not proposed itself."""
@@ -107,33 +130,6 @@ def test_a_closed_successor_leads_on_to_what_succeeded_it() -> None:
     assert (NEW, (OLD,)) == (successor.urn, successor.predecessors)
     assert [(OLD, OTHER), (OTHER, NEW)] == [(link.predecessor, link.successor) for link in successor.evidence]
     assert (Doubt.UNDATED, Doubt.VIA_ANOTHER) == successor.doubts
-
-
-@pytest.mark.rule("E5")
-def test_a_successor_that_has_gone_from_the_register_leads_on_too() -> None:
-    """The links name it, although the register does not."""
-    plan = planned(standing(), schools=[GONE, school(NEW)], links=[link(OLD, OTHER), link(OTHER, NEW)])
-
-    assert [NEW] == [successor.urn for successor in plan.to_ask]
-
-
-@pytest.mark.rule("E5")
-def test_an_open_successor_does_not_lead_on() -> None:
-    """It is the answer, whatever is said to succeed it."""
-    plan = planned(standing(), schools=[GONE, school(OTHER), school(NEW)], links=[link(OLD, OTHER), link(OTHER, NEW)])
-
-    assert [OTHER] == [successor.urn for successor in plan.successors]
-
-
-@pytest.mark.rule("E5")
-def test_the_shortest_way_is_the_evidence() -> None:
-    """A direct link counts before one by way of another school."""
-    links = [link(OLD, OTHER), link(OTHER, NEW), link(OLD, NEW)]
-    plan = planned(standing(), schools=[GONE, school(OTHER, status=CLOSED), school(NEW)], links=links)
-
-    (asked,) = plan.to_ask
-    assert [(OLD, NEW)] == [(link.predecessor, link.successor) for link in asked.evidence]
-    assert Doubt.VIA_ANOTHER not in asked.doubts
 
 
 @pytest.mark.rule("E5")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .authorise import PERMISSIONS, not_permitted, older_register, permission_for, refusals_as_a_whole, side_of, why_not
+from .authorise import PERMISSIONS, not_permitted, older_register, refusals_as_a_whole, side_of, why_not
 from .commands import (
     ALL,
     CAME_LATER,
@@ -50,7 +50,7 @@ from .events import (
 from .ids import Actor, AgreementId, ClosedRequest, RequestId, RequestOutcome, SystemActor, Terms, event_id, notice_id
 from .lifecycle import COMMAND_LABELS, CONDITIONS, TRANSITIONS
 from .refusals import WHOLE, Reason, Refusal, RefusalCode, in_order
-from .state import TABS, Agreement, Basis, InForce, OpenRequest, State, Tab, evolve, fold, granted, has_lapsed
+from .state import Agreement, Basis, InForce, OpenRequest, State, Tab, evolve, fold, granted, has_lapsed
 
 __all__ = [
     "ALL",
@@ -105,7 +105,6 @@ __all__ = [
     "SHOWN_BY_REGISTER",
     "State",
     "SystemActor",
-    "TABS",
     "TRANSITIONS",
     "Tab",
     "Terms",
@@ -124,7 +123,6 @@ __all__ = [
     "not_permitted",
     "notice_id",
     "older_register",
-    "permission_for",
     "refusals_as_a_whole",
     "request_of",
     "require_command_id",

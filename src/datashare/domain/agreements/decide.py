@@ -35,6 +35,7 @@ from .commands import (
     RequestAccess,
     Withdraw,
     WithRoles,
+    request_of,
 )
 from .context import Caution, CautionCode, Decision, DecisionContext
 from .events import (
@@ -55,7 +56,7 @@ from .refusals import Reason, Refusal, RefusalCode, in_order
 from .state import Agreement, Basis, OpenRequest, granted, has_lapsed
 
 _Answer = tuple[list[Reason], Decision]
-"""What speaks against a command, and what it does where nothing does."""
+"""The reasons against a command, and the decision that counts if there are none."""
 
 
 def decide(agreement: Agreement, command: Command, context: DecisionContext) -> Decision | Refusal:
@@ -65,23 +66,27 @@ def decide(agreement: Agreement, command: Command, context: DecisionContext) -> 
         The events that it causes, or the refusal with all reasons; a refusal changes nothing (T2).
     """
     if isinstance(command, EndAgreement) and command.planned and command.planned.version != agreement.version:
-        return Refusal((_changed_since_plan(agreement, command.planned.version),))  # E4: only a new plan can say more
+        # E4: only a new plan can say more.
+        seen = f"The plan saw its version {command.planned.version}, and it is in version {agreement.version} now."
+        return Refusal((Reason(code=RefusalCode.CONFLICT, detail=f"{seen} Make a new plan."),))
     against, decision = _answer(agreement, command, context)
     reasons = [*_presence_reasons(command, context), *_lifecycle_reasons(agreement, command, context), *against]
     return Refusal(in_order(reasons)) if reasons else decision
 
 
 def _answer(agreement: Agreement, command: Command, context: DecisionContext) -> _Answer:
-    header = _header(agreement, context)
+    header, request = _header(agreement, context), _open_request(agreement, command)
     match command:
         case RequestAccess():
             return _request(agreement, command, context)
         case AddRecipients():
-            return _add_recipients(agreement, command, context)
-        case Remind():
-            return _remind(agreement, command, context)
-        case Approve():
-            return _approve(agreement, command, context)
+            return _add_recipients(agreement, request, command, context)
+        case Remind() if request:
+            return _remind(agreement, request, context)
+        case Approve() if request:
+            return _approve(agreement, request, command, context)
+        case Remind() | Approve():  # `_lifecycle_reasons` says why not
+            return [], Decision(())
         case Decline():
             return [], Decision((RequestDeclined(**header, request=command.request, reason=command.reason),))
         case Withdraw():
@@ -89,7 +94,15 @@ def _answer(agreement: Agreement, command: Command, context: DecisionContext) ->
         case RecordApproval():
             return _record_approval(agreement, command, context)
         case ImportAgreement():
-            return [], _import(agreement, command, context)
+            event = AgreementImported(
+                **header,
+                level=command.level,
+                agreed_on=command.agreed_on,
+                terms=command.terms,
+                approver=command.approver,
+                evidence=command.evidence,
+            )
+            return [], Decision((event,))
         case EndAgreement():
             return _end(agreement, command, context)
         case RecordVisibility():
@@ -131,10 +144,10 @@ def _lifecycle_reasons(agreement: Agreement, command: Command, context: Decision
             assert_never(command)
 
 
-def _open_request(agreement: Agreement, command: NamesRequest) -> OpenRequest | None:
+def _open_request(agreement: Agreement, command: Command) -> OpenRequest | None:
     """Return the open request where it is the one that *command* names (A4)."""
     request = agreement.request
-    return request if request and request.id == command.request else None
+    return request if request and request.id == request_of(command) else None
 
 
 def _already_open(agreement: Agreement, context: DecisionContext) -> list[Reason]:
@@ -213,9 +226,10 @@ def _recipients(
     return chosen, [] if chosen else [Reason(code=RefusalCode.NO_ELIGIBLE_RECIPIENT)]
 
 
-def _add_recipients(agreement: Agreement, command: AddRecipients, context: DecisionContext) -> _Answer:
+def _add_recipients(
+    agreement: Agreement, request: OpenRequest | None, command: AddRecipients, context: DecisionContext
+) -> _Answer:
     chosen, against = _recipients(command.recipients, command.urn, context)
-    request = _open_request(agreement, command)
     asked = frozenset(request.recipients if request else ())
     new = tuple([who for who in chosen if who not in asked])
     if chosen and not new:  # Q4
@@ -225,10 +239,7 @@ def _add_recipients(agreement: Agreement, command: AddRecipients, context: Decis
     return against, Decision((event,), _skipping(CautionCode.SKIPPED_ALREADY_ASKED, skipped))
 
 
-def _remind(agreement: Agreement, command: Remind, context: DecisionContext) -> _Answer:
-    request = _open_request(agreement, command)
-    if request is None:
-        return _REFUSED_BY_LIFECYCLE
+def _remind(agreement: Agreement, request: OpenRequest, context: DecisionContext) -> _Answer:
     against = []
     reachable = tuple([who for who in request.recipients if who in context.eligible])  # N3
     if not reachable:
@@ -242,18 +253,11 @@ def _remind(agreement: Agreement, command: Remind, context: DecisionContext) -> 
     return against, Decision((event,), _skipping(CautionCode.SKIPPED_NOT_REACHABLE, skipped))
 
 
-_REFUSED_BY_LIFECYCLE: _Answer = ([], Decision(()))
-"""The answer about a request that is not open; `_lifecycle_reasons` holds the reason."""
-
-
 def _skipping(code: CautionCode, people: tuple[PersonId, ...]) -> tuple[Caution, ...]:
     return (Caution(code, people),) if people else ()
 
 
-def _approve(agreement: Agreement, command: Approve, context: DecisionContext) -> _Answer:
-    request = _open_request(agreement, command)
-    if request is None:
-        return _REFUSED_BY_LIFECYCLE
+def _approve(agreement: Agreement, request: OpenRequest, command: Approve, context: DecisionContext) -> _Answer:
     carried = request.terms.version if request.terms else None
     against = _same_person(request, context)
     if command.terms_version != carried:  # A6
@@ -297,18 +301,6 @@ def _record_approval(agreement: Agreement, command: RecordApproval, context: Dec
     return _level_reasons(agreement, command.level, context), Decision((*returned, event))
 
 
-def _import(agreement: Agreement, command: ImportAgreement, context: DecisionContext) -> Decision:
-    event = AgreementImported(
-        **_header(agreement, context),
-        level=command.level,
-        agreed_on=command.agreed_on,
-        terms=command.terms,
-        approver=command.approver,
-        evidence=command.evidence,
-    )
-    return Decision((event,))
-
-
 # E1: what the register must show for a cause that rests on it.
 _SHOWN_BY = {
     EndCause.SCHOOL_CLOSED: frozenset({HiddenBecause.CLOSED}),
@@ -336,11 +328,6 @@ def _end(agreement: Agreement, command: EndAgreement, context: DecisionContext) 
     request = agreement.request.id if agreement.request else None
     event = AgreementEnded(**_header(agreement, context), cause=command.cause, request=request, note=command.note)
     return against, Decision((event,))
-
-
-def _changed_since_plan(agreement: Agreement, planned: int) -> Reason:
-    seen = f"The plan saw its version {planned}, and it is in version {agreement.version} now."
-    return Reason(code=RefusalCode.CONFLICT, detail=f"{seen} Make a new plan.")
 
 
 def _may_be_an_error(agreement: Agreement, context: DecisionContext) -> bool:

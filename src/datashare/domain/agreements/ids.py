@@ -103,8 +103,6 @@ class SystemActor:
 Actor = PersonId | SystemActor
 """Who acts: a user of the group, a user of the school, or a named system."""
 
-# Still used by classes that will lose their validators.
-
 
 @attrs.frozen(kw_only=True, field_transformer=validated)
 class Terms:

@@ -68,13 +68,13 @@ class Tab(enum.Enum):
         return self.value.replace("_", " ").title()
 
 
-TABS: Mapping[State, frozenset[Tab]] = {
+# T4: the tabs that show a visible institution.
+_TABS: Mapping[State, frozenset[Tab]] = {
     State.NO_AGREEMENT: frozenset({Tab.NO_AGREEMENT}),
     State.PENDING: frozenset({Tab.PENDING}),
     State.APPROVED: frozenset({Tab.APPROVED}),
     State.UPGRADING: frozenset({Tab.PENDING, Tab.APPROVED}),  # U2
 }
-"""The tabs that show a visible institution, by state (T4)."""
 
 
 class Basis(enum.Enum):
@@ -135,7 +135,7 @@ class InForce:
 
 @attrs.frozen(kw_only=True)
 class Agreement:
-    """All that stands between one group and one institution at present; the fold of its events.
+    """The agreement between one group and one institution as it stands at present; the fold of its events.
 
     Attributes:
         id: Which agreement.
@@ -180,7 +180,7 @@ class Agreement:
     @property
     def tabs(self) -> frozenset[Tab]:
         """The tabs that show it while its institution is visible (T4)."""
-        return TABS[self.state]
+        return _TABS[self.state]
 
     @property
     def stands(self) -> bool:

@@ -1,13 +1,13 @@
 """Pure: what a newer register means for a group's agreements, as a plan that a person applies (rules E2-E5).
 
-It only proposes and changes nothing. It touches nothing but the standard library and attrs.
+It only proposes and changes nothing.
 """
 
 from __future__ import annotations
 
 from .facts import GroupFacts, leads_on
 from .plan import Doubt, NewSchool, Plan, PlannedEnd, Succession, Successor, Uncertainty, Unclear
-from .reconcile import Comparison, plan, why_no_plan, why_not_applied
+from .reconcile import Comparison, why_no_plan, why_not_applied
 
 __all__ = [
     "Comparison",
@@ -21,7 +21,6 @@ __all__ = [
     "Uncertainty",
     "Unclear",
     "leads_on",
-    "plan",
     "why_no_plan",
     "why_not_applied",
 ]

@@ -1,7 +1,4 @@
-"""Pure: what one register says that matters to one group.
-
-It touches nothing but the standard library and attrs.
-"""
+"""Pure: what one register says that matters to one group."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ from datashare.domain.register import EstablishmentStatus, Group, Institution, S
 
 @attrs.frozen(kw_only=True)
 class GroupFacts:
-    """What a plan rests on of the register.
+    """What a plan takes from the register.
 
     Attributes:
         group: The group; one that the register does not name counts as closed.

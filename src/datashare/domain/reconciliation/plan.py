@@ -1,7 +1,4 @@
-"""Pure: a plan and its parts, and their words for a terminal or an email.
-
-It touches nothing but the standard library and attrs.
-"""
+"""Pure: a plan and its parts, and their words for a terminal or an email."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ from datashare.domain.register import GroupId
 from datashare.domain.text import plain_line
 
 CONFIRM_ABOVE_PERCENT, CONFIRM_ABOVE = 10, 3
-"""To end more than this share of what stands or of what is in force, and more than this number, is confirmed (E3)."""
+"""A plan must be confirmed if it ends more than this percentage and more than this number (E3)."""
 
 
 class Uncertainty(enum.Enum):
@@ -80,7 +77,7 @@ class PlannedEnd:
 
 @attrs.frozen(kw_only=True)
 class NewSchool:
-    """A school that the group sees, without an agreement, that succeeds none of its schools.
+    """A school that the group sees and has no agreement with, and that succeeds no school of the group.
 
     Attributes:
         urn: The school.
@@ -245,7 +242,7 @@ class Plan:
     def needs_confirmation(self) -> bool:
         """Whether it ends more than a tenth of what stands, or of what is in force, and more than three (E3).
 
-        Both are asked, so that many open requests do not hide that most agreements would end.
+        Either share is enough, so that many open requests do not hide that most agreements would end.
         """
         return _is_much(len(self.to_end), self.standing) or _is_much(len(self.ends), self.in_force)
 
@@ -299,5 +296,5 @@ _CAUSES = {
 
 
 def cause_words(cause: EndCause) -> str:
-    """Return why an agreement ends, in words; a cause that no register shows has its name."""
+    """Return why an agreement ends, in words; for a cause that no register shows, its name."""
     return _CAUSES.get(cause, cause.value)

@@ -1,7 +1,4 @@
-"""Pure: builds a plan of what a register shows, and says why one cannot be made or applied (rules E2-E5).
-
-It touches nothing but the standard library and attrs.
-"""
+"""Pure: builds a plan of what a register shows, and says why one cannot be made or applied (rules E2-E5)."""
 
 from __future__ import annotations
 
@@ -30,45 +27,6 @@ LONGEST_WHY = 2_000
 """The register's own words may have any length; a plan holds as much of them as a person reads."""
 
 
-def plan(
-    facts: GroupFacts,
-    *,
-    agreements: Iterable[Agreement],
-    policy: Policy,
-    day: date,
-    register_day: date,
-    seen_before: AbstractSet[int] | None = None,
-    names_before: Mapping[int, str] | None = None,
-) -> Plan:
-    """Build the plan of what the register means for a group's agreements (E2, E5).
-
-    An agreement would end only if the register shows clearly that it is over: the group closed, the school closed, or
-    the register knows the school and links it with another group or with none. Everything else is unclear and left as
-    it is, including a URN that is gone, since the register deletes none.
-
-    Cost: one pass over the agreements, the schools and the links.
-
-    Args:
-        facts: What the register says about these agreements.
-        agreements: Every agreement of the group that has a history.
-        policy: The group's choices.
-        day: The present day, in Europe/London; it decides what the group sees.
-        register_day: The register's day, in Europe/London.
-        seen_before: The URNs that the group saw in an older register. If that is not known, nobody can know which
-            schools joined, and all that have no agreement are listed.
-        names_before: What schools were called in the older register, for those that this one does not name.
-    """
-    comparison = Comparison(
-        facts=facts,
-        agreements={agreement.urn: agreement for agreement in agreements},
-        policy=policy,
-        day=day,
-        register_day=register_day,
-        names=names_before or {},
-    )
-    return comparison.plan(seen_before)
-
-
 _UNCERTAIN: Mapping[HiddenBecause, Uncertainty] = {
     HiddenBecause.GROUP_CLOSED: Uncertainty.GROUP_GONE,
     HiddenBecause.UNKNOWN_URN: Uncertainty.URN_GONE,
@@ -88,7 +46,7 @@ class Comparison:
         facts: What the register says about all agreements of the group.
         agreements: Every agreement of the group that has a history, by URN.
         policy: The group's choices.
-        day: The present day, in Europe/London.
+        day: The present day, in Europe/London; it decides what the group sees.
         register_day: The register's day, in Europe/London.
         names: What schools were called in an older register, for those that this one does not name.
     """
@@ -107,7 +65,18 @@ class Comparison:
         return Links(facts=self.facts, register_day=self.register_day)
 
     def plan(self, seen_before: AbstractSet[int] | None = None) -> Plan:
-        """Build the plan; see `plan`."""
+        """Build the plan of what the register means for the group's agreements (E2, E5).
+
+        An agreement would end only if the register shows clearly that it is over: the group closed, the school closed,
+        or the register knows the school and links it with another group or with no group. Everything else is unclear
+        and left as it is. That includes a URN that is gone, since the register deletes no URN.
+
+        Cost: one pass over the agreements, the schools and the links.
+
+        Args:
+            seen_before: The URNs that the group saw in an older register. If that is not known, nobody can know which
+                schools joined, and all that have no agreement are listed.
+        """
         standing = [agreement for agreement in self.agreements.values() if agreement.stands]
         causes = {agreement.urn: self.cause(agreement.urn) for agreement in standing}
         ends = [self._end(agreement, cause) for agreement in standing if (cause := causes[agreement.urn])]
@@ -249,7 +218,7 @@ def why_no_plan(
 ) -> tuple[Reason, ...]:
     """Return every reason to make no plan of a register, the primary one first (E3).
 
-    A group whose every school has left is no such reason, since the register still knows the schools that left.
+    It is not such a reason that every school has left the group, since the register still knows those schools.
 
     Args:
         facts: What the register says.
@@ -298,5 +267,5 @@ def why_not_applied(
 
 
 def _lacks_all(facts: GroupFacts) -> bool:
-    """Return whether the register lacks every school that the group ever dealt with; it deletes none (E3)."""
+    """Return whether the register lacks every school that the group ever dealt with; a whole one keeps them (E3)."""
     return facts.is_empty and bool(facts.urns)

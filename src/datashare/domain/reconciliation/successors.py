@@ -1,7 +1,7 @@
 """Pure: what succeeded the schools of a group, and how sure that is (E5).
 
 The register's links may be undated, many-to-many, one-sided, in the future and cyclic. Each school is visited once
-from each predecessor, so that every walk ends. It touches nothing but the standard library and attrs.
+from each predecessor, so that every walk ends.
 """
 
 from __future__ import annotations
