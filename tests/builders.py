@@ -7,45 +7,32 @@ from typing import Any
 
 import pendulum
 
-from datashare.domain.agreements import (
+from datashare.domain.agreements.authorise import not_permitted, refusals_as_a_whole
+from datashare.domain.agreements.commands import (
     ALL,
-    Actor,
     AddRecipients,
-    Agreement,
-    AgreementId,
     Approve,
-    Basis,
     Batch,
     Command,
-    Decision,
-    DecisionContext,
     Decline,
     EndAgreement,
     EndCause,
-    Event,
     ImportAgreement,
-    InForce,
     Named,
-    OpenRequest,
-    Reason,
     Recipients,
     RecordApproval,
     RecordVisibility,
-    Refusal,
-    RefusalCode,
     Remind,
     RequestAccess,
-    RequestId,
-    State,
-    SystemActor,
-    Terms,
     Withdraw,
-    decide,
-    evolve,
-    not_permitted,
-    refusals_as_a_whole,
 )
+from datashare.domain.agreements.context import Decision, DecisionContext
+from datashare.domain.agreements.decide import decide
+from datashare.domain.agreements.events import Event
+from datashare.domain.agreements.ids import Actor, AgreementId, RequestId, SystemActor, Terms
 from datashare.domain.agreements.lifecycle import CommandType
+from datashare.domain.agreements.refusals import Reason, Refusal, RefusalCode
+from datashare.domain.agreements.state import Agreement, Basis, InForce, OpenRequest, State, evolve
 from datashare.domain.browsing import Listing
 from datashare.domain.instants import Instant, london_day
 from datashare.domain.levels import AccessLevel

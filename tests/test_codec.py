@@ -28,9 +28,8 @@ from datashare.codec import (
     fingerprints,
 )
 from datashare.codec._converter import converter
-from datashare.domain.agreements import (
+from datashare.domain.agreements.commands import (
     ALL,
-    Actor,
     AddRecipients,
     Approve,
     Batch,
@@ -38,7 +37,6 @@ from datashare.domain.agreements import (
     Decline,
     EndAgreement,
     EndCause,
-    Event,
     ImportAgreement,
     Named,
     Planned,
@@ -46,12 +44,12 @@ from datashare.domain.agreements import (
     RecordVisibility,
     Remind,
     RequestAccess,
-    RequestId,
-    State,
-    SystemActor,
     Withdraw,
     WithRoles,
 )
+from datashare.domain.agreements.events import Event
+from datashare.domain.agreements.ids import Actor, RequestId, SystemActor
+from datashare.domain.agreements.state import State
 from datashare.domain.instants import Instant
 from datashare.domain.levels import AccessLevel
 from datashare.domain.notices import Notice, NoticeKind

@@ -19,30 +19,12 @@ from datashare.domain.agreements import RefusalCode, State
 from datashare.domain.instants import Instant
 from datashare.domain.notices import Notice, NoticeKind
 from datashare.errors import DatashareError, InvalidValue, StoreUnavailable
-from datashare.ports import (
-    Clock,
-    Delivered,
-    LeasedNotice,
-    NeverDeliverable,
-    NoticeStatus,
-    Notifier,
-    Progress,
-    SendResult,
-    Stage,
-    StoredNotice,
-    TryAgain,
-)
+from datashare.ports.clock import Clock
+from datashare.ports.notifier import Delivered, NeverDeliverable, Notifier, SendResult, TryAgain
+from datashare.ports.outbox import LeasedNotice, NoticeStatus, StoredNotice
+from datashare.ports.progress import Progress, Stage
 from datashare.testing import FailingStore, RecordingNotifier, StoreWithOutbox, WrappedStore
-from tests.world import (
-    COUNCIL,
-    HILDA,
-    MIS,
-    NOW,
-    OSCAR,
-    TRUST,
-    World,
-    large_world,
-)
+from tests.world import COUNCIL, HILDA, MIS, NOW, OSCAR, TRUST, World, large_world
 
 SECOND, MINUTE, HOUR, DAY = (timedelta(**{unit: 1}) for unit in ("seconds", "minutes", "hours", "days"))
 MICROSECOND = timedelta(microseconds=1)

@@ -13,17 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datashare.codec import COLUMNS, ExportFormat, decode_event, defused, encode, export_lines
-from datashare.domain.agreements import (
+from datashare.domain.agreements.events import (
     FREE_TEXT,
     AgreementImported,
     Event,
     RequestDeclined,
-    RequestId,
     RequestSent,
-    Terms,
     VisibilityLost,
     VisibilityReturned,
 )
+from datashare.domain.agreements.ids import RequestId, Terms
 from datashare.domain.visibility import HiddenBecause
 from datashare.errors import InvalidValue
 from datashare.testing.strategies import events

@@ -21,14 +21,7 @@ from datashare.codec import (
     record_event,
     record_events,
 )
-from datashare.domain.agreements import (
-    FREE_TEXT,
-    AgreementImported,
-    Caution,
-    CautionCode,
-    Event,
-    RequestDeclined,
-)
+from datashare.domain.agreements import FREE_TEXT, AgreementImported, Caution, CautionCode, Event, RequestDeclined
 from datashare.domain.chain import BEFORE_THE_FIRST, EventRecord, chained, sealed
 from datashare.domain.people import PersonId
 from datashare.errors import InvalidValue

@@ -13,17 +13,10 @@ import attrs
 import pendulum
 
 from datashare.adapters.memory import MemoryAgreementStore, MemoryInstitutionDirectory, MemoryPeopleDirectory
-from datashare.domain.agreements import (
-    ALL,
-    Actor,
-    Agreement,
-    AgreementId,
-    EndCause,
-    Event,
-    ImportAgreement,
-    RequestId,
-    fold,
-)
+from datashare.domain.agreements.commands import ALL, EndCause, ImportAgreement
+from datashare.domain.agreements.events import Event
+from datashare.domain.agreements.ids import Actor, AgreementId, RequestId
+from datashare.domain.agreements.state import Agreement, fold
 from datashare.domain.levels import AccessLevel
 from datashare.domain.people import (
     Associations,
@@ -37,15 +30,7 @@ from datashare.domain.people import (
     SchoolSite,
 )
 from datashare.domain.policy import Party, Policy
-from datashare.domain.register import (
-    Coded,
-    EstablishmentStatus,
-    Group,
-    GroupId,
-    Institution,
-    Phase,
-    TrustLink,
-)
+from datashare.domain.register import Coded, EstablishmentStatus, Group, GroupId, Institution, Phase, TrustLink
 from datashare.ports import (
     InstitutionDirectory,
     NoticeStatus,

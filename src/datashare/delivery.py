@@ -12,23 +12,13 @@ import attrs
 from datashare.domain.instants import Instant, to_instant
 from datashare.domain.notices import Notice
 from datashare.domain.validation import Rule, require_callable, span, whole_number
+from datashare.ports.clock import Clock
+from datashare.ports.notifier import Delivered, NeverDeliverable, Notifier, TryAgain
+from datashare.ports.outbox import LeasedNotice, NoticeStatus, Outbox, Settlement
+from datashare.ports.progress import Progress, ProgressCallback, Stage
 
 from .clock import SystemClock
 from .errors import InvalidValue
-from .ports import (
-    Clock,
-    Delivered,
-    LeasedNotice,
-    NeverDeliverable,
-    NoticeStatus,
-    Notifier,
-    Outbox,
-    Progress,
-    ProgressCallback,
-    Settlement,
-    Stage,
-    TryAgain,
-)
 
 __all__ = ["DeliveryReport", "RetrySchedule", "deliver", "purge"]
 

@@ -15,25 +15,9 @@ from typing import NamedTuple, TypeVar
 
 import attrs
 
-from .codec import (
-    decode_agreement,
-    decode_cautions,
-    decode_notice,
-    encode,
-    encode_cautions,
-    read_event,
-    record_event,
-)
+from .codec import decode_agreement, decode_cautions, decode_notice, encode, encode_cautions, read_event, record_event
 from .domain.agreements import Agreement, AgreementId, Event, RequestId
-from .domain.chain import (
-    BEFORE_THE_FIRST,
-    Chain,
-    ChainedRecord,
-    EventRecord,
-    StateRecord,
-    agreement_under,
-    chained,
-)
+from .domain.chain import BEFORE_THE_FIRST, Chain, ChainedRecord, EventRecord, StateRecord, agreement_under, chained
 from .domain.instants import instant_text, parse_instant
 from .domain.notices import ASKING, Notice
 from .errors import StoreUnreadable

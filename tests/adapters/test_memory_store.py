@@ -7,15 +7,7 @@ import pytest
 from datashare.adapters.memory import MemoryAgreementStore
 from datashare.errors import InvalidValue
 from datashare.ports import AgreementStore, Change, NoticeStatus
-from datashare.testing.changes import (
-    AGREEMENT,
-    COUNCIL,
-    OTHER_URN,
-    TRUST,
-    URN,
-    asked,
-    imported,
-)
+from datashare.testing.changes import AGREEMENT, COUNCIL, OTHER_URN, TRUST, URN, asked, imported
 from datashare.testing.contracts import AgreementStoreContract, OutboxContract
 
 

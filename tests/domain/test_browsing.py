@@ -26,14 +26,7 @@ from datashare.domain.levels import AccessLevel
 from datashare.domain.register import Coded, Phase
 from datashare.domain.text import folded
 from datashare.errors import InvalidValue
-from tests.builders import (
-    ACADEMY_CONVERTER,
-    MORNING,
-    READING,
-    VOLUNTARY_AIDED,
-    institution,
-    listing,
-)
+from tests.builders import ACADEMY_CONVERTER, MORNING, READING, VOLUNTARY_AIDED, institution, listing
 
 MIS, ACTIONS = AccessLevel.MIS_DATA, AccessLevel.MIS_DATA_AND_GROUP_ACTIONS
 

@@ -8,29 +8,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datashare.domain.agreements import (
+from datashare.domain.agreements.commands import (
     AddRecipients,
-    Agreement,
-    AgreementEnded,
     Approve,
     Command,
-    DecisionContext,
     Decline,
     EndCause,
-    Event,
     Named,
-    RecipientsAdded,
     Remind,
+    Withdraw,
+)
+from datashare.domain.agreements.context import DecisionContext
+from datashare.domain.agreements.events import (
+    AgreementEnded,
+    Event,
+    RecipientsAdded,
     ReminderSent,
     RequestApproved,
     RequestDeclined,
-    RequestId,
     RequestSent,
     RequestWithdrawn,
-    State,
-    Withdraw,
-    evolve,
 )
+from datashare.domain.agreements.ids import RequestId
+from datashare.domain.agreements.state import Agreement, State, evolve
 from datashare.domain.levels import AccessLevel, Capability
 from datashare.domain.notices import ASKING, Addressee, Notice, NoticeKind, notices_for
 from datashare.domain.people import BusinessRole, Grant, Period, Permission, Person, PersonId, address_key

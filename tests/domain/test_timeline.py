@@ -11,34 +11,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datashare.domain.agreements import (
-    AddRecipients,
-    Agreement,
+from datashare.domain.agreements.commands import AddRecipients, Command, EndCause, Named, Remind, Withdraw
+from datashare.domain.agreements.context import DecisionContext
+from datashare.domain.agreements.events import (
     AgreementEnded,
-    AgreementId,
     AgreementImported,
     ApprovalRecorded,
-    Basis,
-    Command,
-    DecisionContext,
-    EndCause,
     Event,
-    Named,
     RecipientsAdded,
     Recorded,
-    Remind,
     ReminderSent,
     RequestApproved,
     RequestDeclined,
-    RequestId,
     RequestSent,
     RequestWithdrawn,
-    State,
     VisibilityLost,
     VisibilityReturned,
-    Withdraw,
-    fold,
 )
+from datashare.domain.agreements.ids import AgreementId, RequestId
+from datashare.domain.agreements.state import Agreement, Basis, State, fold
 from datashare.domain.instants import Instant, to_instant
 from datashare.domain.timeline import (
     AgreementPeriod,

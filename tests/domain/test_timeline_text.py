@@ -6,19 +6,16 @@ import attrs
 import pendulum
 import pytest
 
-from datashare.domain.agreements import (
-    Agreement,
+from datashare.domain.agreements.commands import EndCause
+from datashare.domain.agreements.events import (
     AgreementEnded,
     AgreementImported,
     ApprovalRecorded,
-    EndCause,
-    OpenRequest,
     RequestApproved,
-    RequestId,
-    State,
-    SystemActor,
     VisibilityLost,
 )
+from datashare.domain.agreements.ids import RequestId, SystemActor
+from datashare.domain.agreements.state import Agreement, OpenRequest, State
 from datashare.domain.register import GroupId
 from datashare.domain.timeline import AgreementPeriod, NotRecorded
 from datashare.domain.timeline_text import Names

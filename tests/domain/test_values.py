@@ -14,10 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datashare.domain.agreements import (
+from datashare.domain.agreements.commands import (
     ALL,
     AddRecipients,
-    AgreementId,
     Approve,
     Batch,
     Decline,
@@ -30,12 +29,10 @@ from datashare.domain.agreements import (
     RecordVisibility,
     Remind,
     RequestAccess,
-    RequestId,
-    SystemActor,
-    Terms,
     Withdraw,
     WithRoles,
 )
+from datashare.domain.agreements.ids import AgreementId, RequestId, SystemActor, Terms
 from datashare.domain.instants import (
     Instant,
     instant_text,

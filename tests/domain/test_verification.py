@@ -11,9 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datashare.codec import decode_agreement, encode, read_event
-from datashare.domain.agreements import (
-    Agreement,
-    AgreementId,
+from datashare.domain.agreements.commands import (
     Approve,
     Command,
     Decline,
@@ -22,8 +20,9 @@ from datashare.domain.agreements import (
     RecordApproval,
     Remind,
     RequestAccess,
-    fold,
 )
+from datashare.domain.agreements.ids import AgreementId
+from datashare.domain.agreements.state import Agreement, fold
 from datashare.domain.chain import (
     BEFORE_THE_FIRST,
     Chain,

@@ -7,42 +7,41 @@ from datetime import date
 
 import pendulum
 
-from datashare.domain.agreements import (
+from datashare.domain.agreements.commands import (
     ALL,
     AddRecipients,
-    AgreementEnded,
-    AgreementId,
-    AgreementImported,
-    ApprovalRecorded,
     Approve,
     Batch,
     Command,
     Decline,
     EndAgreement,
     EndCause,
-    Event,
     ImportAgreement,
     Named,
     Planned,
-    RecipientsAdded,
     RecordApproval,
     RecordVisibility,
     Remind,
-    ReminderSent,
     RequestAccess,
-    RequestApproved,
-    RequestDeclined,
-    RequestId,
-    RequestSent,
-    RequestWithdrawn,
-    State,
-    SystemActor,
-    Terms,
-    VisibilityLost,
-    VisibilityReturned,
     Withdraw,
     WithRoles,
 )
+from datashare.domain.agreements.events import (
+    AgreementEnded,
+    AgreementImported,
+    ApprovalRecorded,
+    Event,
+    RecipientsAdded,
+    ReminderSent,
+    RequestApproved,
+    RequestDeclined,
+    RequestSent,
+    RequestWithdrawn,
+    VisibilityLost,
+    VisibilityReturned,
+)
+from datashare.domain.agreements.ids import AgreementId, RequestId, SystemActor, Terms
+from datashare.domain.agreements.state import State
 from datashare.domain.levels import AccessLevel
 from datashare.domain.notices import Addressee, Answerer, Notice, NoticeKind
 from datashare.domain.people import PersonId

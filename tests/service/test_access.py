@@ -8,18 +8,7 @@ from datashare.domain.access import AccessCode
 from datashare.domain.instants import london_day
 from datashare.domain.levels import AccessLevel, Capability
 from datashare.domain.people import Associations, Permission, Person, PersonId
-from tests.world import (
-    ACTIONS,
-    BEN,
-    COUNCIL,
-    HILDA,
-    MAINTAINED,
-    NOW,
-    TERMS,
-    TRUST,
-    World,
-    person,
-)
+from tests.world import ACTIONS, BEN, COUNCIL, HILDA, MAINTAINED, NOW, TERMS, TRUST, World, person
 
 OF_A_GROUP = [capability for capability in Capability if capability is not Capability.LOG_IN_TO_SCHOOL]
 

@@ -5,33 +5,14 @@ from datetime import timedelta
 
 import pytest
 
-from datashare.domain.agreements import (
-    AgreementId,
-    Basis,
-    RefusalCode,
-    RequestId,
-    RequestOutcome,
-    State,
-    Tab,
-)
+from datashare.domain.agreements import AgreementId, Basis, RefusalCode, RequestId, RequestOutcome, State, Tab
 from datashare.domain.notices import NoticeKind
 from datashare.domain.people import BusinessRole, PersonId
 from datashare.domain.policy import Party
 from datashare.errors import InvalidValue, Refused
 from datashare.ports import NoticeStatus
 from datashare.service import Done, SchoolSide
-from tests.world import (
-    ANA,
-    HILDA,
-    MIS,
-    OSCAR,
-    TRUST,
-    World,
-    assert_sound,
-    deputy,
-    head,
-    person,
-)
+from tests.world import ANA, HILDA, MIS, OSCAR, TRUST, World, assert_sound, deputy, head, person
 
 Answer = Callable[[SchoolSide, RequestId], Done]
 ANSWERS: dict[str, Answer] = {

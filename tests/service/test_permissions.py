@@ -3,11 +3,7 @@
 import attrs
 import pytest
 
-from datashare.domain.agreements import (
-    Actor,
-    RefusalCode,
-    State,
-)
+from datashare.domain.agreements import Actor, RefusalCode, State
 from datashare.domain.people import BusinessRole, Permission, PersonId
 from datashare.domain.policy import Policy
 from datashare.errors import NotPermitted

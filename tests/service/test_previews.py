@@ -3,14 +3,7 @@
 import pytest
 
 from datashare.service import Done
-from tests.world import (
-    BULK_ACTIONS,
-    HILDA,
-    MIS,
-    OSCAR,
-    World,
-    large_world,
-)
+from tests.world import BULK_ACTIONS, HILDA, MIS, OSCAR, World, large_world
 
 
 @pytest.mark.rule("K3", "T2")

@@ -5,18 +5,7 @@ import pytest
 from datashare.domain.agreements import Batch, RequestAccess
 from datashare.errors import InvalidValue
 from datashare.ports import Progress, Stage
-from tests.world import (
-    ANA,
-    BULK_ACTIONS,
-    HILDA,
-    MIS,
-    OSCAR,
-    SITELESS,
-    TRUST,
-    World,
-    assert_sound,
-    large_world,
-)
+from tests.world import ANA, BULK_ACTIONS, HILDA, MIS, OSCAR, SITELESS, TRUST, World, assert_sound, large_world
 
 
 def in_short(progress: list[Progress]) -> list[tuple[Stage, int, int]]:

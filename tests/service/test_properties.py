@@ -9,21 +9,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from datashare.domain.agreements import (
-    ALL,
-    Actor,
-    Agreement,
-    AgreementId,
-    EndCause,
-    Event,
-    Recipients,
-    RecipientsAdded,
-    ReminderSent,
-    RequestId,
-    RequestSent,
-    Tab,
-    WithRoles,
-)
+from datashare.domain.agreements.commands import ALL, EndCause, Recipients, WithRoles
+from datashare.domain.agreements.events import Event, RecipientsAdded, ReminderSent, RequestSent
+from datashare.domain.agreements.ids import Actor, AgreementId, RequestId
+from datashare.domain.agreements.state import Agreement, Tab
 from datashare.domain.instants import london_day
 from datashare.domain.levels import AccessLevel
 from datashare.domain.people import BusinessRole, PersonId

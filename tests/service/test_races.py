@@ -13,20 +13,7 @@ from datashare.errors import Refused
 from datashare.ports import Progress, Stage
 from datashare.service import Done, GroupSide, NotDone
 from datashare.testing import InterleavingStore
-from tests.world import (
-    ACTIONS,
-    ANA,
-    HILDA,
-    MIS,
-    NO_APPROVER,
-    NOW,
-    OSCAR,
-    TRUST,
-    World,
-    assert_sound,
-    head,
-    person,
-)
+from tests.world import ACTIONS, ANA, HILDA, MIS, NO_APPROVER, NOW, OSCAR, TRUST, World, assert_sound, head, person
 
 THREADS = 8
 Answer = TypeVar("Answer")

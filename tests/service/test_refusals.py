@@ -9,20 +9,7 @@ from datashare.domain.agreements import Batch, RefusalCode, RequestAccess, Terms
 from datashare.domain.people import PersonId
 from datashare.errors import NotPermitted, Refused
 from datashare.service import Outcomes
-from tests.world import (
-    ANA,
-    BEN,
-    COUNCIL,
-    DFE,
-    HILDA,
-    MIS,
-    NOBODY,
-    OSCAR,
-    TERMS,
-    TODAY,
-    TRUST,
-    World,
-)
+from tests.world import ANA, BEN, COUNCIL, DFE, HILDA, MIS, NOBODY, OSCAR, TERMS, TODAY, TRUST, World
 
 
 def close_trust(world: World) -> None:

@@ -4,15 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from datashare.domain.agreements import (
-    ALL,
-    AgreementId,
-    Named,
-    RefusalCode,
-    RequestId,
-    State,
-    WithRoles,
-)
+from datashare.domain.agreements import ALL, AgreementId, Named, RefusalCode, RequestId, State, WithRoles
 from datashare.domain.people import BusinessRole, PersonId
 from tests.world import (
     ACTIONS,

@@ -17,18 +17,9 @@ from cattrs.fns import identity
 from cattrs.gen import make_dict_unstructure_fn_from_attrs, override
 from cattrs.strategies import configure_tagged_union
 
-from datashare.domain.agreements import (
-    CAME_LATER,
-    Actor,
-    AgreementId,
-    AllEligible,
-    Command,
-    Event,
-    Recipients,
-    RequestId,
-    SystemActor,
-    WithRoles,
-)
+from datashare.domain.agreements.commands import CAME_LATER, AllEligible, Command, Recipients, WithRoles
+from datashare.domain.agreements.events import Event
+from datashare.domain.agreements.ids import Actor, AgreementId, RequestId, SystemActor
 from datashare.domain.instants import Instant, instant_text, parse_instant, to_instant
 from datashare.domain.people import PersonId
 from datashare.domain.register import GroupId

@@ -12,29 +12,25 @@ from typing import Any, assert_never
 
 import attrs
 
-from .agreements import (
-    CAME_LATER,
-    Agreement,
+from datashare.domain.agreements.commands import CAME_LATER, EndCause
+from datashare.domain.agreements.context import DecisionContext
+from datashare.domain.agreements.events import (
     AgreementEnded,
-    AgreementId,
     AgreementImported,
     ApprovalRecorded,
-    DecisionContext,
-    EndCause,
     Event,
     RecipientsAdded,
     ReminderSent,
     RequestApproved,
     RequestDeclined,
-    RequestId,
     RequestSent,
     RequestWithdrawn,
-    Terms,
     VisibilityLost,
     VisibilityReturned,
-    granted,
-    notice_id,
 )
+from datashare.domain.agreements.ids import AgreementId, RequestId, Terms, notice_id
+from datashare.domain.agreements.state import Agreement, granted
+
 from .instants import Instant, london_day
 from .levels import AccessLevel, Capability
 from .people import Person, PersonId, address_key

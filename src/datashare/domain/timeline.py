@@ -8,27 +8,21 @@ from typing import Any
 
 import attrs
 
+from datashare.domain.agreements.events import (
+    AgreementEnded,
+    AgreementImported,
+    ApprovalRecorded,
+    Event,
+    RequestApproved,
+    VisibilityLost,
+    walk_events,
+)
+from datashare.domain.agreements.ids import Actor, AgreementId, Terms
+from datashare.domain.agreements.state import Agreement, OpenRequest, State, evolve, granted
 from datashare.errors import InvalidValue
 
 from . import timeline_text as words
 from . import validation
-from .agreements import (
-    Actor,
-    Agreement,
-    AgreementEnded,
-    AgreementId,
-    AgreementImported,
-    ApprovalRecorded,
-    Event,
-    OpenRequest,
-    RequestApproved,
-    State,
-    Terms,
-    VisibilityLost,
-    evolve,
-    granted,
-    walk_events,
-)
 from .instants import Instant, exact_words, london_day, london_span, to_instant
 from .levels import AccessLevel, Capability
 from .policy import Policy

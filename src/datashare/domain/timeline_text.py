@@ -8,18 +8,10 @@ from datetime import date
 
 import attrs
 
-from .agreements import (
-    Actor,
-    Agreement,
-    AgreementEnded,
-    AgreementId,
-    AgreementImported,
-    ApprovalRecorded,
-    OpenRequest,
-    RequestApproved,
-    State,
-    SystemActor,
-)
+from datashare.domain.agreements.events import AgreementEnded, AgreementImported, ApprovalRecorded, RequestApproved
+from datashare.domain.agreements.ids import Actor, AgreementId, SystemActor
+from datashare.domain.agreements.state import Agreement, OpenRequest, State
+
 from .instants import Instant, day_words, exact_words
 from .levels import AccessLevel, Capability
 from .people import PersonId

@@ -10,9 +10,8 @@ from typing import Generic, TypeVar
 import attrs
 
 from datashare.domain import validation
-from datashare.domain.agreements import (
+from datashare.domain.agreements.commands import (
     ALL,
-    Actor,
     AddRecipients,
     Batch,
     Command,
@@ -25,10 +24,9 @@ from datashare.domain.agreements import (
     RecordVisibility,
     Remind,
     RequestAccess,
-    RequestId,
-    Terms,
     Withdraw,
 )
+from datashare.domain.agreements.ids import Actor, RequestId, Terms
 from datashare.domain.instants import to_optional_day
 from datashare.domain.levels import AccessLevel
 from datashare.domain.people import Permission, PersonId

@@ -11,31 +11,21 @@ import attrs
 
 from datashare.codec import fingerprints
 from datashare.domain import validation
-from datashare.domain.agreements import (
-    Agreement,
-    AgreementId,
+from datashare.domain.agreements.authorise import not_permitted, older_register, refusals_as_a_whole, side_of
+from datashare.domain.agreements.commands import (
     Batch,
     Command,
-    Decision,
-    DecisionContext,
-    Event,
     ImportAgreement,
-    Reason,
     RecordVisibility,
-    Refusal,
-    RefusalCode,
     RequestAccess,
-    RequestId,
-    RequestSent,
-    decide,
-    evolve,
-    in_order,
-    not_permitted,
-    older_register,
-    refusals_as_a_whole,
     request_of,
-    side_of,
 )
+from datashare.domain.agreements.context import Decision, DecisionContext
+from datashare.domain.agreements.decide import decide
+from datashare.domain.agreements.events import Event, RequestSent
+from datashare.domain.agreements.ids import AgreementId, RequestId
+from datashare.domain.agreements.refusals import Reason, Refusal, RefusalCode, in_order
+from datashare.domain.agreements.state import Agreement, evolve
 from datashare.domain.instants import Instant, london_day
 from datashare.domain.notices import notices_for
 from datashare.domain.people import Person, PersonId

@@ -20,14 +20,7 @@ from datashare.domain.agreements import (
 )
 from datashare.domain.instants import day_words, to_optional_day
 from datashare.domain.people import Permission
-from datashare.domain.reconciliation import (
-    Comparison,
-    GroupFacts,
-    Plan,
-    leads_on,
-    why_no_plan,
-    why_not_applied,
-)
+from datashare.domain.reconciliation import Comparison, GroupFacts, Plan, leads_on, why_no_plan, why_not_applied
 from datashare.domain.register import GroupId, Institution, SuccessorLink
 from datashare.domain.visibility import visible_institutions
 from datashare.errors import InvalidValue, Refused, UnknownGroup

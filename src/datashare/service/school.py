@@ -9,23 +9,12 @@ from datetime import date
 import attrs
 
 from datashare.codec import fingerprint
-from datashare.domain.agreements import (
-    Actor,
-    Agreement,
-    AgreementId,
-    Approve,
-    Batch,
-    Command,
-    Decline,
-    EndAgreement,
-    EndCause,
-    Event,
-    Reason,
-    RefusalCode,
-    RequestId,
-    granted,
-    why_not,
-)
+from datashare.domain.agreements.authorise import why_not
+from datashare.domain.agreements.commands import Approve, Batch, Command, Decline, EndAgreement, EndCause
+from datashare.domain.agreements.events import Event
+from datashare.domain.agreements.ids import Actor, AgreementId, RequestId
+from datashare.domain.agreements.refusals import Reason, RefusalCode
+from datashare.domain.agreements.state import Agreement, granted
 from datashare.domain.levels import Capability
 from datashare.domain.people import Permission
 from datashare.domain.policy import Policy

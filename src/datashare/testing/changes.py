@@ -12,15 +12,10 @@ from typing import get_args
 import pendulum
 
 from datashare.codec import fingerprint
-from datashare.domain.agreements import (
-    Actor,
+from datashare.domain.agreements.commands import (
     AddRecipients,
-    Agreement,
-    AgreementId,
     Approve,
     Command,
-    Decision,
-    DecisionContext,
     Decline,
     EndAgreement,
     EndCause,
@@ -30,13 +25,13 @@ from datashare.domain.agreements import (
     RecordVisibility,
     Remind,
     RequestAccess,
-    RequestId,
-    Terms,
     Withdraw,
-    decide,
-    evolve,
     request_of,
 )
+from datashare.domain.agreements.context import Decision, DecisionContext
+from datashare.domain.agreements.decide import decide
+from datashare.domain.agreements.ids import Actor, AgreementId, RequestId, Terms
+from datashare.domain.agreements.state import Agreement, evolve
 from datashare.domain.instants import Instant, london_day
 from datashare.domain.levels import AccessLevel
 from datashare.domain.notices import notices_for

@@ -13,24 +13,20 @@ import attrs
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from datashare.domain.agreements import (
+from datashare.domain.agreements.commands import (
     ALL,
     SHOWN_BY_REGISTER,
-    Actor,
-    Agreement,
-    AgreementId,
     Batch,
     Command,
     EndAgreement,
-    Event,
     Named,
-    OpenRequest,
     Planned,
     Recipients,
-    RequestId,
-    Terms,
     WithRoles,
 )
+from datashare.domain.agreements.events import Event
+from datashare.domain.agreements.ids import Actor, AgreementId, RequestId, Terms
+from datashare.domain.agreements.state import Agreement, OpenRequest
 from datashare.domain.instants import Instant, to_instant
 from datashare.domain.levels import AccessLevel
 from datashare.domain.notices import Addressee, Answerer, Notice

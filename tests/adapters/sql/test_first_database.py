@@ -34,18 +34,7 @@ from datashare.domain.verification import verify
 from datashare.ports import NoticeStatus
 from datashare.service import DataSharing
 from datashare.testing import FrozenClock, RecordingNotifier
-from datashare.testing.changes import (
-    AGREEMENT,
-    COUNCIL,
-    NOW,
-    OTHER_URN,
-    TRUST,
-    URN,
-    deputy_of,
-    head_of,
-    then,
-    user_of,
-)
+from datashare.testing.changes import AGREEMENT, COUNCIL, NOW, OTHER_URN, TRUST, URN, deputy_of, head_of, then, user_of
 
 from .databases import disposing
 

@@ -7,28 +7,22 @@ from itertools import product
 import attrs
 import pytest
 
-from datashare.domain.agreements import (
-    PERMISSIONS,
-    WHOLE,
-    Actor,
+from datashare.domain.agreements.authorise import PERMISSIONS, not_permitted, side_of
+from datashare.domain.agreements.commands import (
     AddRecipients,
     Approve,
     Command,
     Decline,
     EndCause,
-    Reason,
     RecordVisibility,
-    RefusalCode,
     Remind,
     RequestAccess,
-    RequestId,
-    State,
-    SystemActor,
     Withdraw,
-    not_permitted,
-    side_of,
 )
+from datashare.domain.agreements.ids import Actor, RequestId, SystemActor
 from datashare.domain.agreements.lifecycle import CommandType
+from datashare.domain.agreements.refusals import WHOLE, Reason, RefusalCode
+from datashare.domain.agreements.state import State
 from datashare.domain.levels import AccessLevel
 from datashare.domain.people import Permission, PersonId
 from datashare.domain.policy import Party, Policy

@@ -5,30 +5,13 @@ from datetime import date
 import attrs
 import pytest
 
-from datashare.domain.agreements import (
-    Agreement,
-    AgreementImported,
-    ApprovalRecorded,
-    Approve,
-    Basis,
-    ClosedRequest,
-    Command,
-    Decline,
-    InForce,
-    Named,
-    Refusal,
-    RefusalCode,
-    RequestApproved,
-    RequestDeclined,
-    RequestId,
-    RequestOutcome,
-    State,
-    Tab,
-    Terms,
-    Withdraw,
-    decide,
-)
+from datashare.domain.agreements.commands import Approve, Command, Decline, Named, Withdraw
+from datashare.domain.agreements.decide import decide
+from datashare.domain.agreements.events import AgreementImported, ApprovalRecorded, RequestApproved, RequestDeclined
+from datashare.domain.agreements.ids import ClosedRequest, RequestId, RequestOutcome, Terms
 from datashare.domain.agreements.lifecycle import CommandType
+from datashare.domain.agreements.refusals import Refusal, RefusalCode
+from datashare.domain.agreements.state import Agreement, Basis, InForce, State, Tab
 from datashare.domain.people import Person, PersonId
 from datashare.domain.policy import Policy
 from datashare.domain.visibility import HiddenBecause

@@ -2,30 +2,20 @@
 
 import pytest
 
-from datashare.domain.agreements import (
+from datashare.domain.agreements.commands import (
     AddRecipients,
     Command,
     Named,
     Remind,
     RequestAccess,
-    RequestId,
     Withdraw,
     WithRoles,
     request_of,
     require_command_id,
 )
+from datashare.domain.agreements.ids import RequestId
 from datashare.errors import InvalidValue
-from tests.builders import (
-    ACTIONS,
-    AGREEMENT,
-    ANA,
-    DEPUTY,
-    HEAD,
-    OTHER_URN,
-    ask,
-    batch,
-    end,
-)
+from tests.builders import ACTIONS, AGREEMENT, ANA, DEPUTY, HEAD, OTHER_URN, ask, batch, end
 
 FIRST, LATER = RequestId(AGREEMENT, 1), RequestId(AGREEMENT, 5)
 

@@ -5,18 +5,11 @@ from collections.abc import Mapping
 import attrs
 import pytest
 
-from datashare.domain.agreements import (
-    Actor,
-    AgreementEnded,
-    ClosedRequest,
-    Command,
-    EndAgreement,
-    EndCause,
-    Planned,
-    RefusalCode,
-    RequestOutcome,
-    State,
-)
+from datashare.domain.agreements.commands import Command, EndAgreement, EndCause, Planned
+from datashare.domain.agreements.events import AgreementEnded
+from datashare.domain.agreements.ids import Actor, ClosedRequest, RequestOutcome
+from datashare.domain.agreements.refusals import RefusalCode
+from datashare.domain.agreements.state import State
 from datashare.domain.people import Permission, Person, PersonId
 from datashare.domain.policy import Party, Policy
 from datashare.domain.register import GroupId

@@ -5,20 +5,17 @@ from typing import get_args
 import attrs
 import pytest
 
-from datashare.domain.agreements import (
+from datashare.domain.agreements.events import (
     FREE_TEXT,
-    Agreement,
     Event,
     RecipientsAdded,
     ReminderSent,
     RequestApproved,
-    RequestId,
     RequestWithdrawn,
-    State,
     VisibilityLost,
-    evolve,
-    fold,
 )
+from datashare.domain.agreements.ids import RequestId
+from datashare.domain.agreements.state import Agreement, State, evolve, fold
 from datashare.domain.visibility import HiddenBecause
 from tests.builders import (
     ACTIONS,

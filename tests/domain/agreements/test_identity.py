@@ -5,12 +5,7 @@ import uuid
 
 import pytest
 
-from datashare.domain.agreements import (
-    AgreementId,
-    RequestId,
-    event_id,
-    notice_id,
-)
+from datashare.domain.agreements import AgreementId, RequestId, event_id, notice_id
 from datashare.domain.people import PersonId
 from datashare.errors import InvalidValue
 from tests.builders import AGREEMENT, DEPUTY, HEAD, LA, MAT, URN

@@ -12,47 +12,42 @@ from hypothesis import event as seen
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datashare.domain.agreements import (
+from datashare.domain.agreements.commands import (
     ALL,
-    FREE_TEXT,
-    TRANSITIONS,
-    Actor,
     AddRecipients,
-    Agreement,
-    AgreementEnded,
-    AgreementImported,
-    ApprovalRecorded,
     Approve,
     Command,
-    Decision,
-    DecisionContext,
     Decline,
     EndAgreement,
     EndCause,
-    Event,
     Named,
     Recipients,
-    RecipientsAdded,
     RecordVisibility,
-    Refusal,
     Remind,
+    Withdraw,
+    WithRoles,
+)
+from datashare.domain.agreements.context import Decision, DecisionContext
+from datashare.domain.agreements.decide import decide
+from datashare.domain.agreements.events import (
+    FREE_TEXT,
+    AgreementEnded,
+    AgreementImported,
+    ApprovalRecorded,
+    Event,
+    RecipientsAdded,
     ReminderSent,
     RequestApproved,
     RequestDeclined,
-    RequestId,
     RequestSent,
     RequestWithdrawn,
-    State,
-    Terms,
     VisibilityLost,
     VisibilityReturned,
-    Withdraw,
-    WithRoles,
-    decide,
-    evolve,
-    fold,
 )
-from datashare.domain.agreements.lifecycle import CommandType
+from datashare.domain.agreements.ids import Actor, RequestId, Terms
+from datashare.domain.agreements.lifecycle import TRANSITIONS, CommandType
+from datashare.domain.agreements.refusals import Refusal
+from datashare.domain.agreements.state import Agreement, State, evolve, fold
 from datashare.domain.instants import Instant
 from datashare.domain.levels import AccessLevel
 from datashare.domain.people import BusinessRole, Person, PersonId

@@ -5,28 +5,11 @@ import re
 import attrs
 import pytest
 
-from datashare.domain.agreements import (
-    WHOLE,
-    Agreement,
-    Approve,
-    Caution,
-    CautionCode,
-    ClosedRequest,
-    Command,
-    DecisionContext,
-    EndCause,
-    Named,
-    Reason,
-    Refusal,
-    RefusalCode,
-    Remind,
-    RequestId,
-    RequestOutcome,
-    State,
-    SystemActor,
-    Tab,
-    in_order,
-)
+from datashare.domain.agreements.commands import Approve, Command, EndCause, Named, Remind
+from datashare.domain.agreements.context import Caution, CautionCode, DecisionContext
+from datashare.domain.agreements.ids import ClosedRequest, RequestId, RequestOutcome, SystemActor
+from datashare.domain.agreements.refusals import WHOLE, Reason, Refusal, RefusalCode, in_order
+from datashare.domain.agreements.state import Agreement, State, Tab
 from datashare.domain.eligibility import Eligibility, Unsuitable
 from datashare.domain.people import PersonId
 from datashare.domain.policy import Policy

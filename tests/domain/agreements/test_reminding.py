@@ -5,22 +5,12 @@ from datetime import timedelta
 import attrs
 import pytest
 
-from datashare.domain.agreements import (
-    AddRecipients,
-    CautionCode,
-    ClosedRequest,
-    Decline,
-    Named,
-    RefusalCode,
-    Remind,
-    ReminderSent,
-    RequestId,
-    RequestOutcome,
-    RequestWithdrawn,
-    State,
-    Tab,
-    Withdraw,
-)
+from datashare.domain.agreements.commands import AddRecipients, Decline, Named, Remind, Withdraw
+from datashare.domain.agreements.context import CautionCode
+from datashare.domain.agreements.events import ReminderSent, RequestWithdrawn
+from datashare.domain.agreements.ids import ClosedRequest, RequestId, RequestOutcome
+from datashare.domain.agreements.refusals import RefusalCode
+from datashare.domain.agreements.state import State, Tab
 from datashare.domain.policy import Policy
 from datashare.domain.visibility import HiddenBecause
 from tests.builders import (

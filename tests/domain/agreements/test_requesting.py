@@ -5,23 +5,21 @@ from datetime import date
 
 import pytest
 
-from datashare.domain.agreements import (
+from datashare.domain.agreements.commands import (
     ALL,
     AddRecipients,
-    CautionCode,
     Decline,
     Named,
     Recipients,
-    RecipientsAdded,
     RecordApproval,
-    RefusalCode,
     RequestAccess,
-    RequestId,
-    RequestSent,
-    State,
-    Tab,
     WithRoles,
 )
+from datashare.domain.agreements.context import CautionCode
+from datashare.domain.agreements.events import RecipientsAdded, RequestSent
+from datashare.domain.agreements.ids import RequestId
+from datashare.domain.agreements.refusals import RefusalCode
+from datashare.domain.agreements.state import State, Tab
 from datashare.domain.eligibility import Unsuitable
 from datashare.domain.levels import AccessLevel
 from datashare.domain.people import Period, Permission, Person, PersonId

@@ -4,11 +4,8 @@ from typing import get_args
 
 import pytest
 
-from datashare.domain.agreements import (
-    COMMAND_LABELS,
-    CONDITIONS,
-    PERMISSIONS,
-    TRANSITIONS,
+from datashare.domain.agreements.authorise import PERMISSIONS
+from datashare.domain.agreements.commands import (
     AddRecipients,
     Approve,
     Command,
@@ -17,24 +14,16 @@ from datashare.domain.agreements import (
     ImportAgreement,
     RecordApproval,
     RecordVisibility,
-    Refusal,
-    RefusalCode,
     Remind,
     RequestAccess,
-    State,
     Withdraw,
-    decide,
 )
-from datashare.domain.agreements.lifecycle import CommandType
+from datashare.domain.agreements.decide import decide
+from datashare.domain.agreements.lifecycle import COMMAND_LABELS, CONDITIONS, TRANSITIONS, CommandType
+from datashare.domain.agreements.refusals import Refusal, RefusalCode
+from datashare.domain.agreements.state import State
 from datashare.domain.visibility import HiddenBecause
-from tests.builders import (
-    codes,
-    command_of,
-    context,
-    decision_on,
-    fold_onto,
-    in_state,
-)
+from tests.builders import codes, command_of, context, decision_on, fold_onto, in_state
 
 COMMANDS: tuple[CommandType, ...] = get_args(Command)
 NAMES_A_REQUEST = (AddRecipients, Remind, Approve, Decline, Withdraw)

@@ -5,22 +5,12 @@ from datetime import date, timedelta
 import attrs
 import pytest
 
-from datashare.domain.agreements import (
-    Agreement,
-    Decision,
-    Decline,
-    RefusalCode,
-    RequestApproved,
-    RequestSent,
-    State,
-    VisibilityLost,
-    VisibilityReturned,
-    Withdraw,
-    decide,
-    evolve,
-    granted,
-    has_lapsed,
-)
+from datashare.domain.agreements.commands import Decline, Withdraw
+from datashare.domain.agreements.context import Decision
+from datashare.domain.agreements.decide import decide
+from datashare.domain.agreements.events import RequestApproved, RequestSent, VisibilityLost, VisibilityReturned
+from datashare.domain.agreements.refusals import RefusalCode
+from datashare.domain.agreements.state import Agreement, State, evolve, granted, has_lapsed
 from datashare.domain.instants import Instant
 from datashare.domain.policy import Policy
 from datashare.domain.visibility import HiddenBecause

@@ -12,16 +12,7 @@ import attrs
 from datashare.domain import validation
 from datashare.domain.register import Coded, EstablishmentStatus, Institution, Phase, TrustLink
 
-from ._cells import (
-    BadCell,
-    read_age,
-    read_code,
-    read_coded,
-    read_day,
-    read_names_by_code,
-    read_text,
-    read_urn,
-)
+from ._cells import BadCell, read_age, read_code, read_coded, read_day, read_names_by_code, read_text, read_urn
 from ._groups import GroupLink
 from ._sources import RegisterFile
 from ._tables import Layout, ProgressCallback, ReportCallback, Table, open_table, refuse

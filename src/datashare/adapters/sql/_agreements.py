@@ -32,16 +32,7 @@ from datashare.domain.chain import BEFORE_THE_FIRST
 from datashare.domain.instants import instant_text
 from datashare.domain.register import GroupId
 from datashare.ports import Loaded, NoticeStatus, RecordedOutcome
-from datashare.rows import (
-    AgreementRow,
-    EventRow,
-    Key,
-    OutcomeRow,
-    PreparedChange,
-    key_of,
-    to_agreement,
-    to_outcome,
-)
+from datashare.rows import AgreementRow, EventRow, Key, OutcomeRow, PreparedChange, key_of, to_agreement, to_outcome
 
 from ._bulk import Existing, insert_absent, is_serial, tells_what_it_inserted, write
 from ._tables import agreements, events, notices, outcomes

@@ -13,23 +13,21 @@ import pendulum
 import pytest
 
 from datashare.codec import decode_agreement, read_event
-from datashare.domain.agreements import (
+from datashare.domain.agreements.commands import (
     AddRecipients,
-    Agreement,
-    AgreementId,
     Approve,
     Command,
     Decline,
     EndAgreement,
-    Event,
     RecordApproval,
     RecordVisibility,
     Remind,
     RequestAccess,
-    RequestId,
     Withdraw,
-    fold,
 )
+from datashare.domain.agreements.events import Event
+from datashare.domain.agreements.ids import AgreementId, RequestId
+from datashare.domain.agreements.state import Agreement, fold
 from datashare.domain.instants import instant_text
 from datashare.domain.levels import AccessLevel
 from datashare.domain.register import GroupId

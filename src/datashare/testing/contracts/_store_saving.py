@@ -11,8 +11,7 @@ from typing import Any
 import attrs
 import pytest
 
-from datashare.domain.agreements import (
-    AgreementId,
+from datashare.domain.agreements.commands import (
     Approve,
     Command,
     Decline,
@@ -22,6 +21,7 @@ from datashare.domain.agreements import (
     RequestAccess,
     Withdraw,
 )
+from datashare.domain.agreements.ids import AgreementId
 from datashare.domain.notices import ASKING, NoticeKind
 from datashare.errors import InvalidValue, StoreError
 from datashare.ports import Change, NoticeStatus, Settlement, StoredNotice
