@@ -14,7 +14,7 @@ from datashare.domain.levels import Capability
 from datashare.domain.people import Person, PersonId, SchoolSite
 from datashare.domain.register import GroupId, Phase
 from datashare.domain.visibility import DateWarning, HiddenBecause
-from datashare.errors import Refused
+from datashare.errors import NotPermitted, Refused
 from datashare.service import NotDone, SharingWithGroup
 from tests.world import (
     ACTIONS,
@@ -311,6 +311,17 @@ def test_the_page_shows_what_an_agreement_grants_now() -> None:
     assert ("MIS Data", (), True, True) == shown()
     world.asked(HILDA, command_id="again")
     assert MIS.adds_to(None) == entries(world)[TRUST].would_add
+
+
+@pytest.mark.rule("A11", "P2")
+def test_a_school_that_belongs_to_no_group_has_an_empty_page() -> None:
+    """Its head sees that nobody has asked; others are refused, so that they do not even learn that."""
+    world = World()
+    world.refresh(gone=[OSCAR])
+
+    assert () == world.school(OSCAR).page()
+    with pytest.raises(NotPermitted, match="may not see data sharing requests"):
+        world.school(OSCAR, actor=PersonId(OSCAR, "nobody")).page()
 
 
 @pytest.mark.rule("A11")
