@@ -11,7 +11,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --quiet --quiet
-ON_ALL_CORES := --numprocesses logical --dist worksteal
+ON_ALL_CORES := --numprocesses logical --dist loadfile
 CODE := $(wildcard src tests examples bench docs conftest.py)
 
 .DEFAULT_GOAL := help

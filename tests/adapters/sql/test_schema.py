@@ -17,7 +17,7 @@ from .databases import disposing, server_database
 
 OF_GROUPS = [table for table in metadata.sorted_tables if table.name != "datashare_schema"]
 
-OF_VERSION_7 = re.escape("The tables are of version 7, and this library needs version 1. Migrate them first.")
+OF_VERSION_7 = re.escape("They are of version 7, and this library needs version 1. Migrate them first.")
 
 
 def test_every_primary_key_of_a_groups_data_begins_with_the_group() -> None:
