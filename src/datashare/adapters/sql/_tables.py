@@ -6,7 +6,7 @@ are ISO 8601 text, which every database keeps to the character and orders as tim
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -207,26 +207,28 @@ def _is_there(connection: Connection) -> bool:
 
 
 _LOCK_NAME = func.concat("datashare ", func.database())
-# On MariaDB a new table ends the transaction, so the lock is the connection's, and has to be released.
-_ON_MARIADB = select(func.get_lock(_LOCK_NAME, 60)), select(func.release_lock(_LOCK_NAME))
-_LOCKS: dict[str, tuple[Select[Any], Select[Any] | None]] = {
-    "postgresql": (select(func.pg_advisory_xact_lock(0x6461_7461)), None),
-    "mysql": _ON_MARIADB,
-    "mariadb": _ON_MARIADB,
+_ON_MARIADB = "mysql", "mariadb"  # where a new table ends the transaction, so that the connection holds the lock
+_LOCK: dict[str, Select[Any]] = {
+    "postgresql": select(func.pg_advisory_xact_lock(0x6461_7461)),
+    **dict.fromkeys(_ON_MARIADB, select(func.get_lock(_LOCK_NAME, 60))),
 }
+_UNLOCK: dict[str, Select[Any]] = dict.fromkeys(_ON_MARIADB, select(func.release_lock(_LOCK_NAME)))
 
 
 @contextmanager
 def _alone(connection: Connection) -> Iterator[None]:
     """Hold a lock, so that nobody else creates the tables meanwhile; a check whether they exist is not enough."""
-    lock, unlock = _LOCKS.get(connection.dialect.name, (None, None))
-    if lock is not None:
-        connection.execute(lock)
+    _ask(connection, _LOCK)
     try:
         yield
     finally:
-        if unlock is not None:
-            connection.execute(unlock)
+        _ask(connection, _UNLOCK)
+
+
+def _ask(connection: Connection, statements: Mapping[str, Select[Any]]) -> None:
+    statement = statements.get(connection.dialect.name)
+    if statement is not None:
+        connection.execute(statement)
 
 
 def require_schema(connection: Connection) -> None:
