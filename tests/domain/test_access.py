@@ -99,7 +99,7 @@ def test_an_open_request_allows_nothing_of_its_own() -> None:
 
 @pytest.mark.rule("X1")
 def test_an_agreement_counts_for_its_own_school() -> None:
-    """An agreement with one school allows nothing at the next."""
+    """An agreement with one school allows nothing at another."""
     answers = access(agreement(), schools=[SEEN, institution(OTHER)])
 
     assert answers.allows(URN, Capability.VIEW_MIS_DATA)
@@ -203,7 +203,7 @@ def test_every_reason_is_given() -> None:
 
 @pytest.mark.rule("X4")
 def test_no_agreement_and_no_visibility_are_both_reasons() -> None:
-    """A hidden school without an agreement gives two reasons, and no lapse of what never was."""
+    """A hidden school without an agreement gives two reasons; nothing can have lapsed there."""
     answers = access(agreement(None, lapsed=True), schools=[CLOSED])
 
     assert [AccessCode.NO_AGREEMENT, AccessCode.NOT_VISIBLE] == codes(answers.explain(URN, Capability.VIEW_DFE_DATA))
@@ -376,7 +376,7 @@ def test_a_text_is_not_a_collection_of_clusters() -> None:
 @pytest.mark.rule("X3")
 @pytest.mark.parametrize("permission", [permission for permission in Permission if permission is not LOG_IN])
 def test_logging_in_needs_its_own_permission(permission: Permission) -> None:
-    """No other permission does, whatever the associations."""
+    """No other permission suffices, whatever the associations."""
     answer = log_in(user(permission))
 
     assert [AccessCode.NO_PERMISSION] == codes(answer)
@@ -396,7 +396,7 @@ def test_a_permission_may_come_by_role() -> None:
 @pytest.mark.rule("X3")
 @pytest.mark.parametrize("site", [LA, GroupId.mat("870"), URN], ids=str)
 def test_another_sites_person_cannot_log_in(site: GroupId | int) -> None:
-    """A user of another group or of the school itself is no user of this group."""
+    """A user of another group, or of the school itself, is not a user of this group."""
     stranger = attrs.evolve(builders.person("ana", site=site, permissions=[LOG_IN]), associations=EVERYWHERE)
 
     assert [AccessCode.NOT_A_GROUP_USER] == codes(log_in(stranger))
@@ -413,7 +413,7 @@ def test_nobody_cannot_log_in() -> None:
 
 @pytest.mark.rule("X3", "X4")
 def test_every_reason_against_logging_in_is_given() -> None:
-    """What is against the school and what is against the person stand together, school first."""
+    """The reasons against the school and against the person stand together, the school first."""
     nobody = attrs.evolve(builders.sender(site=LA, permissions=[]), name="Carys Ó Briain")
     answer = log_in(nobody, answers=access(agreement(DFE), schools=[CLOSED]))
 

@@ -240,7 +240,7 @@ def test_each_column_sorts_both_ways(column: Column, ascending: list[int], desce
 
 @pytest.mark.rule("B5")
 def test_days_and_instants_sort_to_the_microsecond() -> None:
-    """What came into force or was asked a microsecond later stands later."""
+    """A level or a request that is a microsecond later comes later."""
     later = MORNING.add(microseconds=1)
     first, second = DOVE, listing(institution(100005), State.UPGRADING)
     assert second.agreement.in_force is not None
@@ -327,7 +327,7 @@ def test_a_chosen_value_is_offered_even_if_no_row_has_it() -> None:
 
 @pytest.mark.rule("B8")
 def test_a_code_with_several_names_always_shows_the_same_one() -> None:
-    """Where rows name a code differently, the order of the rows does not decide which name is shown."""
+    """If rows name a code differently, the order of the rows does not decide which name is shown."""
     kinds = [Coded("34", "Academy"), Coded("34"), Coded("34", "Academy converter")]
     rows = [listing(institution(100000 + n, establishment_type=kind)) for n, kind in enumerate(kinds)]
 
@@ -385,7 +385,7 @@ def test_a_page_needs_whole_numbers(wrong: Any) -> None:  # noqa: ANN401 - anyth
 @pytest.mark.rule("B9")
 @pytest.mark.parametrize("wrong", ["abc", b"abc", {1, 2}, None, 7], ids=repr)
 def test_a_page_needs_a_list(wrong: Any) -> None:  # noqa: ANN401 - anything but right
-    """A text is no list of things, and a set has no order."""
+    """A text is not a list of things, and a set has no order."""
     with pytest.raises(InvalidValue, match=r"^items must be a list or a tuple; got"):
         paged(wrong)
 

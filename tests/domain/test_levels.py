@@ -63,13 +63,13 @@ def test_each_level_grants_its_own_and_all_below() -> None:
 def test_a_level_adds_what_the_lower_does_not_grant(
     level: AccessLevel, lower: AccessLevel | None, expected: tuple[Capability, ...]
 ) -> None:
-    """What a level adds is what it grants and the other does not; without an agreement there is nothing."""
+    """A level adds what it grants and the other does not; without an agreement it adds everything."""
     assert expected == level.adds_to(lower)
 
 
 @pytest.mark.rule("L1", "L2")
 def test_levels_and_capabilities_have_words() -> None:
-    """Levels and capabilities are worded for people, each otherwise."""
+    """Levels and capabilities have words for people, each its own."""
     assert ["DfE Data", "MIS Data", "MIS Data & Group Actions"] == [level.label for level in AccessLevel]
     assert [
         "view the DfE's data",

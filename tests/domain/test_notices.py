@@ -143,7 +143,7 @@ def gone(who: PersonId) -> Person:
 
 @pytest.mark.rule("Q1", "U3")
 def test_each_person_who_was_chosen_gets_the_request() -> None:
-    """One notice for each chosen person says who asks whom for what, from when, and what it adds."""
+    """Each chosen person gets a notice that says who asks whom for what, and what the level adds."""
     head, deputy = notices_of(new(), ask(ACTIONS, recipients=Named((HEAD, DEPUTY)), terms=TERMS))
 
     assert (
@@ -201,7 +201,7 @@ def test_two_people_with_one_address_get_one_notice_that_names_both() -> None:
 
 @pytest.mark.rule("Q5")
 def test_the_address_is_settled_when_the_request_is_sent() -> None:
-    """A later change of address leaves the notice as it is; who joins later gets none."""
+    """A later change of address leaves the notice as it is; people who join later get none."""
     known = context(people=dict(SCHOOL))
     (notice,) = notices_of(new(), ask(recipients=Named((HEAD,))), known)
     joined = staff_member(PersonId(URN, "new"), BusinessRole.HEAD_TEACHER)
@@ -215,7 +215,7 @@ def test_the_address_is_settled_when_the_request_is_sent() -> None:
 
 @pytest.mark.rule("Q4")
 def test_only_people_who_are_added_get_the_request() -> None:
-    """Whoever has the request already gets it no second time; the others get it as it was sent."""
+    """People who have the request already do not get it again; the others get it as it was sent."""
     standing = pending()
     (added,) = notices_of(
         standing,
@@ -375,7 +375,7 @@ def test_the_sender_and_the_other_recipients_get_the_answer(
 
 @pytest.mark.rule("A8")
 def test_the_sender_of_an_upgrade_gets_its_answer() -> None:
-    """The sender of the first request, long since answered, gets no notice of the answer to another's."""
+    """The sender of the first request, which was answered before, gets no notice of it."""
     command = attrs.evolve(ask(ACTIONS, recipients=ASKED), sender=BEN)
     standing = agreement_after(in_state(State.APPROVED), command, context(command_id="c-2"))
 
@@ -486,7 +486,7 @@ def test_people_who_can_answer_get_the_end_of_an_imported_agreement() -> None:
 @pytest.mark.rule("E1", "A9", "A10")
 @pytest.mark.parametrize("entered", [record(), importing()], ids=["recorded", "imported"])
 def test_whoever_entered_an_agreement_without_a_request_gets_its_end(entered: Command) -> None:
-    """They stand for the group, beside the sender of a request to raise it, and the school can ask them."""
+    """They get the notice beside the sender of a request to raise the level, and the school can ask them."""
     central = attrs.evolve(Policy.mat(), central_approval=True)
     standing = agreement_after(new(), entered, context(actor=BEN, policy=central))
     raising = agreement_after(standing, ask(ACTIONS), context(command_id="c-2"))
@@ -503,7 +503,7 @@ def test_whoever_entered_an_agreement_without_a_request_gets_its_end(entered: Co
 
 @pytest.mark.rule("A9", "E1")
 def test_a_notice_names_whom_the_school_can_ask() -> None:
-    """Who acted for the group; where the school or a system did, who had asked, while still there."""
+    """That is who acted for the group; if the school or a system acted, it is the sender, if still there."""
     standing = in_state(State.APPROVED)
     gone = without(TRUST_STAFF, ANA)
     assert standing.in_force is not None

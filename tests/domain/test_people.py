@@ -74,7 +74,7 @@ def test_whoever_holds_the_permission_can_approve() -> None:
 
 @pytest.mark.rule("P4")
 def test_holders_of_eligible_roles_can_be_asked() -> None:
-    """The four roles are eligible; another role is no error, and is eligible only where the policy names it."""
+    """The four roles are eligible; another role is not an error, and is eligible only if the policy names it."""
     bursar = person(roles=["bursar"])
 
     assert all(eligibility(person(roles=[role])).eligible for role in BusinessRole)
@@ -201,7 +201,7 @@ def test_people_are_the_same_by_id_or_by_address(
 
 @pytest.mark.rule("P7")
 def test_two_roles_make_one_recipient_and_a_shared_address_two() -> None:
-    """Whoever holds two eligible roles is listed once, with both; people who share an address are listed each."""
+    """A person with two eligible roles is listed once, with both; two people with one address are both listed."""
     both = person("b", email="office@hilda.example", roles=["head_teacher", "data_manager"])
     other = person("a", email="OFFICE@hilda.example")
     people = known(both, other)
@@ -330,7 +330,7 @@ def test_an_unknown_person_is_named_as_such() -> None:
     ids=["none", "named", "other", "two-clusters", "other-cluster", "all"],
 )
 def test_associated_schools_are_named_or_in_a_cluster_or_all(associations: Associations, expected: bool) -> None:
-    """A school is among the associated ones directly, by one of its clusters, or as all are."""
+    """A school is associated directly, by one of its clusters, or because all schools are."""
     assert expected is associations.include(URN, ["Süd", "West"])
 
 
@@ -361,7 +361,7 @@ PEOPLE = st.lists(
 @pytest.mark.rule("P4", "P5", "P6", "P7", "P8")
 @given(PEOPLE)
 def test_whoever_is_suggested_is_eligible(people: list[Person]) -> None:
-    """Suggested are the eligible, each once, with a current role and an address, Head Teachers first."""
+    """The eligible are suggested, each once, with a current role and an address, Head Teachers first."""
     suggested = suggested_recipients(known(*people), urn=URN, asked=frozenset(), policy=MAT, day=DAY)
 
     recommended = [suggestion.recommended for suggestion in suggested]

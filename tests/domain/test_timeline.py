@@ -145,7 +145,7 @@ def test_without_events_there_is_no_period() -> None:
 
 @pytest.mark.rule("H1")
 def test_a_level_in_force_names_everybody_it_rests_on() -> None:
-    """Who asked and when, for whom, who approved and when, on which terms."""
+    """The period says who asked, for whom and when, who approved and when, and on which terms."""
     pending, sharing = Story().does(ask(terms=TERMS), DAY * 0, context(actor=BEN)).answers(DAY).periods
 
     assert (State.PENDING, None, frozenset()) == (pending.agreement.state, pending.level, pending.capabilities)
@@ -188,7 +188,7 @@ def test_a_raised_level_takes_over_when_it_is_accepted() -> None:
 
 @pytest.mark.rule("H1")
 def test_a_reminder_begins_no_new_period() -> None:
-    """More recipients do; what came after a reminder is not lost."""
+    """More recipients begin one; what comes after a reminder is not lost."""
     story = Story().does(ask(recipients=Named((HEAD,))), DAY * 0)
     request = open_request(story.state).id
     story.does(Remind(request=request), DAY).does(AddRecipients(request=request), DAY * 2).answers(DAY * 3)
@@ -220,7 +220,7 @@ def test_an_end_is_kept_until_something_stands_again() -> None:
 
 @pytest.mark.rule("H1", "E1")
 def test_an_end_says_which_state_it_ended() -> None:
-    """A request, or a level and a request: what had never been in force is not said to have ended."""
+    """Either only a request, or a level and a request; a level that was never in force has not ended."""
     closed = context(HiddenBecause.CLOSED, actor=BEN)
     stories = [asked(), approved().does(ask(ACTIONS), DAY * 3)]
     ended = [story.does(end(EndCause.SCHOOL_CLOSED), DAY * 4, closed).periods[-1] for story in stories]
@@ -306,7 +306,7 @@ def test_before_an_import_nothing_is_recorded() -> None:
 @pytest.mark.rule("A9", "A10", "H1")
 @pytest.mark.parametrize("command", [importing(), record()], ids=["imported", "recorded"])
 def test_who_writes_an_approval_down_did_not_approve(command: Command) -> None:
-    """Whoever imported or recorded it is named as that, and nobody as having approved."""
+    """Whoever imported or recorded it is named as such, and nobody is named as the approver."""
     story = Story().does(command, DAY, CENTRAL)
     (period,) = story.periods
 
@@ -338,7 +338,7 @@ def test_a_level_on_a_new_basis_forgets_the_old_one(story: Story, basis: Basis) 
 
 @pytest.mark.rule("H1")
 def test_nobody_is_said_to_have_asked_by_another_request() -> None:
-    """If the accepted request is not the one that was open, who asked is not known."""
+    """If the accepted request is not the one that was open, it is not known who asked."""
     sent, accepted = approved().events
     last = timeline([sent, moved(accepted, AGREEMENT, 2, at(DAY), number=7)])[-1]
 
@@ -443,7 +443,7 @@ def test_a_day_before_an_import_may_have_had_an_agreement_in_force() -> None:
 
 @pytest.mark.rule("H1")
 def test_a_day_lists_what_was_in_force_or_shared() -> None:
-    """What only waited is left out, as is an agreement whose record had not begun; what was hidden was not shared."""
+    """Open requests and agreements whose record had not begun are left out; hidden schools were not shared."""
     events = mixed(approved().events, elsewhere(approved().events, DAY))
     day = date(2026, 3, 30)
     hidden = approved().does(see(), DAY, CLOSED).events
@@ -460,7 +460,7 @@ def test_a_day_lists_what_was_in_force_or_shared() -> None:
 
 @pytest.mark.rule("H1", "A10")
 def test_a_gap_is_half_open_too() -> None:
-    """It ends before the record begins, and has nothing in common with what lasts no time."""
+    """It ends before the record begins, and does not overlap a span without length."""
     gap = NotRecorded(agreement=AGREEMENT, until=NOW)
 
     assert [True, False] == [gap.includes(at(-TICK)), gap.includes(NOW)]
@@ -473,7 +473,7 @@ def test_a_gap_is_half_open_too() -> None:
 
 @pytest.mark.rule("H1")
 def test_every_agreement_of_a_group_is_answered_at_an_instant() -> None:
-    """By URN, each with the end that came later; agreements that had not begun are left out."""
+    """The answers are by URN, each with its later end; agreements that had not begun are left out."""
     events = mixed(approved().events, elsewhere(approved().events, DAY))
     answers = map(recorded, all_as_of(events, at(DAY)))
 

@@ -205,7 +205,7 @@ def test_two_instants_of_the_record_have_two_wordings() -> None:
 
 @pytest.mark.rule("A10", "H1")
 def test_what_is_not_recorded_is_worded() -> None:
-    """Neither that something was in force nor that nothing was."""
+    """The words claim neither that something was in force nor that nothing was."""
     never = NotRecorded(agreement=AGREEMENT)
     begins = attrs.evolve(never, until=SINCE + timedelta(minutes=1))
     imported = attrs.evolve(begins, agreed_on=LEAP_DAY)

@@ -233,7 +233,7 @@ def test_every_field_of_the_sample_is_tried() -> None:
     ids=repr,
 )
 def test_the_message_shows_the_part_that_is_wrong(field: str, value: object, part: object, expected: str) -> None:
-    """Of a collection the message shows the wrong value in it; a rule of the field's own follows the derived one."""
+    """For a collection the message shows the wrong value in it; a field's own rule is checked after the derived one."""
     with pytest.raises(InvalidValue) as caught:
         Sample(**{field: value})  # type: ignore[arg-type]
 
@@ -463,7 +463,7 @@ NAMES_NOTHING: list[object] = [
 
 @pytest.mark.parametrize("parser", PARSERS)
 def test_text_that_names_nothing_is_refused(parser: str) -> None:
-    """Text that is no identity and no instant is refused by each parser with words that show one."""
+    """Each parser refuses text that it cannot read, with words that show what it reads."""
     for text in NAMES_NOTHING:
         with pytest.raises(InvalidValue) as caught:
             PARSERS[parser](text)
@@ -621,7 +621,7 @@ def test_a_day_lasts_from_midnight_to_midnight_in_london(day: date, begins: str,
 
 @pytest.mark.parametrize("day", [date.max, None, "2026-05-03", pendulum.datetime(2026, 5, 3)], ids=str)
 def test_what_has_no_end_in_london_is_refused(day: date) -> None:
-    """Neither is the last day that there is, nor an instant, a day that can be spanned."""
+    """The last day of the calendar has no end, and an instant is not a day."""
     with pytest.raises(InvalidValue, match="A day must be"):
         london_span(day)
 

@@ -100,7 +100,7 @@ def test_an_untouched_history_is_sound_also_with_erased_words(chain: Chain, data
 @pytest.mark.rule("H3")
 @given(chains_with_a_place(), st.data())
 def test_each_altered_field_is_found(drawn: tuple[Chain, int], data: st.DataObject) -> None:
-    """Whichever field of whichever event was changed, even its agreement or number, the event is named."""
+    """If any field of any event was changed, even its agreement or number, the event is named."""
     chain, number = drawn
     record = chain.records[number - 1]
     fields = json.loads(record.text)["value"]
@@ -113,7 +113,7 @@ def test_each_altered_field_is_found(drawn: tuple[Chain, int], data: st.DataObje
 @pytest.mark.rule("H3")
 @pytest.mark.parametrize("number", [1, 7])
 def test_an_event_that_was_given_to_another_agreement_is_found(number: int) -> None:
-    """It was altered and not moved, since its hash is still that of the original."""
+    """The finding is an alteration and not a move, since the hash is still that of the original."""
     text = with_value(FORGED.records[number - 1], "agreement", str(OTHER))
     text = text.replace('"request":"mat:5143/100000', '"request":"mat:5143/100001')
 
@@ -136,7 +136,7 @@ def test_an_event_that_was_given_to_another_agreement_is_found(number: int) -> N
 def test_altered_text_or_hash_is_found(
     drawn: tuple[Chain, int], alter: Callable[[ChainedRecord], dict[str, str]]
 ) -> None:
-    """Also a text that still says the same, or that is not an event."""
+    """A text that still says the same, or that is not an event, is found too."""
     chain, number = drawn
     altered = with_record(chain, number, **alter(chain.records[number - 1]))
 
@@ -311,7 +311,7 @@ def test_events_overwritten_with_a_later_one_are_not_missing() -> None:
 @pytest.mark.rule("H3")
 @pytest.mark.parametrize("number", [1, 7])
 def test_an_event_that_was_given_a_later_number_is_altered_and_not_missing(number: int) -> None:
-    """The event that came after it still does, so nothing is gone."""
+    """The next event still follows it, so nothing is missing."""
     text = with_value(FORGED.records[number - 1], "sequence", 99)
 
     assert (number, FindingCode.ALTERED) == only_finding(verified(with_record(FORGED, number, text=text)))
@@ -380,7 +380,7 @@ def test_a_present_state_that_is_not_the_fold_is_found(alter: Callable[[StateRec
 @pytest.mark.rule("H3")
 @pytest.mark.parametrize("head", ["x", BEFORE_THE_FIRST])
 def test_a_state_without_events_is_found(head: str) -> None:
-    """A row that somebody made up, with nothing that led to it."""
+    """Somebody made up a row that no event led to."""
     assert FORGED.state
     state = attrs.evolve(FORGED.state, version=0, head=head)
 
@@ -458,7 +458,7 @@ def test_one_text_of_two_can_be_erased() -> None:
 
 @pytest.mark.rule("H4")
 def test_words_beside_an_event_in_which_nobody_wrote_are_found() -> None:
-    """They would be shown as somebody's words, or hide what should not be kept."""
+    """Such words could pass for somebody's, or hide something that should not be kept."""
     chain = chain_of([RequestAccess])
     altered = with_record(chain, 1, erasable='{"salt":"x","texts":{"reason":"x"}}')
 
@@ -588,7 +588,7 @@ def test_findings_beyond_a_thousand_are_counted() -> None:
 
 
 def test_a_verification_says_in_words_what_is_wrong_and_what_to_do() -> None:
-    """For whoever keeps the system running."""
+    """The words are for whoever keeps the system running."""
     dropped = with_records(FORGED, FORGED.records[1:])
     other = chain_of([RecordApproval], OTHER)
 

@@ -32,7 +32,7 @@ def why(answer: Visibility) -> list[HiddenBecause]:
 
 @pytest.mark.rule("V1")
 def test_a_trust_sees_the_schools_with_its_uid() -> None:
-    """An equal group UID links, whatever name stands beside it."""
+    """An equal group UID links, whatever the name beside it."""
     school = institution(trusts=[TrustLink("16", "Another"), TrustLink("5143", "A former name")])
 
     assert look(school).visible

@@ -92,7 +92,7 @@ def test_each_command_needs_exactly_its_own_permission(kind: CommandType) -> Non
 
 @pytest.mark.rule("P1", "P2")
 def test_permissions_are_those_of_the_rules() -> None:
-    """Sending, adding, reminding and withdrawing need the one, answering the other."""
+    """Sending, adding, reminding and withdrawing need one permission, answering another."""
     assert {Permission.ADMINISTER_INSTITUTION_DETAILS} == {PERMISSIONS[kind] for kind in REQUEST_KINDS}
     assert {Permission.ADMINISTER_DATA_SHARING_REQUEST} == {PERMISSIONS[kind] for kind in (Approve, Decline)}
     assert "institution.administer_institution_details" == PERMISSIONS[RequestAccess].value
@@ -193,7 +193,7 @@ def test_level_must_be_requestable(level: AccessLevel) -> None:
 
 @pytest.mark.rule("Q8")
 def test_local_authority_needs_terms_and_a_trust_does_not() -> None:
-    """Without its addendum an LA's request is refused as a whole; with it, it goes."""
+    """An LA's request without its addendum is refused as a whole; with the addendum it is sent."""
     bare = RequestAccess(urn=URN, level=MIS, sender=CARYS)
     with_terms = attrs.evolve(bare, terms=TERMS)
     policy = Policy.local_authority()
@@ -207,7 +207,7 @@ def test_local_authority_needs_terms_and_a_trust_does_not() -> None:
 @pytest.mark.rule("R1", "V8", "T5")
 @pytest.mark.parametrize("kind", PERMISSIONS, ids=lambda kind: kind.__name__)
 def test_closed_group_starts_nothing_but_may_close_what_is_open(kind: CommandType) -> None:
-    """Of a closed group, only what needs no visible school, and answers, go on to the schools."""
+    """A closed group may only answer, withdraw, end and record visibility."""
     closed = attrs.evolve(TRUST, is_open=False, closed_on=date(2026, 8, 31))
     goes_on = {"Withdraw", "Approve", "Decline", "EndAgreement", "RecordVisibility"}
 
@@ -236,7 +236,7 @@ def test_all_reasons_are_given_once_the_primary_one_first() -> None:
 @pytest.mark.rule("K5")
 @pytest.mark.parametrize("is_open", [True, False])
 def test_empty_selection_is_not_refused(is_open: bool) -> None:
-    """An action about no school has nothing that could be refused, for somebody who may act at all."""
+    """An action about no school is never refused to somebody who may act at all."""
     assert [] == whole(batch(actor=ANA), group=attrs.evolve(TRUST, is_open=is_open))
 
 
@@ -244,7 +244,7 @@ def test_empty_selection_is_not_refused(is_open: bool) -> None:
 @pytest.mark.parametrize("actor", [BEN, HEAD, SystemActor("nightly")], ids=str)
 @pytest.mark.parametrize("kind", [None, Remind], ids=["queued", "remind"])
 def test_empty_selection_needs_the_permission_too(actor: Actor, kind: CommandType | None) -> None:
-    """Who may do nothing here learns nothing, not even that there is nothing to do; a system may refresh."""
+    """Somebody without permission is refused even if there is nothing to do; a system may refresh."""
     people = {ANA: EVERYBODY[ANA], BEN: EVERYBODY[BEN]}
 
     reason = not_permitted(batch(actor=actor), people=people, policy=LENIENT, day=DAY, kind=kind)

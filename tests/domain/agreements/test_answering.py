@@ -64,7 +64,7 @@ def may(command: Command, actor: PersonId, people: dict[PersonId, Person] = EVER
 
 @pytest.mark.rule("A1", "T3")
 def test_acceptance_puts_the_requested_level_in_force() -> None:
-    """One event; the agreement is Approved at the level asked for, from that instant, by who accepted."""
+    """One event puts the level asked for in force, from that instant, approved by the person who accepted."""
     agreement = in_state(State.PENDING)
     request = open_request(agreement).id
 
@@ -141,7 +141,7 @@ def test_answer_to_a_request_that_never_was_is_refused(state: State) -> None:
 
 @pytest.mark.rule("A4")
 def test_answer_to_an_older_request_does_not_answer_the_newer() -> None:
-    """A page that shows the request before cannot accept the one that is open now."""
+    """A page that still shows the earlier request cannot accept the one that is open now."""
     first = in_state(State.PENDING)
     stale = answer_to(first)
     withdrawn = agreement_after(first, Withdraw(request=stale.request))
@@ -266,7 +266,7 @@ def test_import_is_in_force_from_the_import_with_its_old_day_as_data(agreement: 
 @pytest.mark.rule("A10", "T5")
 @pytest.mark.parametrize("state", [State.PENDING, State.APPROVED, State.UPGRADING])
 def test_import_is_only_for_an_agreement_without_history(state: State) -> None:
-    """Where anything ever happened, an import is refused, the open request named first if there is one."""
+    """If anything ever happened, an import is refused; an open request is named first."""
     refusals = codes(in_state(state), importing())
 
     assert RefusalCode.HISTORY_EXISTS is refusals[-1]

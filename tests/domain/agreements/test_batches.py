@@ -46,14 +46,14 @@ def test_school_named_twice_counts_once() -> None:
     ids=["levels", "recipients", "reasons", "additions"],
 )
 def test_two_commands_that_differ_about_one_school_are_refused(command: Command, other: Command) -> None:
-    """Two different wishes about one school are no action."""
+    """One action cannot hold two different commands about one school."""
     with pytest.raises(InvalidValue, match="at most one command about each school"):
         batch(command, other)
 
 
 @pytest.mark.rule("K5")
 def test_two_requests_of_one_school_may_be_named_together() -> None:
-    """Ids name requests, so a stale one beside the open one is decided, and refused, on its own."""
+    """A command about a stale request beside one about the open request is decided, and refused, separately."""
     commands = (Remind(request=FIRST), Remind(request=LATER))
 
     assert commands == batch(*commands).commands

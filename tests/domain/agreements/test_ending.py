@@ -110,7 +110,7 @@ def test_coming_back_needs_a_new_request() -> None:
 @pytest.mark.parametrize("cause", [EndCause.BY_SCHOOL, EndCause.BY_GROUP])
 @pytest.mark.parametrize("hidden", [[], [HiddenBecause.CLOSED]], ids=["visible", "hidden"])
 def test_causes_that_rest_on_a_wish_need_nothing_of_the_register(cause: EndCause, hidden: list[HiddenBecause]) -> None:
-    """A wish or a mistake ends the agreement whether or not the school is visible."""
+    """A wish ends the agreement whether or not the school is visible."""
     after = agreement_after(in_state(State.APPROVED), end(cause), context(*hidden, site=None, people={}))
 
     assert State.NO_AGREEMENT is after.state
@@ -128,7 +128,7 @@ def test_what_a_school_accepted_was_not_entered_in_error() -> None:
 @pytest.mark.rule("E1", "E7")
 @pytest.mark.parametrize("entered", [record(), importing()], ids=["recorded", "imported"])
 def test_what_the_group_entered_can_be_its_error(entered: Command) -> None:
-    """A level that was recorded or imported by mistake is ended, and so is a request that never should have been."""
+    """A level that was recorded or imported by mistake can be ended, and so can a request that was a mistake."""
     central = context(policy=attrs.evolve(Policy.mat(), central_approval=True))
 
     assert (
@@ -140,7 +140,7 @@ def test_what_the_group_entered_can_be_its_error(entered: Command) -> None:
 
 @pytest.mark.rule("E1", "E7")
 def test_a_group_that_may_end_may_call_it_an_error() -> None:
-    """Where policy lets the group end at all, the cause is its own to name."""
+    """If policy lets the group end, the group may name any cause."""
     lenient = context(policy=attrs.evolve(Policy.mat(), enders=[Party.GROUP]))
 
     assert (
@@ -205,7 +205,7 @@ def test_local_authority_and_its_schools_may_end() -> None:
 @pytest.mark.rule("E7")
 @pytest.mark.parametrize("party", Party)
 def test_policy_may_name_one_party_only(party: Party) -> None:
-    """What is allowed to one side is not thereby allowed to the other."""
+    """What one side may do, the other may not do because of it."""
     policy = attrs.evolve(Policy.local_authority(), enders={party})
 
     assert (party is not Party.GROUP) is bool(whole(EndCause.BY_GROUP, CARYS, group=LA, policy=policy))
@@ -241,7 +241,7 @@ def test_a_planned_end_is_decided_as_any_other_on_the_version_of_the_plan() -> N
 @pytest.mark.parametrize("version", [1, 3])
 @pytest.mark.parametrize("state", State, ids=lambda state: state.value)
 def test_a_planned_end_of_another_version_is_a_conflict_and_nothing_else(state: State, version: int) -> None:
-    """Whatever else speaks against it is for a new plan to say."""
+    """No other reason is given, since only a new plan can show what holds now."""
     agreement = attrs.evolve(in_state(state), version=2)
     command = attrs.evolve(PLANNED, planned=Planned(plan="a", version=version))
 
@@ -250,7 +250,7 @@ def test_a_planned_end_of_another_version_is_a_conflict_and_nothing_else(state: 
     assert [RefusalCode.CONFLICT] == [reason.code for reason in refusal.reasons]
     assert (
         "Others changed this agreement meanwhile. "
-        f"The plan saw its version {version}, and it is in version 2 now. Make a new plan. "
+        f"The plan was made for version {version}, and this is version 2. Make a new plan. "
         "Look at it again, then repeat."
     ) == str(refusal)
 
@@ -258,7 +258,7 @@ def test_a_planned_end_of_another_version_is_a_conflict_and_nothing_else(state: 
 @pytest.mark.rule("E2")
 @pytest.mark.parametrize("cause", EndCause, ids=lambda cause: cause.value)
 def test_only_what_the_register_shows_can_be_planned(cause: EndCause) -> None:
-    """The wishes and the errors of the parties have their own permission."""
+    """An end by wish or because of an error cannot be part of a plan."""
     if cause in SHOWN:
         assert cause is attrs.evolve(PLANNED, cause=cause).cause
         return
@@ -269,7 +269,7 @@ def test_only_what_the_register_shows_can_be_planned(cause: EndCause) -> None:
 @pytest.mark.rule("E2", "E7")
 @pytest.mark.parametrize("permission", Permission, ids=lambda permission: permission.name)
 def test_a_planned_end_needs_the_permission_for_the_register(permission: Permission) -> None:
-    """That one and no other, for each command of the action."""
+    """Each command of the action needs this permission; no other one suffices."""
     mixed = batch(PLANNED, attrs.evolve(PLANNED, urn=OTHER_URN, planned=None))
     people = {ANA: staff_member(ANA, permissions=[permission])}
     may = permission is Permission.APPLY_REGISTER

@@ -63,7 +63,7 @@ def test_free_text_can_be_erased_and_all_else_cannot() -> None:
 @pytest.mark.rule("T3")
 @pytest.mark.parametrize("state", [State.NO_AGREEMENT, State.APPROVED])
 def test_stored_events_about_a_request_that_is_not_open_still_fold(state: State) -> None:
-    """Evolving never refuses: additions and reminders without an open request only count on."""
+    """Evolving never refuses: without an open request, additions and reminders change only version and instant."""
     agreement = in_state(state)
     common = header(9, at=AUTUMN)
     request = RequestId(AGREEMENT, 7)

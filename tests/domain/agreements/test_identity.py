@@ -90,7 +90,7 @@ def test_event_id_cannot_be_forged_by_a_command_id() -> None:
 
 @pytest.mark.rule("K3")
 def test_notice_id_derives_from_event_and_people() -> None:
-    """A notice has one id for the same event and people, and others for others."""
+    """The same event and people give the same id; another event or other people give another id."""
     event = event_id(AGREEMENT, 1, "c-1")
 
     assert notice_id(event, (HEAD,)) == notice_id(event, (PersonId(URN, "head"),))
@@ -115,7 +115,7 @@ def test_notice_ids_differ_even_if_a_persons_id_looks_like_two() -> None:
 
 @pytest.mark.parametrize("known", [MAT, LA, AGREEMENT, HEAD, RequestId(AGREEMENT, 7)], ids=str)
 def test_an_id_is_the_same_before_and_after_its_text_was_asked_for(known: object) -> None:
-    """The text that an id keeps is no part of it: copies are equal, hash alike, and give the same text."""
+    """The text that an id caches does not count: copies are equal, have the same hash and the same text."""
     text, fresh = str(known), copy.deepcopy(known)
 
     assert known == fresh == copy.copy(known)

@@ -353,7 +353,7 @@ def is_eligible(who: PersonId, people: dict[PersonId, Person]) -> bool:
 @given(LIVES)
 @pytest.mark.rule("P4", "N3", "Q2")
 def test_recipients_were_eligible_and_are_asked_once(trials: list[Trial]) -> None:
-    """Whoever an event names as recipient was eligible then; nobody is sent one request twice."""
+    """The recipients whom an event names were eligible then; nobody is sent one request twice."""
     asked: list[PersonId] = []
     for trial in trials:
         for event in trial.answer.events if isinstance(trial.answer, Decision) else ():

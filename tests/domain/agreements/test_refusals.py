@@ -92,7 +92,7 @@ def hostile(code: RefusalCode) -> Reason:
 
 @pytest.mark.rule("R2")
 def test_order_of_reasons_is_that_of_the_rule() -> None:
-    """Code by code, the order in which the primary reason is chosen is the rule's."""
+    """The primary reason is chosen in the order of the rule, code by code."""
     per_school = [code.value for code in RefusalCode if code not in WHOLE]
 
     assert [code for kin in ORDER for code in kin] == per_school
@@ -183,7 +183,7 @@ def test_all_reasons_are_present_the_primary_one_first(
 @pytest.mark.rule("R2", "R1")
 @pytest.mark.parametrize("code", RefusalCode)
 def test_words_are_complete_sentences_that_say_what_to_do(code: RefusalCode) -> None:
-    """With its facts filled in, each code says what is wrong and then what to do."""
+    """With its facts filled in, each code says what is wrong, then what to do."""
     words = str(hostile(code)).replace(HOSTILE, "X").replace(HILDA.name, "X")
 
     assert re.fullmatch(r"(?:[A-Z0-9][^{}]*[.] )+[A-Z][^{}]*[.)]\.?", words), words

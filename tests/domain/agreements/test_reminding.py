@@ -105,7 +105,7 @@ def test_clock_that_goes_back_invents_no_interval() -> None:
 
 @pytest.mark.rule("N4")
 def test_least_interval_counts_from_the_request() -> None:
-    """One microsecond too soon is refused, saying from when; at that instant it goes."""
+    """A reminder one microsecond too soon is refused and says from when it is allowed; at that instant it is sent."""
     agreement = in_state(State.PENDING)
     command = Remind(request=open_request(agreement).id)
     earliest = NOW + timedelta(hours=24)
@@ -121,7 +121,7 @@ def test_least_interval_counts_from_the_request() -> None:
 
 @pytest.mark.rule("N4")
 def test_least_interval_counts_from_the_last_reminder() -> None:
-    """The interval is 24 hours of time, on the day too on which the clocks go back."""
+    """The interval is 24 hours, also on the day on which the clocks go back."""
     agreement = in_state(State.PENDING)
     command = Remind(request=open_request(agreement).id)
     reminded = agreement_after(agreement, command, context(now=AUTUMN, policy=DAILY))
@@ -149,7 +149,7 @@ def test_interval_starts_anew_with_a_new_request() -> None:
 
 @pytest.mark.rule("N3", "N4", "R2", "T5", "V11")
 def test_refused_reminder_names_every_reason() -> None:
-    """A reminder refused for the school, its people and its hour says all of it, the school first."""
+    """A reminder refused because of the school, its people and the time gives every reason, the school first."""
     agreement = in_state(State.PENDING)
     in_context = context(HiddenBecause.CLOSED, policy=DAILY, people={}, site=None)
 
@@ -163,7 +163,7 @@ def test_refused_reminder_names_every_reason() -> None:
 
 @pytest.mark.rule("N4", "R2")
 def test_reminder_of_another_request_says_nothing_about_the_open_one() -> None:
-    """The interval and the people of the open request are no reasons about one that is closed."""
+    """The interval and the people of the open request are not reasons against reminding of a closed one."""
     first = in_state(State.PENDING)
     stale = open_request(first).id
     again = agreement_after(agreement_after(first, Withdraw(request=stale)), ask())

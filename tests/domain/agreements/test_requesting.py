@@ -108,7 +108,7 @@ def test_open_request_is_as_it_was_sent() -> None:
 
 @pytest.mark.rule("P9", "Q1")
 def test_sender_and_actor_may_differ() -> None:
-    """The request is from its sender, and records who sent it besides."""
+    """A request holds both: the person it is from, and the person who sent it."""
     ben = PersonId(AGREEMENT.group, "ben")
 
     request = open_request(agreement_after(new(), ask(), context(actor=ben)))
@@ -125,7 +125,7 @@ def test_everyone_is_all_who_are_eligible() -> None:
 
 @pytest.mark.rule("Q5")
 def test_people_who_join_later_are_not_added_by_themselves() -> None:
-    """Who becomes eligible after the request was sent is not among its recipients."""
+    """People who become eligible after the request was sent are not among its recipients."""
     asked = agreement_after(new(), ask(), context(people=without(SCHOOL, DEPUTY)))
 
     reminded = agreement_after(asked, AddRecipients(request=open_request(asked).id, recipients=Named((DEPUTY,))))
@@ -162,7 +162,7 @@ def test_roles_choose_their_eligible_holders(roles: set[str], expected: tuple[Pe
     ids=["all", "role", "no-eligible-role", "no-role", "no-one"],
 )
 def test_request_to_nobody_eligible_is_refused(recipients: Recipients, present: Iterable[PersonId]) -> None:
-    """Where nobody who is meant is eligible, or nobody is meant, the school's request is refused."""
+    """If nobody who is meant is eligible, or nobody is meant, the school's request is refused."""
     people = {who: SCHOOL[who] for who in present}
 
     assert (RefusalCode.NO_ELIGIBLE_RECIPIENT,) == codes(new(), ask(recipients=recipients), context(people=people))
@@ -236,7 +236,7 @@ def test_hidden_school_cannot_be_asked_and_the_refusal_says_why() -> None:
 @pytest.mark.parametrize("state", [State.PENDING, State.UPGRADING])
 @pytest.mark.parametrize("level", [DFE, MIS, ACTIONS])
 def test_second_request_is_refused_while_one_is_open(state: State, level: AccessLevel) -> None:
-    """Whatever level it is for, a second request waits until the first is closed."""
+    """A second request, at whatever level, is refused until the first is closed."""
     agreement = in_state(state)
 
     refusal = refusal_of(agreement, ask(level))
@@ -253,7 +253,7 @@ def test_second_request_is_refused_while_one_is_open(state: State, level: Access
 def test_level_in_force_is_raised_and_never_reduced(
     in_force: AccessLevel, wanted: AccessLevel, command: Callable[[AccessLevel], RequestAccess | RecordApproval]
 ) -> None:
-    """The level again is unchanged, a lower one a reduction, and any higher one can be asked for or recorded."""
+    """The same level is refused as unchanged, a lower one as a reduction; a higher one can be asked for or recorded."""
     agreement = agreement_after(new(), record(in_force))
 
     if wanted > in_force:
@@ -321,7 +321,7 @@ def test_adding_only_new_people_reports_nobody() -> None:
     "recipients", [ALL, WithRoles({"head_teacher"}), Named((HEAD, HEAD))], ids=["all", "role", "named"]
 )
 def test_adding_only_people_who_have_it_is_refused(recipients: Recipients) -> None:
-    """Where nobody is left to add, it is refused and nobody is sent the request twice."""
+    """If nobody is left to add, the addition is refused, and nobody is sent the request twice."""
     agreement = agreement_after(new(), ask())
     command = AddRecipients(request=open_request(agreement).id, recipients=recipients)
 
@@ -330,7 +330,7 @@ def test_adding_only_people_who_have_it_is_refused(recipients: Recipients) -> No
 
 @pytest.mark.rule("Q4", "P11")
 def test_adding_obeys_the_same_rules_about_recipients() -> None:
-    """Nobody eligible, or somebody named who is unfit, refuses an addition too."""
+    """An addition is refused too if nobody is eligible or somebody named is unfit."""
     agreement = agreement_after(new(), ask(recipients=Named((HEAD,))))
     request = open_request(agreement).id
 
@@ -344,7 +344,7 @@ def test_adding_obeys_the_same_rules_about_recipients() -> None:
 
 @pytest.mark.rule("Q4", "R2")
 def test_adding_to_an_older_request_says_nothing_about_the_open_one() -> None:
-    """Who was sent the open request is no reason against adding to one that is closed."""
+    """The recipients of the open request are not a reason against adding to a closed one."""
     first = agreement_after(new(), ask())
     declined = agreement_after(first, Decline(request=open_request(first).id, reason="No"), context(actor=HEAD))
     again = agreement_after(declined, ask())

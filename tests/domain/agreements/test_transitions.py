@@ -88,7 +88,7 @@ def test_table_has_every_state_and_every_command() -> None:
 
 @pytest.mark.rule("T1")
 def test_conditions_speak_only_of_pairs_in_the_table() -> None:
-    """What is worded as a condition belongs to a pair that is allowed."""
+    """Each condition belongs to a pair that is allowed."""
     assert set() == set(CONDITIONS) - set(ALLOWED)
     assert all(CONDITIONS.values())
 
@@ -110,7 +110,7 @@ def test_allowed_command_leads_to_the_state_of_the_table(pair: tuple[State, Comm
 @pytest.mark.rule("T2")
 @pytest.mark.parametrize("pair", REFUSED, ids=name_of)
 def test_any_other_command_is_refused_and_changes_nothing(pair: tuple[State, CommandType]) -> None:
-    """What is not named is refused with its code, without an event, and the agreement stays as it was."""
+    """A command that the table does not name is refused with its code; there is no event, and nothing changes."""
     state, kind = pair
     agreement = in_state(state)
 

@@ -96,7 +96,7 @@ def test_returned_visibility_is_recorded(state: State) -> None:
 @pytest.mark.rule("E6")
 @pytest.mark.parametrize("state", STANDING)
 def test_unchanged_visibility_is_not_recorded_again(state: State) -> None:
-    """Where the register shows what is known, nothing happens and nothing is refused."""
+    """If the register shows what is recorded already, nothing happens and nothing is refused."""
     assert Decision(()) == decide(in_state(state), see(), context())
     assert Decision(()) == decide(hidden(state), see(), context(CLOSED))
     assert Decision(()) == decide(hidden(state), see(), context(HiddenBecause.NOT_LINKED))
@@ -104,7 +104,7 @@ def test_unchanged_visibility_is_not_recorded_again(state: State) -> None:
 
 @pytest.mark.rule("E6")
 def test_visibility_of_what_does_not_stand_is_not_recorded() -> None:
-    """Only agreements not ended are recorded; for others it is refused."""
+    """It is recorded only for agreements that stand; for others it is refused."""
     ended = agreement_after(hidden(State.APPROVED), end(), context(CLOSED))
 
     assert (RefusalCode.NOTHING_TO_END,) == codes(new(), see(), context(CLOSED))
@@ -197,7 +197,7 @@ def test_the_day_that_counts_is_that_in_london() -> None:
 
 @pytest.mark.rule("X2")
 def test_what_has_lapsed_stays_lapsed_through_another_loss() -> None:
-    """Hidden and back again within a day, an agreement that lapsed before still is."""
+    """An agreement that lapsed before stays lapsed when its school is hidden and back within a day."""
     again = agreement_after(lapsed(), see(), context(CLOSED, now=days_after(41)))
     back = agreement_after(again, see(), context(now=days_after(42)))
 
@@ -227,7 +227,7 @@ def test_lapse_does_not_let_the_level_fall() -> None:
 @pytest.mark.rule("X2")
 @pytest.mark.parametrize("kind", [Decline, Withdraw])
 def test_request_that_is_not_accepted_restores_nothing(kind: type[Decline] | type[Withdraw]) -> None:
-    """Declined or withdrawn, the new request leaves what lapsed as it was."""
+    """If the new request is declined or withdrawn, what lapsed stays lapsed."""
     asked = agreement_after(lapsed(), ask(MIS), context(now=days_after(41)))
     request = open_request(asked).id
 
@@ -297,7 +297,7 @@ def test_request_that_waited_too_long_is_in_force_once_accepted() -> None:
 
 @pytest.mark.rule("X2", "T3")
 def test_stored_return_does_not_undo_an_older_lapse() -> None:
-    """A return that claims to resume, folded onto what had lapsed before, leaves it lapsed."""
+    """A stored return that claims to resume access does not resume what had lapsed before."""
     agreement = lapsed()
     common = header(agreement.version + 1, at=days_after(50), actor=NIGHTLY)
     returned = VisibilityReturned(**common, register_day=LOST_ON, resumes=True)
@@ -307,7 +307,7 @@ def test_stored_return_does_not_undo_an_older_lapse() -> None:
 
 @pytest.mark.rule("X2", "A9")
 def test_lapse_of_a_request_does_not_touch_a_later_agreement() -> None:
-    """Where only a request outlived the absence and was withdrawn, a recorded approval grants from the start."""
+    """If only a request outlived the absence and was withdrawn, a later recorded approval grants at once."""
     back = agreement_after(hidden(State.PENDING), see(), context(now=days_after(60)))
     withdrawn = agreement_after(back, Withdraw(request=open_request(back).id), context(now=days_after(60)))
 

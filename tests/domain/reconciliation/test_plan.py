@@ -73,7 +73,7 @@ def test_a_closed_school_was_succeeded_if_the_register_names_its_successor(day: 
 
 @pytest.mark.rule("E2")
 def test_an_open_request_alone_is_closed_and_one_beside_a_level_goes_with_it() -> None:
-    """The two stand in different parts of the plan, each with the request."""
+    """The two are in different parts of the plan, each with its request."""
     pending, upgrading = standing(OLD, State.PENDING), standing(OTHER, State.UPGRADING, level=AccessLevel.DFE_DATA)
     plan = planned(pending, upgrading, schools=[closed(), closed(OTHER)])
 
@@ -90,7 +90,7 @@ def test_an_open_request_alone_is_closed_and_one_beside_a_level_goes_with_it() -
 
 @pytest.mark.rule("E2", "V8")
 def test_a_group_that_closed_ends_all_of_its_agreements() -> None:
-    """Whatever its schools do, including those that have left the register."""
+    """All end, whatever the schools do, including those that have left the register."""
     plan = planned(standing(), standing(OTHER), schools=[school(OLD)], by=group(is_open=False, closed_on=DAY))
 
     assert {OLD: EndCause.GROUP_CLOSED, OTHER: EndCause.GROUP_CLOSED} == {end.urn: end.cause for end in plan.ends}
@@ -159,7 +159,7 @@ def test_what_the_policy_leaves_out_is_unclear(register: Institution) -> None:
 
 @pytest.mark.rule("E2", "V3", "V4")
 def test_what_is_unclear_at_a_visible_school_has_words() -> None:
-    """With the day where the register has one."""
+    """The words name the day if the register has one."""
     undated = attrs.evolve(CLOSING, close_date=None)
     parts = [planned(standing(), schools=[register]).unclear for register in (CLOSING, undated, OVERDUE)]
 
@@ -172,7 +172,7 @@ def test_what_is_unclear_at_a_visible_school_has_words() -> None:
 
 @pytest.mark.rule("E2")
 def test_several_uncertainties_of_one_school_stand_together() -> None:
-    """Each kind once, with all of the words."""
+    """Each kind is named once, with all of the words."""
     due = school(OLD, status=STATUSES.PROPOSED_TO_OPEN, open_date=DAY, trusts=[TrustLink(TRUST.code, "", TOMORROW)])
     (unclear,) = planned(standing(), schools=[due]).unclear
 
@@ -287,7 +287,7 @@ def test_an_authoritys_plan_goes_by_its_own_code() -> None:
 
 @pytest.mark.rule("E2", "V10")
 def test_parts_are_in_the_order_of_names() -> None:
-    """Folded, then by URN, as every list of schools is."""
+    """They are ordered by folded name, then by URN, like every list of schools."""
     names = {1: "Zion", 2: "Élm", 3: "elm", 4: "Abbey"}
     plan = planned(
         *(standing(urn) for urn in names),

@@ -25,7 +25,7 @@ GONE = school(OLD, status=CLOSED)
 
 @pytest.mark.rule("E5")
 def test_a_successor_is_proposed_with_its_evidence_and_the_level_held() -> None:
-    """A plain conversion: one to one, dated, of the same number; nothing to doubt."""
+    """A plain conversion is one to one, dated and of the same number, so nothing is in doubt."""
     plan = planned(standing(level=ACTIONS), schools=[GONE, school(NEW, "Óak Academy")], links=[link(OLD, NEW)])
 
     assert (
@@ -90,7 +90,7 @@ def test_doubts_are_listed(links: list[SuccessorLink], number: str, doubts: tupl
 
 @pytest.mark.rule("E5")
 def test_a_school_without_an_authority_has_no_number_to_compare() -> None:
-    """Two schools that lack it are not the same."""
+    """Two schools without an authority do not have the same number."""
     schools = [attrs.evolve(school, local_authority=None) for school in (GONE, school(NEW))]
     (successor,) = planned(standing(), schools=schools, links=[link(OLD, NEW)]).to_ask
 
@@ -303,7 +303,7 @@ def test_any_links_end_and_only_propose(
     schools: dict[int, dict[str, Any]],
     states: dict[int, tuple[State, AccessLevel]],
 ) -> None:
-    """Many-to-many, cyclic, undated, future, with themselves: each walk ends, and the plan asks only whom it may."""
+    """Links of any kind, cyclic ones too: each walk ends, and the plan proposes only schools that may be asked."""
     register = [school(urn, **cells) for urn, cells in schools.items()]
     agreements = [standing(urn, state, level=level) for urn, (state, level) in states.items()]
     plan = planned(*agreements, schools=register, links=links)

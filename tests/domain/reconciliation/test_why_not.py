@@ -30,7 +30,7 @@ TOMORROW = DAY + timedelta(days=1)
     ],
 )
 def test_a_plan_is_confirmed_above_a_tenth_and_above_three(count: int, of: int, needed: bool) -> None:
-    """With explicit words; nothing else stands in the way."""
+    """The plan says so in words, and nothing else stands in the way."""
     plan, view, agreements = some_closed({State.UPGRADING: (count, of)})
 
     words = f"would end {count} of {of} agreements and open requests, {count} of {of} agreements in force among them"
@@ -77,7 +77,7 @@ def test_open_requests_do_not_hide_that_agreements_end(
 
 @pytest.mark.rule("E3")
 def test_what_a_plan_says_about_itself_does_not_avoid_the_confirmation() -> None:
-    """Neither a forged count nor a part at a time, since what the register shows is counted again."""
+    """Neither a forged count nor a plan in parts avoids it, since what the register shows is counted again."""
     plan, view, agreements = some_closed({State.APPROVED: (10, 20)})
 
     for forged in (
@@ -103,7 +103,7 @@ def test_what_ended_meanwhile_does_not_count_again() -> None:
 
 @pytest.mark.rule("E3")
 def test_agreements_that_came_after_the_plan_count_too() -> None:
-    """Whether the register ends them or not; the plan's own facts stay as they were."""
+    """They count whether the register ends them or not."""
     plan, view, agreements = some_closed({State.APPROVED: (3, 3)})
     more = [standing(urn) for urn in range(4, 8)]
     opened = facts(*[closed(urn) for urn in range(1, 4)], *[school(urn) for urn in range(4, 8)], urns=range(1, 8))
@@ -159,7 +159,7 @@ def test_a_planned_end_has_the_very_cause_that_a_plan_would_give(
     ],
 )
 def test_a_register_that_is_older_than_the_last_one_is_refused(last: date | None, reasons: list[RefusalCode]) -> None:
-    """Both when planning and when applying; the same day again is not older."""
+    """It is refused both when planning and when applying; the same day again is not older."""
     view = facts(school(OLD))
     no_plan = why_no_plan(view, register_day=DAY, last_register=last)
 
@@ -282,7 +282,7 @@ def test_a_digest_stays_the_same_in_later_versions() -> None:
 
 @pytest.mark.rule("E4")
 def test_every_reason_against_a_plan_is_given() -> None:
-    """The primary one first."""
+    """All reasons are given, the primary one first."""
     plan, view, agreements = some_closed({State.APPROVED: (4, 4)})
 
     assert [RefusalCode.REGISTER_OLDER, RefusalCode.CONFIRMATION_NEEDED] == list(

@@ -145,7 +145,7 @@ def test_an_agreement_that_changed_since_the_plan_is_a_conflict_for_that_school_
     assert ([OSCAR], [HILDA]) == urns_of(applied.ended)
     (conflict,) = applied.ended.not_done
     assert [RefusalCode.CONFLICT] == [reason.code for reason in conflict.reasons]
-    assert "The plan saw its version 3, and it is in version 4 now. Make a new plan." in str(conflict)
+    assert "The plan was made for version 3, and this is version 4. Make a new plan." in str(conflict)
     assert State.APPROVED is world.state(HILDA).state
     assert TODAY == world.state(HILDA).hidden_since  # it did not end, so the record says that it is hidden
     again = world.trust().apply(world.trust().reconcile(), command_id="c-1")

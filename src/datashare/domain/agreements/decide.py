@@ -67,7 +67,7 @@ def decide(agreement: Agreement, command: Command, context: DecisionContext) -> 
     """
     if isinstance(command, EndAgreement) and command.planned and command.planned.version != agreement.version:
         # E4: only a new plan can say more.
-        seen = f"The plan saw its version {command.planned.version}, and it is in version {agreement.version} now."
+        seen = f"The plan was made for version {command.planned.version}, and this is version {agreement.version}."
         return Refusal((Reason(code=RefusalCode.CONFLICT, detail=f"{seen} Make a new plan."),))
     against, decision = _answer(agreement, command, context)
     reasons = [*_presence_reasons(command, context), *_lifecycle_reasons(agreement, command, context), *against]
