@@ -1,4 +1,4 @@
-"""A small trust of four made-up schools, over the adapters in memory: where the guides start."""
+"""A small trust with four made-up schools, on the adapters in memory. The guides start from it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pendulum
 from datashare import (
     BusinessRole,
     DataSharing,
+    EstablishmentStatus,
     Group,
     GroupId,
     Institution,
@@ -17,9 +18,9 @@ from datashare import (
     PersonId,
     Phase,
     SchoolSite,
+    TrustLink,
 )
 from datashare.adapters.memory import MemoryAgreementStore, MemoryInstitutionDirectory, MemoryPeopleDirectory
-from datashare.domain.register import EstablishmentStatus, TrustLink
 from datashare.ports import AgreementStore
 from datashare.testing import FrozenClock
 
@@ -36,12 +37,12 @@ def school(
 
 
 def head_of(urn: int) -> PersonId:
-    """Name the head teacher of a school."""
+    """Return the id of a school's head teacher."""
     return PersonId(urn, "head")
 
 
 class SmallTrust:
-    """The host's side: the four ports, and the service over them; in memory, unless another store is given."""
+    """A host: its ports, and the service on them. Everything is in memory, unless another store is passed in."""
 
     def __init__(self, store: AgreementStore | None = None) -> None:
         self.schools = [
@@ -69,7 +70,7 @@ class SmallTrust:
             )
             for urn in (HILDA, OAK)
         ]
-        # Elm Grove has a site, but nobody there who can be asked.
+        # Elm Grove has a site, but nobody there can be asked.
         sites = [
             SchoolSite(urn=urn, data_sharing_url=f"https://mis.example/{urn}/data-sharing") for urn in (HILDA, OAK, ELM)
         ]
