@@ -294,11 +294,7 @@ class _Run:
             return TryAgain(f"{type(exc).__name__}: {_text_of(exc)}")
 
 
-_COUNTS = {
-    NoticeStatus.DELIVERED: "delivered",
-    NoticeStatus.WAITING: "retried",
-    NoticeStatus.GIVEN_UP: "given_up",
-}
+_COUNTS = {NoticeStatus.DELIVERED: "delivered", NoticeStatus.WAITING: "retried", NoticeStatus.GIVEN_UP: "given_up"}
 
 
 def _text_of(error: Exception) -> str:

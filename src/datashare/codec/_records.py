@@ -44,8 +44,7 @@ def record_event(event: Event, *, salt: str | None = None) -> EventRecord:
     salt = salt or new_salt()
     seals = {name: {_SEAL: sealed(salt, name, text)} for name, text in written.items()}
     return EventRecord(
-        text=written_form({**plain(event), **seals}),
-        erasable=canonical({"salt": salt, "texts": written}),
+        text=written_form({**plain(event), **seals}), erasable=canonical({"salt": salt, "texts": written})
     )
 
 

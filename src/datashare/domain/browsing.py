@@ -223,11 +223,7 @@ _SORT_KEYS: Mapping[Column, Callable[[Listing], _SortKey | None]] = {
 
 
 def browse(
-    listings: Iterable[Listing],
-    filters: Filters = NO_FILTERS,
-    *,
-    sort: Column = Column.NAME,
-    descending: bool = False,
+    listings: Iterable[Listing], filters: Filters = NO_FILTERS, *, sort: Column = Column.NAME, descending: bool = False
 ) -> tuple[Listing, ...]:
     """List the rows that *filters* find, in order (B1-B5, B7).
 

@@ -50,10 +50,7 @@ def _to_enders(value: Iterable[Party]) -> frozenset[Party]:
 
 _Duration = Annotated[
     timedelta,
-    Rule(
-        "a timedelta that is not negative",
-        lambda value: isinstance(value, timedelta) and value >= timedelta(0),
-    ),
+    Rule("a timedelta that is not negative", lambda value: isinstance(value, timedelta) and value >= timedelta(0)),
 ]
 
 _BY_HEAD_TEACHERS = {BusinessRole.HEAD_TEACHER: {Permission.ADMINISTER_DATA_SHARING_REQUEST}}
@@ -134,10 +131,7 @@ class Policy:
             labels={AccessLevel.MIS_DATA_AND_GROUP_ACTIONS: "MIS Data & Local Authority Actions"},
             establishment_types=MAINTAINED_TYPES if maintained_only else None,
             role_permissions={
-                BusinessRole.HEAD_TEACHER: {
-                    Permission.ADMINISTER_DATA_SHARING_REQUEST,
-                    Permission.END_AGREEMENT,
-                }
+                BusinessRole.HEAD_TEACHER: {Permission.ADMINISTER_DATA_SHARING_REQUEST, Permission.END_AGREEMENT}
             },
             terms_required=True,
             enders=Party,

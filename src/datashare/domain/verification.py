@@ -145,10 +145,7 @@ def verify(
         for agreement, head in heads.items()
     ]
     return Verification(
-        agreements=agreements,
-        events=events,
-        broken=broken + len(gone),
-        findings=(*findings, *gone)[:MOST_FINDINGS],
+        agreements=agreements, events=events, broken=broken + len(gone), findings=(*findings, *gone)[:MOST_FINDINGS]
     )
 
 

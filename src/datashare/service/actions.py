@@ -146,11 +146,7 @@ class GroupActions(ABC, Generic[_Answer]):
         return self._act(RecordApproval, commands, command_id, progress)
 
     def import_agreements(
-        self,
-        agreements: Iterable[ImportAgreement],
-        *,
-        command_id: str,
-        progress: ProgressCallback | None = None,
+        self, agreements: Iterable[ImportAgreement], *, command_id: str, progress: ProgressCallback | None = None
     ) -> _Answer:
         """Import agreements that are older than this library, where there is no history yet; no notices (A10)."""
         commands = [
@@ -173,11 +169,7 @@ class GroupActions(ABC, Generic[_Answer]):
         return self._act(EndAgreement, commands, command_id, progress)
 
     def record_visibility(
-        self,
-        *,
-        command_id: str,
-        register_day: date | None = None,
-        progress: ProgressCallback | None = None,
+        self, *, command_id: str, register_day: date | None = None, progress: ProgressCallback | None = None
     ) -> _Answer:
         """Record, after a refresh of the register, which schools stopped or resumed being visible (E6).
 

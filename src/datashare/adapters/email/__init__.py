@@ -10,10 +10,4 @@ from ._notifier import EmailNotifier
 from ._renderer import EmailRenderer
 from ._smtp import MailServer, Security
 
-__all__ = [
-    "EmailNotifier",
-    "EmailRenderer",
-    "MailServer",
-    "MaildirNotifier",
-    "Security",
-]
+__all__ = ["EmailNotifier", "EmailRenderer", "MailServer", "MaildirNotifier", "Security"]

@@ -31,16 +31,7 @@ PIECE = 1 << 20
 MOST_BYTES = 1 << 30
 """The most that a file may hold once unpacked; the full establishment file has some 65 MB."""
 
-FOREIGN = (
-    OSError,
-    EOFError,
-    ValueError,
-    RuntimeError,
-    OverflowError,
-    struct.error,
-    zlib.error,
-    zipfile.BadZipFile,
-)
+FOREIGN = (OSError, EOFError, ValueError, RuntimeError, OverflowError, struct.error, zlib.error, zipfile.BadZipFile)
 """What opening, unpacking and decoding raise; `zipfile` raises several kinds for a damaged archive."""
 
 _GZIP = b"\x1f\x8b"

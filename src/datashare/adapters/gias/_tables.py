@@ -167,10 +167,7 @@ class Table:
     def _report_progress(self) -> None:
         if self._progress:
             progress = ReadingProgress(
-                file=self.file,
-                rows=self.rows_read,
-                bytes_read=self._text.position(),
-                total_bytes=self._text.total,
+                file=self.file, rows=self.rows_read, bytes_read=self._text.position(), total_bytes=self._text.total
             )
             self._progress(progress)
 
@@ -199,10 +196,7 @@ class Table:
 
 @contextmanager
 def open_table(
-    file: RegisterFile,
-    layout: Layout,
-    report: ReportCallback = refuse,
-    progress: ProgressCallback | None = None,
+    file: RegisterFile, layout: Layout, report: ReportCallback = refuse, progress: ProgressCallback | None = None
 ) -> Iterator[Table]:
     """Open a download as a table.
 

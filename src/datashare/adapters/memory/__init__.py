@@ -9,8 +9,4 @@ from __future__ import annotations
 from .directories import MemoryInstitutionDirectory, MemoryPeopleDirectory
 from .store import MemoryAgreementStore
 
-__all__ = [
-    "MemoryAgreementStore",
-    "MemoryInstitutionDirectory",
-    "MemoryPeopleDirectory",
-]
+__all__ = ["MemoryAgreementStore", "MemoryInstitutionDirectory", "MemoryPeopleDirectory"]

@@ -9,10 +9,4 @@ from ._database import sqlite_engine
 from ._store import SqlAgreementStore
 from ._tables import SCHEMA_VERSION, create_schema, metadata
 
-__all__ = [
-    "SCHEMA_VERSION",
-    "SqlAgreementStore",
-    "create_schema",
-    "metadata",
-    "sqlite_engine",
-]
+__all__ = ["SCHEMA_VERSION", "SqlAgreementStore", "create_schema", "metadata", "sqlite_engine"]

@@ -114,9 +114,7 @@ def requeue(connection: Connection, group: GroupId, ids: Sequence[str], due_at: 
         "settled_at": None,
     }
     given_up = update(notices).where(
-        notices.c.group_id == str(group),
-        notices.c.status == NoticeStatus.GIVEN_UP.value,
-        notices.c.text.is_not(None),
+        notices.c.group_id == str(group), notices.c.status == NoticeStatus.GIVEN_UP.value, notices.c.text.is_not(None)
     )
     parts = (ids[start : start + MOST_IDS] for start in range(0, len(ids), MOST_IDS))
     return sum(_changed(connection, given_up.where(notices.c.id.in_(part)).values(**waiting)) for part in parts)

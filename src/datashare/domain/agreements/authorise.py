@@ -80,12 +80,7 @@ def side_of(command: Command) -> Party:
 
 
 def not_permitted(
-    batch: Batch,
-    *,
-    people: Mapping[PersonId, Person],
-    policy: Policy,
-    day: date,
-    kind: type[Command] | None = None,
+    batch: Batch, *, people: Mapping[PersonId, Person], policy: Policy, day: date, kind: type[Command] | None = None
 ) -> Reason | None:
     """Return why the actor may not do this, or `None`; it is asked each time, for a repetition too (K2, K4, P12).
 

@@ -267,10 +267,7 @@ def _approve(agreement: Agreement, request: OpenRequest, command: Approve, conte
         against.append(Reason(code=RefusalCode.TERMS_VERSION_MISMATCH, detail=detail))
     returned = _unrecorded_return(agreement, context)
     event = RequestApproved(
-        **_header(agreement, context, ahead=len(returned)),
-        request=request.id,
-        level=request.level,
-        terms=request.terms,
+        **_header(agreement, context, ahead=len(returned)), request=request.id, level=request.level, terms=request.terms
     )
     return against, Decision((*returned, event))
 

@@ -25,11 +25,7 @@ from .state import State
 CommandType = type[Command]
 
 TRANSITIONS: Mapping[State, Mapping[CommandType, State]] = {
-    State.NO_AGREEMENT: {
-        RequestAccess: State.PENDING,
-        RecordApproval: State.APPROVED,
-        ImportAgreement: State.APPROVED,
-    },
+    State.NO_AGREEMENT: {RequestAccess: State.PENDING, RecordApproval: State.APPROVED, ImportAgreement: State.APPROVED},
     State.PENDING: {
         AddRecipients: State.PENDING,
         Remind: State.PENDING,

@@ -210,11 +210,7 @@ def _by_name(parts: Iterable[_Part]) -> tuple[_Part, ...]:
 
 
 def why_no_plan(
-    facts: GroupFacts,
-    *,
-    register_day: date,
-    last_register: date | None,
-    seen_before: AbstractSet[int] | None = None,
+    facts: GroupFacts, *, register_day: date, last_register: date | None, seen_before: AbstractSet[int] | None = None
 ) -> tuple[Reason, ...]:
     """Return every reason to make no plan of a register, the primary one first (E3).
 

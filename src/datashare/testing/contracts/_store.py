@@ -79,16 +79,7 @@ OUTBOX_NONSENSE: dict[str, Callable[[Any], object]] = {
 
 
 class AgreementStoreContract(
-    Saving,
-    Cancelling,
-    Writers,
-    HostTransaction,
-    Precision,
-    Order,
-    Apart,
-    Chains,
-    Contract,
-    port=AgreementStore,
+    Saving, Cancelling, Writers, HostTransaction, Precision, Order, Apart, Chains, Contract, port=AgreementStore
 ):
     """What every store of agreements must do.
 
