@@ -21,7 +21,8 @@ from datashare.codec import (
     record_event,
     record_events,
 )
-from datashare.domain.agreements import FREE_TEXT, AgreementImported, Caution, CautionCode, Event, RequestDeclined
+from datashare.domain.agreements import AgreementImported, Caution, CautionCode, Event, RequestDeclined
+from datashare.domain.agreements.events import FREE_TEXT
 from datashare.domain.chain import BEFORE_THE_FIRST, EventRecord, chained, sealed
 from datashare.domain.people import PersonId
 from datashare.errors import InvalidValue

@@ -11,7 +11,8 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from datashare.domain.agreements import COMMAND_LABELS, PERMISSIONS, WHOLE, Reason, RefusalCode
+from datashare.domain.agreements import COMMAND_LABELS, PERMISSIONS, Reason, RefusalCode
+from datashare.domain.agreements.refusals import WHOLE
 from datashare.domain.levels import AccessLevel, Capability
 from datashare.domain.people import Permission
 from datashare.domain.policy import Policy

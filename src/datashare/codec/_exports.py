@@ -12,7 +12,8 @@ from typing import Any
 import attrs
 
 from datashare.domain import validation
-from datashare.domain.agreements import Event, walk_events
+from datashare.domain.agreements import Event
+from datashare.domain.agreements.events import walk_events
 
 from ._forms import encode, plain
 from ._records import FREE_TEXTS

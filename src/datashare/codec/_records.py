@@ -10,7 +10,8 @@ from typing import get_args
 import attrs
 
 from datashare.domain import validation
-from datashare.domain.agreements import FREE_TEXT, Event
+from datashare.domain.agreements import Event
+from datashare.domain.agreements.events import FREE_TEXT
 from datashare.domain.chain import ChainedRecord, EventRecord, canonical, chained, sealed
 from datashare.domain.instants import instant_text
 from datashare.errors import InvalidValue

@@ -8,10 +8,11 @@ from datetime import date
 
 import attrs
 
+from datashare.domain.agreements.state import has_lapsed
 from datashare.errors import InvalidValue
 
 from . import validation
-from .agreements import Agreement, AgreementId, InForce, granted, has_lapsed
+from .agreements import Agreement, AgreementId, InForce, granted
 from .eligibility import holds
 from .instants import Instant, instant_words, london_day, to_instant
 from .levels import AccessLevel, Capability

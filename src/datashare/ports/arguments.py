@@ -9,7 +9,8 @@ from collections.abc import Collection, Sequence
 from datetime import date
 
 from datashare.domain import validation
-from datashare.domain.agreements import AgreementId, require_command_id
+from datashare.domain.agreements import AgreementId
+from datashare.domain.agreements.commands import require_command_id
 from datashare.domain.instants import Instant, to_day, to_instant
 from datashare.domain.register import GroupId
 from datashare.errors import InvalidValue

@@ -7,7 +7,8 @@ from datetime import date
 
 import attrs
 
-from datashare.domain.agreements import Actor, Agreement, AgreementId, Reason, RefusalCode, why_not
+from datashare.domain.agreements import Actor, Agreement, AgreementId, Reason, RefusalCode
+from datashare.domain.agreements.authorise import why_not
 from datashare.domain.instants import Instant, london_day, to_instant
 from datashare.domain.people import Permission, Person, PersonId
 from datashare.domain.policy import Policy

@@ -5,7 +5,8 @@ import uuid
 
 import pytest
 
-from datashare.domain.agreements import AgreementId, RequestId, event_id, notice_id
+from datashare.domain.agreements import AgreementId, RequestId
+from datashare.domain.agreements.ids import event_id, notice_id
 from datashare.domain.people import PersonId
 from datashare.errors import InvalidValue
 from tests.builders import AGREEMENT, DEPUTY, HEAD, LA, MAT, URN

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from .authorise import PERMISSIONS, not_permitted, older_register, refusals_as_a_whole, side_of, why_not
+from .authorise import PERMISSIONS
 from .commands import (
     ALL,
-    CAME_LATER,
-    SHOWN_BY_REGISTER,
     AddRecipients,
     AllEligible,
     Approve,
@@ -25,13 +23,10 @@ from .commands import (
     RequestAccess,
     Withdraw,
     WithRoles,
-    request_of,
-    require_command_id,
 )
 from .context import Caution, CautionCode, Decision, DecisionContext
 from .decide import decide
 from .events import (
-    FREE_TEXT,
     AgreementEnded,
     AgreementImported,
     ApprovalRecorded,
@@ -45,12 +40,11 @@ from .events import (
     RequestWithdrawn,
     VisibilityLost,
     VisibilityReturned,
-    walk_events,
 )
-from .ids import Actor, AgreementId, ClosedRequest, RequestId, RequestOutcome, SystemActor, Terms, event_id, notice_id
+from .ids import Actor, AgreementId, ClosedRequest, RequestId, RequestOutcome, SystemActor, Terms
 from .lifecycle import COMMAND_LABELS, CONDITIONS, TRANSITIONS
-from .refusals import WHOLE, Reason, Refusal, RefusalCode, in_order
-from .state import Agreement, Basis, InForce, OpenRequest, State, Tab, evolve, fold, granted, has_lapsed
+from .refusals import Reason, Refusal, RefusalCode
+from .state import Agreement, Basis, InForce, OpenRequest, State, Tab, evolve, fold, granted
 
 __all__ = [
     "ALL",
@@ -65,7 +59,6 @@ __all__ = [
     "Approve",
     "Basis",
     "Batch",
-    "CAME_LATER",
     "COMMAND_LABELS",
     "CONDITIONS",
     "Caution",
@@ -78,7 +71,6 @@ __all__ = [
     "EndAgreement",
     "EndCause",
     "Event",
-    "FREE_TEXT",
     "ImportAgreement",
     "InForce",
     "Named",
@@ -102,7 +94,6 @@ __all__ = [
     "RequestOutcome",
     "RequestSent",
     "RequestWithdrawn",
-    "SHOWN_BY_REGISTER",
     "State",
     "SystemActor",
     "TRANSITIONS",
@@ -110,23 +101,10 @@ __all__ = [
     "Terms",
     "VisibilityLost",
     "VisibilityReturned",
-    "WHOLE",
     "WithRoles",
     "Withdraw",
     "decide",
-    "event_id",
     "evolve",
     "fold",
     "granted",
-    "has_lapsed",
-    "in_order",
-    "not_permitted",
-    "notice_id",
-    "older_register",
-    "refusals_as_a_whole",
-    "request_of",
-    "require_command_id",
-    "side_of",
-    "walk_events",
-    "why_not",
 ]

@@ -10,7 +10,9 @@ from typing import TypeVar
 
 import attrs
 
-from datashare.domain.agreements import Agreement, AgreementId, EndCause, Reason, RefusalCode, in_order, older_register
+from datashare.domain.agreements import Agreement, AgreementId, EndCause, Reason, RefusalCode
+from datashare.domain.agreements.authorise import older_register
+from datashare.domain.agreements.refusals import in_order
 from datashare.domain.instants import day_words
 from datashare.domain.policy import Policy
 from datashare.domain.register import EstablishmentStatus
