@@ -1,7 +1,7 @@
-"""Directives that make the tables of the reference from the code, so that they cannot say anything else.
+"""Directives that generate tables of the reference from the code.
 
-``{refusal-table}`` lists every reason for a refusal with its words; ``{capability-table}`` what each level
-allows; ``{permission-table}`` what each command needs.
+``{refusal-table}`` lists every reason for a refusal, ``{capability-table}`` what each level allows, and
+``{permission-table}`` which permission each command needs.
 """
 
 from collections.abc import Iterable
@@ -19,13 +19,13 @@ from datashare.domain.policy import Policy
 Cell: TypeAlias = str | nodes.Node
 
 FACT = "…"
-"""Stands where the message holds a fact of the case."""
+"""The mark that the table shows for a fact of the case."""
 
 POLICIES = {"trust": Policy.mat(), "local authority": Policy.local_authority()}
 
 
 def code(text: str) -> nodes.Node:
-    """Set text as code."""
+    """Build a node that shows text as code."""
     return nodes.literal(text=text)
 
 
@@ -34,8 +34,8 @@ def table(header: Iterable[str], rows: Iterable[Iterable[Cell]], widths: Iterabl
     columns = tuple(widths)
 
     def row(cells: Iterable[Cell]) -> nodes.row:
-        shown = (nodes.Text(cell) if isinstance(cell, str) else cell for cell in cells)
-        return nodes.row("", *(nodes.entry("", nodes.paragraph("", "", cell)) for cell in shown))
+        contents = (nodes.Text(cell) if isinstance(cell, str) else cell for cell in cells)
+        return nodes.row("", *(nodes.entry("", nodes.paragraph("", "", content)) for content in contents))
 
     group = nodes.tgroup(cols=len(columns))
     group.extend(nodes.colspec(colwidth=width) for width in columns)
@@ -45,18 +45,18 @@ def table(header: Iterable[str], rows: Iterable[Iterable[Cell]], widths: Iterabl
 
 
 def words(refusal: RefusalCode) -> str:
-    """Say what a refusal says, with every fact of the case left out."""
+    """Return the words of a refusal, with a mark for each fact of the case."""
     return str(Reason(code=refusal, detail=FACT, level_label=FACT, request=FACT, people=(FACT,)))
 
 
 def holders(permission: Permission) -> str:
-    """Say who holds a permission by their role, under the usual policies."""
-    found = {
-        kind: [role for role, held in policy.role_permissions.items() if permission in held]
+    """Return which roles have a permission under the usual policies."""
+    roles_by_kind = {
+        kind: [role for role, permissions in policy.role_permissions.items() if permission in permissions]
         for kind, policy in POLICIES.items()
     }
-    shown = [f"{', '.join(roles)} ({kind})" for kind, roles in found.items() if roles]
-    return "; ".join(shown) or "nobody by role; grant it to people"
+    texts = [f"{', '.join(roles)} ({kind})" for kind, roles in roles_by_kind.items() if roles]
+    return "; ".join(texts) or "no role; grant it to people"
 
 
 class RefusalTable(SphinxDirective):
@@ -65,13 +65,14 @@ class RefusalTable(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Build the table."""
         rows = [
-            [code(one.name), "the whole action" if one in WHOLE else "one school", words(one)] for one in RefusalCode
+            [code(refusal.name), "the whole action" if refusal in WHOLE else "one school", words(refusal)]
+            for refusal in RefusalCode
         ]
         return [table(["code", "refuses", "what it says"], rows, [30, 15, 55])]
 
 
 class CapabilityTable(SphinxDirective):
-    """The levels, what each allows, and who may ask for it."""
+    """What each level allows, and which kind of group may ask for it."""
 
     def run(self) -> list[nodes.Node]:
         """Build the table."""
@@ -95,7 +96,7 @@ class CapabilityTable(SphinxDirective):
 
 
 class PermissionTable(SphinxDirective):
-    """What each command needs, and who holds it by their role."""
+    """The permission that each command needs, and the roles that have it."""
 
     def run(self) -> list[nodes.Node]:
         """Build the table."""
@@ -103,11 +104,11 @@ class PermissionTable(SphinxDirective):
             [COMMAND_LABELS[command], code(permission.name), code(permission.value), holders(permission)]
             for command, permission in PERMISSIONS.items()
         ]
-        return [table(["command", "permission", "key", "held by role"], rows, [15, 30, 30, 25])]
+        return [table(["command", "permission", "key", "roles that have it"], rows, [15, 30, 30, 25])]
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Tell Sphinx of the directives."""
+    """Register the directives with Sphinx."""
     app.add_directive("refusal-table", RefusalTable)
     app.add_directive("capability-table", CapabilityTable)
     app.add_directive("permission-table", PermissionTable)

@@ -1,7 +1,7 @@
 """Two directives that draw the lifecycle of an agreement from `datashare.domain.agreements.TRANSITIONS`.
 
-``{transition-table}`` is a table of states by commands; ``{transition-diagram}`` a drawing for HTML.
-Nothing is written by hand, so the documentation cannot say anything else than the code (rule T1).
+``{transition-table}`` is a table of states by commands, and ``{transition-diagram}`` is a drawing for HTML.
+Both are generated, so they always agree with the code (T1).
 """
 
 import math
@@ -40,33 +40,33 @@ TIP = (
 
 
 def spoken(command: type) -> str:
-    """Say the name of a command in words: `RecordApproval` becomes "record approval"."""
+    """Return the name of a command in words: `RecordApproval` becomes "record approval"."""
     return re.sub(r"(?<!^)(?=[A-Z])", " ", command.__name__).lower()
 
 
 def commands() -> list[type]:
-    """List every command of the table once, in the order of its first appearance."""
+    """List every command of the table once, in the order in which they first appear."""
     return list(dict.fromkeys(command for row in TRANSITIONS.values() for command in row))
 
 
 def cell(state: State, command: type) -> str:
-    """Say what a command does in a state."""
+    """Return in words what a command does in a state."""
     condition = CONDITIONS.get((state, command), "")
     target = TRANSITIONS[state].get(command)
     if target is None:
         return f"refused, {condition}" if condition else "refused"
-    said = "stays" if target is state and not condition else f"→ {target.label}"
-    return f"{said}, {condition}" if condition else said
+    words = "stays" if target is state and not condition else f"→ {target.label}"
+    return f"{words}, {condition}" if condition else words
 
 
 def edges() -> Edges:
-    """Gather the commands that lead from one state to another."""
-    found: dict[tuple[State, State], list[str]] = defaultdict(list)
+    """Collect the commands that lead from one state to another."""
+    labels: dict[tuple[State, State], list[str]] = defaultdict(list)
     for state, row in TRANSITIONS.items():
         for command, target in row.items():
             condition = CONDITIONS.get((state, command))
-            found[state, target].append(f"{spoken(command)}, {condition}" if condition else spoken(command))
-    return found
+            labels[state, target].append(f"{spoken(command)}, {condition}" if condition else spoken(command))
+    return labels
 
 
 def table(header: Iterable[str], rows: Iterable[Iterable[str]], columns: int) -> nodes.table:
@@ -105,7 +105,7 @@ def text_at(x: float, y: float, lines: list[str], kind: str) -> str:
 
 
 def label_at(x: float, y: float, lines: list[str]) -> str:
-    """Write lines of text over a line of the drawing, on a ground of the colour of the page."""
+    """Write lines of text over an arrow, on a background in the colour of the page."""
     return text_at(x, y, lines, "halo") + text_at(x, y, lines, "label")
 
 
@@ -120,7 +120,7 @@ def to_border(from_x: float, from_y: float, x: float, y: float) -> tuple[float, 
 
 
 def arrow(start: tuple[float, float], end: tuple[float, float], labels: list[str]) -> str:
-    """Draw a bent arrow; the bend keeps it apart from the one that goes back."""
+    """Draw a bent arrow; the bend keeps it apart from the arrow in the other direction."""
     (x1, y1), (x2, y2) = start, end
     length = math.hypot(x2 - x1, y2 - y1)
     bend = 72.0
@@ -154,7 +154,7 @@ def box(at: tuple[float, float], state: State) -> str:
 
 
 def drawing() -> str:
-    """Draw the states and what leads from one to another, as SVG in the colours of the page."""
+    """Draw the states and the arrows between them, as SVG in the colours of the page."""
     at = places()
     arrows = [
         loop(at[source], labels) if source is target else arrow(at[source], at[target], labels)
@@ -180,7 +180,7 @@ class TransitionTable(SphinxDirective):
 
 
 class TransitionDiagram(SphinxDirective):
-    """The drawing of the same; only HTML shows it."""
+    """The drawing of the states and commands; only HTML shows it."""
 
     def run(self) -> list[nodes.Node]:
         """Build the drawing."""
@@ -188,7 +188,7 @@ class TransitionDiagram(SphinxDirective):
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Tell Sphinx of the directives."""
+    """Register the directives with Sphinx."""
     app.add_directive("transition-table", TransitionTable)
     app.add_directive("transition-diagram", TransitionDiagram)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
