@@ -1,7 +1,7 @@
-"""Pictures of pages in Chromium, without a window and without a network.
+"""Takes pictures of pages in Chromium, without a window and without a network.
 
-The commands go over a pipe, in the protocol of its developer tools: only that can lay out a page as narrow as on a
-phone, since no window of Chromium gets narrower than some 500 pixels.
+The commands use the protocol of the developer tools, over a pipe. Only this protocol can lay out a page as narrow as a
+phone, since no window of Chromium is narrower than some 500 pixels.
 """
 
 import base64
@@ -78,7 +78,7 @@ def chromium() -> str:
 
 @attrs.frozen
 class Browser:
-    """A Chromium that runs, with one page."""
+    """A running Chromium with one page."""
 
     _process: "subprocess.Popen[bytes]"
     _session: dict[str, str] = attrs.field(factory=dict)
@@ -110,7 +110,7 @@ class Browser:
                 browser._end()
 
     def show(self, page: str, screen: Screen) -> None:
-        """Lay a page out.
+        """Lay out a page.
 
         Args:
             page: Its HTML.

@@ -1,7 +1,7 @@
-"""A directive that shows every kind of message as people see it, from the templates themselves.
+"""A directive that shows every kind of message, rendered by the templates of the library.
 
-``{message-pictures}`` shows pictures taken in Chromium where that is installed. Elsewhere it shows the pages themselves
-in frames, and says so. With DATASHARE_REQUIRE_CHROMIUM=1 in the environment, the build fails instead.
+``{message-pictures}`` shows pictures that Chromium takes, if it is installed. Otherwise it shows the pages themselves
+in frames, and a note. With DATASHARE_REQUIRE_CHROMIUM=1 in the environment, the build fails without Chromium.
 """
 
 import os
@@ -59,7 +59,7 @@ class MessagePictures(SphinxDirective):
             return {}
 
     def _take(self, messages: list[Sample], program: str) -> Pictures:
-        # Beside the pages that are built: that folder differs by Python, so parallel builds do not meet.
+        # The folder differs by Python, so builds that run in parallel do not write the same files.
         folder = Path(self.env.app.doctreedir) / "pictures"
         folder.mkdir(parents=True, exist_ok=True)
         pictures: Pictures = {}
@@ -73,13 +73,13 @@ class MessagePictures(SphinxDirective):
 
 
 def section(sample: Sample, pictures: Pictures) -> nodes.section:
-    """Show one message: its subject, its pictures or its page, and its words."""
-    shown = nodes.section(ids=[f"message-{sample.name}"], names=[sample.name])
-    shown += nodes.title(text=sample.title)
-    shown += nodes.paragraph("", "", nodes.strong(text=RENDERER.subject(sample.notice)))
-    shown += side_by_side(sample, pictures) if pictures else framed(sample)
-    shown += words(sample)
-    return shown
+    """Show a message: its subject, its pictures or its page, and its words."""
+    content = nodes.section(ids=[f"message-{sample.name}"], names=[sample.name])
+    content += nodes.title(text=sample.title)
+    content += nodes.paragraph("", "", nodes.strong(text=RENDERER.subject(sample.notice)))
+    content += side_by_side(sample, pictures) if pictures else framed(sample)
+    content += words(sample)
+    return content
 
 
 def side_by_side(sample: Sample, pictures: Pictures) -> nodes.container:
@@ -92,13 +92,13 @@ def side_by_side(sample: Sample, pictures: Pictures) -> nodes.container:
 
 
 def alternative(sample: Sample, screen: Screen) -> str:
-    """Describe a picture to people who cannot see it; the words of the message follow it."""
+    """Describe a picture for people who cannot see it."""
     _, _, first_sentences, *_ = RENDERER.text(sample.notice).splitlines()
     return f"{sample.title}, {screen.width} pixels wide. {first_sentences}"
 
 
 def framed(sample: Sample) -> nodes.raw:
-    """Show the page itself in a frame, where it can do nothing."""
+    """Show the page itself in a frame that runs no scripts."""
     page = escape(RENDERER.html(sample.notice))
     frame = f'<iframe sandbox title="{escape(sample.title)}" srcdoc="{page}"></iframe>'
     return nodes.raw("", f'<div class="message">{frame}</div>', format="html")

@@ -1,4 +1,4 @@
-"""One message of each kind: the notices that the library makes when a made-up trust and council act."""
+"""A notice of each kind, as the library creates them for a made-up trust and a made-up council."""
 
 from datetime import date
 from typing import Any
@@ -38,7 +38,7 @@ TERMS = Terms(
 
 @attrs.frozen(kw_only=True)
 class Sample:
-    """A notice of which the documentation shows the message.
+    """A notice whose message the documentation shows.
 
     Attributes:
         name: Its name in addresses.
@@ -52,7 +52,7 @@ class Sample:
 
 
 class Host:
-    """A group and one school; *headless* while the school has no head teacher."""
+    """A group and one school; if *headless*, the school has no head teacher."""
 
     def __init__(self, group: GroupId, *, headless: bool = False) -> None:
         self.group = group
@@ -153,7 +153,7 @@ def asking() -> list[Sample]:
         Sample(name="request", title="A trust asks, and the head teacher can answer", notice=first),
         Sample(
             name="request-pass-on",
-            title="The same, for a deputy who cannot answer: the head teacher has been asked too",
+            title="The same, for a deputy who cannot answer; the head teacher was asked too",
             notice=trust.notice(NoticeKind.REQUEST, "deputy@hilda.example"),
         ),
         Sample(
@@ -168,13 +168,13 @@ def asking() -> list[Sample]:
         ),
         Sample(
             name="upgrade",
-            title="A trust asks for more than it has",
+            title="A trust asks for a higher level",
             notice=raising.notice(NoticeKind.REQUEST),
         ),
         Sample(name="reminder", title="A trust reminds the school", notice=trust.notice(NoticeKind.REMINDER)),
         Sample(
             name="reminder-upgrade",
-            title="A local authority reminds the school of a request for more",
+            title="A local authority reminds the school of a request for a higher level",
             notice=raised.notice(NoticeKind.REMINDER),
         ),
     ]
@@ -194,7 +194,7 @@ def answering() -> list[Sample]:
     return [
         Sample(
             name="approved",
-            title="The school has accepted: the message to its other recipients",
+            title="The school has accepted: the message to the other people who were asked",
             notice=accepted.notice(NoticeKind.APPROVED, "deputy@hilda.example"),
         ),
         Sample(
@@ -209,7 +209,7 @@ def answering() -> list[Sample]:
         ),
         Sample(
             name="declined-school",
-            title="The same: the message to the school’s other recipients",
+            title="The same: the message to the other people at the school who were asked",
             notice=declined.notice(NoticeKind.DECLINED, "deputy@hilda.example"),
         ),
         Sample(
@@ -255,7 +255,7 @@ def closing() -> list[Sample]:
         ),
         Sample(
             name="ended-left",
-            title="The school has left the trust: the agreement ends, and a request for more is closed",
+            title="The school has left the trust: the agreement ends, and the open request is closed",
             notice=left.notice(NoticeKind.ENDED),
         ),
         Sample(
