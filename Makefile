@@ -17,7 +17,7 @@ CODE := $(wildcard src tests examples bench docs conftest.py)
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all coverage torture bench check docs format clean constraints
 
-help: ## Say what can be made
+help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 demo: $(STAMP) ## Follow a real trust from its list of schools to working access

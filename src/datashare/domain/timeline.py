@@ -275,7 +275,7 @@ def on_day(
     """Return how one agreement stood in the course of a day in Europe/London (H1, A10).
 
     Returns:
-        First, if so, that the beginning of the day is not recorded here; then every period that touches the day.
+        Every period that touches the day; before them a `NotRecorded`, if the record begins during the day or later.
 
     Raises:
         InvalidValue: It is not a day, or an event is another agreement's.

@@ -286,16 +286,6 @@ def require_text(value: object, what: str, *, blank: bool = False) -> str:
     return text
 
 
-def require_key(value: object, what: str) -> str:
-    """Return *value* if it is a short text such as a host's id: printable, without outer spaces.
-
-    Raises:
-        InvalidValue: It is something else.
-    """
-    key: str = _KEY.require(value, what)
-    return key
-
-
 def require_member(value: object, kind: type[_E], what: str) -> _E:
     """Return *value* if it is a member of the enumeration *kind*; the text of a member is not one.
 

@@ -74,7 +74,7 @@ def load(connection: Connection, group: GroupId, ids: Sequence[AgreementId], com
     rows += connection.execute(union_all(statement, _recorded(group, command_id)) if command_id else statement)
     states = {row.urn: kept_row(row) for row in rows if row.sequence is None}
     recorded = sorted((row for row in rows if row.sequence is not None), key=lambda row: (row.urn, row.sequence))
-    if others and recorded:  # these were read before their outcomes: read them again, lest one is older than its own
+    if others and recorded:  # these were read before their outcomes: read again, so that none is older than its outcome
         again = {AgreementId(group, row.urn) for row in recorded} & set(ids)
         for part in _chunks(list(again)):
             states |= {row.urn: kept_row(row) for row in connection.execute(_states_of(part, connection))}
@@ -190,7 +190,7 @@ _ABSENT = (0, BEFORE_THE_FIRST)
 
 
 def _locked(connection: Connection, keys: Sequence[Key]) -> dict[Key, tuple[int, str]]:
-    """Lock agreements in the order of their keys, lest two writers wait for each other; return versions and heads."""
+    """Lock agreements in the order of their keys, so that no two writers wait for each other; return where each is."""
     standing: dict[Key, tuple[int, str]] = {}
     for part in _chunks(keys):
         statement = (
