@@ -6,25 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import groupby
 from typing import Any, TypeVar
 
-from sqlalchemy import (
-    ColumnElement,
-    CompoundSelect,
-    Connection,
-    Integer,
-    Row,
-    Select,
-    and_,
-    any_,
-    bindparam,
-    cast,
-    false,
-    literal,
-    null,
-    or_,
-    select,
-    union_all,
-    update,
-)
+import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from datashare.domain.agreements import AgreementId
@@ -47,31 +29,31 @@ MOST_KEYS = 20_000
 _STATE = (
     agreements.c.group_id,
     agreements.c.urn,
-    cast(null(), Integer).label("sequence"),
-    null().label("at"),
+    sa.cast(sa.null(), sa.Integer).label("sequence"),
+    sa.null().label("at"),
     agreements.c.head.label("hash"),
     agreements.c.state.label("text"),
-    null().label("erasable"),
+    sa.null().label("erasable"),
     agreements.c.version,
 )
-_EVENT = (*events.columns, cast(null(), Integer).label("version"))
+_EVENT = (*events.columns, sa.cast(sa.null(), sa.Integer).label("version"))
 _OUTCOME = tuple(column for column in outcomes.columns if column.name not in {"group_id", "urn"})
 
 
-def kept_row(row: Row[Any]) -> AgreementRow | EventRow:
+def kept_row(row: sa.Row[Any]) -> AgreementRow | EventRow:
     """Return a row of that shape as the state or event that it is; a state has no sequence."""
     if row.sequence is None:
         return AgreementRow(row.group_id, row.urn, row.version, row.hash, row.text)
     return EventRow._make(row[: len(EventRow._fields)])
 
 
-def load(connection: Connection, group: GroupId, ids: Sequence[AgreementId], command_id: str | None) -> Loaded:
+def load(connection: sa.Connection, group: GroupId, ids: Sequence[AgreementId], command_id: str | None) -> Loaded:
     """Load agreements of one group, with the outcomes recorded in it under a command id."""
     first, *others = _chunks(ids)
     rows = [row for part in others for row in connection.execute(_states_of(part, connection))]
     statement = _states_of(first, connection)
     # One statement sees one state of the database: an agreement and what a command did to it.
-    rows += connection.execute(union_all(statement, _recorded(group, command_id)) if command_id else statement)
+    rows += connection.execute(sa.union_all(statement, _recorded(group, command_id)) if command_id else statement)
     states = {row.urn: kept_row(row) for row in rows if row.sequence is None}
     recorded = sorted((row for row in rows if row.sequence is not None), key=lambda row: (row.urn, row.sequence))
     if others and recorded:  # these were read before their outcomes: read again, so that none is older than its outcome
@@ -85,7 +67,7 @@ def load(connection: Connection, group: GroupId, ids: Sequence[AgreementId], com
     )
 
 
-def _outcome(rows: Sequence[Row[Any]]) -> RecordedOutcome:
+def _outcome(rows: Sequence[sa.Row[Any]]) -> RecordedOutcome:
     """Read an outcome from rows that hold one of its events each."""
     return to_outcome(
         OutcomeRow(**{name: getattr(rows[0], name) for name in OutcomeRow._fields}),
@@ -93,54 +75,56 @@ def _outcome(rows: Sequence[Row[Any]]) -> RecordedOutcome:
     )
 
 
-def _states_of(ids: Collection[AgreementId], connection: Connection) -> Select[Any]:
+def _states_of(ids: Collection[AgreementId], connection: sa.Connection) -> sa.Select[Any]:
     """Select agreements, with the columns of `_recorded` for the union of the two."""
-    nothing = (cast(null(), column.type).label(column.name) for column in _OUTCOME)
-    return select(*_STATE, *nothing).where(_any_of([key_of(agreement) for agreement in ids], connection))
+    nothing = (sa.cast(sa.null(), column.type).label(column.name) for column in _OUTCOME)
+    return sa.select(*_STATE, *nothing).where(_any_of([key_of(agreement) for agreement in ids], connection))
 
 
-def _recorded(group: GroupId, command_id: str) -> Select[Any]:
+def _recorded(group: GroupId, command_id: str) -> sa.Select[Any]:
     """Select the events of a command's outcomes in a group, each with its outcome."""
-    caused = and_(
+    caused = sa.and_(
         events.c.group_id == outcomes.c.group_id,
         events.c.urn == outcomes.c.urn,
         events.c.sequence.between(outcomes.c.first_sequence, outcomes.c.last_sequence),
     )
     return (
-        select(*_EVENT, *_OUTCOME)
+        sa.select(*_EVENT, *_OUTCOME)
         .join_from(outcomes, events, caused)
         .where(outcomes.c.group_id == str(group), outcomes.c.command_id == command_id)
     )
 
 
-def _any_of(keys: Collection[Key], connection: Connection) -> ColumnElement[bool]:
+def _any_of(keys: Collection[Key], connection: sa.Connection) -> sa.ColumnElement[bool]:
     """Pick the agreements with one of these keys."""
     by_group: dict[str, list[int]] = {}
     for group, urn in keys:
         by_group.setdefault(group, []).append(urn)
     pick = _in_array if connection.dialect.name == "postgresql" else agreements.c.urn.in_
-    return or_(false(), *(and_(agreements.c.group_id == group, pick(urns)) for group, urns in by_group.items()))
+    return sa.or_(
+        sa.false(), *(sa.and_(agreements.c.group_id == group, pick(urns)) for group, urns in by_group.items())
+    )
 
 
-def _in_array(urns: list[int]) -> ColumnElement[bool]:
+def _in_array(urns: list[int]) -> sa.ColumnElement[bool]:
     """Look for a URN among many that are passed as one value."""
-    return agreements.c.urn == any_(literal(urns, postgresql.ARRAY(Integer)))
+    return agreements.c.urn == sa.any_(sa.literal(urns, postgresql.ARRAY(sa.Integer)))
 
 
-def chains_of(group: GroupId | None) -> CompoundSelect[Any]:
+def chains_of(group: GroupId | None) -> sa.CompoundSelect[Any]:
     """Select the chains of a group, or of all, for `to_chains`: in one statement, so that each is of one moment.
 
     It is not a join, which would leave out the events of an agreement whose row is gone.
     """
-    states, happened = select(*_STATE), select(*_EVENT)
+    states, happened = sa.select(*_STATE), sa.select(*_EVENT)
     if group is not None:
         states = states.where(agreements.c.group_id == str(group))
         happened = happened.where(events.c.group_id == str(group))
     # Ordered as a whole and by columns alone, so that a database can merge the two in the order of their keys.
-    return union_all(states, happened).order_by("group_id", "urn", "sequence")
+    return sa.union_all(states, happened).order_by("group_id", "urn", "sequence")
 
 
-def append(connection: Connection, changes: Sequence[PreparedChange]) -> frozenset[AgreementId]:
+def append(connection: sa.Connection, changes: Sequence[PreparedChange]) -> frozenset[AgreementId]:
     """Write changes, which come in the order of their keys; return the agreements that lost a race."""
     first = [prepared for prepared in changes if not prepared.change.decided_on]
     later = [prepared for prepared in changes if prepared.change.decided_on]
@@ -169,14 +153,14 @@ _Written = list[tuple[PreparedChange, list[EventRow]]]
 """The changes that won, each with the rows of its events."""
 
 
-def _begun(connection: Connection, changes: Sequence[PreparedChange]) -> _Written:
+def _begun(connection: sa.Connection, changes: Sequence[PreparedChange]) -> _Written:
     """Write the agreements that nobody else has begun, without a claim first, which would cost a second write."""
     chained = [(prepared, *prepared.chained_to(BEFORE_THE_FIRST)) for prepared in changes]
     inserted = insert_absent(connection, agreements, [state for _, state, _ in chained])
     return [(prepared, rows) for prepared, _, rows in chained if prepared.key in inserted]
 
 
-def _continued(connection: Connection, changes: Sequence[PreparedChange]) -> _Written:
+def _continued(connection: sa.Connection, changes: Sequence[PreparedChange]) -> _Written:
     """Lock agreements, and write those that still are at the version that was decided on."""
     standing = _locked(connection, [prepared.key for prepared in changes])
     winners = [prepared for prepared in changes if standing.get(prepared.key, _ABSENT)[0] == prepared.change.decided_on]
@@ -189,12 +173,12 @@ _ABSENT = (0, BEFORE_THE_FIRST)
 """The version and head of an agreement that does not exist; nobody else can begin it, since its place is locked."""
 
 
-def _locked(connection: Connection, keys: Sequence[Key]) -> dict[Key, tuple[int, str]]:
+def _locked(connection: sa.Connection, keys: Sequence[Key]) -> dict[Key, tuple[int, str]]:
     """Lock agreements in the order of their keys, so that no two writers wait for each other; return where each is."""
     standing: dict[Key, tuple[int, str]] = {}
     for part in _chunks(keys):
         statement = (
-            select(agreements.c.group_id, agreements.c.urn, agreements.c.version, agreements.c.head)
+            sa.select(agreements.c.group_id, agreements.c.urn, agreements.c.version, agreements.c.head)
             .where(_any_of(part, connection))
             .order_by(agreements.c.group_id, agreements.c.urn)
             .with_for_update()
@@ -204,25 +188,25 @@ def _locked(connection: Connection, keys: Sequence[Key]) -> dict[Key, tuple[int,
 
 
 _CANCEL = (
-    update(notices)
+    sa.update(notices)
     .where(
-        notices.c.group_id == bindparam("of_group"),
-        notices.c.urn == bindparam("of_urn"),
-        notices.c.request == bindparam("of_request"),
+        notices.c.group_id == sa.bindparam("of_group"),
+        notices.c.urn == sa.bindparam("of_urn"),
+        notices.c.request == sa.bindparam("of_request"),
         notices.c.asks,
         notices.c.status != NoticeStatus.DELIVERED.value,
     )
     .values(
         status=NoticeStatus.CANCELLED.value,
         is_open=False,
-        settled_at=bindparam("cancelled_at"),
+        settled_at=sa.bindparam("cancelled_at"),
         lease=None,
         leased_until=None,
     )
 )
 
 
-def _cancel(connection: Connection, changes: Sequence[PreparedChange]) -> None:
+def _cancel(connection: sa.Connection, changes: Sequence[PreparedChange]) -> None:
     """Cancel what asks for an answer to closed requests and was not delivered, given up or not (O7)."""
     closed = [
         {

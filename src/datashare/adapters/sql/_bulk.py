@@ -7,22 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar, assert_never
 
-from sqlalchemy import (
-    Boolean,
-    Column,
-    Connection,
-    Dialect,
-    Insert,
-    Integer,
-    Table,
-    Text,
-    bindparam,
-    cast,
-    exc,
-    func,
-    literal,
-    select,
-)
+import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 RowValues = Sequence[Any]
@@ -38,7 +23,7 @@ class Existing(enum.Enum):
 
 
 def write(
-    connection: Connection, table: Table, rows: Sequence[RowValues], *, existing: Existing = Existing.CANNOT_BE
+    connection: sa.Connection, table: sa.Table, rows: Sequence[RowValues], *, existing: Existing = Existing.CANNOT_BE
 ) -> None:
     """Insert *rows* in their order, in one round trip; without rows there is none."""
     if not rows:
@@ -59,18 +44,18 @@ def write(
         connection.exec_driver_sql(statement, [*zip(*filled.values(), strict=True)])
 
 
-def _filled(table: Table, rows: Sequence[RowValues]) -> dict[str, tuple[Any, ...]]:
+def _filled(table: sa.Table, rows: Sequence[RowValues]) -> dict[str, tuple[Any, ...]]:
     """Return the values of each column that holds any, since SQLite's driver takes longest to bind a NULL."""
     columns = zip(table.columns, zip(*rows, strict=True), strict=True)
     return {column.name: values for column, values in columns if any(value is not None for value in values)}
 
 
-def schema_of(connection: Connection) -> str | None:
+def schema_of(connection: sa.Connection) -> str | None:
     """Return the database schema for the tables, if the host named one by SQLAlchemy's map of schemas."""
     return (connection.get_execution_options().get("schema_translate_map") or {}).get(None)
 
 
-def _copy(connection: Connection, table: Table, rows: Sequence[RowValues]) -> None:
+def _copy(connection: sa.Connection, table: sa.Table, rows: Sequence[RowValues]) -> None:
     """Insert by COPY, which PostgreSQL reads twice as fast, and which SQLAlchemy does not offer.
 
     Raises:
@@ -92,22 +77,22 @@ def _copy(connection: Connection, table: Table, rows: Sequence[RowValues]) -> No
         lost = connection.dialect.is_disconnect(error, driver, None)
         if lost:
             connection.invalidate(error)
-        raise exc.DBAPIError.instance(
+        raise sa.exc.DBAPIError.instance(
             statement, None, error, errors, connection_invalidated=lost, dialect=connection.dialect
         ) from error
 
 
-def tells_what_it_inserted(connection: Connection) -> bool:
+def tells_what_it_inserted(connection: sa.Connection) -> bool:
     """Return whether `insert_absent` works here: whether many rows can be inserted with an answer for each."""
     return connection.dialect.name == "postgresql"
 
 
-def is_serial(connection: Connection) -> bool:
+def is_serial(connection: sa.Connection) -> bool:
     """Return whether a transaction that writes is alone from its beginning, so that no row needs a claim."""
     return connection.dialect.name == "sqlite"
 
 
-def insert_absent(connection: Connection, table: Table, rows: Sequence[RowValues]) -> set[tuple[Any, ...]]:
+def insert_absent(connection: sa.Connection, table: sa.Table, rows: Sequence[RowValues]) -> set[tuple[Any, ...]]:
     """Insert those of *rows* that do not exist, as `write` does; return their primary keys."""
     if not rows:
         return set()
@@ -120,25 +105,25 @@ _BETWEEN, _NULL = "\x1f", "\x1e"
 
 
 @cache
-def _from_arrays(table: Table, existing: Existing) -> postgresql.Insert:
+def _from_arrays(table: sa.Table, existing: Existing) -> postgresql.Insert:
     """Insert from one text for each column; psycopg sends the rows of an `executemany` one by one.
 
     PostgreSQL takes such a text apart several times as fast as it reads JSON, and psycopg writes no list as quickly.
     """
     arrays = [
-        cast(
-            func.string_to_array(bindparam(column.name, type_=Text), literal(_BETWEEN), literal(_NULL)),
+        sa.cast(
+            sa.func.string_to_array(sa.bindparam(column.name, type_=sa.Text), sa.literal(_BETWEEN), sa.literal(_NULL)),
             postgresql.ARRAY(_plain(column)),
         )
         for column in table.columns
     ]
     names = [column.name for column in table.columns]
-    given = func.unnest(*arrays).table_valued(*names).render_derived(name="given")
-    insert = postgresql.insert(table).from_select(names, select(*(given.c[name] for name in names)))
+    given = sa.func.unnest(*arrays).table_valued(*names).render_derived(name="given")
+    insert = postgresql.insert(table).from_select(names, sa.select(*(given.c[name] for name in names)))
     return _on_conflict(insert, table, existing)
 
 
-def _columns(table: Table, rows: Sequence[RowValues]) -> dict[str, Any]:
+def _columns(table: sa.Table, rows: Sequence[RowValues]) -> dict[str, Any]:
     """Return the text for each column."""
     texts = (
         _BETWEEN.join([_NULL if value is None else str(value) for value in values])
@@ -147,18 +132,18 @@ def _columns(table: Table, rows: Sequence[RowValues]) -> dict[str, Any]:
     return _named(table, texts)
 
 
-def _named(table: Table, values: Iterable[Any]) -> dict[str, Any]:
+def _named(table: sa.Table, values: Iterable[Any]) -> dict[str, Any]:
     return {column.name: value for column, value in zip(table.columns, values, strict=True)}
 
 
-def _plain(column: Column[Any]) -> Text | Integer | Boolean:
+def _plain(column: sa.Column[Any]) -> sa.Text | sa.Integer | sa.Boolean:
     """Return the column's type without length and collation."""
     kind = column.type
-    return kind if isinstance(kind, (Integer, Boolean)) else Text()
+    return kind if isinstance(kind, (sa.Integer, sa.Boolean)) else sa.Text()
 
 
-def _from_values(table: Table, dialect: str, existing: Existing, names: Sequence[str]) -> Insert:
-    placeholders: dict[str, Any] = {name: bindparam(name) for name in names}
+def _from_values(table: sa.Table, dialect: str, existing: Existing, names: Sequence[str]) -> sa.Insert:
+    placeholders: dict[str, Any] = {name: sa.bindparam(name) for name in names}
     if dialect == "sqlite":
         return _on_conflict(sqlite.insert(table).values(placeholders), table, existing)
     insert = mysql.insert(table).values(placeholders)
@@ -177,7 +162,7 @@ def _from_values(table: Table, dialect: str, existing: Existing, names: Sequence
 _I = TypeVar("_I", postgresql.Insert, sqlite.Insert)
 
 
-def _on_conflict(insert: _I, table: Table, existing: Existing) -> _I:
+def _on_conflict(insert: _I, table: sa.Table, existing: Existing) -> _I:
     match existing:
         case Existing.CANNOT_BE:
             return insert
@@ -192,11 +177,11 @@ def _on_conflict(insert: _I, table: Table, existing: Existing) -> _I:
             assert_never(existing)
 
 
-def _values(table: Table) -> list[str]:
+def _values(table: sa.Table) -> list[str]:
     return [column.name for column in table.columns if not column.primary_key]
 
 
-_DRIVERS: Mapping[str, Dialect] = {
+_DRIVERS: Mapping[str, sa.Dialect] = {
     "sqlite": sqlite.dialect(paramstyle="qmark"),
     "mysql": mysql.dialect(paramstyle="format"),
     "mariadb": mysql.dialect(paramstyle="format"),
@@ -204,6 +189,6 @@ _DRIVERS: Mapping[str, Dialect] = {
 
 
 @cache
-def _text(table: Table, dialect: str, existing: Existing, names: tuple[str, ...]) -> str:
+def _text(table: sa.Table, dialect: str, existing: Existing, names: tuple[str, ...]) -> str:
     """Return the statement as the driver takes it, with a parameter for each named column, in their order."""
     return str(_from_values(table, dialect, existing, names).compile(dialect=_DRIVERS[dialect]))

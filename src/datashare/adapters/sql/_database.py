@@ -9,19 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import (
-    URL,
-    CompoundSelect,
-    Connection,
-    CursorResult,
-    Engine,
-    NullPool,
-    Row,
-    Select,
-    create_engine,
-    event,
-    exc,
-)
+import sqlalchemy as sa
 
 from datashare.domain import validation
 from datashare.errors import (
@@ -34,7 +22,7 @@ from datashare.errors import (
 )
 
 _T = TypeVar("_T")
-Statement = Select[Any] | CompoundSelect[Any]
+Statement = sa.Select[Any] | sa.CompoundSelect[Any]
 
 ATTEMPTS = 5
 """How often the store begins a transaction of its own that loses to another one, for example by a deadlock."""
@@ -52,7 +40,7 @@ _FILE = validation.Rule(
 _WAIT = validation.span(timedelta(0), timedelta(hours=1))
 
 
-def sqlite_engine(path: str | Path, *, wait: timedelta = timedelta(seconds=30), read_only: bool = False) -> Engine:
+def sqlite_engine(path: str | Path, *, wait: timedelta = timedelta(seconds=30), read_only: bool = False) -> sa.Engine:
     """Build an engine for one SQLite file, with the settings under which nothing saved is lost.
 
     The file is in WAL mode, so that readers and the one writer do not wait for each other; every transaction is on
@@ -74,10 +62,10 @@ def sqlite_engine(path: str | Path, *, wait: timedelta = timedelta(seconds=30), 
     file, seconds = str(_FILE.require(path, "path")), _WAIT.require(wait, "wait").total_seconds()
     if validation.require_a(read_only, bool, "read_only", "True or False"):
         # Each connection checks again how the file can be read.
-        return create_engine("sqlite://", creator=lambda: _reading(Path(file), seconds), poolclass=NullPool)
-    engine = create_engine(URL.create("sqlite", database=file), connect_args={"timeout": seconds})
+        return sa.create_engine("sqlite://", creator=lambda: _reading(Path(file), seconds), poolclass=sa.NullPool)
+    engine = sa.create_engine(sa.URL.create("sqlite", database=file), connect_args={"timeout": seconds})
 
-    @event.listens_for(engine, "connect")
+    @sa.event.listens_for(engine, "connect")
     def _set_up(connection: sqlite3.Connection, _record: object) -> None:
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA journal_mode = WAL")
@@ -97,7 +85,7 @@ def _reading(file: Path, seconds: float) -> sqlite3.Connection:
     return sqlite3.connect(f"{file.absolute().as_uri()}?{how}", uri=True, timeout=seconds, check_same_thread=False)
 
 
-def begin_immediate(connection: Connection, *, anew: bool = False) -> None:
+def begin_immediate(connection: sa.Connection, *, anew: bool = False) -> None:
     """Take SQLite's only write lock now, so that waiting for it is all that can happen later.
 
     Args:
@@ -111,7 +99,9 @@ def begin_immediate(connection: Connection, *, anew: bool = False) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def transactions(bind: Engine | Connection, check: Callable[[Connection], None]) -> OwnTransactions | HostTransaction:
+def transactions(
+    bind: sa.Engine | sa.Connection, check: Callable[[sa.Connection], None]
+) -> OwnTransactions | HostTransaction:
     """Choose how to reach the database.
 
     Args:
@@ -121,11 +111,11 @@ def transactions(bind: Engine | Connection, check: Callable[[Connection], None])
     Raises:
         InvalidValue: *bind* is neither an engine nor a connection, or of an unknown driver.
     """
-    if not isinstance(bind, (Engine, Connection)):
+    if not isinstance(bind, (sa.Engine, sa.Connection)):
         raise InvalidValue("bind", bind, "an Engine or a Connection of SQLAlchemy")
     if bind.dialect.driver not in _DRIVERS:
         raise InvalidValue("bind", bind, f"of one of the drivers {', '.join(_DRIVERS)}; this is {bind.dialect.driver}")
-    return OwnTransactions(bind, check) if isinstance(bind, Engine) else HostTransaction(bind, check)
+    return OwnTransactions(bind, check) if isinstance(bind, sa.Engine) else HostTransaction(bind, check)
 
 
 class OwnTransactions:
@@ -133,38 +123,38 @@ class OwnTransactions:
 
     in_host_transaction = False
 
-    def __init__(self, engine: Engine, check: Callable[[Connection], None]) -> None:
+    def __init__(self, engine: sa.Engine, check: Callable[[sa.Connection], None]) -> None:
         self._is_sqlite = engine.dialect.name == "sqlite"
         # SQLite knows no such level; its transactions are serial.
         self._engine = engine if self._is_sqlite else engine.execution_options(isolation_level="READ COMMITTED")
         self._check = check
         self._is_checked = False
 
-    def read(self, work: Callable[[Connection], _T]) -> _T:
+    def read(self, work: Callable[[sa.Connection], _T]) -> _T:
         """Do what only reads."""
         with mapped(), self._engine.connect() as connection:
             self._check_once(connection)
             return work(connection)
 
-    def write(self, work: Callable[[Connection], _T]) -> _T:
+    def write(self, work: Callable[[sa.Connection], _T]) -> _T:
         """Do what writes: all of it, or nothing."""
         with mapped():
             for _ in range(ATTEMPTS - 1):
                 try:
                     return self._write_once(work)
-                except exc.DBAPIError as error:
+                except sa.exc.DBAPIError as error:
                     if not is_lost(error):
                         raise
             return self._write_once(work)
 
-    def _write_once(self, work: Callable[[Connection], _T]) -> _T:
+    def _write_once(self, work: Callable[[sa.Connection], _T]) -> _T:
         with self._engine.connect() as connection, connection.begin():
             if self._is_sqlite:
                 begin_immediate(connection, anew=True)
             self._check_once(connection)
             return work(connection)
 
-    def stream(self, statement: Statement, value: Callable[[Row[Any]], _T]) -> Iterator[_T]:
+    def stream(self, statement: Statement, value: Callable[[sa.Row[Any]], _T]) -> Iterator[_T]:
         """Stream the values of the rows that are there at present, a page at a time."""
         with mapped():
             connection = self._engine.connect()
@@ -176,7 +166,7 @@ class OwnTransactions:
                 raise
         return _Streamed(connection, rows, value)
 
-    def _check_once(self, connection: Connection) -> None:
+    def _check_once(self, connection: sa.Connection) -> None:
         if not self._is_checked:
             self._check(connection)
             self._is_checked = True
@@ -185,7 +175,9 @@ class OwnTransactions:
 class _Streamed(Iterator[_T]):
     """The values of rows as they come; it returns its connection after the last one, or when it is abandoned."""
 
-    def __init__(self, connection: Connection, rows: CursorResult[Any], value: Callable[[Row[Any]], _T]) -> None:
+    def __init__(
+        self, connection: sa.Connection, rows: sa.CursorResult[Any], value: Callable[[sa.Row[Any]], _T]
+    ) -> None:
         self._connection, self._rows, self._value = connection, rows, value
 
     def __next__(self) -> _T:
@@ -210,12 +202,12 @@ class HostTransaction:
 
     in_host_transaction = True
 
-    def __init__(self, connection: Connection, check: Callable[[Connection], None]) -> None:
+    def __init__(self, connection: sa.Connection, check: Callable[[sa.Connection], None]) -> None:
         self._connection = connection
         self._check = check
         self._is_checked = False
 
-    def read(self, work: Callable[[Connection], _T]) -> _T:
+    def read(self, work: Callable[[sa.Connection], _T]) -> _T:
         """Do what only reads."""
         with mapped(in_host_transaction=True):
             if not self._is_checked:
@@ -224,7 +216,7 @@ class HostTransaction:
                 self._is_checked = True
             return work(self._connection)
 
-    def write(self, work: Callable[[Connection], _T]) -> _T:
+    def write(self, work: Callable[[sa.Connection], _T]) -> _T:
         """Do what writes: all of it, or nothing."""
         with mapped(in_host_transaction=True):
             if self._connection.dialect.name == "sqlite":
@@ -234,12 +226,12 @@ class HostTransaction:
             with self._connection.begin_nested():
                 return self.read(work)
 
-    def stream(self, statement: Statement, value: Callable[[Row[Any]], _T]) -> Iterator[_T]:
+    def stream(self, statement: Statement, value: Callable[[sa.Row[Any]], _T]) -> Iterator[_T]:
         """Stream the values of the rows that are there at present; all are read at once, on the shared connection."""
         return map(value, self.read(lambda connection: connection.execute(statement).all()))
 
 
-def _require_transaction(connection: Connection) -> None:
+def _require_transaction(connection: sa.Connection) -> None:
     """Refuse a connection that commits each statement by itself, since it would save a change in parts."""
     if connection.dialect.name == "sqlite":
         return  # where it is the driver's usual setting, see begin_immediate
@@ -277,40 +269,44 @@ def mapped(*, in_host_transaction: bool = False) -> Iterator[None]:
     """
     try:
         yield
-    except exc.DBAPIError as error:
+    except sa.exc.DBAPIError as error:
         meaning = _meaning(error, in_host_transaction=in_host_transaction)
-        if isinstance(error, (exc.DataError, exc.IntegrityError)) or _is_no_text(error.orig):
+        if isinstance(error, (sa.exc.DataError, sa.exc.IntegrityError)) or _is_no_text(error.orig):
             raise meaning from None  # the driver's own error may quote the row, and with it names and addresses
         # From the driver's own error: SQLAlchemy's quotes the parameters.
         raise meaning from error.orig
-    except exc.PendingRollbackError as error:
+    except sa.exc.PendingRollbackError as error:
         raise (TransactionLost if in_host_transaction else StoreError)(_first_line(error)) from error
-    except (exc.TimeoutError, exc.DisconnectionError) as error:
+    except (sa.exc.TimeoutError, sa.exc.DisconnectionError) as error:
         raise StoreUnavailable(_first_line(error)) from error
-    except exc.SQLAlchemyError as error:
+    except sa.exc.SQLAlchemyError as error:
         raise StoreError(_first_line(error)) from None
 
 
-def is_lost(error: exc.DBAPIError) -> bool:
+def is_lost(error: sa.exc.DBAPIError) -> bool:
     """Return whether the transaction lost to another one, so that a repetition may succeed."""
     return _code(error) in _LOST
 
 
-def _meaning(error: exc.DBAPIError, *, in_host_transaction: bool) -> StoreError:
+def _meaning(error: sa.exc.DBAPIError, *, in_host_transaction: bool) -> StoreError:
     if _is_no_text(error.orig):
         return StoreUnreadable("A row cannot be read; it was damaged, so that its text is not UTF-8.")
     code = _code(error)
-    why = f"The database refused a value ({code})." if isinstance(error, exc.DataError) else _first_line(error.orig)
+    why = f"The database refused a value ({code})." if isinstance(error, sa.exc.DataError) else _first_line(error.orig)
     if in_host_transaction and (code in _LOST or code in _SQLITE_BUSY):
         return TransactionLost(why)
     if code in _OTHER_TABLES or _lacks_a_table(error.orig):
         return SchemaMismatch(f"{why} Call create_schema(), or migrate.")
     if code in _LOST or code in _NOT_WRITABLE or error.connection_invalidated:
         return StoreUnavailable(why)
-    return StoreUnavailable(why) if isinstance(error, (exc.OperationalError, exc.InterfaceError)) else StoreError(why)
+    return (
+        StoreUnavailable(why)
+        if isinstance(error, (sa.exc.OperationalError, sa.exc.InterfaceError))
+        else StoreError(why)
+    )
 
 
-def _code(error: exc.DBAPIError) -> str | int | None:
+def _code(error: sa.exc.DBAPIError) -> str | int | None:
     """Return the error's code: PostgreSQL's five characters, MariaDB's number, SQLite's primary number."""
     orig = error.orig
     if isinstance(orig, sqlite3.Error):

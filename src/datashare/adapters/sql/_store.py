@@ -7,7 +7,7 @@ from datetime import date
 from functools import partial
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Select, select, update
+import sqlalchemy as sa
 
 from datashare.domain import validation
 from datashare.domain.agreements import Agreement, AgreementId, Event
@@ -42,7 +42,7 @@ class SqlAgreementStore:
     MariaDB's driver sends an update of many rows row by row.
     """
 
-    def __init__(self, bind: Engine | Connection) -> None:
+    def __init__(self, bind: sa.Engine | sa.Connection) -> None:
         """Bind the store to a database, without a statement yet.
 
         Args:
@@ -76,14 +76,14 @@ class SqlAgreementStore:
     def states(self, group: GroupId, /) -> Sequence[Agreement]:
         """List every agreement of *group* that has a history, in the order of URNs."""
         of_group = agreements.c.group_id == str(arguments.require_group(group))
-        return self._states(select(agreements).where(of_group).order_by(agreements.c.urn))
+        return self._states(sa.select(agreements).where(of_group).order_by(agreements.c.urn))
 
     def states_at(self, urn: int, /) -> Sequence[Agreement]:
         """List every agreement of institution *urn* that has a history, in the order of the groups' text."""
         of_school = agreements.c.urn == validation.require_urn(urn)
-        return self._states(select(agreements).where(of_school).order_by(agreements.c.group_id))
+        return self._states(sa.select(agreements).where(of_school).order_by(agreements.c.group_id))
 
-    def _states(self, statement: Select[Any]) -> Sequence[Agreement]:
+    def _states(self, statement: sa.Select[Any]) -> Sequence[Agreement]:
         return self._transactions.read(
             lambda connection: [to_agreement(AgreementRow._make(row)) for row in connection.execute(statement)]
         )
@@ -91,7 +91,7 @@ class SqlAgreementStore:
     def history(self, agreement: AgreementId, /) -> Iterator[Event]:
         """Stream the events of one agreement, in the order of their sequence."""
         group, urn = key_of(arguments.require_agreement(agreement))
-        statement = select(events).where(events.c.group_id == group, events.c.urn == urn).order_by(events.c.sequence)
+        statement = sa.select(events).where(events.c.group_id == group, events.c.urn == urn).order_by(events.c.sequence)
         return self._transactions.stream(statement, lambda row: to_event(EventRow._make(row)))
 
     def group_history(self, group: GroupId, /) -> Iterator[Event]:
@@ -100,7 +100,7 @@ class SqlAgreementStore:
         On an engine a connection is held until the last event is read or the iterator is abandoned.
         """
         of_group = events.c.group_id == str(arguments.require_group(group))
-        statement = select(events).where(of_group).order_by(events.c.at, events.c.urn, events.c.sequence)
+        statement = sa.select(events).where(of_group).order_by(events.c.at, events.c.urn, events.c.sequence)
         return self._transactions.stream(statement, lambda row: to_event(EventRow._make(row)))
 
     def chains(self, group: GroupId | None = None, /) -> Iterator[Chain]:
@@ -115,7 +115,7 @@ class SqlAgreementStore:
 
     def last_register(self, group: GroupId, /) -> date | None:
         """Return the day of the newest register that was applied to *group*, if any was."""
-        statement = select(registers.c.day).where(registers.c.group_id == str(arguments.require_group(group)))
+        statement = sa.select(registers.c.day).where(registers.c.group_id == str(arguments.require_group(group)))
         noted = self._transactions.read(lambda connection: connection.scalar(statement))
         return None if noted is None else date.fromisoformat(noted)
 
@@ -125,9 +125,9 @@ class SqlAgreementStore:
         row = str(group), day.isoformat()
         older = registers.c.group_id == str(group), registers.c.day < day.isoformat()
 
-        def note(connection: Connection) -> None:
+        def note(connection: sa.Connection) -> None:
             write(connection, registers, [row], existing=Existing.STAYS)
-            connection.execute(update(registers).where(*older).values(day=day.isoformat()))
+            connection.execute(sa.update(registers).where(*older).values(day=day.isoformat()))
 
         self._transactions.write(note)
 
@@ -150,7 +150,7 @@ class SqlAgreementStore:
         leased, outcome = arguments.require_settlement(leased, outcome)
         return self._deliver(lambda connection: _outbox.settle(connection, leased, outcome))
 
-    def _deliver(self, work: Callable[[Connection], _T]) -> _T:
+    def _deliver(self, work: Callable[[sa.Connection], _T]) -> _T:
         """Do what must be committed at once, since what was sent cannot be rolled back (O3)."""
         if self.in_host_transaction:
             raise InvalidValue("The store", self, "bound to an Engine, since delivery commits as it goes")
