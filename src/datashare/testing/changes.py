@@ -12,22 +12,7 @@ from typing import get_args
 import pendulum
 
 from datashare.codec import fingerprint
-from datashare.domain.agreements.commands import (
-    AddRecipients,
-    Approve,
-    Command,
-    Decline,
-    EndAgreement,
-    EndCause,
-    ImportAgreement,
-    Named,
-    RecordApproval,
-    RecordVisibility,
-    Remind,
-    RequestAccess,
-    Withdraw,
-    request_of,
-)
+from datashare.domain.agreements import commands
 from datashare.domain.agreements.context import Decision, DecisionContext
 from datashare.domain.agreements.decide import decide
 from datashare.domain.agreements.ids import Actor, AgreementId, RequestId, Terms
@@ -55,7 +40,7 @@ NOW = pendulum.datetime(2026, 3, 29, 0, 59, 59, 999_999, tz="UTC")
 MIS = AccessLevel.MIS_DATA
 ACTIONS = AccessLevel.MIS_DATA_AND_GROUP_ACTIONS
 TERMS = Terms(reference="https://council.example/addendum-ß.pdf", version="2.1", review_on=date(2027, 3, 29))
-COMMANDS: tuple[type[Command], ...] = get_args(Command)
+COMMANDS: tuple[type[commands.Command], ...] = get_args(commands.Command)
 """Every kind of command, in the order of the table of transitions."""
 
 
@@ -130,7 +115,7 @@ def context_of(
     )
 
 
-def command_of(kind: type[Command], before: Agreement, *, level: AccessLevel = ACTIONS) -> Command:
+def command_of(kind: type[commands.Command], before: Agreement, *, level: AccessLevel = ACTIONS) -> commands.Command:
     """Build a command of a kind about an agreement; it is allowed if the state allows it.
 
     Args:
@@ -139,21 +124,21 @@ def command_of(kind: type[Command], before: Agreement, *, level: AccessLevel = A
         level: The level to request, record or import.
     """
     urn, request = before.urn, open_request_of(before) or RequestId(before.id, 999)
-    commands: tuple[Command, ...] = (
-        RequestAccess(
+    possible: tuple[commands.Command, ...] = (
+        commands.RequestAccess(
             urn=urn,
             level=level,
             sender=user_of(before.group),
-            recipients=Named((head_of(urn), deputy_of(urn))),
+            recipients=commands.Named((head_of(urn), deputy_of(urn))),
             terms=TERMS,
         ),
-        AddRecipients(request=request),
-        Remind(request=request),
-        Approve(request=request, terms_version=TERMS.version),
-        Decline(request=request, reason="Not before the governors have met."),
-        Withdraw(request=request),
-        RecordApproval(urn=urn, level=level, basis="Board minute 7 of 28 March 2026"),
-        ImportAgreement(
+        commands.AddRecipients(request=request),
+        commands.Remind(request=request),
+        commands.Approve(request=request, terms_version=TERMS.version),
+        commands.Decline(request=request, reason="Not before the governors have met."),
+        commands.Withdraw(request=request),
+        commands.RecordApproval(urn=urn, level=level, basis="Board minute 7 of 28 March 2026"),
+        commands.ImportAgreement(
             urn=urn,
             level=level,
             agreed_on=date(2024, 2, 29),
@@ -161,10 +146,10 @@ def command_of(kind: type[Command], before: Agreement, *, level: AccessLevel = A
             evidence="Cabinet 3",
             terms=TERMS,
         ),
-        EndAgreement(urn=urn, cause=EndCause.BY_GROUP, note="Ended – see the governors’ minutes."),
-        RecordVisibility(urn=urn, register_day=None),
+        commands.EndAgreement(urn=urn, cause=commands.EndCause.BY_GROUP, note="Ended – see the governors’ minutes."),
+        commands.RecordVisibility(urn=urn, register_day=None),
     )
-    return next(command for command in commands if type(command) is kind)
+    return next(command for command in possible if type(command) is kind)
 
 
 def open_request_of(agreement: Agreement) -> RequestId | None:
@@ -174,7 +159,7 @@ def open_request_of(agreement: Agreement) -> RequestId | None:
 
 def possible_change(
     before: Agreement,
-    command: Command,
+    command: commands.Command,
     *,
     now: Instant = NOW,
     actor: Actor | None = None,
@@ -191,7 +176,7 @@ def possible_change(
         command_id: Under which command.
         hidden: Why the group does not see the school, if it does not.
     """
-    if actor is None and isinstance(command, Approve | Decline):
+    if actor is None and isinstance(command, commands.Approve | commands.Decline):
         actor = head_of(before.urn)
     context = context_of(before.id, now=now, actor=actor, command_id=command_id, hidden=hidden)
     decision = decide(before, command, context)
@@ -207,7 +192,7 @@ def possible_change(
         events=decision.events,
         notices=notices_for(before, decision.events, context),
         closes=open_request_of(before) if after.request is None else None,
-        request=request_of(command),
+        request=commands.request_of(command),
         shared_digest=shared,
         own_digest=own,
         cautions=decision.cautions,
@@ -215,7 +200,12 @@ def possible_change(
 
 
 def change(
-    before: Agreement, command: Command, *, now: Instant = NOW, actor: Actor | None = None, command_id: str = "c-1"
+    before: Agreement,
+    command: commands.Command,
+    *,
+    now: Instant = NOW,
+    actor: Actor | None = None,
+    command_id: str = "c-1",
 ) -> Change:
     """Return the change that a command makes, as `possible_change` does.
 
@@ -231,18 +221,18 @@ def change(
 def asked(urn: int = URN, group: GroupId = TRUST, *, now: Instant = NOW, command_id: str = "c-1") -> Change:
     """Return a request for MIS Data to the head and the deputy of a school: one event and two notices."""
     before = Agreement(id=AgreementId(group, urn))
-    return change(before, command_of(RequestAccess, before, level=MIS), now=now, command_id=command_id)
+    return change(before, command_of(commands.RequestAccess, before, level=MIS), now=now, command_id=command_id)
 
 
 def imported(urn: int = URN, group: GroupId = TRUST, *, now: Instant = NOW, command_id: str = "c-1") -> Change:
     """Return the import of an agreement to MIS Data: one event and no notice."""
     before = Agreement(id=AgreementId(group, urn))
-    return change(before, command_of(ImportAgreement, before, level=MIS), now=now, command_id=command_id)
+    return change(before, command_of(commands.ImportAgreement, before, level=MIS), now=now, command_id=command_id)
 
 
 def then(
     before: Agreement,
-    kind: type[Command],
+    kind: type[commands.Command],
     *,
     now: Instant = NOW,
     actor: Actor | None = None,

@@ -16,6 +16,7 @@ from datashare.domain.people import PersonId
 from datashare.domain.policy import Party
 from datashare.domain.visibility import HiddenBecause
 
+from . import events
 from .commands import (
     SHOWN_BY_REGISTER,
     AddRecipients,
@@ -38,19 +39,6 @@ from .commands import (
     request_of,
 )
 from .context import Caution, CautionCode, Decision, DecisionContext
-from .events import (
-    AgreementEnded,
-    AgreementImported,
-    ApprovalRecorded,
-    RecipientsAdded,
-    ReminderSent,
-    RequestApproved,
-    RequestDeclined,
-    RequestSent,
-    RequestWithdrawn,
-    VisibilityLost,
-    VisibilityReturned,
-)
 from .lifecycle import TRANSITIONS
 from .refusals import Reason, Refusal, RefusalCode, in_order
 from .state import Agreement, Basis, OpenRequest, granted, has_lapsed
@@ -88,13 +76,13 @@ def _answer(agreement: Agreement, command: Command, context: DecisionContext) ->
         case Remind() | Approve():  # `_lifecycle_reasons` says why not
             return [], Decision(())
         case Decline():
-            return [], Decision((RequestDeclined(**header, request=command.request, reason=command.reason),))
+            return [], Decision((events.RequestDeclined(**header, request=command.request, reason=command.reason),))
         case Withdraw():
-            return [], Decision((RequestWithdrawn(**header, request=command.request, reason=command.reason),))
+            return [], Decision((events.RequestWithdrawn(**header, request=command.request, reason=command.reason),))
         case RecordApproval():
             return _record_approval(agreement, command, context)
         case ImportAgreement():
-            event = AgreementImported(
+            event = events.AgreementImported(
                 **header,
                 level=command.level,
                 agreed_on=command.agreed_on,
@@ -188,7 +176,7 @@ def _request(agreement: Agreement, command: RequestAccess, context: DecisionCont
     # X2: a new request restores what has lapsed, at the same level too.
     against = [] if command.level is lapsed_level else _level_reasons(agreement, command.level, context)
     recipients, unfit = _recipients(command.recipients, command.urn, context)
-    event = RequestSent(
+    event = events.RequestSent(
         **_header(agreement, context),
         level=command.level,
         raises=raises,
@@ -234,7 +222,7 @@ def _add_recipients(
     new = tuple([who for who in chosen if who not in asked])
     if chosen and not new:  # Q4
         against.append(Reason(code=RefusalCode.ALREADY_ASKED))
-    event = RecipientsAdded(**_header(agreement, context), request=command.request, recipients=new)
+    event = events.RecipientsAdded(**_header(agreement, context), request=command.request, recipients=new)
     skipped = tuple([who for who in chosen if who in asked])
     return against, Decision((event,), _skipping(CautionCode.SKIPPED_ALREADY_ASKED, skipped))
 
@@ -248,7 +236,7 @@ def _remind(agreement: Agreement, request: OpenRequest, context: DecisionContext
     earliest = (request.reminded_at or request.asked_at) + context.policy.least_reminder_interval
     if _instant(agreement, context) < earliest:
         against.append(Reason(code=RefusalCode.REMINDER_TOO_SOON, from_instant=earliest))
-    event = ReminderSent(**_header(agreement, context), request=request.id, recipients=reachable)
+    event = events.ReminderSent(**_header(agreement, context), request=request.id, recipients=reachable)
     skipped = tuple([who for who in request.recipients if who not in context.eligible])
     return against, Decision((event,), _skipping(CautionCode.SKIPPED_NOT_REACHABLE, skipped))
 
@@ -266,7 +254,7 @@ def _approve(agreement: Agreement, request: OpenRequest, command: Approve, conte
         detail = f"The answer {answer}, but the request {terms}."
         against.append(Reason(code=RefusalCode.TERMS_VERSION_MISMATCH, detail=detail))
     returned = _unrecorded_return(agreement, context)
-    event = RequestApproved(
+    event = events.RequestApproved(
         **_header(agreement, context, ahead=len(returned)), request=request.id, level=request.level, terms=request.terms
     )
     return against, Decision((*returned, event))
@@ -289,7 +277,7 @@ def _same_person(request: OpenRequest, context: DecisionContext) -> list[Reason]
 
 def _record_approval(agreement: Agreement, command: RecordApproval, context: DecisionContext) -> _Answer:
     returned = _unrecorded_return(agreement, context)
-    event = ApprovalRecorded(
+    event = events.ApprovalRecorded(
         **_header(agreement, context, ahead=len(returned)),
         level=command.level,
         terms=command.terms,
@@ -323,7 +311,9 @@ def _end(agreement: Agreement, command: EndAgreement, context: DecisionContext) 
         detail = "The school accepted this level itself, so the group did not enter it in error."
         against.append(Reason(code=RefusalCode.CAUSE_NOT_SHOWN, detail=detail))
     request = agreement.request.id if agreement.request else None
-    event = AgreementEnded(**_header(agreement, context), cause=command.cause, request=request, note=command.note)
+    event = events.AgreementEnded(
+        **_header(agreement, context), cause=command.cause, request=request, note=command.note
+    )
     return against, Decision((event,))
 
 
@@ -341,20 +331,20 @@ def _record_visibility(agreement: Agreement, command: RecordVisibility, context:
     if agreement.hidden_since is not None:
         return Decision(())
     because = tuple([reason.because for reason in context.visibility.reasons])
-    event = VisibilityLost(**_header(agreement, context), register_day=register_day, reasons=because)
+    event = events.VisibilityLost(**_header(agreement, context), register_day=register_day, reasons=because)
     return Decision((event,))
 
 
 def _unrecorded_return(
     agreement: Agreement, context: DecisionContext, register_day: date | None = None
-) -> tuple[VisibilityReturned, ...]:
+) -> tuple[events.VisibilityReturned, ...]:
     """H1: record that the school is visible again, before anything that comes into force there."""
     if agreement.hidden_since is None:
         return ()
     # X2: the window is counted to the present day, as everywhere, so that recording changes no answer.
     resumes = not has_lapsed(agreement, policy=context.policy, day=context.day)
     day = register_day or context.day
-    return (VisibilityReturned(**_header(agreement, context), register_day=day, resumes=resumes),)
+    return (events.VisibilityReturned(**_header(agreement, context), register_day=day, resumes=resumes),)
 
 
 def _instant(agreement: Agreement, context: DecisionContext) -> Instant:

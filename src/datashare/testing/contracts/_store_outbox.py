@@ -8,7 +8,7 @@ from functools import partial
 import attrs
 import pytest
 
-from datashare.domain.agreements import Approve, Withdraw
+from datashare.domain.agreements import commands
 from datashare.errors import InvalidValue
 from datashare.ports import LeasedNotice, NoticeStatus, Settlement, StoredNotice
 from datashare.testing.changes import COUNCIL, NOW, OTHER_URN, TRUST, TWIN, URN, asked
@@ -247,7 +247,7 @@ class Requeueing(StoreSuite):
         save(store, asked())
         notices, leased = store.notices(TRUST), lease(store, limit=1)
         shown = repr(notices)
-        do(store, Approve)
+        do(store, commands.Approve)
         store.settle(leased[0], Settlement.delivered(at=NOW))
         before = everything(store)
 
@@ -290,7 +290,7 @@ class Requeueing(StoreSuite):
         head, _ = lease(store)
         store.settle(head, Settlement.delivered(at=NOW))
         save(store, asked(OTHER_URN))
-        do(store, Withdraw)
+        do(store, commands.Withdraw)
         lease(store, limit=1)
         before = everything(store)
         stored = store.notices(TRUST)
@@ -325,7 +325,7 @@ class Requeueing(StoreSuite):
         delivered, tried = lease(store)
         store.settle(delivered, Settlement.delivered(at=NOW))
         store.settle(tried, Settlement.try_again(due_at=NOW, error="451 deputy@site.example is busy"))
-        do(store, Withdraw)
+        do(store, commands.Withdraw)
         (cancelled,) = store.notices(TRUST, status=CANCELLED)
 
         assert "451 deputy@site.example is busy" == cancelled.error

@@ -13,18 +13,7 @@ import pendulum
 import pytest
 
 from datashare.codec import decode_agreement, read_event
-from datashare.domain.agreements.commands import (
-    AddRecipients,
-    Approve,
-    Command,
-    Decline,
-    EndAgreement,
-    RecordApproval,
-    RecordVisibility,
-    Remind,
-    RequestAccess,
-    Withdraw,
-)
+from datashare.domain.agreements import commands
 from datashare.domain.agreements.events import Event
 from datashare.domain.agreements.ids import AgreementId, RequestId
 from datashare.domain.agreements.state import Agreement, fold
@@ -96,19 +85,19 @@ INSTANTS = {
     "beyond 32 bits": pendulum.datetime(2106, 2, 7, 6, 28, 16, 10),
 }
 HIDDEN = (HiddenBecause.CLOSED, HiddenBecause.NOT_LINKED)
-FULL_LIFE: list[tuple[type[Command], AccessLevel, tuple[HiddenBecause, ...]]] = [
-    (RequestAccess, MIS, ()),
-    (AddRecipients, MIS, ()),
-    (Remind, MIS, ()),
-    (Withdraw, MIS, ()),
-    (RequestAccess, MIS, ()),
-    (Decline, MIS, ()),
-    (RequestAccess, MIS, ()),
-    (Approve, MIS, ()),
-    (RecordApproval, ACTIONS, ()),
-    (RecordVisibility, MIS, HIDDEN),
-    (RecordVisibility, MIS, ()),
-    (EndAgreement, MIS, ()),
+FULL_LIFE: list[tuple[type[commands.Command], AccessLevel, tuple[HiddenBecause, ...]]] = [
+    (commands.RequestAccess, MIS, ()),
+    (commands.AddRecipients, MIS, ()),
+    (commands.Remind, MIS, ()),
+    (commands.Withdraw, MIS, ()),
+    (commands.RequestAccess, MIS, ()),
+    (commands.Decline, MIS, ()),
+    (commands.RequestAccess, MIS, ()),
+    (commands.Approve, MIS, ()),
+    (commands.RecordApproval, ACTIONS, ()),
+    (commands.RecordVisibility, MIS, HIDDEN),
+    (commands.RecordVisibility, MIS, ()),
+    (commands.EndAgreement, MIS, ()),
 ]
 """Commands that lead an agreement through every kind of event but the import."""
 
@@ -121,7 +110,7 @@ class Precision(StoreSuite):
         """What people wrote comes back as it was: empty, beyond ASCII, beyond the first 65,536, not normalised."""
         requests = [asked(urn) for urn in range(URN, URN + len(TEXTS))]
         withdrawn = [
-            change(sent.after, Withdraw(request=RequestId(sent.id, 1), reason=text), command_id="c-2")
+            change(sent.after, commands.Withdraw(request=RequestId(sent.id, 1), reason=text), command_id="c-2")
             for sent, text in zip(requests, TEXTS.values(), strict=True)
         ]
         save(store, *requests)
@@ -241,7 +230,7 @@ class Order(StoreSuite):
         """Events of a whole group come in the order of time, ties by URN and sequence."""
         save(store, imported(10), imported(9))
         save(store, imported(11, now=NOW - MICROSECOND))
-        save(store, then(imported(9).after, RecordApproval))
+        save(store, then(imported(9).after, commands.RecordApproval))
 
         places = [(event.agreement.urn, event.sequence) for event in store.group_history(TRUST)]
         assert [(11, 1), (9, 1), (9, 2), (10, 1)] == places
@@ -303,7 +292,7 @@ class Apart(StoreSuite):
         """Answers, cancellations, requeues and registers of one group change nothing of its twin's."""
         save(store, asked(group=COUNCIL), asked(group=TWIN))
         before = listed(store, groups=[TWIN], urns=())
-        do(store, Approve, of=COUNCILS)
+        do(store, commands.Approve, of=COUNCILS)
         store.note_register(COUNCIL, NOW.date())
         store.requeue(COUNCIL, [stored.id for stored in store.notices(TWIN)], due_at=NOW + MINUTE)
 
@@ -332,7 +321,7 @@ class Apart(StoreSuite):
         save(store, asked(), asked(group=COUNCIL))
         answers = (store.load([AGREEMENT]), store.states(TRUST), store.states_at(URN))
         shown = repr(answers)
-        do(store, Approve)
+        do(store, commands.Approve)
         before = everything(store)
 
         assert shown == repr(answers)
@@ -344,7 +333,7 @@ class Apart(StoreSuite):
         """A stream returns all that was there when it was asked for, in order, whatever is saved meanwhile."""
         save(store, asked())
         streams = [partial(list[Event], store.history(AGREEMENT)), partial(list[Event], store.group_history(TRUST))]
-        do(store, Approve)
+        do(store, commands.Approve)
 
         for stream in streams:
             assert [1, 2][: len(events := stream())] == [event.sequence for event in events]
@@ -359,8 +348,8 @@ class Chains(StoreSuite):
     def test_each_event_is_chained_to_the_one_before_it(self, store: StoreWithOutbox) -> None:
         """Each hash covers the hash before it and the text, across calls; the state holds the last one."""
         save(store, asked(), asked(OTHER_URN))
-        do(store, Decline)
-        do(store, RequestAccess, command_id="c-3")
+        do(store, commands.Decline)
+        do(store, commands.RequestAccess, command_id="c-3")
 
         for chain in store.chains(TRUST):
             previous = "0" * 64
@@ -376,7 +365,7 @@ class Chains(StoreSuite):
     def test_a_chain_holds_the_events_and_what_they_fold_to(self, store: StoreWithOutbox) -> None:
         """The chained events are those of the history, from 1; what people wrote is beside the text, not in it."""
         save(store, asked())
-        do(store, Decline)
+        do(store, commands.Decline)
         (chain,) = store.chains(TRUST)
         events = [read_event(record) for record in chain.records]
 
@@ -393,8 +382,8 @@ class Chains(StoreSuite):
     def test_each_event_has_a_salt_of_its_own(self, store: StoreWithOutbox) -> None:
         """The same words in two events have different seals, so that one event says nothing about another."""
         save(store, asked(), asked(OTHER_URN))
-        do(store, Decline)
-        do(store, Decline, of=OTHER)
+        do(store, commands.Decline)
+        do(store, commands.Decline, of=OTHER)
         ours, theirs = (json.loads(chain.records[1].erasable or "") for chain in store.chains(TRUST))
 
         assert ours["texts"] == theirs["texts"]
@@ -407,7 +396,7 @@ class Chains(StoreSuite):
         """Later events and losers change nothing of a record, and asking twice gives the same answer."""
         save(store, asked())
         (before,) = store.chains(TRUST)
-        do(store, Decline)
+        do(store, commands.Decline)
         assert frozenset({AGREEMENT}) == store.append([asked()])
         (after,) = store.chains(TRUST)
 
@@ -449,7 +438,7 @@ class Chains(StoreSuite):
         """A stream returns all that was there when it was asked for, and each chain is whole, whatever is saved."""
         save(store, asked(), asked(OTHER_URN))
         streams = [store.chains(TRUST), store.chains()]
-        do(store, Decline, of=OTHER)
+        do(store, commands.Decline, of=OTHER)
 
         for stream in streams:
             chains = list(stream)

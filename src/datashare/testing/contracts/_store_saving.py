@@ -11,16 +11,7 @@ from typing import Any
 import attrs
 import pytest
 
-from datashare.domain.agreements.commands import (
-    Approve,
-    Command,
-    Decline,
-    EndAgreement,
-    RecordApproval,
-    Remind,
-    RequestAccess,
-    Withdraw,
-)
+from datashare.domain.agreements import commands
 from datashare.domain.agreements.ids import AgreementId
 from datashare.domain.notices import ASKING, NoticeKind
 from datashare.errors import InvalidValue, StoreError
@@ -71,15 +62,15 @@ class Saving(StoreSuite):
     def test_nothing_of_a_loser_is_saved(self, store: StoreWithOutbox) -> None:
         """A change that lost leaves nothing behind, so that it is saved when it is decided again."""
         save(store, asked())
-        late = then(standing(store), Approve, command_id="c-late")
-        do(store, Remind)
+        late = then(standing(store), commands.Approve, command_id="c-late")
+        do(store, commands.Remind)
         before = everything(store)
 
         assert late.closes is not None
         assert frozenset({AGREEMENT}) == store.append([late])
         assert before == everything(store)
         assert () == store.load([AGREEMENT], command_id="c-late").outcomes
-        do(store, Approve, command_id="c-late")
+        do(store, commands.Approve, command_id="c-late")
         assert ["c-1", "c-2", "c-late"] == [event.command_id for event in store.history(AGREEMENT)]
 
     @pytest.mark.must(1, 11)
@@ -120,7 +111,7 @@ class Saving(StoreSuite):
         """A change decided on a version that the store has not reached loses too, and leaves nothing behind."""
         before = everything(store)
 
-        assert frozenset({AGREEMENT}) == store.append([then(imported().after, RecordApproval)])
+        assert frozenset({AGREEMENT}) == store.append([then(imported().after, commands.RecordApproval)])
         assert before == everything(store)
 
     @pytest.mark.must(10)
@@ -129,7 +120,7 @@ class Saving(StoreSuite):
         """A later outcome under the same command id does not replace the first one."""
         first = imported()
         save(store, first)
-        save(store, then(first.after, RecordApproval, command_id="c-1"))
+        save(store, then(first.after, commands.RecordApproval, command_id="c-1"))
 
         assert (first.outcome,) == store.load([AGREEMENT], command_id="c-1").outcomes
 
@@ -139,15 +130,19 @@ class Cancelling(StoreSuite):
 
     @pytest.mark.must(1)
     @pytest.mark.rule("O7")
-    @pytest.mark.parametrize("kind", [Approve, Decline, Withdraw, EndAgreement], ids=lambda kind: kind.__name__)
+    @pytest.mark.parametrize(
+        "kind",
+        [commands.Approve, commands.Decline, commands.Withdraw, commands.EndAgreement],
+        ids=lambda kind: kind.__name__,
+    )
     def test_closing_a_request_cancels_what_asks_for_an_answer(
-        self, store: StoreWithOutbox, kind: type[Command]
+        self, store: StoreWithOutbox, kind: type[commands.Command]
     ) -> None:
         """Its waiting and leased requests and reminders are cancelled, and no longer sent; all else stays."""
         save(store, asked(OTHER_URN), asked(group=COUNCIL), asked(group=TWIN), asked())
         delivered, held = (leased for leased in lease(store) if leased.notice.agreement == AGREEMENT)
         assert store.settle(delivered, Settlement.delivered(at=NOW))
-        do(store, Remind, now=NOW + MICROSECOND)
+        do(store, commands.Remind, now=NOW + MICROSECOND)
         own = {stored.id for stored in store.notices(TRUST) if stored.agreement == AGREEMENT}
         groups = (TRUST, COUNCIL, TWIN)
         others = [stored for group in groups for stored in store.notices(group) if stored.id not in own]
@@ -171,7 +166,7 @@ class Cancelling(StoreSuite):
         store.settle(given_up, Settlement.given_up(at=NOW, error="550"))
         store.settle(delivered, Settlement.delivered(at=NOW - MINUTE))
         assert 1 == store.purge(settled_before=NOW)
-        do(store, Withdraw)
+        do(store, commands.Withdraw)
 
         statuses = {stored.id: stored.status for stored in store.notices(TRUST)}
         assert (CANCELLED, DELIVERED) == (statuses[given_up.notice.id], statuses[delivered.notice.id])
@@ -188,7 +183,7 @@ class Cancelling(StoreSuite):
             if kind not in ASKING
         )
         save(store, attrs.evolve(change, notices=(*change.notices, *others)))
-        save(store, attrs.evolve(then(change.after, Withdraw), notices=()))
+        save(store, attrs.evolve(then(change.after, commands.Withdraw), notices=()))
         cancelled = store.notices(TRUST, status=CANCELLED)
 
         assert {notice.id for notice in others} == {stored.id for stored in store.notices(TRUST, status=WAITING)}
@@ -199,12 +194,12 @@ class Cancelling(StoreSuite):
     def test_only_the_closed_requests_notices_are_cancelled(self, store: StoreWithOutbox) -> None:
         """A reminder cancels nothing, and closing a second request leaves the notices of the first alone."""
         save(store, asked())
-        do(store, Remind)
+        do(store, commands.Remind)
         assert 4 == len(store.notices(TRUST, status=WAITING))
-        do(store, Approve, command_id="c-3")
+        do(store, commands.Approve, command_id="c-3")
         answers = {stored.id for stored in store.notices(TRUST, status=WAITING)}
-        do(store, RequestAccess, command_id="c-4")
-        do(store, Withdraw, command_id="c-5")
+        do(store, commands.RequestAccess, command_id="c-4")
+        do(store, commands.Withdraw, command_id="c-5")
 
         assert 2 == len(answers)
         assert answers <= {stored.id for stored in store.notices(TRUST, status=WAITING)}
@@ -224,13 +219,13 @@ class Writers(StoreSuite):
         return losers
 
     @pytest.mark.must(3)
-    @pytest.mark.parametrize("kind", [RequestAccess, Remind], ids=["first-writers", "later-writers"])
-    def test_one_of_several_writers_wins(self, store: StoreWithOutbox, kind: type[Command]) -> None:
+    @pytest.mark.parametrize("kind", [commands.RequestAccess, commands.Remind], ids=["first-writers", "later-writers"])
+    def test_one_of_several_writers_wins(self, store: StoreWithOutbox, kind: type[commands.Command]) -> None:
         """Of eight threads that decided on one version at once, one wins, and nothing of the others is saved."""
         names = {f"w-{number}" for number in range(8)}
         for urn in range(URN, URN + self.rounds):
             agreement = AgreementId(TRUST, urn)
-            if kind is Remind:
+            if kind is commands.Remind:
                 save(store, asked(urn))
             before = standing(store, agreement)
             losers = self.race(store, ([then(before, kind, command_id=name)] for name in names))
