@@ -3,6 +3,7 @@
 import ast
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -140,7 +141,7 @@ def adapter_of(name: str) -> str | None:
 
 
 def own_part(name: str) -> tuple[str, set[str]] | None:
-    """Give the part that a module belongs to and what that part may import; nothing for the free ones."""
+    """Return the part that a module belongs to, and what that part may import; `None` where it may import anything."""
     adapter = adapter_of(name)
     if adapter:
         return adapter, ADAPTERS_MAY_IMPORT
@@ -262,6 +263,18 @@ def empty_names(module: Module) -> list[str]:
 def test_names_say_something() -> None:
     """No variable of the library has a name that would fit everything."""
     assert complaints_about(empty_names) == {}
+
+
+def test_no_two_public_classes_have_one_name() -> None:
+    """Who reads the name of a public class need not ask which of two it is."""
+    names = Counter(
+        node.name
+        for module in MODULES
+        for node in module.tree.body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+
+    assert [name for name, count in names.items() if count > 1] == []
 
 
 def test_functions_are_short() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datashare.adapters.gias import ReadingProgress, read_establishments, read_group_links, read_register
-from datashare.adapters.gias._tables import Layout, open_table
+from datashare.adapters.gias._tables import Download, open_table
 from datashare.errors import BadRow, MissingColumns, RegisterUnreadable
 
 from . import sample
@@ -245,7 +245,7 @@ def test_an_error_of_the_hosts_own_progress_is_the_hosts() -> None:
         read_register(sample.download(sample.SCHOOL), progress=stop)
 
 
-LAYOUT = Layout(what="Letters", argument="letters", cells=(("D",), ("B",), ("Z",)), needed=(("B",),))
+DOWNLOAD = Download(what="Letters", argument="letters", cells=(("D",), ("B",), ("Z",)), needed=(("B",),))
 """Two of four columns, not in the order of the file, and one that is not there."""
 
 LINES = st.lists(
@@ -265,7 +265,7 @@ def test_rows_are_read_as_csv_reads_them(lines: list[str], end: str, last: bool)
     """Whatever is quoted, unclosed, empty or too long, the rows are those of `csv` that have the right length."""
     text = end.join(["A,B,C,D", "first,b,c,d", *lines]) + (end if last else "")
     problems: list[BadRow] = []
-    with open_table(io.BytesIO(text.encode()), LAYOUT, problems.append) as table:
+    with open_table(io.BytesIO(text.encode()), DOWNLOAD, problems.append) as table:
         rows = list(table.rows())
 
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)

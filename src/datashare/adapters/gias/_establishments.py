@@ -15,11 +15,11 @@ from datashare.domain.register import Coded, EstablishmentStatus, Institution, P
 from ._cells import BadCell, read_age, read_code, read_coded, read_day, read_names_by_code, read_text, read_urn
 from ._groups import GroupLink
 from ._sources import RegisterFile
-from ._tables import Layout, ProgressCallback, ReportCallback, Table, open_table, refuse
+from ._tables import Download, ProgressCallback, ReportCallback, Table, open_table, refuse
 
 TRUSTS = "Trusts (code)"
 
-ESTABLISHMENTS = Layout(
+ESTABLISHMENTS = Download(
     what='"Establishment fields"',
     argument="establishments",
     cells=(
@@ -145,7 +145,7 @@ class _InstitutionReader:
         self._high_age = cache(partial(read_age, "StatutoryHighAge"))
 
     def __call__(self, row: tuple[str, ...]) -> Institution:
-        """Read one row, its cells in the order of the layout.
+        """Read one row, its cells in the order of `ESTABLISHMENTS`.
 
         Raises:
             BadCell: A cell cannot be right.

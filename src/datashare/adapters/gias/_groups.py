@@ -11,19 +11,19 @@ from datashare.domain.register import Group, GroupId
 
 from ._cells import BadCell, read_code, read_day, read_text, read_uid, read_urn
 from ._sources import RegisterFile
-from ._tables import REPEATED, Layout, ProgressCallback, ReportCallback, open_table, refuse
+from ._tables import REPEATED, Download, ProgressCallback, ReportCallback, open_table, refuse
 
 _UID = ("Group UID", "Linked UID")
 _TYPE = ("Group Type (code)", "Group Type")
 _STATUS = ("Group Status (code)", "Group Status")
 
-GROUPS = Layout(
+GROUPS = Download(
     what='"All group records"',
     argument="groups",
     cells=(_UID, ("Group Name",), _TYPE[:1], _TYPE[1:], _STATUS[:1], _STATUS[1:], ("Closed Date",)),
     needed=(_UID, ("Group Name",), _TYPE, _STATUS),
 )
-GROUP_LINKS = Layout(
+GROUP_LINKS = Download(
     what='"All group links records" or "Academy sponsor and trust links"',
     argument="group_links",
     cells=(("URN",), *GROUPS.cells, ("Joined date",)),

@@ -13,9 +13,9 @@ from datashare.domain.register import SuccessorLink
 
 from ._cells import BadCell, read_day, read_text, read_urn
 from ._sources import RegisterFile
-from ._tables import Layout, ProgressCallback, ReportCallback, open_table, refuse
+from ._tables import Download, ProgressCallback, ReportCallback, open_table, refuse
 
-LINKS = Layout(
+LINKS = Download(
     what='"Establishment links"',
     argument="links",
     cells=(("URN",), ("LinkURN",), ("LinkType",), ("LinkEstablishedDate",)),

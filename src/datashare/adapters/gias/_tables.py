@@ -49,7 +49,7 @@ ReportCallback = Callable[[BadRow], None]
 
 
 @attrs.frozen(kw_only=True)
-class Layout:
+class Download:
     """What one kind of download looks like, by column names.
 
     Attributes:
@@ -81,12 +81,12 @@ class Table:
         rows_read: The data rows so far, bad ones included; each line of a row that an unclosed quote spoilt counts.
     """
 
-    def __init__(self, text: Text, layout: Layout, report: ReportCallback, progress: ProgressCallback | None) -> None:
+    def __init__(self, text: Text, kind: Download, report: ReportCallback, progress: ProgressCallback | None) -> None:
         self.file = text.file
         self.day = _day_in(text.names)
         self.rows_read = 0
         self._text = text
-        self._layout = layout
+        self._kind = kind
         self._report = report
         self._progress = progress
         self._reader = csv.reader(text.lines, strict=True)
@@ -113,7 +113,7 @@ class Table:
         self._report(BadRow(self.file, self._reader.line_num, bad.column, bad.value, bad.why))
 
     def rows(self) -> Iterator[tuple[str, ...]]:
-        """Yield the cells of the layout of each row, empty text for a column that is not there.
+        """Yield the cells of each row in the order of `Download.cells`, empty text for a column that is not there.
 
         Raises:
             RegisterUnreadable: There is no row.
@@ -161,7 +161,7 @@ class Table:
     def _width(self, first_row: list[str]) -> int:
         """Return how many fields each row must have: those of the header, or all but the one that rows may lack."""
         width = len(self._header)
-        lacks_last = self._header[-1] == self._layout.may_lack and len(first_row) == width - 1
+        lacks_last = self._header[-1] == self._kind.may_lack and len(first_row) == width - 1
         return width - 1 if lacks_last else width
 
     def _report_progress(self) -> None:
@@ -182,12 +182,12 @@ class Table:
         return [name.strip() for name in header]
 
     def _find_columns(self) -> list[int]:
-        """Return where the cells of the layout are in a row, -1 for those that are not there."""
-        header, layout = self._header, self._layout
-        missing = [names[0] for names in layout.needed if not any(name in header for name in names)]
+        """Return where the columns of `Download.cells` are in a row, -1 for those that are not there."""
+        header, kind = self._header, self._kind
+        missing = [names[0] for names in kind.needed if not any(name in header for name in names)]
         if missing:
-            raise MissingColumns(self.file, missing, layout.what)
-        columns = [next((name for name in names if name in header), "") for names in layout.cells]
+            raise MissingColumns(self.file, missing, kind.what)
+        columns = [next((name for name in names if name in header), "") for names in kind.cells]
         for name in columns:
             if name and header.count(name) > 1:
                 raise RegisterUnreadable(self.file, f'its header has "{name}" more than once. Remove the wrong one.')
@@ -196,7 +196,7 @@ class Table:
 
 @contextmanager
 def open_table(
-    file: RegisterFile, layout: Layout, report: ReportCallback = refuse, progress: ProgressCallback | None = None
+    file: RegisterFile, kind: Download, report: ReportCallback = refuse, progress: ProgressCallback | None = None
 ) -> Iterator[Table]:
     """Open a download as a table.
 
@@ -208,8 +208,8 @@ def open_table(
     validation.require_callable(report, "report", "a function that takes a BadRow")
     if progress is not None:
         validation.require_callable(progress, "progress", "a function that takes a ReadingProgress, or None")
-    with open_text(file, layout.argument) as text:
-        yield Table(text, layout, report, progress)
+    with open_text(file, kind.argument) as text:
+        yield Table(text, kind, report, progress)
 
 
 def _day_in(names: Sequence[str]) -> date | None:

@@ -18,7 +18,7 @@ from datashare.testing.fakes import StoreWithOutbox
 from ._contract import Calls, Contract, CountRoundTrips
 from ._store_outbox import Leasing, Requeueing, Settling
 from ._store_reading import Apart, Chains, Order, Precision
-from ._store_saving import Cancelling, HostTransaction, Saving, Writers
+from ._store_saving import Cancelling, Saving, WithinHostTransaction, Writers
 from ._store_suite import LEASED_NOTICE, MICROSECOND, MINUTE, everything, lease, refused, save
 
 DAY = date(2026, 5, 3)
@@ -79,7 +79,7 @@ OUTBOX_NONSENSE: dict[str, Callable[[Any], object]] = {
 
 
 class AgreementStoreContract(
-    Saving, Cancelling, Writers, HostTransaction, Precision, Order, Apart, Chains, Contract, port=AgreementStore
+    Saving, Cancelling, Writers, WithinHostTransaction, Precision, Order, Apart, Chains, Contract, port=AgreementStore
 ):
     """What every store of agreements must do.
 

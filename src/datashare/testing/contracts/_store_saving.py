@@ -279,7 +279,7 @@ class Writers(StoreSuite):
         assert [len(changes)] * 3 == versions
 
 
-class HostTransaction(StoreSuite):
+class WithinHostTransaction(StoreSuite):
     """11. and 13. Within a transaction of the host's."""
 
     @pytest.mark.must(13)
