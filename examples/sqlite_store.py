@@ -148,10 +148,10 @@ class SqliteStore:
     def chains(self, group: GroupId | None = None, /) -> Iterator[Chain]:
         # A union, since either row may be missing. The row without a sequence is the state's, and comes first.
         query = """SELECT group_id, urn, NULL AS sequence, version, head, state, NULL FROM agreements
-            WHERE ?1 IS NULL OR group_id = ?1 UNION ALL SELECT * FROM events WHERE ?1 IS NULL OR group_id = ?1
+            WHERE group_id = coalesce(?, group_id) UNION ALL SELECT * FROM events WHERE group_id = coalesce(?, group_id)
             ORDER BY group_id, urn, sequence"""
         of_group = None if group is None else str(arguments.require_group(group))
-        return rows.to_chains(self._rows(_chain_row, query, of_group))
+        return rows.to_chains(self._rows(_chain_row, query, of_group, of_group))
 
     def last_register(self, group: GroupId, /) -> date | None:
         query = "SELECT max(day) FROM registers WHERE group_id = ?"
