@@ -44,7 +44,7 @@ from .refusals import Reason, Refusal, RefusalCode, in_order
 from .state import Agreement, Basis, OpenRequest, granted, has_lapsed
 
 _Answer = tuple[list[Reason], Decision]
-"""The reasons against a command, and the decision that counts if there are none."""
+"""The reasons against a command, and the decision that counts if nothing is against it."""
 
 
 def decide(agreement: Agreement, command: Command, context: DecisionContext) -> Decision | Refusal:
@@ -63,7 +63,7 @@ def decide(agreement: Agreement, command: Command, context: DecisionContext) -> 
 
 
 def _answer(agreement: Agreement, command: Command, context: DecisionContext) -> _Answer:
-    header, request = _header(agreement, context), _open_request(agreement, command)
+    request = _open_request(agreement, command)
     match command:
         case RequestAccess():
             return _request(agreement, command, context)
@@ -75,15 +75,14 @@ def _answer(agreement: Agreement, command: Command, context: DecisionContext) ->
             return _approve(agreement, request, command, context)
         case Remind() | Approve():  # `_lifecycle_reasons` says why not
             return [], Decision(())
-        case Decline():
-            return [], Decision((events.RequestDeclined(**header, request=command.request, reason=command.reason),))
-        case Withdraw():
-            return [], Decision((events.RequestWithdrawn(**header, request=command.request, reason=command.reason),))
+        case Decline() | Withdraw():
+            kind = events.RequestDeclined if isinstance(command, Decline) else events.RequestWithdrawn
+            return [], Decision((kind(**_header(agreement, context), request=command.request, reason=command.reason),))
         case RecordApproval():
             return _record_approval(agreement, command, context)
         case ImportAgreement():
             event = events.AgreementImported(
-                **header,
+                **_header(agreement, context),
                 level=command.level,
                 agreed_on=command.agreed_on,
                 terms=command.terms,
