@@ -223,7 +223,7 @@ class Person:
         permissions: Permissions granted directly, with periods; a `Permission` alone means always.
         period: When they are a user of the site.
         associations: For a group's user, the schools they may log in to (X3).
-        address: The address that a message can go to, trimmed; `None` where there is none (P6).
+        address: The address that a message can go to, trimmed; `None` if the person has no usable one (P6).
     """
 
     id: PersonId

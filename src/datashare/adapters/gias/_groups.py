@@ -150,6 +150,6 @@ def _is_trust(code: str, name: str) -> bool:
 
 
 def _is_open(code: str, name: str) -> bool | None:
-    """Return whether a status, by its code or else its name, is an open one; `None` where there is none."""
+    """Return whether a status, by its code or else its name, is an open one; `None` where the cells are empty."""
     status = read_text("Group Status", code) or read_text("Group Status", name)
     return "_".join(status.upper().replace(",", " ").split()) in _OPEN if status else None

@@ -25,7 +25,7 @@ class Existing(enum.Enum):
 def write(
     connection: sa.Connection, table: sa.Table, rows: Sequence[RowValues], *, existing: Existing = Existing.CANNOT_BE
 ) -> None:
-    """Insert *rows* in their order, in one round trip; without rows there is none."""
+    """Insert *rows* in their order, in one round trip; do nothing without rows."""
     if not rows:
         return
     dialect = connection.dialect
