@@ -134,7 +134,7 @@ def test_a_closed_successor_leads_on_to_what_succeeded_it() -> None:
 
 @pytest.mark.rule("E5")
 def test_two_schools_that_closed_into_one_another_end_and_propose_nothing() -> None:
-    """Each is listed as the other's successor that the group does not see."""
+    """Neither of a circle of closed schools succeeded the other, so none is listed."""
     plan = planned(
         standing(OLD),
         standing(NEW),
@@ -142,12 +142,54 @@ def test_two_schools_that_closed_into_one_another_end_and_propose_nothing() -> N
         links=[link(OLD, NEW), link(NEW, OLD)],
     )
 
-    assert () == plan.to_ask
-    assert {NEW: ((OLD,), "it closed on 3 May 2026"), OLD: ((NEW,), "it closed")} == {
-        successor.urn: (successor.predecessors, successor.hidden) for successor in plan.successors
-    }
-    assert {(Doubt.CYCLIC,)} == {successor.doubts for successor in plan.successors}
+    assert () == plan.successors
     assert {OLD, NEW} == {end.urn for end in plan.ends}
+
+
+@pytest.mark.rule("E5")
+def test_a_closed_school_is_not_listed_because_another_way_was_shorter() -> None:
+    """101710 leads on to 135968, which 101782 reaches sooner by itself: real links of July 2025."""
+    old, between, last = 101782, 101710, 135968
+    plan = planned(
+        standing(old),
+        schools=[school(old, status=CLOSED), school(between, status=CLOSED), school(last)],
+        links=[link(old, between), link(old, last), link(between, last)],
+    )
+
+    assert [last] == [successor.urn for successor in plan.successors]
+
+
+def ends_by_trying_every_way(start: int, onward: dict[int, set[int]], stands: set[int]) -> dict[int, int]:
+    """Return the schools at which a way from *start* ends, with the least number of links: by walking every way."""
+    lengths: dict[int, int] = {}
+
+    def walk(way: list[int]) -> None:
+        here = way[-1]
+        following = set() if here in stands and here != start else onward.get(here, set()) - {here}
+        if not following and here != start:
+            lengths[here] = min(lengths.get(here, len(way)), len(way))
+        for successor in following - set(way):
+            walk([*way, successor])
+
+    walk([start])
+    return {urn: length - 1 for urn, length in lengths.items()}
+
+
+@pytest.mark.rule("E5")
+@given(st.sets(st.tuples(st.integers(1, 5), st.integers(1, 5))), st.sets(st.integers(2, 5)))
+def test_successors_are_where_the_ways_end(pairs: set[tuple[int, int]], stands: set[int]) -> None:
+    """Whatever the links are, another search finds the same schools at the end, by ways of the same length."""
+    schools = [school(urn, status=EstablishmentStatus.OPEN if urn in stands else CLOSED) for urn in range(1, 6)]
+    links = [link(old, new) for old, new in sorted(pairs)]
+    onward: dict[int, set[int]] = {}
+    for old, new in pairs:
+        onward.setdefault(old, set()).add(new)
+
+    plan = planned(standing(1), schools=schools, links=links)
+
+    assert ends_by_trying_every_way(1, onward, stands) == {
+        successor.urn: len(successor.evidence) for successor in plan.successors
+    }
 
 
 @pytest.mark.rule("E5")
@@ -249,7 +291,9 @@ def test_the_links_of_a_school_that_the_group_still_sees_propose_nothing() -> No
         pytest.param([ACTIONS, MIS], {MIS, ACTIONS}, MIS, id="lowest"),
         pytest.param([MIS], {MIS, ACTIONS}, MIS, id="only"),
         pytest.param([ACTIONS, None], {MIS, ACTIONS}, ACTIONS, id="only-a-request-beside-it"),
-        pytest.param([None], {MIS, ACTIONS}, None, id="only-a-request"),
+        pytest.param([None], {MIS, ACTIONS}, ACTIONS, id="only-a-request-for-actions"),
+        pytest.param([None], {DFE, MIS}, MIS, id="highest-below-what-was-asked-for"),
+        pytest.param([None, MIS], {MIS, ACTIONS}, MIS, id="held-beside-a-request"),
         pytest.param([ACTIONS], {DFE, MIS}, MIS, id="highest-below-it"),
         pytest.param([DFE], {MIS, ACTIONS}, None, id="never-more-than-was-held"),
     ],
@@ -257,7 +301,7 @@ def test_the_links_of_a_school_that_the_group_still_sees_propose_nothing() -> No
 def test_the_suggested_level_is_the_lowest_held_that_may_be_requested(
     held: list[AccessLevel | None], requestable: set[AccessLevel], level: AccessLevel | None
 ) -> None:
-    """Of several predecessors the lowest counts; an open request is not a level held."""
+    """Of several predecessors the lowest held counts; an open request counts only where nothing is held."""
     agreements = [
         standing(urn, State.APPROVED if level_held else State.PENDING, level=level_held or MIS)
         for urn, level_held in enumerate(held, 1)

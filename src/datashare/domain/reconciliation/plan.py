@@ -136,8 +136,9 @@ class Successor:
         doubts: What to look at.
         state: The state of its own agreement with the group.
         hidden: Why the group does not see it, in words; empty if it does.
-        level: The level to ask for: the lowest held by its predecessors, if any is known and may be requested. What was
-            held before an end is not known; then `Doubt.LEVEL_BEFORE_AN_END_UNKNOWN` is among the doubts.
+        level: The level to ask for: the lowest held by its predecessors, or else the lowest of their open requests; or
+            the highest below it that may be requested. What was held before an end is not known; then
+            `Doubt.LEVEL_BEFORE_AN_END_UNKNOWN` is among the doubts.
         level_label: That level in the words of the group's policy (L3).
     """
 

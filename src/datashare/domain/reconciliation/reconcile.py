@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import date
 from functools import cached_property
@@ -14,6 +14,7 @@ from datashare.domain.agreements import Agreement, AgreementId, EndCause, Reason
 from datashare.domain.agreements.authorise import older_register
 from datashare.domain.agreements.refusals import in_order
 from datashare.domain.instants import day_words
+from datashare.domain.levels import AccessLevel
 from datashare.domain.policy import Policy
 from datashare.domain.register import EstablishmentStatus
 from datashare.domain.text import folded
@@ -184,15 +185,21 @@ class Comparison:
                 successors.append(successor)
         return successors
 
+    def _suggested(self, levels: Collection[AccessLevel]) -> AccessLevel | None:
+        """Return the lowest of *levels*, or the highest below it that may be requested; never more than that (E5)."""
+        lowest = min(levels, default=None)
+        return max((level for level in self.policy.requestable_levels if lowest and level <= lowest), default=None)
+
     def _successor(self, urn: int, paths: Mapping[int, Path]) -> Successor:
         in_order = [path for _, path in sorted(paths.items())]
         links = dict.fromkeys(link for path in in_order for link in path)
         doubts = {doubt for path in in_order for doubt in self.links.doubts(path)}
         if not all(self.agreements[urn].stands for urn in paths):
             doubts.add(Doubt.LEVEL_BEFORE_AN_END_UNKNOWN)
-        # The lowest level held, or the highest below it that may be requested; never more than was held.
-        held = [level for urn in paths if (level := self.agreements[urn].level)]
-        level = max((level for level in self.policy.requestable_levels if held and level <= min(held)), default=None)
+        before = [self.agreements[urn] for urn in paths]
+        # The lowest level held; where none is held, the lowest that is still asked for.
+        held = [agreement.level for agreement in before if agreement.level]
+        level = self._suggested(held or [agreement.request.level for agreement in before if agreement.request])
         own = self.agreements.get(urn) or Agreement(id=AgreementId(self.facts.group.id, urn))
         return Successor(
             urn=urn,

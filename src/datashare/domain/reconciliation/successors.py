@@ -57,7 +57,7 @@ class Links:
         return any(link.day is None or link.day <= self.register_day for link in self.onward.get(urn, ()))
 
     def from_each(self, urns: Iterable[int]) -> Mapping[int, Mapping[int, Path]]:
-        """Find what succeeded these schools; what only led on to another is left out.
+        """Find what succeeded these schools; what only leads on to another, or back, is left out.
 
         Returns:
             By successor, in order, the shortest path from each of its predecessors.
@@ -79,7 +79,7 @@ class Links:
                 new = [link for link in links if link.successor not in reached]
                 reached |= {link.successor: (*reached[urn], link) for link in reversed(new)}
                 ahead += dict.fromkeys(link.successor for link in new)
-                if urn != start and not new:
+                if urn != start and not links:  # one that leads on is no end, wherever it leads
                     yield urn, reached[urn]
             wave = ahead
 
