@@ -16,9 +16,11 @@ from datashare.testing.changes import AGREEMENT, COUNCIL, NOW, TRUST, URN, asked
 from datashare.testing.fakes import StoreWithOutbox
 
 from ._contract import Calls, Contract, CountRoundTrips
+from ._store_chains import Chains
+from ._store_joining import WithinHostTransaction
 from ._store_outbox import Leasing, Requeueing, Settling
-from ._store_reading import Apart, Chains, Order, Precision
-from ._store_saving import Cancelling, Saving, WithinHostTransaction, Writers
+from ._store_reading import Apart, Order, Precision
+from ._store_saving import Cancelling, Saving, Writers
 from ._store_suite import LEASED_NOTICE, MICROSECOND, MINUTE, everything, lease, refused, save
 
 DAY = date(2026, 5, 3)
