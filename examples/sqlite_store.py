@@ -121,7 +121,7 @@ class SqliteStore:
             written = [row.chained_to(before.head) for row, before in won]
             winners = [row for row, _ in won]
             closed = [(row, row.change.closes.number) for row in winners if row.change.closes]
-            cancelled = [(instant_text(row.change.events[-1].at), *row.key, number) for row, number in closed]
+            cancelled = [(instant_text(row.change.now), *row.key, number) for row, number in closed]
             _insert(db, "REPLACE INTO agreements", [agreement for agreement, _ in written])
             _insert(db, "INSERT INTO events", [event for _, events in written for event in events])
             _insert(db, "INSERT OR IGNORE INTO outcomes", [row.outcome for row in winners])  # the first stays (K4)

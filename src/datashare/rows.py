@@ -193,7 +193,7 @@ class PreparedChange:
 
 def prepare(change: Change) -> PreparedChange:
     """Write a change as rows; it needs no database, so call it before the transaction begins."""
-    key = key_of(change.id)
+    key, due_at = key_of(change.id), instant_text(change.now)
     return PreparedChange(
         change=change,
         key=key,
@@ -210,7 +210,7 @@ def prepare(change: Change) -> PreparedChange:
             last_sequence=change.events[-1].sequence,
             cautions=encode_cautions(change.cautions) if change.cautions else _NO_CAUTIONS,
         ),
-        notices=tuple(_notice_row(key, notice) for notice in change.notices),
+        notices=tuple(_notice_row(key, notice, due_at) for notice in change.notices),
     )
 
 
@@ -218,7 +218,7 @@ _NO_CAUTIONS = encode_cautions(())
 _ASKING = tuple(ASKING)  # quicker to search than a set, which calls Enum's own hash function
 
 
-def _notice_row(key: Key, notice: Notice) -> NoticeRow:
+def _notice_row(key: Key, notice: Notice, due_at: str) -> NoticeRow:
     return NoticeRow(
         group_id=key[0],
         urn=key[1],
@@ -227,7 +227,7 @@ def _notice_row(key: Key, notice: Notice) -> NoticeRow:
         asks=notice.kind in _ASKING,
         status=NoticeStatus.WAITING.value,
         is_open=True,
-        due_at=instant_text(notice.created_at),
+        due_at=due_at,
         attempts=0,
         error=None,
         settled_at=None,

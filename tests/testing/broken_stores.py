@@ -58,6 +58,13 @@ class Uncancelled(BrokenStore):
         return self.inner.append([attrs.evolve(change, closes=None) for change in changes])
 
 
+class Ahead(BrokenStore):
+    """1. Goes by the instants of events, which a fast clock may have put far ahead."""
+
+    def append(self, changes: Sequence[Change], /) -> frozenset[AgreementId]:
+        return self.inner.append([attrs.evolve(change, now=change.events[-1].at) for change in changes])
+
+
 class Raising(BrokenStore):
     """2. Raises where a change lost."""
 

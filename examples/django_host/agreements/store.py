@@ -13,7 +13,7 @@ from operator import or_
 from typing import Any, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, Error, connections, transaction
-from django.db.models import Exists, F, IntegerField, Model, OuterRef, Q, QuerySet, Subquery, TextField, Value
+from django.db.models import Exists, F, IntegerField, Model, OuterRef, Q, QuerySet, TextField, Value
 
 from datashare import rows
 from datashare.domain.agreements import Agreement, AgreementId, Event
@@ -140,25 +140,26 @@ class DjangoAgreementStore:
         )
         self._insert(AgreementEvent, [event for _, events in written for event in events])
         self._insert(CommandOutcome, [row.outcome for row in winners], ignore_conflicts=True)  # the first stays (K4)
-        self._cancel([row.key for row in winners if row.change.closes])
+        self._cancel([row for row in winners if row.change.closes])
         self._insert(OutgoingNotice, [notice for row in winners for notice in row.notices])
 
     def _insert(self, model: type[Model], table_rows: Iterable[tuple[object, ...]], **conflicts: Any) -> None:
         """Insert rows, whose columns are those of the model, in order."""
         self._all(model).bulk_create([model(*row) for row in table_rows], **conflicts)
 
-    def _cancel(self, closed: Sequence[Key]) -> None:
+    def _cancel(self, closing: Sequence[PreparedChange]) -> None:
         """Cancel what asks for an answer to the requests that were closed, given up or not (O7)."""
         # Those of earlier requests were delivered or cancelled before, so the request's number need not be asked for.
         settled = (NoticeStatus.DELIVERED.value, NoticeStatus.CANCELLED.value)
-        own_events = self._all(AgreementEvent).filter(group_id=OuterRef("group_id"), urn=OuterRef("urn"))
-        self._all(OutgoingNotice).filter(_any_of(closed), asks=True).exclude(status__in=settled).update(
-            status=NoticeStatus.CANCELLED.value,
-            is_open=False,
-            settled_at=Subquery(own_events.order_by("-sequence").values("at")[:1]),
-            lease=None,
-            leased_until=None,
-        )
+        asking = self._all(OutgoingNotice).filter(asks=True).exclude(status__in=settled)
+        for now in {row.change.now for row in closing}:  # all changes of an action share it
+            asking.filter(_any_of(row.key for row in closing if row.change.now == now)).update(
+                status=NoticeStatus.CANCELLED.value,
+                is_open=False,
+                settled_at=instant_text(now),
+                lease=None,
+                leased_until=None,
+            )
 
     def states(self, group: GroupId, /) -> Sequence[Agreement]:
         of_group = self._all(AgreementState).filter(group_id=str(arguments.require_group(group)))

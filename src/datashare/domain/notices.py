@@ -97,7 +97,7 @@ class Notice:
         request: The request that it is about, if any.
         address: The email address, as settled when the event happened (Q5).
         people: The people who share the address, each named (P7).
-        created_at: When the event happened, in UTC.
+        created_at: When it was made, in UTC; the event's own instant may lie ahead of that (T3).
         group_kind: Trust or local authority, for the words.
         group_name: The group's name in the register.
         institution_name: The school's name in the register.
@@ -313,7 +313,7 @@ def _shared(event: Event, subject: _Subject, audience: Party, context: DecisionC
         "agreement": event.agreement,
         "sequence": event.sequence,
         "request": subject.request,
-        "created_at": event.at,
+        "created_at": context.now,
         "group_kind": group.id.kind,
         "group_name": group.name,
         "institution_name": institution.name if institution else f"URN {event.agreement.urn}",

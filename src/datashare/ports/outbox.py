@@ -34,7 +34,7 @@ class StoredNotice:
         agreement: Which agreement it is about.
         notice: The notice; `None` once names and addresses were purged (O6).
         status: What has become of it.
-        due_at: When it is to be sent, in UTC; at first its `created_at`.
+        due_at: When it is to be sent, in UTC; at first the `now` of the change that made it.
         attempts: How often it was leased for sending.
         error: Why the last attempt failed; `None` once the notice was delivered or purged.
         settled_at: When it was delivered, given up or cancelled, in UTC.

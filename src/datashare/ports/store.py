@@ -10,6 +10,7 @@ import attrs
 
 from datashare.domain.agreements import Agreement, AgreementId, Caution, Event, RequestId
 from datashare.domain.chain import Chain
+from datashare.domain.instants import Instant
 from datashare.domain.notices import Notice
 from datashare.domain.register import GroupId
 
@@ -45,6 +46,7 @@ class Change:
 
     Attributes:
         decided_on: The version of the agreement that was decided on; 0 where it has no history yet.
+        now: The present instant when it was decided, in UTC. An event's own instant may lie ahead of it (T3).
         after: The agreement as it stands after the events; its version is the number of the last one.
         events: What happened, in order, numbered from `decided_on` + 1; never empty, and all of one command.
         notices: The notices that the events call for.
@@ -56,6 +58,7 @@ class Change:
     """
 
     decided_on: int
+    now: Instant
     after: Agreement
     events: tuple[Event, ...]
     notices: tuple[Notice, ...]
@@ -112,8 +115,8 @@ class AgreementStore(Protocol):
     Implementers must:
 
     1. Save of each change events, state, notices, cancellations and outcome together, or nothing of it. A new notice
-       is waiting, and first due at its `created_at`. A cancelled one is no longer leased, and counts as settled at the
-       instant of the change's last event.
+       is waiting. A cancelled one is no longer leased. It is by the change's `now` that notices fall due and count as
+       settled, not by the instants of its events.
     2. Save a change only if the agreement's version is still the one it was decided on; return the others as
        losers, without raising, and save the rest.
     3. Let exactly one of several writers win who decided on the same version, however they are timed.

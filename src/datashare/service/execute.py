@@ -226,7 +226,7 @@ class _Action:
             else:
                 outcomes[order] = outcome = _decide(order, agreement, contexts[agreement.urn])
                 if isinstance(outcome, Done) and outcome.events and not self.preview:
-                    changes[order] = self.change(order, agreement, outcome)
+                    changes[order] = self.change(order, agreement, outcome, now)
             self.report(Stage.DECIDED, len(outcomes), len(waiting))
         return outcomes, changes
 
@@ -294,11 +294,12 @@ class _Action:
             for outcome in recorded
         )
 
-    def change(self, order: _Order, before: Agreement, done: Done) -> Change:
+    def change(self, order: _Order, before: Agreement, done: Done, now: Instant) -> Change:
         """Build what is saved of one school."""
         shared_digest, own_digest = self.digests[order]
         return Change(
             decided_on=before.version,
+            now=now,
             after=done.after,
             events=done.events,
             notices=done.notices,

@@ -188,6 +188,7 @@ def possible_change(
     shared, own = fingerprint(context.actor, command)
     return Change(
         decided_on=before.version,
+        now=context.now,
         after=after,
         events=decision.events,
         notices=notices_for(before, decision.events, context),

@@ -112,18 +112,18 @@ class MemoryAgreementStore:
         self._histories[change.id] = _History(change.after, events, records)
         self._outcomes[change.id.group, change.command_id].setdefault(change.id, change.outcome)  # K4: the first stays
         if change.closes:
-            self._cancel(change.closes, at=change.events[-1].at)
+            self._cancel(change.closes, at=change.now)
         for notice in change.notices:
-            self._put(notice)
+            self._put(notice, due_at=change.now)
 
-    def _put(self, notice: Notice) -> None:
+    def _put(self, notice: Notice, *, due_at: Instant) -> None:
         entry = _Entry(
             StoredNotice(
                 id=notice.id,
                 agreement=notice.agreement,
                 notice=notice,
                 status=NoticeStatus.WAITING,
-                due_at=notice.created_at,
+                due_at=due_at,
             )
         )
         self._notices[notice.agreement.group][notice.id] = entry

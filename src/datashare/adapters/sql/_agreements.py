@@ -213,7 +213,7 @@ def _cancel(connection: sa.Connection, changes: Sequence[PreparedChange]) -> Non
             "of_group": prepared.key[0],
             "of_urn": prepared.key[1],
             "of_request": prepared.change.closes.number,
-            "cancelled_at": instant_text(prepared.change.events[-1].at),
+            "cancelled_at": instant_text(prepared.change.now),
         }
         for prepared in changes
         if prepared.change.closes

@@ -41,12 +41,12 @@ class Saving(StoreSuite):
     @pytest.mark.must(1)
     @pytest.mark.rule("K1")
     def test_a_change_is_saved_with_all_that_belongs_to_it(self, store: StoreWithOutbox) -> None:
-        """One call saves events, state, outcome and notices; the notices wait, and are due when they were made."""
+        """One call saves events, state, outcome and notices; the notices wait, and are due at once."""
         change = asked()
         save(store, change)
         loaded = store.load([AGREEMENT], command_id="c-1")
         waiting = {
-            StoredNotice(id=notice.id, agreement=AGREEMENT, notice=notice, status=WAITING, due_at=notice.created_at)
+            StoredNotice(id=notice.id, agreement=AGREEMENT, notice=notice, status=WAITING, due_at=change.now)
             for notice in change.notices
         }
 
@@ -155,6 +155,21 @@ class Cancelling(StoreSuite):
         for settlement in (Settlement.delivered(at=NOW), Settlement.try_again(due_at=NOW, error="")):
             assert not store.settle(held, settlement)
         assert own.isdisjoint(leased.notice.id for leased in lease(store, NOW + timedelta(days=1)))
+
+    @pytest.mark.must(1)
+    @pytest.mark.rule("O2", "O7")
+    def test_notices_fall_due_and_are_settled_by_the_present_instant(self, store: StoreWithOutbox) -> None:
+        """After a clock was ten years fast for a moment, events lie ahead, but nothing waits ten years (T3)."""
+        ahead = NOW + timedelta(days=3652)
+        save(store, asked(now=ahead))
+        do(store, commands.Remind, now=NOW)
+        reminders = lease(store, NOW)
+        do(store, commands.Withdraw, now=NOW + MINUTE, command_id="c-3")
+
+        assert [ahead] * 3 == [event.at for event in store.history(AGREEMENT)]
+        assert {NoticeKind.REMINDER} == {leased.notice.kind for leased in reminders}
+        assert {NOW + MINUTE} == {stored.settled_at for stored in store.notices(TRUST, status=CANCELLED)}
+        assert {NOW + MINUTE} == {stored.due_at for stored in store.notices(TRUST, status=WAITING)}
 
     @pytest.mark.must(1)
     @pytest.mark.rule("O7")
