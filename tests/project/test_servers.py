@@ -67,12 +67,20 @@ def tiny(tmp_path: Path) -> Path:
     return tmp_path
 
 
+# A shell lets what it starts in the background ignore Ctrl-C, and all processes below inherit that.
+RUN = """
+import signal, sys, pytest
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.exit(pytest.main(["-p", "no:xdist", "tests"]))
+"""
+
+
 def start(tiny: Path, test: str, folder: Path, **environment: str) -> "subprocess.Popen[str]":
     """Start the tests of one file in a tiny project; nothing is required but what the environment says."""
     (tiny / "tests" / "test_it.py").write_text(test, encoding="utf-8")
     plain = {name: value for name, value in os.environ.items() if name not in {need.variable for need in NEEDS}}
     return subprocess.Popen(
-        [sys.executable, "-m", "pytest", "-p", "no:xdist", "tests"],
+        [sys.executable, "-c", RUN],
         cwd=tiny,
         env=plain | {"TMPDIR": str(folder)} | environment,
         stdout=subprocess.PIPE,
