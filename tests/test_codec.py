@@ -191,7 +191,10 @@ def test_every_kind_has_a_stored_text() -> None:
         (AccessLevel, "dfe_data mis_data mis_data_and_group_actions"),
         (
             EndCause,
-            "school_closed school_left_group group_closed succeeded by_school by_group entered_in_error",
+            (
+                "school_closed school_left_group group_closed group_reorganised succeeded "
+                "by_school by_group entered_in_error"
+            ),
         ),
         (
             HiddenBecause,

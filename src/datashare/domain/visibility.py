@@ -123,6 +123,14 @@ def link_with(institution: Institution, group: GroupId) -> TrustLink | None:
     return TrustLink(la.code, la.name) if la and la.code == group.code else None
 
 
+def other_groups(institution: Institution, group: GroupId) -> frozenset[GroupId]:
+    """Return the groups of the same kind that an open institution is in instead of *group*; usually none (E8)."""
+    is_open = institution.status in {EstablishmentStatus.OPEN, EstablishmentStatus.OPEN_PROPOSED_TO_CLOSE}
+    if not is_open or group in institution.groups:
+        return frozenset()
+    return frozenset(other for other in institution.groups if other.kind is group.kind)
+
+
 def visibility(urn: int, institution: Institution | None, *, group: Group, policy: Policy, day: date) -> Visibility:
     """Return whether *group* sees the institution on *day*, with all reasons (V1-V10).
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 
 import attrs
@@ -20,9 +20,18 @@ from datashare.domain.agreements import (
 )
 from datashare.domain.instants import day_words, to_optional_day
 from datashare.domain.people import Permission
-from datashare.domain.reconciliation import Comparison, GroupFacts, Plan, leads_on, why_no_plan, why_not_applied
+from datashare.domain.reconciliation import (
+    Comparison,
+    FormerAgreement,
+    GroupFacts,
+    Plan,
+    leads_on,
+    moved_together,
+    why_no_plan,
+    why_not_applied,
+)
 from datashare.domain.register import GroupId, Institution, SuccessorLink
-from datashare.domain.visibility import visible_institutions
+from datashare.domain.visibility import other_groups, visible_institutions
 from datashare.errors import InvalidValue, Refused, UnknownGroup
 from datashare.ports import InstitutionDirectory, ProgressCallback
 
@@ -54,7 +63,8 @@ class GroupReconciliation(GroupActions[Outcomes]):
 
         It needs `Permission.APPLY_REGISTER` or a permission to read; a named system may do it too.
 
-        Cost: a constant number of port calls, and two for each generation of successors.
+        Cost: a constant number of port calls, two for each generation of successors, and three for each group that
+        schools were in before.
 
         Args:
             register: A newer register that is not in place yet. The plan compares it with the register in place, which
@@ -82,16 +92,15 @@ class GroupReconciliation(GroupActions[Outcomes]):
             host.institutions if newer is None else newer, group, {agreement.urn for agreement in agreements}
         )
         seen_before: frozenset[int] | None = None
-        names_before: dict[int, str] = {}
+        earlier: Mapping[int, Institution] = {}
         if newer is not None:
             known, linked = host.group_or_gone(group), host.institutions.linked(group)
             if not facts.names_group:  # it keeps the name that it has in the register in place
                 facts = attrs.evolve(facts, group=attrs.evolve(facts.group, name=known.name))
             visible = visible_institutions(linked, group=known, policy=policy, day=today)
             seen_before = frozenset(school.urn for school in visible)
-            named = facts.urns | {link.successor for link in facts.links}
-            schools = host.institutions.institutions(named - facts.institutions.keys())
-            names_before = {urn: school.name for urn, school in schools.items()}
+            named = facts.urns | facts.linked | {link.successor for link in facts.links}
+            earlier = host.institutions.institutions(named)
         if not (facts.names_group or agreements or seen_before):
             raise UnknownGroup(group)
         day = to_optional_day(register_day) or facts.register_day
@@ -109,7 +118,8 @@ class GroupReconciliation(GroupActions[Outcomes]):
             policy=policy,
             day=today,
             register_day=day,
-            names=names_before,
+            names={urn: school.name for urn, school in earlier.items()},
+            before=_moved_here(host, newer, facts, earlier) if newer else {},
         )
         return comparison.plan(seen_before)
 
@@ -212,6 +222,37 @@ def gather_facts(register: InstitutionDirectory, group: GroupId, urns: Collectio
         links=_follow_links(register, frozenset(urns), schools),
         institutions=schools,
     )
+
+
+def _moved_here(
+    host: Host, register: InstitutionDirectory, facts: GroupFacts, earlier: Mapping[int, Institution]
+) -> dict[int, FormerAgreement]:
+    """Find the schools that moved to the group together, each with the group before and the level in force there (E8).
+
+    The group learns of another group's agreements only here: that a level is in force, at a school that it sees
+    itself, that the other group no longer has, and that moved together with others.
+
+    Cost: three calls for each group that schools of *facts* were in before.
+
+    Args:
+        host: The host's ports.
+        register: The register that the plan is made from.
+        facts: What that register says about the group.
+        earlier: The schools as an older register had them, as far as that is known.
+    """
+    moved_from: dict[GroupId, list[Institution]] = {}
+    for urn in facts.linked & earlier.keys():
+        school = facts.institutions[urn]
+        for former in other_groups(earlier[urn], facts.group.id) - school.groups:
+            moved_from.setdefault(former, []).append(school)
+    before: dict[int, FormerAgreement] = {}
+    for former, schools in sorted(moved_from.items()):
+        levels = {agreement.urn: agreement.level for agreement in host.store.states(former)}
+        if levels:
+            group = host.group_or_gone(former)
+            together = moved_together(schools, former, left_behind=register.linked(former))
+            before |= {urn: (group, levels.get(urn)) for urn in sorted(together)}
+    return before
 
 
 def _follow_links(

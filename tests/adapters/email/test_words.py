@@ -257,6 +257,7 @@ SEND_AGAIN = (
     "If the school is to share data again, the local authority must send a new request.",
     "If you need the data again, send a new request.",
 )
+REORGANISED = "The local authority has been reorganised, and the school now belongs to another local authority."
 CAUSES: dict[EndCause | None, tuple[str, ...]] = {
     EndCause.SCHOOL_CLOSED: (
         f"The school has closed. {GROUP_SAYS} recorded this.",
@@ -270,6 +271,10 @@ CAUSES: dict[EndCause | None, tuple[str, ...]] = {
     EndCause.GROUP_CLOSED: (
         f"The local authority has closed. {GROUP_SAYS} recorded this.",
         *["A local authority that has closed cannot send a new request."] * 2,
+    ),
+    EndCause.GROUP_REORGANISED: (
+        f"{REORGANISED} {GROUP_SAYS} recorded this.",
+        *["to share data with its present local authority, that local authority must send it a request."] * 2,
     ),
     EndCause.SUCCEEDED: (
         f"The school has been replaced by another school. {GROUP_SAYS} recorded this.",
@@ -305,7 +310,7 @@ def test_an_end_says_why_by_whose_word_and_what_comes_next(cause: EndCause | Non
         upgrading = RENDERER.text(ended(cause, audience, request=NOTICES["notice"].request))
 
         assert f"{why}\n\nThis note was added:\n    We change our MIS in May.\n" in text
-        assert f"You do not need to do anything. {step}" in text
+        assert re.search(f"You do not need to do anything. .*{re.escape(step)}", text)
         assert ("new request" in step) == (" new request." in text)
         assert f"has been closed too. {why.removeprefix('the agreement has ended.')}".strip() in upgrading
 
@@ -326,6 +331,7 @@ TO_SCHOOL, TO_GROUP, NO_ACTOR = Party.SCHOOL, Party.GROUP, {"actor_name": ""}
         (EndCause.GROUP_CLOSED, TO_GROUP, NO_ACTOR, "Ask whoever looks after data sharing at Llanfair Borough.\n"),
         (EndCause.GROUP_CLOSED, TO_SCHOOL, {}, "Ask Ana Ćosić at Llanfair Borough: ana@group.example\n"),
         (EndCause.GROUP_CLOSED, TO_SCHOOL, UNKNOWN_SENDER, "Ask whoever looks after your school’s MIS.\n"),
+        (EndCause.GROUP_REORGANISED, TO_SCHOOL, UNKNOWN_SENDER, "Ask whoever looks after your school’s MIS.\n"),
         (EndCause.SCHOOL_LEFT_GROUP, TO_SCHOOL, UNKNOWN_SENDER, "Ask Llanfair Borough.\n"),
         (EndCause.SCHOOL_CLOSED, TO_SCHOOL, UNKNOWN_SENDER, "Ask Llanfair Borough, your local authority.\n"),
     ],

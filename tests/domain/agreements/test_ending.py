@@ -1,6 +1,7 @@
 """Ending an agreement, and who may (rules E1, E7)."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import attrs
 import pytest
@@ -12,7 +13,7 @@ from datashare.domain.agreements.refusals import RefusalCode
 from datashare.domain.agreements.state import State
 from datashare.domain.people import Permission, Person, PersonId
 from datashare.domain.policy import Party, Policy
-from datashare.domain.register import GroupId
+from datashare.domain.register import EstablishmentStatus, GroupId, TrustLink
 from datashare.domain.visibility import HiddenBecause
 from datashare.errors import InvalidValue
 from tests.builders import (
@@ -35,6 +36,8 @@ from tests.builders import (
     end,
     importing,
     in_state,
+    institution,
+    look,
     new,
     only_event,
     reasons_against,
@@ -163,8 +166,38 @@ def test_causes_of_the_register_must_be_shown_by_it(cause: EndCause, planned: bo
             assert (RefusalCode.CAUSE_NOT_SHOWN,) == codes(agreement, command, context(because))
 
 
+@pytest.mark.rule("E1", "E8")
+@pytest.mark.parametrize("planned", [False, True], ids=["by-hand", "planned"])
+@pytest.mark.parametrize(
+    ("cells", "shown"),
+    [
+        pytest.param({"trusts": [TrustLink("99")]}, True, id="in-another-trust"),
+        pytest.param({"trusts": []}, False, id="in-no-trust"),
+        pytest.param({}, False, id="still-here"),
+        pytest.param({"trusts": [TrustLink("99")], "status": EstablishmentStatus.CLOSED}, False, id="closed"),
+    ],
+)
+def test_a_reorganisation_is_shown_by_an_open_school_in_another_group(
+    cells: dict[str, Any], shown: bool, planned: bool
+) -> None:
+    """Whether others moved with it is for the plan, or for the person who ends it."""
+    agreement = in_state(State.APPROVED)
+    command = attrs.evolve(
+        end(EndCause.GROUP_REORGANISED),
+        planned=Planned(plan="0c5e", version=agreement.version) if planned else None,
+    )
+    where = attrs.evolve(context(), visibility=look(institution(**cells)))
+    gone = attrs.evolve(context(), visibility=look(None))
+
+    if shown:
+        assert State.NO_AGREEMENT is agreement_after(agreement, command, where).state
+    else:
+        assert (RefusalCode.CAUSE_NOT_SHOWN,) == codes(agreement, command, where)
+    assert (RefusalCode.CAUSE_NOT_SHOWN,) == codes(agreement, command, gone)
+
+
 @pytest.mark.rule("E1")
-@pytest.mark.parametrize("cause", SHOWN)
+@pytest.mark.parametrize("cause", [*SHOWN, EndCause.GROUP_REORGANISED])
 def test_cause_of_the_register_is_not_shown_by_a_visible_school(cause: EndCause) -> None:
     """While the school is visible, no cause of the register holds, and the refusal says what it shows."""
     refusal = refusal_of(in_state(State.APPROVED), end(cause))
@@ -259,7 +292,7 @@ def test_a_planned_end_of_another_version_is_a_conflict_and_nothing_else(state: 
 @pytest.mark.parametrize("cause", EndCause, ids=lambda cause: cause.value)
 def test_only_what_the_register_shows_can_be_planned(cause: EndCause) -> None:
     """An end by wish or because of an error cannot be part of a plan."""
-    if cause in SHOWN:
+    if cause in {*SHOWN, EndCause.GROUP_REORGANISED}:
         assert cause is attrs.evolve(PLANNED, cause=cause).cause
         return
     with pytest.raises(InvalidValue, match="one that the register shows, where it is planned"):

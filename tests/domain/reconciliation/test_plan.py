@@ -28,12 +28,12 @@ TOMORROW = DAY + timedelta(days=1)
         pytest.param(closed(), EndCause.SCHOOL_CLOSED, id="closed"),
         pytest.param(closed(trusts=()), EndCause.SCHOOL_CLOSED, id="closed-and-left"),
         pytest.param(school(OLD, trusts=()), EndCause.SCHOOL_LEFT_GROUP, id="left"),
-        pytest.param(school(OLD, trusts=[ELSEWHERE]), EndCause.SCHOOL_LEFT_GROUP, id="moved"),
+        pytest.param(school(OLD, trusts=[ELSEWHERE]), EndCause.SCHOOL_LEFT_GROUP, id="moved-alone"),
     ],
 )
 def test_an_agreement_ends_if_the_register_shows_that_it_is_over(register: Institution, cause: EndCause) -> None:
     """The school closed, or is known to be in another trust or in no trust."""
-    plan = planned(standing(version=7), schools=[register])
+    plan = planned(standing(version=7), schools=[register, school(OTHER)], seen_before={OTHER})
 
     (end,) = plan.ends
     assert (OLD, register.name, 7, cause) == (end.urn, end.name, end.version, end.cause)
@@ -279,7 +279,9 @@ def test_an_authoritys_plan_goes_by_its_own_code() -> None:
     """A school that moved to another authority left, whichever trust it is in."""
     moved = school(OLD, local_authority=Coded("871", "Slough"))
     plan = planned(
-        attrs.evolve(agreement(OLD, State.APPROVED, of=AUTHORITY), version=1), schools=[moved], by=group(AUTHORITY)
+        attrs.evolve(agreement(OLD, State.APPROVED, of=AUTHORITY), version=1),
+        schools=[moved, school(OTHER)],
+        by=group(AUTHORITY),
     )
 
     assert [EndCause.SCHOOL_LEFT_GROUP] == [end.cause for end in plan.ends]

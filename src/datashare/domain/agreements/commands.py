@@ -68,6 +68,7 @@ class EndCause(enum.Enum):
     SCHOOL_CLOSED = "school_closed"
     SCHOOL_LEFT_GROUP = "school_left_group"
     GROUP_CLOSED = "group_closed"
+    GROUP_REORGANISED = "group_reorganised"
     SUCCEEDED = "succeeded"
     BY_SCHOOL = "by_school"
     BY_GROUP = "by_group"
@@ -75,7 +76,13 @@ class EndCause(enum.Enum):
 
 
 SHOWN_BY_REGISTER = frozenset(
-    {EndCause.SCHOOL_CLOSED, EndCause.SCHOOL_LEFT_GROUP, EndCause.GROUP_CLOSED, EndCause.SUCCEEDED}
+    {
+        EndCause.SCHOOL_CLOSED,
+        EndCause.SCHOOL_LEFT_GROUP,
+        EndCause.GROUP_CLOSED,
+        EndCause.GROUP_REORGANISED,
+        EndCause.SUCCEEDED,
+    }
 )
 """The causes that the register must show, and that a plan may name (E1, E2)."""
 

@@ -14,7 +14,7 @@ from datashare.domain.instants import Instant
 from datashare.domain.levels import AccessLevel
 from datashare.domain.people import PersonId
 from datashare.domain.policy import Party
-from datashare.domain.visibility import HiddenBecause
+from datashare.domain.visibility import HiddenBecause, other_groups
 
 from . import events
 from .commands import (
@@ -290,6 +290,7 @@ _SHOWN_BY = {
     EndCause.SCHOOL_CLOSED: frozenset({HiddenBecause.CLOSED}),
     EndCause.SCHOOL_LEFT_GROUP: frozenset({HiddenBecause.NOT_LINKED, HiddenBecause.UNKNOWN_URN}),
     EndCause.GROUP_CLOSED: frozenset({HiddenBecause.GROUP_CLOSED}),
+    EndCause.GROUP_REORGANISED: frozenset({HiddenBecause.NOT_LINKED}),
     EndCause.SUCCEEDED: frozenset({HiddenBecause.CLOSED, HiddenBecause.NOT_LINKED}),
 }
 # E2: a plan ends only what is clear. A URN that is gone is unclear, and so is a successor of a school open elsewhere.
@@ -303,7 +304,11 @@ def _end(agreement: Agreement, command: EndAgreement, context: DecisionContext) 
     against = []
     if command.cause in SHOWN_BY_REGISTER:
         shown_by = (_SHOWN_CLEARLY_BY if command.planned else _SHOWN_BY)[command.cause]
-        if shown_by.isdisjoint(reason.because for reason in context.visibility.reasons):
+        shown = not shown_by.isdisjoint(reason.because for reason in context.visibility.reasons)
+        if command.cause is EndCause.GROUP_REORGANISED:  # E8
+            school = context.visibility.institution
+            shown = school is not None and bool(other_groups(school, agreement.group))
+        if not shown:
             detail = f"The register does not show this cause: {context.visibility}"
             against.append(Reason(code=RefusalCode.CAUSE_NOT_SHOWN, detail=detail))
     if command.cause is EndCause.ENTERED_IN_ERROR and not _may_be_an_error(agreement, context):

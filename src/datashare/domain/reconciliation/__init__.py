@@ -5,13 +5,15 @@ It only proposes and changes nothing.
 
 from __future__ import annotations
 
-from .facts import GroupFacts, leads_on
-from .plan import Doubt, NewSchool, Plan, PlannedEnd, Succession, Successor, Uncertainty, Unclear
-from .reconcile import Comparison, why_no_plan, why_not_applied
+from .facts import GroupFacts, leads_on, moved_together
+from .plan import Doubt, FormerGroup, NewSchool, Plan, PlannedEnd, Succession, Successor, Uncertainty, Unclear
+from .reconcile import Comparison, FormerAgreement, why_no_plan, why_not_applied
 
 __all__ = [
     "Comparison",
     "Doubt",
+    "FormerAgreement",
+    "FormerGroup",
     "GroupFacts",
     "NewSchool",
     "Plan",
@@ -21,6 +23,7 @@ __all__ = [
     "Uncertainty",
     "Unclear",
     "leads_on",
+    "moved_together",
     "why_no_plan",
     "why_not_applied",
 ]

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from datetime import date
 from functools import cached_property
 from typing import Any
 
 import attrs
 
-from datashare.domain.register import EstablishmentStatus, Group, Institution, SuccessorLink
+from datashare.domain.register import EstablishmentStatus, Group, GroupId, Institution, SuccessorLink
+from datashare.domain.visibility import other_groups
+
+MOVED_TOGETHER = 3
+"""So many schools that are now in one other group have moved together (E8)."""
 
 
 @attrs.frozen(kw_only=True)
@@ -42,6 +47,16 @@ class GroupFacts:
         return not self.linked and not self.urns & self.institutions.keys()
 
     @cached_property
+    def moved(self) -> frozenset[int]:
+        """The URNs of the agreements whose schools moved together to other groups (E8).
+
+        Agreements that ended count too, so that a plan in parts finds the same.
+        """
+        known = self.institutions
+        schools = (known[urn] for urn in self.urns & known.keys())
+        return moved_together(schools, self.group.id, left_behind=[known[urn] for urn in self.linked])
+
+    @cached_property
     def digest(self) -> str:
         """A digest that does not depend on the order of rows; different registers have different digests (E4)."""
         group = [str(self.group.id), self.group.name, self.group.is_open, _text(self.group.closed_on)]
@@ -56,6 +71,29 @@ class GroupFacts:
             ),
         }
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def moved_together(
+    schools: Iterable[Institution], group: GroupId, *, left_behind: Iterable[Institution]
+) -> frozenset[int]:
+    """Return the URNs of the schools that moved together out of a group: it was reorganised (E8).
+
+    A school moved if it is open and in another group of the same kind instead. It moved together with others if at
+    least `MOVED_TOGETHER` of these schools are in one other group now, or if the group has no open school any more.
+
+    Args:
+        schools: The schools that were in the group.
+        group: The group.
+        left_behind: The institutions that the register links with the group now.
+    """
+    present = {school.urn: groups for school in schools if (groups := other_groups(school, group))}
+    counts = Counter(other for groups in present.values() for other in groups)
+    nobody_stayed = all(school.status is EstablishmentStatus.CLOSED for school in left_behind)
+    return frozenset(
+        urn
+        for urn, groups in present.items()
+        if nobody_stayed or any(counts[other] >= MOVED_TOGETHER for other in groups)
+    )
 
 
 def leads_on(institution: Institution | None) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 
 import attrs
 
 from datashare.domain.agreements import EndCause, RequestId, State
+from datashare.domain.agreements.commands import CAME_LATER
 from datashare.domain.instants import day_words
 from datashare.domain.levels import AccessLevel
 from datashare.domain.register import GroupId
@@ -76,19 +77,46 @@ class PlannedEnd:
 
 
 @attrs.frozen(kw_only=True)
+class FormerGroup:
+    """The group that a school moved from together with others (E8).
+
+    Attributes:
+        group: Which group.
+        name: Its name, as last known.
+        level: The level in force between it and the school, if one still is.
+        level_label: That level in the words of the policy of the group that the plan is for (L3).
+    """
+
+    group: GroupId
+    name: str
+    level: AccessLevel | None
+    level_label: str
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.group}){f' with {self.level_label}' if self.level_label else ''}"
+
+
+@attrs.frozen(kw_only=True)
 class NewSchool:
     """A school that the group sees and has no agreement with, and that succeeds no school of the group.
 
     Attributes:
         urn: The school.
         name: Its name in the register.
+        before: The group that it moved from together with others, if it did (E8).
+        level: The level to ask for then: the one in force there, or the highest below it that may be requested.
+        level_label: That level in the words of the group's policy (L3).
     """
 
     urn: int
     name: str
+    before: FormerGroup | None = attrs.field(default=None, metadata={CAME_LATER: True})
+    level: AccessLevel | None = attrs.field(default=None, metadata={CAME_LATER: True})
+    level_label: str = attrs.field(default="", metadata={CAME_LATER: True})
 
     def __str__(self) -> str:
-        return f"{self.name} ({self.urn})"
+        before = f", moved from {self.before}" if self.before else ""
+        return f"{self.name} ({self.urn}){before}{f'; {self.level_label} suggested' if self.level_label else ''}"
 
 
 @attrs.frozen(kw_only=True)
@@ -240,6 +268,18 @@ class Plan:
         return tuple(successor for successor in self.successors if successor.proposed)
 
     @property
+    def to_ask_by_level(self) -> Mapping[AccessLevel, tuple[int, ...]]:
+        """The schools to ask, by the level suggested, lowest first; each level takes one `request` (E5, E8).
+
+        They are the successors to ask, and the schools that moved here together from another group.
+        """
+        by_level: dict[AccessLevel, tuple[int, ...]] = {}
+        for school in (*self.to_ask, *self.joined):
+            if school.level:
+                by_level[school.level] = (*by_level.get(school.level, ()), school.urn)
+        return dict(sorted(by_level.items()))
+
+    @property
     def needs_confirmation(self) -> bool:
         """Whether it ends more than a tenth of what stands, or of what is in force, and more than three (E3).
 
@@ -292,6 +332,7 @@ _CAUSES = {
     EndCause.SCHOOL_CLOSED: "the school closed",
     EndCause.SCHOOL_LEFT_GROUP: "the school left the group",
     EndCause.GROUP_CLOSED: "the group closed",
+    EndCause.GROUP_REORGANISED: "the group was reorganised, and the school is in another one now",
     EndCause.SUCCEEDED: "the school was succeeded by another",
 }
 

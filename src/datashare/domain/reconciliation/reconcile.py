@@ -16,15 +16,18 @@ from datashare.domain.agreements.refusals import in_order
 from datashare.domain.instants import day_words
 from datashare.domain.levels import AccessLevel
 from datashare.domain.policy import Policy
-from datashare.domain.register import EstablishmentStatus
+from datashare.domain.register import EstablishmentStatus, Group
 from datashare.domain.text import folded
 from datashare.domain.visibility import HiddenBecause, HiddenReason, Visibility, visibility
 
 from .facts import GroupFacts
-from .plan import Doubt, NewSchool, Plan, PlannedEnd, Successor, Uncertainty, Unclear, cause_words
+from .plan import Doubt, FormerGroup, NewSchool, Plan, PlannedEnd, Successor, Uncertainty, Unclear, cause_words
 from .successors import Links, Path
 
 _Part = TypeVar("_Part", PlannedEnd, NewSchool, Successor, Unclear)
+
+FormerAgreement = tuple[Group, AccessLevel | None]
+"""The group that a school was in before, and the level in force between the two, if any."""
 
 LONGEST_WHY = 2_000
 """The register's own words may have any length; a plan holds as much of them as a person reads."""
@@ -52,6 +55,7 @@ class Comparison:
         day: The present day, in Europe/London; it decides what the group sees.
         register_day: The register's day, in Europe/London.
         names: What schools were called in an older register, for those that this one does not name.
+        before: The group that each school moved from together with others, and the level in force there, if any (E8).
     """
 
     facts: GroupFacts
@@ -60,6 +64,7 @@ class Comparison:
     day: date
     register_day: date
     names: Mapping[int, str] = attrs.field(factory=dict)
+    before: Mapping[int, FormerAgreement] = attrs.field(factory=dict)
     _seen: dict[int, Visibility] = attrs.field(factory=dict, init=False, repr=False, eq=False)
 
     @cached_property
@@ -70,9 +75,9 @@ class Comparison:
     def plan(self, seen_before: AbstractSet[int] | None = None) -> Plan:
         """Build the plan of what the register means for the group's agreements (E2, E5).
 
-        An agreement would end only if the register shows clearly that it is over: the group closed, the school closed,
-        or the register knows the school and links it with another group or with no group. Everything else is unclear
-        and left as it is. That includes a URN that is gone, since the register deletes no URN.
+        An agreement would end only if the register shows clearly that it is over: the group closed or was reorganised,
+        the school closed, or the register knows the school and links it with another group or with no group.
+        Everything else is unclear and left as it is. That includes a URN that is gone, since the register deletes none.
 
         Cost: one pass over the agreements, the schools and the links.
 
@@ -98,7 +103,7 @@ class Comparison:
             ends=_by_name(end for end in ends if end.level),
             closes=_by_name(end for end in ends if not end.level),
             compared=seen_before is not None,
-            joined=_by_name(NewSchool(urn=urn, name=self._name(urn)) for urn in new if self._see(urn).visible),
+            joined=_by_name(self._new(urn) for urn in new if self._see(urn).visible),
             successors=_by_name(successors),
             unclear=_by_name(filter(None, unclear)),
         )
@@ -115,8 +120,21 @@ class Comparison:
         school = self.facts.institutions.get(urn)
         return school.name if school else self.names.get(urn, f"URN {urn}")
 
+    def _new(self, urn: int) -> NewSchool:
+        if urn not in self.before:
+            return NewSchool(urn=urn, name=self._name(urn))
+        group, held = self.before[urn]
+        former = FormerGroup(group=group.id, name=group.name, level=held, level_label=self._label(held))
+        level = self._suggested([held] if held else [])
+        return NewSchool(urn=urn, name=self._name(urn), before=former, level=level, level_label=self._label(level))
+
+    def _label(self, level: AccessLevel | None) -> str:
+        return self.policy.label(level) if level else ""
+
     def cause(self, urn: int) -> EndCause | None:
         """Return why an agreement would end, if the register shows it clearly; other reasons do not obscure it."""
+        if urn in self.facts.moved:  # E8: although the group may have closed
+            return EndCause.GROUP_REORGANISED
         because = {reason.because for reason in self._see(urn).reasons}
         if HiddenBecause.GROUP_CLOSED in because and self.facts.names_group:
             return EndCause.GROUP_CLOSED
@@ -141,7 +159,7 @@ class Comparison:
             cause=cause,
             why=self._why(self._see(agreement.urn).reasons),
             level=agreement.level,
-            level_label=self.policy.label(agreement.level) if agreement.level else "",
+            level_label=self._label(agreement.level),
             request=agreement.request.id if agreement.request else None,
         )
 
@@ -210,7 +228,7 @@ class Comparison:
             state=own.state,
             hidden=self._why(self._see(urn).reasons),
             level=level,
-            level_label=self.policy.label(level) if level else "",
+            level_label=self._label(level),
         )
 
 

@@ -1,0 +1,181 @@
+"""A group whose schools came from another group together sees who came before, and at which level (rule E8)."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+import attrs
+import pytest
+
+from datashare.adapters.memory import MemoryInstitutionDirectory
+from datashare.codec import decode_plan, encode
+from datashare.domain.agreements import EndCause, RefusalCode, State
+from datashare.domain.reconciliation import FormerGroup, NewSchool, Plan
+from datashare.domain.register import EstablishmentStatus, GroupId, TrustLink
+from datashare.errors import Refused
+from tests.world import (
+    HILDA,
+    MIS,
+    NO_APPROVER,
+    OSCAR,
+    OTHER_TRUST,
+    OTTO,
+    TODAY,
+    TRUST,
+    World,
+    large_world,
+)
+
+BEFORE = "Areté Learning Trust"
+
+
+def moving(world: World, urns: Iterable[int], to: GroupId = OTHER_TRUST) -> MemoryInstitutionDirectory:
+    """Return a newer register, not in place yet, in which these schools are in another trust."""
+    schools = dict(world.schools)
+    for urn in urns:
+        schools[urn] = attrs.evolve(schools[urn], trusts=[TrustLink(to.code)])
+    return MemoryInstitutionDirectory(schools.values(), groups=world.groups, register_day=TODAY)
+
+
+def everybody(world: World) -> list[int]:
+    """List the schools of the trust."""
+    return [school.urn for school in world.institutions.linked(TRUST)]
+
+
+def their_plan(world: World, register: MemoryInstitutionDirectory) -> Plan:
+    """Return the plan of the other trust."""
+    return world.sharing.for_group(OTHER_TRUST, actor=OTTO).reconcile(register)
+
+
+@pytest.mark.rule("E8")
+def test_the_new_group_sees_who_came_before_and_at_which_level(world: World) -> None:
+    """It can ask for all at once, each at the level that was in force, and nothing was carried over."""
+    newer = moving(world, everybody(world))
+
+    plan = their_plan(world, newer)
+
+    mis = FormerGroup(group=TRUST, name=BEFORE, level=MIS, level_label="MIS Data")
+    none = FormerGroup(group=TRUST, name=BEFORE, level=None, level_label="")
+    assert {HILDA: mis, OSCAR: mis, NO_APPROVER: none} == {
+        school.urn: school.before for school in plan.joined if school.urn in (HILDA, OSCAR, NO_APPROVER)
+    }
+    assert NewSchool(urn=HILDA, name="St Hilda’s Primary School", before=mis, level=MIS, level_label="MIS Data") in (
+        plan.joined
+    )
+    assert {MIS: (OSCAR, HILDA)} == plan.to_ask_by_level
+    assert (
+        "St Hilda’s Primary School (100000), moved from Areté Learning Trust (mat:5143) with MIS Data; "
+        "MIS Data suggested"
+    ) in str(plan)
+    assert plan == decode_plan(encode(plan))
+    assert not world.store.states(OTHER_TRUST)
+
+    world.institutions.replace(
+        newer.institutions(list(world.schools)).values(), groups=world.groups, register_day=TODAY
+    )
+    side = world.sharing.for_group(OTHER_TRUST, actor=OTTO)
+    for level, urns in plan.to_ask_by_level.items():
+        assert not side.request(urns, level=level, command_id=f"ask-{level.value}").not_done
+    assert {(HILDA, State.PENDING), (OSCAR, State.PENDING)} == {
+        (agreement.urn, agreement.state) for agreement in world.store.states(OTHER_TRUST)
+    }
+
+
+@pytest.mark.rule("E8")
+@pytest.mark.parametrize(
+    ("moves", "before"),
+    [
+        pytest.param([HILDA], {}, id="alone"),
+        pytest.param([HILDA, NO_APPROVER], {}, id="two"),
+        pytest.param([HILDA, OSCAR, NO_APPROVER], {HILDA: MIS, OSCAR: MIS, NO_APPROVER: None}, id="three"),
+    ],
+)
+def test_a_group_learns_nothing_of_a_school_that_left_another_group_alone(
+    world: World, moves: list[int], before: dict[int, object]
+) -> None:
+    """At which level a school shared with another trust concerns the two, unless schools moved together."""
+    plan = their_plan(world, moving(world, moves))
+
+    assert set(moves) == {school.urn for school in plan.joined} & set(everybody(world))
+    assert before == {school.urn: school.before.level for school in plan.joined if school.before}
+    assert not (BEFORE in str(plan) and not before)
+
+
+@pytest.mark.rule("E8", "V2")
+def test_a_group_learns_nothing_of_a_school_that_it_does_not_see(world: World) -> None:
+    """One that closed has moved too, and one that is still linked with both has not."""
+    newer = moving(world, everybody(world))
+    schools = newer.institutions(list(world.schools))
+    both = [TrustLink(TRUST.code), TrustLink(OTHER_TRUST.code)]
+    changed = {
+        HILDA: attrs.evolve(schools[HILDA], status=EstablishmentStatus.CLOSED),
+        OSCAR: attrs.evolve(schools[OSCAR], trusts=both),
+    }
+    newer.replace({**schools, **changed}.values(), groups=world.groups, register_day=TODAY)
+
+    plan = their_plan(world, newer)
+
+    assert OSCAR in {school.urn for school in plan.joined}
+    assert {HILDA, OSCAR}.isdisjoint(school.urn for school in plan.joined if school.before)
+
+
+@pytest.mark.rule("E8")
+def test_a_level_that_ended_is_not_known_any_more(world: World) -> None:
+    """The group before is named still, and no level is suggested."""
+    newer = moving(world, everybody(world))
+    there = newer.institutions(list(world.schools)).values()
+    earlier = MemoryInstitutionDirectory(world.schools.values(), groups=world.groups, register_day=TODAY)
+    world.institutions.replace(there, groups=world.groups, register_day=TODAY)
+    own = world.trust().reconcile()
+    assert {EndCause.GROUP_REORGANISED} == {end.cause for end in own.to_end}
+    assert not world.trust().apply(own, command_id="c-1").ended.not_done
+    world.institutions.replace(
+        earlier.institutions(list(world.schools)).values(), groups=world.groups, register_day=TODAY
+    )
+
+    plan = their_plan(world, newer)
+
+    assert {(BEFORE, None)} == {(school.before.name, school.before.level) for school in plan.joined if school.before}
+    assert {} == plan.to_ask_by_level
+
+
+@pytest.mark.rule("E8", "E2")
+def test_a_school_that_left_alone_cannot_be_called_a_reorganisation(world: World) -> None:
+    """A plan that says so was changed by hand, and is refused."""
+    world.institutions.replace(
+        moving(world, [HILDA]).institutions(list(world.schools)).values(), groups=world.groups, register_day=TODAY
+    )
+    plan = world.trust().reconcile()
+    assert [EndCause.SCHOOL_LEFT_GROUP] == [end.cause for end in plan.to_end]
+    forged = attrs.evolve(plan, ends=tuple(attrs.evolve(end, cause=EndCause.GROUP_REORGANISED) for end in plan.ends))
+
+    with pytest.raises(Refused) as refused:
+        world.trust().apply(forged, command_id="c-1")
+
+    assert [RefusalCode.REGISTER_DIFFERS] == [reason.code for reason in refused.value.reasons]
+    assert State.APPROVED is world.state(HILDA).state
+
+
+@pytest.mark.rule("E8", "K1")
+@pytest.mark.parametrize("count", [3, 70])
+def test_who_came_before_costs_the_same_for_any_number_of_schools(count: int) -> None:
+    """Three calls for the group that they came from."""
+    world, urns = large_world(count)
+    world.approved(*urns)
+    side = world.counted().for_group(OTHER_TRUST, actor=OTTO)
+
+    plan = side.reconcile(moving(world, urns))
+
+    assert count == len(plan.to_ask_by_level[MIS])
+    assert (
+        Counter(
+            {
+                "institutions.group": 2,
+                "institutions.linked": 1,
+                "institutions.institutions": 1,
+                "people.people": 1,
+                "store.states": 2,
+                "store.last_register": 1,
+            }
+        )
+        == world.calls
+    )
