@@ -273,8 +273,9 @@ class Plan:
 
         They are the successors to ask, and the schools that moved here together from another group.
         """
+        schools: tuple[Successor | NewSchool, ...] = (*self.to_ask, *self.joined)
         by_level: dict[AccessLevel, tuple[int, ...]] = {}
-        for school in (*self.to_ask, *self.joined):
+        for school in schools:
             if school.level:
                 by_level[school.level] = (*by_level.get(school.level, ()), school.urn)
         return dict(sorted(by_level.items()))
