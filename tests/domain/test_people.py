@@ -19,6 +19,7 @@ from datashare.domain.eligibility import (
     suggested_recipients,
 )
 from datashare.domain.people import (
+    ALWAYS,
     Associations,
     BusinessRole,
     Grant,
@@ -286,12 +287,9 @@ def test_every_reason_against_a_sender_is_named(sender_: Person, expected: tuple
         (person(email="hana"), (Unsuitable.NO_ADDRESS,), f"{HANA} has no email address that can be used"),
         (person(period=Period(TOMORROW)), (Unsuitable.NOT_CURRENT,), f"{HANA} is not a current user"),
         (
-            person(site=100001, roles=[], email=None, period=Period(None, YESTERDAY)),
-            (Unsuitable.OTHER_SITE, Unsuitable.NOT_CURRENT, Unsuitable.NO_ELIGIBLE_ROLE, Unsuitable.NO_ADDRESS),
-            (
-                "urn:100001/hana belongs to another site and is not a current user "
-                "and holds no eligible role and has no email address that can be used"
-            ),
+            person(roles=[], email=None, period=Period(None, YESTERDAY)),
+            (Unsuitable.NOT_CURRENT, Unsuitable.NO_ELIGIBLE_ROLE, Unsuitable.NO_ADDRESS),
+            f"{HANA} is not a current user and holds no eligible role and has no email address that can be used",
         ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -307,13 +305,24 @@ def test_every_reason_against_a_recipient_is_named(
 
 @pytest.mark.rule("P9", "P11")
 def test_an_unknown_person_is_named_as_such() -> None:
-    """A person whom the host does not know is unknown; that they belong to another site is named too."""
-    other, unknown = Unsuitable.OTHER_SITE, Unsuitable.UNKNOWN_PERSON
-    here, there, ana = PersonId(URN, "nobody"), PersonId(100001, "nobody"), PersonId(AUTHORITY, "ana")
+    """A person of the right site whom the host does not know is unknown."""
+    head, ana, unknown = PersonId(URN, "nobody"), PersonId(TRUST, "nobody"), (Unsuitable.UNKNOWN_PERSON,)
 
-    assert (unknown,) == recipient_eligibility(here, None, urn=URN, policy=MAT, day=DAY).reasons
-    assert (other, unknown) == recipient_eligibility(there, None, urn=URN, policy=MAT, day=DAY).reasons
-    assert (other, unknown) == sender_eligibility(ana, None, group=TRUST, policy=MAT, day=DAY).reasons
+    assert unknown == recipient_eligibility(head, None, urn=URN, policy=MAT, day=DAY).reasons
+    assert unknown == sender_eligibility(ana, None, group=TRUST, policy=MAT, day=DAY).reasons
+
+
+@pytest.mark.rule("P9", "P11")
+@pytest.mark.parametrize("period", [ALWAYS, Period(None, YESTERDAY)], ids=["current", "former"])
+def test_of_a_person_of_another_site_nothing_else_is_told(period: Period) -> None:
+    """Neither name, nor whether they are known, current, permitted or have an address."""
+    head, ana = person(site=100001, period=period), sender(site=AUTHORITY, email=None, period=period)
+    other = (Unsuitable.OTHER_SITE,)
+
+    for member in (head, None):
+        assert Eligibility(head.id, other) == recipient_eligibility(head.id, member, urn=URN, policy=MAT, day=DAY)
+    for member in (ana, None):
+        assert Eligibility(ana.id, other) == sender_eligibility(ana.id, member, group=TRUST, policy=MAT, day=DAY)
 
 
 @pytest.mark.rule("X3")

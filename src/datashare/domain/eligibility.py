@@ -45,8 +45,8 @@ class Eligibility:
 
     Attributes:
         person: The person's identity.
-        reasons: Every reason against; empty means eligible.
-        name: Their name, where their own site knows them.
+        reasons: Every reason against; empty means eligible. Of a person of another site, that alone is told.
+        name: Their name, where this site knows them.
     """
 
     person: PersonId
@@ -90,15 +90,17 @@ def sender_eligibility(
 def _eligibility(
     wanted: PersonId, person: Person | None, site: GroupId | int, day: date, lacking: list[Unsuitable]
 ) -> Eligibility:
-    reasons = [] if wanted.site == site else [Unsuitable.OTHER_SITE]
+    if wanted.site != site:  # alone: what another site knows of its people is not told here
+        return Eligibility(wanted, (Unsuitable.OTHER_SITE,))
     if person is None:
-        return Eligibility(wanted, (*reasons, Unsuitable.UNKNOWN_PERSON))
+        return Eligibility(wanted, (Unsuitable.UNKNOWN_PERSON,))
+    reasons = []
     if not person.is_current(day):
         reasons.append(Unsuitable.NOT_CURRENT)
     reasons += lacking
     if person.address is None:
         reasons.append(Unsuitable.NO_ADDRESS)
-    return Eligibility(wanted, tuple(reasons), person.name if wanted.site == site else "")
+    return Eligibility(wanted, tuple(reasons), person.name)
 
 
 def eligible_recipients(

@@ -111,7 +111,7 @@ def test_reasons_are_sorted_whatever_their_order() -> None:
     assert tuple(twice) == in_order(twice)
 
 
-WRONG_IN_EVERY_WAY = context(HiddenBecause.CLOSED, site=None, people={})
+WRONG_IN_EVERY_WAY = context(site=None, people={})
 SHARED = context(
     HiddenBecause.CLOSED,
     actor=HEAD,
@@ -130,38 +130,32 @@ WITH_TERMS = agreement_after(new(), ask(terms=TERMS))
             in_state(State.UPGRADING),
             ask(MIS, Named((TEACHER,))),
             WRONG_IN_EVERY_WAY,
-            [
-                "NOT_VISIBLE",
-                "NO_SCHOOL_SITE",
-                "REQUEST_ALREADY_OPEN",
-                "LEVEL_UNCHANGED",
-                "RECIPIENT_NOT_ELIGIBLE",
-            ],
+            ["NO_SCHOOL_SITE", "REQUEST_ALREADY_OPEN", "LEVEL_UNCHANGED", "RECIPIENT_NOT_ELIGIBLE"],
         ),
         (
             in_state(State.APPROVED),
             ask(MIS),
             WRONG_IN_EVERY_WAY,
-            ["NOT_VISIBLE", "NO_SCHOOL_SITE", "LEVEL_UNCHANGED", "NO_ELIGIBLE_RECIPIENT"],
+            ["NO_SCHOOL_SITE", "LEVEL_UNCHANGED", "NO_ELIGIBLE_RECIPIENT"],
         ),
         (
             in_state(State.UPGRADING),
             record(MIS),
             WRONG_IN_EVERY_WAY,
-            ["NOT_VISIBLE", "REQUEST_ALREADY_OPEN", "LEVEL_UNCHANGED"],
+            ["REQUEST_ALREADY_OPEN", "LEVEL_UNCHANGED"],
         ),
         (
             in_state(State.UPGRADING),
             importing(),
             WRONG_IN_EVERY_WAY,
-            ["NOT_VISIBLE", "REQUEST_ALREADY_OPEN", "HISTORY_EXISTS"],
+            ["REQUEST_ALREADY_OPEN", "HISTORY_EXISTS"],
         ),
         (WITH_TERMS, answer_to(WITH_TERMS), SHARED, ["NOT_VISIBLE", "TERMS_VERSION_MISMATCH", "SAME_PERSON"]),
         (
             WITH_TERMS,
             Remind(request=RequestId(AGREEMENT, 2)),
             WRONG_IN_EVERY_WAY,
-            ["NOT_VISIBLE", "NO_SCHOOL_SITE", "REQUEST_NOT_OPEN"],
+            ["NO_SCHOOL_SITE", "REQUEST_NOT_OPEN"],
         ),
         (
             WITH_TERMS,

@@ -147,14 +147,13 @@ def test_interval_starts_anew_with_a_new_request() -> None:
     )
 
 
-@pytest.mark.rule("N3", "N4", "R2", "T5", "V11")
+@pytest.mark.rule("N3", "N4", "R2", "V11")
 def test_refused_reminder_names_every_reason() -> None:
-    """A reminder refused because of the school, its people and the time gives every reason, the school first."""
+    """A reminder refused because of the site, the people and the time gives every reason, the site first."""
     agreement = in_state(State.PENDING)
-    in_context = context(HiddenBecause.CLOSED, policy=DAILY, people={}, site=None)
+    in_context = context(policy=DAILY, people={}, site=None)
 
     assert (
-        RefusalCode.NOT_VISIBLE,
         RefusalCode.NO_SCHOOL_SITE,
         RefusalCode.NO_REACHABLE_RECIPIENT,
         RefusalCode.REMINDER_TOO_SOON,

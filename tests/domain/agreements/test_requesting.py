@@ -186,7 +186,7 @@ def test_named_people_who_cannot_be_asked_are_all_named_with_every_reason() -> N
     assert RefusalCode.RECIPIENT_NOT_ELIGIBLE is reason.code
     assert {
         NOBODY: (Unsuitable.UNKNOWN_PERSON,),
-        ELSEWHERE: (Unsuitable.OTHER_SITE, Unsuitable.UNKNOWN_PERSON),
+        ELSEWHERE: (Unsuitable.OTHER_SITE,),
         TEACHER: (Unsuitable.NO_ELIGIBLE_ROLE,),
         MUTE_HEAD: (Unsuitable.NO_ADDRESS,),
         left.id: (Unsuitable.NOT_CURRENT, Unsuitable.NO_ADDRESS),

@@ -2,6 +2,7 @@
 
 from typing import get_args
 
+import attrs
 import pytest
 
 from datashare.domain.agreements.authorise import PERMISSIONS
@@ -12,6 +13,7 @@ from datashare.domain.agreements.commands import (
     Decline,
     EndAgreement,
     ImportAgreement,
+    Named,
     RecordApproval,
     RecordVisibility,
     Remind,
@@ -22,8 +24,9 @@ from datashare.domain.agreements.decide import decide
 from datashare.domain.agreements.lifecycle import COMMAND_LABELS, CONDITIONS, TRANSITIONS, CommandType
 from datashare.domain.agreements.refusals import Refusal, RefusalCode
 from datashare.domain.agreements.state import State
+from datashare.domain.people import PersonId
 from datashare.domain.visibility import HiddenBecause
-from tests.builders import codes, command_of, context, decision_on, fold_onto, in_state
+from tests.builders import HEAD, MUTE_HEAD, TEACHER, URN, codes, command_of, context, decision_on, fold_onto, in_state
 
 COMMANDS: tuple[CommandType, ...] = get_args(Command)
 NAMES_A_REQUEST = (AddRecipients, Remind, Approve, Decline, Withdraw)
@@ -121,6 +124,7 @@ def test_any_other_command_is_refused_and_changes_nothing(pair: tuple[State, Com
 
 NEED_VISIBILITY = {RequestAccess, AddRecipients, Remind, Approve, RecordApproval, ImportAgreement}
 NEED_SITE = {RequestAccess, AddRecipients, Remind}
+BY_GROUP = [kind for kind in COMMANDS if kind not in {Approve, Decline}]
 
 
 @pytest.mark.rule("T5", "V11", "A5", "A9", "A10", "Q4")
@@ -129,10 +133,47 @@ def test_what_asks_or_grants_needs_a_visible_school_and_what_asks_its_site(pair:
     """A hidden school and one without a site refuse exactly the commands that the rules name."""
     state, kind = pair
     agreement = in_state(state)
+    command = command_of(kind, agreement)
 
-    answer = decide(agreement, command_of(kind, agreement), context(HiddenBecause.CLOSED, site=None))
+    hidden = decide(agreement, command, context(HiddenBecause.CLOSED))
+    without_site = decide(agreement, command, context(site=None))
 
-    reasons = {reason.code for reason in answer.reasons} if isinstance(answer, Refusal) else set()
-    assert (kind in NEED_VISIBILITY) is (RefusalCode.NOT_VISIBLE in reasons)
-    assert (kind in NEED_SITE) is (RefusalCode.NO_SCHOOL_SITE in reasons)
-    assert reasons <= {RefusalCode.NOT_VISIBLE, RefusalCode.NO_SCHOOL_SITE}
+    assert (kind in NEED_VISIBILITY) is (isinstance(hidden, Refusal) and RefusalCode.NOT_VISIBLE is hidden.code)
+    assert (kind in NEED_SITE) is (
+        isinstance(without_site, Refusal) and RefusalCode.NO_SCHOOL_SITE is without_site.code
+    )
+
+
+@pytest.mark.rule("R2", "P11", "Q9")
+@pytest.mark.parametrize("kind", BY_GROUP, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("state", State, ids=lambda state: state.value)
+def test_a_group_learns_nothing_about_the_people_of_a_school_that_it_does_not_see(
+    state: State, kind: CommandType
+) -> None:
+    """Whoever works there, whoever is named, and whether it has a site: each command of the group has one answer."""
+    agreement = in_state(state)
+    command = command_of(kind, agreement)
+    if isinstance(command, RequestAccess | AddRecipients):
+        command = attrs.evolve(command, recipients=Named((HEAD, TEACHER, MUTE_HEAD, PersonId(URN, "nobody"))))
+
+    empty = decide(agreement, command, context(HiddenBecause.NOT_LINKED, site=None, people={}))
+
+    assert empty == decide(agreement, command, context(HiddenBecause.NOT_LINKED))
+    if kind in NEED_VISIBILITY:
+        assert isinstance(empty, Refusal)
+        assert [RefusalCode.NOT_VISIBLE] == [reason.code for reason in empty.reasons]
+
+
+@pytest.mark.rule("A4", "P12")
+def test_who_closed_a_request_has_no_name_at_a_school_that_the_group_does_not_see() -> None:
+    """The group's record holds the id; the name is in the school's directory."""
+    agreement = in_state(State.APPROVED)
+    assert agreement.in_force
+    assert agreement.in_force.request
+    command = Withdraw(request=agreement.in_force.request)
+
+    for hidden, name in ((), "Siân head"), ((HiddenBecause.NOT_LINKED,), ""):
+        refusal = decide(agreement, command, context(*hidden))
+        assert isinstance(refusal, Refusal)
+        assert [name] == [reason.closed_by for reason in refusal.reasons]
+        assert str(HEAD) in str(refusal)

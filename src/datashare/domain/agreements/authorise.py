@@ -184,9 +184,9 @@ def why_not(
     """
     if isinstance(actor, SystemActor):
         return f"{actor} may not {action}: it is a system, and only a person may do this. Ask a person to do it."
+    if actor.site != home:  # their name and permissions are their own site's to tell
+        return f"{actor} may not {action} here: they belong to another site. Act for the site that they belong to."
     refused = f"{person.name if person else actor} may not {action}"
-    if actor.site != home:
-        return f"{refused} here: they belong to another site. Act for the site that they belong to."
     needed = tuple(permissions)
     if any(holds(person, permission, policy=policy, day=day) for permission in needed):
         return ""

@@ -57,6 +57,8 @@ def decide(agreement: Agreement, command: Command, context: DecisionContext) -> 
         # E4: only a new plan can say more.
         seen = f"The plan was made for version {command.planned.version}, and this is version {agreement.version}."
         return Refusal((Reason(code=RefusalCode.CONFLICT, detail=f"{seen} Make a new plan."),))
+    if isinstance(command, _GROUP_NEEDS_VISIBILITY) and not context.visibility.visible:
+        return Refusal((_not_visible(context),))  # Q9: alone, since the other reasons tell of the school's people
     against, decision = _answer(agreement, command, context)
     reasons = [*_presence_reasons(command, context), *_lifecycle_reasons(agreement, command, context), *against]
     return Refusal(in_order(reasons)) if reasons else decision
@@ -99,19 +101,23 @@ def _answer(agreement: Agreement, command: Command, context: DecisionContext) ->
 
 
 # T5: a school that the group does not see cannot be asked, and no access can begin there.
-_NEED_VISIBILITY = (RequestAccess, AddRecipients, Remind, Approve, RecordApproval, ImportAgreement)
+_GROUP_NEEDS_VISIBILITY = (RequestAccess, AddRecipients, Remind, RecordApproval, ImportAgreement)
 # V11: a message asks people to open a page of the school's own site.
 _NEED_SITE = (RequestAccess, AddRecipients, Remind)
 
 
 def _presence_reasons(command: Command, context: DecisionContext) -> list[Reason]:
-    """Refuse what needs a visible school (T5), or a school with a site (V11)."""
+    """Refuse that a school accepts for a group that does not see it (A5), and what needs a school's site (V11)."""
     reasons = []
-    if isinstance(command, _NEED_VISIBILITY) and not context.visibility.visible:
-        reasons.append(Reason(code=RefusalCode.NOT_VISIBLE, visibility=context.visibility))
+    if isinstance(command, Approve) and not context.visibility.visible:
+        reasons.append(_not_visible(context))
     if isinstance(command, _NEED_SITE) and context.site is None:
         reasons.append(Reason(code=RefusalCode.NO_SCHOOL_SITE))
     return reasons
+
+
+def _not_visible(context: DecisionContext) -> Reason:
+    return Reason(code=RefusalCode.NOT_VISIBLE, visibility=context.visibility)
 
 
 def _lifecycle_reasons(agreement: Agreement, command: Command, context: DecisionContext) -> list[Reason]:
@@ -149,7 +155,9 @@ def _already_open(agreement: Agreement, context: DecisionContext) -> list[Reason
 def _not_open(agreement: Agreement, command: NamesRequest, context: DecisionContext) -> Reason:
     """A4: say who closed the request that is named, and when."""
     closed = agreement.closed_request(command.request)
-    person = context.person(closed.by) if closed else None
+    # Of a hidden school the group is told the id alone, which is in its own record.
+    may_name = context.visibility.visible or isinstance(command, Approve | Decline)
+    person = context.person(closed.by) if closed and may_name else None
     return Reason(
         code=RefusalCode.REQUEST_NOT_OPEN,
         request=command.request,
@@ -169,7 +177,6 @@ def _level_reasons(agreement: Agreement, level: AccessLevel, context: DecisionCo
 
 
 def _request(agreement: Agreement, command: RequestAccess, context: DecisionContext) -> _Answer:
-    # T5: a hidden school is refused anyway, so only lapsing counts here.
     raises = granted(agreement, visible=True, policy=context.policy, day=context.day)
     lapsed_level = None if raises else agreement.level
     # X2: a new request restores what has lapsed, at the same level too.
