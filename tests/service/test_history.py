@@ -28,12 +28,16 @@ from datashare.testing import WrappedStore
 from tests.world import (
     ACTIONS,
     ANA,
+    BEN,
     CARYS,
     COUNCIL,
+    FOREIGN,
     GENEROUS,
     HILDA,
+    MAINTAINED,
     MIS,
     NIGHTLY,
+    NO_APPROVER,
     NOW,
     OSCAR,
     TERMS,
@@ -151,7 +155,10 @@ def test_everybody_in_an_answer_is_named() -> None:
 
     names = side.names(answers)
 
-    assert Counter({"institutions.group": 2, "institutions.institutions": 1, "people.people": 2}) == world.calls
+    assert (
+        Counter({"institutions.group": 2, "institutions.institutions": 1, "people.people": 2, "store.group_history": 1})
+        == world.calls
+    )
     assert "MIS Data & Trust Actions" == names.level(ACTIONS, TRUST)
     assert "Siân Ana (mat:5143/ana)" == names.actor(ANA)
     assert f"Siân Head (urn:{urns[0]}/head)" == names.actor(head(urns[0]))
@@ -189,11 +196,16 @@ def test_only_answers_about_ones_own_agreements_are_named() -> None:
 
 
 @pytest.mark.rule("H4")
-def test_nobody_of_another_site_is_named() -> None:
-    """An answer that somebody made up reveals only names of the two sites; systems are not looked up."""
+@pytest.mark.parametrize("about", [[], [OSCAR]], ids=["one-agreement", "several-agreements"])
+def test_only_who_stands_in_the_record_is_named(about: list[int]) -> None:
+    """An answer that somebody made up reveals nobody, of whatever site; systems are not looked up."""
     world = World()
-    world.approved(HILDA)
+    (request,) = world.trust().request([HILDA], level=MIS, recipients={HILDA: [deputy()]}, command_id="ask").requests
+    world.school().approve(request)
+    world.approved(*about, command_id="more")
     period = world.trust().timeline(HILDA)[-1]
+    others = [answer for urn in about for answer in world.trust().timeline(urn)]
+    teacher = PersonId(HILDA, "teacher")
     made_up = [
         attrs.evolve(
             period,
@@ -207,13 +219,25 @@ def test_nobody_of_another_site_is_named() -> None:
                 request=None,
             ),
         )
-        for actor in (CARYS, head(OSCAR), head(), ANA, deputy(), NIGHTLY)
+        for actor in (CARYS, head(NO_APPROVER), teacher, BEN, NIGHTLY)
     ]
 
-    names = world.trust().names(made_up)
+    for side in (world.trust(), world.school()):
+        assert {ANA, head(), deputy()} == side.names(made_up).people.keys()
+    assert {TRUST, HILDA, *about} == {who.site for who in world.trust().names([*made_up, *others]).people}
+    assert {HILDA, *about} == world.trust().names([*made_up, *others]).schools.keys()
 
-    assert {ANA, head(), deputy()} <= names.people.keys()
-    assert {TRUST, HILDA} == {who.site for who in names.people}
+
+@pytest.mark.rule("H4")
+@pytest.mark.parametrize("urns", [[FOREIGN], [FOREIGN, MAINTAINED]], ids=["one", "several"])
+def test_a_school_without_a_record_is_not_named(urns: list[int]) -> None:
+    """Whoever makes up that nothing is recorded about a school does not learn what it is called."""
+    world = World()
+    world.approved(HILDA)
+
+    names = world.trust().names([NotRecorded(agreement=AgreementId(TRUST, urn)) for urn in urns])
+
+    assert ({}, {}) == (names.people, names.schools)
 
 
 @pytest.mark.rule("H1", "H2", "H4")

@@ -195,9 +195,9 @@ class GroupSide(GroupReconciliation):
     def names(self, answers: Iterable[AsOf]) -> Names:
         """Look up the present names of the people and schools in answers about the past (H4).
 
-        Whoever has left the directory has no name here.
+        Whoever has left the directory has no name here, nor has who or what does not stand in the group's record.
 
-        Cost: one port call for all people, one for all institutions.
+        Cost: one port call for all people, one for all institutions, and one pass over the history.
 
         Raises:
             InvalidValue: They are not such answers, or are about another group.

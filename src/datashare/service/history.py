@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import date
 
 from datashare.domain import timeline as past
 from datashare.domain import validation
-from datashare.domain.agreements import AgreementId
+from datashare.domain.agreements.events import Event, RecipientsAdded, ReminderSent, RequestSent
+from datashare.domain.agreements.ids import Actor, AgreementId
 from datashare.domain.instants import Instant, to_day, to_instant
 from datashare.domain.people import PersonId
+from datashare.domain.register import GroupId
 from datashare.domain.timeline import AgreementPeriod, AsOf
 from datashare.domain.timeline_text import Names
 from datashare.errors import InvalidValue
@@ -30,32 +32,56 @@ def shared_on(host: Host, agreements: Iterable[AgreementId], day: date) -> tuple
 def names(host: Host, answers: Iterable[AsOf], *, ours: Callable[[AgreementId], bool]) -> Names:
     """Look up the present names of everybody in *answers*: one call for all people, one for all schools (H4).
 
-    Only people of the two sites are looked up: an answer that somebody made up must not reveal names of other sites.
+    Only who stands in the record of these agreements is named, and only schools that have one: an answer that somebody
+    made up reveals nothing.
+
+    Cost: besides, for each group, one history; that of the group if the answers are about several of its agreements.
 
     Raises:
         InvalidValue: An answer is something else, or is about somebody else's agreement.
     """
     expected = "answers about the past, such as timeline() returns"
-    people, agreements = set[PersonId](), set[AgreementId]()
+    claimed, agreements = set[Actor](), set[AgreementId]()
     for answer in validation.require_collection(answers, "answers"):
         if isinstance(answer, AgreementPeriod):
             agreement = answer.agreement.id
-            sites = (agreement.group, agreement.urn)
-            people |= {who for who in answer.actors if isinstance(who, PersonId) and who.site in sites}
+            claimed |= answer.actors
         else:
             agreement = validation.require_a(answer, past.NotRecorded, "answers", expected).agreement
         agreements.add(agreement)
     strangers = sorted(str(agreement) for agreement in agreements if not ours(agreement))
     if strangers:
         raise InvalidValue("answers", ", ".join(strangers), "answers about agreements of this side")
+    people, urns = set[PersonId](), set[int]()
+    for event in _record(host, agreements):
+        urns.add(event.agreement.urn)
+        recorded = {event.actor, *(event.recipients if isinstance(event, _SENT_TO) else ())}
+        if isinstance(event, RequestSent):
+            recorded.add(event.sender)
+        people |= {who for who in recorded & claimed if isinstance(who, PersonId)}
     groups = {id_: host.institutions.group(id_) for id_ in {agreement.group for agreement in agreements}}
-    schools = host.institutions.institutions({agreement.urn for agreement in agreements})
+    schools = host.institutions.institutions(urns)
     return Names(
         people={who: person.name for who, person in host.people.people(people).items()},
         schools={urn: school.name for urn, school in schools.items()},
         groups={id_: group.name for id_, group in groups.items() if group},
         labels={id_: host.policy(id_).labels for id_ in groups},
     )
+
+
+_SENT_TO = RequestSent | RecipientsAdded | ReminderSent
+
+
+def _record(host: Host, agreements: Collection[AgreementId]) -> Iterator[Event]:
+    """Read the record of these agreements, by one call for each group."""
+    by_group: dict[GroupId, list[AgreementId]] = {}
+    for agreement in agreements:
+        by_group.setdefault(agreement.group, []).append(agreement)
+    for group, own in by_group.items():
+        if len(own) == 1:
+            yield from host.store.history(own[0])
+        else:
+            yield from (event for event in host.store.group_history(group) if event.agreement in agreements)
 
 
 def past_instant(host: Host, at: Instant) -> Instant:

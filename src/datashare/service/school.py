@@ -96,7 +96,7 @@ class SchoolSide:
     def names(self, answers: Iterable[AsOf]) -> Names:
         """Look up the present names of the people and groups in answers about the past (H4).
 
-        Whoever has left the directory has no name here.
+        Whoever has left the directory has no name here, nor has who does not stand in the record.
 
         Raises:
             InvalidValue: They are not such answers, or are about agreements that the actor may not see.

@@ -124,7 +124,7 @@ def test_any_other_command_is_refused_and_changes_nothing(pair: tuple[State, Com
 
 NEED_VISIBILITY = {RequestAccess, AddRecipients, Remind, Approve, RecordApproval, ImportAgreement}
 NEED_SITE = {RequestAccess, AddRecipients, Remind}
-BY_GROUP = [kind for kind in COMMANDS if kind not in {Approve, Decline}]
+BY_GROUP = [kind for kind in COMMANDS if kind not in (Approve, Decline)]
 
 
 @pytest.mark.rule("T5", "V11", "A5", "A9", "A10", "Q4")
