@@ -15,6 +15,7 @@ from datashare.domain.agreements.authorise import not_permitted, older_register,
 from datashare.domain.agreements.commands import (
     Batch,
     Command,
+    EndAgreement,
     ImportAgreement,
     RecordVisibility,
     RequestAccess,
@@ -36,6 +37,7 @@ from datashare.ports import Change, Progress, ProgressCallback, RecordedOutcome,
 
 from .host import Host, present
 from .outcomes import Done, NotDone, Outcome, Outcomes
+from .register import against_planned_ends
 
 ATTEMPTS = 4
 """A school is decided once, and up to three times more if others changed it in the meantime.
@@ -63,7 +65,7 @@ def run(
         batch: The action.
         kind: The kind of command, where it is known: an empty selection needs the permission too (K2, K5).
         preview: Whether to save nothing (K3).
-        register_checked: Whether the caller has checked that the register holds schools of the group (E3).
+        register_checked: Whether the caller has checked the register in place for this action (E2-E4).
         progress: Called as schools are decided, then when they are saved (K6).
 
     Raises:
@@ -166,7 +168,7 @@ class _Action:
         policy: The group's choices.
         people: The actor and the senders that the commands name.
         preview: Whether to save nothing (K3).
-        register_checked: Whether the caller has checked that the register holds schools of the group (E3).
+        register_checked: Whether the caller has checked the register in place for this action (E2-E4).
         progress: Called as schools are decided and saved (K6).
     """
 
@@ -205,13 +207,13 @@ class _Action:
         agreements, recorded = present(loaded.agreements, ids), loaded.outcomes
         contexts = self.contexts(agreements.values(), now)
         repeated = self.repeated(waiting, recorded)
-        obstacle = None
+        obstacles: tuple[Reason, ...] = ()
         if len(repeated) < len(waiting):
-            obstacle, day = self.obstacle(waiting, contexts, recorded), london_day(now)
+            obstacles, day = self.obstacles(waiting, contexts, recorded), london_day(now)
             reasons = refusals_as_a_whole(self.batch, group=self.group, people=self.people, policy=self.policy, day=day)
-            reused = obstacle is not None and obstacle.code is RefusalCode.COMMAND_ID_REUSED
-            if obstacle and (reused or not recorded):
-                reasons = in_order([*reasons, obstacle])
+            reused = any(reason.code is RefusalCode.COMMAND_ID_REUSED for reason in obstacles)
+            if reused or not recorded:
+                reasons = in_order([*reasons, *obstacles])
             # R1: what this action did, before another one took its command id, is not hidden.
             if reasons and not started and not (reused and repeated):
                 raise Refused(reasons)
@@ -221,8 +223,8 @@ class _Action:
             agreement = agreements[order.agreement]
             if order in repeated:
                 outcomes[order] = _replay(repeated[order], agreement)
-            elif obstacle:
-                outcomes[order] = order.refused(obstacle)
+            elif obstacles:
+                outcomes[order] = order.refused(*obstacles)
             else:
                 outcomes[order] = outcome = _decide(order, agreement, contexts[agreement.urn])
                 if isinstance(outcome, Done) and outcome.events and not self.preview:
@@ -263,25 +265,31 @@ class _Action:
         matches = {order: by_digest.get(self.digests[order][1]) for order in waiting}
         return {order: outcome for order, outcome in matches.items() if outcome}
 
-    def obstacle(
+    def obstacles(
         self, waiting: Sequence[_Order], contexts: Mapping[int, DecisionContext], recorded: Collection[RecordedOutcome]
-    ) -> Reason | None:
-        """Return why nothing more can be done under this command id, or with this register (K4, E3).
+    ) -> tuple[Reason, ...]:
+        """Return why nothing more can be done under this command id, or with this register (K4, E2-E4).
 
         Cost: one call for the last register, and one for the group's schools if the register knows no school of the
-        agreements.
+        agreements; for ends that name a plan, those of `against_planned_ends`.
         """
         if recorded and self.is_reused(recorded):
-            return Reason(code=RefusalCode.COMMAND_ID_REUSED)
-        if not isinstance(waiting[0].command, RecordVisibility):
-            return None
+            return (Reason(code=RefusalCode.COMMAND_ID_REUSED),)
         # What lost a race is only a part; the first attempt looked at all of it.
         checked = self.register_checked or len(waiting) < len(self.orders)
+        ends = [order.command for order in waiting if isinstance(order.command, EndAgreement)]
+        planned = {end.urn: end.planned.plan for end in ends if end.planned}
+        if planned and not checked:
+            causes = {end.urn: end.cause for end in ends if end.planned}
+            return against_planned_ends(self.host, self.batch.group, causes, frozenset(planned.values()))
+        if not isinstance(waiting[0].command, RecordVisibility):
+            return ()
         known = any(context.visibility.institution for context in contexts.values())
         if not (checked or known or self.host.institutions.linked(self.batch.group)):
-            return Reason(code=RefusalCode.REGISTER_EMPTY)
+            return (Reason(code=RefusalCode.REGISTER_EMPTY),)
         days = _register_days(self.batch)
-        return older_register(min(days), self.host.store.last_register(self.batch.group)) if days else None
+        older = older_register(min(days), self.host.store.last_register(self.batch.group)) if days else None
+        return (older,) if older else ()
 
     def is_reused(self, recorded: Iterable[RecordedOutcome]) -> bool:
         """Return whether the command id was used for something else in the group (K4)."""

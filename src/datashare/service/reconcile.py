@@ -25,20 +25,19 @@ from datashare.domain.reconciliation import (
     FormerAgreement,
     GroupFacts,
     Plan,
-    leads_on,
     moved_together,
     why_no_plan,
-    why_not_applied,
 )
-from datashare.domain.register import GroupId, Institution, SuccessorLink
+from datashare.domain.register import GroupId, Institution
 from datashare.domain.visibility import other_groups, visible_institutions
 from datashare.errors import InvalidValue, Refused, UnknownGroup
 from datashare.ports import InstitutionDirectory, ProgressCallback
 
 from .actions import GroupActions
 from .execute import run
-from .host import Host, gone, require_port
+from .host import Host, require_port
 from .outcomes import Outcomes
+from .register import against_planned_ends, gather_facts
 
 
 @attrs.frozen(kw_only=True)
@@ -172,13 +171,10 @@ class GroupReconciliation(GroupActions[Outcomes]):
             actor, [Permission.APPLY_REGISTER], group=group, policy=policy, day=today, action="apply a register"
         )
 
-        own = {agreement.urn: agreement for agreement in host.store.states(group)}
-        facts = gather_facts(host.institutions, group, plan.looked_at)
-        whole = facts if own.keys() == facts.urns else gather_facts(host.institutions, group, own)
-        day = plan.register_day
-        present = Comparison(facts=whole, agreements=own, policy=policy, day=today, register_day=day)
-        last = host.store.last_register(group)
-        reasons = why_not_applied(plan, facts, present, last_register=last, confirmed=confirmed)
+        day, causes = plan.register_day, {end.urn: end.cause for end in plan.to_end}
+        reasons = against_planned_ends(
+            host, group, causes, {plan.digest}, looked_at=plan.looked_at, register_day=day, confirmed=confirmed
+        )
 
         # The record has a command id derived from that of the ends, so that a repetition repeats both (K4).
         record_id = hashlib.sha256(f"{command_id}\nrecorded".encode()).hexdigest()[:32]
@@ -196,32 +192,13 @@ class GroupReconciliation(GroupActions[Outcomes]):
 
         if recorded:  # K4: the id of another plan is refused before anything ends
             record(recorded, preview=True)
-        ended = run(host, ends, progress=progress) if ends.commands else Outcomes(())
+        ended = run(host, ends, register_checked=True, progress=progress) if ends.commands else Outcomes(())
         if any(reason.code is not RefusalCode.CONFIRMATION_NEEDED for reason in reasons):
             return PlanApplication(ended=ended, recorded=record(recorded))
         standing = {agreement.urn for agreement in host.store.states(group) if agreement.stands}
         outcomes = record(standing | recorded)
         host.store.note_register(group, day)  # also if nothing stands any more
         return PlanApplication(ended=ended, recorded=outcomes)
-
-
-def gather_facts(register: InstitutionDirectory, group: GroupId, urns: Collection[int]) -> GroupFacts:
-    """Read what a register says about a group and the schools of its agreements.
-
-    Cost: four calls, and two more for each generation of successors, however many schools there are.
-    """
-    named, linked = register.group(group), register.linked(group)
-    schools = {school.urn: school for school in linked}
-    schools |= register.institutions(set(urns) - schools.keys())
-    return GroupFacts(
-        group=named or gone(group),
-        names_group=named is not None,
-        register_day=register.register_day(),
-        linked=frozenset(school.urn for school in linked),
-        urns=frozenset(urns),
-        links=_follow_links(register, frozenset(urns), schools),
-        institutions=schools,
-    )
 
 
 def _moved_here(
@@ -253,24 +230,6 @@ def _moved_here(
             together = moved_together(schools, former, left_behind=register.linked(former))
             before |= {urn: (group, levels.get(urn)) for urn in sorted(together)}
     return before
-
-
-def _follow_links(
-    register: InstitutionDirectory, urns: frozenset[int], schools: dict[int, Institution]
-) -> tuple[SuccessorLink, ...]:
-    """Follow the links from *urns*, through schools that are closed; add the successors to *schools* (E5)."""
-    links: dict[SuccessorLink, None] = {}
-    seen: set[int] = set()
-    wave = set(urns)
-    while wave:
-        seen |= wave
-        new = register.successors(wave)
-        links |= dict.fromkeys(new)
-        schools |= register.institutions({link.successor for link in new} - schools.keys() - urns)
-        # The links of a successor that stands are read too, for they may lead back, but are not followed further.
-        onward = [link for link in new if link.predecessor in urns or leads_on(schools.get(link.predecessor))]
-        wave = {link.successor for link in onward} - seen
-    return tuple(links)
 
 
 def _ends(planned: Plan, note: str, urns: Iterable[int] | None) -> list[EndAgreement]:

@@ -88,6 +88,8 @@ class DataSharing:
     def run(self, batch: Batch, *, progress: ProgressCallback | None = None) -> Outcomes:
         """Carry out an action that came as a value, for example through a queue (K1-K6).
 
+        The batch is not trusted: who may do it, and what ends that name a plan must pass, is asked anew (K2, E2-E4).
+
         Raises:
             Refused: The action is refused as a whole.
             UnknownGroup: The register does not know the group.

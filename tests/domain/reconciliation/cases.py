@@ -106,5 +106,13 @@ def against(
         day=DAY,
         register_day=plan.register_day,
     )
-    reasons = why_not_applied(plan, view, present, last_register=last_register, confirmed=confirmed)
+    reasons = why_not_applied(
+        {end.urn: end.cause for end in plan.to_end},
+        view,
+        present,
+        plans={plan.digest},
+        register_day=plan.register_day,
+        last_register=last_register,
+        confirmed=confirmed,
+    )
     return {reason.code: str(reason) for reason in reasons}

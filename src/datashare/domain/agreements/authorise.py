@@ -148,16 +148,17 @@ def refusals_as_a_whole(
     return in_order(reasons)
 
 
-def older_register(day: date, last: date | None) -> Reason | None:
+def older_register(day: date | None, last: date | None) -> Reason | None:
     """Return why a register is refused that is older than the last one applied to the group, or `None` (E3).
 
     Args:
-        day: The day of the register, in Europe/London.
+        day: The day of the register, in Europe/London; one of an unknown day may be older.
         last: The day of the last register that was applied, if any was.
     """
-    if last is None or day >= last:
+    if last is None or (day and day >= last):
         return None
-    detail = f"The register is of {day_words(day)}, and that of {day_words(last)} was applied to the group already."
+    of_day = f"of {day_words(day)}" if day else "of a day that is not known"
+    detail = f"The register is {of_day}, and that of {day_words(last)} was applied to the group already."
     return Reason(code=RefusalCode.REGISTER_OLDER, detail=detail)
 
 

@@ -54,9 +54,8 @@ _ORDER = {code: place for place, code in enumerate(RefusalCode)}
 WHOLE = frozenset(code for code in RefusalCode if _ORDER[code] <= _ORDER[RefusalCode.CONFIRMATION_NEEDED])
 """The codes that refuse an action as a whole (R1, E3).
 
-Three of them can also be one school's outcome. `RefusalCode.COMMAND_ID_REUSED`: another command took the id after this
-one had changed some schools. `RefusalCode.REGISTER_OLDER` and `RefusalCode.REGISTER_EMPTY`: the command id has recorded
-other schools before.
+Some of them can also be one school's outcome. `RefusalCode.COMMAND_ID_REUSED`: another command took the id after this
+one had changed some schools. The four about registers and plans: the command id has changed other schools before.
 """
 
 _WORDS = {

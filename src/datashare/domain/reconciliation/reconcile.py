@@ -257,31 +257,42 @@ def why_no_plan(
 
 
 def why_not_applied(
-    planned: Plan, facts: GroupFacts, present: Comparison, *, last_register: date | None, confirmed: bool
+    causes: Mapping[int, EndCause],
+    facts: GroupFacts,
+    present: Comparison,
+    *,
+    plans: AbstractSet[str],
+    register_day: date | None,
+    last_register: date | None,
+    confirmed: bool,
 ) -> tuple[Reason, ...]:
-    """Return every reason not to apply any part of a plan, the primary one first (E2-E4).
+    """Return every reason not to carry out any of the ends that name a plan, the primary one first (E2-E4).
 
     A plan may have been changed while it was kept, so what it says about itself does not count: the causes and the
     number to confirm come from the register in place and from what stands now.
 
     Args:
-        planned: The plan.
+        causes: Why each school's agreement would end.
         facts: What the register in place says about the agreements that the plan looked at.
-        present: That register and all agreements that the group has now, with the plan's register day.
+        present: That register and all agreements that the group has now.
+        plans: The digests of the plans that the ends name.
+        register_day: The register's day, if it is known.
         last_register: The day of the last register that was applied to the group, if any was.
         confirmed: Whether a person confirmed it explicitly.
     """
-    older = older_register(planned.register_day, last_register)
+    older = older_register(register_day, last_register)
     reasons = [older] if older else []
     if _lacks_all(present.facts):
         reasons.append(Reason(code=RefusalCode.REGISTER_EMPTY))
-    wrong = next((end for end in planned.to_end if present.cause(end.urn) is not end.cause), None)
-    if facts.digest != planned.digest:
+    wrong = next((urn for urn, cause in causes.items() if present.cause(urn) is not cause), None)
+    if plans != {facts.digest}:
         there = f"of {day_words(facts.register_day)}" if facts.register_day else "of a day that it does not say"
-        differs = f"The plan is from that of {day_words(planned.register_day)}, and the one in place is {there}."
+        differs = f"The one in place is {there}."
         reasons.append(Reason(code=RefusalCode.REGISTER_DIFFERS, detail=differs))
     elif wrong:  # E2
-        shown = f"It does not show clearly of {wrong.name} ({wrong.urn}) that {cause_words(wrong.cause)}."
+        school = present.facts.institutions.get(wrong)
+        named = f"{school.name} ({wrong})" if school else f"URN {wrong}"
+        shown = f"It does not show clearly of {named} that {cause_words(causes[wrong])}."
         reasons.append(Reason(code=RefusalCode.REGISTER_DIFFERS, detail=shown))
     elif not confirmed and (fresh := present.plan()).needs_confirmation:  # E3: all that the register would end now
         share = f"All that this register shows would end {fresh.share}."

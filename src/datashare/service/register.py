@@ -1,0 +1,85 @@
+"""What a register says about a group, and whether ends that name a plan may be carried out with it (rules E)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from collections.abc import Set as AbstractSet
+from datetime import date
+
+from datashare.domain.agreements import EndCause, Reason
+from datashare.domain.reconciliation import Comparison, GroupFacts, leads_on, why_not_applied
+from datashare.domain.register import GroupId, Institution, SuccessorLink
+from datashare.ports import InstitutionDirectory
+
+from .host import Host, gone
+
+
+def gather_facts(register: InstitutionDirectory, group: GroupId, urns: Collection[int]) -> GroupFacts:
+    """Read what a register says about a group and the schools of its agreements.
+
+    Cost: four calls, and two more for each generation of successors, however many schools there are.
+    """
+    named, linked = register.group(group), register.linked(group)
+    schools = {school.urn: school for school in linked}
+    schools |= register.institutions(set(urns) - schools.keys())
+    return GroupFacts(
+        group=named or gone(group),
+        names_group=named is not None,
+        register_day=register.register_day(),
+        linked=frozenset(school.urn for school in linked),
+        urns=frozenset(urns),
+        links=_follow_links(register, frozenset(urns), schools),
+        institutions=schools,
+    )
+
+
+def _follow_links(
+    register: InstitutionDirectory, urns: frozenset[int], schools: dict[int, Institution]
+) -> tuple[SuccessorLink, ...]:
+    """Follow the links from *urns*, through schools that are closed; add the successors to *schools* (E5)."""
+    links: dict[SuccessorLink, None] = {}
+    seen: set[int] = set()
+    wave = set(urns)
+    while wave:
+        seen |= wave
+        new = register.successors(wave)
+        links |= dict.fromkeys(new)
+        schools |= register.institutions({link.successor for link in new} - schools.keys() - urns)
+        # The links of a successor that stands are read too, for they may lead back, but are not followed further.
+        onward = [link for link in new if link.predecessor in urns or leads_on(schools.get(link.predecessor))]
+        wave = {link.successor for link in onward} - seen
+    return tuple(links)
+
+
+def against_planned_ends(
+    host: Host,
+    group: GroupId,
+    causes: Mapping[int, EndCause],
+    plans: AbstractSet[str],
+    *,
+    looked_at: Collection[int] | None = None,
+    register_day: date | None = None,
+    confirmed: bool = False,
+) -> tuple[Reason, ...]:
+    """Return every reason against ends that name a plan, the primary one first, wherever they come from (E2-E4).
+
+    Cost: a constant number of port calls, and two for each generation of successors.
+
+    Args:
+        host: The host's ports.
+        group: The group.
+        causes: Why each school's agreement would end.
+        plans: The digests of the plans that the ends name.
+        looked_at: The URNs of the agreements that the plan looked at; without them, all that the group has now.
+        register_day: The register's day that the plan states; without it, the one that the directory knows.
+        confirmed: Whether a person confirmed the plan explicitly.
+    """
+    own = {agreement.urn: agreement for agreement in host.store.states(group)}
+    facts = gather_facts(host.institutions, group, own if looked_at is None else looked_at)
+    whole = facts if own.keys() == facts.urns else gather_facts(host.institutions, group, own)
+    day, today = register_day or facts.register_day, host.today()
+    present = Comparison(facts=whole, agreements=own, policy=host.policy(group), day=today, register_day=day or today)
+    last = host.store.last_register(group)
+    return why_not_applied(
+        causes, facts, present, plans=plans, register_day=day, last_register=last, confirmed=confirmed
+    )
