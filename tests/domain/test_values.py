@@ -57,7 +57,18 @@ from datashare.domain.people import (
     SchoolSite,
 )
 from datashare.domain.policy import Policy
-from datashare.domain.register import Coded, Group, GroupId, GroupKind, Institution, SuccessorLink, TrustLink
+from datashare.domain.register import (
+    Coded,
+    EstablishmentStatus,
+    Group,
+    GroupId,
+    GroupKind,
+    Institution,
+    RegisterSummary,
+    SuccessorLink,
+    TrustLink,
+    TrustType,
+)
 from datashare.domain.validation import (
     LONGEST_KEY,
     LONGEST_TEXT,
@@ -286,6 +297,7 @@ GOOD: dict[type, attrs.AttrsInstance] = {
         TrustLink("5143", "Areté", DAY),
         institution(),
         SuccessorLink(predecessor=100000, successor=100001, kind="Successor", day=DAY),
+        RegisterSummary(open=7, closed=5),
         PersonId(URN, "hana"),
         Period(DAY, DAY),
         HeldRole("head_teacher"),
@@ -320,11 +332,13 @@ WRONG: list[tuple[type, str, Sequence[object]]] = [
     (GroupId, "kind", ["mat", None]),
     (GroupId, "code", ["0", "05143", "12345678", "５１４３", "5143 ", "51\n", 5143, None, True]),
     (Group, "is_open", ["yes", None]),
+    (Group, "trust_type", ["06", GroupKind.MAT]),
     (Coded, "code", ["", 2]),
     (TrustLink, "uid", ["", "05143", "x", 5143, None]),
     (Institution, "local_authority", ["870", 870, Coded("87"), Coded("8700"), Coded("٨٧٠")]),
     (Institution, "trusts", ["5143", [None], [Coded("5143")]]),
     (SuccessorLink, "kind", [" ", None]),
+    (RegisterSummary, "closed", [-1, "7", None, True, 1.0]),
     (PersonId, "site", [0, "mat:5143", GroupKind.LOCAL_AUTHORITY]),
     (Period, "first", ["2026-05-03", DAY + timedelta(days=1)]),
     (Period, "last", ["2026-05-03", DAY - timedelta(days=1)]),
@@ -413,7 +427,7 @@ def assert_helpful(error: InvalidValue) -> None:
 def test_a_wrong_value_is_refused(kind: type, field: str, wrong: Sequence[object]) -> None:
     """A wrong or hostile value of a field is refused, and the message names a field and what would be right."""
     for value in (*wrong, *HOSTILE):
-        if value is HUGE and kind is Planned:  # a whole number may be huge
+        if value is HUGE and kind in {Planned, RegisterSummary}:  # a whole number may be huge
             continue
         with pytest.raises(InvalidValue, match=r"^\w+\.\w+ must be ") as caught:
             evolved(GOOD[kind], **{field: value})
@@ -513,6 +527,26 @@ def test_groups_sort_by_kind_and_code() -> None:
 def test_kinds_of_groups_have_words() -> None:
     """Kinds are worded for people."""
     assert ["trust", "local authority"] == [kind.label for kind in GroupKind]
+    assert ["Trust", "Multi-academy trust", "Single-academy trust", "Secure single-academy trust"] == [
+        kind.label for kind in TrustType
+    ]
+
+
+def test_registers_are_compared_by_what_they_hold() -> None:
+    """A register with fewer institutions than the one before has lost a share of them; one with more has lost none."""
+    summary = RegisterSummary.of([*EstablishmentStatus, *[EstablishmentStatus.CLOSED] * 3])
+
+    assert RegisterSummary(open=1, open_proposed_to_close=1, proposed_to_open=1, closed=4, unknown=1) == summary
+    assert 8 == summary.total
+    assert "8 institutions: 1 open, 1 proposed to close, 1 proposed to open, 4 closed, 1 of unknown status" == str(
+        summary
+    )
+    assert [0.5, 0.0, 0.0, 1.0] == [
+        RegisterSummary(open=4).share_gone_since(RegisterSummary(closed=8)),
+        RegisterSummary(open=9).share_gone_since(RegisterSummary(closed=8)),
+        RegisterSummary(open=9).share_gone_since(RegisterSummary()),
+        RegisterSummary().share_gone_since(RegisterSummary(closed=8)),
+    ]
 
 
 INSTANTS = st.datetimes(

@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datashare.domain.policy import MAINTAINED_TYPES, Policy
-from datashare.domain.register import Coded, EstablishmentStatus, Group, GroupId, GroupKind, Institution, TrustLink
+from datashare.domain.register import (
+    UNKNOWN_DAY,
+    Coded,
+    EstablishmentStatus,
+    Group,
+    GroupId,
+    GroupKind,
+    Institution,
+    TrustLink,
+)
 from datashare.domain.text import folded
 from datashare.domain.visibility import (
     DateWarning,
@@ -192,7 +201,9 @@ def test_only_the_current_authority_counts(local_authority: Coded | None, words:
 
 @pytest.mark.rule("V7")
 @pytest.mark.parametrize(
-    ("joined_on", "visible"), [(None, True), (YESTERDAY, True), (DAY, True), (TOMORROW, False)], ids=str
+    ("joined_on", "visible"),
+    [(None, True), (YESTERDAY, True), (DAY, True), (TOMORROW, False), (UNKNOWN_DAY, False)],
+    ids=str,
 )
 def test_a_link_counts_from_its_day(joined_on: date | None, visible: bool) -> None:
     """A link counts from the day of joining, that day included, and without a day it counts always."""
@@ -229,6 +240,10 @@ CLOSED, TO_OPEN = EstablishmentStatus.CLOSED, EstablishmentStatus.PROPOSED_TO_OP
         ),
         ({"trusts": []}, "the register does not link it with the group (it is in no trust)"),
         ({"trusts": [TrustLink("5143", "", date(2026, 9, 1))]}, "it joins the group on 1 September 2026"),
+        (
+            {"trusts": [TrustLink("5143", "", UNKNOWN_DAY)]},
+            "it joins the group on a day that cannot be read in the register",
+        ),
         ({"status": CLOSED, "close_date": date(2024, 2, 29)}, "it closed on 29 February 2024"),
         ({"status": CLOSED}, "it closed"),
         ({"status": TO_OPEN, "open_date": date(2026, 9, 1)}, "it is due to open on 1 September 2026"),

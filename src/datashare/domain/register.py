@@ -7,6 +7,7 @@ Facts about the register's columns and codes are from the Department for Educati
 from __future__ import annotations
 
 import enum
+from collections import Counter
 from collections.abc import Iterable
 from datetime import date
 from functools import cached_property
@@ -87,6 +88,28 @@ class GroupId:
         return self._text
 
 
+class TrustType(enum.Enum):
+    """``Group Type (code)`` of GIAS, for the kinds of trust that link an institution (V1)."""
+
+    FOUNDATION = "02"
+    MULTI_ACADEMY = "06"
+    SINGLE_ACADEMY = "10"
+    SECURE_SINGLE_ACADEMY = "11"
+
+    @property
+    def label(self) -> str:
+        """The type as the register words it; it calls the foundation trust of maintained schools just "Trust"."""
+        return _TRUST_LABELS[self]
+
+
+_TRUST_LABELS = {
+    TrustType.FOUNDATION: "Trust",
+    TrustType.MULTI_ACADEMY: "Multi-academy trust",
+    TrustType.SINGLE_ACADEMY: "Single-academy trust",
+    TrustType.SECURE_SINGLE_ACADEMY: "Secure single-academy trust",
+}
+
+
 @attrs.frozen(kw_only=True, field_transformer=validated)
 class Group:
     """A group as the register knows it.
@@ -96,12 +119,14 @@ class Group:
         name: Its name in the register.
         is_open: Whether its status is open; a closed group sees nothing (V8).
         closed_on: The day it closed, where the register has it.
+        trust_type: What kind of trust it is, where the register says so; `None` for a local authority.
     """
 
     id: GroupId
     name: Text
     is_open: bool = True
     closed_on: date | None = None
+    trust_type: TrustType | None = None
 
 
 class EstablishmentStatus(enum.Enum):
@@ -149,6 +174,10 @@ class Coded:
     name: TextOrEmpty = ""
 
 
+UNKNOWN_DAY = date.max
+"""Stands for a day that the register states and nobody can read; what begins on it has not begun yet (V7)."""
+
+
 @attrs.frozen(field_transformer=validated)
 class TrustLink:
     """The link of an institution with its trust.
@@ -156,7 +185,8 @@ class TrustLink:
     Attributes:
         uid: The GIAS group UID of the trust (``Trusts (code)``, ``Group UID``, ``Linked UID``).
         name: The trust's name in that row, possibly empty.
-        joined_on: The day from which the link counts; a link without a day always counts (V7).
+        joined_on: The day from which the link counts; a link without a day always counts, and one with `UNKNOWN_DAY`
+            never does (V7).
     """
 
     uid: Annotated[str, _TRUST_UID]
@@ -250,3 +280,50 @@ class SuccessorLink:
     successor: Urn
     kind: Text
     day: date | None = None
+
+
+@attrs.frozen(kw_only=True, field_transformer=validated)
+class RegisterSummary:
+    """How many institutions of each status a register holds, to be compared with another register.
+
+    The register never drops an institution: what closes stays in it as closed. So a register that holds far fewer
+    than the one before is cut short, or leaves something out, such as all closed schools.
+
+    >>> older = RegisterSummary(open=600, closed=400)
+    >>> RegisterSummary(open=600).share_gone_since(older)
+    0.4
+
+    Attributes:
+        open: Those with `EstablishmentStatus.OPEN`.
+        open_proposed_to_close: Those with `EstablishmentStatus.OPEN_PROPOSED_TO_CLOSE`.
+        proposed_to_open: Those with `EstablishmentStatus.PROPOSED_TO_OPEN`.
+        closed: Those with `EstablishmentStatus.CLOSED`.
+        unknown: Those with `EstablishmentStatus.UNKNOWN`.
+    """
+
+    open: WholeNumber = 0
+    open_proposed_to_close: WholeNumber = 0
+    proposed_to_open: WholeNumber = 0
+    closed: WholeNumber = 0
+    unknown: WholeNumber = 0
+
+    @classmethod
+    def of(cls, statuses: Iterable[EstablishmentStatus]) -> RegisterSummary:
+        """Count the statuses of institutions."""
+        return cls(**{status.name.lower(): count for status, count in Counter(statuses).items()})
+
+    @property
+    def total(self) -> int:
+        """The number of all institutions."""
+        return self.open + self.open_proposed_to_close + self.proposed_to_open + self.closed + self.unknown
+
+    def share_gone_since(self, older: RegisterSummary) -> float:
+        """Return how large a share of the institutions of *older* is missing, from 0 to 1; 0 if there are more now."""
+        gone = older.total - self.total
+        return gone / older.total if gone > 0 else 0.0
+
+    def __str__(self) -> str:
+        return (
+            f"{self.total:,} institutions: {self.open:,} open, {self.open_proposed_to_close:,} proposed to close, "
+            f"{self.proposed_to_open:,} proposed to open, {self.closed:,} closed, {self.unknown:,} of unknown status"
+        )

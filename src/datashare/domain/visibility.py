@@ -14,7 +14,7 @@ from datashare.errors import InvalidValue
 from . import validation
 from .instants import day_words, to_day
 from .policy import Policy
-from .register import EstablishmentStatus, Group, GroupId, GroupKind, Institution, TrustLink
+from .register import UNKNOWN_DAY, EstablishmentStatus, Group, GroupId, GroupKind, Institution, TrustLink
 from .text import folded
 
 
@@ -48,6 +48,8 @@ class HiddenReason:
 
     def __str__(self) -> str:
         on = f" on {day_words(self.day)}" if self.day else ""
+        if self.day == UNKNOWN_DAY:
+            on = " on a day that cannot be read in the register"
         detail = f" ({self.detail})" if self.detail else ""
         return _HIDDEN_WORDS[self.because].format(on=on, detail=detail)
 
