@@ -10,8 +10,8 @@ The plan assumes that every school that the group saw in OLD.csv had agreed to s
 
 The plan goes to standard output; nothing is kept and no message is sent. Rows that could not be read are reported on
 standard error. The exit code is 0; 1 if OLD.csv names no such group; 2 for bad arguments, for files that cannot be
-read, whose name holds a day in the future or that name no trusts, and if NEW.csv is older than OLD.csv or holds no
-school of the group.
+read, whose name holds a day in the future or that name no trusts, and if NEW.csv is older than OLD.csv, or lacks more
+than a tenth of the group's schools in it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
+
+import attrs
 
 from datashare import (
     AccessLevel,
@@ -29,6 +32,7 @@ from datashare import (
     Permission,
     Person,
     PersonId,
+    Policy,
     SystemClock,
 )
 from datashare.adapters.gias import Register, read_links, read_register, successors
@@ -96,7 +100,10 @@ def plan_for(group: GroupId, old: Register, new: Register, links: Iterable[Succe
         ],
     )
     people = MemoryPeopleDirectory([reader])
-    sharing = DataSharing(store=MemoryAgreementStore(), institutions=_directory(old), people=people)
+    policy = attrs.evolve(Policy.for_kind(group.kind), stale_register_after=timedelta.max)  # downloads of any age
+    sharing = DataSharing(
+        store=MemoryAgreementStore(), institutions=_directory(old), people=people, policies=lambda _group: policy
+    )
     side = sharing.for_group(group, actor=reader.id)
     today = london_day(SystemClock().now())
     agreed = [

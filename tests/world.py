@@ -335,7 +335,13 @@ class World:
         self.schools = {urn: institution for urn, institution in newer.items() if urn not in gone}
         changed = {group.id: group for group in groups}
         self.groups = tuple(changed.get(group.id, group) for group in self.groups)
-        self.institutions.replace(self.schools.values(), groups=self.groups, clusters=CLUSTERS, register_day=day)
+        self.institutions.replace(
+            self.schools.values(),
+            groups=self.groups,
+            clusters=CLUSTERS,
+            register_day=day,
+            most_gone_percent=100 if gone else 10,
+        )
 
 
 def assert_sound(world: World) -> None:

@@ -8,14 +8,16 @@ from typing import Any
 import pytest
 
 from datashare.adapters.memory import MemoryInstitutionDirectory, MemoryPeopleDirectory
+from datashare.domain.agreements import RefusalCode
 from datashare.domain.people import Associations, Person, PersonId, SchoolSite
-from datashare.domain.register import GroupId, SuccessorLink, TrustLink
-from datashare.errors import InvalidValue
+from datashare.domain.register import EstablishmentStatus, GroupId, SuccessorLink, TrustLink
+from datashare.errors import InvalidValue, Refused
 from datashare.ports import InstitutionDirectory, PeopleDirectory
 from datashare.testing import InstitutionDirectoryContract, PeopleDirectoryContract, RegisterContents
 from tests.builders import DAY, URN, group, institution, person, sender
 from tests.builders import MAT as TRUST
 
+CLOSED = EstablishmentStatus.CLOSED
 OPEN = institution()
 ALONE = institution(100004, "Alone", trusts=[], local_authority=None)
 LINKS = (
@@ -92,6 +94,31 @@ def test_two_institutions_or_groups_under_one_id_are_refused() -> None:
         directory.replace([], groups=[group(), group(is_open=False)])
     assert {URN: OPEN} == directory.institutions([URN])
     assert group() == directory.group(TRUST)
+
+
+@pytest.mark.rule("E3")
+def test_a_register_that_lacks_much_of_the_present_one_is_refused() -> None:
+    """A download that was cut short, or of open schools alone, does not get in place unless that is asked for."""
+    schools = [institution(urn, status=CLOSED if urn % 8 == 0 else OPEN.status) for urn in range(1, 2001)]
+    directory = MemoryInstitutionDirectory(schools, groups=[group()])
+
+    for shrunk, words in (
+        (schools[:1000], "lacks 1,000 of 2,000 institutions that the one in place has"),
+        ([school for school in schools if school.status is not CLOSED], "lacks 250 of 2,000 institutions"),
+        ([school for school in schools if school.urn % 9], "lacks 222 of 2,000 institutions"),
+        ([school for school in schools if school.urn % 8 or school.urn > 1208], "lacks 151 of 250 closed institutions"),
+    ):
+        with pytest.raises(Refused, match=words) as refused:
+            directory.replace(shrunk, groups=[])
+        assert [RefusalCode.REGISTER_SHRUNK] == [reason.code for reason in refused.value.reasons]
+        assert 2000 == len(directory.linked(TRUST))
+    directory.replace(schools[100:], groups=[group()])  # a hundred, as many as it may always lack
+    assert 1900 == len(directory.linked(TRUST))
+    directory.replace(schools[100:500], groups=[group()], most_gone_percent=100)
+    assert 400 == len(directory.linked(TRUST))
+    for percent in (-1, 101, 10.0, None):
+        with pytest.raises(InvalidValue, match="most_gone_percent must be a whole number from 0 to 100"):
+            directory.replace(schools, groups=[], most_gone_percent=percent)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,8 @@ USUAL = Policy(
     central_approval=False,
     enders=(),
     correction_window=timedelta(days=30),
+    stale_register_after=timedelta(days=90),
+    most_gone_percent=10,
 )
 
 

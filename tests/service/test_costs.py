@@ -80,6 +80,7 @@ READING = {
         "institutions.linked": 1,
         "institutions.clusters": 1,
         "institutions.institutions": 1,
+        "institutions.register_day": 1,
         "people.people": 1,
         "people.sites": 1,
         "people.at_schools": 1,

@@ -17,7 +17,7 @@ from .eligibility import approvers, eligible_recipients
 from .instants import day_words, london_day
 from .levels import AccessLevel
 from .people import Person, PersonId
-from .policy import Policy
+from .policy import Policy, stale_for, stale_words
 from .register import Group, GroupId
 from .text import counted, folded, plain_line
 
@@ -67,6 +67,7 @@ class Coverage:
         without_approver: Those with a site at which nobody can answer (P2, P10).
         terms_overdue: Those whose terms in force were to be reviewed before the day, the longest overdue first (Q8).
         hidden: How many institutions that the group no longer sees still have an agreement or a request (T4).
+        stale_for: How many days old the register was, where that is more than the group's policy allows; else 0 (E3).
     """
 
     group: GroupId
@@ -83,6 +84,7 @@ class Coverage:
     without_approver: tuple[Listing, ...]
     terms_overdue: tuple[Listing, ...]
     hidden: int
+    stale_for: int = 0
 
     @property
     def oldest_pending(self) -> Listing | None:
@@ -101,6 +103,7 @@ def coverage(
     policy: Policy,
     day: date,
     hidden: int = 0,
+    register_day: date | None = None,
 ) -> Coverage:
     """Count how far *group* has come with its schools (X5).
 
@@ -113,6 +116,7 @@ def coverage(
         policy: The group's choices.
         day: The present day, in Europe/London.
         hidden: How many institutions that the group no longer sees still have an agreement or a request.
+        register_day: The register's day, in Europe/London, where it is known.
 
     Raises:
         InvalidValue: One of the rows is not a `Listing`.
@@ -143,6 +147,7 @@ def coverage(
         ),
         terms_overdue=_oldest_first((due, row) for row in rows if (due := _review_of(row)) and due < day),
         hidden=hidden,
+        stale_for=stale_for(register_day, policy=policy, day=day) if register_day else 0,
     )
 
 
@@ -188,6 +193,8 @@ def _words(answer: Coverage) -> Iterator[str]:
     """Return the lines of the answer: the figures first, then what needs somebody's attention."""
     total = answer.total
     yield f"{answer.group_name} on {day_words(answer.day)}: {counted(total.schools, 'school')}"
+    if answer.stale_for:
+        yield f"{stale_words(answer.stale_for)} Load the newest register."
     for level, label in answer.labels.items():
         yield f"- share {_or_more(level, label)}: {total.at_least[level]} of {total.schools}"
     yield f"- are asked and have not answered: {total.pending}"

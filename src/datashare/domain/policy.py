@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Annotated, Any
 
 import attrs
@@ -14,7 +14,8 @@ from datashare.errors import InvalidValue
 from .levels import AccessLevel, to_levels
 from .people import BusinessRole, Permission, RoleKey, to_role_keys
 from .register import GroupKind
-from .validation import Key, Rule, Text, require_member, to_frozenset, to_mapping, to_texts, validated
+from .text import counted
+from .validation import Key, Percent, Rule, Text, require_member, to_frozenset, to_mapping, to_texts, validated
 
 
 class Party(enum.Enum):
@@ -81,6 +82,8 @@ class Policy:
         central_approval: Whether approvals settled centrally may be recorded; trusts only (A9).
         enders: The parties that may end an agreement when they wish (E7).
         correction_window: How long a school may be hidden before its agreement lapses (X2), in whole days.
+        stale_register_after: How old a register may be before plans and coverage warn of it (E3), in whole days.
+        most_gone_percent: How many per cent of the institutions in place a newer register may lack (E3).
     """
 
     kind: GroupKind
@@ -103,6 +106,8 @@ class Policy:
     central_approval: bool = attrs.field(default=False)
     enders: frozenset[Party] = attrs.field(default=(), converter=_to_enders)
     correction_window: _Duration = timedelta(days=30)
+    stale_register_after: _Duration = timedelta(days=90)
+    most_gone_percent: Percent = 10
 
     @central_approval.validator
     def _check_central_approval(self, _attribute: attrs.Attribute[Any], value: bool) -> None:
@@ -145,3 +150,13 @@ class Policy:
     def label(self, level: AccessLevel) -> str:
         """Return what this group calls *level* (L3)."""
         return self.labels.get(level) or require_member(level, AccessLevel, "level").label
+
+
+def stale_for(register_day: date, *, policy: Policy, day: date) -> int:
+    """Return how many days old a register is, where that is more than *policy* allows; else 0 (E3)."""
+    return (day - register_day).days if day - register_day > policy.stale_register_after else 0
+
+
+def stale_words(days: int) -> str:
+    """Say how old a register is."""
+    return f"The register is {counted(days, 'day')} old."

@@ -106,6 +106,7 @@ TextOrEmpty = Annotated[str, _TEXT_OR_EMPTY]
 Key = Annotated[str, _KEY]
 """A short text such as a host's id: printable, without outer spaces."""
 WholeNumber = Annotated[int, whole_number(0)]
+Percent = Annotated[int, whole_number(0, 100)]
 """A whole number from 0."""
 
 DAY = Rule(

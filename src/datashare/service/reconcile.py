@@ -14,10 +14,12 @@ from datashare.domain.agreements import (
     Batch,
     EndAgreement,
     Planned,
+    Reason,
     RecordVisibility,
     RefusalCode,
     SystemActor,
 )
+from datashare.domain.agreements.authorise import shrunk_register
 from datashare.domain.instants import day_words, to_optional_day
 from datashare.domain.people import Permission
 from datashare.domain.reconciliation import (
@@ -73,7 +75,8 @@ class GroupReconciliation(GroupActions[Outcomes]):
 
         Raises:
             NotPermitted: The actor may not see it.
-            Refused: The register holds nothing of the group, or is older than the last one applied to it (E3).
+            Refused: The register holds nothing of the group, lacks much of what the one in place has, or is older than
+                the last one applied to the group (E3).
             InvalidValue: The register is not a directory of institutions, or its day is unknown or in the future.
             UnknownGroup: No register and no agreement knows the group.
             StoreError: The store could not do its work.
@@ -92,6 +95,7 @@ class GroupReconciliation(GroupActions[Outcomes]):
         )
         seen_before: frozenset[int] | None = None
         earlier: Mapping[int, Institution] = {}
+        shrunk: Reason | None = None
         if newer is not None:
             known, linked = host.group_or_gone(group), host.institutions.linked(group)
             if not facts.names_group:  # it keeps the name that it has in the register in place
@@ -100,6 +104,9 @@ class GroupReconciliation(GroupActions[Outcomes]):
             seen_before = frozenset(school.urn for school in visible)
             named = facts.urns | facts.linked | {link.successor for link in facts.links}
             earlier = host.institutions.institutions(named)
+            held = {school.urn: school for school in linked} | dict(earlier)
+            present = facts.institutions.keys() | newer.institutions(held.keys() - facts.institutions.keys()).keys()
+            shrunk = shrunk_register(held, present, most_gone_percent=policy.most_gone_percent)
         if not (facts.names_group or agreements or seen_before):
             raise UnknownGroup(group)
         day = to_optional_day(register_day) or facts.register_day
@@ -108,7 +115,7 @@ class GroupReconciliation(GroupActions[Outcomes]):
         if day > today:
             raise InvalidValue("register_day", day, "no later than today")
         last = host.store.last_register(group)
-        reasons = why_no_plan(facts, register_day=day, last_register=last, seen_before=seen_before)
+        reasons = why_no_plan(facts, register_day=day, last_register=last, seen_before=seen_before, shrunk=shrunk)
         if reasons:
             raise Refused(reasons)
         comparison = Comparison(

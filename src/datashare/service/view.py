@@ -202,4 +202,5 @@ class View:
             policy=self.policy,
             day=self.day,
             hidden=len(self.no_longer_visible()),
+            register_day=self.host.institutions.register_day(),
         )

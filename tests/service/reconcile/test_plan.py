@@ -1,7 +1,7 @@
 """A plan says what a register means, and does nothing (rules E2, E5)."""
 
 from collections import Counter
-from datetime import date
+from datetime import date, timedelta
 
 import attrs
 import pytest
@@ -11,7 +11,8 @@ from datashare.adapters.memory import MemoryInstitutionDirectory
 from datashare.codec import decode_plan, encode
 from datashare.domain.agreements import EndCause
 from datashare.domain.people import Permission, PersonId
-from datashare.domain.reconciliation import Plan, Uncertainty
+from datashare.domain.policy import Policy
+from datashare.domain.reconciliation import Plan, RenamedSchool, Uncertainty
 from datashare.domain.register import EstablishmentStatus, GroupId, Institution, TrustLink
 from datashare.errors import NotPermitted, Refused, UnknownGroup
 from tests.adapters.gias import sample
@@ -104,6 +105,7 @@ def test_a_register_to_come_can_be_looked_at_before_it_is_put_in_place(world: Wo
 def test_schools_that_a_newer_register_lacks_are_named_as_in_the_one_in_place(world: World) -> None:
     """Schools that it does not hold are unclear, and their names are still known, as are those of successors."""
     links = (link(HILDA, SUCCESSOR),)
+    world.policies[TRUST] = attrs.evolve(Policy.mat(), most_gone_percent=100)
     world.refresh(school(SUCCESSOR, "Hilda Academy", trust=None))
     there = MemoryInstitutionDirectory(
         [world.schools[NO_APPROVER], attrs.evolve(world.schools[HILDA], status=EstablishmentStatus.CLOSED)],
@@ -138,6 +140,43 @@ def test_a_group_that_no_register_and_no_agreement_knows_has_no_plan() -> None:
         plan.to_end,
         [(unclear.urn, unclear.because) for unclear in plan.unclear],
     )
+
+
+@pytest.mark.rule("E2")
+def test_a_plan_says_which_schools_have_another_name(world: World) -> None:
+    """Only those that something stands with; the register in place has the name before."""
+    renamed = {urn: attrs.evolve(world.schools[urn], name=f"New {urn}") for urn in (HILDA, NO_APPROVER, CLOSED)}
+    there = MemoryInstitutionDirectory({**world.schools, **renamed}.values(), groups=world.groups, register_day=TODAY)
+
+    plan = world.trust().reconcile(there)
+
+    assert (
+        RenamedSchool(urn=HILDA, name="New 100000", before="St Hilda’s Primary School"),
+        RenamedSchool(urn=NO_APPROVER, name="New 100005", before="Abbey Infants"),
+    ) == plan.renamed
+    assert "Schools with another name (2):\n  - New 100000 (100000), before: St Hilda’s Primary School\n" in str(plan)
+    assert plan == decode_plan(encode(plan))
+    assert () == world.trust().reconcile().renamed
+
+
+@pytest.mark.rule("E3", "X5")
+@pytest.mark.parametrize(("days", "stale"), [(90, 0), (91, 91)])
+def test_a_plan_and_the_coverage_warn_of_an_old_register(world: World, days: int, stale: int) -> None:
+    """The policy says how old it may be; nothing is refused for it."""
+    world.refresh(day=TODAY - timedelta(days=days))
+
+    plan, covered = world.trust().reconcile(), world.trust().coverage()
+
+    assert (stale, stale) == (plan.stale_for, covered.stale_for)
+    assert bool(stale) == ("The register is 91 days old. Load the newest register first." in str(plan))
+    assert bool(stale) == ("The register is 91 days old. Load the newest register." in str(covered))
+    assert plan == decode_plan(encode(plan))
+
+
+@pytest.mark.rule("X5")
+def test_a_register_whose_day_is_not_known_is_not_called_old() -> None:
+    """Then the coverage says nothing of it."""
+    assert 0 == World(register_day=None).trust().coverage().stale_for
 
 
 GENERATIONS = {0: 1, 1: 2, 3: 4}

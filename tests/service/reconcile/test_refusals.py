@@ -8,6 +8,7 @@ import pytest
 from datashare.adapters.memory import MemoryInstitutionDirectory
 from datashare.domain.agreements import Actor, EndCause, RefusalCode
 from datashare.domain.people import Permission, PersonId
+from datashare.domain.register import EstablishmentStatus
 from datashare.errors import InvalidValue, NotPermitted, Refused
 from datashare.testing import InterleavingStore
 from tests.service.reconcile.cases import TOMORROW, YESTERDAY, close
@@ -24,7 +25,10 @@ from tests.world import (
     large_world,
     leave_trust,
     person,
+    school,
 )
+
+OPEN, CLOSED = EstablishmentStatus.OPEN, EstablishmentStatus.CLOSED
 
 
 @pytest.mark.rule("E3", "E6")
@@ -89,6 +93,34 @@ def test_a_register_that_holds_none_of_the_groups_schools_is_refused() -> None:
         world.trust().reconcile(empty)
 
     assert [RefusalCode.REGISTER_EMPTY] == [reason.code for reason in refused.value.reasons]
+
+
+@pytest.mark.rule("E3")
+@pytest.mark.parametrize(
+    ("present", "percent", "words"),
+    [
+        pytest.param(range(20), 10, "", id="whole"),
+        pytest.param(range(2, 20), 10, "", id="a-tenth-gone"),
+        pytest.param(range(3, 20), 10, "lacks 3 of 20 institutions that the one in place has", id="more-gone"),
+        pytest.param(range(10, 20), 50, "", id="another-policy"),
+        pytest.param(range(9), 50, "lacks 11 of 20 institutions", id="cut-in-half"),
+        pytest.param(range(19), 10, "lacks 1 of 1 closed institutions", id="only-open-rows"),
+    ],
+)
+def test_a_register_that_lacks_much_of_the_one_in_place_is_refused(present: range, percent: int, words: str) -> None:
+    """It is not whole, since a register loses no school: neither those of the group, nor those that left it."""
+    urns = [200_000 + number for number in range(20)]
+    there = [school(urn, "School", status=CLOSED if urn == urns[-1] else OPEN) for urn in urns]
+    world = World(schools=there, policies={TRUST: attrs.evolve(GENEROUS, most_gone_percent=percent)})
+    moved = [attrs.evolve(there[number], trusts=()) if number == 5 else there[number] for number in present]
+    newer = MemoryInstitutionDirectory(moved, groups=world.groups, register_day=TODAY)
+
+    if not words:
+        assert world.trust().reconcile(newer).compared
+        return
+    with pytest.raises(Refused, match=f"{words}.* Load the whole register") as refused:
+        world.trust().reconcile(newer)
+    assert [RefusalCode.REGISTER_SHRUNK] == [reason.code for reason in refused.value.reasons]
 
 
 @pytest.mark.rule("E3", "E6", "T2")

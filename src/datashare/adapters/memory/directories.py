@@ -11,17 +11,20 @@ from typing import TypeVar
 import attrs
 
 from datashare.domain import validation
+from datashare.domain.agreements.authorise import shrunk_register
 from datashare.domain.instants import to_day
 from datashare.domain.people import Person, PersonId, SchoolSite
 from datashare.domain.register import Group, GroupId, Institution, SuccessorLink
-from datashare.domain.validation import Key, Urn, rule_of, to_frozenset, to_mapping
-from datashare.errors import InvalidValue
+from datashare.domain.validation import Key, Percent, Urn, rule_of, to_frozenset, to_mapping
+from datashare.errors import InvalidValue, Refused
 from datashare.ports import arguments
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
 
 
+_ALWAYS_GONE = 100
+_PERCENT = rule_of(Percent)
 _CLUSTERS = rule_of(Mapping[GroupId, Mapping[Key, frozenset[Urn]]])
 
 
@@ -41,6 +44,9 @@ class _Register:
     day: date | None
 
 
+_NOTHING = _Register(institutions={}, linked={}, groups={}, clusters={}, successors={}, day=None)
+
+
 class MemoryInstitutionDirectory:
     """A register in memory, as a `datashare.ports.InstitutionDirectory`."""
 
@@ -54,6 +60,7 @@ class MemoryInstitutionDirectory:
         register_day: date | None = None,
     ) -> None:
         """Hold this register; see `replace`."""
+        self._register = _NOTHING
         self.replace(institutions, groups=groups, clusters=clusters, successors=successors, register_day=register_day)
 
     def replace(
@@ -64,6 +71,7 @@ class MemoryInstitutionDirectory:
         clusters: Mapping[GroupId, Mapping[str, Iterable[int]]] | None = None,
         successors: Iterable[SuccessorLink] = (),
         register_day: date | None = None,
+        most_gone_percent: int = 10,
     ) -> None:
         """Replace the present register, all at once.
 
@@ -73,8 +81,11 @@ class MemoryInstitutionDirectory:
             clusters: Each group's own sets of schools: their URNs, by name.
             successors: The register's links between predecessors and successors.
             register_day: The day of the register, in Europe/London.
+            most_gone_percent: How many per cent of the institutions, or of the closed ones, the register may lack that
+                the present one has; a hundred of them it may always lack (E3).
 
         Raises:
+            Refused: It lacks more, so it is not whole; the present register then stays.
             InvalidValue: An argument is invalid, or two different values share a URN or an id; the present register
                 then stays.
         """
@@ -88,6 +99,7 @@ class MemoryInstitutionDirectory:
         for group in validation.require_all(groups, Group, "groups", "a collection of Groups"):
             if by_id.setdefault(group.id, group) != group:
                 raise InvalidValue("groups", str(group.id), "equal where they share an id")
+        _require_whole(self._register.institutions, by_urn, _PERCENT.require(most_gone_percent, "most_gone_percent"))
         links = validation.require_all(successors, SuccessorLink, "successors", "a collection of SuccessorLinks")
         self._register = _Register(
             institutions=by_urn,
@@ -126,6 +138,14 @@ class MemoryInstitutionDirectory:
     def register_day(self) -> date | None:
         """Return the day of the register, in Europe/London, if it is known."""
         return self._register.day
+
+
+def _require_whole(held: Mapping[int, Institution], present: Mapping[int, Institution], percent: int) -> None:
+    """Refuse a register that is cut short; a few schools tell nothing (E3)."""
+    if len(held.keys() - present.keys()) > _ALWAYS_GONE:
+        shrunk = shrunk_register(held, present, most_gone_percent=percent)
+        if shrunk:
+            raise Refused([shrunk])
 
 
 def _grouped(pairs: Iterable[tuple[_K, _V]]) -> dict[_K, tuple[_V, ...]]:

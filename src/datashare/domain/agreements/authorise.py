@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from datetime import date
 from functools import cache
 
@@ -10,7 +10,7 @@ from datashare.domain.eligibility import holds, sender_eligibility
 from datashare.domain.instants import day_words
 from datashare.domain.people import Permission, Person, PersonId
 from datashare.domain.policy import Party, Policy
-from datashare.domain.register import Group, GroupId
+from datashare.domain.register import EstablishmentStatus, Group, GroupId, Institution
 
 from .commands import (
     AddRecipients,
@@ -160,6 +160,27 @@ def older_register(day: date | None, last: date | None) -> Reason | None:
     of_day = f"of {day_words(day)}" if day else "of a day that is not known"
     detail = f"The register is {of_day}, and that of {day_words(last)} was applied to the group already."
     return Reason(code=RefusalCode.REGISTER_OLDER, detail=detail)
+
+
+def shrunk_register(
+    held: Mapping[int, Institution], present: Container[int], *, most_gone_percent: int
+) -> Reason | None:
+    """Return why a register is refused that lacks too many of the institutions of the one in place, or `None` (E3).
+
+    The closed ones are counted by themselves too, so that a download of open schools alone is noticed.
+
+    Args:
+        held: Institutions of the register in place, by URN.
+        present: The URNs that the newer register has.
+        most_gone_percent: How many per cent of them it may lack.
+    """
+    closed = [urn for urn, school in held.items() if school.status is EstablishmentStatus.CLOSED]
+    for urns, kind in ((held.keys(), ""), (closed, "closed ")):
+        gone = sum(urn not in present for urn in urns)
+        if 100 * gone > most_gone_percent * len(urns):
+            shown = f"The register lacks {gone:,} of {len(urns):,} {kind}institutions that the one in place has."
+            return Reason(code=RefusalCode.REGISTER_SHRUNK, detail=shown)
+    return None
 
 
 def why_not(

@@ -26,6 +26,7 @@ class RefusalCode(enum.Enum):
     COMMAND_ID_REUSED = "command_id_reused"
     GROUP_CLOSED = "group_closed"
     REGISTER_EMPTY = "register_empty"
+    REGISTER_SHRUNK = "register_shrunk"
     REGISTER_OLDER = "register_older"
     REGISTER_DIFFERS = "register_differs"
     CONFIRMATION_NEEDED = "confirmation_needed"
@@ -66,6 +67,7 @@ _WORDS = {
     RefusalCode.COMMAND_ID_REUSED: "This command id was used for a different command. Use a new id.",
     RefusalCode.GROUP_CLOSED: "The group is closed in the register. If it is open, have the register corrected.",
     RefusalCode.REGISTER_EMPTY: "The register holds no school of the group. Load the whole register.",
+    RefusalCode.REGISTER_SHRUNK: "{detail} A register loses none, so it is not whole. Load the whole register.",
     RefusalCode.REGISTER_OLDER: "{detail} Load the newest register.",
     RefusalCode.REGISTER_DIFFERS: "This is not the register that the plan was made from. {detail} Make a new plan.",
     RefusalCode.CONFIRMATION_NEEDED: "{detail} Check that the register is right and complete, then confirm the plan.",

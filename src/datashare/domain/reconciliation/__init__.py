@@ -6,7 +6,18 @@ It only proposes and changes nothing.
 from __future__ import annotations
 
 from .facts import GroupFacts, leads_on, moved_together
-from .plan import Doubt, FormerGroup, NewSchool, Plan, PlannedEnd, Succession, Successor, Uncertainty, Unclear
+from .plan import (
+    Doubt,
+    FormerGroup,
+    NewSchool,
+    Plan,
+    PlannedEnd,
+    RenamedSchool,
+    Succession,
+    Successor,
+    Uncertainty,
+    Unclear,
+)
 from .reconcile import Comparison, FormerAgreement, why_no_plan, why_not_applied
 
 __all__ = [
@@ -18,6 +29,7 @@ __all__ = [
     "NewSchool",
     "Plan",
     "PlannedEnd",
+    "RenamedSchool",
     "Succession",
     "Successor",
     "Uncertainty",

@@ -12,6 +12,7 @@ from datashare.domain.agreements import EndCause, RequestId, State
 from datashare.domain.agreements.commands import CAME_LATER
 from datashare.domain.instants import day_words
 from datashare.domain.levels import AccessLevel
+from datashare.domain.policy import stale_words
 from datashare.domain.register import GroupId
 from datashare.domain.text import plain_line
 
@@ -220,6 +221,24 @@ class Unclear:
 
 
 @attrs.frozen(kw_only=True)
+class RenamedSchool:
+    """A school that something stands with, and that has another name than in an older register.
+
+    Attributes:
+        urn: The school.
+        name: Its name in the register.
+        before: Its name in the older register.
+    """
+
+    urn: int
+    name: str
+    before: str
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.urn}), before: {self.before}"
+
+
+@attrs.frozen(kw_only=True)
 class Plan:
     """What a register means for a group's agreements; it does nothing until a person applies it (E2).
 
@@ -241,6 +260,8 @@ class Plan:
             nothing was *compared*, all schools without an agreement.
         successors: What succeeded the group's schools; `to_ask` are those to ask.
         unclear: What a person should look at.
+        renamed: The schools that had another name in an older register.
+        stale_for: How many days old the register was, where that is more than the group's policy allows; else 0 (E3).
     """
 
     group: GroupId
@@ -256,6 +277,8 @@ class Plan:
     joined: tuple[NewSchool, ...]
     successors: tuple[Successor, ...]
     unclear: tuple[Unclear, ...]
+    renamed: tuple[RenamedSchool, ...] = attrs.field(default=(), metadata={CAME_LATER: True})
+    stale_for: int = attrs.field(default=0, metadata={CAME_LATER: True})
 
     @property
     def to_end(self) -> tuple[PlannedEnd, ...]:
@@ -302,6 +325,8 @@ class Plan:
     def __str__(self) -> str:
         heading = f"{self.group_name} ({self.group}), register of {day_words(self.register_day)}"
         blocks = [[heading, f"Agreements and open requests that stand: {self.standing}."], *self._parts()]
+        if self.stale_for:
+            blocks.insert(1, [f"{stale_words(self.stale_for)} Load the newest register first."])
         if self.needs_confirmation:
             confirm = f"It would end {self.share}, so it has to be confirmed explicitly."
             blocks.append([confirm, "Check first that the register is right and whole."])
@@ -319,6 +344,7 @@ class Plan:
             "Successors to ask": self.to_ask,
             "Successors that are not to be asked now": others,
             "Unclear, and left as it is": self.unclear,
+            "Schools with another name": self.renamed,
         }
         for title, schools in parts.items():
             if schools:

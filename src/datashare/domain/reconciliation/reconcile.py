@@ -15,16 +15,27 @@ from datashare.domain.agreements.authorise import older_register
 from datashare.domain.agreements.refusals import in_order
 from datashare.domain.instants import day_words
 from datashare.domain.levels import AccessLevel
-from datashare.domain.policy import Policy
+from datashare.domain.policy import Policy, stale_for
 from datashare.domain.register import EstablishmentStatus, Group
 from datashare.domain.text import folded
 from datashare.domain.visibility import HiddenBecause, HiddenReason, Visibility, visibility
 
 from .facts import GroupFacts
-from .plan import Doubt, FormerGroup, NewSchool, Plan, PlannedEnd, Successor, Uncertainty, Unclear, cause_words
+from .plan import (
+    Doubt,
+    FormerGroup,
+    NewSchool,
+    Plan,
+    PlannedEnd,
+    RenamedSchool,
+    Successor,
+    Uncertainty,
+    Unclear,
+    cause_words,
+)
 from .successors import Links, Path
 
-_Part = TypeVar("_Part", PlannedEnd, NewSchool, Successor, Unclear)
+_Part = TypeVar("_Part", PlannedEnd, NewSchool, Successor, Unclear, RenamedSchool)
 
 FormerAgreement = tuple[Group, AccessLevel | None]
 """The group that a school was in before, and the level in force between the two, if any."""
@@ -54,7 +65,7 @@ class Comparison:
         policy: The group's choices.
         day: The present day, in Europe/London; it decides what the group sees.
         register_day: The register's day, in Europe/London.
-        names: What schools were called in an older register, for those that this one does not name.
+        names: What schools were called in an older register.
         before: The group that each school moved from together with others, and the level in force there, if any (E8).
     """
 
@@ -106,6 +117,8 @@ class Comparison:
             joined=_by_name(self._new(urn) for urn in new if self._see(urn).visible),
             successors=_by_name(successors),
             unclear=_by_name(filter(None, unclear)),
+            renamed=_by_name(filter(None, (self._renamed(agreement.urn) for agreement in standing))),
+            stale_for=stale_for(self.register_day, policy=self.policy, day=self.day),
         )
 
     def _see(self, urn: int) -> Visibility:
@@ -119,6 +132,10 @@ class Comparison:
     def _name(self, urn: int) -> str:
         school = self.facts.institutions.get(urn)
         return school.name if school else self.names.get(urn, f"URN {urn}")
+
+    def _renamed(self, urn: int) -> RenamedSchool | None:
+        name, before = self._name(urn), self.names.get(urn)
+        return RenamedSchool(urn=urn, name=name, before=before) if before not in {None, name} else None
 
     def _new(self, urn: int) -> NewSchool:
         if urn not in self.before:
@@ -237,7 +254,12 @@ def _by_name(parts: Iterable[_Part]) -> tuple[_Part, ...]:
 
 
 def why_no_plan(
-    facts: GroupFacts, *, register_day: date, last_register: date | None, seen_before: AbstractSet[int] | None = None
+    facts: GroupFacts,
+    *,
+    register_day: date,
+    last_register: date | None,
+    seen_before: AbstractSet[int] | None = None,
+    shrunk: Reason | None = None,
 ) -> tuple[Reason, ...]:
     """Return every reason to make no plan of a register, the primary one first (E3).
 
@@ -248,11 +270,14 @@ def why_no_plan(
         register_day: The register's day, in Europe/London.
         last_register: The day of the last register that was applied to the group, if any was.
         seen_before: The URNs that the group saw in an older register, if that is known.
+        shrunk: Why it is refused beside the register in place, if it lacks much of that.
     """
     older = older_register(register_day, last_register)
     reasons = [older] if older else []
     if _lacks_all(facts) or (facts.is_empty and seen_before):
         reasons.append(Reason(code=RefusalCode.REGISTER_EMPTY))
+    elif shrunk and not older:  # an older one lacks what came later
+        reasons.append(shrunk)
     return in_order(reasons)
 
 
