@@ -20,10 +20,20 @@ from typing import Any, TypeVar
 from datashare import errors, rows
 from datashare.domain.agreements import Agreement, AgreementId, Event
 from datashare.domain.chain import BEFORE_THE_FIRST, Chain
-from datashare.domain.instants import Instant, instant_text, to_instant
+from datashare.domain.instants import Instant, instant_text, later_by, to_instant
 from datashare.domain.register import GroupId
 from datashare.domain.validation import require_urn
-from datashare.ports import Change, LeasedNotice, Loaded, NoticeStatus, Settlement, StoredNotice, arguments
+from datashare.ports import (
+    LONGEST_LEASE,
+    LONGEST_WAIT,
+    Change,
+    LeasedNotice,
+    Loaded,
+    NoticeStatus,
+    Settlement,
+    StoredNotice,
+    arguments,
+)
 from datashare.rows import AgreementRow, EventRow, NoticeRow, OutcomeRow, key_of
 
 _T = TypeVar("_T")
@@ -174,10 +184,11 @@ class SqliteStore:
         self._require_own_transaction()
         name = secrets.token_hex(16)  # no other lease has it
         lease = """UPDATE notices SET status = 'leased', lease = ?, leased_until = ?, attempts = attempts + 1
-            WHERE (group_id, urn, id) IN (SELECT group_id, urn, id FROM notices
-                WHERE is_open AND coalesce(leased_until, due_at) <= ? ORDER BY due_at, id LIMIT ?) RETURNING *"""
+            WHERE (group_id, urn, id) IN (SELECT group_id, urn, id FROM notices WHERE is_open
+                AND (coalesce(leased_until, due_at) <= ? OR leased_until > ? OR lease IS NULL AND due_at > ?)
+                ORDER BY due_at, id LIMIT ?) RETURNING *"""
         with self._transaction() as db:
-            values = (name, instant_text(until), instant_text(now), limit)
+            values = (name, instant_text(until), instant_text(now), *_too_far_ahead(now), limit)
             leased = sorted(
                 (NoticeRow(*row) for row in db.execute(lease, values)), key=lambda row: (row.due_at, row.id)
             )
@@ -200,18 +211,25 @@ class SqliteStore:
 
     def requeue(self, group: GroupId, notices: Collection[str], /, *, due_at: Instant) -> int:
         of_group, ids = str(arguments.require_group(group)), json.dumps(arguments.require_notices(notices))
-        requeue = """UPDATE notices SET status = 'waiting', is_open = 1, due_at = ?, attempts = 0, settled_at = NULL
-            WHERE group_id = ? AND status = 'given_up' AND text IS NOT NULL
-            AND id IN (SELECT value FROM json_each(?))"""
-        values = (instant_text(to_instant(due_at, "due_at")), of_group, ids)
+        requeue = """UPDATE notices SET status = 'waiting', is_open = 1, due_at = ?, attempts = 0, settled_at = NULL,
+            lease = NULL, leased_until = NULL WHERE group_id = ? AND id IN (SELECT value FROM json_each(?))
+            AND (status = 'given_up' AND text IS NOT NULL OR leased_until > ? OR status = 'waiting' AND due_at > ?)"""
+        due_at = to_instant(due_at, "due_at")
+        values = (instant_text(due_at), of_group, ids, *_too_far_ahead(due_at))
         with self._transaction() as db:
             return db.execute(requeue, values).rowcount
 
-    def purge(self, *, settled_before: Instant) -> int:
-        before = instant_text(to_instant(settled_before, "settled_before"))
-        purge = "UPDATE notices SET text = NULL, error = NULL WHERE settled_at < ? AND text IS NOT NULL"
+    def purge(self, *, settled_before: Instant, now: Instant | None = None) -> int:
+        before, after = map(instant_text, arguments.require_purge(settled_before, now))
+        purge = """UPDATE notices SET text = NULL, error = NULL
+            WHERE (settled_at < ? OR settled_at > ?) AND text IS NOT NULL"""
         with self._transaction() as db:
-            return db.execute(purge, (before,)).rowcount
+            return db.execute(purge, (before, after)).rowcount
+
+
+def _too_far_ahead(now: Instant) -> tuple[str, str]:
+    """Return the instants after which leases and waits come from a clock that was fast."""
+    return instant_text(later_by(now, LONGEST_LEASE)), instant_text(later_by(now, LONGEST_WAIT))
 
 
 def _insert(db: sqlite3.Connection, into: str, values: Sequence[tuple[object, ...]]) -> None:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import inspect
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from typing import assert_never
 
 import attrs
 
 from datashare.domain.instants import Instant, to_instant
 from datashare.domain.notices import Notice
-from datashare.domain.validation import Rule, require_callable, span, whole_number
+from datashare.domain.validation import Rule, require_callable, require_port, span, whole_number
 from datashare.ports.clock import Clock
-from datashare.ports.notifier import Delivered, NeverDeliverable, Notifier, TryAgain
-from datashare.ports.outbox import LeasedNotice, NoticeStatus, Outbox, Settlement
+from datashare.ports.notifier import Delivered, NeverDeliverable, Notifier, SendResult, TryAgain
+from datashare.ports.outbox import LONGEST_WAIT, LeasedNotice, NoticeStatus, Outbox, Settlement
 from datashare.ports.progress import Progress, ProgressCallback, Stage
 
 from .clock import SystemClock
-from .errors import InvalidValue
 
 __all__ = ["DeliveryReport", "RetrySchedule", "deliver", "purge"]
 
@@ -43,8 +44,8 @@ class RetrySchedule:
     and a half days on average before a notice is given up.
 
     Attributes:
-        first: The longest wait after the first attempt; up to a year.
-        longest: The longest wait after any attempt; not below *first*, and up to a year.
+        first: The longest wait after the first attempt; up to 31 days.
+        longest: The longest wait after any attempt; not below *first*, and up to 31 days.
         attempts: After so many attempts the notice is given up; at least one.
     """
 
@@ -54,8 +55,8 @@ class RetrySchedule:
 
     def __attrs_post_init__(self) -> None:
         """Check that the spans and the count make a schedule."""
-        span(_MICROSECOND, 366 * _DAY).require(self.first, "RetrySchedule.first")
-        span(self.first, 366 * _DAY).require(self.longest, "RetrySchedule.longest")
+        span(_MICROSECOND, LONGEST_WAIT).require(self.first, "RetrySchedule.first")
+        span(self.first, LONGEST_WAIT).require(self.longest, "RetrySchedule.longest")
         _COUNT.require(self.attempts, "RetrySchedule.attempts")
 
     def longest_wait(self, attempt: int) -> timedelta:
@@ -112,7 +113,7 @@ def deliver(
     schedule: RetrySchedule | None = None,
     limit: int | None = None,
     batch: int = 20,
-    lease_for: timedelta = timedelta(minutes=5),
+    lease_for: timedelta = timedelta(minutes=20),
     random: Callable[[], float] = random.random,
     progress: ProgressCallback | None = None,
 ) -> DeliveryReport:
@@ -121,7 +122,8 @@ def deliver(
     Call it from a cron job or a task queue; any number of processes may run it side by side. It sends the notices
     that were due when it began, starts no thread, and returns. It sends no notice twice in one run.
 
-    A notifier that breaks its promise and raises is treated as if it had answered `TryAgain`. A run may end early: by
+    A notifier that breaks its promise, and raises or returns something else, is treated as if it had answered
+    `TryAgain`. A run may end early: by
     a signal, by a store that fails, or because its process is killed. Then the notices that it had leased, at most
     *batch*, wait until their lease ends. A later run sends them under the same ids, perhaps for a second time.
 
@@ -138,15 +140,18 @@ def deliver(
         schedule: When to try again and when to give up; by default `RetrySchedule()`.
         limit: The most notices to send; by default all that are due.
         batch: The most notices to lease together.
-        lease_for: How long nobody else may send what was leased; well above the longest that one sending can take,
-            from a second to a day.
+        lease_for: How long nobody else may send what was leased, from a second to a day. The run sends in the first
+            half of it, so that the clocks of workers may differ by as much as the other half. So it is to be well above
+            twice the longest that one sending can take.
         random: Returns a number from 0 to 1, for the schedule's jitter.
         progress: Called after each notice with how many were delivered, of how many that were leased so far (K6).
 
     Raises:
-        InvalidValue: An argument, or what the notifier answered, is not what is expected.
+        InvalidValue: An argument is not what is expected, such as a store or a notifier that is async.
         StoreError: The store could not do its work; nothing is lost.
     """
+    require_port(store, Outbox, "store")
+    require_port(notifier, Notifier, "notifier")
     if limit is not None:
         _COUNT.require(limit, "limit")
     if progress is not None:
@@ -154,7 +159,7 @@ def deliver(
     run = _Run(
         outbox=store,
         notifier=notifier,
-        clock=clock or SystemClock(),
+        clock=_require_clock(clock),
         schedule=schedule or RetrySchedule(),
         limit=limit,
         batch=_COUNT.require(batch, "batch"),
@@ -182,8 +187,17 @@ def purge(store: Outbox, *, keep_for: timedelta, clock: Clock | None = None) -> 
         InvalidValue: *keep_for* is negative, longer, or not a timedelta.
         StoreError: The store could not do its work.
     """
+    require_port(store, Outbox, "store")
     span(_NONE, 36_525 * _DAY).require(keep_for, "keep_for")
-    return store.purge(settled_before=_read(clock or SystemClock()) - keep_for)
+    now = _read(_require_clock(clock))
+    return store.purge(settled_before=now - keep_for, now=now)
+
+
+def _require_clock(clock: Clock | None) -> Clock:
+    if clock is None:
+        return SystemClock()
+    require_port(clock, Clock, "clock")
+    return clock
 
 
 def _read(clock: Clock) -> Instant:
@@ -234,7 +248,7 @@ class _Run:
             if not leased:
                 break
             self.taken_up += len(leased)
-            self.send_until(until, leased)
+            self.send_until(until - self.lease_for / 2, leased)
         return DeliveryReport(**self.counts)
 
     def room(self) -> int:
@@ -249,11 +263,14 @@ class _Run:
         return min(left, max(self.lease_for // (2 * self.slowest), 1)) if self.slowest else left
 
     def send_until(self, until: Instant, leased: Sequence[LeasedNotice]) -> None:
-        """Send what was leased, but begin nothing that may not end before the lease does."""
+        """Send what was leased, but begin nothing that may not end by then.
+
+        That is half of the lease, since other workers' clocks may be fast.
+        """
         margin = _NONE
         for number, notice in enumerate(leased):
             start = self.now()
-            if start + margin >= until:
+            if start + margin > until:
                 self.counts["unsent"] += len(leased) - number
                 return
             self.counts[self.handle(notice)] += 1
@@ -284,14 +301,20 @@ class _Run:
             case TryAgain(why) | NeverDeliverable(why):
                 return Settlement.given_up(at=self.now(), error=_shortened(why))
             case _:
-                raise InvalidValue("What Notifier.send() answers", answer, "Delivered, TryAgain or NeverDeliverable")
+                assert_never(answer)
 
-    def send(self, notice: Notice) -> object:
-        """Return what the notifier answers: `TryAgain` where it raises."""
+    def send(self, notice: Notice) -> SendResult:
+        """Return what the notifier answers: `TryAgain` where it raises, or answers something else."""
         try:
-            return self.notifier.send(notice)
+            answer: object = self.notifier.send(notice)
         except Exception as exc:  # noqa: BLE001 - one notice must not hold up the others (O3)
             return TryAgain(f"{type(exc).__name__}: {_text_of(exc)}")
+        if isinstance(answer, SendResult):
+            return answer
+        if inspect.iscoroutine(answer):
+            answer.close()  # or Python warns that it was never awaited
+        kind = "None" if answer is None else f"an object of the class {type(answer).__name__}"
+        return TryAgain(f"The notifier returned {kind} instead of Delivered, TryAgain or NeverDeliverable.")
 
 
 _COUNTS = {NoticeStatus.DELIVERED: "delivered", NoticeStatus.WAITING: "retried", NoticeStatus.GIVEN_UP: "given_up"}

@@ -32,7 +32,7 @@ from datashare.domain.chain import (
     chained,
     digest_of,
 )
-from datashare.domain.instants import instant_text
+from datashare.domain.instants import Instant, instant_text
 from datashare.domain.verification import MOST_FINDINGS, FindingCode, Verification, verify
 from datashare.errors import InvalidValue
 from datashare.testing.changes import AGREEMENT, COMMANDS, NOW, OTHER_URN, TRUST
@@ -598,6 +598,28 @@ def test_a_verification_says_in_words_what_is_wrong_and_what_to_do() -> None:
         "mat:5143/100000: Event 1 is missing. Restore the agreement from a copy of the database that verifies."
     ) == str(verified(dropped, other))
     assert "Checked 0 agreements with 0 events: everything is as it was written." == str(verified())
+
+
+@pytest.mark.rule("H3", "T3")
+def test_an_event_in_the_future_is_a_warning() -> None:
+    """The first one of each agreement is named; it was written as it is, by a machine whose clock was fast."""
+    chain, other = chain_of([RequestAccess, Approve]), chain_of([RecordApproval], OTHER)
+
+    def at(now: Instant, *chains: Chain) -> Verification:
+        return verify(chains, read_event=read_event, read_state=decode_agreement, now=lambda: now)
+
+    assert (True, ()) == (at(NOW, chain, other).sound, at(NOW, chain, other).warnings)
+    early = at(NOW.subtract(microseconds=1), chain, other)
+    assert early.sound
+    assert [(AGREEMENT, 1, FindingCode.AHEAD), (OTHER, 1, FindingCode.AHEAD)] == [
+        (warning.agreement, warning.sequence, warning.code) for warning in early.warnings
+    ]
+    assert (
+        "Checked 1 agreement with 2 events: everything is as it was written.\n"
+        "mat:5143/100000: Event 1 is dated in the future, 29 March 2026 at 00:59:59 GMT. "
+        "Check the clock of the machine that wrote it; nothing has to be restored."
+    ) == str(at(NOW.subtract(years=10), chain))
+    assert MOST_FINDINGS == len(at(NOW.subtract(years=10), *[chain] * (MOST_FINDINGS + 1)).warnings)
 
 
 @pytest.mark.parametrize("wrong", [None, "x", [5]], ids=["none", "text", "other"])

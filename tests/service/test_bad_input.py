@@ -1,8 +1,9 @@
 """Bad input of every kind gets a DatashareError that says what to do, and changes nothing (T2)."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any, cast
 
 import attrs
@@ -397,6 +398,57 @@ def test_a_port_without_its_methods_is_refused(port: str, broken_port: object) -
     with pytest.raises(
         InvalidValue, match=rf"{port} must be an object with all methods of \w+; it (lacks .*\w+|is a class)"
     ):
+        DataSharing(**ports)
+
+
+class AsyncCall:
+    """An object whose call has to be awaited."""
+
+    async def __call__(self, *_args: object, **_named: object) -> None:
+        """Answer later."""
+
+
+class PartlyAsync:
+    """A port over another one, with one method that is async."""
+
+    def __init__(self, port: object, method: str, later: object) -> None:
+        self.port = port
+        setattr(self, method, later)
+
+    def __getattr__(self, name: str) -> object:
+        """Return a method of the port."""
+        return getattr(self.port, name)
+
+
+async def call_later(*_args: object, **_named: object) -> None:
+    """Answer later."""
+
+
+async def stream_later(*_args: object, **_named: object) -> AsyncIterator[None]:
+    """Answer piece by piece, later."""
+    yield
+
+
+@pytest.mark.parametrize(
+    "later",
+    [call_later, stream_later, partial(call_later, 1), AsyncCall()],
+    ids=["call", "stream", "partial", "object"],
+)
+@pytest.mark.parametrize(
+    ("port", "method"), [("store", "append"), ("institutions", "linked"), ("people", "sites"), ("clock", "now")]
+)
+def test_a_port_that_is_async_is_refused(port: str, method: str, later: object) -> None:
+    """Nothing here awaits an answer, so the error names the methods, instead of a `TypeError` in the middle."""
+    world = World()
+    ports: Bad = {
+        "store": world.store,
+        "institutions": world.institutions,
+        "people": world.people,
+        "clock": world.clock,
+    }
+    ports[port] = PartlyAsync(ports[port], method, later)
+
+    with pytest.raises(InvalidValue, match=rf"{port} must be .*, none of them async; async are {method}; got"):
         DataSharing(**ports)
 
 

@@ -306,15 +306,26 @@ class Forgiving(ChangedNotices):
 class Eager(BrokenStore):
     """Outbox 5. Purges what was settled at the instant itself."""
 
-    def purge(self, *, settled_before: Instant) -> int:
-        return self.inner.purge(settled_before=settled_before + MICROSECOND)
+    def purge(self, *, settled_before: Instant, now: Instant | None = None) -> int:
+        return self.inner.purge(settled_before=settled_before + MICROSECOND, now=now)
 
 
 class Hoarding(BrokenStore):
     """Outbox 5. Never purges."""
 
-    def purge(self, *, settled_before: Instant) -> int:
-        return self.inner.purge(settled_before=settled_before - timedelta(days=99_999))
+    def purge(self, *, settled_before: Instant, now: Instant | None = None) -> int:
+        return self.inner.purge(settled_before=settled_before - timedelta(days=99_999), now=now)
+
+
+class Trusting(BrokenStore):
+    """Outbox 4 and 5. Trusts every clock: requeues only what was given up, and purges by one instant alone."""
+
+    def requeue(self, group: GroupId, notices: Collection[str], /, *, due_at: Instant) -> int:
+        given_up = {stored.id for stored in self.inner.notices(group, status=NoticeStatus.GIVEN_UP)}
+        return self.inner.requeue(group, given_up & set(notices), due_at=due_at)
+
+    def purge(self, *, settled_before: Instant, now: Instant | None = None) -> int:  # noqa: ARG002 - what is broken
+        return self.inner.purge(settled_before=settled_before)
 
 
 class Grasping(BrokenStore):

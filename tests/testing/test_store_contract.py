@@ -73,6 +73,8 @@ BROKEN: list[tuple[type[BrokenStore], Callable[[Any], None]]] = [
     (broken.Forgiving, suite.test_given_up_notices_wait_again),
     (broken.Eager, suite.test_purging_erases_what_was_settled_before_the_instant),
     (broken.Hoarding, suite.test_delivered_and_cancelled_notices_are_purged),
+    (broken.Trusting, suite.test_what_a_fast_clock_holds_waits_again),
+    (broken.Trusting, suite.test_what_a_fast_clock_settled_is_purged),
     (broken.Grasping, suite.test_a_group_requeues_its_own_notices_only),
     (broken.Unordered, suite.test_notices_are_listed_by_due_instant_then_id),
 ]

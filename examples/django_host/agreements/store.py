@@ -18,11 +18,13 @@ from django.db.models import Exists, F, IntegerField, Model, OuterRef, Q, QueryS
 from datashare import rows
 from datashare.domain.agreements import Agreement, AgreementId, Event
 from datashare.domain.chain import Chain
-from datashare.domain.instants import Instant, instant_text, to_instant
+from datashare.domain.instants import Instant, instant_text, later_by, to_instant
 from datashare.domain.register import GroupId
 from datashare.domain.validation import require_urn
 from datashare.errors import InvalidValue
 from datashare.ports import (
+    LONGEST_LEASE,
+    LONGEST_WAIT,
     Change,
     LeasedNotice,
     Loaded,
@@ -237,7 +239,7 @@ class DjangoAgreementStore:
     def lease(self, *, now: Instant, until: Instant, limit: int) -> Sequence[LeasedNotice]:
         now, until, limit = arguments.require_lease(now, until, limit)
         present, name = instant_text(now), secrets.token_hex(16)
-        due = Q(due_at__lte=present, lease=None) | Q(leased_until__lte=present)
+        due = Q(due_at__lte=present, lease=None) | Q(leased_until__lte=present) | _held(now)
         with self._delivering():
             # PostgreSQL passes over what another worker is leasing; on SQLite one writes at a time.
             longest_due = self._all(OutgoingNotice).filter(due, is_open=True).order_by("due_at", "notice_id")[:limit]
@@ -274,17 +276,25 @@ class DjangoAgreementStore:
 
     def requeue(self, group: GroupId, notices: Collection[str], /, *, due_at: Instant) -> int:
         of_group, wanted = str(arguments.require_group(group)), arguments.require_notices(notices)
-        due = instant_text(to_instant(due_at, "due_at"))
-        given_up = Q(group_id=of_group, notice_id__in=wanted, status=NoticeStatus.GIVEN_UP.value, text__isnull=False)
+        due_at = to_instant(due_at, "due_at")
+        given_up = Q(status=NoticeStatus.GIVEN_UP.value, text__isnull=False)
+        chosen = self._all(OutgoingNotice).filter(given_up | _held(due_at), group_id=of_group, notice_id__in=wanted)
         with self._writing():
             waiting = {"status": NoticeStatus.WAITING.value, "is_open": True, "attempts": 0, "settled_at": None}
-            return self._all(OutgoingNotice).filter(given_up).update(due_at=due, **waiting)
+            return chosen.update(due_at=instant_text(due_at), lease=None, leased_until=None, **waiting)
 
-    def purge(self, *, settled_before: Instant) -> int:
-        before = instant_text(to_instant(settled_before, "settled_before"))
+    def purge(self, *, settled_before: Instant, now: Instant | None = None) -> int:
+        before, after = map(instant_text, arguments.require_purge(settled_before, now))
         with self._writing():
-            settled = self._all(OutgoingNotice).filter(settled_at__lt=before, text__isnull=False)
-            return settled.update(text=None, error=None)  # what the other side said may quote an address
+            settled = Q(settled_at__lt=before) | Q(settled_at__gt=after)
+            purged = self._all(OutgoingNotice).filter(settled, text__isnull=False)
+            return purged.update(text=None, error=None)  # what the other side said may quote an address
+
+
+def _held(now: Instant) -> Q:
+    """Pick what a clock that was fast has leased or put off."""
+    lease_ends, wait_ends = (instant_text(later_by(now, span)) for span in (LONGEST_LEASE, LONGEST_WAIT))
+    return Q(leased_until__gt=lease_ends) | Q(status=NoticeStatus.WAITING.value, due_at__gt=wait_ends)
 
 
 def _read(kind: type[_R], queryset: QuerySet[Any]) -> Iterator[_R]:

@@ -52,6 +52,27 @@ def parse_instant(text: object, what: str = "An instant") -> Instant:
         raise InvalidValue(what, text, "ISO 8601 text with an offset, such as 2026-05-03T09:30:00Z") from exc
 
 
+LAST = Instant.max
+"""The last instant that can be written, in UTC."""
+
+
+def later_by(instant: Instant, span: timedelta) -> Instant:
+    """Return the instant that is later by *span*, or the last one where no calendar reaches as far."""
+    try:
+        return instant + span
+    except OverflowError:
+        return LAST
+
+
+MOST_AHEAD = timedelta(days=1)
+"""How far clocks may differ. An instant further ahead of the present one was written by a clock that was fast."""
+
+
+def is_ahead(instant: Instant, now: Instant) -> bool:
+    """Return whether *instant* lies so far ahead of *now* that a clock that was fast must have written it."""
+    return instant > later_by(now, MOST_AHEAD)
+
+
 def instant_text(instant: Instant) -> str:
     """Write *instant*, which is in UTC, as ISO 8601 with six decimals, so that text order is time order."""
     return _text_in_utc(instant)

@@ -8,6 +8,7 @@ than a type is one of the aliases here, such as `Urn` or `Text`: the type, and t
 from __future__ import annotations
 
 import enum
+import inspect
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta
@@ -310,13 +311,47 @@ def require_a(value: object, kind: type[_T], what: str, expected: str) -> _T:
 
 
 def require_callable(value: object, what: str, expected: str) -> None:
-    """Raise unless *value* can be called; the error says *expected*.
+    """Raise unless *value* can be called, and answers at once; the error says *expected*.
 
     Raises:
-        InvalidValue: It cannot be called.
+        InvalidValue: It cannot be called, or is async.
     """
-    if not callable(value):
-        raise InvalidValue(what, value, expected)
+    if not callable(value) or _is_async(value):
+        raise InvalidValue(what, value, f"{expected}, and is not async" if callable(value) else expected)
+
+
+def require_port(value: object, port: type, name: str) -> None:
+    """Check that *value* has every method of a port, and that each of them answers at once.
+
+    Raises:
+        InvalidValue: It lacks some, or some are async.
+    """
+    expected = f"an object with all methods of {port.__name__}"
+    if isinstance(value, type):  # a class has the methods too, but cannot answer a call
+        raise InvalidValue(name, value, f"{expected}; it is a class")
+    declared = {method: kind for method, kind in vars(port).items() if not method.startswith("_")}
+    own = {method: getattr(value, method, _NOTHING) for method in declared}
+    lacking = [
+        method
+        for method, kind in declared.items()
+        if own[method] is _NOTHING or not (isinstance(kind, property) or callable(own[method]))
+    ]
+    if lacking:
+        raise InvalidValue(name, value, f"{expected}; it lacks {', '.join(lacking)}")
+    awaited = [method for method, call in own.items() if _is_async(call)]
+    if awaited:
+        raise InvalidValue(name, value, f"{expected}, none of them async; async are {', '.join(awaited)}")
+
+
+_NOTHING = object()
+
+
+def _is_async(call: object) -> bool:
+    """Return whether the answer of *call* has to be awaited, as far as that can be seen without calling it."""
+    return any(
+        inspect.iscoroutinefunction(part) or inspect.isasyncgenfunction(part)
+        for part in (call, type(call).__call__ if callable(call) else None)
+    )
 
 
 def require_collection(value: object, what: str) -> Collection[Any]:

@@ -13,7 +13,7 @@ from datashare.errors import InvalidValue, shown
 from . import validation
 from .agreements import Agreement, AgreementId, Event, fold
 from .chain import BEFORE_THE_FIRST, Chain, EventRecord, GroupDigest, NotedHead, chained, words_fit
-from .instants import instant_text
+from .instants import Instant, exact_words, instant_text
 from .text import counted
 
 MOST_FINDINGS = 1_000
@@ -32,6 +32,7 @@ class FindingCode(enum.Enum):
     STATE_DIFFERS = "state_differs"
     NOT_AS_NOTED = "not_as_noted"
     STRAY = "stray"
+    AHEAD = "ahead"
 
     __hash__ = object.__hash__
 
@@ -47,6 +48,7 @@ _ADVICE = {
     FindingCode.STATE_DIFFERS: "The events fit together, so write the present state again from them.",
     FindingCode.NOT_AS_NOTED: "Compare the agreement with a copy of the database from when the digest was noted.",
     FindingCode.STRAY: "Look in a copy of the database that verifies for where they belong.",
+    FindingCode.AHEAD: "Check the clock of the machine that wrote it; nothing has to be restored.",
 }
 
 
@@ -82,12 +84,15 @@ class Verification:
         broken: How many agreements are not as they were written, including noted ones that are gone.
         findings: What is wrong with each, in the order in which they were checked; those that are gone come last. At
             most `MOST_FINDINGS`.
+        warnings: For agreements with events in the future, the first of these. They are as they were written, by a
+            machine whose clock was fast. At most `MOST_FINDINGS`.
     """
 
     agreements: int
     events: int
     broken: int
     findings: tuple[Finding, ...]
+    warnings: tuple[Finding, ...] = ()
 
     @property
     def sound(self) -> bool:
@@ -97,10 +102,11 @@ class Verification:
     def __str__(self) -> str:
         checked = f"Checked {counted(self.agreements, 'agreement')} with {counted(self.events, 'event')}"
         if self.sound:
-            return f"{checked}: everything is as it was written."
+            return "\n".join([f"{checked}: everything is as it was written.", *map(str, self.warnings)])
         lines = [f"{checked}: {counted(self.broken, 'agreement')} not as written.", *map(str, self.findings)]
         more = self.broken - len(self.findings)
-        return "\n".join([*lines, f"… and {counted(more, 'agreement')} more."] if more else lines)
+        lines += [f"… and {counted(more, 'agreement')} more."] if more else []
+        return "\n".join([*lines, *map(str, self.warnings)])
 
 
 def verify(
@@ -109,6 +115,7 @@ def verify(
     read_event: Callable[[EventRecord], Event],
     read_state: Callable[[str], Agreement],
     noted: GroupDigest | None = None,
+    now: Callable[[], Instant] | None = None,
 ) -> Verification:
     """Check chains, and name the first thing that is wrong with each (H3).
 
@@ -121,20 +128,26 @@ def verify(
         read_state: Reads a state, such as `datashare.codec.decode_agreement`; likewise.
         noted: A digest that was noted before; all chains of its group must be among *chains*. Events that came after it
             are right.
+        now: Returns the present instant, if there are to be warnings about events in the future. It is asked for each
+            chain, since others may write meanwhile.
     """
     heads: dict[AgreementId | str, NotedHead] = (
         {AgreementId(noted.group, head.urn): head for head in noted.heads} if noted else {}
     )
     agreements = events = broken = 0
     findings: list[Finding] = []
+    warnings: list[Finding] = []
     for chain in validation.walk(chains, Chain, "The chains to verify", "a collection of Chains"):
         agreements += 1
         events += len(chain.records)
-        finding = _first_finding(_read(chain, read_event), read_state, heads.pop(chain.agreement, None))
+        read = _read(chain, read_event)
+        finding = _first_finding(read, read_state, heads.pop(chain.agreement, None))
         if finding:
             broken += 1
             if len(findings) < MOST_FINDINGS:
                 findings.append(finding)
+        if now and len(warnings) < MOST_FINDINGS:
+            warnings += _first_ahead(read, now)
     gone = [
         Finding(
             agreement=agreement,
@@ -145,7 +158,11 @@ def verify(
         for agreement, head in heads.items()
     ]
     return Verification(
-        agreements=agreements, events=events, broken=broken + len(gone), findings=(*findings, *gone)[:MOST_FINDINGS]
+        agreements=agreements,
+        events=events,
+        broken=broken + len(gone),
+        findings=(*findings, *gone)[:MOST_FINDINGS],
+        warnings=tuple(warnings),
     )
 
 
@@ -248,6 +265,16 @@ def _first_finding(read: _ReadChain, read_state: Callable[[str], Agreement], not
         or _not_as_noted(read, noted)
         or _state_differs(read, read.chain.agreement, read_state)
     )
+
+
+def _first_ahead(read: _ReadChain, now: Callable[[], Instant]) -> list[Finding]:
+    """Find the first event in the future, which holds nothing up, but misleads whoever reads the history (T3)."""
+    present = now()
+    event = next((event for event in read.events if event and event.at > present), None)
+    if event is None:
+        return []
+    detail = f"Event {event.sequence} is dated in the future, {exact_words(event.at)}."
+    return [read.finding(event.sequence, FindingCode.AHEAD, detail)]
 
 
 def _explain(read: _ReadChain, place: int) -> Finding:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from .clock import Clock
 from .directories import InstitutionDirectory, PeopleDirectory
 from .notifier import Delivered, NeverDeliverable, Notifier, SendResult, TryAgain
-from .outbox import LeasedNotice, NoticeStatus, Outbox, Settlement, StoredNotice
+from .outbox import LONGEST_LEASE, LONGEST_WAIT, LeasedNotice, NoticeStatus, Outbox, Settlement, StoredNotice
 from .progress import Progress, ProgressCallback, Stage
 from .store import AgreementStore, Change, Loaded, RecordedOutcome
 
@@ -18,6 +18,8 @@ __all__ = [
     "Clock",
     "Delivered",
     "InstitutionDirectory",
+    "LONGEST_LEASE",
+    "LONGEST_WAIT",
     "LeasedNotice",
     "Loaded",
     "NeverDeliverable",

@@ -11,11 +11,11 @@ from datetime import date
 from datashare.domain import validation
 from datashare.domain.agreements import AgreementId
 from datashare.domain.agreements.commands import require_command_id
-from datashare.domain.instants import Instant, to_day, to_instant
+from datashare.domain.instants import LAST, MOST_AHEAD, Instant, later_by, to_day, to_instant
 from datashare.domain.register import GroupId
 from datashare.errors import InvalidValue
 
-from .outbox import LeasedNotice, NoticeStatus, Settlement
+from .outbox import LONGEST_LEASE, LeasedNotice, NoticeStatus, Settlement
 from .store import Change
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "require_ids",
     "require_lease",
     "require_notices",
+    "require_purge",
     "require_register",
     "require_settlement",
     "require_status",
@@ -74,9 +75,17 @@ def require_lease(now: Instant, until: Instant, limit: int) -> tuple[Instant, In
     now, until = to_instant(now, "now"), to_instant(until, "until")
     if until <= now:
         raise InvalidValue("until", until, f"after now, {now}, so that there is time to send")
+    if until - now > LONGEST_LEASE:
+        raise InvalidValue("until", until, f"at most {LONGEST_LEASE} after now, {now}")
     if type(limit) is not int:
         raise InvalidValue("limit", limit, "a whole number")
     return now, until, max(limit, 0)
+
+
+def require_purge(settled_before: Instant, now: Instant | None) -> tuple[Instant, Instant]:
+    """Return, in UTC, the instants before which and after which settled notices are purged."""
+    before = to_instant(settled_before, "settled_before")
+    return before, LAST if now is None else later_by(to_instant(now, "now"), MOST_AHEAD)
 
 
 def require_settlement(leased: object, outcome: object) -> tuple[LeasedNotice, Settlement]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Collection, Sequence
+from datetime import timedelta
 from typing import Protocol, runtime_checkable
 
 import attrs
@@ -13,6 +14,11 @@ from datashare.domain.instants import Instant, to_instant
 from datashare.domain.notices import Notice
 from datashare.domain.register import GroupId
 from datashare.domain.validation import require_text
+
+LONGEST_LEASE = timedelta(days=1, hours=1)
+"""The longest lease. One that ends later after the present instant comes from a clock that was fast: it has ended."""
+LONGEST_WAIT = timedelta(days=31)
+"""The longest wait. A notice that waits longer was put off by a clock that was fast: it is due."""
 
 
 class NoticeStatus(enum.Enum):
@@ -120,13 +126,16 @@ class Outbox(Protocol):
     Implementers must:
 
     1. Lease a notice to one worker at a time, and again only when the lease has ended. Bounds are inclusive: a waiting
-       notice is due where `due_at` <= *now*, and a lease has ended where it was until <= *now*.
+       notice is due where `due_at` <= *now*, and a lease has ended where it was until <= *now*. Clocks may be fast: a
+       notice is due also where `due_at` > *now* + `LONGEST_WAIT`, and a lease has ended also where it was until > *now*
+       + `LONGEST_LEASE`.
     2. Settle a notice only for the holder of its present lease, even where the lease has ended and nobody else has
        taken the notice yet.
     3. Lease and settle nothing within a transaction of the host's, since what was sent cannot be rolled back; requeue
        and purge work there.
     4. Erase the error when a notice is delivered or purged, and at no other time: a requeue leaves it.
-    5. Purge what has a `settled_at` < *settled_before*; the instant itself is not before it.
+    5. Purge what has a `settled_at` < *settled_before*; the instant itself is not before it. Where *now* is named,
+       purge also what has a `settled_at` more than a day after it, since a clock that was fast has settled it.
     6. Keep groups apart, return equal values that no later call changes, serve many notices without a round trip for
        each, and raise only `datashare.errors.StoreError` for what goes wrong below, as an `AgreementStore` does by its
        numbers 4, 6, 7, 8 and 12.
@@ -141,12 +150,12 @@ class Outbox(Protocol):
 
         Args:
             now: The present instant, in UTC.
-            until: When the leases end, in UTC; after *now*.
+            until: When the leases end, in UTC; after *now*, by at most `LONGEST_LEASE`.
             limit: The most notices to lease; below one, nothing is leased.
 
         Raises:
-            InvalidValue: An instant has no time zone, *until* is not after *now*, *limit* is not a whole number, or
-                the outbox works within a transaction of the host's.
+            InvalidValue: An instant has no time zone, *until* is not after *now* or too long after it, *limit* is not
+                a whole number, or the outbox works within a transaction of the host's.
         """
         ...
 
@@ -161,22 +170,27 @@ class Outbox(Protocol):
     def requeue(self, group: GroupId, notices: Collection[str], /, *, due_at: Instant) -> int:
         """Let given-up notices of *group* that were not purged wait again, with no attempts (O3).
 
-        They are no longer settled, and keep their error.
+        They are no longer settled, and keep their error. What a clock that was fast has leased or put off waits again
+        too, where it is so (see 1.) at the instant *due_at*.
 
         Args:
             group: The group whose notices they are; the ids of others are passed over.
             notices: Ids of notices.
-            due_at: When they are to be sent, in UTC.
+            due_at: When they are to be sent, in UTC; usually the present instant.
 
         Returns:
             How many wait again.
         """
         ...
 
-    def purge(self, *, settled_before: Instant) -> int:
+    def purge(self, *, settled_before: Instant, now: Instant | None = None) -> int:
         """Erase names and addresses of notices settled before an instant (O6).
 
         The notice and its error go; its id, agreement, status, attempts and instants stay.
+
+        Args:
+            settled_before: The instant, in UTC.
+            now: The present instant, in UTC, if what a clock that was fast has settled is to be purged too.
 
         Returns:
             How many notices were purged.

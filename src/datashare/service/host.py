@@ -101,25 +101,6 @@ def gone(group: GroupId) -> Group:
     return Group(id=group, name=str(group), is_open=False)
 
 
-def require_port(value: object, port: type, name: str) -> None:
-    """Check that *value* has every method of a port.
-
-    Raises:
-        InvalidValue: It lacks some.
-    """
-    expected = f"an object with all methods of {port.__name__}"
-    if isinstance(value, type):  # a class has the methods too, but cannot answer a call
-        raise InvalidValue(name, value, f"{expected}; it is a class")
-    lacking = [
-        method
-        for method, declared in vars(port).items()
-        if not method.startswith("_")
-        and not (hasattr(value, method) if isinstance(declared, property) else callable(getattr(value, method, None)))
-    ]
-    if lacking:
-        raise InvalidValue(name, value, f"{expected}; it lacks {', '.join(lacking)}")
-
-
 def present(agreements: Mapping[AgreementId, Agreement], ids: Iterable[AgreementId]) -> dict[AgreementId, Agreement]:
     """Return the agreement for each id, those without a history included."""
     return {id_: agreements.get(id_) or Agreement(id=id_) for id_ in ids}

@@ -37,7 +37,7 @@ from datashare.ports import InstitutionDirectory, ProgressCallback
 
 from .actions import GroupActions
 from .execute import run
-from .host import Host, require_port
+from .host import Host
 from .outcomes import Outcomes
 from .register import against_planned_ends, gather_facts
 
@@ -83,7 +83,7 @@ class GroupReconciliation(GroupActions[Outcomes]):
         """
         host, group, actor = self._host, self.group, self.actor
         if register is not None:
-            require_port(register, InstitutionDirectory, "register")
+            validation.require_port(register, InstitutionDirectory, "register")
         newer = None if register is host.institutions else register
         today, policy = host.today(), host.policy(group)
         if not isinstance(actor, SystemActor):  # E2: a refresh yields a plan, whoever runs it

@@ -20,7 +20,7 @@ from datashare.ports.arguments import require_group
 
 from .execute import run
 from .group import GroupSide
-from .host import Host, require_port
+from .host import Host
 from .outcomes import Outcomes
 from .school import SchoolSide
 
@@ -54,11 +54,11 @@ class DataSharing:
         Raises:
             InvalidValue: A port lacks methods that it must have, or *policies* cannot be called.
         """
-        require_port(store, AgreementStore, "store")
-        require_port(institutions, InstitutionDirectory, "institutions")
-        require_port(people, PeopleDirectory, "people")
+        validation.require_port(store, AgreementStore, "store")
+        validation.require_port(institutions, InstitutionDirectory, "institutions")
+        validation.require_port(people, PeopleDirectory, "people")
         if clock is not None:
-            require_port(clock, Clock, "clock")
+            validation.require_port(clock, Clock, "clock")
         validation.require_callable(policies, "policies", "a function from a GroupId to its Policy")
         self._host = Host(
             store=store,
@@ -168,6 +168,8 @@ class DataSharing:
         removed as a whole, or rewritten as a whole together with its state, shows only against a digest that was
         noted outside.
 
+        An event in the future, which a machine whose clock was fast has written, is a warning and no fault (T3).
+
         It is for those who run the system, so it needs no permission, and reports only URNs and numbers.
         It changes nothing, does not disturb writers and does not take their work for a fault. Cost: one port call and
         one pass, which holds one agreement's chain at a time.
@@ -187,7 +189,7 @@ class DataSharing:
             if group not in {None, noted.group}:
                 raise InvalidValue("noted", noted.group, f"a digest of {group}")
         chains = self._host.store.chains(group)
-        return verify(chains, read_event=read_event, read_state=decode_agreement, noted=noted)
+        return verify(chains, read_event=read_event, read_state=decode_agreement, noted=noted, now=self._host.now)
 
     def digest(self, group: GroupId) -> GroupDigest:
         """Return the group's digest at this instant (H3).

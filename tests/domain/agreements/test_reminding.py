@@ -103,6 +103,20 @@ def test_clock_that_goes_back_invents_no_interval() -> None:
     assert NOW == open_request(after).reminded_at
 
 
+@pytest.mark.rule("N4", "T3")
+def test_a_fast_clock_puts_no_reminder_off_for_years() -> None:
+    """An instant more than a day ahead says nothing about when the request was sent; a nearer one counts as it is."""
+    years, day = timedelta(days=3652), timedelta(days=1)
+    asked = agreement_after(new(), ask(), context(now=NOW + years))
+    nearby = agreement_after(new(), ask(), context(now=NOW + day))
+    remind = Remind(request=open_request(asked).id)
+
+    reminded = agreement_after(asked, remind, context(now=NOW, policy=DAILY))
+    agreement_after(reminded, remind, context(now=NOW + day, policy=DAILY))
+    assert (RefusalCode.REMINDER_TOO_SOON,) == codes(nearby, remind, context(now=NOW, policy=DAILY))
+    agreement_after(nearby, remind, context(now=NOW - TICK, policy=DAILY))
+
+
 @pytest.mark.rule("N4")
 def test_least_interval_counts_from_the_request() -> None:
     """A reminder one microsecond too soon is refused and says from when it is allowed; at that instant it is sent."""

@@ -13,10 +13,12 @@ from datashare.codec import encode, record_events
 from datashare.domain import validation
 from datashare.domain.agreements import Agreement, AgreementId, Event, RequestId
 from datashare.domain.chain import BEFORE_THE_FIRST, Chain, ChainedRecord, StateRecord
-from datashare.domain.instants import Instant, to_instant
+from datashare.domain.instants import Instant, later_by, to_instant
 from datashare.domain.notices import ASKING, Notice
 from datashare.domain.register import GroupId
 from datashare.ports import (
+    LONGEST_LEASE,
+    LONGEST_WAIT,
     Change,
     LeasedNotice,
     Loaded,
@@ -37,6 +39,18 @@ class _History:
     records: tuple[ChainedRecord, ...] = ()
 
 
+@attrs.frozen
+class _Ahead:
+    """The instants after which leases and waits come from a clock that was fast."""
+
+    lease: Instant
+    wait: Instant
+
+    @classmethod
+    def of(cls, now: Instant) -> _Ahead:
+        return cls(later_by(now, LONGEST_LEASE), later_by(now, LONGEST_WAIT))
+
+
 @attrs.define
 class _Entry:
     """A notice as the store holds it; `stored` is replaced as a whole, never changed."""
@@ -50,11 +64,22 @@ class _Entry:
         self.stored = attrs.evolve(self.stored, status=status, **values)  # type: ignore[arg-type]  # by name
         self.lease = self.leased_until = None
 
-    def due_notice(self, now: Instant) -> Notice | None:
+    def due_notice(self, now: Instant, ahead: _Ahead) -> Notice | None:
         """Return the notice if it can be leased."""
         is_waiting = self.stored.status is NoticeStatus.WAITING and self.stored.due_at <= now
         is_free_again = self.leased_until is not None and self.leased_until <= now
-        return self.stored.notice if is_waiting or is_free_again else None
+        return self.stored.notice if is_waiting or is_free_again or self.is_held(ahead) else None
+
+    def is_held(self, ahead: _Ahead) -> bool:
+        """Return whether a clock that was fast has leased it or put it off."""
+        if self.leased_until is not None:
+            return self.leased_until > ahead.lease
+        return self.stored.status is NoticeStatus.WAITING and self.stored.due_at > ahead.wait
+
+    def can_be_requeued(self, ahead: _Ahead) -> bool:
+        """Return whether it was given up and not purged, or is held by a clock that was fast."""
+        is_given_up = self.stored.status is NoticeStatus.GIVEN_UP and self.stored.notice is not None
+        return is_given_up or self.is_held(ahead)
 
 
 class MemoryAgreementStore:
@@ -198,8 +223,9 @@ class MemoryAgreementStore:
     def lease(self, *, now: Instant, until: Instant, limit: int) -> Sequence[LeasedNotice]:
         """Lease up to *limit* notices that are due and not leased, the longest due first (O3)."""
         now, until, limit = arguments.require_lease(now, until, limit)
+        ahead = _Ahead.of(now)
         with self._lock:
-            due = [(entry, notice) for entry in self._entries() if (notice := entry.due_notice(now))]
+            due = [(entry, notice) for entry in self._entries() if (notice := entry.due_notice(now, ahead))]
             due.sort(key=lambda pair: _by_due(pair[0].stored))
             return [self._leased(entry, notice, until) for entry, notice in due[:limit]]
 
@@ -224,20 +250,21 @@ class MemoryAgreementStore:
         """Let given-up notices of *group* that were not purged wait again, with no attempts (O3)."""
         arguments.require_group(group)
         ids, due_at = arguments.require_notices(notices), to_instant(due_at, "due_at")
+        ahead = _Ahead.of(due_at)
         with self._lock:
             own = self._notices.get(group, {})
             entries = [own[id_] for id_ in ids if id_ in own]
-            given_up = [e for e in entries if e.stored.status is NoticeStatus.GIVEN_UP and e.stored.notice]
-            for entry in given_up:
+            chosen = [entry for entry in entries if entry.can_be_requeued(ahead)]
+            for entry in chosen:
                 entry.change(NoticeStatus.WAITING, due_at=due_at, attempts=0, settled_at=None)
-            return len(given_up)
+            return len(chosen)
 
-    def purge(self, *, settled_before: Instant) -> int:
+    def purge(self, *, settled_before: Instant, now: Instant | None = None) -> int:
         """Erase names and addresses of notices settled before an instant (O6)."""
-        before = to_instant(settled_before, "settled_before")
+        before, after = arguments.require_purge(settled_before, now)
         with self._lock:
             settled = [(e, e.stored.settled_at) for e in self._entries() if e.stored.notice]
-            old = [entry for entry, settled_at in settled if settled_at and settled_at < before]
+            old = [entry for entry, at in settled if at and (at < before or at > after)]
             for entry in old:
                 # What the other side said may quote an address.
                 entry.change(entry.stored.status, notice=None, error=None)

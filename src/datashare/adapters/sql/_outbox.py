@@ -8,10 +8,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from datashare.domain.instants import Instant, instant_text
+from datashare.domain.instants import Instant, instant_text, later_by
 from datashare.domain.register import GroupId
 from datashare.errors import StoreError
-from datashare.ports import LeasedNotice, NoticeStatus, Settlement, StoredNotice
+from datashare.ports import LONGEST_LEASE, LONGEST_WAIT, LeasedNotice, NoticeStatus, Settlement, StoredNotice
 from datashare.rows import NoticeRow, key_of, to_notice, to_stored_notice
 
 from ._tables import notices
@@ -30,7 +30,7 @@ def listed(connection: sa.Connection, group: GroupId, status: NoticeStatus | Non
 
 def lease(connection: sa.Connection, *, now: Instant, until: Instant, limit: int) -> list[LeasedNotice]:
     """Lease notices that are due, the longest due first; those that another worker is leasing are passed over."""
-    while rows := connection.execute(_due(instant_text(now), limit)).all():
+    while rows := connection.execute(_due(now, limit)).all():
         leased = {(row.group_id, row.urn, row.id): notice for row in rows if (notice := _leased(connection, row, now))}
         if leased:
             ends = instant_text(until)
@@ -57,18 +57,32 @@ def _leased(connection: sa.Connection, row: sa.Row[Any], now: Instant) -> Leased
     return LeasedNotice(notice=notice, lease=secrets.token_hex(16), attempts=row.attempts + 1)
 
 
-def _due(now: str, limit: int) -> sa.Select[Any]:
+def _due(now: Instant, limit: int) -> sa.Select[Any]:
+    present = instant_text(now)
     return (
         sa.select(notices)
         .where(
             notices.c.is_open,
-            notices.c.due_at <= now,
-            sa.or_(notices.c.leased_until.is_(None), notices.c.leased_until <= now),
+            sa.or_(
+                sa.and_(notices.c.leased_until.is_(None), sa.or_(notices.c.due_at <= present, _is_put_off(now))),
+                notices.c.leased_until <= present,
+                _is_held(now),
+            ),
         )
         .order_by(notices.c.due_at, notices.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
+
+
+def _is_put_off(now: Instant) -> sa.ColumnElement[bool]:
+    """Return the condition that a clock that was fast has put the notice off."""
+    return notices.c.due_at > instant_text(later_by(now, LONGEST_WAIT))
+
+
+def _is_held(now: Instant) -> sa.ColumnElement[bool]:
+    """Return the condition that a clock that was fast has leased the notice."""
+    return notices.c.leased_until > instant_text(later_by(now, LONGEST_LEASE))
 
 
 def _is(group: object, urn: object, notice: object) -> sa.ColumnElement[bool]:
@@ -105,24 +119,27 @@ def settle(connection: sa.Connection, leased: LeasedNotice, outcome: Settlement)
 
 
 def requeue(connection: sa.Connection, group: GroupId, ids: Sequence[str], due_at: Instant) -> int:
-    """Let given-up notices that were not purged wait again; return how many."""
+    """Let notices wait again that were given up and not purged, or are held by a fast clock; return how many."""
     waiting = {
+        "lease": None,
+        "leased_until": None,
         "status": NoticeStatus.WAITING.value,
         "is_open": True,
         "due_at": instant_text(due_at),
         "attempts": 0,
         "settled_at": None,
     }
-    given_up = sa.update(notices).where(
-        notices.c.group_id == str(group), notices.c.status == NoticeStatus.GIVEN_UP.value, notices.c.text.is_not(None)
-    )
+    stopped = sa.and_(notices.c.status == NoticeStatus.GIVEN_UP.value, notices.c.text.is_not(None))
+    put_off = sa.and_(notices.c.status == NoticeStatus.WAITING.value, _is_put_off(due_at))
+    chosen = sa.update(notices).where(notices.c.group_id == str(group), sa.or_(stopped, put_off, _is_held(due_at)))
     parts = (ids[start : start + MOST_IDS] for start in range(0, len(ids), MOST_IDS))
-    return sum(_changed(connection, given_up.where(notices.c.id.in_(part)).values(**waiting)) for part in parts)
+    return sum(_changed(connection, chosen.where(notices.c.id.in_(part)).values(**waiting)) for part in parts)
 
 
-def purge(connection: sa.Connection, settled_before: Instant) -> int:
-    """Erase names and addresses of notices settled before an instant; return how many."""
-    old = sa.update(notices).where(notices.c.settled_at < instant_text(settled_before), notices.c.text.is_not(None))
+def purge(connection: sa.Connection, before: Instant, after: Instant) -> int:
+    """Erase names and addresses of notices settled before one instant or after another; return how many."""
+    settled = sa.or_(notices.c.settled_at < instant_text(before), notices.c.settled_at > instant_text(after))
+    old = sa.update(notices).where(settled, notices.c.text.is_not(None))
     # What the other side said may quote an address.
     return _changed(connection, old.values(text=None, error=None))
 

@@ -157,15 +157,15 @@ class SqlAgreementStore:
         return self._transactions.write(work)
 
     def requeue(self, group: GroupId, notices: Collection[str], /, *, due_at: Instant) -> int:
-        """Let given-up notices of *group* that were not purged wait again, with no attempts; return how many (O3)."""
+        """Let given-up notices, and those that a fast clock holds, wait again; return how many (O3)."""
         group, ids = arguments.require_group(group), arguments.require_notices(notices)
         due_at = to_instant(due_at, "due_at")
         return self._transactions.write(lambda connection: _outbox.requeue(connection, group, ids, due_at))
 
-    def purge(self, *, settled_before: Instant) -> int:
+    def purge(self, *, settled_before: Instant, now: Instant | None = None) -> int:
         """Erase names and addresses of notices settled before an instant; return how many (O6).
 
         Cost: it reads all notices; call it once a day, not once a minute.
         """
-        before = to_instant(settled_before, "settled_before")
-        return self._transactions.write(lambda connection: _outbox.purge(connection, before))
+        before, after = arguments.require_purge(settled_before, now)
+        return self._transactions.write(lambda connection: _outbox.purge(connection, before, after))

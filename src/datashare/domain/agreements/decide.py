@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any, assert_never
 
 from datashare.domain.eligibility import recipient_eligibility, same_person
-from datashare.domain.instants import Instant
+from datashare.domain.instants import Instant, is_ahead, later_by
 from datashare.domain.levels import AccessLevel
 from datashare.domain.people import PersonId
 from datashare.domain.policy import Party
@@ -239,8 +239,9 @@ def _remind(agreement: Agreement, request: OpenRequest, context: DecisionContext
     if not reachable:
         against.append(Reason(code=RefusalCode.NO_REACHABLE_RECIPIENT))
     # N4: the least interval counts from the request or the last reminder, whichever is later.
-    earliest = (request.reminded_at or request.asked_at) + context.policy.least_reminder_interval
-    if _instant(agreement, context) < earliest:
+    last, interval = request.reminded_at or request.asked_at, context.policy.least_reminder_interval
+    earliest = later_by(last, interval)
+    if interval and context.now < earliest and not is_ahead(last, context.now):
         against.append(Reason(code=RefusalCode.REMINDER_TOO_SOON, from_instant=earliest))
     event = events.ReminderSent(**_header(agreement, context), request=request.id, recipients=reachable)
     skipped = tuple([who for who in request.recipients if who not in context.eligible])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 from functools import partial
 
@@ -9,8 +10,9 @@ import attrs
 import pytest
 
 from datashare.domain.agreements import commands
+from datashare.domain.instants import MOST_AHEAD
 from datashare.errors import InvalidValue
-from datashare.ports import LeasedNotice, NoticeStatus, Settlement, StoredNotice
+from datashare.ports import LONGEST_LEASE, LONGEST_WAIT, LeasedNotice, NoticeStatus, Settlement, StoredNotice
 from datashare.testing.changes import COUNCIL, NOW, OTHER_URN, TRUST, TWIN, URN, asked
 from datashare.testing.fakes import StoreWithOutbox
 
@@ -79,6 +81,35 @@ class Leasing(StoreSuite):
 
         assert [stored.id for stored in expected] == leased
         assert 6 == len(leased)
+
+    @pytest.mark.must(1)
+    @pytest.mark.rule("O3")
+    def test_a_worker_whose_clock_was_fast_holds_nothing_for_long(self, store: StoreWithOutbox) -> None:
+        """What it leased and did not settle, what it put off, and what it saved is sent by the others' clocks."""
+        save(store, asked(), asked(OTHER_URN))
+        fast = NOW + timedelta(days=300)
+        put_off, *_ = lease(store, fast)
+        assert store.settle(put_off, Settlement.try_again(due_at=fast, error="451"))
+        save(store, asked(group=COUNCIL, now=fast))
+
+        assert {LEASED: 3, WAITING: 1} == Counter(stored.status for stored in store.notices(TRUST))
+        assert [1, 1, 2, 2, 2, 2] == sorted(leased.attempts for leased in lease(store))
+        assert [] == lease(store)
+
+    @pytest.mark.must(1)
+    @pytest.mark.rule("O3")
+    def test_leases_and_waits_up_to_the_longest_are_kept(self, store: StoreWithOutbox) -> None:
+        """Only what lies further ahead comes from a clock that was fast; no lease is longer."""
+        save(store, asked())
+        held, *_ = store.lease(now=NOW, until=NOW + LONGEST_LEASE, limit=9)
+        assert store.settle(held, Settlement.try_again(due_at=NOW + LONGEST_WAIT, error="451"))
+        before = everything(store)
+
+        assert [] == lease(store)
+        with pytest.raises(InvalidValue, match="until must be at most"):
+            store.lease(now=NOW, until=NOW + LONGEST_LEASE + MICROSECOND, limit=9)
+        assert before == everything(store)
+        assert 2 == len(lease(store, NOW - MICROSECOND))
 
     @pytest.mark.must(1)
     def test_workers_at_once_share_the_notices_out(self, store: StoreWithOutbox) -> None:
@@ -272,6 +303,20 @@ class Requeueing(StoreSuite):
         assert [] == lease(store, later - MICROSECOND)
         assert [(head, 1)] == [(leased.notice.id, leased.attempts) for leased in lease(store, later)]
 
+    @pytest.mark.must(4)
+    @pytest.mark.rule("O3")
+    def test_what_a_fast_clock_holds_waits_again(self, store: StoreWithOutbox) -> None:
+        """A requeue frees what is leased or put off too far ahead, and what was leased is no longer held."""
+        save(store, asked())
+        fast = NOW + timedelta(days=300)
+        put_off, held = lease(store, fast)
+        assert store.settle(put_off, Settlement.try_again(due_at=fast, error="451"))
+
+        assert 2 == store.requeue(TRUST, [put_off.notice.id, held.notice.id], due_at=NOW)
+        assert {(WAITING, NOW, 0)} == {(own.status, own.due_at, own.attempts) for own in store.notices(TRUST)}
+        assert not store.settle(held, Settlement.delivered(at=NOW))
+        assert 2 == len(lease(store))
+
     @pytest.mark.must(6)
     @pytest.mark.rule("O3")
     def test_a_group_requeues_its_own_notices_only(self, store: StoreWithOutbox) -> None:
@@ -316,6 +361,19 @@ class Requeueing(StoreSuite):
         assert 0 == store.purge(settled_before=NOW + timedelta(days=1000))
         assert 0 == store.requeue(TRUST, ids, due_at=NOW)
         assert 2 == len(store.notices(TRUST, status=WAITING)) == len(lease(store, NOW + timedelta(days=1)))
+
+    @pytest.mark.must(5)
+    @pytest.mark.rule("O6")
+    def test_what_a_fast_clock_settled_is_purged(self, store: StoreWithOutbox) -> None:
+        """What was settled more than a day ahead of the present instant is purged, if that is named."""
+        save(store, asked())
+        for leased, ahead in zip(lease(store), (MOST_AHEAD, MOST_AHEAD + MICROSECOND), strict=True):
+            assert store.settle(leased, Settlement.delivered(at=NOW + ahead))
+
+        assert 0 == store.purge(settled_before=NOW)
+        assert 1 == store.purge(settled_before=NOW, now=NOW)
+        (purged,) = (stored for stored in store.notices(TRUST) if stored.notice is None)
+        assert NOW + MOST_AHEAD + MICROSECOND == purged.settled_at
 
     @pytest.mark.must(4, 5)
     @pytest.mark.rule("O6")
