@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
+import attrs
 import pytest
 
 from datashare.adapters.memory import MemoryInstitutionDirectory, MemoryPeopleDirectory
@@ -94,6 +95,20 @@ def test_two_institutions_or_groups_under_one_id_are_refused() -> None:
         directory.replace([], groups=[group(), group(is_open=False)])
     assert {URN: OPEN} == directory.institutions([URN])
     assert group() == directory.group(TRUST)
+
+
+@pytest.mark.rule("V8")
+def test_a_group_that_the_register_no_longer_names_keeps_its_name() -> None:
+    """A trust that merged away is still called by its name, through several registers, until one names it again."""
+    directory = register()
+    closed = attrs.evolve(group(), is_open=False, in_register=False)
+
+    for _ in range(2):
+        directory.replace([ALONE], groups=[])
+        assert closed == directory.group(TRUST)
+    directory.replace([ALONE], groups=[attrs.evolve(group(), name="New Name")])
+
+    assert attrs.evolve(group(), name="New Name") == directory.group(TRUST)
 
 
 @pytest.mark.rule("E3")

@@ -154,7 +154,7 @@ def test_a_callers_own_command_id_is_kept() -> None:
     assert [AgreementId(TRUST, HILDA)] == [recorded.agreement for recorded in world.kept("press-1")]
 
 
-@pytest.mark.rule("T5", "A5", "A11")
+@pytest.mark.rule("T5", "A5", "A11", "V8")
 def test_a_school_can_still_decline_a_group_that_has_gone_from_the_register() -> None:
     """Such a group counts as closed: the school sees the page and can decline, but not accept."""
     world = World()
@@ -164,7 +164,9 @@ def test_a_school_can_still_decline_a_group_that_has_gone_from_the_register() ->
     (entry,) = world.school().page()
     refused = refusal(lambda: world.school().approve(request))
 
-    assert (False, "mat:5143") == (entry.visibility.visible, entry.group.name)
+    assert (False, "Areté Learning Trust") == (entry.visibility.visible, entry.group.name)
+    unnamed = World(store=world.store, groups=[])
+    assert ["Trust 5143"] == [entry.group.name for entry in unnamed.school().page()]
     assert [RefusalCode.NOT_VISIBLE] == [reason.code for reason in refused.reasons]
     assert State.PENDING == world.state().state
     world.school().decline(request, reason="They are gone.")

@@ -120,6 +120,8 @@ class Group:
         is_open: Whether its status is open; a closed group sees nothing (V8).
         closed_on: The day it closed, where the register has it.
         trust_type: What kind of trust it is, where the register says so; `None` for a local authority.
+        in_register: Whether the register names it; one that only an earlier register named keeps its name, and is
+            closed.
     """
 
     id: GroupId
@@ -127,6 +129,7 @@ class Group:
     is_open: bool = True
     closed_on: date | None = None
     trust_type: TrustType | None = None
+    in_register: bool = True
 
 
 class EstablishmentStatus(enum.Enum):

@@ -23,7 +23,11 @@ class InstitutionDirectory(Protocol):
     """
 
     def group(self, group: GroupId, /) -> Group | None:
-        """Return the group with this id, if the register has it."""
+        """Return the group with this id, if the register has it.
+
+        Of a group that only an earlier register had, return what is still known, closed and with `Group.in_register`
+        false, so that messages and plans call it by its name; or `None`, where no name was kept.
+        """
         ...
 
     def linked(self, group: GroupId, /) -> Sequence[Institution]:

@@ -38,10 +38,10 @@ class Host:
         Raises:
             UnknownGroup: Neither the register nor the store knows it.
         """
-        known = self.institutions.group(group)
-        if known is None and not self.store.states(group):
+        known = self.group_or_gone(group)
+        if not known.in_register and not self.store.states(group):
             raise UnknownGroup(group)
-        return known or gone(group)
+        return known
 
     def group_or_gone(self, group: GroupId) -> Group:
         """Return *group* from the register; one that has left it counts as closed (T5, A11)."""
@@ -98,7 +98,7 @@ class Host:
 
 def gone(group: GroupId) -> Group:
     """Build what stands for a group that the register does not name; it counts as closed."""
-    return Group(id=group, name=str(group), is_open=False)
+    return Group(id=group, name=f"{group.kind.label.capitalize()} {group.code}", is_open=False, in_register=False)
 
 
 def present(agreements: Mapping[AgreementId, Agreement], ids: Iterable[AgreementId]) -> dict[AgreementId, Agreement]:

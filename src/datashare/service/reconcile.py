@@ -98,7 +98,7 @@ class GroupReconciliation(GroupActions[Outcomes]):
         shrunk: Reason | None = None
         if newer is not None:
             known, linked = host.group_or_gone(group), host.institutions.linked(group)
-            if not facts.names_group:  # it keeps the name that it has in the register in place
+            if not facts.names_group:  # it keeps the name that it has, or had, in the register in place
                 facts = attrs.evolve(facts, group=attrs.evolve(facts.group, name=known.name))
             visible = visible_institutions(linked, group=known, policy=policy, day=today)
             seen_before = frozenset(school.urn for school in visible)

@@ -19,12 +19,12 @@ def gather_facts(register: InstitutionDirectory, group: GroupId, urns: Collectio
 
     Cost: four calls, and two more for each generation of successors, however many schools there are.
     """
-    named, linked = register.group(group), register.linked(group)
+    named, linked = register.group(group) or gone(group), register.linked(group)
     schools = {school.urn: school for school in linked}
     schools |= register.institutions(set(urns) - schools.keys())
     return GroupFacts(
-        group=named or gone(group),
-        names_group=named is not None,
+        group=named,
+        names_group=named.in_register,
         register_day=register.register_day(),
         linked=frozenset(school.urn for school in linked),
         urns=frozenset(urns),

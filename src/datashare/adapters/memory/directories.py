@@ -73,7 +73,7 @@ class MemoryInstitutionDirectory:
         register_day: date | None = None,
         most_gone_percent: int = 10,
     ) -> None:
-        """Replace the present register, all at once.
+        """Replace the present register, all at once; of groups that it no longer names, only the name is kept.
 
         Args:
             institutions: Everything that the register holds, or the part that matters.
@@ -101,17 +101,22 @@ class MemoryInstitutionDirectory:
                 raise InvalidValue("groups", str(group.id), "equal where they share an id")
         _require_whole(self._register.institutions, by_urn, _PERCENT.require(most_gone_percent, "most_gone_percent"))
         links = validation.require_all(successors, SuccessorLink, "successors", "a collection of SuccessorLinks")
+        former = {
+            id_: attrs.evolve(group, is_open=False, in_register=False)
+            for id_, group in self._register.groups.items()
+            if id_ not in by_id
+        }
         self._register = _Register(
             institutions=by_urn,
             linked=_grouped((group, school) for school in by_urn.values() for group in school.groups),
-            groups=by_id,
+            groups=by_id | former,
             clusters=_CLUSTERS.require({} if clusters is None else to_mapping(clusters, _to_sets), "clusters"),
             successors=_grouped((link.predecessor, link) for link in links),
             day=to_day(register_day, "register_day") if register_day is not None else None,
         )
 
     def group(self, group: GroupId, /) -> Group | None:
-        """Return the group with this id, if the register holds it."""
+        """Return the group with this id, if this register holds it, or one before did."""
         arguments.require_group(group)
         return self._register.groups.get(group)
 
