@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from datashare.domain.agreements import AgreementId, Basis, RefusalCode, RequestId, RequestOutcome, State, Tab
+from datashare.domain.agreements.commands import kept_under
 from datashare.domain.notices import NoticeKind
 from datashare.domain.people import BusinessRole, PersonId
 from datashare.domain.policy import Party
@@ -151,7 +152,7 @@ def test_a_callers_own_command_id_is_kept() -> None:
 
     assert "press-1" == world.events()[-1].command_id
     assert again.replayed
-    assert [AgreementId(TRUST, HILDA)] == [recorded.agreement for recorded in world.kept("press-1")]
+    assert [AgreementId(TRUST, HILDA)] == [recorded.agreement for recorded in world.kept(kept_under("press-1", head()))]
 
 
 @pytest.mark.rule("T5", "A5", "A11", "V8")

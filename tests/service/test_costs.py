@@ -185,5 +185,6 @@ def test_an_answer_costs_as_much_as_a_bulk_action() -> None:
 
     world.counted().for_school(HILDA, actor=head()).approve(request)
 
-    assert Counter(DECIDING) + Counter(SAVING) == world.calls
+    # A school's outcomes may have been kept beside those of the group, by an earlier version (K4).
+    assert Counter(DECIDING) + Counter({"store.load": 1}) + Counter(SAVING) == world.calls
     assert Tab.APPROVED in world.state().tabs

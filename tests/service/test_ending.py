@@ -1,15 +1,20 @@
 """Withdrawing and ending through the service (rules N6, E1, E7)."""
 
+import attrs
 import pytest
 
 from datashare.domain.agreements import AgreementEnded, EndCause, RequestOutcome, State
 from datashare.domain.levels import Capability
 from datashare.domain.notices import NoticeKind
-from datashare.domain.people import PersonId
+from datashare.domain.people import BusinessRole, Permission, PersonId
+from datashare.domain.policy import Party, Policy
+from datashare.domain.register import Coded
 from datashare.ports import NoticeStatus
+from datashare.service import GroupActions, Outcomes
 from tests.world import (
     ACTIONS,
     ANA,
+    BEN,
     CARYS,
     COUNCIL,
     GENEROUS,
@@ -21,6 +26,8 @@ from tests.world import (
     assert_sound,
     deputy,
     head,
+    leave_trust,
+    person,
 )
 
 
@@ -94,3 +101,79 @@ def test_an_authoritys_policy_lets_both_sides_end() -> None:
     causes = [event.cause for event in world.events(group=COUNCIL) if isinstance(event, AgreementEnded)]
     assert [EndCause.BY_SCHOOL, EndCause.BY_GROUP] == causes
     assert_sound(world)
+
+
+def _new_head_at_a_school_that_left(world: World) -> None:
+    """The school leaves the trust; a new head gets the account of the one who was asked, and the deputy approves."""
+    leave_trust(world)
+    new_head, deputy_who_may_approve = (
+        attrs.evolve(
+            person(who, BusinessRole.HEAD_TEACHER, permissions=[Permission.ADMINISTER_DATA_SHARING_REQUEST]),
+            name=f"New {who.id}",
+            email=f"new-{who.id}@hilda.example",
+        )
+        for who in (head(), deputy())
+    )
+    world.people.put(new_head, deputy_who_may_approve)
+
+
+@pytest.mark.rule("P12", "K3", "E1", "N6")
+@pytest.mark.parametrize("action", ["end", "withdraw", "plan"])
+def test_a_group_learns_nothing_of_the_new_staff_of_a_school_that_left(action: str) -> None:
+    """Its outcome shows its own side, and by id who was sent the request; everybody gets their notice all the same."""
+    world = World()
+    world.people.put(person(BEN, permissions=[Permission.ADMINISTER_INSTITUTION_DETAILS]))
+    asked = world.trust().request([HILDA], level=MIS, sender=BEN, recipients={HILDA: [head()]}, command_id="ask")
+    _new_head_at_a_school_that_left(world)
+    trust = world.trust()
+
+    def act(side: GroupActions[Outcomes]) -> Outcomes:
+        if action == "withdraw":
+            return side.withdraw(asked.requests, command_id="c-1")
+        return side.end([HILDA], cause=EndCause.SCHOOL_LEFT_GROUP, note="Left.", command_id="c-1")
+
+    previewed = act(trust.preview) if action != "plan" else None
+    outcomes = trust.apply(trust.reconcile(), command_id="c-1").ended if action == "plan" else act(trust)
+
+    assert previewed in {None, outcomes}
+    ends = action != "withdraw"
+    shown = {who.id: (who.name, notice.address) for notice in outcomes.notices for who in notice.people}
+    assert {head(): ("", "")} | ({BEN: ("Siân Ben", "ben@5143.example")} if ends else {}) == shown
+    assert not any(word in repr(outcomes) for word in ("New ", "new-", "100000.example", "head@"))
+    stored = {notice.notice.id: notice.notice for notice in world.notices() if notice.notice}
+    assert {notice.id for notice in outcomes.notices} <= stored.keys()
+    told = {who.id: (who.name, notice.address) for notice in stored.values() for who in notice.people}
+    assert ("New head", "new-head@hilda.example") == told[head()]
+    assert ends is (deputy() in told)
+
+
+@pytest.mark.rule("P12", "P7")
+def test_a_notice_of_the_groups_side_names_no_new_staff_who_share_its_address() -> None:
+    """Somebody of the school who shares the sender's address is named in the message, but not to the group."""
+    world = World()
+    world.approved(HILDA)
+    leave_trust(world)
+    world.people.put(attrs.evolve(person(head(), BusinessRole.HEAD_TEACHER), email="ben@5143.example"))
+    world.people.put(attrs.evolve(person(ANA, permissions=Permission), email="ben@5143.example"))
+    world.people.put(person(BEN, permissions=Permission))
+
+    (done,) = world.trust(BEN).end([HILDA], cause=EndCause.SCHOOL_LEFT_GROUP, note="Left.", command_id="c-1").done
+
+    assert [[ANA]] == [[who.id for who in notice.people] for notice in done.notices]
+    assert {ANA, head()} <= {who.id for stored in world.notices() if stored.notice for who in stored.notice.people}
+
+
+@pytest.mark.rule("P12", "E1", "E7")
+def test_a_school_that_ends_sees_whom_its_own_people_are() -> None:
+    """Its own side's names and addresses are its own, whether the group sees it or not."""
+    world = World(policies={COUNCIL: attrs.evolve(Policy.local_authority(), enders=frozenset(Party))})
+    shared_with_council(world)
+    world.refresh(attrs.evolve(world.schools[HILDA], local_authority=Coded("871", "Elsewhere")))
+    ender = PersonId(HILDA, "ender")
+    world.people.put(
+        person(ender, permissions=[Permission.END_AGREEMENT]),
+    )
+
+    done = world.school(actor=ender).end(COUNCIL, note="No more.", command_id="c-1")
+
+    assert {"head@100000.example"} == {n.address for n in done.notices if n.audience is Party.SCHOOL}

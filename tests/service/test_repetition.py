@@ -1,21 +1,26 @@
 """A command id: a repetition gets the first answer, and nothing is done twice (K4)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import timedelta
 
 import attrs
 import pytest
 
 from datashare.domain.agreements import Actor, AgreementId, EndCause, RefusalCode, RequestId, State
+from datashare.domain.agreements.commands import kept_under
 from datashare.domain.people import BusinessRole, Permission, PersonId
+from datashare.domain.policy import Party
 from datashare.errors import Refused
+from datashare.ports import Loaded
 from datashare.service import Done, GroupActions, NotDone, Outcomes
+from datashare.testing import WrappedStore
 from tests.world import (
     ACTIONS,
     ANA,
     BEN,
     BULK_ACTIONS,
     COUNCIL,
+    GENEROUS,
     HILDA,
     MIS,
     NOBODY,
@@ -124,18 +129,81 @@ def test_the_same_id_for_a_different_command_is_refused(
     assert before == world.snapshot("c-1")
 
 
+LONGEST_ID = "~" * 64
+
+
 @pytest.mark.rule("K4")
-def test_an_id_used_by_one_school_is_used_for_the_other() -> None:
-    """Two heads cannot answer different requests of one group under the same id."""
+@pytest.mark.parametrize("command_id", ["ask", LONGEST_ID])
+def test_command_ids_of_a_group_and_of_its_schools_have_nothing_to_do_with_each_other(command_id: str) -> None:
+    """The trust and two heads use one id, each for something else; each is done, and each gets their own replay."""
     world = World()
-    here, there = world.asked(HILDA, OSCAR)
-    world.school(HILDA).approve(here, command_id="c-1")
+    requests = world.asked(HILDA, OSCAR, command_id=command_id)
+    answers = [world.school(request.urn).approve(request, command_id=command_id) for request in requests]
+    before = world.snapshot(command_id)
+
+    asked = world.trust().request([HILDA, OSCAR], level=MIS, command_id=command_id)
+    again = [world.school(request.urn).approve(request, command_id=command_id) for request in requests]
+
+    assert [(True, 1), (True, 1)] == [(done.replayed, done.events[0].sequence) for done in asked.done]
+    assert [False, False] == [answer.replayed for answer in answers]
+    assert [(True, answer.events) for answer in answers] == [(done.replayed, done.events) for done in again]
+    assert [command_id] * 2 == [event.command_id for event in world.events()]
+    assert before == world.snapshot(command_id)
+
+
+@pytest.mark.rule("K4")
+def test_a_school_that_uses_an_id_first_does_not_spoil_it_for_the_group() -> None:
+    """A head who guesses the id of a coming action of the trust neither stops it nor answers it."""
+    world = World()
+    (request,) = world.asked(HILDA)
+    world.school().approve(request, command_id="c-1")
+
+    outcomes = world.trust().request([HILDA, OSCAR], level=ACTIONS, command_id="c-1")
+
+    assert [False, False] == [done.replayed for done in outcomes.done]
+    assert [State.UPGRADING, State.PENDING] == [world.state(urn).state for urn in (HILDA, OSCAR)]
+
+
+@pytest.mark.rule("K4", "T2")
+def test_an_id_that_a_school_used_is_used_for_its_other_commands() -> None:
+    """A head cannot end under the id of their approval."""
+    world = World(policies={TRUST: attrs.evolve(GENEROUS, enders=frozenset(Party))})
+    world.people.put(person(head(), BusinessRole.HEAD_TEACHER, permissions=[Permission.END_AGREEMENT]))
+    (request,) = world.asked(HILDA)
+    world.school().approve(request, command_id="c-1")
+    before = world.snapshot("c-1")
 
     with pytest.raises(Refused) as refused:
-        world.school(OSCAR).approve(there, command_id="c-1")
+        world.school().end(TRUST, note="No more.", command_id="c-1")
 
     assert [RefusalCode.COMMAND_ID_REUSED] == [reason.code for reason in refused.value.reasons]
-    assert State.PENDING == world.state(OSCAR).state
+    assert before == world.snapshot("c-1")
+
+
+class EarlierStore(WrappedStore):
+    """A store as an earlier version left it: a school's outcomes are kept under their ids as they came."""
+
+    def load(self, ids: Collection[AgreementId], /, *, command_id: str | None = None) -> Loaded:
+        loaded = self.inner.load(ids)
+        if command_id is None or " " in command_id:
+            return loaded
+        kept = (self.inner.load(ids, command_id=id_) for id_ in (command_id, kept_under(command_id, head())))
+        return attrs.evolve(loaded, outcomes=tuple(outcome for part in kept for outcome in part.outcomes))
+
+
+@pytest.mark.rule("K4")
+def test_what_an_earlier_version_kept_of_a_school_is_still_answered() -> None:
+    """It was kept under the id as it came; a group's outcome under the same id is not the school's."""
+    world = World()
+    (request,) = world.asked(HILDA, command_id="c-1")
+    done = world.school().approve(request, command_id="c-1")
+    before = world.snapshot("c-1")
+
+    earlier = world.over(EarlierStore(world.store)).for_school(HILDA, actor=head())
+    again = earlier.approve(request, command_id="c-1")
+
+    assert (True, done.events) == (again.replayed, again.events)
+    assert before == world.snapshot("c-1")
 
 
 @pytest.mark.rule("K4", "K1")

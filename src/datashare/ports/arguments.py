@@ -10,7 +10,7 @@ from datetime import date
 
 from datashare.domain import validation
 from datashare.domain.agreements import AgreementId
-from datashare.domain.agreements.commands import require_command_id
+from datashare.domain.agreements.commands import require_kept_under
 from datashare.domain.instants import LAST, MOST_AHEAD, Instant, later_by, to_day, to_instant
 from datashare.domain.register import GroupId
 from datashare.errors import InvalidValue
@@ -36,7 +36,7 @@ def require_ids(ids: Collection[AgreementId], command_id: str | None) -> tuple[A
     """Return the agreements to load, each once; they must be of one group, and a command id must be valid."""
     agreements = validation.require_all(ids, AgreementId, "The agreements to load", "a collection of AgreementIds")
     if command_id is not None:
-        require_command_id(command_id)
+        require_kept_under(command_id)
     if len({agreement.group for agreement in agreements}) > 1:
         raise InvalidValue("The agreements to load", ids, "agreements of one group")
     return tuple(dict.fromkeys(agreements))

@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 import attrs
 
 from datashare.domain.agreements import Agreement, AgreementId, Caution, Event, RequestId
+from datashare.domain.agreements.commands import kept_under
 from datashare.domain.chain import Chain
 from datashare.domain.instants import Instant
 from datashare.domain.notices import Notice
@@ -23,7 +24,7 @@ class RecordedOutcome:
 
     Attributes:
         agreement: Which agreement.
-        command_id: Under which command id.
+        command_id: Under which command id it is kept, as `Change.command_id` says.
         request: The request that the command named, if it named one.
         shared_digest: The digest of what the command says to every school.
         own_digest: The digest of everything that it says to this school.
@@ -75,8 +76,8 @@ class Change:
 
     @property
     def command_id(self) -> str:
-        """Under which command id."""
-        return self.events[0].command_id
+        """Under which command id the outcome is kept; a school's are apart from those of the group (K4)."""
+        return kept_under(self.events[0].command_id, self.events[0].actor)
 
     @property
     def outcome(self) -> RecordedOutcome:
@@ -150,6 +151,8 @@ class AgreementStore(Protocol):
 
     def load(self, ids: Collection[AgreementId], /, *, command_id: str | None = None) -> Loaded:
         """Load agreements of one group, with the outcomes recorded in it under *command_id*, if one is named.
+
+        A command id is 1 to 64 printable ASCII characters; that of a school's command holds spaces.
 
         No agreement is newer or older than its outcome: what the command did shows in both, or in neither.
         """

@@ -19,6 +19,7 @@ from datashare.domain.agreements.commands import (
     ImportAgreement,
     RecordVisibility,
     RequestAccess,
+    kept_under,
     request_of,
 )
 from datashare.domain.agreements.context import Decision, DecisionContext
@@ -28,12 +29,12 @@ from datashare.domain.agreements.ids import AgreementId, RequestId
 from datashare.domain.agreements.refusals import Reason, Refusal, RefusalCode, in_order
 from datashare.domain.agreements.state import Agreement, evolve
 from datashare.domain.instants import Instant, london_day
-from datashare.domain.notices import notices_for
+from datashare.domain.notices import known_to_group, notices_for
 from datashare.domain.people import Person, PersonId
 from datashare.domain.policy import Party, Policy
 from datashare.domain.register import Group
 from datashare.errors import InvalidValue, NotPermitted, Refused
-from datashare.ports import Change, Progress, ProgressCallback, RecordedOutcome, Stage
+from datashare.ports import Change, Loaded, Progress, ProgressCallback, RecordedOutcome, Stage
 
 from .host import Host, present
 from .outcomes import Done, NotDone, Outcome, Outcomes
@@ -203,7 +204,7 @@ class _Action:
             Refused: The rules refuse the whole action, and no part of it was done before (*started*).
         """
         ids = {order.agreement for order in waiting}
-        loaded = self.host.store.load(ids, command_id=self.batch.command_id)
+        loaded = self.load(ids)
         agreements, recorded = present(loaded.agreements, ids), loaded.outcomes
         contexts = self.contexts(agreements.values(), now)
         repeated = self.repeated(waiting, recorded)
@@ -226,11 +227,24 @@ class _Action:
             elif obstacles:
                 outcomes[order] = order.refused(*obstacles)
             else:
-                outcomes[order] = outcome = _decide(order, agreement, contexts[agreement.urn])
+                outcome = _decide(order, agreement, contexts[agreement.urn])
                 if isinstance(outcome, Done) and outcome.events and not self.preview:
                     changes[order] = self.change(order, agreement, outcome, now)
+                outcomes[order] = _as_shown(order, outcome, agreement, contexts[agreement.urn])
             self.report(Stage.DECIDED, len(outcomes), len(waiting))
         return outcomes, changes
+
+    def load(self, ids: Collection[AgreementId]) -> Loaded:
+        """Load agreements, with the outcomes recorded under the command id of whoever acts (K4)."""
+        command_id = self.batch.command_id
+        kept_id = kept_under(command_id, self.batch.actor)
+        loaded = self.host.store.load(ids, command_id=kept_id)
+        if loaded.outcomes or kept_id == command_id:
+            return loaded
+        # Earlier versions kept a school's outcomes beside those of the group.
+        own_digests = {own for _, own in self.digests.values()}
+        outcomes = self.host.store.load(ids, command_id=command_id).outcomes
+        return attrs.evolve(loaded, outcomes=tuple(o for o in outcomes if o.own_digest in own_digests))
 
     def contexts(self, agreements: Collection[Agreement], now: Instant) -> dict[int, DecisionContext]:
         """Read the facts about these schools, at the cost of four port calls whatever their number."""
@@ -352,6 +366,13 @@ def _decide(order: _Order, agreement: Agreement, context: DecisionContext) -> Ou
             )
         case _:
             assert_never(decision)
+
+
+def _as_shown(order: _Order, outcome: Outcome, before: Agreement, context: DecisionContext) -> Outcome:
+    """Leave out of a group's outcome what it may not know of the people of a school that it does not see (P12)."""
+    if context.visibility.visible or side_of(order.command) is Party.SCHOOL or isinstance(outcome, NotDone):
+        return outcome
+    return attrs.evolve(outcome, notices=known_to_group(outcome.notices, before))
 
 
 def _request_in(events: Iterable[Event]) -> RequestId | None:

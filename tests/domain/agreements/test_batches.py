@@ -2,6 +2,7 @@
 
 import pytest
 
+from datashare.domain import validation
 from datashare.domain.agreements.commands import (
     AddRecipients,
     Command,
@@ -10,12 +11,14 @@ from datashare.domain.agreements.commands import (
     RequestAccess,
     Withdraw,
     WithRoles,
+    kept_under,
     request_of,
-    require_command_id,
+    require_kept_under,
 )
 from datashare.domain.agreements.ids import RequestId
+from datashare.domain.people import PersonId
 from datashare.errors import InvalidValue
-from tests.builders import ACTIONS, AGREEMENT, ANA, DEPUTY, HEAD, OTHER_URN, ask, batch, end
+from tests.builders import ACTIONS, AGREEMENT, ANA, DEPUTY, HEAD, NIGHTLY, OTHER_URN, ask, batch, end
 
 FIRST, LATER = RequestId(AGREEMENT, 1), RequestId(AGREEMENT, 5)
 
@@ -70,7 +73,8 @@ def test_commands_of_different_kinds_are_refused() -> None:
 @pytest.mark.parametrize("text", ["c", "x" * 64, "3f2504e0-4f89-11d3-9a0c-0305e82c3301", "a/b|c~"])
 def test_command_id_is_short_printable_text(text: str) -> None:
     """A command id of 1 to 64 printable ASCII characters is kept as it came."""
-    assert text == require_command_id(text)
+    assert text == batch(command_id=text).command_id
+    assert text == require_kept_under(text)
 
 
 @pytest.mark.rule("K4")
@@ -78,7 +82,32 @@ def test_command_id_is_short_printable_text(text: str) -> None:
 def test_any_other_command_id_is_refused(text: object) -> None:
     """A command id that a store could not keep exactly is an invalid value."""
     with pytest.raises(InvalidValue, match="command_id"):
-        require_command_id(text)
+        batch(command_id=text)  # type: ignore[arg-type]  # what is tested
+
+
+@pytest.mark.rule("K4")
+def test_a_school_has_command_ids_of_its_own() -> None:
+    """What a school's people do is kept apart from what others do under the same id, and fits where an id fits."""
+    heads, longest = (HEAD, DEPUTY), "x" * 64
+    others = (ANA, NIGHTLY, PersonId(validation.MOST_URN, "head"), PersonId(validation.LEAST_URN, "head"))
+
+    (of_school,) = {kept_under(longest, head) for head in heads}
+    kept = [of_school, *(kept_under(longest, actor) for actor in others)]
+
+    assert [longest, longest] == kept[1:3]
+    assert 4 == len({require_kept_under(kept_id) for kept_id in kept})
+    for school in (kept[0], *kept[3:]):
+        with pytest.raises(InvalidValue, match="command_id"):
+            batch(command_id=school)
+    assert of_school != kept_under("y" * 64, HEAD)
+
+
+@pytest.mark.rule("K4")
+@pytest.mark.parametrize("text", ["", "x" * 65, "é", "a\n", None, 7, b"a"], ids=repr)
+def test_a_store_refuses_what_no_outcome_is_kept_under(text: object) -> None:
+    """What could not be kept exactly is an invalid value."""
+    with pytest.raises(InvalidValue, match="command_id"):
+        require_kept_under(text)
 
 
 @pytest.mark.rule("K5")

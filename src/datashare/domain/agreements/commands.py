@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import hashlib
 from collections.abc import Iterable
 from datetime import date
 from typing import Annotated, Any
@@ -15,7 +16,7 @@ from datashare.domain.register import GroupId
 from datashare.domain.validation import Key, Text, TextOrEmpty, Urn, matching, to_tuple, validated, whole_number
 from datashare.errors import InvalidValue
 
-from .ids import Actor, AgreementId, RequestId, Terms
+from .ids import Actor, AgreementId, RequestId, SystemActor, Terms
 
 
 @attrs.frozen
@@ -278,14 +279,28 @@ def request_of(command: Command) -> RequestId | None:
     return command.request if isinstance(command, NamesRequest) else None
 
 
-def require_command_id(value: object) -> str:
-    """Return *value* if it can be a command id: 1 to 64 printable ASCII characters without spaces (K4).
+def kept_under(command_id: str, actor: Actor) -> str:
+    """Return under which id a store keeps what *actor* did, so that each side's command ids are its own (K4).
+
+    A group's ids are kept as they come. A school's are kept under the school and a digest: a text of the same length at
+    most, with spaces, which no id of a caller has.
+    """
+    if isinstance(actor, SystemActor) or isinstance(actor.site, GroupId):
+        return command_id
+    return f"school {actor.site} {hashlib.sha256(command_id.encode()).hexdigest()[:48]}"
+
+
+_KEPT_UNDER = matching("[ -~]{1,64}", "1 to 64 printable ASCII characters, as kept_under() returns")
+
+
+def require_kept_under(value: object) -> str:
+    """Return *value* if a store can keep an outcome under it.
 
     Raises:
-        InvalidValue: It is something else.
+        InvalidValue: It cannot.
     """
-    command_id: str = _COMMAND_ID.require(value, "command_id")
-    return command_id
+    kept_id: str = _KEPT_UNDER.require(value, "command_id")
+    return kept_id
 
 
 def _to_commands(value: Iterable[Command]) -> tuple[Command, ...]:
@@ -304,7 +319,7 @@ class Batch:
     Attributes:
         group: The group whose agreements it is about.
         actor: Who acts.
-        command_id: The caller's id for the action, unique within the group (K4).
+        command_id: The caller's id for the action, unique within the actor's side: the group, or the school (K4).
         commands: One command for each school, all of one kind; repeated ones count once (K5).
     """
 

@@ -195,7 +195,7 @@ class Order(StoreSuite):
             before = saved.after
             events += saved.events
 
-            outcomes = store.load([AGREEMENT], command_id=command_id).outcomes
+            outcomes = store.load([AGREEMENT], command_id=saved.command_id).outcomes
             assert [saved.outcome] == [outcome for outcome in outcomes if outcome.agreement == AGREEMENT]
             assert before == fold(AGREEMENT, events) == standing(store)
             assert events == list(store.history(AGREEMENT))
