@@ -30,15 +30,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Check collected suites against their contracts, and mark the tests that they expect to fail."""
+    """Check collected suites against their contracts, mark the tests that they expect to fail, and order them."""
     if suites := _suites():
         suites.hold_to_contracts(items)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Fail a contract test that was skipped, or that is expected to fail without a reason."""
+    """Explain a contract test that failed, and fail one that was skipped or may fail without a reason."""
     report = yield
     if suites := _suites():
+        suites.explain_failure(item, report)
         suites.refuse_skips(item, report)
     return report

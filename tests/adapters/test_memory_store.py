@@ -1,14 +1,17 @@
 """The store in memory keeps the contract of its port, and more than that where its lock makes it easy."""
 
+from functools import partial
 from typing import Any, NoReturn
 
+import attrs
 import pytest
 
 from datashare.adapters.memory import MemoryAgreementStore
+from datashare.codec import read_event
 from datashare.errors import InvalidValue
 from datashare.ports import AgreementStore, Change, NoticeStatus
 from datashare.testing.changes import AGREEMENT, COUNCIL, OTHER_URN, TRUST, URN, asked, imported
-from datashare.testing.contracts import AgreementStoreContract, OutboxContract
+from datashare.testing.contracts import AgreementStoreContract, Erase, OutboxContract
 
 
 class TestMemoryAgreementStore(AgreementStoreContract, OutboxContract):
@@ -20,6 +23,23 @@ class TestMemoryAgreementStore(AgreementStoreContract, OutboxContract):
     def store(self) -> AgreementStore:
         """Return an empty store."""
         return MemoryAgreementStore()
+
+    @pytest.fixture
+    def erase(self, store: MemoryAgreementStore) -> Erase:
+        """Erase what people wrote where the store holds it."""
+        return partial(erase_words, store)
+
+
+def erase_words(store: AgreementStore) -> None:
+    """Erase what people wrote in a store in memory: in the records, the events and the outcomes."""
+    assert isinstance(store, MemoryAgreementStore)
+    for history in store._histories.values():
+        history.records = tuple(attrs.evolve(record, erasable=None) for record in history.records)
+        history.events = tuple(map(read_event, history.records))
+    for outcomes in store._outcomes.values():
+        for key, outcome in outcomes.items():
+            first, last = outcome.events[0].sequence, outcome.events[-1].sequence
+            outcomes[key] = attrs.evolve(outcome, events=store._histories[key].events[first - 1 : last])
 
 
 @pytest.fixture

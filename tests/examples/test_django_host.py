@@ -1,10 +1,11 @@
 """A store on Django's ORM keeps both contracts, on PostgreSQL and on a SQLite file."""
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from copy import deepcopy
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,12 @@ from datashare.errors import SchemaMismatch, StoreError, StoreUnavailable, Store
 from datashare.ports import Change
 from datashare.testing import (
     AgreementStoreContract,
+    BrokenStores,
     CountRoundTrips,
+    Erase,
+    FailingWrite,
     InHostsTransaction,
+    MakeStore,
     OutboxContract,
     StoreWithOutbox,
 )
@@ -41,6 +46,8 @@ from examples.django_host.agreements.models import AgreementEvent, AgreementStat
 from examples.django_host.agreements.store import DjangoAgreementStore
 from examples.django_host.settings import DATABASES
 from tests.servers import Server
+
+from .django_elsewhere import store_elsewhere
 
 Settings = Mapping[str, Any]
 
@@ -160,11 +167,11 @@ class DjangoStoreContract(AgreementStoreContract, OutboxContract):
         return count
 
     @pytest.fixture
-    def broken_stores(self, tmp_path: Path) -> Iterator[Iterable[StoreWithOutbox]]:
+    def broken_stores(self, tmp_path: Path) -> Iterator[BrokenStores]:
         """Return a store without tables, and one whose server is not there."""
         nowhere = postgresql_settings(f"postgresql://ana@/x?host={tmp_path}")
         with database("empty", sqlite_settings(tmp_path / "empty")), database("nowhere", nowhere):
-            yield [DjangoAgreementStore("empty"), DjangoAgreementStore("nowhere")]
+            yield {DjangoAgreementStore("empty"): SchemaMismatch, DjangoAgreementStore("nowhere"): StoreUnavailable}
 
     @pytest.fixture
     def in_hosts_transaction(self) -> InHostsTransaction:
@@ -177,6 +184,39 @@ class DjangoStoreContract(AgreementStoreContract, OutboxContract):
                     transaction.set_rollback(True)
 
         return work_and_end
+
+    @pytest.fixture
+    def reopened(self) -> MakeStore:
+        """Make another store; the connection is that of the thread."""
+        return DjangoAgreementStore
+
+    @pytest.fixture
+    def second_process(self) -> MakeStore:
+        """Make a store by the present settings of the database."""
+        return partial(store_elsewhere, connections.databases["default"])
+
+    @pytest.fixture
+    def failing_write(self) -> Iterator[FailingWrite]:
+        """Let the n-th statement that writes fail."""
+        with ExitStack() as stack:
+
+            def failing(number: int) -> StoreWithOutbox:
+                writes = count(1)
+
+                def fail(execute: Callable[..., object], sql: str, *others: Any) -> object:
+                    if sql.startswith(("INSERT", "UPDATE", "DELETE")) and next(writes) == number:
+                        raise django.db.OperationalError("database or disk is full")
+                    return execute(sql, *others)
+
+                stack.enter_context(connection.execute_wrapper(fail))
+                return DjangoAgreementStore()
+
+            yield failing
+
+    @pytest.fixture
+    def erase(self) -> Erase:
+        """Set the words of all events to NULL."""
+        return lambda: AgreementEvent.objects.update(erasable=None)
 
 
 @pytest.mark.usefixtures("sqlite")

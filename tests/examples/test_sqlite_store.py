@@ -13,14 +13,19 @@ from hypothesis import settings
 from datashare.errors import SchemaMismatch, StoreUnavailable, StoreUnreadable
 from datashare.testing import (
     AgreementStoreContract,
+    BrokenStores,
     CountRoundTrips,
+    Erase,
+    FailingWrite,
     InHostsTransaction,
+    MakeStore,
     OutboxContract,
     StoreWithOutbox,
 )
 from datashare.testing.changes import AGREEMENT, OTHER_URN, TRUST, asked
 from datashare.testing.comparison import compare_with_memory
 from examples.sqlite_store import SqliteStore, connect, create_tables
+from tests.testing.broken_below import failing_on, open_store
 
 
 @pytest.fixture
@@ -65,9 +70,10 @@ class TestSqliteStore(AgreementStoreContract, OutboxContract):
         return count
 
     @pytest.fixture
-    def broken_stores(self, tmp_path: Path) -> Iterable[StoreWithOutbox]:
+    def broken_stores(self, tmp_path: Path) -> BrokenStores:
         """Return a store without tables, and one whose folder is not there."""
-        return [SqliteStore(partial(connect, tmp_path / name)) for name in ("empty.db", "nowhere/agreements.db")]
+        errors = {"empty.db": SchemaMismatch, "nowhere/agreements.db": StoreUnavailable}
+        return {SqliteStore(partial(connect, tmp_path / name)): error for name, error in errors.items()}
 
     @pytest.fixture
     def in_hosts_transaction(self, file: Path) -> InHostsTransaction:
@@ -80,6 +86,31 @@ class TestSqliteStore(AgreementStoreContract, OutboxContract):
                 connection.execute("COMMIT" if commits else "ROLLBACK")
 
         return work_and_end
+
+    @pytest.fixture
+    def reopened(self, file: Path) -> MakeStore:
+        """Open the file once more."""
+        return partial(open_store, SqliteStore, file)
+
+    @pytest.fixture
+    def second_process(self, file: Path) -> MakeStore:
+        """Open the file elsewhere; a function of a module can be pickled, a lambda cannot."""
+        return partial(open_store, SqliteStore, file)
+
+    @pytest.fixture
+    def failing_write(self, file: Path) -> FailingWrite:
+        """Open the file with connections of which the n-th statement that writes fails."""
+        return partial(failing_on, SqliteStore, file)
+
+    @pytest.fixture
+    def erase(self, file: Path) -> Erase:
+        """Set the words of all events to NULL."""
+
+        def erase() -> None:
+            with closing(connect(file)) as connection:
+                connection.execute("UPDATE events SET erasable = NULL")
+
+        return erase
 
 
 def test_it_answers_as_the_store_in_memory_does() -> None:

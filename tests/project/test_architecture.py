@@ -49,7 +49,7 @@ LAYERS = """
 text validation
 instants
 levels register
-people search
+people
 policy
 visibility eligibility
 agreements.ids

@@ -1,22 +1,21 @@
-"""Stores over the one in memory, each of which breaks a promise of `AgreementStore` or `Outbox`."""
+"""Stores over the one in memory, each of which breaks a promise of `AgreementStore`."""
 
 import unicodedata
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from datetime import date, timedelta
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
+from datetime import date
+from itertools import islice
 
 import attrs
 
 from datashare.adapters.memory import MemoryAgreementStore
-from datashare.codec import encode, record_event, record_events
 from datashare.domain.agreements import Agreement, AgreementId, Event
-from datashare.domain.chain import BEFORE_THE_FIRST, Chain, ChainedRecord, chained
-from datashare.domain.instants import Instant
 from datashare.domain.register import GroupId
 from datashare.errors import StoreError, StoreUnavailable
-from datashare.ports import Change, LeasedNotice, Loaded, NoticeStatus, Settlement, StoredNotice
+from datashare.ports import Change, Loaded, NoticeStatus, StoredNotice
 from datashare.testing import CountingStore, WrappedStore
-
-MICROSECOND = timedelta(microseconds=1)
+from datashare.testing.changes import COUNCIL, TRUST
+from datashare.testing.contracts._store_suite import ALIKE
 
 
 class BrokenStore(WrappedStore):
@@ -151,18 +150,6 @@ class Live(BrokenStore):
         return self.listed
 
 
-class LiveOutbox(BrokenStore):
-    """7. Returns its own list of notices."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.listed = list[StoredNotice]()
-
-    def notices(self, group: GroupId, /, *, status: NoticeStatus | None = None) -> Sequence[StoredNotice]:
-        self.listed[:] = self.inner.notices(group, status=status)
-        return self.listed
-
-
 class Stale(BrokenStore):
     """9. Answers the first state that it saved for ever."""
 
@@ -174,88 +161,6 @@ class Stale(BrokenStore):
         loaded = self.inner.load(ids, command_id=command_id)
         first = {key: self.first.setdefault(key, state) for key, state in loaded.agreements.items()}
         return attrs.evolve(loaded, agreements=first)
-
-
-class ChangedChains(BrokenStore):
-    """A store that changes the records of its chains."""
-
-    def changed(self, chain: Chain) -> Iterable[ChainedRecord]:
-        raise NotImplementedError
-
-    def chains(self, group: GroupId | None = None, /) -> Iterator[Chain]:
-        for chain in self.inner.chains(group):
-            yield attrs.evolve(chain, records=tuple(self.changed(chain)))
-
-    def events_of(self, chain: Chain) -> Iterator[Event]:
-        assert isinstance(chain.agreement, AgreementId)
-        return self.inner.history(chain.agreement)
-
-
-class Unchained(ChangedChains):
-    """14. Hashes each event by itself."""
-
-    def changed(self, chain: Chain) -> Iterable[ChainedRecord]:
-        return [attrs.evolve(record, hash=chained(BEFORE_THE_FIRST, record.text)) for record in chain.records]
-
-
-class Blurting(ChangedChains):
-    """14. Keeps what people wrote where it cannot be erased."""
-
-    def changed(self, chain: Chain) -> Iterable[ChainedRecord]:
-        return [
-            attrs.evolve(record, text=encode(event))
-            for record, event in zip(chain.records, self.events_of(chain), strict=True)
-        ]
-
-
-class Salting(ChangedChains):
-    """14. Uses one salt for all."""
-
-    def changed(self, chain: Chain) -> Iterable[ChainedRecord]:
-        for record, event in zip(chain.records, self.events_of(chain), strict=True):
-            salted = record_event(event, salt="9" * 32)
-            yield attrs.evolve(record, text=salted.text, erasable=salted.erasable)
-
-
-class Resealing(ChangedChains):
-    """14. Draws a new salt each time it is asked."""
-
-    def changed(self, chain: Chain) -> Iterable[ChainedRecord]:
-        return record_events(tuple(self.events_of(chain)), after=BEFORE_THE_FIRST)
-
-
-class Mislaying(ChangedChains):
-    """14. Returns only the first event of a chain."""
-
-    def changed(self, chain: Chain) -> Iterable[ChainedRecord]:
-        return chain.records[:1]
-
-
-class Untimed(ChangedChains):
-    """16. Returns the instants of chained events to the second."""
-
-    def changed(self, chain: Chain) -> Iterable[ChainedRecord]:
-        return [attrs.evolve(record, at=f"{record.at[:19]}Z") for record in chain.records]
-
-
-class Shuffling(BrokenStore):
-    """15. Returns chains in reverse."""
-
-    def chains(self, group: GroupId | None = None, /) -> Iterator[Chain]:
-        return reversed(list(self.inner.chains(group)))
-
-
-class Torn(BrokenStore):
-    """15. Reads the states first, and the events when the caller iterates."""
-
-    def chains(self, group: GroupId | None = None, /) -> Iterator[Chain]:
-        before = list(self.inner.chains(group))
-
-        def later() -> Iterator[Chain]:
-            now = {chain.agreement: chain for chain in self.inner.chains(group)}
-            return (attrs.evolve(now[chain.agreement], state=chain.state) for chain in before)
-
-        return (chain for _ in [0] for chain in later())
 
 
 class Hasty(BrokenStore):
@@ -272,75 +177,163 @@ class Hasty(BrokenStore):
         return self.days.get(group)
 
 
-class Generous(BrokenStore):
-    """Outbox 1. Lets a lease end at once."""
+class FirstEventOnly(BrokenStore):
+    """1. Saves the first event of a change."""
 
-    def lease(self, *, now: Instant, until: Instant, limit: int) -> Sequence[LeasedNotice]:
-        return self.inner.lease(now=now, until=min(until, now + MICROSECOND), limit=limit)
-
-
-class Reusing(BrokenStore):
-    """Outbox 1. Gives every lease of a notice one name."""
-
-    def lease(self, *, now: Instant, until: Instant, limit: int) -> Sequence[LeasedNotice]:
-        return [attrs.evolve(leased, lease="lease") for leased in self.inner.lease(now=now, until=until, limit=limit)]
-
-    def settle(self, leased: LeasedNotice, outcome: Settlement, /) -> bool:
-        return any(self.inner.settle(attrs.evolve(leased, lease=f"lease-{n}"), outcome) for n in range(99))
+    def append(self, changes: Sequence[Change], /) -> frozenset[AgreementId]:
+        return self.inner.append([attrs.evolve(change, events=change.events[:1]) for change in changes])
 
 
-class Lenient(BrokenStore):
-    """Outbox 2. Answers everybody that the lease was still held."""
+class FirstClosed(BrokenStore):
+    """1. Of a bulk action, cancels the notices of the first request alone."""
 
-    def settle(self, leased: LeasedNotice, outcome: Settlement, /) -> bool:
-        return self.inner.settle(leased, outcome) or True
-
-
-class Forgiving(ChangedNotices):
-    """Outbox 4. Erases the error of a notice that is requeued."""
-
-    def changed(self, stored: StoredNotice) -> StoredNotice:
-        return stored if stored.attempts else attrs.evolve(stored, error=None)
+    def append(self, changes: Sequence[Change], /) -> frozenset[AgreementId]:
+        return self.inner.append([*changes[:1], *(attrs.evolve(change, closes=None) for change in changes[1:])])
 
 
-class Eager(BrokenStore):
-    """Outbox 5. Purges what was settled at the instant itself."""
+class OneInstant(BrokenStore):
+    """1. Goes by the instant of the first change of a call."""
 
-    def purge(self, *, settled_before: Instant, now: Instant | None = None) -> int:
-        return self.inner.purge(settled_before=settled_before + MICROSECOND, now=now)
-
-
-class Hoarding(BrokenStore):
-    """Outbox 5. Never purges."""
-
-    def purge(self, *, settled_before: Instant, now: Instant | None = None) -> int:
-        return self.inner.purge(settled_before=settled_before - timedelta(days=99_999), now=now)
+    def append(self, changes: Sequence[Change], /) -> frozenset[AgreementId]:
+        return self.inner.append([attrs.evolve(change, now=changes[0].now) for change in changes])
 
 
-class Trusting(BrokenStore):
-    """Outbox 4 and 5. Trusts every clock: requeues only what was given up, and purges by one instant alone."""
+class Heedless(BrokenStore):
+    """10. Drops cautions."""
 
-    def requeue(self, group: GroupId, notices: Collection[str], /, *, due_at: Instant) -> int:
-        given_up = {stored.id for stored in self.inner.notices(group, status=NoticeStatus.GIVEN_UP)}
-        return self.inner.requeue(group, given_up & set(notices), due_at=due_at)
-
-    def purge(self, *, settled_before: Instant, now: Instant | None = None) -> int:  # noqa: ARG002 - what is broken
-        return self.inner.purge(settled_before=settled_before)
+    def append(self, changes: Sequence[Change], /) -> frozenset[AgreementId]:
+        return self.inner.append([attrs.evolve(change, cautions=()) for change in changes])
 
 
-class Grasping(BrokenStore):
-    """Outbox 6. Lets a group requeue another group's notices."""
+class Swapping(BrokenStore):
+    """10. Mixes up the two digests of an outcome."""
 
-    def requeue(self, group: GroupId, notices: Collection[str], /, *, due_at: Instant) -> int:
-        groups = {GroupId.mat(group.code), GroupId.local_authority(group.code), GroupId.mat("5143")}
-        return sum(self.inner.requeue(other, notices, due_at=due_at) for other in groups)
+    def append(self, changes: Sequence[Change], /) -> frozenset[AgreementId]:
+        swapped = [
+            attrs.evolve(change, shared_digest=change.own_digest, own_digest=change.shared_digest) for change in changes
+        ]
+        return self.inner.append(swapped)
 
 
-class Unordered(BrokenStore):
-    """Outbox 6. Lists notices in the order of their ids."""
+class Forgetful(BrokenStore):
+    """10. Keeps only the last event of an outcome."""
 
-    def notices(self, group: GroupId, /, *, status: NoticeStatus | None = None) -> Sequence[StoredNotice]:
-        return sorted(self.inner.notices(group, status=status), key=lambda stored: stored.id)
+    def load(self, ids: Collection[AgreementId], /, *, command_id: str | None = None) -> Loaded:
+        loaded = self.inner.load(ids, command_id=command_id)
+        last = (attrs.evolve(outcome, events=outcome.events[-1:]) for outcome in loaded.outcomes)
+        return attrs.evolve(loaded, outcomes=tuple(last))
+
+
+class BesideLosers(BrokenStore):
+    """A store that saves less of the winners where another change lost."""
+
+    def weakened(self, change: Change) -> Change:
+        raise NotImplementedError
+
+    def append(self, changes: Sequence[Change], /) -> frozenset[AgreementId]:
+        versions = {state.id: state.version for change in changes for state in self.inner.states(change.id.group)}
+        if any(versions.get(change.id, 0) != change.decided_on for change in changes):
+            changes = [self.weakened(change) for change in changes]
+        return self.inner.append(changes)
+
+
+class Unnotified(BesideLosers):
+    """2. Loses the notices of winners."""
+
+    def weakened(self, change: Change) -> Change:
+        return attrs.evolve(change, notices=())
+
+
+class StillAsking(BesideLosers):
+    """2. Loses the cancellations of winners."""
+
+    def weakened(self, change: Change) -> Change:
+        return attrs.evolve(change, closes=None)
+
+
+class Unrepeatable(BesideLosers):
+    """2. Loses the outcomes of winners."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lost = set[tuple[AgreementId, str]]()
+
+    def weakened(self, change: Change) -> Change:
+        self.lost.add((change.id, change.command_id))
+        return change
+
+    def load(self, ids: Collection[AgreementId], /, *, command_id: str | None = None) -> Loaded:
+        loaded = self.inner.load(ids, command_id=command_id)
+        kept = tuple(own for own in loaded.outcomes if (own.agreement, own.command_id) not in self.lost)
+        return attrs.evolve(loaded, outcomes=kept)
+
+
+class ShortIds(BrokenStore):
+    """4. Keeps 40 characters of a command id."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ids = set[str]()
+
+    def append(self, changes: Sequence[Change], /) -> frozenset[AgreementId]:
+        self.ids |= {change.command_id for change in changes}
+        return self.inner.append(changes)
+
+    def load(self, ids: Collection[AgreementId], /, *, command_id: str | None = None) -> Loaded:
+        loaded = self.inner.load(ids, command_id=command_id)
+        alike = [other for other in self.ids if command_id and other[:40] == command_id[:40]]
+        outcomes = [own for other in alike for own in self.inner.load(ids, command_id=other).outcomes]
+        return attrs.evolve(loaded, outcomes=tuple(outcomes))
+
+
+class Backwards(BrokenStore):
+    """5. Returns the events of one command in reverse."""
+
+    def history(self, agreement: AgreementId, /) -> Iterator[Event]:
+        events = sorted(self.inner.history(agreement), key=lambda event: -event.sequence)
+        return iter(sorted(events, key=lambda event: int(event.command_id.partition("-")[2])))
+
+
+class Paged(BrokenStore):
+    """5. Stops after the first page of five hundred."""
+
+    def history(self, agreement: AgreementId, /) -> Iterator[Event]:
+        return islice(self.inner.history(agreement), 500)
+
+
+class PagedStates(BrokenStore):
+    """9. Lists the first page of five hundred."""
+
+    def states(self, group: GroupId, /) -> Sequence[Agreement]:
+        return self.inner.states(group)[:500]
+
+
+class Prefixing(BrokenStore):
+    """6. Takes a group whose text begins with another's for that one."""
+
+    def alike(self, group: GroupId) -> Iterator[GroupId]:
+        return (other for other in (TRUST, COUNCIL, *ALIKE) if str(other).startswith(str(group)))
+
+    def states(self, group: GroupId, /) -> Sequence[Agreement]:
+        return [state for other in self.alike(group) for state in self.inner.states(other)]
+
+
+class PrefixingRegisters(Prefixing):
+    """6. Does so with registers."""
+
+    states = BrokenStore.states
+
+    def last_register(self, group: GroupId, /) -> date | None:
+        return max((day for other in self.alike(group) if (day := self.inner.last_register(other))), default=None)
+
+
+class PrefixingSchools(BrokenStore):
+    """6. Takes a school whose number begins with another's for that one."""
+
+    def history(self, agreement: AgreementId, /) -> Iterator[Event]:
+        states = self.inner.states(agreement.group)
+        alike = [state.id for state in states if str(state.urn).startswith(str(agreement.urn))]
+        return (event for other in alike for event in self.inner.history(other))
 
 
 class Chatty(CountingStore):
@@ -375,3 +368,21 @@ def round_trips_to(store: CountingStore) -> Callable[[Callable[[], object]], int
         return store.calls.total() - before
 
     return count
+
+
+class Hushing(WrappedStore):
+    """12. Answers as if it had worked where what lies below fails."""
+
+    def append(self, changes: Sequence[Change], /) -> frozenset[AgreementId]:
+        with suppress(StoreError):
+            return self.inner.append(changes)
+        return frozenset()
+
+
+class Emptying(WrappedStore):
+    """12. Answers that there is nothing where what lies below fails."""
+
+    def notices(self, group: GroupId, /, *, status: NoticeStatus | None = None) -> Sequence[StoredNotice]:
+        with suppress(StoreError):
+            return self.inner.notices(group, status=status)
+        return []

@@ -9,6 +9,8 @@ from datashare.adapters.memory import MemoryAgreementStore
 from datashare.testing import StoreWithOutbox
 from datashare.testing.comparison import StoreComparison, compare_with_memory
 
+from . import broken_chains
+from . import broken_outboxes as outboxes
 from . import broken_stores as broken
 from .broken_stores import BrokenStore
 
@@ -19,14 +21,14 @@ TestMemoryComparedWithItself = compare_with_memory(
 BROKEN = [
     broken.AllOrNone,
     broken.CaseBlind,
-    broken.Generous,
-    broken.Grasping,
+    outboxes.Generous,
+    outboxes.Grasping,
     broken.Hasty,
-    broken.Hoarding,
-    broken.Lenient,
-    broken.Mislaying,
+    outboxes.Hoarding,
+    outboxes.Lenient,
+    broken_chains.Mislaying,
     broken.Mixing,
-    broken.Unordered,
+    outboxes.Unordered,
 ]
 
 

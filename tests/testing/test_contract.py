@@ -1,16 +1,16 @@
 """A contract cannot be weakened without an error, and its tests carry the numbers of its port."""
 
 import inspect
-import re
 import sys
+from typing import Any, cast
 
 import pytest
 
 import datashare.ports
 from datashare.testing import contracts
 from datashare.testing.contracts import Contract
+from datashare.testing.contracts._contract import lacking, promises_of
 
-NUMBER = re.compile(r"^(\d+)\. ", re.MULTILINE)
 CONTRACTS = [
     kind
     for kind in vars(contracts).values()
@@ -21,12 +21,6 @@ PORTS = [
     for kind in vars(datashare.ports).values()
     if isinstance(kind, type) and "Implementers must:" in (kind.__doc__ or "")
 ]
-
-
-def promised_numbers(port: type) -> list[int]:
-    """Read the numbers of a port's *Implementers must* list from its docstring."""
-    # Python 3.13 takes the indentation out of docstrings, and getdoc does for all.
-    return [int(number) for number in NUMBER.findall((inspect.getdoc(port) or "").partition("Implementers must:")[2])]
 
 
 def proven_numbers(contract: type[Contract]) -> set[int]:
@@ -44,7 +38,7 @@ def test_every_port_has_a_contract() -> None:
 @pytest.mark.parametrize("contract", CONTRACTS, ids=lambda kind: kind.__name__)
 def test_every_number_of_the_port_is_proven_by_a_test(contract: type[Contract]) -> None:
     """The tests of a contract carry every number of the list, which counts from 1, and no other."""
-    numbers = promised_numbers(contract.port)
+    numbers = list(promises_of(contract.port))
 
     assert list(range(1, len(numbers) + 1)) == numbers != []
     assert set(numbers) == proven_numbers(contract)
@@ -156,6 +150,64 @@ def test_an_expected_failure_has_a_reason_and_fails(
 
     done.assert_outcomes(**{outcome: 1})
     assert (name == NAME) is ("not before the tables are there" in done.stdout.str())
+
+
+def test_a_failure_names_the_promise_and_the_side_of_the_store(pytester: pytest.Pytester) -> None:
+    """Below the comparison stand the promises of the port in its own words, and which side the store is."""
+    output = run(pytester, store="Losing").stdout.str()
+
+    assert "AgreementStore must 1. Save of each change events, state, notices, cancellations and outcome" in output
+    assert "This test: A call without changes does nothing." in output
+    assert "right of it is what the AgreementStore under test did." in output
+
+
+OPTIONAL = """
+import pytest
+from datashare.adapters.memory import MemoryAgreementStore
+from datashare.testing import AgreementStoreContract, OutboxContract
+
+class TestIt(AgreementStoreContract, OutboxContract):
+    @pytest.fixture
+    def store(self):
+        return MemoryAgreementStore()
+
+    @pytest.fixture
+    def in_hosts_transaction(self):
+        return None
+"""
+
+
+def test_what_an_optional_fixture_would_prove_is_skipped_with_a_reason(pytester: pytest.Pytester) -> None:
+    """A host need not define every fixture at once; the run names each that would prove more."""
+    pytester.makeini(INI)
+    pytester.makepyfile(OPTIONAL)
+    done = pytester.runpytest_inprocess("-rs", "-k", "two_processes or failure_in_the_middle or erased or same_data")
+
+    done.assert_outcomes(skipped=4)
+    for fixture in ("second_process", "failing_write", "erase", "reopened"):
+        assert f"TestIt lacks `{fixture}`. Define it: a fixture that returns" in done.stdout.str()
+
+
+def test_plain_tests_come_before_those_of_a_hosts_transaction(pytester: pytest.Pytester) -> None:
+    """A fault within a transaction of the host's, which may lock the database, fails no plain test before it."""
+    pytester.makeini(INI)
+    pytester.makepyfile(OPTIONAL)
+    lines = pytester.runpytest_inprocess("--collect-only", "-q").outlines
+    names = [line.rpartition("::")[2].partition("[")[0] for line in lines if "::" in line]
+    tests = {**contracts.AgreementStoreContract.promised(), **contracts.OutboxContract.promised()}
+    joined = ["in_hosts_transaction" in inspect.signature(cast("Any", tests[name])).parameters for name in names]
+
+    assert sorted(joined) == joined
+    assert {True, False} == set(joined)
+
+
+def test_our_own_suites_define_all_optional_fixtures(request: pytest.FixtureRequest) -> None:
+    """Nothing that a contract can prove is left unproven for a store of this project."""
+    suites = {item.cls for item in request.session.items if isinstance(item, pytest.Function) and item.cls}
+
+    assert [] == [
+        f"{suite.__name__}.{name}" for suite in suites if issubclass(suite, Contract) for name in lacking(suite)
+    ]
 
 
 def test_tests_of_a_suites_own_may_be_skipped(pytester: pytest.Pytester) -> None:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from datetime import timedelta
-from itertools import cycle
+from functools import partial
 
 import pendulum
 import pytest
@@ -11,17 +11,20 @@ import pytest
 from datashare.adapters.memory import MemoryAgreementStore
 from datashare.clock import SystemClock
 from datashare.domain.agreements import Approve
-from datashare.errors import InvalidValue, StoreError, TransactionLost
+from datashare.errors import InvalidValue, StoreError, StoreUnavailable, TransactionLost
 from datashare.ports import Clock, Delivered, NeverDeliverable, Notifier, TryAgain
 from datashare.testing import (
     AgreementStoreContract,
+    BrokenStores,
     ClockContract,
     CountingStore,
     CountRoundTrips,
+    Erase,
     FailingNotifier,
     FailingStore,
     FrozenClock,
     InterleavingStore,
+    MakeStore,
     NotifierContract,
     OutboxContract,
     ReceivedMessage,
@@ -31,7 +34,8 @@ from datashare.testing import (
     WrappedStore,
 )
 from datashare.testing.changes import AGREEMENT, NOW, TRUST, asked, then
-from datashare.testing.contracts._store import OUTBOX_CALLS, STORE_CALLS
+from datashare.testing.contracts._store_suite import OUTBOX_CALLS, STORE_CALLS
+from tests.adapters.test_memory_store import erase_words
 
 from .broken_stores import round_trips_to
 
@@ -39,7 +43,7 @@ from .broken_stores import round_trips_to
 class TestWrappedStore(AgreementStoreContract, OutboxContract):
     """A store under all the fakes, which count and fail, keeps the contracts as the store below does."""
 
-    joins = False
+    nothing_below = True
 
     @pytest.fixture
     def counting(self) -> CountingStore:
@@ -57,13 +61,21 @@ class TestWrappedStore(AgreementStoreContract, OutboxContract):
         return round_trips_to(counting)
 
     @pytest.fixture
-    def broken_stores(self) -> Iterable[StoreWithOutbox]:
-        """Return stores each of which fails in one call of each port, before or after the work was done."""
-        return [
-            FailingStore(MemoryAgreementStore(), *calls, done=done)
-            for done in (False, True)
-            for calls in zip(STORE_CALLS, cycle(OUTBOX_CALLS), strict=False)
-        ]
+    def broken_stores(self) -> BrokenStores:
+        """Return stores that fail in every call, before or after the work was done."""
+        every = (*STORE_CALLS, *OUTBOX_CALLS)
+        failing = (FailingStore(MemoryAgreementStore(), *every, done=done) for done in (False, True))
+        return dict.fromkeys(failing, StoreUnavailable)
+
+    @pytest.fixture
+    def reopened(self, counting: CountingStore) -> MakeStore:
+        """Make other fakes over what lies below."""
+        return lambda: WrappedStore(counting)
+
+    @pytest.fixture
+    def erase(self, counting: CountingStore) -> Erase:
+        """Erase what people wrote where the store in memory holds it."""
+        return partial(erase_words, counting.inner)
 
 
 class TestFrozenClock(ClockContract):

@@ -1,19 +1,36 @@
 """Each store that breaks a promise fails the contract of stores or that of outboxes."""
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from datashare.adapters.memory import MemoryAgreementStore
 from datashare.domain.agreements import Approve, Remind, RequestAccess
-from datashare.errors import StoreUnavailable
+from datashare.errors import SchemaMismatch, StoreError, StoreUnavailable
 from datashare.ports import Settlement
-from datashare.testing import AgreementStoreContract, CountingStore, OutboxContract, StoreWithOutbox, at_once
+from datashare.testing import (
+    AgreementStoreContract,
+    CountingStore,
+    FailingStore,
+    OutboxContract,
+    StoreWithOutbox,
+    at_once,
+)
 from datashare.testing.changes import NOW, asked
+from datashare.testing.contracts._store_suite import OUTBOX_CALLS, STORE_CALLS
+from examples.sqlite_store import SqliteStore, connect, create_tables
+from tests.adapters.test_memory_store import erase_words
 
+from . import broken_below as below
+from . import broken_chains
+from . import broken_outboxes as outboxes
 from . import broken_stores as broken
+from .broken_below import failing_on, open_store
 from .broken_stores import BrokenStore, round_trips_to
 
 
@@ -58,25 +75,55 @@ BROKEN: list[tuple[type[BrokenStore], Callable[[Any], None]]] = [
     (broken.Mixing, suite.test_no_answer_about_one_group_holds_anything_of_another),
     (broken.Live, suite.test_an_answer_is_a_copy),
     (broken.Stale, suite.test_every_kind_of_event_comes_back),
-    (broken.Unchained, suite.test_each_event_is_chained_to_the_one_before_it),
-    (broken.Blurting, suite.test_a_chain_holds_the_events_and_what_they_fold_to),
-    (broken.Salting, suite.test_each_event_has_a_salt_of_its_own),
-    (broken.Resealing, suite.test_what_was_chained_stays_as_it_was),
-    (broken.Shuffling, suite.test_chains_are_in_the_order_of_groups_and_urns),
-    (broken.Torn, suite.test_chains_that_are_being_read_go_on),
-    (broken.Untimed, suite.test_each_record_has_its_instant_beside_it),
+    (broken_chains.Unchained, suite.test_each_event_is_chained_to_the_one_before_it),
+    (broken_chains.Blurting, suite.test_a_chain_holds_the_events_and_what_they_fold_to),
+    (broken_chains.Salting, suite.test_each_event_has_a_salt_of_its_own),
+    (broken_chains.Resealing, suite.test_what_was_chained_stays_as_it_was),
+    (broken_chains.Shuffling, suite.test_chains_are_in_the_order_of_groups_and_urns),
+    (broken_chains.Torn, suite.test_chains_that_are_being_read_go_on),
+    (broken_chains.Untimed, suite.test_each_record_has_its_instant_beside_it),
     (broken.Hasty, suite.test_the_newest_register_is_kept),
-    (broken.Generous, suite.test_a_notice_is_leased_to_one_worker),
-    (broken.Reusing, suite.test_no_later_lease_of_a_notice_has_the_name_of_an_earlier_one),
-    (broken.Lenient, partial(suite.test_what_became_of_a_notice_is_recorded, settlement=DELIVERED)),
-    (broken.LiveOutbox, suite.test_an_answer_about_notices_is_a_copy),
-    (broken.Forgiving, suite.test_given_up_notices_wait_again),
-    (broken.Eager, suite.test_purging_erases_what_was_settled_before_the_instant),
-    (broken.Hoarding, suite.test_delivered_and_cancelled_notices_are_purged),
-    (broken.Trusting, suite.test_what_a_fast_clock_holds_waits_again),
-    (broken.Trusting, suite.test_what_a_fast_clock_settled_is_purged),
-    (broken.Grasping, suite.test_a_group_requeues_its_own_notices_only),
-    (broken.Unordered, suite.test_notices_are_listed_by_due_instant_then_id),
+    (outboxes.Generous, suite.test_a_notice_is_leased_to_one_worker),
+    (outboxes.Reusing, suite.test_no_later_lease_of_a_notice_has_the_name_of_an_earlier_one),
+    (outboxes.Lenient, partial(suite.test_what_became_of_a_notice_is_recorded, settlement=DELIVERED)),
+    (outboxes.LiveOutbox, suite.test_an_answer_about_notices_is_a_copy),
+    (outboxes.Forgiving, suite.test_given_up_notices_wait_again),
+    (outboxes.Eager, suite.test_purging_erases_what_was_settled_before_the_instant),
+    (outboxes.Hoarding, suite.test_delivered_and_cancelled_notices_are_purged),
+    (outboxes.Trusting, suite.test_what_a_fast_clock_holds_waits_again),
+    (outboxes.Trusting, suite.test_what_a_fast_clock_settled_is_purged),
+    (outboxes.Grasping, suite.test_a_group_requeues_its_own_notices_only),
+    (outboxes.Unordered, suite.test_notices_are_listed_by_due_instant_then_id),
+    (broken.FirstEventOnly, suite.test_a_change_of_two_events_is_saved_whole),
+    (broken.Forgetful, suite.test_a_change_of_two_events_is_saved_whole),
+    (broken.Backwards, suite.test_a_change_of_two_events_is_saved_whole),
+    (broken_chains.OneHead, suite.test_a_change_of_two_events_is_saved_whole),
+    (broken.Unnotified, suite.test_a_winner_beside_losers_is_saved_with_all_that_belongs_to_it),
+    (broken.StillAsking, suite.test_a_winner_beside_losers_is_saved_with_all_that_belongs_to_it),
+    (broken.Unrepeatable, suite.test_a_winner_beside_losers_is_saved_with_all_that_belongs_to_it),
+    (broken.FirstClosed, suite.test_each_request_that_a_call_closes_is_cancelled),
+    (broken.OneInstant, suite.test_each_request_that_a_call_closes_is_cancelled),
+    (broken.Heedless, suite.test_the_first_outcome_of_a_command_is_kept),
+    (broken.Swapping, suite.test_the_first_outcome_of_a_command_is_kept),
+    (broken.ShortIds, suite.test_command_ids_are_told_apart_to_the_character),
+    (broken.Paged, suite.test_more_events_than_a_page_holds_come_back),
+    (broken.PagedStates, suite.test_many_changes_are_saved_in_one_call),
+    (broken.Prefixing, suite.test_no_answer_about_one_group_holds_anything_of_another),
+    (broken.PrefixingRegisters, suite.test_no_answer_about_one_group_holds_anything_of_another),
+    (broken_chains.PrefixingChains, suite.test_no_answer_about_one_group_holds_anything_of_another),
+    (broken.PrefixingSchools, suite.test_schools_whose_numbers_begin_alike_are_kept_apart),
+    (outboxes.FirstRequeued, suite.test_all_of_many_notices_are_requeued_and_purged),
+    (outboxes.FirstPurged, suite.test_all_of_many_notices_are_requeued_and_purged),
+    (outboxes.Counted, suite.test_no_later_lease_of_a_notice_has_the_name_of_an_earlier_one),
+    (outboxes.FreshFirst, suite.test_a_lease_that_ended_keeps_its_place),
+    (outboxes.Sweeping, partial(suite.test_what_became_of_a_notice_is_recorded, settlement=DELIVERED)),
+    (outboxes.Curt, suite.test_settlements_come_back_to_the_character_and_the_microsecond),
+    (outboxes.Cutting, suite.test_notices_come_back_to_the_character),
+    (outboxes.CuttingLeases, suite.test_notices_come_back_to_the_character),
+    (
+        broken_chains.NeedingWords,
+        lambda store: suite.test_erased_words_leave_everything_else(store, partial(erase_words, store.inner)),
+    ),
 ]
 
 
@@ -84,7 +131,7 @@ BROKEN: list[tuple[type[BrokenStore], Callable[[Any], None]]] = [
 def test_a_store_that_breaks_a_promise_fails(kind: type[BrokenStore], test: Callable[[Any], None]) -> None:
     """The test that proves the promise fails on it, and passes on one that keeps it."""
     test(BrokenStore())
-    with pytest.raises((AssertionError, ValueError, StoreUnavailable, pytest.fail.Exception)):
+    with pytest.raises((AssertionError, ValueError, StoreError, pytest.fail.Exception)):
         test(kind())
 
 
@@ -118,10 +165,85 @@ def test_a_store_that_other_errors_leave_fails(test: Callable[..., None]) -> Non
     """So does a store that is said to be broken and answers everything, and a suite without broken stores."""
     with pytest.raises(OSError, match="disk full"):
         test([broken.Foreign()])
-    with pytest.raises(AssertionError, match="answered every call"):
+    with pytest.raises(AssertionError, match="answered a call"):
         test([MemoryAgreementStore()])
-    with pytest.raises(AssertionError):
+    with pytest.raises(AssertionError, match="There is no broken store"):
         test([])
+    unreachable = FailingStore(MemoryAgreementStore(), *STORE_CALLS, *OUTBOX_CALLS)
+    test([unreachable])
+    test({unreachable: StoreUnavailable})
+    with pytest.raises(StoreUnavailable):
+        test({unreachable: SchemaMismatch})
+
+
+def test_a_store_that_answers_although_it_is_broken_fails() -> None:
+    """Neither *saved* nor *nothing there* is an answer where what lies below fails."""
+    unreachable = FailingStore(MemoryAgreementStore(), *STORE_CALLS, *OUTBOX_CALLS)
+    with pytest.raises(AssertionError, match="answered a call"):
+        OverSomething().test_only_store_errors_leave_a_broken_store([broken.Hushing(unreachable)])
+    with pytest.raises(AssertionError, match="answered a call"):
+        OverSomething().test_only_store_errors_leave_a_broken_outbox([broken.Emptying(unreachable)])
+
+
+@pytest.fixture
+def open_kind(tmp_path: Path) -> Callable[[type[SqliteStore]], SqliteStore]:
+    """Make stores of any kind, all on one file."""
+    create_tables(connect(tmp_path / "agreements.db"))
+    return lambda kind: open_store(kind, tmp_path / "agreements.db")
+
+
+@pytest.mark.parametrize("kind", [below.Caching, below.CachingNotices], ids=lambda kind: kind.__name__)
+def test_a_store_that_remembers_what_others_change_fails(
+    kind: type[SqliteStore], open_kind: Callable[[type[SqliteStore]], SqliteStore]
+) -> None:
+    """The contract detects a cache that holds in one instance only."""
+    with pytest.raises((AssertionError, ValueError)):
+        OverSomething().test_another_store_over_the_same_data_answers_alike(open_kind(kind), partial(open_kind, kind))
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        pytest.param(below.TwoCommits, "half of it was saved", id="two-commits"),
+        pytest.param(below.Autocommitting, "half of it was saved", id="autocommit"),
+        pytest.param(below.Pretending, "append answered although its first write failed", id="pretending"),
+    ],
+)
+def test_a_store_that_saves_half_fails(kind: type[SqliteStore], said: str, tmp_path: Path) -> None:
+    """The contract detects what a failure in the middle leaves, and an answer in place of an error."""
+    create_tables(connect(tmp_path / "agreements.db"))
+    store = open_store(kind, tmp_path / "agreements.db")
+
+    with pytest.raises(AssertionError, match=said):
+        OverSomething().test_a_failure_in_the_middle_leaves_nothing(
+            store, partial(failing_on, kind, tmp_path / "agreements.db")
+        )
+
+
+def test_a_lock_of_one_process_fails(tmp_path: Path) -> None:
+    """The contract detects that another process passes such a lock by."""
+    file = tmp_path / "agreements.db"
+    create_tables(connect(file))
+    make_store = partial(open_store, below.Autocommitting, file)
+
+    with pytest.raises((AssertionError, StoreError)):
+        OverSomething().test_one_of_two_processes_wins(make_store(), make_store)
+
+
+@pytest.mark.parametrize("kind", [below.Committing, below.RollingBack], ids=lambda kind: kind.__name__)
+def test_a_store_that_ends_the_hosts_transaction_fails(kind: type[SqliteStore], tmp_path: Path) -> None:
+    """The contract detects a small call that commits, or rolls back."""
+    file = tmp_path / "agreements.db"
+    create_tables(connect(file))
+
+    def in_hosts_transaction(work: Callable[[StoreWithOutbox], None], commits: bool) -> None:
+        with closing(connect(file)) as connection:
+            connection.execute("BEGIN")
+            work(kind(connection))
+            connection.execute("COMMIT" if commits else "ROLLBACK")
+
+    with pytest.raises((AssertionError, sqlite3.OperationalError)):
+        OverSomething().test_no_call_ends_a_hosts_transaction(open_store(kind, file), in_hosts_transaction)
 
 
 def test_a_store_that_makes_light_of_a_hosts_transaction_fails() -> None:

@@ -1,14 +1,16 @@
 """Databases for the tests of the SQL store: each with its tables, and empty when a test begins."""
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, exc, make_url
 
-from datashare.adapters.sql import create_schema, metadata, sqlite_engine
+from datashare.adapters.sql import SqlAgreementStore, create_schema, metadata, sqlite_engine
 from tests.servers import Server
 
 MARIADB = pytest.param("mariadb", marks=pytest.mark.mariadb)
@@ -47,6 +49,33 @@ def emptied(engine: Engine) -> Engine:
             if table.name != "datashare_schema":
                 connection.execute(table.delete())
     return engine
+
+
+def open_engine(url: str) -> Engine:
+    """Build another engine of the same database."""
+    file = make_url(url).database if url.startswith("sqlite") else None
+    return sqlite_engine(file) if file else create_engine(url)
+
+
+def open_store(url: str) -> SqlAgreementStore:
+    """Make another store over the same database, in this process or another one."""
+    return SqlAgreementStore(open_engine(url))
+
+
+def url_of(engine: Engine) -> str:
+    """Return the URL of an engine's database, for `open_engine`."""
+    return engine.url.render_as_string(hide_password=False)
+
+
+def fail_nth_write(engine: Engine, number: int) -> None:
+    """Let the n-th statement from now on that writes fail on an engine, as where the disk is full."""
+    writes = count(1)
+
+    def fail(_connection: Connection, _cursor: object, statement: str, *_others: object) -> None:
+        if statement.lstrip().startswith(("INSERT", "UPDATE", "DELETE", "REPLACE")) and next(writes) == number:
+            raise exc.OperationalError(statement, {}, sqlite3.OperationalError("database or disk is full"))
+
+    event.listen(engine, "before_cursor_execute", fail)
 
 
 def statements_of(engine: Engine, call: Callable[[], object]) -> list[tuple[str, Any]]:

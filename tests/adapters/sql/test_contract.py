@@ -1,6 +1,7 @@
 """The SQL store keeps every promise of its port, on each database."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -8,16 +9,22 @@ from hypothesis import HealthCheck, settings
 from sqlalchemy import Engine, create_engine
 
 from datashare.adapters.sql import SqlAgreementStore, sqlite_engine
+from datashare.adapters.sql._tables import events
+from datashare.errors import SchemaMismatch, StoreUnavailable
 from datashare.testing import (
     AgreementStoreContract,
+    BrokenStores,
     CountRoundTrips,
+    Erase,
+    FailingWrite,
     InHostsTransaction,
+    MakeStore,
     OutboxContract,
     StoreWithOutbox,
 )
 from datashare.testing.comparison import compare_with_memory
 
-from .databases import emptied, round_trips
+from .databases import disposing, emptied, fail_nth_write, open_engine, open_store, round_trips, url_of
 
 
 class SqlSuite(AgreementStoreContract, OutboxContract):
@@ -51,17 +58,53 @@ class SqlSuite(AgreementStoreContract, OutboxContract):
         return work_and_end
 
     @pytest.fixture
-    def broken_stores(self, tmp_path: Path) -> Iterator[Iterable[StoreWithOutbox]]:
+    def broken_stores(self, tmp_path: Path) -> Iterator[BrokenStores]:
         """Return stores of a file without tables, of a file in a missing folder, and of two missing servers."""
-        engines = [
-            sqlite_engine(tmp_path / "without-tables.db"),
-            sqlite_engine(tmp_path / "no-such-folder" / "agreements.db"),
-            create_engine(f"postgresql+psycopg://nobody@/nothing?host={tmp_path}"),
-            create_engine("mariadb+pymysql://nobody@127.0.0.1:1/nothing"),
-        ]
-        yield map(SqlAgreementStore, engines)
+        engines = {
+            sqlite_engine(tmp_path / "without-tables.db"): SchemaMismatch,
+            sqlite_engine(tmp_path / "no-such-folder" / "agreements.db"): StoreUnavailable,
+            create_engine(f"postgresql+psycopg://nobody@/nothing?host={tmp_path}"): StoreUnavailable,
+            create_engine("mariadb+pymysql://nobody@127.0.0.1:1/nothing"): StoreUnavailable,
+        }
+        yield {SqlAgreementStore(engine): error for engine, error in engines.items()}
         for engine in engines:
             engine.dispose()
+
+    @pytest.fixture
+    def other_engine(self, engine: Engine) -> Iterator[Engine]:
+        """Return a second engine of the same database."""
+        with disposing(open_engine(url_of(engine))) as other:
+            yield other
+
+    @pytest.fixture
+    def reopened(self, other_engine: Engine) -> MakeStore:
+        """Make stores on the second engine."""
+        return partial(SqlAgreementStore, other_engine)
+
+    @pytest.fixture
+    def second_process(self, engine: Engine) -> MakeStore:
+        """Make a store by the URL of the database."""
+        return partial(open_store, url_of(engine))
+
+    @pytest.fixture
+    def failing_write(self, other_engine: Engine) -> FailingWrite:
+        """Let a statement fail on the second engine."""
+
+        def failing(number: int) -> StoreWithOutbox:
+            fail_nth_write(other_engine, number)
+            return SqlAgreementStore(other_engine)
+
+        return failing
+
+    @pytest.fixture
+    def erase(self, engine: Engine) -> Erase:
+        """Set the words of all events to NULL."""
+
+        def erase() -> None:
+            with engine.begin() as connection:
+                connection.execute(events.update().values(erasable=None))
+
+        return erase
 
 
 class TestOnSqlite(SqlSuite):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
+import re
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
@@ -10,6 +13,11 @@ import pytest
 
 CountRoundTrips = Callable[[Callable[[], object]], int]
 """Makes a call, and returns how many round trips the adapter made for it, such as statements to a database."""
+
+UNPROVEN = pytest.StashKey[bool]()
+"""Whether a test of a contract could not run, since its suite lacks a fixture that it need not define."""
+
+_PROMISE = re.compile(r"^(\d+)\. (.*(?:\n[ ]+.*)*)", re.MULTILINE)
 
 Calls = Mapping[str, tuple[Callable[[], object], object]]
 """Calls by their names, each with the answer that it must have."""
@@ -104,6 +112,32 @@ def required(what: str, *, unless: str = "", otherwise: object = None) -> Any:
     return fixture
 
 
+def optional(what: str) -> Any:
+    """Return a fixture that a subclass of a contract may define, to prove more; without it the tests are skipped.
+
+    Where there is nothing below the adapter, it is `None`.
+
+    Args:
+        what: What the fixture returns.
+    """
+
+    @pytest.fixture
+    def fixture(self: object, request: pytest.FixtureRequest) -> None:
+        if not getattr(self, "nothing_below", False):
+            request.node.stash[UNPROVEN] = True
+            pytest.skip(missing(self, str(request.fixturename), f"a fixture that returns {what}; it is not proven yet"))
+
+    fixture.is_optional = True  # type: ignore[attr-defined]  # see `lacking`
+    return fixture
+
+
+def lacking(suite: type[Contract]) -> list[str]:
+    """List the optional fixtures that a suite does not define, so that some promises are not proven."""
+    if getattr(suite, "nothing_below", False):
+        return []
+    return [name for name in dir(suite) if getattr(getattr(suite, name), "is_optional", False)]
+
+
 def _no_round_trips(call: Callable[[], object]) -> int:
     call()
     return 0
@@ -150,12 +184,30 @@ def _contract_of(item: pytest.Item) -> type[Contract] | None:
     return suite if isinstance(suite, type) and issubclass(suite, Contract) and name in suite.promised() else None
 
 
-def hold_to_contracts(items: Iterable[pytest.Item]) -> None:
-    """Check the collected suites, and mark the tests that they expect to fail.
+def promises_of(port: type) -> dict[int, str]:
+    """Read the *Implementers must* list of a port from its docstring: each promise by its number."""
+    # Python 3.13 takes the indentation out of docstrings, and getdoc does for all.
+    text = (inspect.getdoc(port) or "").partition("Implementers must:")[2]
+    return {int(number): " ".join(promise.split()) for number, promise in _PROMISE.findall(text)}
+
+
+def hold_to_contracts(items: list[pytest.Item]) -> None:
+    """Check the collected suites, mark the tests that they expect to fail, and put the plain tests first.
+
+    The tests within a transaction of the host's come last in each suite: a fault there may leave the database locked,
+    and a plain fault is easier to read without them.
 
     Raises:
         pytest.UsageError: A suite was weakened after its class was made.
     """
+    places = defaultdict[type[Contract], list[int]](list)
+    for place, item in enumerate(items):
+        if suite := _contract_of(item):
+            places[suite].append(place)
+    for own in places.values():
+        in_order = sorted((items[place] for place in own), key=_is_in_hosts_transaction)
+        for place, item in zip(own, in_order, strict=True):
+            items[place] = item
     for item in items:
         if suite := _contract_of(item):
             try:
@@ -167,9 +219,31 @@ def hold_to_contracts(items: Iterable[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
 
 
+def _is_in_hosts_transaction(item: pytest.Item) -> bool:
+    return "in_hosts_transaction" in getattr(item, "fixturenames", ())
+
+
+def explain_failure(item: pytest.Item, report: pytest.TestReport) -> None:
+    """Say below a failure which promises of the port are broken, and which side of a comparison is the adapter's."""
+    suite = _contract_of(item)
+    if not suite or report.outcome != "failed":
+        return
+    name = str(getattr(item, "originalname", ""))
+    port: type = next(vars(base)["port"] for base in suite.__mro__ if name in vars(base).get("_promised", {}))
+    promises, test = promises_of(port), getattr(suite, name)
+    numbers = sorted({number for mark in item.iter_markers("must") for number in mark.args})
+    lines = [
+        *(f"{port.__name__} must {number}. {promises[number]}" for number in numbers),
+        f"This test: {inspect.getdoc(test)}",
+        f"Left of == is what the contract expects; right of it is what the {port.__name__} under test did.",
+    ]
+    if add := getattr(report.longrepr, "addsection", None):
+        add(f"The promise of {port.__name__} that is broken", "\n".join(lines))
+
+
 def refuse_skips(item: pytest.Item, report: pytest.TestReport) -> None:
     """Fail a contract test that did not run, or that is expected to fail without a reason."""
-    if not _contract_of(item) or report.outcome == "failed":
+    if not _contract_of(item) or report.outcome == "failed" or item.stash.get(UNPROVEN, False):
         return
     expected = getattr(report, "wasxfail", None)
     if expected is None and report.outcome == "skipped":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
 
@@ -12,41 +12,32 @@ from datashare.domain.agreements import Withdraw
 from datashare.domain.register import GroupId
 from datashare.errors import InvalidValue
 from datashare.ports import AgreementStore, NoticeStatus, Outbox, Settlement
-from datashare.testing.changes import AGREEMENT, COUNCIL, NOW, TRUST, URN, asked, imported, then
+from datashare.testing.changes import AGREEMENT, COUNCIL, NOW, TRUST, asked, imported, then
 from datashare.testing.fakes import StoreWithOutbox
 
 from ._contract import Calls, Contract, CountRoundTrips
+from ._store_below import Below
 from ._store_chains import Chains
 from ._store_joining import WithinHostTransaction
-from ._store_outbox import Leasing, Requeueing, Settling
+from ._store_outbox import Leasing, Settling
 from ._store_reading import Apart, Order, Precision
 from ._store_saving import Cancelling, Saving, Writers
-from ._store_suite import LEASED_NOTICE, MICROSECOND, MINUTE, everything, lease, refused, save
+from ._store_settled import Requeueing
+from ._store_suite import (
+    DAY,
+    LEASED_NOTICE,
+    MICROSECOND,
+    MINUTE,
+    OUTBOX_CALLS,
+    STORE_CALLS,
+    BrokenStores,
+    everything,
+    lease,
+    refused,
+    save,
+)
 
-DAY = date(2026, 5, 3)
 NAIVE: Any = datetime(2026, 5, 3)  # noqa: DTZ001 - to be refused
-
-STORE_CALLS: dict[str, Callable[[StoreWithOutbox], Any]] = {
-    "load": lambda store: store.load([AGREEMENT], command_id="c-1"),
-    "append": lambda store: store.append([asked()]),
-    "states": lambda store: store.states(TRUST),
-    "states_at": lambda store: store.states_at(URN),
-    "history": lambda store: list(store.history(AGREEMENT)),
-    "group_history": lambda store: list(store.group_history(TRUST)),
-    "chains": lambda store: list(store.chains(TRUST)),
-    "last_register": lambda store: store.last_register(TRUST),
-    "note_register": lambda store: store.note_register(TRUST, DAY),
-}
-"""Every call of an agreement store."""
-
-OUTBOX_CALLS: dict[str, Callable[[StoreWithOutbox], Any]] = {
-    "notices": lambda store: store.notices(TRUST),
-    "lease": lambda store: store.lease(now=NOW, until=NOW + MINUTE, limit=1),
-    "settle": lambda store: store.settle(LEASED_NOTICE, Settlement.delivered(at=NOW)),
-    "requeue": lambda store: store.requeue(TRUST, ["n"], due_at=NOW),
-    "purge": lambda store: store.purge(settled_before=NOW),
-}
-"""Every call of an outbox."""
 
 STORE_NONSENSE: dict[str, Callable[[Any], object]] = {
     "load": lambda store: store.load([5]),
@@ -81,7 +72,17 @@ OUTBOX_NONSENSE: dict[str, Callable[[Any], object]] = {
 
 
 class AgreementStoreContract(
-    Saving, Cancelling, Writers, WithinHostTransaction, Precision, Order, Apart, Chains, Contract, port=AgreementStore
+    Saving,
+    Cancelling,
+    Writers,
+    WithinHostTransaction,
+    Precision,
+    Order,
+    Apart,
+    Chains,
+    Below,
+    Contract,
+    port=AgreementStore,
 ):
     """What every store of agreements must do.
 
@@ -99,8 +100,8 @@ class AgreementStoreContract(
                 return lambda call: count_statements(engine, call)
 
             @pytest.fixture
-            def broken_stores(self) -> Iterable[StoreWithOutbox]:
-                return [MyStore(unreachable_engine())]
+            def broken_stores(self) -> BrokenStores:
+                return {MyStore(unreachable_engine()): StoreUnavailable}
 
             @pytest.fixture
             def in_hosts_transaction(self, engine: Engine) -> InHostsTransaction:
@@ -147,18 +148,20 @@ class AgreementStoreContract(
         self.compare_costs(round_trips, calls_about)
 
     @pytest.mark.must(12)
-    def test_only_store_errors_leave_a_broken_store(self, broken_stores: Iterable[StoreWithOutbox]) -> None:
-        """Each call of a store for which what lies below fails returns an answer or raises a `StoreError`."""
+    def test_only_store_errors_leave_a_broken_store(self, broken_stores: BrokenStores) -> None:
+        """Each call of a store whose database fails raises a `StoreError`, and none answers as if it had worked."""
         self.check_broken(broken_stores, STORE_CALLS)
 
     def test_the_newest_register_is_kept(self, store: StoreWithOutbox) -> None:
         """The last register applied to a group is the newest, in whatever order they were noted."""
         assert store.last_register(TRUST) is None
-        for day in (date(2026, 5, 2), DAY, DAY, date(2026, 4, 30)):
+        for day in (date(2026, 5, 2), date(999, 12, 31), DAY, DAY, date(2026, 4, 30)):
             store.note_register(TRUST, day)
 
-        assert store.last_register(TRUST) == DAY
+        assert DAY == store.last_register(TRUST)
         assert store.last_register(COUNCIL) is None
+        store.note_register(TRUST, date(2026, 10, 1))
+        assert date(2026, 10, 1) == store.last_register(TRUST)
 
     def test_invalid_arguments_of_a_store_are_rejected(self, store: StoreWithOutbox) -> None:
         """A call with an invalid argument raises an error that says what would be valid, and changes nothing."""
@@ -198,8 +201,8 @@ class OutboxContract(Leasing, Settling, Requeueing, Contract, port=Outbox):
         self.compare_costs(round_trips, calls_about)
 
     @pytest.mark.must(6)
-    def test_only_store_errors_leave_a_broken_outbox(self, broken_stores: Iterable[StoreWithOutbox]) -> None:
-        """Each call of an outbox for which what lies below fails returns an answer or raises a `StoreError`."""
+    def test_only_store_errors_leave_a_broken_outbox(self, broken_stores: BrokenStores) -> None:
+        """Each call of an outbox whose database fails raises a `StoreError`, and none answers as if it had worked."""
         self.check_broken(broken_stores, OUTBOX_CALLS)
 
     def test_invalid_arguments_of_an_outbox_are_rejected(self, store: StoreWithOutbox) -> None:

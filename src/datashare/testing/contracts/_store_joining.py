@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import attrs
 import pytest
 
-from datashare.errors import StoreError
-from datashare.testing.changes import COUNCIL, OTHER_URN, asked, imported
+from datashare.errors import InvalidValue, StoreError
+from datashare.ports import Settlement
+from datashare.testing.changes import COUNCIL, NOW, OTHER_URN, TRUST, asked, imported
 from datashare.testing.fakes import StoreWithOutbox
 
-from ._store_suite import InHostsTransaction, StoreSuite, everything, save
+from ._store_suite import (
+    DAY,
+    OTHER,
+    OUTBOX_CALLS,
+    STORE_CALLS,
+    InHostsTransaction,
+    StoreSuite,
+    everything,
+    lease,
+    save,
+)
 
 
 class WithinHostTransaction(StoreSuite):
@@ -33,6 +46,7 @@ class WithinHostTransaction(StoreSuite):
             assert joined.in_host_transaction is True
             save(joined, asked())
             assert frozenset({imported(OTHER_URN).id}) == joined.append([imported(OTHER_URN)])
+            joined.note_register(COUNCIL, DAY)
             within.append(everything(joined))
 
         if in_hosts_transaction is None:
@@ -40,6 +54,34 @@ class WithinHostTransaction(StoreSuite):
         else:
             in_hosts_transaction(work, commits)
             assert within == [everything(store)] if commits else [before] == [everything(store)]
+
+    @pytest.mark.must(13)
+    def test_no_call_ends_a_hosts_transaction(
+        self, store: StoreWithOutbox, in_hosts_transaction: InHostsTransaction | None
+    ) -> None:
+        """After each call, answered or refused, what the host did is still there, and can still be rolled back."""
+        save(store, asked())
+        for leased in lease(store):
+            store.settle(leased, Settlement.given_up(at=NOW, error="550"))
+        before, ended = everything(store), list[str]()
+
+        def work(joined: StoreWithOutbox) -> None:
+            save(joined, asked(OTHER_URN))
+            ids = [stored.id for stored in joined.notices(TRUST)]
+            more = {
+                "no change": lambda _: joined.append([]),
+                "requeue some": lambda _: joined.requeue(TRUST, ids, due_at=NOW),
+            }
+            for name, call in (STORE_CALLS | more | OUTBOX_CALLS).items():
+                with contextlib.suppress(InvalidValue):
+                    call(joined)
+                is_there = OTHER in [state.id for state in joined.states(TRUST)]
+                ended.extend([] if is_there and joined.in_host_transaction else [name])
+
+        if in_hosts_transaction:
+            in_hosts_transaction(work, False)
+        assert [] == ended
+        assert before == everything(store)
 
     @pytest.mark.must(11)
     def test_nothing_of_a_call_that_failed_is_committed(

@@ -1,4 +1,4 @@
-"""What an outbox does with the notices that a store saved: lease, settle, list, requeue and purge."""
+"""What an outbox does with the notices that a store saved: each is leased to one worker, who settles it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,11 @@ from functools import partial
 import attrs
 import pytest
 
-from datashare.domain.agreements import commands
-from datashare.domain.instants import MOST_AHEAD
 from datashare.errors import InvalidValue
 from datashare.ports import LONGEST_LEASE, LONGEST_WAIT, LeasedNotice, NoticeStatus, Settlement, StoredNotice
 from datashare.testing.changes import COUNCIL, NOW, OTHER_URN, TRUST, TWIN, URN, asked
 from datashare.testing.fakes import StoreWithOutbox
 
-from ._contract import clear_all
 from ._store_reading import INSTANTS, TEXTS
 from ._store_suite import (
     LEASED_NOTICE,
@@ -25,8 +22,8 @@ from ._store_suite import (
     InHostsTransaction,
     StoreSuite,
     by_due,
-    do,
     everything,
+    give_up,
     lease,
     save,
 )
@@ -62,15 +59,23 @@ class Leasing(StoreSuite):
 
     @pytest.mark.must(1)
     def test_no_later_lease_of_a_notice_has_the_name_of_an_earlier_one(self, store: StoreWithOutbox) -> None:
-        """Each lease of a notice has a new name, at the same instant or later, tried again in between or not."""
+        """Each has a new name, whether the lease before it ended, was tried again, or was given up and requeued."""
         save(store, asked())
-        names: dict[str, list[str]] = {notice.id: [] for notice in asked().notices}
-        for number in range(6):
-            for leased in lease(store, NOW + (number // 2) * 5 * MINUTE):
-                names[leased.notice.id].append(leased.lease)
-                assert number % 2 or store.settle(leased, Settlement.try_again(due_at=NOW, error=""))
+        names: dict[str, list[LeasedNotice]] = {notice.id: [] for notice in asked().notices}
+        for number in range(9):
+            now = NOW + (number // 3) * 5 * MINUTE
+            for leased in lease(store, now):
+                names[leased.notice.id].append(leased)
+                if number % 3 == 0:
+                    assert store.settle(leased, Settlement.try_again(due_at=now, error=""))
+                if number % 3 == 1:
+                    assert store.settle(leased, Settlement.given_up(at=now, error=""))
+                    assert 1 == store.requeue(TRUST, [leased.notice.id], due_at=now)
 
-        assert [6, 6] == [len(own) for own in names.values()] == [len(set(own)) for own in names.values()]
+        for own in names.values():
+            assert 9 == len(own) == len({leased.lease for leased in own})
+            settled = [store.settle(leased, Settlement.delivered(at=NOW)) for leased in own]
+            assert [False] * 8 + [True] == settled
 
     @pytest.mark.must(1)
     def test_the_longest_due_is_leased_first_up_to_the_limit(self, store: StoreWithOutbox) -> None:
@@ -110,6 +115,18 @@ class Leasing(StoreSuite):
             store.lease(now=NOW, until=NOW + LONGEST_LEASE + MICROSECOND, limit=9)
         assert before == everything(store)
         assert 2 == len(lease(store, NOW - MICROSECOND))
+
+    @pytest.mark.must(1)
+    def test_a_lease_that_ended_keeps_its_place(self, store: StoreWithOutbox) -> None:
+        """A notice whose lease has ended comes where it is due among those that wait, not before or after them."""
+        save(store, *(asked(urn, now=NOW + number * MINUTE) for number, urn in enumerate((URN, OTHER_URN, 7))))
+        expected = sorted(store.notices(TRUST), key=by_due)
+        held = lease(store, NOW + MINUTE, minutes=1, limit=3)[1:]
+        present = NOW + 2 * MINUTE
+
+        assert [stored.id for stored in expected[1:3]] == [leased.notice.id for leased in held]
+        assert [stored.id for stored in expected[:5]] == [leased.notice.id for leased in lease(store, present, limit=5)]
+        assert [stored.id for stored in expected[5:]] == [leased.notice.id for leased in lease(store, present, limit=5)]
 
     @pytest.mark.must(1)
     def test_workers_at_once_share_the_notices_out(self, store: StoreWithOutbox) -> None:
@@ -172,6 +189,7 @@ class Settling(StoreSuite):
         """It is recorded once, over an earlier attempt; only a notice that is tried again is leased again."""
         save(store, asked())
         first, _ = lease(store)
+        others = [stored for stored in store.notices(TRUST) if stored.id != first.notice.id]
         assert store.settle(first, Settlement.try_again(due_at=NOW, error="451"))
         (again,) = lease(store)
         assert store.settle(again, settlement)
@@ -188,6 +206,7 @@ class Settling(StoreSuite):
         )
 
         assert expected in store.notices(TRUST)
+        assert others == [stored for stored in store.notices(TRUST) if stored.id != first.notice.id]
         assert first.notice not in [leased.notice for leased in lease(store, LATER - MICROSECOND)]
         third = [leased.attempts for leased in lease(store, LATER) if leased.notice == first.notice]
         assert ([3] if settlement.status is WAITING else []) == third
@@ -239,9 +258,10 @@ class Settling(StoreSuite):
     @pytest.mark.must(6)
     def test_settlements_come_back_to_the_character_and_the_microsecond(self, store: StoreWithOutbox) -> None:
         """What the other side said comes back as it was, and so do the instants."""
-        save(store, *(asked(urn) for urn in range(URN, URN + len(TEXTS))))
+        save(store, *(asked(urn) for urn in range(URN, URN + len(TEXTS) + len(INSTANTS))))
         settlements = [
             *(Settlement.try_again(due_at=NOW, error=text) for text in TEXTS.values()),
+            *(Settlement.given_up(at=NOW, error=text) for text in TEXTS.values()),
             *(Settlement.try_again(due_at=at, error="") for at in INSTANTS.values()),
             *(Settlement.delivered(at=at) for at in INSTANTS.values()),
         ]
@@ -253,152 +273,6 @@ class Settling(StoreSuite):
         for key, settlement in leased.items():
             expected = (settlement.status, settlement.error, settlement.settled_at, settlement.due_at or NOW)
             assert expected == (stored[key].status, stored[key].error, stored[key].settled_at, stored[key].due_at)
-
-
-class Requeueing(StoreSuite):
-    """4., 5. and 6. Listing notices, letting given-up ones wait again, and erasing names and addresses."""
-
-    @pytest.mark.must(6)
-    @pytest.mark.rule("O3")
-    def test_notices_are_listed_by_due_instant_then_id(self, store: StoreWithOutbox) -> None:
-        """A group's notices come in the order in which they are due; of one status, if one is named."""
-        save(store, asked(now=NOW), asked(OTHER_URN, now=NOW - MICROSECOND))
-        stored = list(store.notices(TRUST))
-        leased, *_ = lease(store, limit=1)
-
-        assert sorted(stored, key=by_due) == stored
-        assert [OTHER_URN, OTHER_URN] == [notice.agreement.urn for notice in stored[:2]]
-        assert [leased.notice.id] == [notice.id for notice in store.notices(TRUST, status=LEASED)]
-        assert 3 == len(store.notices(TRUST, status=WAITING))
-        assert [] == list(store.notices(TRUST, status=CANCELLED))
-
-    @pytest.mark.must(6)
-    def test_an_answer_about_notices_is_a_copy(self, store: StoreWithOutbox) -> None:
-        """No later call changes an answer, and emptying an answer does not touch the outbox."""
-        save(store, asked())
-        notices, leased = store.notices(TRUST), lease(store, limit=1)
-        shown = repr(notices)
-        do(store, commands.Approve)
-        store.settle(leased[0], Settlement.delivered(at=NOW))
-        before = everything(store)
-
-        assert shown == repr(notices)
-        clear_all([store.notices(TRUST), store.lease(now=NOW - MINUTE, until=NOW, limit=9)])
-        assert before == everything(store)
-        assert 4 == len(store.notices(TRUST))
-
-    @pytest.mark.must(4, 5)
-    @pytest.mark.rule("O3", "O6")
-    def test_given_up_notices_wait_again(self, store: StoreWithOutbox) -> None:
-        """A requeued notice is due when the caller says, with no attempts but with its error, and is not purged."""
-        head, deputy = give_up(store)
-        later = NOW + timedelta(days=2)
-
-        assert 1 == store.requeue(TRUST, [head, head, "no such notice"], due_at=later)
-        (stored,) = store.notices(TRUST, status=WAITING)
-        assert (head, later, 0, None) == (stored.id, stored.due_at, stored.attempts, stored.settled_at)
-        assert "550" == (stored.error or "")[:3]
-        assert [deputy] == [stored.id for stored in store.notices(TRUST, status=GIVEN_UP)]
-        assert 1 == store.purge(settled_before=NOW + timedelta(days=900))
-        assert [] == lease(store, later - MICROSECOND)
-        assert [(head, 1)] == [(leased.notice.id, leased.attempts) for leased in lease(store, later)]
-
-    @pytest.mark.must(4)
-    @pytest.mark.rule("O3")
-    def test_what_a_fast_clock_holds_waits_again(self, store: StoreWithOutbox) -> None:
-        """A requeue frees what is leased or put off too far ahead, and what was leased is no longer held."""
-        save(store, asked())
-        fast = NOW + timedelta(days=300)
-        put_off, held = lease(store, fast)
-        assert store.settle(put_off, Settlement.try_again(due_at=fast, error="451"))
-
-        assert 2 == store.requeue(TRUST, [put_off.notice.id, held.notice.id], due_at=NOW)
-        assert {(WAITING, NOW, 0)} == {(own.status, own.due_at, own.attempts) for own in store.notices(TRUST)}
-        assert not store.settle(held, Settlement.delivered(at=NOW))
-        assert 2 == len(lease(store))
-
-    @pytest.mark.must(6)
-    @pytest.mark.rule("O3")
-    def test_a_group_requeues_its_own_notices_only(self, store: StoreWithOutbox) -> None:
-        """The ids of another group's notices are passed over."""
-        ids = give_up(store)
-
-        assert 0 == store.requeue(COUNCIL, ids, due_at=NOW)
-        assert 0 == store.requeue(TRUST, [], due_at=NOW)
-        assert {GIVEN_UP} == {stored.status for stored in store.notices(TRUST)}
-
-    @pytest.mark.must(6)
-    @pytest.mark.rule("O3")
-    def test_only_given_up_notices_are_requeued(self, store: StoreWithOutbox) -> None:
-        """Waiting, leased, delivered and cancelled notices stay as they are."""
-        save(store, asked())
-        head, _ = lease(store)
-        store.settle(head, Settlement.delivered(at=NOW))
-        save(store, asked(OTHER_URN))
-        do(store, commands.Withdraw)
-        lease(store, limit=1)
-        before = everything(store)
-        stored = store.notices(TRUST)
-
-        assert {WAITING, LEASED, DELIVERED, CANCELLED} == {notice.status for notice in stored}
-        assert 0 == store.requeue(TRUST, [notice.id for notice in stored], due_at=NOW)
-        assert before == everything(store)
-
-    @pytest.mark.must(4, 5)
-    @pytest.mark.rule("O6")
-    def test_purging_erases_what_was_settled_before_the_instant(self, store: StoreWithOutbox) -> None:
-        """Notice and error go, all else stays, and nothing is requeued; what is not settled is never purged."""
-        ids = give_up(store)
-        save(store, asked(OTHER_URN))
-        before, given_up = everything(store), store.notices(TRUST, status=GIVEN_UP)
-
-        assert 0 == store.purge(settled_before=NOW)
-        assert before == everything(store)
-        assert 2 == store.purge(settled_before=NOW + MICROSECOND)
-        purged = store.notices(TRUST, status=GIVEN_UP)
-        assert [attrs.evolve(stored, notice=None, error=None) for stored in given_up] == list(purged)
-        assert ".example" not in repr(purged)
-        assert 0 == store.purge(settled_before=NOW + timedelta(days=1000))
-        assert 0 == store.requeue(TRUST, ids, due_at=NOW)
-        assert 2 == len(store.notices(TRUST, status=WAITING)) == len(lease(store, NOW + timedelta(days=1)))
-
-    @pytest.mark.must(5)
-    @pytest.mark.rule("O6")
-    def test_what_a_fast_clock_settled_is_purged(self, store: StoreWithOutbox) -> None:
-        """What was settled more than a day ahead of the present instant is purged, if that is named."""
-        save(store, asked())
-        for leased, ahead in zip(lease(store), (MOST_AHEAD, MOST_AHEAD + MICROSECOND), strict=True):
-            assert store.settle(leased, Settlement.delivered(at=NOW + ahead))
-
-        assert 0 == store.purge(settled_before=NOW)
-        assert 1 == store.purge(settled_before=NOW, now=NOW)
-        (purged,) = (stored for stored in store.notices(TRUST) if stored.notice is None)
-        assert NOW + MOST_AHEAD + MICROSECOND == purged.settled_at
-
-    @pytest.mark.must(4, 5)
-    @pytest.mark.rule("O6")
-    def test_delivered_and_cancelled_notices_are_purged(self, store: StoreWithOutbox) -> None:
-        """Notices that were delivered, given up or cancelled are all settled, and so purged."""
-        save(store, asked())
-        delivered, tried = lease(store)
-        store.settle(delivered, Settlement.delivered(at=NOW))
-        store.settle(tried, Settlement.try_again(due_at=NOW, error="451 deputy@site.example is busy"))
-        do(store, commands.Withdraw)
-        (cancelled,) = store.notices(TRUST, status=CANCELLED)
-
-        assert "451 deputy@site.example is busy" == cancelled.error
-        assert 2 == store.purge(settled_before=NOW + MINUTE)
-        purged = [stored for stored in store.notices(TRUST) if stored.notice is None]
-        assert {DELIVERED, CANCELLED} == {stored.status for stored in purged}
-        assert {None} == {stored.error for stored in purged}
-
-
-def give_up(store: StoreWithOutbox) -> list[str]:
-    """Give up both notices of a request, and return their ids in the order of the list."""
-    save(store, asked())
-    for leased in lease(store):
-        assert store.settle(leased, Settlement.given_up(at=NOW, error=f"550 {leased.notice.address} unknown"))
-    return [stored.id for stored in store.notices(TRUST)]
 
 
 def _take(store: StoreWithOutbox, leased: list[LeasedNotice]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import partial
 from typing import get_args
 
@@ -27,7 +27,6 @@ from datashare.testing.changes import (
     NOW,
     OTHER_URN,
     TRUST,
-    TWIN,
     URN,
     asked,
     change,
@@ -40,6 +39,7 @@ from datashare.testing.fakes import StoreWithOutbox
 
 from ._contract import clear_all
 from ._store_suite import (
+    ALIKE,
     COUNCILS,
     MICROSECOND,
     MINUTE,
@@ -53,6 +53,7 @@ from ._store_suite import (
     long_history,
     save,
     standing,
+    verified,
 )
 
 TEXTS = {
@@ -150,14 +151,16 @@ class Precision(StoreSuite):
 
     @pytest.mark.must(4)
     def test_command_ids_are_told_apart_to_the_character(self, store: StoreWithOutbox) -> None:
-        """Ids that differ only in case or in one mark are different ids."""
-        ids = ["c-1", "C-1", "c-1.", "c_1", "c%1"]
+        """Ids of up to 64 characters that differ only in case, in one mark or in the last one are different ids."""
+        longest = "x" * 63
+        ids = ["c-1", "C-1", "c-1.", "c_1", "c%1", "c-10", "c", "'", "\\", longest, f"{longest}y", f"{longest}z"]
         changes = [imported(URN + number, command_id=command_id) for number, command_id in enumerate(ids)]
         save(store, *changes)
 
         outcomes = [store.load([AGREEMENT], command_id=command_id).outcomes for command_id in ids]
         assert [(saved.outcome,) for saved in changes] == outcomes
         assert () == store.load([AGREEMENT], command_id="c?1").outcomes
+        assert ids == [event.command_id for event in store.group_history(TRUST)]
 
     @pytest.mark.must(4)
     def test_many_changes_are_saved_in_one_call(self, store: StoreWithOutbox) -> None:
@@ -174,6 +177,9 @@ class Precision(StoreSuite):
         assert [saved.after for saved in changes] == list(store.states(TRUST))
         assert [event for saved in changes for event in saved.events] == list(store.group_history(TRUST))
         assert notices == {stored.id: stored.notice for stored in store.notices(TRUST)}
+        assert (
+            ids == [chain.agreement for chain in store.chains(TRUST)] == [chain.agreement for chain in store.chains()]
+        )
         assert frozenset(ids) == store.append(changes)
         assert 2 * self.many == len(lease(store))
 
@@ -242,6 +248,24 @@ class Order(StoreSuite):
         assert expected == [stored.due_at.microsecond for stored in store.notices(TRUST)][::2]
         assert sorted(store.notices(TRUST), key=by_due) == list(store.notices(TRUST))
 
+    @pytest.mark.must(4, 5, 10, 15)
+    def test_more_events_than_a_page_holds_come_back(self, store: StoreWithOutbox) -> None:
+        """A change of more than five hundred events comes back whole: history, outcome and chain."""
+        changes = long_history(602)
+        events = tuple(attrs.evolve(event, command_id="c-1") for change in changes for event in change.events)
+        saved = attrs.evolve(
+            changes[-1], decided_on=0, events=events, after=fold(AGREEMENT, events), notices=(), closes=None
+        )
+        save(store, saved, asked(OTHER_URN))
+
+        assert events == tuple(store.history(AGREEMENT))
+        assert [saved.outcome] == [
+            own for own in store.load([AGREEMENT], command_id="c-1").outcomes if own.agreement == AGREEMENT
+        ]
+        assert [602, 1] == [len(chain.records) for chain in store.chains(TRUST)]
+        assert 603 == len(list(store.group_history(TRUST)))
+        assert () == verified(store.chains()).findings
+
     @pytest.mark.must(5)
     def test_the_events_of_a_long_history_are_in_order(self, store: StoreWithOutbox) -> None:
         """Sequences are numbers: the tenth comes after the ninth, not after the first."""
@@ -269,10 +293,12 @@ class Apart(StoreSuite):
     @pytest.mark.must(6)
     def test_no_answer_about_one_group_holds_anything_of_another(self, store: StoreWithOutbox) -> None:
         """Groups at one school under one command id see nothing of each other, though their codes look alike."""
-        ours, theirs, twins = asked(), asked(group=COUNCIL), imported(group=TWIN)
-        save(store, ours, theirs, twins)
+        changes = {group: asked(group=group) for group in (TRUST, COUNCIL, *ALIKE)}
+        save(store, *changes.values())
+        for number, group in enumerate(changes):
+            store.note_register(group, date(2026, 5, 1 + number))
 
-        for group, saved in ((TRUST, ours), (COUNCIL, theirs), (TWIN, twins)):
+        for number, (group, saved) in enumerate(changes.items()):
             loaded = store.load([saved.id], command_id="c-1")
             assert ({saved.id: saved.after}, (saved.outcome,)) == (dict(loaded.agreements), loaded.outcomes)
             assert [saved.after] == list(store.states(group))
@@ -280,17 +306,37 @@ class Apart(StoreSuite):
             assert {notice.id for notice in saved.notices} == {stored.id for stored in store.notices(group)}
             for status in NoticeStatus:
                 assert {group} >= {stored.agreement.group for stored in store.notices(group, status=status)}
+            assert [saved.id] == [chain.agreement for chain in store.chains(group)]
+            assert date(2026, 5, 1 + number) == store.last_register(group)
 
     @pytest.mark.must(6)
     def test_what_one_group_does_leaves_another_as_it_was(self, store: StoreWithOutbox) -> None:
-        """Answers, cancellations, requeues and registers of one group change nothing of its twin's."""
-        save(store, asked(group=COUNCIL), asked(group=TWIN))
-        before = listed(store, groups=[TWIN], urns=())
-        do(store, commands.Approve, of=COUNCILS)
-        store.note_register(COUNCIL, NOW.date())
-        store.requeue(COUNCIL, [stored.id for stored in store.notices(TWIN)], due_at=NOW + MINUTE)
+        """Answers, cancellations, requeues and registers of one group change nothing of groups that look like it."""
+        groups = (COUNCIL, TRUST, *ALIKE)
+        save(store, *(asked(group=group) for group in groups))
+        for group in groups:
+            others = [other for other in groups if other != group]
+            before = listed(store, groups=others, urns=())
+            do(store, commands.Approve, of=AgreementId(group, URN))
+            store.note_register(group, NOW.date())
+            ids = [stored.id for other in others for stored in store.notices(other)]
+            store.requeue(group, ids, due_at=NOW + MINUTE)
+            assert before == listed(store, groups=others, urns=())
 
-        assert before == listed(store, groups=[TWIN], urns=())
+    @pytest.mark.must(6)
+    def test_schools_whose_numbers_begin_alike_are_kept_apart(self, store: StoreWithOutbox) -> None:
+        """What is asked about one school holds nothing of another, though their URNs begin alike."""
+        urns = (10, 1, 100, 1000)
+        save(store, *(asked(urn) for urn in urns))
+        do(store, commands.Withdraw, of=AgreementId(TRUST, 10))
+
+        for urn in urns:
+            agreement = AgreementId(TRUST, urn)
+            assert {agreement} == set(store.load({agreement}).agreements)
+            assert [agreement] == [state.id for state in store.states_at(urn)]
+            assert [agreement] * (2 if urn == 10 else 1) == [event.agreement for event in store.history(agreement)]
+        cancelled = store.notices(TRUST, status=NoticeStatus.CANCELLED)
+        assert [10, 10] == [stored.agreement.urn for stored in cancelled]
 
     @pytest.mark.must(6)
     @pytest.mark.rule("K4")

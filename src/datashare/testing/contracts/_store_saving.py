@@ -11,12 +11,25 @@ from typing import Any
 import attrs
 import pytest
 
-from datashare.domain.agreements import commands
+from datashare.domain.agreements import Caution, CautionCode, commands
 from datashare.domain.agreements.ids import AgreementId
 from datashare.domain.notices import ASKING, NoticeKind
 from datashare.errors import InvalidValue
 from datashare.ports import Change, NoticeStatus, Settlement, StoredNotice
-from datashare.testing.changes import AGREEMENT, COUNCIL, NOW, OTHER_URN, TRUST, TWIN, URN, asked, imported, then
+from datashare.testing.changes import (
+    AGREEMENT,
+    COUNCIL,
+    NOW,
+    OTHER_URN,
+    TRUST,
+    TWIN,
+    URN,
+    asked,
+    deputy_of,
+    head_of,
+    imported,
+    then,
+)
 from datashare.testing.fakes import StoreWithOutbox
 
 from ._store_suite import (
@@ -24,12 +37,15 @@ from ._store_suite import (
     MICROSECOND,
     MINUTE,
     StoreSuite,
+    approval_of_hidden,
+    check_saved,
     do,
     everything,
     lease,
     long_history,
     save,
     standing,
+    verified,
 )
 
 WAITING, LEASED, DELIVERED, GIVEN_UP, CANCELLED = NoticeStatus
@@ -105,6 +121,38 @@ class Saving(StoreSuite):
         assert [1, 1] == [state.version for state in store.states(TRUST)]
         assert [COUNCILS] == [state.id for state in store.states(COUNCIL)]
 
+    @pytest.mark.must(1, 2)
+    @pytest.mark.rule("K1", "O2", "O7")
+    def test_a_winner_beside_losers_is_saved_with_all_that_belongs_to_it(self, store: StoreWithOutbox) -> None:
+        """Losers before, between and after winners take nothing from them: no notice, outcome or cancellation."""
+        urns = range(URN, URN + 5)
+        save(store, *(asked(urn) for urn in urns))
+        for urn in urns[::2]:
+            do(store, commands.Remind, of=AgreementId(TRUST, urn))
+        before = {urn: standing(store, AgreementId(TRUST, urn)) for urn in urns[::2]}
+        changes = [then(asked(urn).after, commands.Approve, command_id="c-9") for urn in urns]
+
+        assert {saved.id for saved in changes[::2]} == store.append(changes)
+        for saved in changes[1::2]:
+            check_saved(store, saved)
+        assert before == {urn: standing(store, AgreementId(TRUST, urn)) for urn in urns[::2]}
+        for lost in changes[::2]:
+            assert () == store.load([lost.id], command_id=lost.command_id).outcomes
+
+    @pytest.mark.must(1, 5, 9, 10, 14)
+    @pytest.mark.rule("K1", "T3", "H3")
+    def test_a_change_of_two_events_is_saved_whole(self, store: StoreWithOutbox) -> None:
+        """Approving what is still recorded as hidden is two events: both are saved, in order, as one outcome."""
+        changes = [approval_of_hidden(store), approval_of_hidden(store, OTHER_URN), approval_of_hidden(store, 7)]
+        save(store, *changes)
+
+        for saved in changes:
+            check_saved(store, saved)
+            assert [1, 2, 3, 4] == [event.sequence for event in store.history(saved.id)]
+        do(store, commands.EndAgreement, of=changes[0].id, command_id="c-4")
+        assert () == verified(store.chains(TRUST)).findings
+        assert [5, 4, 4] == sorted((len(chain.records) for chain in store.chains(TRUST)), reverse=True)
+
     @pytest.mark.must(2)
     def test_a_change_from_the_future_loses(self, store: StoreWithOutbox) -> None:
         """A change decided on a version that the store has not reached loses too, and leaves nothing behind."""
@@ -116,8 +164,9 @@ class Saving(StoreSuite):
     @pytest.mark.must(10)
     @pytest.mark.rule("K4")
     def test_the_first_outcome_of_a_command_is_kept(self, store: StoreWithOutbox) -> None:
-        """A later outcome under the same command id does not replace the first one."""
-        first = imported()
+        """A later outcome under the same command id does not replace the first one, cautions included."""
+        caution = Caution(CautionCode.SKIPPED_ALREADY_ASKED, (head_of(URN), deputy_of(URN)))
+        first = attrs.evolve(imported(), cautions=(caution, Caution(CautionCode.NO_APPROVER)))
         save(store, first)
         save(store, then(first.after, commands.RecordApproval, command_id="c-1"))
 
@@ -170,6 +219,23 @@ class Cancelling(StoreSuite):
         assert {NoticeKind.REMINDER} == {leased.notice.kind for leased in reminders}
         assert {NOW + MINUTE} == {stored.settled_at for stored in store.notices(TRUST, status=CANCELLED)}
         assert {NOW + MINUTE} == {stored.due_at for stored in store.notices(TRUST, status=WAITING)}
+
+    @pytest.mark.must(1)
+    @pytest.mark.rule("O7")
+    def test_each_request_that_a_call_closes_is_cancelled(self, store: StoreWithOutbox) -> None:
+        """Of a bulk action all requests are cancelled, each at its own instant, and no other."""
+        kinds = (commands.Withdraw, commands.Approve, commands.Decline)
+        places = [(urn, group) for group in (TRUST, COUNCIL) for urn in range(URN, URN + len(kinds))]
+        save(store, *(asked(*place) for place in places), asked(7))
+        closing = [
+            then(asked(*place).after, kinds[number % 3], command_id="c-9", now=NOW + number * MINUTE)
+            for number, place in enumerate(places)
+        ]
+        save(store, *closing)
+
+        for saved in closing:
+            check_saved(store, saved)
+        assert 2 * len(places) == sum(len(store.notices(group, status=CANCELLED)) for group in (TRUST, COUNCIL))
 
     @pytest.mark.must(1)
     @pytest.mark.rule("O7")

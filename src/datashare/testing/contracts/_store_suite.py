@@ -3,35 +3,97 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import partial
 from typing import Any, ClassVar
 
 import pytest
 
 from datashare.codec import decode_agreement, read_event
-from datashare.domain.agreements import Agreement, AgreementId, Command, RequestAccess, Withdraw
+from datashare.domain.agreements import (
+    Agreement,
+    AgreementId,
+    Approve,
+    Command,
+    RecordVisibility,
+    RequestAccess,
+    Withdraw,
+)
 from datashare.domain.chain import Chain
 from datashare.domain.instants import Instant
+from datashare.domain.notices import ASKING, Notice
 from datashare.domain.register import GroupId
 from datashare.domain.verification import Verification, verify
+from datashare.domain.visibility import HiddenBecause
 from datashare.errors import DatashareError, StoreError
-from datashare.ports import Change, LeasedNotice, RecordedOutcome, StoredNotice
-from datashare.testing.changes import AGREEMENT, COUNCIL, NOW, OTHER_URN, TRUST, URN, asked, change, command_of, then
+from datashare.ports import Change, LeasedNotice, NoticeStatus, RecordedOutcome, Settlement, StoredNotice
+from datashare.testing.changes import (
+    AGREEMENT,
+    COUNCIL,
+    NOW,
+    OTHER_URN,
+    TRUST,
+    TWIN,
+    URN,
+    asked,
+    change,
+    command_of,
+    possible_change,
+    then,
+)
 from datashare.testing.fakes import StoreWithOutbox
 from datashare.testing.threads import at_once
 
-from ._contract import CountsRoundTrips, missing, required
+from ._contract import CountsRoundTrips, missing, optional, required
 
 OTHER = AgreementId(TRUST, OTHER_URN)
 COUNCILS = AgreementId(COUNCIL, URN)
+ALIKE = (TWIN, GroupId.mat("5"), GroupId.mat("51"), GroupId.mat("514"), GroupId.mat("51430"))
+"""Groups whose codes look like others' of these tests, or begin as they do."""
 MINUTE = timedelta(minutes=1)
 MICROSECOND = timedelta(microseconds=1)
 LEASED_NOTICE = LeasedNotice(notice=asked().notices[0], lease="lease-1", attempts=1)
 """A notice that no store of these tests has leased."""
 
+DAY = date(2026, 5, 3)
+
+STORE_CALLS: dict[str, Callable[[StoreWithOutbox], Any]] = {
+    "load": lambda store: store.load([AGREEMENT], command_id="c-1"),
+    "append": lambda store: store.append([asked()]),
+    "states": lambda store: store.states(TRUST),
+    "states_at": lambda store: store.states_at(URN),
+    "history": lambda store: list(store.history(AGREEMENT)),
+    "group_history": lambda store: list(store.group_history(TRUST)),
+    "chains": lambda store: list(store.chains(TRUST)),
+    "last_register": lambda store: store.last_register(TRUST),
+    "note_register": lambda store: store.note_register(TRUST, DAY),
+}
+"""Every call of an agreement store."""
+
+OUTBOX_CALLS: dict[str, Callable[[StoreWithOutbox], Any]] = {
+    "notices": lambda store: store.notices(TRUST),
+    "lease": lambda store: store.lease(now=NOW, until=NOW + MINUTE, limit=1),
+    "settle": lambda store: store.settle(LEASED_NOTICE, Settlement.delivered(at=NOW)),
+    "requeue": lambda store: store.requeue(TRUST, ["n"], due_at=NOW),
+    "purge": lambda store: store.purge(settled_before=NOW),
+}
+"""Every call of an outbox."""
+
+
 InHostsTransaction = Callable[[Callable[[StoreWithOutbox], None], bool], None]
 """Begins a transaction of the host's, does some work on a store within it, then commits or rolls back."""
+
+MakeStore = Callable[[], StoreWithOutbox]
+"""Makes another store over the data of the store under test."""
+
+FailingWrite = Callable[[int], StoreWithOutbox]
+"""Makes a store over the same data for which the n-th statement that writes fails, counted from 1."""
+
+Erase = Callable[[], object]
+"""Erases what people wrote in all events below the store, as a host may (H4); text and hash of each event stay."""
+
+BrokenStores = Iterable[StoreWithOutbox] | Mapping[StoreWithOutbox, type[StoreError]]
+"""Stores that cannot work, since what lies below fails; as a mapping, each with the error that every call raises."""
 
 
 class StoreSuite(CountsRoundTrips):
@@ -75,15 +137,17 @@ class StoreSuite(CountsRoundTrips):
     broken_stores = required(
         "stores for which what lies below fails, such as one without its tables", unless="nothing_below", otherwise=()
     )
+    reopened = optional("a function that makes another store over the same data")
+    second_process = optional("a function, which can be pickled, that makes a store over the same data elsewhere")
+    failing_write = optional("a function that makes a store over the same data whose n-th write fails")
+    erase = optional("a function that erases what people wrote in all events")
 
-    def check_broken(
-        self, stores: Iterable[StoreWithOutbox], calls: Mapping[str, Callable[[StoreWithOutbox], object]]
-    ) -> None:
-        """Check that calls of broken stores fail, and with nothing but a `StoreError`."""
-        failed = [refused(store, calls, StoreError) for store in stores]
-
-        assert all(failed), "A store that is said to be broken answered every call."
-        assert self.nothing_below is not bool(failed)
+    def check_broken(self, stores: BrokenStores, calls: Mapping[str, Callable[[StoreWithOutbox], object]]) -> None:
+        """Check that every call of a broken store raises the error that it must, and nothing but a `StoreError`."""
+        kinds = stores if isinstance(stores, Mapping) else dict.fromkeys(stores, StoreError)
+        for store, kind in kinds.items():
+            assert list(calls) == refused(store, calls, kind), "A store that is broken answered a call."
+        assert kinds or self.nothing_below, "There is no broken store."
 
     @pytest.fixture
     def in_hosts_transaction(self) -> InHostsTransaction | None:
@@ -116,6 +180,49 @@ def do(
     """Save what a command of a kind, which must be allowed, changes at an agreement as the store holds it."""
     before = standing(store, of)
     save(store, change(before, command_of(kind, before), now=now, command_id=command_id))
+
+
+def check_saved(store: StoreWithOutbox, saved: Change) -> None:
+    """Check that a change was saved with all that belongs to it, and that what it closes asks nobody any more."""
+    loaded = store.load([saved.id], command_id=saved.command_id)
+    notices = {stored.id: stored for stored in store.notices(saved.id.group) if stored.agreement == saved.id}
+    own = {notice.id: _waiting(notice, saved.now) for notice in saved.notices}
+    asking = [
+        stored
+        for stored in notices.values()
+        if saved.closes and stored.notice and stored.notice.kind in ASKING and saved.closes == stored.notice.request
+    ]
+
+    assert {saved.id: saved.after} == dict(loaded.agreements)
+    assert [saved.outcome] == [outcome for outcome in loaded.outcomes if outcome.agreement == saved.id]
+    assert saved.events == tuple(store.history(saved.id))[-len(saved.events) :]
+    assert own == {key: stored for key, stored in notices.items() if key in own}
+    assert {(NoticeStatus.CANCELLED, saved.now)} >= {
+        (stored.status, stored.settled_at) for stored in asking if stored.status is not NoticeStatus.DELIVERED
+    }
+
+
+def _waiting(notice: Notice, now: Instant) -> StoredNotice:
+    return StoredNotice(
+        id=notice.id,
+        agreement=notice.agreement,
+        notice=notice,
+        status=NoticeStatus.WAITING,
+        due_at=now,
+    )
+
+
+def approval_of_hidden(store: StoreWithOutbox, urn: int = URN, group: GroupId = TRUST) -> Change:
+    """Ask a school, record that it is hidden, and return its approval: the return to sight, and the approval."""
+    request = asked(urn, group)
+    hide = command_of(RecordVisibility, request.after)
+    hidden = possible_change(request.after, hide, command_id="c-2", hidden=[HiddenBecause.CLOSED])
+    assert hidden is not None
+    save(store, request)
+    save(store, hidden)
+    approval = then(hidden.after, Approve, command_id="c-3")
+    assert 2 == len(approval.events)
+    return approval
 
 
 def long_history(length: int) -> list[Change]:
@@ -160,6 +267,14 @@ def verified(chains: Iterable[Chain]) -> Verification:
 def lease(store: StoreWithOutbox, now: Instant = NOW, minutes: int = 5, limit: int = 99_999) -> list[LeasedNotice]:
     """Lease notices for some minutes."""
     return list(store.lease(now=now, until=now + minutes * MINUTE, limit=limit))
+
+
+def give_up(store: StoreWithOutbox) -> list[str]:
+    """Give up both notices of a request, and return their ids in the order of the list."""
+    save(store, asked())
+    for leased in lease(store):
+        assert store.settle(leased, Settlement.given_up(at=NOW, error=f"550 {leased.notice.address} unknown"))
+    return [stored.id for stored in store.notices(TRUST)]
 
 
 def by_due(stored: StoredNotice) -> tuple[Instant, str]:
