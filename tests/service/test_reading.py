@@ -1,7 +1,7 @@
 """What a group and a school read through the service (rules T4, N1, B, V, P8, Q2, Q3, A11)."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import attrs
@@ -12,7 +12,7 @@ from datashare.domain.agreements import Named, RefusalCode, RequestApproved, Req
 from datashare.domain.browsing import Column, Facet
 from datashare.domain.levels import Capability
 from datashare.domain.people import Person, PersonId, SchoolSite
-from datashare.domain.register import GroupId, Phase
+from datashare.domain.register import GroupId, Phase, SuccessorLink
 from datashare.domain.visibility import DateWarning, HiddenBecause
 from datashare.errors import NotPermitted, Refused
 from datashare.service import NotDone, SharingWithGroup
@@ -183,6 +183,47 @@ def test_details_of_a_hidden_school_are_refused_with_the_reasons(urn: int) -> No
 
     (reason,) = refused.value.reasons
     assert (RefusalCode.NOT_VISIBLE, world.trust().why(urn)) == (reason.code, reason.visibility)
+
+
+@pytest.mark.rule("V9", "E5")
+@pytest.mark.parametrize(
+    ("links", "words", "successors"),
+    [
+        pytest.param([], "it closed on 31 August 2025.", (), id="none"),
+        pytest.param(
+            [(CLOSED, HILDA, None), (CLOSED, 7, TODAY)],
+            "it closed on 31 August 2025 (succeeded by URN 7 and St Hilda’s Primary School (100000)).",
+            (7, HILDA),
+            id="two",
+        ),
+        pytest.param(
+            [(CLOSED, 7, None), (7, FOREIGN, None)],
+            "it closed on 31 August 2025 (succeeded by Elsewhere Academy (100004)).",
+            (FOREIGN,),
+            id="through-one-that-is-gone",
+        ),
+        pytest.param([(CLOSED, HILDA, TODAY + timedelta(days=1))], "it closed on 31 August 2025.", (), id="tomorrow"),
+    ],
+)
+def test_why_a_closed_school_is_not_in_the_list_names_what_succeeded_it(
+    links: list[tuple[int, int, date | None]], words: str, successors: tuple[int, ...]
+) -> None:
+    """Successors by the register's day, where the links end; a school that only left has none."""
+    world = World()
+    world.institutions.replace(
+        world.schools.values(),
+        groups=world.groups,
+        successors=[
+            SuccessorLink(predecessor=old, successor=new, kind="Successor", day=day) for old, new, day in links
+        ],
+        register_day=TODAY,
+    )
+
+    answer = world.trust().why(CLOSED)
+
+    assert f"Old Hall (100003) is hidden from Areté Learning Trust: {words}" == str(answer)
+    assert successors == answer.successors
+    assert () == world.trust().why(FOREIGN).successors
 
 
 @pytest.mark.rule("Q2", "Q3")

@@ -59,7 +59,7 @@ _HIDDEN_WORDS = {
     HiddenBecause.UNKNOWN_URN: "the register has no such URN",
     HiddenBecause.NOT_LINKED: "the register does not link it with the group{detail}",
     HiddenBecause.JOINS_LATER: "it joins the group{on}",
-    HiddenBecause.CLOSED: "it closed{on}",
+    HiddenBecause.CLOSED: "it closed{on}{detail}",
     HiddenBecause.DUE_TO_OPEN: "it is due to open{on}",
     HiddenBecause.UNKNOWN_STATUS: "its status in the register is not a known one{detail}",
     HiddenBecause.PROPOSED_TO_CLOSE: "it is proposed to close{on}, and the group's policy leaves such schools out",
@@ -87,6 +87,7 @@ class Visibility:
         day: The day of the answer, in Europe/London.
         reasons: Every reason that hides the institution; empty means that it is visible.
         warnings: Dates that do not fit the status.
+        successors: What succeeded it, by the day of the register, where it closed and the question was about it alone.
     """
 
     group: GroupId
@@ -96,6 +97,7 @@ class Visibility:
     day: date
     reasons: tuple[HiddenReason, ...]
     warnings: tuple[DateWarning, ...] = ()
+    successors: tuple[int, ...] = ()
 
     @property
     def visible(self) -> bool:

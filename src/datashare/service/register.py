@@ -6,9 +6,14 @@ from collections.abc import Collection, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import date
 
+import attrs
+
+from datashare.domain import validation
 from datashare.domain.agreements import EndCause, Reason
 from datashare.domain.reconciliation import Comparison, GroupFacts, leads_on, why_not_applied
+from datashare.domain.reconciliation.successors import Links
 from datashare.domain.register import GroupId, Institution, SuccessorLink
+from datashare.domain.visibility import HiddenBecause, Visibility
 from datashare.ports import InstitutionDirectory
 
 from .host import Host, gone
@@ -49,6 +54,26 @@ def _follow_links(
         onward = [link for link in new if link.predecessor in urns or leads_on(schools.get(link.predecessor))]
         wave = {link.successor for link in onward} - seen
     return tuple(links)
+
+
+def with_successors(host: Host, answer: Visibility) -> Visibility:
+    """Return *answer*, which names what succeeded the school if that closed (V9)."""
+    if HiddenBecause.CLOSED not in {reason.because for reason in answer.reasons}:
+        return answer
+    facts = gather_facts(host.institutions, answer.group, [answer.urn])
+    day = facts.register_day or answer.day
+    past = attrs.evolve(facts, links=tuple(link for link in facts.links if link.day is None or link.day <= day))
+    successors = tuple(Links(facts=past, register_day=day).from_each([answer.urn]))
+    if not successors:
+        return answer
+    known = facts.institutions
+    named = [f"{known[urn].name} ({urn})" if urn in known else f"URN {urn}" for urn in successors]
+    detail = f"succeeded by {' and '.join(named)}"[: validation.LONGEST_TEXT]
+    reasons = (
+        attrs.evolve(reason, detail=detail) if reason.because is HiddenBecause.CLOSED else reason
+        for reason in answer.reasons
+    )
+    return attrs.evolve(answer, reasons=tuple(reasons), successors=successors)
 
 
 def against_planned_ends(
