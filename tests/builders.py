@@ -226,6 +226,7 @@ def context(
     site: SchoolSite | None = SITE,
     people: Mapping[PersonId, Person] = SCHOOL,
     others: Mapping[PersonId, Person] | None = None,
+    events: Iterable[Event] = (),
 ) -> DecisionContext:
     """Return the facts of an ordinary day at an ordinary school, but for what is named."""
     return DecisionContext(
@@ -238,6 +239,7 @@ def context(
         site=site,
         people=people,
         others={**TRUST_STAFF, **COUNCIL_STAFF} if others is None else others,
+        events=tuple(events),
     )
 
 

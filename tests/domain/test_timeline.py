@@ -100,7 +100,7 @@ class Story:
     def does(self, command: Command, after: timedelta, in_context: DecisionContext | None = None) -> "Story":
         """Let somebody do something so long after the beginning."""
         when = attrs.evolve(in_context or context(), now=at(after))
-        seen = attrs.evolve(when, visibility=attrs.evolve(when.visibility, day=when.day))
+        seen = attrs.evolve(when, visibility=attrs.evolve(when.visibility, day=when.day), events=self.events)
         self.events += events_of(self.state, command, seen)
         return self
 

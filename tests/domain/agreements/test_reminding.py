@@ -200,7 +200,7 @@ def test_open_request_is_withdrawn_by_its_id(state: State, hidden: list[HiddenBe
     assert (command.request, reason) == (event.request, event.reason)
     assert (None, agreement.in_force) == (after.request, after.in_force)
     closed = ClosedRequest(id=command.request, outcome=RequestOutcome.WITHDRAWN, by=ANA, at=NOW)
-    assert closed == after.closed_request(command.request)
+    assert closed == after.closed[-1]
 
 
 @pytest.mark.rule("N6", "A4")

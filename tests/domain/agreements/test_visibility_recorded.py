@@ -5,13 +5,21 @@ from datetime import date, timedelta
 import attrs
 import pytest
 
-from datashare.domain.agreements.commands import Decline, Withdraw
+from datashare.domain.agreements.commands import AddRecipients, Decline, Named, Remind, Withdraw
 from datashare.domain.agreements.context import Decision
-from datashare.domain.agreements.decide import decide
-from datashare.domain.agreements.events import RequestApproved, RequestSent, VisibilityLost, VisibilityReturned
-from datashare.domain.agreements.refusals import RefusalCode
+from datashare.domain.agreements.decide import decide, needs_events
+from datashare.domain.agreements.events import (
+    ApprovalRecorded,
+    Event,
+    RequestApproved,
+    RequestSent,
+    VisibilityLost,
+    VisibilityReturned,
+)
+from datashare.domain.agreements.refusals import Refusal, RefusalCode
 from datashare.domain.agreements.state import Agreement, State, evolve, granted, has_lapsed
 from datashare.domain.instants import Instant
+from datashare.domain.levels import AccessLevel
 from datashare.domain.policy import Policy
 from datashare.domain.visibility import HiddenBecause
 from tests.builders import (
@@ -28,12 +36,15 @@ from tests.builders import (
     context,
     end,
     events_of,
+    fold_onto,
     header,
+    importing,
     in_state,
     new,
     only_event,
     open_request,
     record,
+    refusal_of,
     see,
 )
 
@@ -173,17 +184,30 @@ def test_return_within_the_window_resumes_and_later_does_not(days: int, resumes:
 
 
 @pytest.mark.rule("X2", "E6")
-@pytest.mark.parametrize("days", [0, 30, 31])
-def test_recording_a_return_late_changes_no_answer(days: int) -> None:
-    """What had lapsed on the day of the recording stays lapsed, whatever day the register bears."""
-    register_day, late = LOST_ON + timedelta(days=days), context(now=days_after(90))
-    agreement = hidden(State.APPROVED)
+@pytest.mark.parametrize("recorded", [31, 90, 4_000])
+@pytest.mark.parametrize(("days", "resumes"), [(1, True), (30, True), (31, False)])
+def test_a_return_counts_from_the_day_of_its_register_whenever_it_is_recorded(
+    days: int, resumes: bool, recorded: int
+) -> None:
+    """The register of the day after the loss gives the same answer late as at once."""
+    register_day = LOST_ON + timedelta(days=days)
 
-    event = only_event(agreement, see(register_day), late)
+    after = agreement_after(hidden(State.APPROVED), see(register_day), context(now=days_after(recorded)))
 
-    assert isinstance(event, VisibilityReturned)
-    assert (register_day, False) == (event.register_day, event.resumes)
-    assert has_lapsed(agreement, policy=WINDOW, day=late.day)
+    assert resumes is not has_lapsed(after, policy=WINDOW, day=days_after(recorded).date())
+    assert after.lapsed is not resumes
+
+
+@pytest.mark.rule("X2", "E6")
+def test_a_register_of_a_day_to_come_lapses_nothing() -> None:
+    """If a clock was ten years fast when a loss or a return was recorded, the present day counts instead."""
+    fast = days_after(3_650)
+    lost = agreement_after(in_state(State.APPROVED), see(), context(CLOSED, now=fast))
+    back = agreement_after(lost, see(), context(now=days_after(2)))
+    early = agreement_after(hidden(State.APPROVED), see(fast.date()), context(now=days_after(2)))
+
+    assert fast.date() == lost.hidden_since
+    assert [False] * 3 == [has_lapsed(one, policy=WINDOW, day=days_after(60).date()) for one in (lost, back, early)]
 
 
 @pytest.mark.rule("X2")
@@ -210,9 +234,11 @@ def test_what_has_lapsed_stays_lapsed_through_another_loss() -> None:
 def test_new_request_at_the_same_level_restores_what_has_lapsed() -> None:
     """What lapsed may be asked for again at its level, and is restored when accepted, not before."""
     asked = agreement_after(lapsed(), ask(MIS), context(now=days_after(41)))
+    told = events_of(lapsed(), ask(MIS), context(now=days_after(41)))
 
     assert (State.UPGRADING, True) == (asked.state, asked.lapsed)
-    restored = agreement_after(asked, answer_to(asked), context(now=days_after(42), actor=HEAD))
+    assert needs_events(asked, answer_to(asked), context(now=days_after(42), actor=HEAD))
+    restored = agreement_after(asked, answer_to(asked), context(now=days_after(42), actor=HEAD, events=told))
     assert (State.APPROVED, MIS, False) == (restored.state, restored.level, restored.lapsed)
     assert not has_lapsed(restored, policy=WINDOW, day=date.max)
 
@@ -238,18 +264,30 @@ def test_request_that_is_not_accepted_restores_nothing(kind: type[Decline] | typ
 
 @pytest.mark.rule("X2", "Q7")
 def test_return_that_nobody_recorded_lets_the_lapsed_level_be_asked_for() -> None:
-    """Visible again after the window, but not yet recorded: the level in force may be asked for."""
+    """Visible again after the window, but not yet recorded: the level may be asked for, and the return is recorded."""
     agreement = hidden(State.APPROVED)
 
     assert (RefusalCode.LEVEL_UNCHANGED,) == codes(agreement, ask(MIS), context(now=days_after(29)))
-    assert isinstance(only_event(agreement, ask(MIS), context(now=days_after(31))), RequestSent)
+    returned, sent = events_of(agreement, ask(MIS), context(now=days_after(31)))
+    assert isinstance(returned, VisibilityReturned)
+    assert isinstance(sent, RequestSent)
+    assert (False, agreement.version + 2, None) == (returned.resumes, sent.request.number, sent.raises)
+
+
+@pytest.mark.rule("X2", "E6")
+def test_a_request_is_always_sent_after_a_recorded_return() -> None:
+    """Within the window too, so that what came before an absence can be told from what came after it."""
+    returned, sent = events_of(hidden(State.APPROVED), ask(ACTIONS), context(now=days_after(5)))
+
+    assert isinstance(returned, VisibilityReturned)
+    assert isinstance(sent, RequestSent)
+    assert (True, MIS) == (returned.resumes, sent.raises)
 
 
 @pytest.mark.rule("E6")
-@pytest.mark.parametrize(("days", "resumes"), [(5, True), (50, False)])
-def test_return_is_recorded_before_an_approval(days: int, resumes: bool) -> None:
+def test_return_is_recorded_before_an_approval() -> None:
     """A school that accepts while recorded as hidden is first recorded as back, then as approved."""
-    in_context = context(now=days_after(days), actor=HEAD, command_id="c-9")
+    in_context = context(now=days_after(5), actor=HEAD, command_id="c-9")
     agreement = hidden(State.UPGRADING)
 
     returned, approved = events_of(agreement, answer_to(agreement), in_context)
@@ -257,7 +295,7 @@ def test_return_is_recorded_before_an_approval(days: int, resumes: bool) -> None
 
     assert isinstance(returned, VisibilityReturned)
     assert isinstance(approved, RequestApproved)
-    assert resumes is returned.resumes
+    assert returned.resumes
     assert in_context.day == returned.register_day
     assert (agreement.version + 1, agreement.version + 2) == (returned.sequence, approved.sequence)
     assert (returned.at, returned.actor, returned.command_id) == (approved.at, HEAD, "c-9")
@@ -284,15 +322,79 @@ def test_end_leaves_no_trace_of_visibility() -> None:
         assert not has_lapsed(approved, policy=WINDOW, day=date.max)
 
 
+def history_of(state: State) -> list[Event]:
+    """Return the events of an agreement in *state*."""
+    told = list[Event]()
+    for command in (ask(recipients=Named((HEAD,))), "approve", ask(ACTIONS, recipients=Named((HEAD,)))):
+        standing = fold_onto(new(), told)
+        if standing.state is state:
+            break
+        told += events_of(standing, answer_to(standing) if isinstance(command, str) else command, context(actor=HEAD))
+    return told
+
+
+def told_of(state: State, *, recorded: bool) -> list[Event]:
+    """Return the events of an agreement whose school was hidden for too long, the return being recorded or not."""
+    told = history_of(state)
+    told += events_of(fold_onto(new(), told), see(LOST_ON), context(CLOSED, actor=NIGHTLY))
+    return told + list(events_of(fold_onto(new(), told), see(), context(now=days_after(60))) if recorded else ())
+
+
+@pytest.mark.rule("X2", "A5", "N3", "Q4")
+@pytest.mark.parametrize("recorded", [True, False])
+@pytest.mark.parametrize("state", [State.PENDING, State.UPGRADING])
+def test_a_request_lapses_with_an_absence_that_comes_after_it(state: State, recorded: bool) -> None:
+    """First requests and upgrades alike: nobody can accept them late, nor be reminded of them or added to them."""
+    told = told_of(state, recorded=recorded)
+    agreement = fold_onto(new(), told)
+    request, late = open_request(agreement).id, context(now=days_after(61), actor=HEAD, events=told)
+
+    for command in (answer_to(agreement), Remind(request=request), AddRecipients(request=request)):
+        assert (RefusalCode.LAPSED,) == codes(agreement, command, late)
+        assert (RefusalCode.LAPSED,) == codes(agreement, command, context(now=days_after(61), actor=HEAD))
+    assert (RefusalCode.REQUEST_ALREADY_OPEN,) == codes(agreement, ask(ACTIONS), late)
+    for kind in (Decline, Withdraw):
+        told_anew = list(told)
+        for step in (kind(request=request, reason="Too late"), ask(ACTIONS)):
+            told_anew += events_of(fold_onto(new(), told_anew), step, late)
+        again = fold_onto(new(), told_anew)
+        accepted = agreement_after(again, answer_to(again), context(now=days_after(62), actor=HEAD, events=told_anew))
+        assert (ACTIONS, False) == (accepted.level, has_lapsed(accepted, policy=WINDOW, day=date.max))
+
+
 @pytest.mark.rule("X2")
-def test_request_that_waited_too_long_is_in_force_once_accepted() -> None:
-    """A first request that outlived a long absence grants what it asks once it is accepted."""
-    back = agreement_after(hidden(State.PENDING), see(), context(now=days_after(60)))
+@pytest.mark.parametrize(("days", "lapses"), [(30, False), (31, True)])
+def test_a_request_sent_after_a_lapse_lapses_only_by_a_later_absence(days: int, lapses: bool) -> None:
+    """A short absence leaves it as it is; a long one lets it lapse too."""
+    told = told_of(State.APPROVED, recorded=True)
+    told += events_of(fold_onto(new(), told), ask(MIS), context(now=days_after(60)))
+    told += events_of(fold_onto(new(), told), see(), context(CLOSED, now=days_after(60)))
+    back = context(now=days_after(60 + days), actor=HEAD, events=told)
+    agreement = fold_onto(new(), told)
 
-    accepted = agreement_after(back, answer_to(back), context(now=days_after(61), actor=HEAD))
+    answer = decide(agreement, answer_to(agreement), back)
+    told += events_of(agreement, see(), back)
+    recorded = fold_onto(new(), told)
+    answer_again = decide(recorded, answer_to(recorded), attrs.evolve(back, events=tuple(told)))
 
-    assert not accepted.lapsed
-    assert not has_lapsed(accepted, policy=WINDOW, day=date.max)
+    assert [lapses] * 2 == [isinstance(one, Refusal) for one in (answer, answer_again)]
+    assert has_lapsed(recorded, policy=WINDOW, day=LOST_ON)
+
+
+@pytest.mark.rule("X2", "A9", "A10")
+@pytest.mark.parametrize("level", [MIS, ACTIONS])
+def test_what_was_settled_elsewhere_restores_nothing_that_lapsed(level: AccessLevel) -> None:
+    """A central approval and an import are refused: only a new request, which the school accepts, restores."""
+    unrecorded = hidden(State.APPROVED)
+    for agreement, now in ((lapsed(), days_after(41)), (unrecorded, days_after(31))):
+        assert (RefusalCode.LAPSED,) == codes(agreement, record(level), context(now=now))
+        expected = (RefusalCode.HISTORY_EXISTS, RefusalCode.LAPSED)
+        assert expected == codes(agreement, importing(level), context(now=now))
+        assert "lapsed" in str(refusal_of(agreement, record(level), context(now=now)))
+    assert (RefusalCode.LAPSED, RefusalCode.LEVEL_REDUCTION) == codes(
+        lapsed(), record(DFE), context(now=days_after(41))
+    )
+    assert isinstance(events_of(unrecorded, record(ACTIONS), context(now=days_after(29)))[-1], ApprovalRecorded)
 
 
 @pytest.mark.rule("X2", "T3")

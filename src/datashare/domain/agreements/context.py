@@ -37,6 +37,7 @@ class DecisionContext:
         site: The school's MIS site, if it has one.
         people: The people of the school, by id.
         others: People of other sites who matter: the actor and the sender.
+        events: What has happened to the agreement, in order, where the decision needs it (`needs_events`).
     """
 
     now: Instant
@@ -48,6 +49,7 @@ class DecisionContext:
     site: SchoolSite | None
     people: Mapping[PersonId, Person]
     others: Mapping[PersonId, Person]
+    events: tuple[Event, ...] = ()
 
     @cached_property
     def day(self) -> date:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import reduce
 from typing import Any, assert_never
 
 from datashare.domain.eligibility import recipient_eligibility, same_person
@@ -41,7 +42,17 @@ from .commands import (
 from .context import Caution, CautionCode, Decision, DecisionContext
 from .lifecycle import TRANSITIONS
 from .refusals import Reason, Refusal, RefusalCode, in_order
-from .state import Agreement, Basis, OpenRequest, granted, has_lapsed
+from .state import (
+    Agreement,
+    Basis,
+    OpenRequest,
+    evolve,
+    granted,
+    has_lapsed,
+    outlasts,
+    request_closed_by,
+    request_has_lapsed,
+)
 
 _Answer = tuple[list[Reason], Decision]
 """The reasons against a command, and the decision that counts if nothing is against it."""
@@ -60,8 +71,28 @@ def decide(agreement: Agreement, command: Command, context: DecisionContext) -> 
     if isinstance(command, _GROUP_NEEDS_VISIBILITY) and not context.visibility.visible:
         return Refusal((_not_visible(context),))  # Q9: alone, since the other reasons tell of the school's people
     against, decision = _answer(agreement, command, context)
-    reasons = [*_presence_reasons(command, context), *_lifecycle_reasons(agreement, command, context), *against]
+    reasons = [
+        *_presence_reasons(command, context),
+        *_lifecycle_reasons(agreement, command, context),
+        *_lapse_reasons(agreement, command, context),
+        *against,
+    ]
     return Refusal(in_order(reasons)) if reasons else decision
+
+
+def needs_events(agreement: Agreement, command: Command, context: DecisionContext) -> bool:
+    """Return whether the decision needs the events of the agreement, since its state does not tell enough (A4, X2).
+
+    That is rare: the request that is named was closed before another one was, or the agreement has lapsed.
+    """
+    named = request_of(command)
+    if named is None:
+        return False
+    if agreement.request and agreement.request.id == named:
+        if isinstance(command, Decline | Withdraw):
+            return False
+        return agreement.in_force is not None and has_lapsed(agreement, policy=context.policy, day=context.day)
+    return bool(agreement.closed) and agreement.closed[-1].id != named
 
 
 def _answer(agreement: Agreement, command: Command, context: DecisionContext) -> _Answer:
@@ -137,6 +168,22 @@ def _lifecycle_reasons(agreement: Agreement, command: Command, context: Decision
             assert_never(command)
 
 
+def _lapse_reasons(agreement: Agreement, command: Command, context: DecisionContext) -> list[Reason]:
+    """X2: what has lapsed is restored only by what is agreed anew, so an older request lapses with it."""
+    hidden = "the school was hidden from the group for too long"
+    policy, day, request = context.policy, context.day, _open_request(agreement, command)
+    match command:
+        case RecordApproval() | ImportAgreement():
+            lapsed = agreement.in_force is not None and has_lapsed(agreement, policy=policy, day=day)
+            detail = f"The agreement has lapsed, since {hidden}."
+        case AddRecipients() | Remind() | Approve() if request:
+            lapsed = request_has_lapsed(agreement, request, context.events, policy=policy, day=day)
+            detail = f"Request {request.id} has lapsed, since {hidden}. It can only be declined or withdrawn."
+        case _:
+            return []
+    return [Reason(code=RefusalCode.LAPSED, detail=detail)] if lapsed else []
+
+
 def _open_request(agreement: Agreement, command: Command) -> OpenRequest | None:
     """Return the open request where it is the one that *command* names (A4)."""
     request = agreement.request
@@ -154,7 +201,8 @@ def _already_open(agreement: Agreement, context: DecisionContext) -> list[Reason
 
 def _not_open(agreement: Agreement, command: NamesRequest, context: DecisionContext) -> Reason:
     """A4: say who closed the request that is named, and when."""
-    closed = agreement.closed_request(command.request)
+    known = [*agreement.closed, *filter(None, map(request_closed_by, context.events))]
+    closed = next((request for request in known if request.id == command.request), None)
     # Of a hidden school the group is told the id alone, which is in its own record.
     may_name = context.visibility.visible or isinstance(command, Approve | Decline)
     person = context.person(closed.by) if closed and may_name else None
@@ -168,30 +216,31 @@ def _not_open(agreement: Agreement, command: NamesRequest, context: DecisionCont
 
 
 def _level_reasons(agreement: Agreement, level: AccessLevel, context: DecisionContext) -> list[Reason]:
-    """Q7, L4: a level in force can be raised, never reduced."""
+    """Q7, L4: a level in force can be raised, never reduced; one that has lapsed may be asked for again (X2)."""
     current = agreement.level
     if current is None or level > current:
+        return []
+    if level is current and has_lapsed(agreement, policy=context.policy, day=context.day):
         return []
     code = RefusalCode.LEVEL_REDUCTION if level < current else RefusalCode.LEVEL_UNCHANGED
     return [Reason(code=code, level=current, level_label=context.policy.label(current))]
 
 
 def _request(agreement: Agreement, command: RequestAccess, context: DecisionContext) -> _Answer:
-    raises = granted(agreement, visible=True, policy=context.policy, day=context.day)
-    lapsed_level = None if raises else agreement.level
-    # X2: a new request restores what has lapsed, at the same level too.
-    against = [] if command.level is lapsed_level else _level_reasons(agreement, command.level, context)
+    returned = _unrecorded_return(agreement, context)  # X2: so that a request is always sent after a recorded return
+    standing = reduce(evolve, returned, agreement)
+    against = _level_reasons(standing, command.level, context)
     recipients, unfit = _recipients(command.recipients, command.urn, context)
     event = events.RequestSent(
-        **_header(agreement, context),
+        **_header(standing, context),
         level=command.level,
-        raises=raises,
+        raises=granted(standing, visible=True, policy=context.policy, day=context.day),
         sender=command.sender,
         recipients=recipients,
         terms=command.terms,
     )
     cautions = () if context.approvers else (Caution(CautionCode.NO_APPROVER),)  # P10
-    return against + unfit, Decision((event,), cautions)
+    return against + unfit, Decision((*returned, event), cautions)
 
 
 def _recipients(
@@ -262,7 +311,10 @@ def _approve(agreement: Agreement, request: OpenRequest, command: Approve, conte
         against.append(Reason(code=RefusalCode.TERMS_VERSION_MISMATCH, detail=detail))
     returned = _unrecorded_return(agreement, context)
     event = events.RequestApproved(
-        **_header(agreement, context, ahead=len(returned)), request=request.id, level=request.level, terms=request.terms
+        **_header(reduce(evolve, returned, agreement), context),
+        request=request.id,
+        level=request.level,
+        terms=request.terms,
     )
     return against, Decision((*returned, event))
 
@@ -285,7 +337,7 @@ def _same_person(request: OpenRequest, context: DecisionContext) -> list[Reason]
 def _record_approval(agreement: Agreement, command: RecordApproval, context: DecisionContext) -> _Answer:
     returned = _unrecorded_return(agreement, context)
     event = events.ApprovalRecorded(
-        **_header(agreement, context, ahead=len(returned)),
+        **_header(reduce(evolve, returned, agreement), context),
         level=command.level,
         terms=command.terms,
         basis=command.basis,
@@ -337,7 +389,7 @@ def _may_be_an_error(agreement: Agreement, context: DecisionContext) -> bool:
 
 def _record_visibility(agreement: Agreement, command: RecordVisibility, context: DecisionContext) -> Decision:
     """E6: record that the school stopped being visible, or is visible again, where that is new."""
-    register_day = command.register_day or context.day
+    register_day = min(command.register_day or context.day, context.day)  # X2: a fast clock lapses nothing
     if context.visibility.visible:
         return Decision(_unrecorded_return(agreement, context, register_day))
     if agreement.hidden_since is not None:
@@ -350,12 +402,11 @@ def _record_visibility(agreement: Agreement, command: RecordVisibility, context:
 def _unrecorded_return(
     agreement: Agreement, context: DecisionContext, register_day: date | None = None
 ) -> tuple[events.VisibilityReturned, ...]:
-    """H1: record that the school is visible again, before anything that comes into force there."""
+    """H1: record that the school is visible again, before anything that is asked or comes into force there."""
     if agreement.hidden_since is None:
         return ()
-    # X2: the window is counted to the present day, as everywhere, so that recording changes no answer.
-    resumes = not has_lapsed(agreement, policy=context.policy, day=context.day)
-    day = register_day or context.day
+    day = register_day or context.day  # X2: whenever it is recorded, the register's day counts
+    resumes = not outlasts(agreement.hidden_since, day, policy=context.policy)
     return (events.VisibilityReturned(**_header(agreement, context), register_day=day, resumes=resumes),)
 
 
@@ -364,11 +415,11 @@ def _instant(agreement: Agreement, context: DecisionContext) -> Instant:
     return max(context.now, agreement.changed_at) if agreement.changed_at else context.now
 
 
-def _header(agreement: Agreement, context: DecisionContext, *, ahead: int = 0) -> dict[str, Any]:
-    """Return what every event holds; *ahead* is the number of new events that come before this one."""
+def _header(agreement: Agreement, context: DecisionContext) -> dict[str, Any]:
+    """Return what every event holds; it is the next one after those that led to *agreement*."""
     return {
         "agreement": agreement.id,
-        "sequence": agreement.version + ahead + 1,
+        "sequence": agreement.version + 1,
         "at": _instant(agreement, context),
         "actor": context.actor,
         "command_id": context.command_id,

@@ -214,7 +214,8 @@ class VisibilityReturned(Recorded):
 
     Attributes:
         register_day: The register's day.
-        resumes: Whether access resumes: within the correction window it does, later it has lapsed.
+        resumes: Whether access resumes after this absence: within the correction window it does, later the agreement
+            has lapsed. What had lapsed before stays lapsed.
     """
 
     register_day: date

@@ -38,6 +38,7 @@ class RefusalCode(enum.Enum):
     NOTHING_TO_END = "nothing_to_end"
     CAUSE_NOT_SHOWN = "cause_not_shown"
     HISTORY_EXISTS = "history_exists"
+    LAPSED = "lapsed"
     LEVEL_UNCHANGED = "level_unchanged"
     LEVEL_REDUCTION = "level_reduction"
     TERMS_VERSION_MISMATCH = "terms_version_mismatch"
@@ -78,6 +79,7 @@ _WORDS = {
     RefusalCode.NOTHING_TO_END: "There is no agreement and no open request to end. Leave this school out.",
     RefusalCode.CAUSE_NOT_SHOWN: "{detail} Choose another cause.",
     RefusalCode.HISTORY_EXISTS: "This agreement has a history here, so it cannot be imported. Send a request.",
+    RefusalCode.LAPSED: "{detail} Send a new request, or ask the group for one.",
     RefusalCode.LEVEL_UNCHANGED: "{level} is in force already. Ask for a higher level, or leave this school out.",
     RefusalCode.LEVEL_REDUCTION: "{level} is in force, and a level is never reduced. Ask for a higher level.",
     RefusalCode.TERMS_VERSION_MISMATCH: "{detail} Reload the page and answer again.",

@@ -133,6 +133,11 @@ class InForce:
     terms: Terms | None = None
 
 
+def _last(closed: tuple[ClosedRequest, ...]) -> tuple[ClosedRequest, ...]:
+    """Keep one; earlier versions stored them all, which grew without bound."""
+    return closed[-1:]
+
+
 @attrs.frozen(kw_only=True)
 class Agreement:
     """The agreement between one group and one institution as it stands at present; the fold of its events.
@@ -142,9 +147,9 @@ class Agreement:
         version: The sequence number of its last event; 0 where nothing has happened yet.
         in_force: The level in force, if any.
         request: The open request, if any; there is at most one.
-        closed: The requests that were closed, oldest first.
+        closed: The request that was closed last, if one was; the events tell of those before it.
         hidden_since: The register day on which the school was recorded as no longer visible (E6).
-        lapsed: Whether it was recorded as hidden for longer than the correction window (X2).
+        lapsed: Whether a recorded absence outlasted the correction window, and nothing was agreed since (X2).
         changed_at: When its last event happened, in UTC.
     """
 
@@ -152,7 +157,7 @@ class Agreement:
     version: int = 0
     in_force: InForce | None = None
     request: OpenRequest | None = None
-    closed: tuple[ClosedRequest, ...] = ()
+    closed: tuple[ClosedRequest, ...] = attrs.field(default=(), converter=_last)
     hidden_since: date | None = None
     lapsed: bool = False
     changed_at: Instant | None = None
@@ -201,10 +206,6 @@ class Agreement:
             senders.append(self.in_force.approved_by)
         return tuple(sender for sender in senders if sender.site == self.group)
 
-    def closed_request(self, request: RequestId) -> ClosedRequest | None:
-        """Find how *request* was closed, if it was (A4)."""
-        return next((closed for closed in self.closed if closed.id == request), None)
-
 
 def granted(agreement: Agreement, *, visible: bool, policy: Policy, day: date) -> AccessLevel | None:
     """Return the level that *agreement* grants on *day*, or `None` where it grants nothing (X1, X2).
@@ -223,16 +224,39 @@ def granted(agreement: Agreement, *, visible: bool, policy: Policy, day: date) -
 
 
 def has_lapsed(agreement: Agreement, *, policy: Policy, day: date) -> bool:
-    """Return whether the school was hidden for longer than the correction window (X2).
+    """Return whether an absence of the school outlasted the correction window, by what the record says (X2).
 
-    A lapsed agreement grants nothing, even when the school is visible again, until a new request is accepted.
-    The window runs from the register day on which the school was recorded as hidden to *day*, both in Europe/London.
+    What has lapsed grants nothing, even when the school is visible again, until a new request is accepted. While no
+    return is recorded, the absence lasts until *day*, a day in Europe/London. An absence that nobody recorded counts
+    for nothing.
     """
-    if agreement.in_force is None:
-        return False
-    if agreement.lapsed or agreement.hidden_since is None:
-        return agreement.lapsed
-    return day - agreement.hidden_since > policy.correction_window
+    hidden_since = agreement.hidden_since
+    return agreement.lapsed or (hidden_since is not None and outlasts(hidden_since, day, policy=policy))
+
+
+def outlasts(lost: date, back: date, *, policy: Policy) -> bool:
+    """Return whether an absence between two register days outlasts the correction window, both days included (X2)."""
+    return back - lost > policy.correction_window
+
+
+def request_has_lapsed(
+    agreement: Agreement, request: OpenRequest, events: Iterable[Event], *, policy: Policy, day: date
+) -> bool:
+    """Return whether an absence since the open *request* was sent has outlasted the correction window (X2).
+
+    Args:
+        agreement: The agreement as it stands.
+        request: Its open request.
+        events: The events of the agreement. They count only where a level that is in force has lapsed: the request
+            may have been sent before that or after it. If they do not hold the request, it counts as lapsed too.
+        policy: The group's choices.
+        day: The present day, in Europe/London.
+    """
+    if not has_lapsed(agreement, policy=policy, day=day) or agreement.in_force is None:
+        return has_lapsed(agreement, policy=policy, day=day)
+    # The request as if it stood alone, with the absences that came after it.
+    alone = fold(agreement.id, (event for event in events if event.sequence >= request.id.number))
+    return alone.request is None or has_lapsed(alone, policy=policy, day=day)
 
 
 def fold(agreement: AgreementId, events: Iterable[Event]) -> Agreement:
@@ -270,10 +294,8 @@ def evolve(agreement: Agreement, event: Event) -> Agreement:
             hidden_since, lapsed = None, lapsed or not event.resumes
         case _:
             assert_never(event)
-    if isinstance(event, _Closing) and event.request is not None:
-        outcome = _OUTCOMES[type(event)]
-        closed = (*closed, ClosedRequest(id=event.request, outcome=outcome, by=event.actor, at=event.at))
-        request = None
+    if last := request_closed_by(event):
+        closed, request = (last,), None
     if in_force is None and request is None:  # E6: visibility is recorded for what stands; what comes later starts anew
         hidden_since, lapsed = None, False
     return Agreement(
@@ -286,6 +308,13 @@ def evolve(agreement: Agreement, event: Event) -> Agreement:
         lapsed=lapsed,
         changed_at=event.at,
     )
+
+
+def request_closed_by(event: Event) -> ClosedRequest | None:
+    """Return the request that *event* closed, with who did so and when; `None` if it closed none (A4)."""
+    if not isinstance(event, _Closing) or event.request is None:
+        return None
+    return ClosedRequest(id=event.request, outcome=_OUTCOMES[type(event)], by=event.actor, at=event.at)
 
 
 _Closing = RequestApproved | RequestDeclined | RequestWithdrawn | AgreementEnded
