@@ -236,6 +236,7 @@ class Institution:
         low_age, high_age: Statutory ages in years.
         ukprn: ``UKPRN``, possibly empty.
         ofsted_rating: Supplied by the host, since today's register has none (B2).
+        former_authority: ``PreviousLA``: the LA that it was in before a reorganisation (E8).
     """
 
     urn: Urn
@@ -259,6 +260,7 @@ class Institution:
     high_age: WholeNumber | None = None
     ukprn: TextOrEmpty = ""
     ofsted_rating: Text | None = None
+    former_authority: _LocalAuthority | None = None
 
     @property
     def groups(self) -> frozenset[GroupId]:

@@ -30,7 +30,7 @@ from datashare.domain.reconciliation import (
     moved_together,
     why_no_plan,
 )
-from datashare.domain.register import GroupId, Institution
+from datashare.domain.register import GroupId, GroupKind, Institution
 from datashare.domain.visibility import other_groups, visible_institutions
 from datashare.errors import InvalidValue, Refused, UnknownGroup
 from datashare.ports import InstitutionDirectory, ProgressCallback
@@ -125,7 +125,7 @@ class GroupReconciliation(GroupActions[Outcomes]):
             day=today,
             register_day=day,
             names={urn: school.name for urn, school in earlier.items()},
-            before=_moved_here(host, newer, facts, earlier) if newer else {},
+            before=_moved_here(host, newer or host.institutions, facts, earlier),
         )
         return comparison.plan(seen_before)
 
@@ -225,9 +225,12 @@ def _moved_here(
         earlier: The schools as an older register had them, as far as that is known.
     """
     moved_from: dict[GroupId, list[Institution]] = {}
-    for urn in facts.linked & earlier.keys():
+    for urn in facts.linked:
         school = facts.institutions[urn]
-        for former in other_groups(earlier[urn], facts.group.id) - school.groups:
+        formers = set(other_groups(earlier[urn], facts.group.id)) if urn in earlier else set()
+        if school.former_authority and facts.group.id.kind is GroupKind.LOCAL_AUTHORITY:
+            formers.add(GroupId.local_authority(school.former_authority.code))
+        for former in formers - school.groups:
             moved_from.setdefault(former, []).append(school)
     before: dict[int, FormerAgreement] = {}
     for former, schools in sorted(moved_from.items()):
@@ -235,7 +238,8 @@ def _moved_here(
         if levels:
             group = host.group_or_gone(former)
             together = moved_together(schools, former, left_behind=register.linked(former))
-            before |= {urn: (group, levels.get(urn)) for urn in sorted(together)}
+            # A former LA may be one of long ago, so it counts only where there is an agreement with it.
+            before |= {urn: (group, levels.get(urn)) for urn in sorted(together) if urn in earlier or urn in levels}
     return before
 
 

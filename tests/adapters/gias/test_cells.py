@@ -84,6 +84,8 @@ def test_days_are_read_as_published_and_as_saved_again(text: str, day: date | No
         ({"LA_code": "00.0"}, "local_authority", Coded("000", "Reading")),
         ({"LA_code": "870.0"}, "local_authority", Coded("870", "Reading")),
         ({"LA_code": "", "LA_name": "Reading"}, "local_authority", None),
+        ({"PreviousLA_code": "909", "PreviousLA_name": "Cumbria"}, "former_authority", Coded("909", "Cumbria")),
+        ({"PreviousLA_code": "Cumbria", "PreviousLA_name": ""}, "former_authority", None),
         ({"TypeOfEstablishment_code": "2"}, "establishment_type", Coded("02", "Voluntary aided school")),
         (
             {"EstablishmentTypeGroup_code": "04.0", "EstablishmentTypeGroup_name": "nan"},

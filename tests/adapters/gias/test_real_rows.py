@@ -86,6 +86,7 @@ def as_published(school: Institution) -> dict[str, str]:
         "TypeOfEstablishment": school.establishment_type,
         "EstablishmentTypeGroup": school.establishment_type_group,
         "LA": school.local_authority,
+        "PreviousLA": school.former_authority,
     }
     days = {"OpenDate": school.open_date, "CloseDate": school.close_date}
     return {

@@ -9,10 +9,12 @@ import pytest
 from datashare.adapters.memory import MemoryInstitutionDirectory
 from datashare.codec import decode_plan, encode
 from datashare.domain.agreements import EndCause, RefusalCode, State
+from datashare.domain.people import Permission, PersonId
 from datashare.domain.reconciliation import FormerGroup, NewSchool, Plan
-from datashare.domain.register import EstablishmentStatus, GroupId, TrustLink
+from datashare.domain.register import Coded, EstablishmentStatus, Group, GroupId, TrustLink
 from datashare.errors import Refused
 from tests.world import (
+    ACTIONS,
     HILDA,
     MIS,
     NO_APPROVER,
@@ -22,7 +24,10 @@ from tests.world import (
     TODAY,
     TRUST,
     World,
+    imported,
     large_world,
+    person,
+    school,
 )
 
 BEFORE = "Areté Learning Trust"
@@ -179,3 +184,38 @@ def test_who_came_before_costs_the_same_for_any_number_of_schools(count: int) ->
         )
         == world.calls
     )
+
+
+@pytest.mark.rule("E8", "V6")
+def test_a_new_authority_sees_who_came_before_in_the_register_in_place() -> None:
+    """The register keeps the former LA; one of long ago, with which nothing was agreed, is left out."""
+    cumbria, cumberland = (GroupId.local_authority(code) for code in ("909", "942"))
+    old_user, new_user = PersonId(cumbria, "cai"), PersonId(cumberland, "cai")
+    urns = (HILDA, OSCAR, NO_APPROVER)
+    schools = [school(urn, f"School {urn}", trust=None, authority="909") for urn in urns]
+    groups = [Group(id=cumbria, name="Cumbria"), Group(id=cumberland, name="Cumberland")]
+    users = [person(who, permissions=Permission) for who in (old_user, new_user)]
+    world = World(schools=schools, groups=groups, people=users)
+    agreed = [imported(HILDA), imported(OSCAR, ACTIONS)]
+    assert world.sharing.for_group(cumbria, actor=old_user).import_agreements(agreed, command_id="import").done
+
+    now, before = Coded("942", "Cumberland"), Coded("909", "Pre-LGR 2023 Cumbria")
+    moved = [attrs.evolve(row, local_authority=now, former_authority=before) for row in schools]
+    world.refresh(*moved, groups=groups[1:])
+    plan = world.sharing.for_group(cumberland, actor=new_user).reconcile()
+
+    assert {HILDA: ("Cumbria", MIS), OSCAR: ("Cumbria", ACTIONS), NO_APPROVER: None} == {
+        row.urn: (row.before.name, row.before.level) if row.before else None for row in plan.joined
+    }
+    assert {MIS: (HILDA,), ACTIONS: (OSCAR,)} == plan.to_ask_by_level
+    old_plan = world.sharing.for_group(cumbria, actor=old_user).reconcile()
+    assert {EndCause.GROUP_REORGANISED} == {end.cause for end in old_plan.ends}
+
+
+@pytest.mark.rule("E8")
+def test_a_trust_sees_nothing_of_former_authorities() -> None:
+    """A trust and an authority are groups of two kinds, and a school has one of each."""
+    world = World()
+    world.refresh(*(attrs.evolve(row, former_authority=Coded("909")) for row in world.schools.values()))
+
+    assert all(row.before is None for row in world.trust().reconcile().joined)

@@ -48,6 +48,8 @@ ESTABLISHMENTS = Download(
         ("StatutoryLowAge",),
         ("StatutoryHighAge",),
         ("UKPRN",),
+        ("PreviousLA (code)",),
+        ("PreviousLA (name)",),
     ),
     needed=(("URN",), ("EstablishmentName",), ("EstablishmentStatus (code)",)),
 )
@@ -136,6 +138,7 @@ class _InstitutionReader:
         self._type = cache(partial(read_coded, "TypeOfEstablishment", width=2, most=3))
         self._type_group = cache(partial(read_coded, "EstablishmentTypeGroup", most=3))
         self._local_authority = cache(partial(read_coded, "LA", width=3, most=3, padded=False))
+        self._former_authority = cache(_read_former_authority)
         self._number = cache(partial(read_code, "EstablishmentNumber", width=4, most=4))
         self._trusts = cache(_read_trusts)
         self._federations = cache(_read_federations)
@@ -155,6 +158,7 @@ class _InstitutionReader:
             urn, name, status, status_name, open_date, close_date, phase, type_, type_name, type_group,
             type_group_name, la, la_name, number, trusts, trust_names, federations, federation_names,
             street, town, county, postcode, low_age, high_age, ukprn,
+            former_la, former_la_name,
         ) = row
         # fmt: on
         identity = read_urn("URN", urn)
@@ -179,6 +183,7 @@ class _InstitutionReader:
             self._high_age(high_age),
             read_code("UKPRN", ukprn, most=8),
             None,  # the register of today has no Ofsted rating
+            self._former_authority(former_la, former_la_name),
         )
 
     def _linked(self, urn: int, trusts: tuple[TrustLink, ...]) -> tuple[TrustLink, ...]:
@@ -219,6 +224,14 @@ def _read_status(code: str, name: str) -> tuple[EstablishmentStatus, str]:
     if _STATUS_BY_NAME.get(label.casefold(), status) is not status:
         raise BadCell("EstablishmentStatus (code)", number, f'contradicts the name beside it, "{label}"')
     return status, label or _STATUS_NAMES.get(status, f"code {number}")
+
+
+def _read_former_authority(code: str, name: str) -> Coded | None:
+    """Read an LA of the past, which decides nothing: a bad one counts as none."""
+    try:
+        return read_coded("PreviousLA", code, name, width=3, most=3, padded=False)
+    except BadCell:
+        return None
 
 
 def _read_phase(code: str) -> Phase:
