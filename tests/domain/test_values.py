@@ -365,6 +365,7 @@ WRONG: list[tuple[type, str, Sequence[object]]] = [
             "https://hilda.example/a b",
             "https://hilda.example/\nBcc: all@hilda.example",
             " https://hilda.example/",
+            "https://good.example@evil.example/",
             "https://hilda.example/".ljust(2001, "x"),
         ],
     ),

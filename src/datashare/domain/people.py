@@ -14,7 +14,8 @@ import attrs
 from datashare.errors import InvalidValue
 
 from .register import GroupId
-from .validation import Key, Text, Urn, matching, to_frozenset, to_texts, to_tuple, validated
+from .text import https_link
+from .validation import Key, Rule, Text, Urn, matching, to_frozenset, to_texts, to_tuple, validated
 
 
 class BusinessRole(enum.StrEnum):
@@ -272,6 +273,10 @@ def address_key(address: str) -> str:
     return address.strip().casefold()
 
 
+def _is_address(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= 2_000 and bool(https_link(value))
+
+
 @attrs.frozen(kw_only=True, field_transformer=validated)
 class SchoolSite:
     """The MIS site of one school.
@@ -282,6 +287,4 @@ class SchoolSite:
     """
 
     urn: Urn
-    data_sharing_url: Annotated[
-        str, matching(r"https://[^\s/?#\0\ud800-\udfff]+[^\s\0\ud800-\udfff]*", "an https address", longest=2_000)
-    ]
+    data_sharing_url: Annotated[str, Rule("an https address without user information", _is_address)]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from urllib.parse import quote
 
 _APOSTROPHES = frozenset("'’‘ʼ`´′\u0091\u0092")
 _REMEMBERED_BELOW = 0x3000
@@ -58,6 +60,46 @@ def plain_line(text: str) -> str:
     'Elm - share nothing: 9 of 9'
     """
     return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+_HTTPS = re.compile(r"https://([^/?#:]+)(:[0-9]{1,5})?([/?#].*)?")
+_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+_IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?:\.(?!$)|$)){4}")
+_PLAIN = "".join(map(chr, range(0x21, 0x7F)))
+
+
+def https_link(address: str) -> str:
+    """Return the https *address* as it may be linked and shown, or empty text if it may not.
+
+    The host stands as it is looked up: in lower case and in ASCII, so that letters that look alike cannot hide another
+    one. An address with user information, which looks like a host, is no link. Other characters outside ASCII are
+    percent-encoded.
+
+    >>> https_link("https://Bücher.example/größe"), https_link("https://good.example@evil.example/")
+    ('https://xn--bcher-kva.example/gr%C3%B6%C3%9Fe', '')
+    """
+    parts = _HTTPS.fullmatch(address)
+    if not parts or not address.isprintable() or " " in address:
+        return ""
+    host = ".".join(map(_ascii_label, unicodedata.normalize("NFKC", parts[1]).lower().replace("。", ".").split(".")))
+    is_name = all(map(_LABEL.fullmatch, host.split("."))) and len(host) <= 253
+    # A browser reads a last part that is a number as that of an address, in whatever way it is written.
+    if not is_name or (_NUMBER.fullmatch(host.rpartition(".")[2]) and not _IPV4.fullmatch(host)):
+        return ""
+    return f"https://{host}{parts[2] or ''}{quote(parts[3] or '', safe=_PLAIN)}"
+
+
+def _ascii_label(label: str) -> str:
+    """Return a part of a host's name in ASCII (IDNA), or empty text if it holds anything but letters and digits."""
+    if label.isascii():
+        return label
+    if not all(letter == "-" or unicodedata.category(letter) in _IN_NAMES for letter in label):
+        return ""
+    return f"xn--{label.encode('punycode').decode()}"
+
+
+_IN_NAMES = frozenset({"Ll", "Lo", "Lm", "Mn", "Mc", "Nd"})
 
 
 def counted(number: int, noun: str) -> str:

@@ -16,6 +16,7 @@ from datashare.domain.agreements import EndCause, Terms
 from datashare.domain.notices import Answerer, Notice, NoticeKind
 from datashare.domain.policy import Party
 from datashare.domain.register import GroupKind
+from datashare.domain.text import https_link
 from datashare.errors import InvalidValue
 from datashare.testing.contracts._notifier import HOSTILE
 from tests.adapters.email.notices import (
@@ -229,7 +230,7 @@ def test_no_address_link_or_reference_adds_anything(sample: Notice) -> None:
     assert re.fullmatch(r"<[!-~]+@trust\.example>", message["Message-ID"].strip())
     tags = Page(part(message, "html")).tags
     addresses = [sample.terms.reference if sample.terms else "", sample.link or ""]
-    hrefs = [repr(("href", address)) for address in addresses if address.startswith("https://")]
+    hrefs = [repr(("href", https_link(address))) for address in addresses if https_link(address)]
     assert all(any(href in tag for href in hrefs) for tag in tags if tag.startswith("a "))
     plain = {tag.split()[0] for tag in Page(RENDERER.html(notice(sample.kind))).tags}
     assert {tag.split()[0] for tag in tags} <= plain | {"a"}

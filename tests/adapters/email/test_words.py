@@ -211,6 +211,21 @@ def test_the_terms_are_linked_with_their_version(kind: NoticeKind) -> None:
     assert "terms" not in RENDERER.text(notice(kind))
 
 
+@pytest.mark.rule("O5", "Q8")
+def test_terms_that_hide_where_they_lead_are_no_link() -> None:
+    """What was stored before such addresses were refused is text; letters that look alike are shown as ASCII."""
+    hidden, alike = "https://good.example@evil.example/", "https://gооd.example/größe"
+    shown = notice(REQUEST, terms=attrs.evolve(TERMS, reference=hidden), link=hidden)
+    linked = notice(REQUEST, terms=attrs.evolve(TERMS, reference=alike))
+
+    assert f"Please read the terms first: {hidden} (" in RENDERER.text(shown)
+    assert [] == [tag for tag in Page(RENDERER.html(shown)).tags if tag.startswith("a ")]
+    real = "https://xn--gd-fmca.example/gr%C3%B6%C3%9Fe"
+    assert f"Please read the terms first: {real} (" in RENDERER.text(linked)
+    assert f'href="{real}"' in RENDERER.html(linked)
+    assert alike not in RENDERER.html(linked)
+
+
 @pytest.mark.parametrize(("month", "name"), [(1, "January"), (6, "June"), (7, "July"), (12, "December")])
 def test_days_are_written_out(month: int, name: str) -> None:
     """The month has its English name, whatever the locale of the program."""

@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterable
 from datetime import date
 
+import attrs
 import pytest
 
+from datashare.codec import decode_event, encode
 from datashare.domain.agreements.commands import (
     ALL,
     AddRecipients,
@@ -25,6 +27,7 @@ from datashare.domain.levels import AccessLevel
 from datashare.domain.people import Period, Permission, Person, PersonId
 from datashare.domain.policy import Policy
 from datashare.domain.visibility import HiddenBecause
+from datashare.errors import InvalidValue
 from tests.builders import (
     ACTIONS,
     AGREEMENT,
@@ -52,6 +55,7 @@ from tests.builders import (
     end,
     fold_onto,
     header,
+    importing,
     in_state,
     new,
     only_event,
@@ -194,6 +198,24 @@ def test_named_people_who_cannot_be_asked_are_all_named_with_every_reason() -> N
     assert 5 == len(reason.people)
     assert all(str(answer.person) in str(refusal) for answer in reason.people)
     assert str(HEAD) not in str(refusal)
+
+
+@pytest.mark.rule("O5", "Q8")
+def test_terms_name_no_address_that_hides_where_it_leads() -> None:
+    """New terms are refused, wherever they stand; other text is a reference, and what was stored can be read."""
+    hidden = attrs.evolve(TERMS, reference="https://good.example@evil.example/")
+    for command in (ask(), record(), importing()):
+        with pytest.raises(InvalidValue, match=r"The reference of terms must be .* user information"):
+            attrs.evolve(command, terms=hidden)
+    for reference in ("Filing cabinet 3", "http://council.example/", "https://council.example/addendum-ß.pdf"):
+        terms = attrs.evolve(TERMS, reference=reference)
+        assert terms == ask(terms=terms).terms
+    sent = only_event(new(), ask(terms=TERMS))
+    assert isinstance(sent, RequestSent)
+    stored = attrs.evolve(sent, terms=hidden)
+
+    assert stored == decode_event(encode(stored))
+    assert ("", hidden.reference) == (hidden.link, hidden.reference)
 
 
 @pytest.mark.rule("P10")

@@ -24,9 +24,10 @@ from markupsafe import Markup, escape
 from datashare.domain.instants import day_words
 from datashare.domain.notices import Notice, NoticeKind
 from datashare.domain.policy import Party
+from datashare.domain.text import https_link
 from datashare.errors import InvalidValue
 
-from ._values import NAMELESS, https_link, isolated, joined, lines, one_line, shortened
+from ._values import NAMELESS, isolated, joined, lines, one_line, shortened
 
 _MOST_NAMED = 3
 
@@ -169,11 +170,11 @@ def facts_for(notice: Notice, layout: Layout) -> dict[str, Any]:
         "level": known(notice.level_label),
         "level_before": known(notice.level_before_label),
         "adds": [capability.value for capability in notice.adds],
-        "link": https_link(notice.link),
+        "link": https_link(notice.link or ""),
         "terms": notice.terms
         and {
-            "reference": name(notice.terms.reference),
-            "link": https_link(notice.terms.reference),
+            "reference": name(notice.terms.link or notice.terms.reference),
+            "link": notice.terms.link,
             "version": name(notice.terms.version),
             "review_on": _day(notice.terms.review_on),
         },

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from email.header import Header
 from email.policy import Policy
@@ -75,11 +74,6 @@ def joined(values: list[str]) -> str:
     *most, last = values
     comma = Markup(", ") if isinstance(last, Markup) else ", "
     return comma.join(most) + " and " + last if most else last
-
-
-def https_link(address: str | None) -> str:
-    """Return *address* if it is a plain https address, otherwise empty text: scripts never become links."""
-    return address if address and re.fullmatch(r"https://[!-~]+", address) else ""
 
 
 # Addresses

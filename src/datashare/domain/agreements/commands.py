@@ -56,6 +56,14 @@ class Named:
 
 Recipients = AllEligible | WithRoles | Named
 
+
+def _check_link(_command: object, attribute: attrs.Attribute[Any], terms: Terms | None) -> None:
+    """Refuse an https address that may not be linked; only here, so that terms that were stored earlier can be read."""
+    if terms and terms.reference.lower().startswith("https:") and not terms.link:
+        expected = "an https address without spaces and user information, or other text"
+        raise InvalidValue(f"The reference of {attribute.name}", terms.reference, expected)
+
+
 CAME_LATER = "came_later"
 """The metadata key of fields that were added later.
 
@@ -104,7 +112,7 @@ class RequestAccess:
     level: AccessLevel
     sender: PersonId
     recipients: Recipients = ALL
-    terms: Terms | None = None
+    terms: Terms | None = attrs.field(default=None, validator=_check_link)
 
 
 @attrs.frozen(kw_only=True, field_transformer=validated)
@@ -186,7 +194,7 @@ class RecordApproval:
     urn: Urn
     level: AccessLevel
     basis: Text
-    terms: Terms | None = None
+    terms: Terms | None = attrs.field(default=None, validator=_check_link)
 
 
 @attrs.frozen(kw_only=True, field_transformer=validated)
@@ -207,7 +215,7 @@ class ImportAgreement:
     agreed_on: date
     approver: Text
     evidence: Text
-    terms: Terms | None = None
+    terms: Terms | None = attrs.field(default=None, validator=_check_link)
 
 
 @attrs.frozen(kw_only=True, field_transformer=validated)

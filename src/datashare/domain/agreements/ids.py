@@ -14,6 +14,7 @@ import attrs
 from datashare.domain.instants import Instant
 from datashare.domain.people import PersonId
 from datashare.domain.register import GroupId
+from datashare.domain.text import https_link
 from datashare.domain.validation import Key, Urn, validated, whole_number
 from datashare.errors import InvalidValue
 
@@ -117,6 +118,11 @@ class Terms:
     reference: Key
     version: Key
     review_on: date | None = None
+
+    @property
+    def link(self) -> str:
+        """The address of the document as it may be linked and shown; empty if the reference is not such an address."""
+        return https_link(self.reference)
 
 
 class RequestOutcome(enum.Enum):
