@@ -40,7 +40,7 @@ from datashare.adapters.sql import SqlAgreementStore, sqlite_engine
 from datashare.domain.instants import day_words, london_day
 from datashare.domain.timeline import shared_on
 from datashare.errors import SchemaMismatch, StoreError
-from datashare.ports import AgreementStore
+from datashare.ports import AgreementStore, Unreadable
 
 TRUST, ANA, FIRST, SECOND = GroupId.mat("9901"), PersonId(GroupId.mat("9901"), "ana"), 900001, 900002
 USAGE = "Usage: python audit.py URN DAY [AGREEMENTS.sqlite], such as: python audit.py 900001 2025-05-03"
@@ -95,7 +95,10 @@ def from_story(urn: int, day: date) -> list[str]:
 def answers(store: AgreementStore, urn: int, day: date) -> Iterator[str]:
     """Return what each group could see of the school on that day, in words."""
     for agreement in store.states_at(urn):
-        yield from map(str, shared_on(agreement.id, store.history(agreement.id), day))
+        if isinstance(agreement, Unreadable):
+            yield str(agreement)
+        else:
+            yield from map(str, shared_on(agreement.id, store.history(agreement.id), day))
 
 
 class Calendar:

@@ -50,6 +50,7 @@ from datashare.adapters.gias import read_register
 from datashare.adapters.memory import MemoryInstitutionDirectory, MemoryPeopleDirectory
 from datashare.adapters.sql import SqlAgreementStore, create_schema, sqlite_engine
 from datashare.delivery import deliver
+from datashare.ports import readable
 
 DATA = Path(__file__).parent / "data"
 TRUST = GroupId.mat("5622")  # Areté Learning Trust
@@ -288,7 +289,7 @@ def open_again(file: Path) -> None:
     """Read the file as another process would."""
     engine = sqlite_engine(file)
     store = SqlAgreementStore(engine)
-    states = Counter(agreement.state.label.lower() for agreement in store.states(TRUST))
+    states = Counter(agreement.state.label.lower() for agreement in readable(store.states(TRUST)))
     messages = Counter(notice.status.value for notice in store.notices(TRUST))
     events = sum(1 for _ in store.group_history(TRUST))
     console.print(f"Opened again, {file.name} holds {events} events, which make")

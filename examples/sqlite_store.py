@@ -8,7 +8,6 @@ store = SqliteStore(connection)  # each call is part of the host's transaction o
 from __future__ import annotations
 
 import json
-import secrets
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
@@ -32,7 +31,9 @@ from datashare.ports import (
     NoticeStatus,
     Settlement,
     StoredNotice,
+    Unreadable,
     arguments,
+    readable,
 )
 from datashare.rows import AgreementRow, EventRow, NoticeRow, OutcomeRow, key_of
 
@@ -107,14 +108,11 @@ class SqliteStore:
         caused = """SELECT events.* FROM outcomes JOIN events USING (group_id, urn) WHERE group_id = ?
             AND command_id = ? AND sequence BETWEEN first_sequence AND last_sequence ORDER BY urn, sequence"""
         with self._transaction("DEFERRED") as db:  # one moment for all three
-            agreements = [rows.to_agreement(AgreementRow(*row)) for row in db.execute(states, (group, urns))]
+            agreements = [AgreementRow(*row) for row in db.execute(states, (group, urns))]
             outcomes = [OutcomeRow(*row) for row in db.execute(recorded, (group, command_id))]
             events = [EventRow(*row) for row in db.execute(caused, (group, command_id))]
         by_urn = {urn: list(own) for urn, own in groupby(events, lambda row: row.urn)}
-        return Loaded(
-            agreements={agreement.id: agreement for agreement in agreements},
-            outcomes=tuple(rows.to_outcome(row, by_urn.get(row.urn, ())) for row in outcomes),
-        )
+        return rows.to_loaded(agreements, [(row, by_urn.get(row.urn, ())) for row in outcomes])
 
     def append(self, changes: Sequence[Change], /) -> frozenset[AgreementId]:
         prepared = [rows.prepare(change) for change in arguments.require_changes(changes)]
@@ -139,13 +137,13 @@ class SqliteStore:
             _insert(db, "INSERT INTO notices", [notice for row in winners for notice in row.notices])
         return frozenset(row.change.id for row in prepared) - {row.change.id for row in winners}
 
-    def states(self, group: GroupId, /) -> Sequence[Agreement]:
+    def states(self, group: GroupId, /) -> Sequence[Agreement | Unreadable]:
         query = "SELECT * FROM agreements WHERE group_id = ? ORDER BY urn"
-        return [*map(rows.to_agreement, self._rows(AgreementRow, query, str(arguments.require_group(group))))]
+        return rows.to_states(self._rows(AgreementRow, query, str(arguments.require_group(group))))
 
-    def states_at(self, urn: int, /) -> Sequence[Agreement]:
+    def states_at(self, urn: int, /) -> Sequence[Agreement | Unreadable]:
         query = "SELECT * FROM agreements WHERE urn = ? ORDER BY group_id"
-        return [*map(rows.to_agreement, self._rows(AgreementRow, query, require_urn(urn)))]
+        return rows.to_states(self._rows(AgreementRow, query, require_urn(urn)))
 
     def history(self, agreement: AgreementId, /) -> Iterator[Event]:
         query = "SELECT * FROM events WHERE group_id = ? AND urn = ? ORDER BY sequence"
@@ -165,8 +163,8 @@ class SqliteStore:
 
     def last_register(self, group: GroupId, /) -> date | None:
         query = "SELECT max(day) FROM registers WHERE group_id = ?"
-        (day,) = self._rows(str, query, str(arguments.require_group(group)))
-        return None if day == "None" else date.fromisoformat(day)
+        (row,) = self._rows(lambda *row: row, query, str(arguments.require_group(group)))
+        return None if row[0] is None else rows.to_register_day(group, row[0])
 
     def note_register(self, group: GroupId, day: date, /) -> None:
         group, day = arguments.require_register(group, day)
@@ -177,22 +175,26 @@ class SqliteStore:
     def notices(self, group: GroupId, /, *, status: NoticeStatus | None = None) -> Sequence[StoredNotice]:
         of_group, wanted = str(arguments.require_group(group)), arguments.require_status(status)
         query = "SELECT * FROM notices WHERE group_id = ? AND status = coalesce(?, status) ORDER BY due_at, id"
-        return [*map(rows.to_stored_notice, self._rows(NoticeRow, query, of_group, wanted and wanted.value))]
+        return rows.to_stored_notices(self._rows(NoticeRow, query, of_group, wanted and wanted.value))
 
-    def lease(self, *, now: Instant, until: Instant, limit: int) -> Sequence[LeasedNotice]:
+    def lease(self, *, now: Instant, until: Instant, limit: int) -> Sequence[LeasedNotice | Unreadable]:
         now, until, limit = arguments.require_lease(now, until, limit)
         self._require_own_transaction()
-        name = secrets.token_hex(16)  # no other lease has it
+        due = """SELECT * FROM notices WHERE is_open
+            AND (coalesce(leased_until, due_at) <= ? OR leased_until > ? OR lease IS NULL AND due_at > ?)
+            ORDER BY due_at, id"""
         lease = """UPDATE notices SET status = 'leased', lease = ?, leased_until = ?, attempts = attempts + 1
-            WHERE (group_id, urn, id) IN (SELECT group_id, urn, id FROM notices WHERE is_open
-                AND (coalesce(leased_until, due_at) <= ? OR leased_until > ? OR lease IS NULL AND due_at > ?)
-                ORDER BY due_at, id LIMIT ?) RETURNING *"""
+            WHERE group_id = ? AND urn = ? AND id = ?"""
         with self._transaction() as db:
-            values = (name, instant_text(until), instant_text(now), *_too_far_ahead(now), limit)
-            leased = sorted(
-                (NoticeRow(*row) for row in db.execute(lease, values)), key=lambda row: (row.due_at, row.id)
+            # Without a limit in the query: what cannot be read is passed over, and counts as none.
+            values = (instant_text(now), *_too_far_ahead(now))
+            leases = rows.to_leases((NoticeRow(*row) for row in db.execute(due, values)), limit)
+            ends = instant_text(until)
+            held = (
+                (leased.lease, ends, *key_of(leased.notice.agreement), leased.notice.id) for leased in readable(leases)
             )
-        return [LeasedNotice(notice=rows.to_notice(row), lease=name, attempts=row.attempts) for row in leased]
+            db.executemany(lease, held)
+        return leases
 
     def settle(self, leased: LeasedNotice, outcome: Settlement, /) -> bool:
         leased, outcome = arguments.require_settlement(leased, outcome)

@@ -38,6 +38,7 @@ from datashare.ports import (
     ProgressCallback,
     RecordedOutcome,
     StoredNotice,
+    readable,
 )
 from datashare.service import DataSharing, GroupActions, GroupSide, Outcomes, SchoolSide, usual_policy
 from datashare.testing import CountingStore, FrozenClock, StoreWithOutbox
@@ -311,7 +312,7 @@ class World:
     def snapshot(self, *command_ids: str) -> Snapshot:
         """Read everything that the store holds, with what it keeps under some command ids."""
         groups = [group.id for group in self.groups]
-        states = {group: tuple(self.store.states(group)) for group in groups}
+        states = {group: tuple(readable(self.store.states(group))) for group in groups}
         keys = [agreement.id for agreements in states.values() for agreement in agreements]
         return Snapshot(
             states=states,
@@ -347,7 +348,7 @@ class World:
 def assert_sound(world: World) -> None:
     """Check that every state is the fold of its events, numbered without gaps, in the order of time (T3)."""
     for group in world.groups:
-        for state in world.store.states(group.id):
+        for state in readable(world.store.states(group.id)):
             events = tuple(world.store.history(state.id))
             assert state == fold(state.id, events)
             assert list(range(1, state.version + 1)) == [event.sequence for event in events]

@@ -18,8 +18,10 @@ from datashare.ports.clock import Clock
 from datashare.ports.notifier import Delivered, NeverDeliverable, Notifier, SendResult, TryAgain
 from datashare.ports.outbox import LONGEST_WAIT, LeasedNotice, NoticeStatus, Outbox, Settlement
 from datashare.ports.progress import Progress, ProgressCallback, Stage
+from datashare.ports.store import Unreadable, readable
 
 from .clock import SystemClock
+from .errors import StoreError
 
 __all__ = ["DeliveryReport", "RetrySchedule", "deliver", "purge"]
 
@@ -91,6 +93,10 @@ class DeliveryReport:
         lost: Leased, but the result could not be recorded: another worker took over when the lease had ended, or the
             request was closed meanwhile (O7). Some of them may have been handed over.
         unsent: Leased, but not sent, since the lease would have ended too soon; a later run sends them.
+        unsettled: Leased, and perhaps handed over, but the store failed when the result was to be recorded; a later
+            run may send them a second time.
+        unreadable: The ids of notices that were due and cannot be read, since they were damaged or a later version of
+            the library wrote them. They are left for a worker that can read them.
     """
 
     delivered: int = 0
@@ -98,11 +104,13 @@ class DeliveryReport:
     given_up: int = 0
     lost: int = 0
     unsent: int = 0
+    unsettled: int = 0
+    unreadable: tuple[str, ...] = ()
 
     @property
     def taken_up(self) -> int:
         """The number of notices that the run leased, whatever became of them."""
-        return self.delivered + self.retried + self.given_up + self.lost + self.unsent
+        return self.delivered + self.retried + self.given_up + self.lost + self.unsent + self.unsettled
 
 
 def deliver(
@@ -148,7 +156,7 @@ def deliver(
 
     Raises:
         InvalidValue: An argument is not what is expected, such as a store or a notifier that is async.
-        StoreError: The store could not do its work; nothing is lost.
+        StoreError: The store could not lease, or failed twice in a row to record a result; nothing is lost.
     """
     require_port(store, Outbox, "store")
     require_port(notifier, Notifier, "notifier")
@@ -214,6 +222,8 @@ class _Run:
         slowest: The longest that one sending has taken so far.
         taken_up: How many notices were leased so far.
         counts: How many notices ended in each of the ways that a `DeliveryReport` names.
+        unreadable: The ids of notices that cannot be read, in the order in which they were due.
+        is_failing: Whether the store failed when the last result was to be recorded.
     """
 
     outbox: Outbox
@@ -230,6 +240,8 @@ class _Run:
     slowest: timedelta = attrs.field(default=_NONE, init=False)
     taken_up: int = attrs.field(default=0, init=False)
     counts: Counter[str] = attrs.field(factory=Counter, init=False)
+    unreadable: dict[str, None] = attrs.field(factory=dict, init=False)
+    is_failing: bool = attrs.field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.began = self.latest = _read(self.clock)
@@ -244,12 +256,14 @@ class _Run:
         while room := self.room():
             until = self.now() + self.lease_for
             # Due when the run began, not now: so the run ends, however many notices are added meanwhile.
-            leased = self.outbox.lease(now=self.began, until=until, limit=room)
+            due = self.outbox.lease(now=self.began, until=until, limit=room)
+            self.unreadable |= dict.fromkeys(notice.id for notice in due if isinstance(notice, Unreadable))
+            leased = readable(due)
             if not leased:
                 break
             self.taken_up += len(leased)
             self.send_until(until - self.lease_for / 2, leased)
-        return DeliveryReport(**self.counts)
+        return DeliveryReport(**self.counts, unreadable=tuple(self.unreadable))
 
     def room(self) -> int:
         """Return how many notices to lease next: as many as can be sent in half of a lease.
@@ -282,7 +296,17 @@ class _Run:
     def handle(self, leased: LeasedNotice) -> str:
         """Send a notice and record what became of it; return the count of the report that it adds to."""
         outcome = self.outcome_of(leased)
-        return _COUNTS[outcome.status] if self.outbox.settle(leased, outcome) else "lost"
+        try:
+            is_held = self.outbox.settle(leased, outcome)
+        except StoreError:
+            # One failure, such as a deadlock, may concern one notice alone. After two, the store is down: to go on
+            # would send many messages, and all of them a second time later.
+            if self.is_failing:
+                raise
+            self.is_failing = True
+            return "unsettled"
+        self.is_failing = False
+        return _COUNTS[outcome.status] if is_held else "lost"
 
     def outcome_of(self, leased: LeasedNotice) -> Settlement:
         """Send a notice, unless its attempts ran out, and return what became of it."""

@@ -8,6 +8,7 @@ import pytest
 from datashare import AccessLevel, GroupId, State
 from datashare.adapters.sql import SqlAgreementStore, sqlite_engine
 from datashare.domain.agreements import fold
+from datashare.ports import readable
 from tests.examples.programs import run_program
 
 
@@ -96,7 +97,7 @@ def test_the_story_is_in_the_file(story: str, file: Path) -> None:
     trust = GroupId.mat("5622")
     engine = sqlite_engine(file)
     store = SqlAgreementStore(engine)
-    states = {state.urn: state for state in store.states(trust)}
+    states = {state.urn: state for state in readable(store.states(trust))}
 
     assert 10 == len(states)
     assert all(state == fold(state.id, store.history(state.id)) for state in states.values())

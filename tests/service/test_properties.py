@@ -18,6 +18,7 @@ from datashare.domain.levels import AccessLevel
 from datashare.domain.people import BusinessRole, PersonId
 from datashare.domain.register import EstablishmentStatus, GroupId, TrustLink
 from datashare.errors import DatashareError, Refused
+from datashare.ports import readable
 from datashare.service import Done, GroupActions, Outcome, Outcomes, SchoolSide
 from tests.world import (
     ANA,
@@ -264,7 +265,7 @@ class Sharing(RuleBasedStateMachine):
         return self.world.snapshot(*command_ids)
 
     def standing(self) -> list[Agreement]:
-        return [agreement for group in (TRUST, COUNCIL) for agreement in self.world.store.states(group)]
+        return [agreement for group in (TRUST, COUNCIL) for agreement in readable(self.world.store.states(group))]
 
     def under(self, key: AgreementId, command_id: str) -> list[Event]:
         return [event for event in self.world.store.history(key) if event.command_id == command_id]
@@ -272,7 +273,7 @@ class Sharing(RuleBasedStateMachine):
     def requests(self, data: st.DataObject) -> list[RequestId]:
         """Draw open requests, closed ones and ones that never were."""
         known = [RequestId(AgreementId(TRUST, HILDA), 1), RequestId(AgreementId(COUNCIL, HILDA), 1)]
-        for agreement in self.world.store.states(TRUST):
+        for agreement in readable(self.world.store.states(TRUST)):
             known += [closed.id for closed in agreement.closed]
             known += [agreement.request.id] * 3 if agreement.request else []
         return data.draw(st.lists(st.sampled_from(known), max_size=3))
@@ -316,7 +317,8 @@ class Sharing(RuleBasedStateMachine):
         hidden = {entry.agreement.urn for entry in self.world.trust().no_longer_visible()}
         assert {row.urn for row in rows} == in_tabs
         assert not in_tabs & hidden
-        assert {agreement.urn for agreement in self.world.store.states(TRUST) if agreement.stands} <= in_tabs | hidden
+        states = readable(self.world.store.states(TRUST))
+        assert {agreement.urn for agreement in states if agreement.stands} <= in_tabs | hidden
 
 
 TestSharing = pytest.mark.rule("K3", "K4", "P4", "T2", "T3", "T4", "V1", "V2")(Sharing.TestCase)

@@ -6,6 +6,7 @@ import pytest
 
 from datashare.domain.agreements import ALL, AgreementId, Named, RefusalCode, RequestId, State, WithRoles
 from datashare.domain.people import BusinessRole, PersonId
+from datashare.ports import readable
 from tests.world import (
     ACTIONS,
     ANA,
@@ -97,7 +98,7 @@ def test_each_school_gets_its_own_outcome() -> None:
     ] == [outcome.code for outcome in outcomes.not_done]
     assert [NO_APPROVER] == [outcome.urn for outcome in outcomes.done]
     assert {HILDA: State.APPROVED, OSCAR: State.APPROVED, NO_APPROVER: State.PENDING} == {
-        agreement.urn: agreement.state for agreement in world.store.states(TRUST)
+        agreement.urn: agreement.state for agreement in readable(world.store.states(TRUST))
     }
     assert_sound(world)
 

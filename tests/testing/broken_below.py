@@ -15,7 +15,7 @@ from datashare.domain.agreements import Agreement, AgreementId
 from datashare.domain.instants import Instant
 from datashare.domain.register import GroupId
 from datashare.errors import StoreError
-from datashare.ports import Change, LeasedNotice, Loaded, NoticeStatus, StoredNotice
+from datashare.ports import Change, LeasedNotice, Loaded, NoticeStatus, StoredNotice, readable
 from datashare.rows import prepare
 from examples import sqlite_store
 from examples.sqlite_store import SqliteStore, connect
@@ -115,7 +115,7 @@ class CachingNotices(SqliteStore):
 
     def lease(self, *, now: Instant, until: Instant, limit: int) -> Sequence[LeasedNotice]:
         self.listed = {}
-        return super().lease(now=now, until=until, limit=limit)
+        return readable(super().lease(now=now, until=until, limit=limit))
 
 
 class Committing(SqliteStore):
@@ -131,7 +131,7 @@ class RollingBack(SqliteStore):
     """13. Ends the host's transaction after it has read."""
 
     def states(self, group: GroupId, /) -> Sequence[Agreement]:
-        states = super().states(group)
+        states = readable(super().states(group))
         if isinstance(self._source, sqlite3.Connection):
             self._source.rollback()
         return states

@@ -7,7 +7,7 @@ import attrs
 
 from datashare.domain.instants import Instant
 from datashare.domain.register import GroupId
-from datashare.ports import LeasedNotice, NoticeStatus, Settlement, StoredNotice
+from datashare.ports import LeasedNotice, NoticeStatus, Settlement, StoredNotice, readable
 from datashare.testing.changes import COUNCIL, TRUST
 
 from .broken_stores import BrokenStore, ChangedNotices
@@ -31,14 +31,17 @@ class Generous(BrokenStore):
     """Outbox 1. Lets a lease end at once."""
 
     def lease(self, *, now: Instant, until: Instant, limit: int) -> Sequence[LeasedNotice]:
-        return self.inner.lease(now=now, until=min(until, now + MICROSECOND), limit=limit)
+        return readable(self.inner.lease(now=now, until=min(until, now + MICROSECOND), limit=limit))
 
 
 class Reusing(BrokenStore):
     """Outbox 1. Gives every lease of a notice one name."""
 
     def lease(self, *, now: Instant, until: Instant, limit: int) -> Sequence[LeasedNotice]:
-        return [attrs.evolve(leased, lease="lease") for leased in self.inner.lease(now=now, until=until, limit=limit)]
+        return [
+            attrs.evolve(leased, lease="lease")
+            for leased in readable(self.inner.lease(now=now, until=until, limit=limit))
+        ]
 
     def settle(self, leased: LeasedNotice, outcome: Settlement, /) -> bool:
         return any(self.inner.settle(attrs.evolve(leased, lease=f"lease-{n}"), outcome) for n in range(99))
@@ -129,7 +132,7 @@ class Counted(BrokenStore):
         self.names = dict[tuple[str, str], str]()
 
     def lease(self, *, now: Instant, until: Instant, limit: int) -> Sequence[LeasedNotice]:
-        leased = self.inner.lease(now=now, until=until, limit=limit)
+        leased = readable(self.inner.lease(now=now, until=until, limit=limit))
         self.names |= {(one.notice.id, str(one.attempts)): one.lease for one in leased}
         return [attrs.evolve(one, lease=str(one.attempts)) for one in leased]
 
@@ -142,7 +145,7 @@ class FreshFirst(BrokenStore):
     """Outbox 1. Leases what was never leased before what was."""
 
     def lease(self, *, now: Instant, until: Instant, limit: int) -> Sequence[LeasedNotice]:
-        return sorted(self.inner.lease(now=now, until=until, limit=limit), key=lambda leased: leased.attempts)
+        return sorted(readable(self.inner.lease(now=now, until=until, limit=limit)), key=lambda leased: leased.attempts)
 
 
 class Sweeping(BrokenStore):
@@ -153,7 +156,7 @@ class Sweeping(BrokenStore):
         self.leased = list[LeasedNotice]()
 
     def lease(self, *, now: Instant, until: Instant, limit: int) -> Sequence[LeasedNotice]:
-        self.leased = list(self.inner.lease(now=now, until=until, limit=limit))
+        self.leased = list(readable(self.inner.lease(now=now, until=until, limit=limit)))
         return list(self.leased)
 
     def settle(self, leased: LeasedNotice, outcome: Settlement, /) -> bool:
@@ -184,7 +187,7 @@ class CuttingLeases(BrokenStore):
     """Outbox 6. Cuts the long notices that it leases."""
 
     def lease(self, *, now: Instant, until: Instant, limit: int) -> Sequence[LeasedNotice]:
-        leased = self.inner.lease(now=now, until=until, limit=limit)
+        leased = readable(self.inner.lease(now=now, until=until, limit=limit))
         return [
             attrs.evolve(one, notice=attrs.evolve(one.notice, group_name=one.notice.group_name[:99])) for one in leased
         ]

@@ -12,7 +12,7 @@ from datashare.adapters.memory import MemoryAgreementStore
 from datashare.domain.agreements import Agreement, AgreementId, Event
 from datashare.domain.register import GroupId
 from datashare.errors import StoreError, StoreUnavailable
-from datashare.ports import Change, Loaded, NoticeStatus, StoredNotice
+from datashare.ports import Change, Loaded, NoticeStatus, StoredNotice, Unreadable, readable
 from datashare.testing import CountingStore, WrappedStore
 from datashare.testing.changes import COUNCIL, TRUST
 from datashare.testing.contracts._store_suite import ALIKE
@@ -78,7 +78,9 @@ class AllOrNone(BrokenStore):
     """2. Saves nothing where one change lost."""
 
     def append(self, changes: Sequence[Change], /) -> frozenset[AgreementId]:
-        versions = {state.id: state.version for change in changes for state in self.inner.states(change.id.group)}
+        versions = {
+            state.id: state.version for change in changes for state in readable(self.inner.states(change.id.group))
+        }
         losers = frozenset(change.id for change in changes if versions.get(change.id, 0) != change.decided_on)
         return losers or self.inner.append(changes)
 
@@ -135,7 +137,10 @@ class Mixing(BrokenStore):
     """6. Mixes groups whose codes look alike."""
 
     def states(self, group: GroupId, /) -> Sequence[Agreement]:
-        return [*self.inner.states(GroupId.mat(group.code)), *self.inner.states(GroupId.local_authority(group.code))]
+        return [
+            *readable(self.inner.states(GroupId.mat(group.code))),
+            *readable(self.inner.states(GroupId.local_authority(group.code))),
+        ]
 
 
 class Live(BrokenStore):
@@ -146,7 +151,7 @@ class Live(BrokenStore):
         self.listed = list[Agreement]()
 
     def states(self, group: GroupId, /) -> Sequence[Agreement]:
-        self.listed[:] = self.inner.states(group)
+        self.listed[:] = readable(self.inner.states(group))
         return self.listed
 
 
@@ -231,7 +236,9 @@ class BesideLosers(BrokenStore):
         raise NotImplementedError
 
     def append(self, changes: Sequence[Change], /) -> frozenset[AgreementId]:
-        versions = {state.id: state.version for change in changes for state in self.inner.states(change.id.group)}
+        versions = {
+            state.id: state.version for change in changes for state in readable(self.inner.states(change.id.group))
+        }
         if any(versions.get(change.id, 0) != change.decided_on for change in changes):
             changes = [self.weakened(change) for change in changes]
         return self.inner.append(changes)
@@ -305,7 +312,7 @@ class PagedStates(BrokenStore):
     """9. Lists the first page of five hundred."""
 
     def states(self, group: GroupId, /) -> Sequence[Agreement]:
-        return self.inner.states(group)[:500]
+        return readable(self.inner.states(group))[:500]
 
 
 class Prefixing(BrokenStore):
@@ -314,8 +321,8 @@ class Prefixing(BrokenStore):
     def alike(self, group: GroupId) -> Iterator[GroupId]:
         return (other for other in (TRUST, COUNCIL, *ALIKE) if str(other).startswith(str(group)))
 
-    def states(self, group: GroupId, /) -> Sequence[Agreement]:
-        return [state for other in self.alike(group) for state in self.inner.states(other)]
+    def states(self, group: GroupId, /) -> Sequence[Agreement | Unreadable]:
+        return [state for other in self.alike(group) for state in readable(self.inner.states(other))]
 
 
 class PrefixingRegisters(Prefixing):
@@ -331,7 +338,7 @@ class PrefixingSchools(BrokenStore):
     """6. Takes a school whose number begins with another's for that one."""
 
     def history(self, agreement: AgreementId, /) -> Iterator[Event]:
-        states = self.inner.states(agreement.group)
+        states = readable(self.inner.states(agreement.group))
         alike = [state.id for state in states if str(state.urn).startswith(str(agreement.urn))]
         return (event for other in alike for event in self.inner.history(other))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -29,10 +28,11 @@ from datashare.ports import (
     LeasedNotice,
     Loaded,
     NoticeStatus,
-    RecordedOutcome,
     Settlement,
     StoredNotice,
+    Unreadable,
     arguments,
+    readable,
 )
 from datashare.rows import AgreementRow, EventRow, Key, NoticeRow, OutcomeRow, PreparedChange, key_of
 
@@ -96,22 +96,22 @@ class DjangoAgreementStore:
             # The states come first, so that no outcome of theirs is missing. Those with an outcome are read again, so
             # that no state is older than its outcome.
             agreements = self._standing(group, urns)
-            outcomes = self._recorded(group, command_id) if command_id else ()
-            agreements |= self._standing(group, urns & {outcome.agreement.urn for outcome in outcomes})
-        return Loaded(agreements=agreements, outcomes=outcomes)
+            outcomes = self._recorded(group, command_id) if command_id else []
+            agreements |= self._standing(group, urns & {outcome.urn for outcome, _ in outcomes})
+        return rows.to_loaded(agreements.values(), outcomes)
 
-    def _standing(self, group: str, urns: Collection[int]) -> dict[AgreementId, Agreement]:
+    def _standing(self, group: str, urns: Collection[int]) -> dict[int, AgreementRow]:
         states = self._all(AgreementState).filter(group_id=group, urn__in=urns)
-        return {agreement.id: agreement for agreement in map(rows.to_agreement, _read(AgreementRow, states))}
+        return {row.urn: row for row in _read(AgreementRow, states)}
 
-    def _recorded(self, group: str, command_id: str) -> tuple[RecordedOutcome, ...]:
+    def _recorded(self, group: str, command_id: str) -> list[tuple[OutcomeRow, Sequence[EventRow]]]:
         outcomes = self._all(CommandOutcome).filter(group_id=group, command_id=command_id)
         own = outcomes.filter(urn=OuterRef("urn"))
         caused = own.filter(first_sequence__lte=OuterRef("sequence"), last_sequence__gte=OuterRef("sequence"))
         events = self._all(AgreementEvent).filter(Exists(caused), group_id=group).order_by("urn", "sequence")
         recorded = list(_read(OutcomeRow, outcomes))
         by_urn = {urn: list(own_rows) for urn, own_rows in groupby(_read(EventRow, events), lambda row: row.urn)}
-        return tuple(rows.to_outcome(row, by_urn.get(row.urn, ())) for row in recorded)
+        return [(row, by_urn.get(row.urn, ())) for row in recorded]
 
     def append(self, changes: Sequence[Change], /) -> frozenset[AgreementId]:
         prepared = sorted(map(rows.prepare, arguments.require_changes(changes)), key=lambda row: row.key)
@@ -163,16 +163,16 @@ class DjangoAgreementStore:
                 leased_until=None,
             )
 
-    def states(self, group: GroupId, /) -> Sequence[Agreement]:
+    def states(self, group: GroupId, /) -> Sequence[Agreement | Unreadable]:
         of_group = self._all(AgreementState).filter(group_id=str(arguments.require_group(group)))
         with self._reading():
-            return [*map(rows.to_agreement, _read(AgreementRow, of_group.order_by("urn")))]
+            return rows.to_states(_read(AgreementRow, of_group.order_by("urn")))
 
-    def states_at(self, urn: int, /) -> Sequence[Agreement]:
+    def states_at(self, urn: int, /) -> Sequence[Agreement | Unreadable]:
         at_school = self._all(AgreementState).filter(urn=require_urn(urn))
         with self._reading():
-            agreements = [*map(rows.to_agreement, _read(AgreementRow, at_school))]
-        return sorted(agreements, key=lambda state: str(state.group))  # a database orders text by its own locale
+            kept = list(_read(AgreementRow, at_school))
+        return rows.to_states(sorted(kept, key=lambda row: row.group_id))  # a database orders text by its own locale
 
     def history(self, agreement: AgreementId, /) -> Iterator[Event]:
         group, urn = key_of(arguments.require_agreement(agreement))
@@ -233,26 +233,35 @@ class DjangoAgreementStore:
             wanted &= Q(status=NoticeStatus(status).value)
         with self._reading():
             notices = self._all(OutgoingNotice).filter(wanted)
-            stored = [*map(rows.to_stored_notice, _read(NoticeRow, notices))]
+            stored = rows.to_stored_notices(_read(NoticeRow, notices))
         return sorted(stored, key=lambda notice: (notice.due_at, notice.id))
 
-    def lease(self, *, now: Instant, until: Instant, limit: int) -> Sequence[LeasedNotice]:
+    def lease(self, *, now: Instant, until: Instant, limit: int) -> Sequence[LeasedNotice | Unreadable]:
         now, until, limit = arguments.require_lease(now, until, limit)
-        present, name = instant_text(now), secrets.token_hex(16)
-        due = Q(due_at__lte=present, lease=None) | Q(leased_until__lte=present) | _held(now)
         with self._delivering():
-            # PostgreSQL passes over what another worker is leasing; on SQLite one writes at a time.
-            longest_due = self._all(OutgoingNotice).filter(due, is_open=True).order_by("due_at", "notice_id")[:limit]
-            leased = list(_read(NoticeRow, longest_due.select_for_update(skip_locked=True)))
+            leases = rows.to_leases(self._due(instant_text(now), limit), limit)
+            leased = readable(leases)
             self._all(OutgoingNotice).filter(
-                _any_of((row.group_id, row.urn) for row in leased), notice_id__in=[row.id for row in leased]
+                _any_of(key_of(lease.notice.agreement) for lease in leased),
+                notice_id__in=[lease.notice.id for lease in leased],
             ).update(
                 status=NoticeStatus.LEASED.value,
-                lease=name,
+                lease=next((lease.lease for lease in leased), None),  # all have one name
                 leased_until=instant_text(until),
                 attempts=F("attempts") + 1,
             )
-        return [LeasedNotice(notice=rows.to_notice(row), lease=name, attempts=row.attempts + 1) for row in leased]
+        return leases
+
+    def _due(self, present: str, limit: int) -> Iterator[NoticeRow]:
+        """Read the longest due, so many at a time; further ones are needed only if some cannot be read."""
+        due = Q(due_at__lte=present, lease=None) | Q(leased_until__lte=present)
+        # PostgreSQL passes over what another worker is leasing; on SQLite one writes at a time.
+        unlocked = self._all(OutgoingNotice).filter(due, is_open=True).select_for_update(skip_locked=True)
+        longest_due, further = unlocked.order_by("due_at", "notice_id"), Q()
+        while page := list(_read(NoticeRow, longest_due.filter(further)[:limit])):
+            yield from page
+            last = page[-1]
+            further = Q(due_at__gt=last.due_at) | Q(due_at=last.due_at, notice_id__gt=last.id)
 
     def settle(self, leased: LeasedNotice, outcome: Settlement, /) -> bool:
         leased, outcome = arguments.require_settlement(leased, outcome)

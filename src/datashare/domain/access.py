@@ -30,6 +30,7 @@ class AccessCode(enum.Enum):
     LEVEL_TOO_LOW = "level_too_low"
     NOT_VISIBLE = "not_visible"
     LAPSED = "lapsed"
+    UNREADABLE = "unreadable"
     UNKNOWN_PERSON = "unknown_person"
     NOT_A_GROUP_USER = "not_a_group_user"
     NO_PERMISSION = "no_permission"
@@ -70,6 +71,7 @@ _WORDS = {
     AccessCode.LEVEL_TOO_LOW: "{level} is in force, which does not allow it. Ask for a higher level.",
     AccessCode.NOT_VISIBLE: "{visibility}",
     AccessCode.LAPSED: "The school was hidden for too long, so the agreement lapsed. Send a new request.",
+    AccessCode.UNREADABLE: "The agreement's record cannot be read; it was damaged, or is newer than this program.",
     AccessCode.UNKNOWN_PERSON: "The group's site does not know this person, or they are no longer a user there.",
     AccessCode.NOT_A_GROUP_USER: "Only a user of the group's own site can log in to its schools.",
     AccessCode.NO_PERMISSION: f"The permission “{Permission.LOG_IN_ASSOCIATED_INSTITUTIONS.label}” is missing.",
@@ -146,7 +148,7 @@ class AccessMap:
         day: The day of that instant, in Europe/London.
     """
 
-    __slots__ = ("_agreements", "_group", "_institutions", "_policy", "_urns", "at", "day", "group")
+    __slots__ = ("_agreements", "_group", "_institutions", "_policy", "_unreadable", "_urns", "at", "day", "group")
 
     def __init__(
         self,
@@ -156,6 +158,7 @@ class AccessMap:
         agreements: Iterable[Agreement],
         institutions: Mapping[int, Institution],
         at: Instant,
+        unreadable: Iterable[int] = (),
     ) -> None:
         """Build the map.
 
@@ -165,6 +168,7 @@ class AccessMap:
             agreements: All of the group's agreements.
             institutions: The institutions linked with it, and those it has agreements with, by URN.
             at: The present instant, in UTC.
+            unreadable: The schools whose agreement cannot be read; there nothing is allowed.
 
         Cost: one pass over the agreements.
 
@@ -178,6 +182,7 @@ class AccessMap:
         self._policy = policy
         self._institutions = dict(institutions)
         self._agreements = {agreement.urn: self._own(agreement) for agreement in agreements}
+        self._unreadable = frozenset(unreadable)
         # X3: only a person can be asked about logging in, so it is not a key here.
         self._urns: dict[Capability, set[int]] = {
             capability: set() for capability in Capability if capability is not Capability.LOG_IN_TO_SCHOOL
@@ -196,7 +201,7 @@ class AccessMap:
     def _visibility(self, urn: int) -> Visibility:
         institution = self._institutions.get(urn)
         seen = visibility(urn, institution, group=self._group, policy=self._policy, day=self.day)
-        if institution or urn in self._agreements:
+        if institution or urn in self._agreements or urn in self._unreadable:
             return seen
         # The map holds only schools that are linked or have an agreement; it knows of others only that they are not.
         unlinked = HiddenReason(HiddenBecause.NOT_LINKED)
@@ -268,7 +273,11 @@ class AccessMap:
         self, urn: int, capability: Capability, subject: str, personal: tuple[AccessReason, ...]
     ) -> AccessAnswer:
         agreement = self._agreements.get(urn) or Agreement(id=AgreementId(self.group, urn))
-        reasons = reasons_for(agreement, self._visibility(urn), capability, policy=self._policy)
+        seen = self._visibility(urn)
+        reasons = reasons_for(agreement, seen, capability, policy=self._policy)
+        if urn in self._unreadable:
+            unknown = AccessReason(code=AccessCode.UNREADABLE)
+            reasons = (unknown, *(reason for reason in reasons if reason.code is AccessCode.NOT_VISIBLE))
         against = tuple(reason for reason in reasons if reason.code is not AccessCode.GRANTED) + personal
         institution = self._institutions.get(urn)
         return AccessAnswer(

@@ -39,6 +39,8 @@ class Listing:
         granted: The level that the agreement grants on the day of the table, if any (X1, X2).
         clusters: The names of the group's clusters that it is in, by folded name (B6).
         warnings: Dates of the register that do not fit its status (V4).
+        unreadable: Whether what is kept of the agreement cannot be read; then *agreement* holds nothing but its id,
+            nothing is granted, and the row stands under every tab (T4).
     """
 
     institution: Institution
@@ -47,6 +49,7 @@ class Listing:
     granted: AccessLevel | None = None
     clusters: tuple[str, ...] = ()
     warnings: tuple[DateWarning, ...] = ()
+    unreadable: bool = False
 
     @property
     def urn(self) -> int:
@@ -60,13 +63,13 @@ class Listing:
 
     @property
     def state(self) -> State:
-        """The state of the agreement."""
+        """The state of the agreement; one that cannot be read counts as none."""
         return self.agreement.state
 
     @property
     def tabs(self) -> frozenset[Tab]:
         """The tabs that show it (T4)."""
-        return self.agreement.tabs
+        return frozenset(Tab) if self.unreadable else self.agreement.tabs
 
     @property
     def level(self) -> AccessLevel | None:

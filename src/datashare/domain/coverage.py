@@ -68,6 +68,7 @@ class Coverage:
         terms_overdue: Those whose terms in force were to be reviewed before the day, the longest overdue first (Q8).
         hidden: How many institutions that the group no longer sees still have an agreement or a request (T4).
         stale_for: How many days old the register was, where that is more than the group's policy allows; else 0 (E3).
+        unreadable: Those whose agreement cannot be read; they count as schools, and as nothing else.
     """
 
     group: GroupId
@@ -85,6 +86,7 @@ class Coverage:
     terms_overdue: tuple[Listing, ...]
     hidden: int
     stale_for: int = 0
+    unreadable: tuple[Listing, ...] = ()
 
     @property
     def oldest_pending(self) -> Listing | None:
@@ -148,6 +150,7 @@ def coverage(
         terms_overdue=_oldest_first((due, row) for row in rows if (due := _review_of(row)) and due < day),
         hidden=hidden,
         stale_for=stale_for(register_day, policy=policy, day=day) if register_day else 0,
+        unreadable=tuple(row for row in rows if row.unreadable),
     )
 
 
@@ -159,7 +162,7 @@ def _tally(value: FacetKey | None, label: str, rows: Sequence[Listing]) -> Tally
         schools=len(rows),
         at_least=MappingProxyType({level: sum(granted >= level for granted in shared) for level in AccessLevel}),
         pending=sum(row.agreement.request is not None for row in rows),
-        missing=sum(row.agreement.request is None and row.granted is None for row in rows),
+        missing=sum(row.agreement.request is None and row.granted is None and not row.unreadable for row in rows),
     )
 
 
@@ -215,6 +218,7 @@ def _words(answer: Coverage) -> Iterator[str]:
     yield from _named("Nobody has an eligible role and an address at", answer.without_recipient)
     yield from _named("Nobody can accept a request at", answer.without_approver)
     yield from _named("The terms are overdue for review at", answer.terms_overdue, _review_words)
+    yield from _named("The agreement's record cannot be read at", answer.unreadable)
     if answer.hidden:
         schools = counted(answer.hidden, "school")
         yield f"An agreement or a request still stands at {schools} that the register no longer shows to the group."

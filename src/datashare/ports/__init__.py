@@ -10,7 +10,7 @@ from .directories import InstitutionDirectory, PeopleDirectory
 from .notifier import Delivered, NeverDeliverable, Notifier, SendResult, TryAgain
 from .outbox import LONGEST_LEASE, LONGEST_WAIT, LeasedNotice, NoticeStatus, Outbox, Settlement, StoredNotice
 from .progress import Progress, ProgressCallback, Stage
-from .store import AgreementStore, Change, Loaded, RecordedOutcome
+from .store import AgreementStore, Change, Loaded, RecordedOutcome, Unreadable, readable
 
 __all__ = [
     "AgreementStore",
@@ -35,4 +35,6 @@ __all__ = [
     "Stage",
     "StoredNotice",
     "TryAgain",
+    "Unreadable",
+    "readable",
 ]

@@ -15,6 +15,8 @@ from datashare.domain.notices import Notice
 from datashare.domain.register import GroupId
 from datashare.domain.validation import require_text
 
+from .store import Unreadable
+
 LONGEST_LEASE = timedelta(days=1, hours=1)
 """The longest lease. One that ends later after the present instant comes from a clock that was fast: it has ended."""
 LONGEST_WAIT = timedelta(days=31)
@@ -38,12 +40,14 @@ class StoredNotice:
     Attributes:
         id: The notice's id; it stays when the notice is purged.
         agreement: Which agreement it is about.
-        notice: The notice; `None` once names and addresses were purged (O6).
+        notice: The notice; `None` once names and addresses were purged (O6), or if it cannot be read.
         status: What has become of it.
         due_at: When it is to be sent, in UTC; at first the `now` of the change that made it.
         attempts: How often it was leased for sending.
         error: Why the last attempt failed; `None` once the notice was delivered or purged.
         settled_at: When it was delivered, given up or cancelled, in UTC.
+        unreadable: Whether this version of the library cannot read it; then it is not leased, and an attribute that
+            cannot be read holds its default.
     """
 
     id: str
@@ -52,8 +56,9 @@ class StoredNotice:
     status: NoticeStatus
     due_at: Instant
     attempts: int = 0
-    error: str | None = None
+    error: str | None = attrs.field(default=None, repr=False)  # it may quote an address
     settled_at: Instant | None = None
+    unreadable: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -87,7 +92,7 @@ class Settlement:
     status: NoticeStatus
     due_at: Instant | None = None
     settled_at: Instant | None = None
-    error: str | None = None
+    error: str | None = attrs.field(default=None, repr=False)  # it may quote an address
 
     @classmethod
     def delivered(cls, *, at: Instant) -> Settlement:
@@ -145,8 +150,11 @@ class Outbox(Protocol):
         """List the notices of *group*, by due instant, then id; of one status, if one is named (O3)."""
         ...
 
-    def lease(self, *, now: Instant, until: Instant, limit: int) -> Sequence[LeasedNotice]:
+    def lease(self, *, now: Instant, until: Instant, limit: int) -> Sequence[LeasedNotice | Unreadable]:
         """Lease up to *limit* notices that are due and not leased, the longest due first (O3).
+
+        A notice that cannot be read is passed over, uses up no attempt, and is named beside those that were leased: a
+        worker of a later version may read it.
 
         Args:
             now: The present instant, in UTC.

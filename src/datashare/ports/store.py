@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 import attrs
 
@@ -14,6 +14,32 @@ from datashare.domain.chain import Chain
 from datashare.domain.instants import Instant
 from datashare.domain.notices import Notice
 from datashare.domain.register import GroupId
+from datashare.domain.text import plain_line
+
+_T = TypeVar("_T")
+
+
+@attrs.frozen(kw_only=True)
+class Unreadable:
+    """What a store keeps and this version of the library cannot read: it was damaged, or a later version wrote it.
+
+    It is left as it is, and stands in the way of nothing else; a later version may read it.
+
+    Attributes:
+        id: The id of the agreement or the notice, as text.
+        agreement: The agreement that it is about; `None` if its key names none.
+    """
+
+    id: str
+    agreement: AgreementId | None
+
+    def __str__(self) -> str:
+        return f"{plain_line(self.id)} cannot be read; it was damaged, or written by a later version."
+
+
+def readable(values: Iterable[_T | Unreadable]) -> list[_T]:
+    """Return the values that could be read, in their order."""
+    return [value for value in values if not isinstance(value, Unreadable)]
 
 
 @attrs.frozen(kw_only=True)
@@ -100,10 +126,13 @@ class Loaded:
     Attributes:
         agreements: Those that have a history, by their ids; the others are left out.
         outcomes: Every outcome recorded in the group under the command id that was asked for, in any order.
+        unreadable: The agreements whose state, or whose outcome under that command id, cannot be read; neither
+            *agreements* nor *outcomes* holds anything of them.
     """
 
     agreements: Mapping[AgreementId, Agreement]
     outcomes: tuple[RecordedOutcome, ...]
+    unreadable: frozenset[AgreementId] = frozenset()
 
 
 @runtime_checkable
@@ -131,7 +160,9 @@ class AgreementStore(Protocol):
         under the same command id already (K4).
     11. Leave nothing of a call that failed behind, within the host's transaction either (as by a savepoint), unless
         the transaction can only be rolled back.
-    12. Raise only `datashare.errors.StoreError` for what goes wrong below, a row that cannot be read included.
+    12. Raise only `datashare.errors.StoreError` for what goes wrong below. A row that cannot be read hinders no other:
+        in an answer about many, `Unreadable` or `Loaded.unreadable` stands for it; a history raises
+        `datashare.errors.StoreUnreadable` when it is reached.
     13. Never commit, roll back or repeat a transaction of the host's.
     14. Keep of each event the text and the hash for ever, as `datashare.codec.record_events` makes them, and what
         people wrote beside it until the host erases that.
@@ -168,11 +199,11 @@ class AgreementStore(Protocol):
         """
         ...
 
-    def states(self, group: GroupId, /) -> Sequence[Agreement]:
+    def states(self, group: GroupId, /) -> Sequence[Agreement | Unreadable]:
         """List every agreement of *group* that has a history, in the order of URNs."""
         ...
 
-    def states_at(self, urn: int, /) -> Sequence[Agreement]:
+    def states_at(self, urn: int, /) -> Sequence[Agreement | Unreadable]:
         """List every agreement of institution *urn* that has a history, in the order of the groups' text."""
         ...
 

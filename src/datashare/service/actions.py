@@ -32,7 +32,7 @@ from datashare.domain.levels import AccessLevel
 from datashare.domain.people import Permission, PersonId
 from datashare.domain.register import GroupId
 from datashare.errors import InvalidValue
-from datashare.ports import ProgressCallback
+from datashare.ports import ProgressCallback, readable
 
 from .host import Host
 
@@ -186,7 +186,7 @@ class GroupActions(ABC, Generic[_Answer]):
             policy, today = self._host.policy(self.group), self._host.today()
             self._host.require_any(self.actor, [Permission.APPLY_REGISTER], group=self.group, policy=policy, day=today)
         day = to_optional_day(register_day) or self._host.institutions.register_day()
-        standing = (agreement for agreement in self._host.store.states(self.group) if agreement.stands)
+        standing = (state for state in readable(self._host.store.states(self.group)) if state.stands)
         commands = [RecordVisibility(urn=agreement.urn, register_day=day) for agreement in standing]
         return self._act(RecordVisibility, commands, command_id, progress)
 

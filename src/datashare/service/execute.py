@@ -205,12 +205,12 @@ class _Action:
         """
         ids = {order.agreement for order in waiting}
         loaded = self.load(ids)
-        agreements, recorded = present(loaded.agreements, ids), loaded.outcomes
+        agreements, recorded = present(loaded.agreements, ids - loaded.unreadable), loaded.outcomes
         contexts = self.contexts(agreements.values(), now)
         repeated = self.repeated(waiting, recorded)
         contexts = self.with_events([order for order in waiting if order not in repeated], agreements, contexts)
         obstacles: tuple[Reason, ...] = ()
-        if len(repeated) < len(waiting):
+        if len(repeated) < sum(order.agreement in agreements for order in waiting):
             obstacles, day = self.obstacles(waiting, contexts, recorded), london_day(now)
             reasons = refusals_as_a_whole(self.batch, group=self.group, people=self.people, policy=self.policy, day=day)
             reused = any(reason.code is RefusalCode.COMMAND_ID_REUSED for reason in obstacles)
@@ -222,8 +222,10 @@ class _Action:
         outcomes: dict[_Order, Outcome] = {}
         changes: dict[_Order, Change] = {}
         for order in waiting:
-            agreement = agreements[order.agreement]
-            if order in repeated:
+            agreement = agreements.get(order.agreement)
+            if agreement is None:
+                outcomes[order] = order.refused(Reason(code=RefusalCode.UNREADABLE))
+            elif order in repeated:
                 outcomes[order] = _replay(repeated[order], agreement)
             elif obstacles:
                 outcomes[order] = order.refused(*obstacles)
@@ -244,8 +246,12 @@ class _Action:
             return loaded
         # Earlier versions kept a school's outcomes beside those of the group.
         own_digests = {own for _, own in self.digests.values()}
-        outcomes = self.host.store.load(ids, command_id=command_id).outcomes
-        return attrs.evolve(loaded, outcomes=tuple(o for o in outcomes if o.own_digest in own_digests))
+        earlier = self.host.store.load(ids, command_id=command_id)
+        return attrs.evolve(
+            loaded,
+            outcomes=tuple(outcome for outcome in earlier.outcomes if outcome.own_digest in own_digests),
+            unreadable=loaded.unreadable | earlier.unreadable,
+        )
 
     def contexts(self, agreements: Collection[Agreement], now: Instant) -> dict[int, DecisionContext]:
         """Read the facts about these schools, at the cost of four port calls whatever their number."""

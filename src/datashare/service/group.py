@@ -16,7 +16,7 @@ from datashare.domain.instants import Instant
 from datashare.domain.timeline import AgreementPeriod, AsOf
 from datashare.domain.timeline_text import Names
 from datashare.domain.visibility import Visibility
-from datashare.errors import Refused
+from datashare.errors import Refused, StoreUnreadable
 from datashare.ports import ProgressCallback
 
 from . import history
@@ -129,10 +129,17 @@ class GroupSide(GroupReconciliation):
         return self._view().coverage()
 
     def agreement(self, urn: int) -> Agreement:
-        """Return the agreement with one institution as it stands, visible or not."""
+        """Return the agreement with one institution as it stands, visible or not.
+
+        Raises:
+            StoreUnreadable: What is kept of it was damaged, or written by a later version.
+        """
         self._view()
         key = AgreementId(self.group, urn)
-        return present(self._host.store.load([key]).agreements, [key])[key]
+        loaded = self._host.store.load([key])
+        if loaded.unreadable:
+            raise StoreUnreadable(f"{key} cannot be read; it was damaged, or written by a later version.")
+        return present(loaded.agreements, [key])[key]
 
     def history(self, urn: int) -> tuple[Event, ...]:
         """List what has happened to the agreement with one institution, in order (H2)."""

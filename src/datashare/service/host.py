@@ -15,7 +15,7 @@ from datashare.domain.policy import Policy
 from datashare.domain.register import Group, GroupId
 from datashare.domain.visibility import Visibility, visibility
 from datashare.errors import InvalidValue, NotPermitted, UnknownGroup
-from datashare.ports import AgreementStore, Clock, InstitutionDirectory, PeopleDirectory
+from datashare.ports import AgreementStore, Clock, InstitutionDirectory, PeopleDirectory, Unreadable
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -99,6 +99,11 @@ class Host:
 def gone(group: GroupId) -> Group:
     """Build what stands for a group that the register does not name; it counts as closed."""
     return Group(id=group, name=f"{group.kind.label.capitalize()} {group.code}", is_open=False, in_register=False)
+
+
+def unreadable_urns(states: Iterable[Agreement | Unreadable]) -> frozenset[int]:
+    """Return the schools whose agreement cannot be read."""
+    return frozenset(state.agreement.urn for state in states if isinstance(state, Unreadable) and state.agreement)
 
 
 def present(agreements: Mapping[AgreementId, Agreement], ids: Iterable[AgreementId]) -> dict[AgreementId, Agreement]:

@@ -33,7 +33,7 @@ from datashare.domain.reconciliation import (
 from datashare.domain.register import GroupId, GroupKind, Institution
 from datashare.domain.visibility import other_groups, visible_institutions
 from datashare.errors import InvalidValue, Refused, UnknownGroup
-from datashare.ports import InstitutionDirectory, ProgressCallback
+from datashare.ports import InstitutionDirectory, ProgressCallback, readable
 
 from .actions import GroupActions
 from .execute import run
@@ -89,7 +89,7 @@ class GroupReconciliation(GroupActions[Outcomes]):
         if not isinstance(actor, SystemActor):  # E2: a refresh yields a plan, whoever runs it
             permissions = (*policy.readers, Permission.APPLY_REGISTER)
             host.require_any(actor, permissions, group=group, policy=policy, day=today)
-        agreements = host.store.states(group)
+        agreements = readable(host.store.states(group))
         facts = gather_facts(
             host.institutions if newer is None else newer, group, {agreement.urn for agreement in agreements}
         )
@@ -202,7 +202,7 @@ class GroupReconciliation(GroupActions[Outcomes]):
         ended = run(host, ends, register_checked=True, progress=progress) if ends.commands else Outcomes(())
         if any(reason.code is not RefusalCode.CONFIRMATION_NEEDED for reason in reasons):
             return PlanApplication(ended=ended, recorded=record(recorded))
-        standing = {agreement.urn for agreement in host.store.states(group) if agreement.stands}
+        standing = {agreement.urn for agreement in readable(host.store.states(group)) if agreement.stands}
         outcomes = record(standing | recorded)
         host.store.note_register(group, day)  # also if nothing stands any more
         return PlanApplication(ended=ended, recorded=outcomes)
@@ -234,7 +234,7 @@ def _moved_here(
             moved_from.setdefault(former, []).append(school)
     before: dict[int, FormerAgreement] = {}
     for former, schools in sorted(moved_from.items()):
-        levels = {agreement.urn: agreement.level for agreement in host.store.states(former)}
+        levels = {agreement.urn: agreement.level for agreement in readable(host.store.states(former))}
         if levels:
             group = host.group_or_gone(former)
             together = moved_together(schools, former, left_behind=register.linked(former))

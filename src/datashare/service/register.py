@@ -14,7 +14,7 @@ from datashare.domain.reconciliation import Comparison, GroupFacts, leads_on, wh
 from datashare.domain.reconciliation.successors import Links
 from datashare.domain.register import GroupId, Institution, SuccessorLink
 from datashare.domain.visibility import HiddenBecause, Visibility
-from datashare.ports import InstitutionDirectory
+from datashare.ports import InstitutionDirectory, readable
 
 from .host import Host, gone
 
@@ -99,7 +99,7 @@ def against_planned_ends(
         register_day: The register's day that the plan states; without it, the one that the directory knows.
         confirmed: Whether a person confirmed the plan explicitly.
     """
-    own = {agreement.urn: agreement for agreement in host.store.states(group)}
+    own = {agreement.urn: agreement for agreement in readable(host.store.states(group))}
     facts = gather_facts(host.institutions, group, own if looked_at is None else looked_at)
     whole = facts if own.keys() == facts.urns else gather_facts(host.institutions, group, own)
     day, today = register_day or facts.register_day, host.today()

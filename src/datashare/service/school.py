@@ -22,7 +22,7 @@ from datashare.domain.register import Group, GroupId
 from datashare.domain.timeline import AsOf
 from datashare.domain.timeline_text import Names
 from datashare.domain.visibility import Visibility
-from datashare.errors import InvalidValue, NotPermitted, Refused
+from datashare.errors import InvalidValue, NotPermitted, Refused, StoreUnreadable
 
 from . import history
 from .execute import run
@@ -46,6 +46,7 @@ class SharingWithGroup:
         requested_label: The level of the open request; empty without one.
         would_add: What the open request would allow beyond that (U3).
         history: What has happened, in order.
+        unreadable: Whether what is kept of the agreement cannot be read; then *agreement* and *history* hold nothing.
     """
 
     group: Group
@@ -57,6 +58,7 @@ class SharingWithGroup:
     requested_label: str
     would_add: tuple[Capability, ...]
     history: tuple[Event, ...]
+    unreadable: bool = False
 
 
 @attrs.frozen(eq=False)
@@ -77,7 +79,7 @@ class SchoolSide:
             NotPermitted: The actor may not see requests at this school.
         """
         day = self._host.today()
-        return tuple(self._entry(agreement, policy, day) for agreement, policy in self._agreements(day))
+        return tuple(self._entry(id_, state, policy, day) for id_, state, policy in self._agreements(day))
 
     def shared_on(self, day: date) -> tuple[AsOf, ...]:
         """List what any group could see of the school on a day in Europe/London, and who approved that (H1).
@@ -105,17 +107,21 @@ class SchoolSide:
         return history.names(self._host, answers, ours=frozenset(self._agreement_ids()).__contains__)
 
     def _agreement_ids(self) -> tuple[AgreementId, ...]:
-        return tuple(agreement.id for agreement, _ in self._agreements(self._host.today()))
+        return tuple(id_ for id_, *_ in self._agreements(self._host.today()))
 
-    def _agreements(self, day: date) -> list[tuple[Agreement, Policy]]:
+    def _agreements(self, day: date) -> list[tuple[AgreementId, Agreement | None, Policy]]:
         """Find the agreements that the actor may see, each with its group's policy; policies differ in who may (P2).
+
+        An agreement that cannot be read is `None`.
 
         Raises:
             NotPermitted: The actor may see no agreement of this school; the school may have agreements or not.
         """
-        agreements = self._host.store.states_at(self.urn)
+        states = self._host.store.states_at(self.urn)
+        kept = {state.id if isinstance(state, Agreement) else state.agreement: state for state in states}
+        agreements = [(id_, state) for id_, state in kept.items() if id_]  # verify() reports a key that names none
         institution = self._host.institutions.institutions([self.urn]).get(self.urn)
-        groups = {agreement.group for agreement in agreements} | (institution.groups if institution else set())
+        groups = {id_.group for id_, _ in agreements} | (institution.groups if institution else set())
         policies = {group: self._host.policy(group) for group in groups}
         person = self._host.person(self.actor)
 
@@ -127,11 +133,21 @@ class SchoolSide:
         if all(refusals):
             raise NotPermitted([Reason(code=RefusalCode.NOT_PERMITTED, detail=refusals[0])])
         may_see = {group for group, policy in policies.items() if not why(policy)}
-        return [(agreement, policies[agreement.group]) for agreement in agreements if agreement.group in may_see]
+        return [
+            (id_, state if isinstance(state, Agreement) else None, policies[id_.group])
+            for id_, state in agreements
+            if id_.group in may_see
+        ]
 
-    def _entry(self, agreement: Agreement, policy: Policy, day: date) -> SharingWithGroup:
-        group = self._host.group_or_gone(agreement.group)
+    def _entry(self, id_: AgreementId, state: Agreement | None, policy: Policy, day: date) -> SharingWithGroup:
+        group = self._host.group_or_gone(id_.group)
         visibility = self._host.visibility(group, policy, [self.urn], day)[self.urn]
+        happened: tuple[Event, ...] = ()
+        try:
+            happened = tuple(self._host.store.history(id_)) if state else ()
+        except StoreUnreadable:
+            state = None
+        agreement = state or Agreement(id=id_)
         level, request = agreement.level, agreement.request
         while_visible = granted(agreement, visible=True, policy=policy, day=day)
         now = granted(agreement, visible=visibility.visible, policy=policy, day=day)
@@ -144,7 +160,8 @@ class SchoolSide:
             allows=now.adds_to(None) if now else (),
             requested_label=policy.label(request.level) if request else "",
             would_add=request.level.adds_to(while_visible) if request else (),
-            history=tuple(self._host.store.history(agreement.id)),
+            history=happened,
+            unreadable=state is None,
         )
 
     def approve(self, request: RequestId, *, terms_version: str | None = None, command_id: str | None = None) -> Done:

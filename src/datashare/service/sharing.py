@@ -15,12 +15,12 @@ from datashare.domain.policy import Policy
 from datashare.domain.register import GroupId
 from datashare.domain.verification import Verification, verify
 from datashare.errors import InvalidValue
-from datashare.ports import AgreementStore, Clock, InstitutionDirectory, PeopleDirectory, ProgressCallback
+from datashare.ports import AgreementStore, Clock, InstitutionDirectory, PeopleDirectory, ProgressCallback, readable
 from datashare.ports.arguments import require_group
 
 from .execute import run
 from .group import GroupSide
-from .host import Host
+from .host import Host, unreadable_urns
 from .outcomes import Outcomes
 from .school import SchoolSide
 
@@ -117,13 +117,15 @@ class DataSharing:
         """
         require_group(group)
         now = self._host.now()
-        agreements = self._host.store.states(group)
+        states = self._host.store.states(group)
+        agreements, unreadable = readable(states), unreadable_urns(states)
         linked = {institution.urn: institution for institution in self._host.institutions.linked(group)}
-        unlinked = {agreement.urn for agreement in agreements} - linked.keys()
+        unlinked = ({agreement.urn for agreement in agreements} | unreadable) - linked.keys()
         return AccessMap(
             group=self._host.group(group),
             policy=self._host.policy(group),
             agreements=agreements,
+            unreadable=unreadable,
             institutions={**linked, **self._host.institutions.institutions(unlinked)},
             at=now,
         )
@@ -149,10 +151,12 @@ class DataSharing:
         if not isinstance(group, GroupId):
             raise InvalidValue("person", person, expected)
         key = AgreementId(group, validation.require_urn(urn))
+        loaded = self._host.store.load([key])
         access = AccessMap(
             group=self._host.group(group),
             policy=self._host.policy(group),
-            agreements=self._host.store.load([key]).agreements.values(),
+            agreements=loaded.agreements.values(),
+            unreadable={agreement.urn for agreement in loaded.unreadable},
             institutions=self._host.institutions.institutions([urn]),
             at=self._host.now(),
         )

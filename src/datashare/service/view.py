@@ -17,8 +17,9 @@ from datashare.domain.policy import Policy
 from datashare.domain.register import Group, Phase
 from datashare.domain.text import folded
 from datashare.domain.visibility import Visibility, date_warnings, visible_institutions
+from datashare.ports import readable
 
-from .host import Host
+from .host import Host, unreadable_urns
 
 
 class FilterChoices(TypedDict, total=False):
@@ -91,10 +92,12 @@ class HiddenAgreement:
     Attributes:
         agreement: The agreement as it stands.
         visibility: Every reason that hides the institution.
+        unreadable: Whether what is kept of the agreement cannot be read; then *agreement* holds nothing but its id.
     """
 
     agreement: Agreement
     visibility: Visibility
+    unreadable: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -106,12 +109,14 @@ class SchoolRecipients:
         has_school_site: Whether it has an MIS site; without one it cannot be asked (V11).
         people: Who can be asked: Head Teachers first, without those who have the open request.
         somebody_can_approve: Whether anybody at the school can answer (P10).
+        unreadable: Whether what is kept of the agreement cannot be read, so that nobody can be asked.
     """
 
     visibility: Visibility
     has_school_site: bool
     people: tuple[SuggestedRecipient, ...]
     somebody_can_approve: bool
+    unreadable: bool = False
 
     @property
     def urn(self) -> int:
@@ -144,7 +149,8 @@ class View:
         linked = self.host.institutions.linked(self.group.id)
         visible = visible_institutions(linked, group=self.group, policy=self.policy, day=self.day)
         sites = self.host.people.sites([institution.urn for institution in visible])
-        agreements = {agreement.urn: agreement for agreement in self.host.store.states(self.group.id)}
+        states = self.host.store.states(self.group.id)
+        agreements, unreadable = {state.urn: state for state in readable(states)}, unreadable_urns(states)
         clusters = self.host.institutions.clusters(self.group.id)
         rows = []
         for institution in visible:
@@ -158,36 +164,44 @@ class View:
                 granted=granted(agreement, visible=True, policy=self.policy, day=self.day),
                 clusters=tuple(sorted(names, key=lambda name: (folded(name), name))),
                 warnings=date_warnings(institution, self.day),
+                unreadable=urn in unreadable,
             )
             rows.append(row)
         return tuple(rows)
 
     def no_longer_visible(self) -> tuple[HiddenAgreement, ...]:
         """List the agreements with institutions that the group no longer sees (T4)."""
-        standing = [agreement for agreement in self.host.store.states(self.group.id) if agreement.stands]
-        visibility = self.visibility([agreement.urn for agreement in standing])
+        states = self.host.store.states(self.group.id)
+        unreadable = unreadable_urns(states)
+        standing = {state.urn: state for state in readable(states) if state.stands}
+        standing |= {urn: Agreement(id=AgreementId(self.group.id, urn)) for urn in unreadable}
+        visibility = self.visibility(standing)
         return tuple(
-            HiddenAgreement(agreement=agreement, visibility=visibility[agreement.urn])
-            for agreement in standing
-            if not visibility[agreement.urn].visible
+            HiddenAgreement(agreement=standing[urn], visibility=visibility[urn], unreadable=urn in unreadable)
+            for urn in sorted(standing)
+            if not visibility[urn].visible
         )
 
     def recipients(self, urns: Collection[int]) -> tuple[SchoolRecipients, ...]:
         """List whom to ask at each school, at a constant number of port calls (P8, Q2)."""
         visibility = self.visibility(urns)
         visible = [urn for urn in urns if visibility[urn].visible]
-        agreements = self.host.store.load([AgreementId(self.group.id, urn) for urn in visible]).agreements
-        asked = {agreement.urn: agreement.request.recipients for agreement in agreements.values() if agreement.request}
+        loaded = self.host.store.load([AgreementId(self.group.id, urn) for urn in visible])
+        open_requests = [agreement.request for agreement in loaded.agreements.values() if agreement.request]
+        asked = {request.id.urn: request.recipients for request in open_requests}
+        unreadable = {agreement.urn for agreement in loaded.unreadable}
         staff, sites = self.host.staff(visible), self.host.people.sites(visible)
         policy, day = self.policy, self.day
         answers = []
         for urn in urns:
-            people, already = staff.get(urn, {}), frozenset(asked.get(urn, ()))
+            people = {} if urn in unreadable else staff.get(urn, {})
+            already = frozenset(asked.get(urn, ()))
             answer = SchoolRecipients(
                 visibility=visibility[urn],
                 has_school_site=urn in sites,
                 people=suggested_recipients(people, urn=urn, asked=already, policy=policy, day=day),
                 somebody_can_approve=bool(approvers(people, policy=policy, day=day)),
+                unreadable=urn in unreadable,
             )
             answers.append(answer)
         return tuple(answers)

@@ -17,7 +17,7 @@ from datashare.domain.agreements import Agreement, AgreementId, Command, Request
 from datashare.domain.chain import Chain
 from datashare.domain.register import GroupId
 from datashare.domain.visibility import HiddenBecause
-from datashare.ports import LeasedNotice, NoticeStatus, Settlement
+from datashare.ports import LeasedNotice, NoticeStatus, Settlement, readable
 
 from .changes import COMMANDS, COUNCIL, NOW, OTHER_URN, TWIN, URN, command_of, possible_change
 from .contracts._contract import missing
@@ -120,8 +120,8 @@ class StoreComparison(RuleBasedStateMachine):
         """Let time pass, now and then backwards, and lease what is due."""
         self.now += by
         until = self.now + timedelta(minutes=minutes)
-        ours = self.store.lease(now=self.now, until=until, limit=limit)
-        theirs = self.model.lease(now=self.now, until=until, limit=limit)
+        ours = readable(self.store.lease(now=self.now, until=until, limit=limit))
+        theirs = readable(self.model.lease(now=self.now, until=until, limit=limit))
         expected = [(leased.notice, leased.attempts) for leased in theirs]
         assert expected == [(leased.notice, leased.attempts) for leased in ours]
         self.leases += zip(ours, theirs, strict=True)

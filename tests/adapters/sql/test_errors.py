@@ -17,6 +17,7 @@ from datashare.adapters.sql import SqlAgreementStore, sqlite_engine
 from datashare.adapters.sql._database import LONGEST_WHY, is_lost, mapped
 from datashare.domain.agreements import Remind
 from datashare.errors import SchemaMismatch, StoreError, StoreUnavailable, TransactionLost
+from datashare.ports import readable
 from datashare.testing.changes import NOW, TRUST, asked, imported, then
 
 from .databases import disposing
@@ -197,7 +198,7 @@ def test_a_deadlock_of_the_stores_own_transactions_is_repeated(postgresql: Engin
         assert frozenset() == store.append([then(asked().after, Remind, command_id="c-2")])
 
     assert ["lost", "lost"] == attempts
-    assert [2] == [state.version for state in SqlAgreementStore(postgresql).states(TRUST)]
+    assert [2] == [state.version for state in readable(SqlAgreementStore(postgresql).states(TRUST))]
 
 
 def test_a_lock_that_is_never_given_up_is_unavailable(postgresql: Engine) -> None:

@@ -13,8 +13,9 @@ from datashare.codec import decode_agreement, read_event
 from datashare.domain.agreements import Decline, Event, RequestDeclined
 from datashare.domain.verification import verify
 from datashare.errors import StoreUnreadable
-from datashare.testing.changes import AGREEMENT, TRUST, URN, asked
-from datashare.testing.contracts._store_suite import do
+from datashare.ports import Unreadable
+from datashare.testing.changes import AGREEMENT, OTHER_URN, TRUST, URN, asked
+from datashare.testing.contracts._store_suite import OTHER, do
 
 from .databases import round_trips, statements_of
 
@@ -58,32 +59,55 @@ def test_what_people_wrote_can_be_erased_and_the_chain_still_holds(engine: Engin
     assert verify(store.chains(TRUST), read_event=read_event, read_state=decode_agreement).sound
 
 
-def read_all(store: SqlAgreementStore) -> None:
-    """Read everything about one agreement."""
-    store.load([AGREEMENT], command_id="c-1")
-    list(store.history(AGREEMENT))
-    store.notices(TRUST)
-
-
-@pytest.mark.parametrize(
-    ("damage", "said"),
-    [
-        ("UPDATE datashare_agreements SET state = '{}'", "The state of mat:5143/100000 cannot be read"),
-        ("UPDATE datashare_events SET text = '{'", "Event 1 of mat:5143/100000 cannot be read"),
-        ("UPDATE datashare_notices SET text = '{}'", "cannot be read; it was damaged, or written by a later version"),
-        ("UPDATE datashare_outcomes SET cautions = ''", "An outcome of mat:5143/100000 cannot be read"),
-    ],
-    ids=["state", "event", "notice", "outcome"],
-)
-def test_a_damaged_row_is_named(engine: Engine, damage: str, said: str) -> None:
-    """The error names the row."""
+def damaged(engine: Engine, damage: str) -> SqlAgreementStore:
+    """Return a store in which two schools were asked, and one row of the first is not as it was written."""
     store = SqlAgreementStore(engine)
-    store.append([asked()])
+    store.append([asked(), asked(OTHER_URN)])
     with engine.begin() as connection:
-        connection.execute(text(damage))
+        connection.execute(text(f"{damage} WHERE urn = {URN}"))
+    return store
 
-    with pytest.raises(StoreUnreadable, match=said):
-        read_all(store)
+
+UNREADABLE = {
+    "state": "UPDATE datashare_agreements SET state = '{}'",
+    "state-of-another": "UPDATE datashare_agreements SET state = REPLACE(state, '100000', '100001')",
+    "version": "UPDATE datashare_agreements SET version = 7",
+    "cautions": "UPDATE datashare_outcomes SET cautions = ''",
+    "range": "UPDATE datashare_outcomes SET first_sequence = 5, last_sequence = 5",
+    "event": "UPDATE datashare_events SET text = '{'",
+}
+
+
+@pytest.mark.rule("T6")
+@pytest.mark.parametrize("damage", UNREADABLE.values(), ids=UNREADABLE)
+def test_an_agreement_that_cannot_be_read_hinders_no_other(engine: Engine, damage: str) -> None:
+    """It is named, and nothing is told of it, its outcomes included."""
+    loaded = damaged(engine, damage).load([AGREEMENT, OTHER], command_id="c-1")
+
+    assert {AGREEMENT} == loaded.unreadable
+    assert [OTHER] == list(loaded.agreements)
+    assert [OTHER] == [outcome.agreement for outcome in loaded.outcomes]
+
+
+@pytest.mark.rule("T6")
+def test_a_list_names_the_agreement_that_cannot_be_read(engine: Engine) -> None:
+    """It stands in its place in the order."""
+    store = damaged(engine, UNREADABLE["state"])
+    unreadable = Unreadable(id="mat:5143/100000", agreement=AGREEMENT)
+
+    assert [unreadable, asked(OTHER_URN).after] == store.states(TRUST)
+    assert [unreadable] == store.states_at(URN)
+    assert "mat:5143/100000 cannot be read; it was damaged, or written by a later version." == str(unreadable)
+
+
+@pytest.mark.rule("T6")
+def test_a_damaged_event_is_named_when_it_is_reached(engine: Engine) -> None:
+    """An answer about the past that leaves it out would be wrong."""
+    store = damaged(engine, UNREADABLE["event"])
+
+    for events in (store.history(AGREEMENT), store.group_history(TRUST)):
+        with pytest.raises(StoreUnreadable, match="Event 1 of mat:5143/100000 cannot be read"):
+            list(events)
 
 
 def test_a_history_is_read_a_page_at_a_time(postgresql: Engine) -> None:

@@ -15,6 +15,7 @@ from datashare.adapters.sql import SqlAgreementStore, sqlite_engine
 from datashare.delivery import deliver
 from datashare.domain.agreements import RefusalCode
 from datashare.errors import InvalidValue, StoreError, TransactionLost
+from datashare.ports import readable
 from datashare.service import Outcomes
 from datashare.testing import CountingStore, InterleavingStore, RecordingNotifier, at_once
 from datashare.testing.changes import asked
@@ -31,7 +32,7 @@ def ask(world: World, connection: Connection, *urns: int, command_id: str = "ask
 
 def states(engine: Engine) -> list[int]:
     """List the schools that have an agreement, as everybody sees them."""
-    return [state.urn for state in SqlAgreementStore(engine).states(TRUST)]
+    return [state.urn for state in readable(SqlAgreementStore(engine).states(TRUST))]
 
 
 def test_it_joins_what_the_host_does_itself(engine: Engine) -> None:
@@ -97,7 +98,7 @@ def test_a_deadlock_of_two_hosts_loses_one_transaction_and_repeats_it(engine: En
 
     assert ["Roll it back, then repeat with the same command id."] == [str(error)[-51:].strip() for error in lost]
     assert [HILDA, OSCAR] == states(engine)
-    assert [1, 1] == [state.version for state in SqlAgreementStore(engine).states(TRUST)]
+    assert [1, 1] == [state.version for state in readable(SqlAgreementStore(engine).states(TRUST))]
 
 
 def test_a_file_that_another_writes_loses_the_hosts_transaction(tmp_path: Path, sqlite: Engine) -> None:
@@ -166,7 +167,7 @@ def test_nothing_of_a_call_that_failed_stays_in_the_hosts_transaction(engine: En
             joined.append([change, clashing])
         connection.commit()
 
-    assert [3] == [state.urn for state in store.states(TRUST)]
+    assert [3] == [state.urn for state in readable(store.states(TRUST))]
     assert [3] == [event.agreement.urn for event in store.group_history(TRUST)]
     assert {3} == {notice.agreement.urn for notice in store.notices(TRUST)}
 

@@ -13,6 +13,7 @@ from datashare.domain.people import Permission, PersonId
 from datashare.domain.reconciliation import FormerGroup, NewSchool, Plan
 from datashare.domain.register import Coded, EstablishmentStatus, Group, GroupId, TrustLink
 from datashare.errors import Refused
+from datashare.ports import readable
 from tests.world import (
     ACTIONS,
     HILDA,
@@ -81,7 +82,7 @@ def test_the_new_group_sees_who_came_before_and_at_which_level(world: World) -> 
     for level, urns in plan.to_ask_by_level.items():
         assert not side.request(urns, level=level, command_id=f"ask-{level.value}").not_done
     assert {(HILDA, State.PENDING), (OSCAR, State.PENDING)} == {
-        (agreement.urn, agreement.state) for agreement in world.store.states(OTHER_TRUST)
+        (agreement.urn, agreement.state) for agreement in readable(world.store.states(OTHER_TRUST))
     }
 
 

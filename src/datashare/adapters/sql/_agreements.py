@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from itertools import groupby
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -13,8 +12,8 @@ from datashare.domain.agreements import AgreementId
 from datashare.domain.chain import BEFORE_THE_FIRST
 from datashare.domain.instants import instant_text
 from datashare.domain.register import GroupId
-from datashare.ports import Loaded, NoticeStatus, RecordedOutcome
-from datashare.rows import AgreementRow, EventRow, Key, OutcomeRow, PreparedChange, key_of, to_agreement, to_outcome
+from datashare.ports import Loaded, NoticeStatus
+from datashare.rows import AgreementRow, EventRow, Key, OutcomeRow, PreparedChange, key_of, to_loaded
 
 from ._bulk import Existing, insert_absent, is_serial, tells_what_it_inserted, write
 from ._tables import agreements, events, notices, outcomes
@@ -42,8 +41,14 @@ _OUTCOME = tuple(column for column in outcomes.columns if column.name not in {"g
 
 def kept_row(row: sa.Row[Any]) -> AgreementRow | EventRow:
     """Return a row of that shape as the state or event that it is; a state has no sequence."""
-    if row.sequence is None:
-        return AgreementRow(row.group_id, row.urn, row.version, row.hash, row.text)
+    return _state_row(row) if row.sequence is None else _event_row(row)
+
+
+def _state_row(row: sa.Row[Any]) -> AgreementRow:
+    return AgreementRow(row.group_id, row.urn, row.version, row.hash, row.text)
+
+
+def _event_row(row: sa.Row[Any]) -> EventRow:
     return EventRow._make(row[: len(EventRow._fields)])
 
 
@@ -54,25 +59,23 @@ def load(connection: sa.Connection, group: GroupId, ids: Sequence[AgreementId], 
     statement = _states_of(first, connection)
     # One statement sees one state of the database: an agreement and what a command did to it.
     rows += connection.execute(sa.union_all(statement, _recorded(group, command_id)) if command_id else statement)
-    states = {row.urn: kept_row(row) for row in rows if row.sequence is None}
-    recorded = sorted((row for row in rows if row.sequence is not None), key=lambda row: (row.urn, row.sequence))
+    states = {row.urn: _state_row(row) for row in rows if row.command_id is None}
+    recorded = [row for row in rows if row.command_id is not None]
     if others and recorded:  # these were read before their outcomes: read again, so that none is older than its outcome
-        again = {AgreementId(group, row.urn) for row in recorded} & set(ids)
-        for part in _chunks(list(again)):
-            states |= {row.urn: kept_row(row) for row in connection.execute(_states_of(part, connection))}
-    loaded = (to_agreement(row) for row in states.values() if isinstance(row, AgreementRow))
-    return Loaded(
-        agreements={agreement.id: agreement for agreement in loaded},
-        outcomes=tuple(_outcome(list(own)) for _, own in groupby(recorded, lambda row: row.urn)),
-    )
+        with_outcome = {row.urn for row in recorded}
+        for part in _chunks([agreement for agreement in ids if agreement.urn in with_outcome]):
+            states |= {row.urn: _state_row(row) for row in connection.execute(_states_of(part, connection))}
+    by_urn: dict[int, list[sa.Row[Any]]] = {}
+    for row in recorded:
+        by_urn.setdefault(row.urn, []).append(row)
+    return to_loaded(states.values(), map(_outcome, by_urn.values()))
 
 
-def _outcome(rows: Sequence[sa.Row[Any]]) -> RecordedOutcome:
-    """Read an outcome from rows that hold one of its events each."""
-    return to_outcome(
-        OutcomeRow(**{name: getattr(rows[0], name) for name in OutcomeRow._fields}),
-        [EventRow._make(row[: len(EventRow._fields)]) for row in rows],
-    )
+def _outcome(rows: Sequence[sa.Row[Any]]) -> tuple[OutcomeRow, list[EventRow]]:
+    """Return an outcome from rows that hold one of its events each; none, if its range holds none."""
+    outcome = OutcomeRow(**{name: getattr(rows[0], name) for name in OutcomeRow._fields})
+    events = sorted((_event_row(row) for row in rows if row.sequence is not None), key=lambda row: row.sequence)
+    return outcome, events
 
 
 def _states_of(ids: Collection[AgreementId], connection: sa.Connection) -> sa.Select[Any]:
@@ -82,15 +85,15 @@ def _states_of(ids: Collection[AgreementId], connection: sa.Connection) -> sa.Se
 
 
 def _recorded(group: GroupId, command_id: str) -> sa.Select[Any]:
-    """Select the events of a command's outcomes in a group, each with its outcome."""
+    """Select the events of a command's outcomes in a group, each with its outcome, which may have lost its events."""
     caused = sa.and_(
         events.c.group_id == outcomes.c.group_id,
         events.c.urn == outcomes.c.urn,
         events.c.sequence.between(outcomes.c.first_sequence, outcomes.c.last_sequence),
     )
     return (
-        sa.select(*_EVENT, *_OUTCOME)
-        .join_from(outcomes, events, caused)
+        sa.select(outcomes.c.group_id, outcomes.c.urn, *_EVENT[2:], *_OUTCOME)
+        .join_from(outcomes, events, caused, isouter=True)
         .where(outcomes.c.group_id == str(group), outcomes.c.command_id == command_id)
     )
 

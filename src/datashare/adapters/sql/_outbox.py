@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from datashare.domain.instants import Instant, instant_text, later_by
+from datashare.domain.notices import Notice
 from datashare.domain.register import GroupId
-from datashare.errors import StoreError
-from datashare.ports import LONGEST_LEASE, LONGEST_WAIT, LeasedNotice, NoticeStatus, Settlement, StoredNotice
-from datashare.rows import NoticeRow, key_of, to_notice, to_stored_notice
+from datashare.ports import (
+    LONGEST_LEASE,
+    LONGEST_WAIT,
+    LeasedNotice,
+    NoticeStatus,
+    Settlement,
+    StoredNotice,
+    Unreadable,
+)
+from datashare.rows import NoticeRow, key_of, to_leases, to_stored_notices
 
 from ._tables import notices
 
@@ -20,47 +27,52 @@ MOST_IDS = 10_000
 """The most notices that one statement names."""
 
 
+_NOTICE = tuple(
+    # As they are kept: SQLAlchemy raises an error of its own at a damaged truth value.
+    sa.type_coerce(column, sa.Integer) if isinstance(column.type, sa.Boolean) else column
+    for column in notices.columns
+)
+
+
 def listed(connection: sa.Connection, group: GroupId, status: NoticeStatus | None) -> list[StoredNotice]:
     """List the notices of a group, by due instant, then id."""
-    statement = sa.select(notices).where(notices.c.group_id == str(group)).order_by(notices.c.due_at, notices.c.id)
+    statement = sa.select(*_NOTICE).where(notices.c.group_id == str(group)).order_by(notices.c.due_at, notices.c.id)
     if status is not None:
         statement = statement.where(notices.c.status == status.value)
-    return [to_stored_notice(NoticeRow._make(row)) for row in connection.execute(statement)]
+    return to_stored_notices(map(NoticeRow._make, connection.execute(statement)))
 
 
-def lease(connection: sa.Connection, *, now: Instant, until: Instant, limit: int) -> list[LeasedNotice]:
+def lease(connection: sa.Connection, *, now: Instant, until: Instant, limit: int) -> list[LeasedNotice | Unreadable]:
     """Lease notices that are due, the longest due first; those that another worker is leasing are passed over."""
-    while rows := connection.execute(_due(now, limit)).all():
-        leased = {(row.group_id, row.urn, row.id): notice for row in rows if (notice := _leased(connection, row, now))}
-        if leased:
-            ends = instant_text(until)
-            connection.execute(
-                _LEASE,
-                [
-                    {"of_group": group, "of_urn": urn, "of_id": number, "name": notice.lease, "ends": ends}
-                    for (group, urn, number), notice in leased.items()
-                ],
-            )
-            return list(leased.values())
-    return []
+    leases = to_leases(_all_due(connection, now, limit), limit)
+    ends = instant_text(until)
+    leased = [
+        {**_key_values(lease.notice), "name": lease.lease, "ends": ends}
+        for lease in leases
+        if isinstance(lease, LeasedNotice)
+    ]
+    if leased:
+        connection.execute(_LEASE, leased)
+    return leases
 
 
-def _leased(connection: sa.Connection, row: sa.Row[Any], now: Instant) -> LeasedNotice | None:
-    """Read a notice that is to be leased; give up one that cannot be read, so that the others go on (O3)."""
-    try:
-        notice = to_notice(NoticeRow._make(row))
-    except StoreError as error:
-        own = _is(row.group_id, row.urn, row.id)
-        given_up = {"status": NoticeStatus.GIVEN_UP.value, "is_open": False, "settled_at": instant_text(now)}
-        connection.execute(sa.update(notices).where(own).values(**given_up, error=error.why))
-        return None
-    return LeasedNotice(notice=notice, lease=secrets.token_hex(16), attempts=row.attempts + 1)
+def _key_values(notice: Notice) -> dict[str, object]:
+    group, urn = key_of(notice.agreement)
+    return {"of_group": group, "of_urn": urn, "of_id": notice.id}
 
 
-def _due(now: Instant, limit: int) -> sa.Select[Any]:
+def _all_due(connection: sa.Connection, now: Instant, limit: int) -> Iterator[NoticeRow]:
+    """Read what is due, so many rows at a time, and further ones only if some could not be read."""
+    last: NoticeRow | None = None
+    while rows := connection.execute(_due(now, limit, after=last)).all():
+        for last in map(NoticeRow._make, rows):
+            yield last
+
+
+def _due(now: Instant, limit: int, *, after: NoticeRow | None = None) -> sa.Select[Any]:
     present = instant_text(now)
-    return (
-        sa.select(notices)
+    statement = (
+        sa.select(*_NOTICE)
         .where(
             notices.c.is_open,
             sa.or_(
@@ -73,6 +85,12 @@ def _due(now: Instant, limit: int) -> sa.Select[Any]:
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
+    return statement if after is None else statement.where(_comes_after(after))
+
+
+def _comes_after(row: NoticeRow) -> sa.ColumnElement[bool]:
+    due_at, id_ = notices.c.due_at, notices.c.id
+    return sa.or_(due_at > row.due_at, sa.and_(due_at == row.due_at, id_ > row.id))
 
 
 def _is_put_off(now: Instant) -> sa.ColumnElement[bool]:

@@ -15,8 +15,8 @@ from datashare.domain.chain import Chain
 from datashare.domain.instants import Instant, to_instant
 from datashare.domain.register import GroupId
 from datashare.errors import InvalidValue
-from datashare.ports import Change, LeasedNotice, Loaded, NoticeStatus, Settlement, StoredNotice, arguments
-from datashare.rows import AgreementRow, EventRow, key_of, prepare, to_agreement, to_chains, to_event
+from datashare.ports import Change, LeasedNotice, Loaded, NoticeStatus, Settlement, StoredNotice, Unreadable, arguments
+from datashare.rows import AgreementRow, EventRow, key_of, prepare, to_chains, to_event, to_register_day, to_states
 
 from . import _agreements, _outbox
 from ._bulk import Existing, write
@@ -73,19 +73,19 @@ class SqlAgreementStore:
             return frozenset()
         return self._transactions.write(lambda connection: _agreements.append(connection, prepared))
 
-    def states(self, group: GroupId, /) -> Sequence[Agreement]:
+    def states(self, group: GroupId, /) -> Sequence[Agreement | Unreadable]:
         """List every agreement of *group* that has a history, in the order of URNs."""
         of_group = agreements.c.group_id == str(arguments.require_group(group))
         return self._states(sa.select(agreements).where(of_group).order_by(agreements.c.urn))
 
-    def states_at(self, urn: int, /) -> Sequence[Agreement]:
+    def states_at(self, urn: int, /) -> Sequence[Agreement | Unreadable]:
         """List every agreement of institution *urn* that has a history, in the order of the groups' text."""
         of_school = agreements.c.urn == validation.require_urn(urn)
         return self._states(sa.select(agreements).where(of_school).order_by(agreements.c.group_id))
 
-    def _states(self, statement: sa.Select[Any]) -> Sequence[Agreement]:
+    def _states(self, statement: sa.Select[Any]) -> Sequence[Agreement | Unreadable]:
         return self._transactions.read(
-            lambda connection: [to_agreement(AgreementRow._make(row)) for row in connection.execute(statement)]
+            lambda connection: to_states(map(AgreementRow._make, connection.execute(statement)))
         )
 
     def history(self, agreement: AgreementId, /) -> Iterator[Event]:
@@ -117,7 +117,7 @@ class SqlAgreementStore:
         """Return the day of the newest register that was applied to *group*, if any was."""
         statement = sa.select(registers.c.day).where(registers.c.group_id == str(arguments.require_group(group)))
         noted = self._transactions.read(lambda connection: connection.scalar(statement))
-        return None if noted is None else date.fromisoformat(noted)
+        return None if noted is None else to_register_day(group, noted)
 
     def note_register(self, group: GroupId, day: date, /) -> None:
         """Note that the register of *day* was applied to *group*; an older day changes nothing."""
@@ -136,7 +136,7 @@ class SqlAgreementStore:
         group, status = arguments.require_group(group), arguments.require_status(status)
         return self._transactions.read(lambda connection: _outbox.listed(connection, group, status))
 
-    def lease(self, *, now: Instant, until: Instant, limit: int) -> Sequence[LeasedNotice]:
+    def lease(self, *, now: Instant, until: Instant, limit: int) -> Sequence[LeasedNotice | Unreadable]:
         """Lease up to *limit* notices that are due and not leased, the longest due first (O3).
 
         On PostgreSQL and MariaDB, notices that another worker is leasing are passed over, so that any number of

@@ -49,6 +49,7 @@ class RefusalCode(enum.Enum):
     NO_REACHABLE_RECIPIENT = "no_reachable_recipient"
     REMINDER_TOO_SOON = "reminder_too_soon"
     CONFLICT = "conflict"
+    UNREADABLE = "unreadable"
 
 
 _ORDER = {code: place for place, code in enumerate(RefusalCode)}
@@ -90,6 +91,8 @@ _WORDS = {
     RefusalCode.NO_REACHABLE_RECIPIENT: "The recipients can no longer be reached. Add other recipients.",
     RefusalCode.REMINDER_TOO_SOON: "It is too soon for a reminder. Wait until {detail}.",
     RefusalCode.CONFLICT: "Others changed this agreement meanwhile. {detail} Look at it again, then repeat.",
+    RefusalCode.UNREADABLE: "The agreement's record cannot be read; it was damaged, or is newer than this program. "
+    "Ask whoever runs the system to restore it, or to update the program.",
 }
 
 

@@ -10,7 +10,7 @@ import attrs
 import pytest
 
 from datashare.errors import InvalidValue
-from datashare.ports import LONGEST_LEASE, LONGEST_WAIT, LeasedNotice, NoticeStatus, Settlement, StoredNotice
+from datashare.ports import LONGEST_LEASE, LONGEST_WAIT, LeasedNotice, NoticeStatus, Settlement, StoredNotice, readable
 from datashare.testing.changes import COUNCIL, NOW, OTHER_URN, TRUST, TWIN, URN, asked
 from datashare.testing.fakes import StoreWithOutbox
 
@@ -106,7 +106,7 @@ class Leasing(StoreSuite):
     def test_leases_and_waits_up_to_the_longest_are_kept(self, store: StoreWithOutbox) -> None:
         """Only what lies further ahead comes from a clock that was fast; no lease is longer."""
         save(store, asked())
-        held, *_ = store.lease(now=NOW, until=NOW + LONGEST_LEASE, limit=9)
+        held, *_ = readable(store.lease(now=NOW, until=NOW + LONGEST_LEASE, limit=9))
         assert store.settle(held, Settlement.try_again(due_at=NOW + LONGEST_WAIT, error="451"))
         before = everything(store)
 

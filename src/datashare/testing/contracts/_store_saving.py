@@ -45,6 +45,7 @@ from ._store_suite import (
     long_history,
     save,
     standing,
+    states,
     verified,
 )
 
@@ -118,7 +119,7 @@ class Saving(StoreSuite):
         stale, fresh, council = imported(), imported(OTHER_URN), imported(group=COUNCIL)
 
         assert frozenset({AGREEMENT}) == store.append([fresh, stale, council])
-        assert [1, 1] == [state.version for state in store.states(TRUST)]
+        assert [1, 1] == [state.version for state in states(store)]
         assert [COUNCILS] == [state.id for state in store.states(COUNCIL)]
 
     @pytest.mark.must(1, 2)
@@ -327,8 +328,8 @@ class Writers(StoreSuite):
         bulks = ([imported(urn, command_id=f"w-{n}") for urn in order] for n, order in enumerate(orders))
         losers = self.race(store, bulks)
 
-        assert list(urns) == [state.urn for state in store.states(TRUST)]
-        assert {1} == {state.version for state in store.states(TRUST)}
+        assert list(urns) == [state.urn for state in states(store)]
+        assert {1} == {state.version for state in states(store)}
         assert 8 * 7 == sum(map(len, losers.values()))
 
     @pytest.mark.must(3)
@@ -336,7 +337,7 @@ class Writers(StoreSuite):
         """Threads that write different agreements do not disturb each other."""
         self.at_once(partial(save, store, asked(urn)) for urn in range(URN, URN + 8))
 
-        assert list(range(URN, URN + 8)) == [state.urn for state in store.states(TRUST)]
+        assert list(range(URN, URN + 8)) == [state.urn for state in states(store)]
         assert 16 == len(store.notices(TRUST))
 
     @pytest.mark.must(1, 3)

@@ -26,7 +26,15 @@ from datashare.domain.register import GroupId
 from datashare.domain.verification import Verification, verify
 from datashare.domain.visibility import HiddenBecause
 from datashare.errors import DatashareError, StoreError
-from datashare.ports import Change, LeasedNotice, NoticeStatus, RecordedOutcome, Settlement, StoredNotice
+from datashare.ports import (
+    Change,
+    LeasedNotice,
+    NoticeStatus,
+    RecordedOutcome,
+    Settlement,
+    StoredNotice,
+    readable,
+)
 from datashare.testing.changes import (
     AGREEMENT,
     COUNCIL,
@@ -164,6 +172,11 @@ def save(store: StoreWithOutbox, *changes: Change) -> None:
     assert frozenset() == store.append(changes)
 
 
+def states(store: StoreWithOutbox, group: GroupId = TRUST) -> list[Agreement]:
+    """List the agreements of a group that can be read, as the store holds them."""
+    return readable(store.states(group))
+
+
 def standing(store: StoreWithOutbox, of: AgreementId = AGREEMENT) -> Agreement:
     """Return an agreement as the store holds it."""
     return store.load([of]).agreements.get(of, Agreement(id=of))
@@ -266,7 +279,7 @@ def verified(chains: Iterable[Chain]) -> Verification:
 
 def lease(store: StoreWithOutbox, now: Instant = NOW, minutes: int = 5, limit: int = 99_999) -> list[LeasedNotice]:
     """Lease notices for some minutes."""
-    return list(store.lease(now=now, until=now + minutes * MINUTE, limit=limit))
+    return readable(store.lease(now=now, until=now + minutes * MINUTE, limit=limit))
 
 
 def give_up(store: StoreWithOutbox) -> list[str]:
