@@ -208,9 +208,10 @@ class _Action:
         agreements, recorded = present(loaded.agreements, ids - loaded.unreadable), loaded.outcomes
         contexts = self.contexts(agreements.values(), now)
         repeated = self.repeated(waiting, recorded)
-        contexts = self.with_events([order for order in waiting if order not in repeated], agreements, contexts)
+        to_decide = [order for order in waiting if order.agreement in agreements and order not in repeated]
+        contexts = self.with_events(to_decide, agreements, contexts)
         obstacles: tuple[Reason, ...] = ()
-        if len(repeated) < sum(order.agreement in agreements for order in waiting):
+        if to_decide:
             obstacles, day = self.obstacles(waiting, contexts, recorded), london_day(now)
             reasons = refusals_as_a_whole(self.batch, group=self.group, people=self.people, policy=self.policy, day=day)
             reused = any(reason.code is RefusalCode.COMMAND_ID_REUSED for reason in obstacles)
