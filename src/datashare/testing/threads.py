@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable
 
 _START_WITHIN, _END_WITHIN = 30, 120  # seconds
@@ -17,11 +18,14 @@ def at_once(calls: Iterable[Callable[[], object]], *, at_end: Callable[[], objec
         at_end: Called in each thread after its call, to release what is held for the thread.
     """
     waiting = list(calls)
-    barrier, raised = threading.Barrier(len(waiting)), list[BaseException]()
+    barrier, raised, awake = threading.Barrier(len(waiting)), list[BaseException](), list[object]()
 
     def run(call: Callable[[], object]) -> None:
         try:
             barrier.wait(timeout=_START_WITHIN)
+            awake.append(call)
+            while len(awake) < len(waiting):  # a barrier wakes one thread after the other
+                time.sleep(0)
             try:
                 call()
             finally:

@@ -9,7 +9,18 @@ from typing import Any, ClassVar
 import attrs
 import pytest
 
-from datashare.domain.register import Coded, EstablishmentStatus, Group, GroupId, Institution, SuccessorLink, TrustLink
+from datashare.domain.register import (
+    UNKNOWN_DAY,
+    Coded,
+    EstablishmentStatus,
+    Group,
+    GroupId,
+    Institution,
+    Phase,
+    SuccessorLink,
+    TrustLink,
+    TrustType,
+)
 from datashare.ports import InstitutionDirectory
 from datashare.testing.changes import COUNCIL, TRUST, TWIN, URN
 from datashare.testing.threads import at_once
@@ -35,22 +46,57 @@ CLOSED = _school(
     close_date=date(2025, 8, 31),
 )
 LATER = _school(100002, "Joins Later", TrustLink(TRUST.code, "", date(2999, 1, 1)))
+FULL = Institution(
+    urn=100006,
+    name="Ysgol Ł’Arche – 𝄞 & {Sons}",
+    status=EstablishmentStatus.OPEN_PROPOSED_TO_CLOSE,
+    status_name="Open, but proposed to close",
+    open_date=date(1872, 2, 29),
+    close_date=UNKNOWN_DAY,
+    phase=Phase.ALL_THROUGH,
+    establishment_type=Coded("02", "Voluntary aided school"),
+    establishment_type_group=Coded("4", "Local authority maintained schools"),
+    local_authority=LA,
+    establishment_number="0400",
+    trusts=(TrustLink(TRUST.code, "Areté", DAY), TrustLink(TWIN.code, "", UNKNOWN_DAY)),
+    federations=(Coded("01", "Flow"), Coded("1", "Flow")),
+    street="1 O'Connell St.",
+    town="Llanfair",
+    county="Sir Fôn",
+    postcode="LL1 1AA",
+    low_age=0,
+    high_age=19,
+    ukprn="010012345",
+    ofsted_rating="Good",
+)
+"""A school with a value in every field."""
+UNUSUAL = tuple(
+    _school(100010 + number, status.name, TrustLink(TRUST.code), status=status)
+    for number, status in enumerate(EstablishmentStatus)
+)
+ALIKE = tuple(_school(100020 + len(code), f"Of {code}", TrustLink(code), authority=None) for code in ("5", "51", "514"))
+"""Schools of trusts whose codes begin as those of the others do."""
 BOTH = _school(100003, "Of Two", TrustLink(TRUST.code), TrustLink(TWIN.code), authority=None)
 ELSEWHERE = _school(100004, "Elsewhere", TrustLink(TWIN.code), authority=None)
 ALONE = _school(100005, "Alone", authority=None)
-SCHOOLS = (OPEN, CLOSED, LATER, BOTH, ELSEWHERE, ALONE)
+SCHOOLS = (OPEN, CLOSED, LATER, BOTH, ELSEWHERE, ALONE, FULL, *UNUSUAL, *ALIKE)
 GROUPS = (
-    Group(id=TRUST, name="Areté Learning Trust"),
+    Group(id=TRUST, name="Areté Learning Trust", trust_type=TrustType.SINGLE_ACADEMY),
     Group(id=COUNCIL, name="Llanfair Council"),
     Group(id=TWIN, name="Closed Trust", is_open=False, closed_on=date(2025, 8, 31)),
 )
-CLUSTERS = {TRUST: {"North": frozenset({URN, 100001}), "Süd": frozenset({URN})}, TWIN: {"North": frozenset({100004})}}
+CLUSTERS = {
+    TRUST: {"North": frozenset({URN, 100001}), "Süd": frozenset({URN}), "north": frozenset({999})},
+    TWIN: {"North": frozenset({100004})},
+}
 LINKS = (
     SuccessorLink(predecessor=1, successor=2, kind="Successor"),
     SuccessorLink(predecessor=1, successor=3, kind="Result of Amalgamation", day=date(2999, 9, 1)),
     SuccessorLink(predecessor=2, successor=1, kind="Successor"),
 )
 UNKNOWN = GroupId.local_authority("871")
+ASKED_GROUPS = (*(group.id for group in GROUPS), *(GroupId.mat(code) for code in ("5", "51", "514")), UNKNOWN)
+ASKED_URNS = (*(school.urn for school in SCHOOLS), 1, 2, 3, 10, 1000, 999)
 
 
 @attrs.frozen(kw_only=True)
@@ -90,11 +136,13 @@ class InstitutionDirectoryContract(Contract, port=InstitutionDirectory):
     Attributes:
         refreshes: How often the register is replaced while other threads read it.
         schools: How many schools those registers hold.
+        many: How many schools are asked for in one call; more than the largest group of England has.
     """
 
-    at_least: ClassVar[Mapping[str, int]] = {"refreshes": 2, "schools": 2}
+    at_least: ClassVar[Mapping[str, int]] = {"refreshes": 20, "schools": 20, "many": 701}
     refreshes: ClassVar[int] = 100
     schools: ClassVar[int] = 200
+    many: ClassVar[int] = 710
 
     def directory_of(self, register: RegisterContents) -> InstitutionDirectory:
         """Make a directory of exactly this register; every subclass defines this."""
@@ -110,9 +158,33 @@ class InstitutionDirectoryContract(Contract, port=InstitutionDirectory):
         """Closed schools and links of the future are listed too, since the library decides what is visible."""
         directory = self.directory_of(RegisterContents())
 
-        assert {OPEN, CLOSED, LATER, BOTH} == set(directory.linked(TRUST))
-        assert {OPEN, CLOSED, LATER} == set(directory.linked(COUNCIL))
-        assert {BOTH, ELSEWHERE} == set(directory.linked(TWIN))
+        assert {OPEN, CLOSED, LATER, BOTH, FULL, *UNUSUAL} == set(directory.linked(TRUST))
+        assert {OPEN, CLOSED, LATER, FULL, *UNUSUAL} == set(directory.linked(COUNCIL))
+        assert {BOTH, ELSEWHERE, FULL} == set(directory.linked(TWIN))
+
+    @pytest.mark.must(1, 2)
+    @pytest.mark.rule("V1")
+    def test_a_trust_whose_code_begins_alike_is_another(self) -> None:
+        """Links, clusters and the group itself are found by the whole code."""
+        directory = self.directory_of(RegisterContents())
+
+        assert [[school] for school in ALIKE] == [list(directory.linked(GroupId.mat(c))) for c in ("5", "51", "514")]
+        assert [{}] * 3 == [dict(directory.clusters(GroupId.mat(code))) for code in ("5", "51", "514")]
+        assert [None] * 3 == [directory.group(GroupId.mat(code)) for code in ("5", "51", "514")]
+
+    @pytest.mark.must(1, 2)
+    def test_more_schools_than_a_page_holds_are_answered(self) -> None:
+        """A group with more schools than the largest of England has is answered whole, by every call."""
+        urns = range(1, 1 + self.many)
+        schools = tuple(_school(urn, f"School {urn}", TrustLink(TRUST.code)) for urn in urns)
+        links = tuple(SuccessorLink(predecessor=urn, successor=urn + 1, kind="Successor") for urn in urns)
+        clusters = {TRUST: {"All": frozenset(urns), **{f"Of {urn}": frozenset({urn}) for urn in urns}}}
+        directory = self.directory_of(RegisterContents(institutions=schools, clusters=clusters, successors=links))
+
+        assert set(schools) == set(directory.linked(TRUST)) == set(directory.linked(COUNCIL))
+        assert {school.urn: school for school in schools} == dict(directory.institutions(urns))
+        assert set(links) == set(directory.successors(urns))
+        assert clusters[TRUST] == dict(directory.clusters(TRUST))
 
     @pytest.mark.must(1)
     def test_several_links_with_one_trust_count_once(self) -> None:
@@ -130,10 +202,12 @@ class InstitutionDirectoryContract(Contract, port=InstitutionDirectory):
         by_urn = {school.urn: school for school in SCHOOLS}
 
         assert {URN: OPEN, 100004: ELSEWHERE} == dict(directory.institutions([URN, 999, 100004, URN]))
-        assert by_urn == dict(directory.institutions(set(by_urn)))
+        for kind in (set, list, tuple, frozenset, dict.fromkeys):
+            assert by_urn == dict(directory.institutions(kind(by_urn)))
+            assert set(LINKS) == set(directory.successors(kind([1, 2])))
         assert {} == dict(directory.institutions([]))
         assert sorted(LINKS[:2], key=repr) == sorted(directory.successors([1, 999, 1]), key=repr)
-        assert sorted(LINKS, key=repr) == sorted(directory.successors({1, 2}), key=repr)
+        assert [] == list(directory.successors([3, 10]))
         assert [] == list(directory.successors([]))
         assert CLUSTERS[TWIN] == dict(directory.clusters(TWIN))
         assert CLUSTERS[TRUST] == dict(directory.clusters(TRUST))
@@ -161,8 +235,12 @@ class InstitutionDirectoryContract(Contract, port=InstitutionDirectory):
         """While another thread replaces one register by another, no answer mixes the two."""
         urns = range(1, self.schools)
         registers = [
-            RegisterContents(institutions=tuple(_school(urn, name, TrustLink(TRUST.code)) for urn in urns), clusters={})
-            for name in ("First", "Second")
+            RegisterContents(
+                institutions=tuple(_school(urn, name, TrustLink(TRUST.code)) for urn in urns),
+                clusters={TRUST: {f"{name} {urn}": frozenset({urn}) for urn in urns}},
+                successors=tuple(SuccessorLink(predecessor=urn, successor=9_999, kind=name) for urn in urns),
+            )
+            for name in ("First", "Other")
         ]
         directory = self.directory_of(registers[0])
         ended = list[bool]()
@@ -178,6 +256,8 @@ class InstitutionDirectoryContract(Contract, port=InstitutionDirectory):
             while not ended:
                 assert 1 == len({school.name for school in directory.institutions(urns).values()})
                 assert 1 == len({school.name for school in directory.linked(TRUST)})
+                assert 1 == len({link.kind for link in directory.successors(urns)})
+                assert 1 == len({name[:5] for name in directory.clusters(TRUST)})
 
         at_once([refresh, read])
 
@@ -194,6 +274,24 @@ class InstitutionDirectoryContract(Contract, port=InstitutionDirectory):
         assert [] == list(directory.successors([1, 2]))
         assert directory.register_day() is None
 
+    @pytest.mark.must(3)
+    def test_what_was_answered_before_is_not_remembered(self) -> None:
+        """After each newer register every answer is the newer one, of what was unknown before too."""
+        moved = attrs.evolve(OPEN, name="St Hilda’s Academy", trusts=(TrustLink(TWIN.code),), local_authority=None)
+        link = SuccessorLink(predecessor=3, successor=1, kind="Successor", day=DAY)
+        second = RegisterContents(
+            institutions=(moved, attrs.evolve(ALONE, urn=999)),
+            groups=(attrs.evolve(GROUPS[0], name="Areté"), Group(id=UNKNOWN, name="Unknown no more")),
+            clusters={UNKNOWN: CLUSTERS[TRUST], TRUST: {"Süd": frozenset({999})}},
+            successors=(LINKS[1], link),
+            day=date(2026, 6, 3),
+        )
+        directory = self.directory_of(RegisterContents())
+        _check_all(directory, RegisterContents())
+        for register in (second, RegisterContents()):
+            self.refresh(directory, register)
+            _check_all(directory, register)
+
     @pytest.mark.must(4)
     def test_an_answer_is_a_copy(self) -> None:
         """Emptying an answer does not touch the directory, and a newer register does not touch an answer."""
@@ -208,6 +306,23 @@ class InstitutionDirectoryContract(Contract, port=InstitutionDirectory):
         self.refresh(directory, EMPTY)
 
         assert {URN: OPEN} == dict(schools)
-        assert {OPEN, CLOSED, LATER, BOTH} == set(linked)
+        assert {OPEN, CLOSED, LATER, BOTH, FULL, *UNUSUAL} == set(linked)
         assert CLUSTERS[TRUST] == dict(clusters)
         assert 2 == len(links)
+
+
+def _check_all(directory: InstitutionDirectory, register: RegisterContents) -> None:
+    """Check every answer of a directory of a register."""
+    groups = {group.id: group for group in register.groups}
+    for asked in ASKED_GROUPS:
+        linked = [school for school in register.institutions if asked in school.groups]
+        assert sorted(linked, key=repr) == sorted(directory.linked(asked), key=repr)
+        assert dict(register.clusters.get(asked, {})) == dict(directory.clusters(asked))
+        group = directory.group(asked)
+        assert groups.get(asked) == (group if group and group.in_register else None)
+    known = {school.urn: school for school in register.institutions}
+    links = [link for link in register.successors if link.predecessor in ASKED_URNS]
+    assert known == dict(directory.institutions(ASKED_URNS))
+    assert [known.get(urn) for urn in ASKED_URNS] == [directory.institutions([urn]).get(urn) for urn in ASKED_URNS]
+    assert sorted(links, key=repr) == sorted(directory.successors(ASKED_URNS), key=repr)
+    assert register.day == directory.register_day()

@@ -19,6 +19,7 @@ from datashare.domain.people import (
     PersonId,
     SchoolSite,
 )
+from datashare.domain.register import GroupId
 from datashare.ports import PeopleDirectory
 from datashare.testing.changes import COUNCIL, TRUST, URN
 
@@ -46,13 +47,31 @@ ANA = Person(
     id=PersonId(TRUST, "ana"),
     name="Ana",
     email="ana@trust.example",
-    permissions=(Permission.ADMINISTER_INSTITUTION_DETAILS,),
-    associations=Associations(urns=frozenset({URN}), clusters=frozenset({"Süd"})),
+    roles=(HeldRole("finance_3", Period(DAY, DAY)), HeldRole("finance_3", PAST), "finance_3"),
+    permissions=(
+        Permission.ADMINISTER_INSTITUTION_DETAILS,
+        Grant(Permission.ADMINISTER_DATA_SHARING_REQUEST, Period(DAY, date(2026, 6, 1))),
+        Grant(Permission.ADMINISTER_DATA_SHARING_REQUEST, PAST),
+    ),
+    period=Period(date(2020, 2, 29), date(2999, 1, 1)),
+    associations=Associations(urns=frozenset({URN, 1}), clusters=frozenset({"Süd", "süd"})),
 )
 CARYS = Person(id=PersonId(COUNCIL, "ana"), name="Carys", email=None, associations=Associations(everything=True))
-PEOPLE = (HANA, DAI, GONE, NEXT_DOOR, ANA, CARYS)
+SEVENTH = Person(id=PersonId(URN, "007"), name="A person of the host’s own {𝄞}", email="no address, nor two")
+ALIKE = tuple(
+    Person(id=PersonId(site, host_id), name=f"{site} {host_id}", email=" ")
+    for site in (GroupId.mat("5"), GroupId.mat("51"), 10, 1000, 10_000)
+    for host_id in ("7", "07", "ana", "Ana", "an", "hana")
+)
+"""People whose sites and ids begin as others' do, or look like them."""
+PEOPLE = (HANA, DAI, GONE, SEVENTH, NEXT_DOOR, ANA, CARYS, *ALIKE)
 SITE = SchoolSite(urn=URN, data_sharing_url="https://hilda.example/data")
-SITES = (SITE, SchoolSite(urn=100001, data_sharing_url="https://next.example/größe"))
+SITES = (
+    SITE,
+    SchoolSite(urn=100001, data_sharing_url="https://next.example/größe?x=1&y=%20#Data"),
+    SchoolSite(urn=10, data_sharing_url="https://ten.example/"),
+)
+ASKED_URNS = (URN, 100001, 10, 1000, 10_000, 1, 5143, 999)
 
 
 class PeopleDirectoryContract(CountsRoundTrips, Contract, port=PeopleDirectory):
@@ -75,9 +94,11 @@ class PeopleDirectoryContract(CountsRoundTrips, Contract, port=PeopleDirectory):
         nothing_below: Whether there is nothing below the directory, such as a database, whose round trips could be
             counted; then `round_trips` is not needed.
         several: How many schools and people the cost for one is compared with.
+        many: How many schools, and people, are asked for in one call.
     """
 
-    at_least: ClassVar[Mapping[str, int]] = {"several": 2}
+    at_least: ClassVar[Mapping[str, int]] = {"several": 20, "many": 701}
+    many: ClassVar[int] = 710
 
     def directory_of(self, people: Iterable[Person], sites: Iterable[SchoolSite]) -> PeopleDirectory:
         """Make a directory of exactly these people and sites; every subclass defines this."""
@@ -95,8 +116,8 @@ class PeopleDirectoryContract(CountsRoundTrips, Contract, port=PeopleDirectory):
         at_schools = self.directory_of(PEOPLE, SITES).at_schools([URN])
 
         assert {URN} == set(at_schools)
-        assert {HANA, DAI, GONE} == set(at_schools[URN])
-        assert 3 == len(at_schools[URN])
+        assert {HANA, DAI, GONE, SEVENTH} == set(at_schools[URN])
+        assert 4 == len(at_schools[URN])
 
     @pytest.mark.must(1, 2)
     def test_everybody_is_answered_by_id(self) -> None:
@@ -115,6 +136,41 @@ class PeopleDirectoryContract(CountsRoundTrips, Contract, port=PeopleDirectory):
         assert {HANA.id: moved, ANA.id: ANA} == dict(directory.people([HANA.id, DAI.id, ANA.id]))
         assert [moved] == list(directory.at_schools([URN, 100001])[URN])
         assert {100001: SITES[1]} == dict(directory.sites([URN, 100001]))
+
+    @pytest.mark.must(1)
+    def test_what_was_answered_before_is_not_remembered(self) -> None:
+        """After each change every answer is the present one, of who was unknown before too."""
+        changed: list[Person] = [
+            Person(id=ANA.id, name="Ana Ó Briain", email=None),
+            Person(id=HANA.id, name=HANA.name, email=HANA.email, roles=(BusinessRole.DATA_MANAGER,), period=PAST),
+            Person(id=PersonId(999, "new"), name="New", email="new@x.example"),
+        ]
+        moved = [
+            SchoolSite(urn=URN, data_sharing_url="https://new.example/"),
+            SchoolSite(urn=999, data_sharing_url="https://x.example"),
+        ]
+        for before, after in (((PEOPLE, SITES), (changed, moved)), ((changed, moved), (PEOPLE, SITES))):
+            directory = self.directory_of(*before)
+            _check_all(directory, *before)
+            self.replace(directory, *after)
+            _check_all(directory, *after)
+
+    @pytest.mark.must(1, 3)
+    def test_more_people_than_a_page_holds_are_answered(self) -> None:
+        """Many schools, many people at one school and many ids are answered whole, in one call."""
+        urns = range(2, 2 + self.many)
+        heads = [Person(id=PersonId(urn, "head"), name=f"Head {urn}", email=None) for urn in urns]
+        staff = [Person(id=PersonId(1, str(number)), name=f"Staff {number}", email=None) for number in urns]
+        sites = [SchoolSite(urn=urn, data_sharing_url=f"https://x.example/{urn}") for urn in urns]
+        directory = self.directory_of([*heads, *staff], sites)
+        at_schools = directory.at_schools([1, *urns])
+
+        assert set(staff) == set(at_schools[1])
+        assert heads == [person for urn in urns for person in at_schools[urn]]
+        assert {person.id: person for person in (*heads, *staff)} == dict(
+            directory.people([person.id for person in (*heads, *staff)])
+        )
+        assert {site.urn: site for site in sites} == dict(directory.sites(urns))
 
     @pytest.mark.must(3)
     def test_the_same_host_id_at_two_sites_is_two_people(self) -> None:
@@ -177,6 +233,23 @@ class PeopleDirectoryContract(CountsRoundTrips, Contract, port=PeopleDirectory):
         at_schools, people, sites = ask()
         self.replace(directory, [], [])
 
-        assert {HANA, DAI, GONE} == set(at_schools[URN])
+        assert {HANA, DAI, GONE, SEVENTH} == set(at_schools[URN])
         assert {HANA.id: HANA} == dict(people)
         assert {URN: SITE} == dict(sites)
+
+
+def _check_all(directory: PeopleDirectory, people: Iterable[Person], sites: Iterable[SchoolSite]) -> None:
+    """Check every answer of a directory of people and sites."""
+    known, urls = {person.id: person for person in people}, {site.urn: site for site in sites}
+    ids = [*(person.id for person in PEOPLE), PersonId(999, "new"), PersonId(TRUST, "an"), PersonId(1, "7")]
+    at_schools = directory.at_schools(ASKED_URNS)
+
+    for kind in (list, tuple, set, frozenset, dict.fromkeys):
+        assert {who: known[who] for who in ids if who in known} == dict(directory.people(kind(ids)))
+    assert [known.get(who) for who in ids] == [directory.people([who]).get(who) for who in ids]
+    for urn in ASKED_URNS:
+        staff = [person for person in known.values() if person.id.site == urn]
+        assert sorted(staff, key=repr) == sorted(at_schools.get(urn, ()), key=repr)
+        assert sorted(staff, key=repr) == sorted(directory.at_schools([urn]).get(urn, ()), key=repr)
+        assert urls.get(urn) == directory.sites([urn]).get(urn)
+    assert {urn: urls[urn] for urn in ASKED_URNS if urn in urls} == dict(directory.sites(ASKED_URNS))

@@ -115,7 +115,7 @@ class AgreementStoreContract(
             needed.
         joins: Whether the store can work within a transaction of the host's; if not, `in_hosts_transaction` is not
             needed.
-        rounds: How often a race is repeated; a few are enough where each takes long.
+        rounds: How often a race is repeated after the first time.
         steps: How many changes are written while others read.
         several: How many agreements the cost for one is compared with; fewer than 200 only where one statement takes
             fewer.

@@ -131,13 +131,13 @@ class Leasing(StoreSuite):
     @pytest.mark.must(1)
     def test_workers_at_once_share_the_notices_out(self, store: StoreWithOutbox) -> None:
         """Eight workers that lease at the same moment never get the same notice, and leave none behind."""
-        for number in range(self.rounds):
-            leased, first = list[LeasedNotice](), URN + 20 * number
-            save(store, *(asked(urn) for urn in range(first, first + 20)))
+        for number in range(1 + self.rounds):
+            leased, first = list[LeasedNotice](), URN + 60 * number
+            save(store, *(asked(urn) for urn in range(first, first + 60)))
             self.at_once([partial(_take, store, leased)] * 8)
             leased += lease(store)
 
-            assert 40 == len(leased) == len({notice.notice.id for notice in leased})
+            assert 120 == len(leased) == len({notice.notice.id for notice in leased})
 
     @pytest.mark.must(3)
     def test_nothing_is_delivered_within_a_hosts_transaction(
@@ -247,13 +247,16 @@ class Settling(StoreSuite):
     @pytest.mark.must(2)
     @each_settlement
     def test_one_of_several_settlements_counts(self, store: StoreWithOutbox, settlement: Settlement) -> None:
-        """Of eight threads that show one lease at the same moment, one settles the notice."""
-        save(store, asked(group=TWIN))
-        (leased,) = lease(store, limit=1)
-        answers = list[bool]()
-        self.at_once([lambda: answers.append(store.settle(leased, settlement))] * 8)
+        """Of eight threads that show the same leases at the same moment, one settles each notice."""
+        save(store, *(asked(urn, TWIN) for urn in range(URN, URN + 4)))
+        leased, settled = lease(store), list[str]()
 
-        assert [False] * 7 + [True] == sorted(answers)
+        def settle() -> None:
+            settled.extend(held.notice.id for held in leased if store.settle(held, settlement))
+
+        self.at_once([settle] * 8)
+
+        assert sorted(held.notice.id for held in leased) == sorted(settled)
 
     @pytest.mark.must(6)
     def test_settlements_come_back_to_the_character_and_the_microsecond(self, store: StoreWithOutbox) -> None:
@@ -276,4 +279,4 @@ class Settling(StoreSuite):
 
 
 def _take(store: StoreWithOutbox, leased: list[LeasedNotice]) -> None:
-    leased.extend(lease(store, limit=10))
+    leased.extend(lease(store, limit=30))

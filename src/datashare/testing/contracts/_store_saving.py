@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 import pytest
 
-from datashare.domain.agreements import Caution, CautionCode, commands
+from datashare.domain.agreements import Agreement, Caution, CautionCode, commands
 from datashare.domain.agreements.ids import AgreementId
 from datashare.domain.notices import ASKING, NoticeKind
 from datashare.errors import InvalidValue
@@ -302,23 +302,26 @@ class Writers(StoreSuite):
     @pytest.mark.must(3)
     @pytest.mark.parametrize("kind", [commands.RequestAccess, commands.Remind], ids=["first-writers", "later-writers"])
     def test_one_of_several_writers_wins(self, store: StoreWithOutbox, kind: type[commands.Command]) -> None:
-        """Of eight threads that decided on one version at once, one wins, and nothing of the others is saved."""
-        names = {f"w-{number}" for number in range(8)}
-        for urn in range(URN, URN + self.rounds):
-            agreement = AgreementId(TRUST, urn)
+        """Of eight threads that decided on the same versions, one wins each, and nothing of the others is saved."""
+        names = [f"w-{number}" for number in range(8)]
+        for number in range(1 + self.rounds):
+            ids = [AgreementId(TRUST, urn) for urn in range(URN + 10 * number, URN + 10 * number + 10)]
             if kind is commands.Remind:
-                save(store, asked(urn))
-            before = standing(store, agreement)
-            losers = self.race(store, ([then(before, kind, command_id=name)] for name in names))
+                save(store, *(asked(agreement.urn) for agreement in ids))
+            before = store.load(ids).agreements
+            states = [before.get(agreement, Agreement(id=agreement)) for agreement in ids]
+            losers = self.race(store, ([then(state, kind, command_id=name) for state in states] for name in names))
 
-            (winner,) = (name for name, lost in losers.items() if not lost)
-            assert names == set(losers)
-            events = list(store.history(agreement))
-            assert before.version + 1 == standing(store, agreement).version == len(events)
-            assert winner == events[-1].command_id
-            outcomes = [outcome for name in names for outcome in store.load([agreement], command_id=name).outcomes]
-            assert [winner] == [outcome.command_id for outcome in outcomes if outcome.agreement == agreement]
-            assert 2 * len(events) == sum(stored.agreement == agreement for stored in store.notices(TRUST))
+            winners = {agreement: [name for name in names if agreement not in losers[name]] for agreement in ids}
+            histories = {agreement: list(store.history(agreement)) for agreement in ids}
+            version = 2 if kind is commands.Remind else 1
+            assert [1] * 10 == [len(won) for won in winners.values()]
+            assert winners == {agreement: [events[-1].command_id] for agreement, events in histories.items()}
+            assert [version] * 10 == [len(events) for events in histories.values()]
+            assert [version] * 10 == [state.version for state in store.load(ids).agreements.values()]
+            recorded = Counter(own.agreement for name in names for own in store.load(ids, command_id=name).outcomes)
+            noticed = Counter(stored.agreement for stored in store.notices(TRUST))
+            assert {(1, 2 * version)} == {(recorded[agreement], noticed[agreement]) for agreement in ids}
 
     @pytest.mark.must(3)
     def test_writers_of_the_same_schools_in_any_order_end(self, store: StoreWithOutbox) -> None:

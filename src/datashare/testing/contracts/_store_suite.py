@@ -107,9 +107,9 @@ BrokenStores = Iterable[StoreWithOutbox] | Mapping[StoreWithOutbox, type[StoreEr
 class StoreSuite(CountsRoundTrips):
     """The fixtures and the sizes of the stores' contracts; see `AgreementStoreContract`."""
 
-    at_least: ClassVar[Mapping[str, int]] = {"rounds": 1, "steps": 10, "several": 2, "many": 701}
+    at_least: ClassVar[Mapping[str, int]] = {"rounds": 1, "steps": 40, "several": 35, "many": 701}
     joins: ClassVar[bool] = True
-    rounds: ClassVar[int] = 20
+    rounds: ClassVar[int] = 5
     steps: ClassVar[int] = 200
     many: ClassVar[int] = 710
 
