@@ -9,6 +9,7 @@ import pytest
 from datashare.adapters.memory import MemoryInstitutionDirectory
 from datashare.codec import decode_plan, encode
 from datashare.domain.agreements import EndCause, RefusalCode, State
+from datashare.domain.notices import NoticeKind
 from datashare.domain.people import Permission, PersonId
 from datashare.domain.reconciliation import FormerGroup, NewSchool, Plan
 from datashare.domain.register import Coded, EstablishmentStatus, Group, GroupId, TrustLink
@@ -144,6 +145,21 @@ def test_a_level_that_ended_is_not_known_any_more(world: World) -> None:
     assert {} == plan.to_ask_by_level
 
 
+@pytest.mark.rule("E8", "V8", "A8")
+def test_messages_call_a_group_that_is_gone_by_its_name(world: World) -> None:
+    """The trust merged into another, and the newer register names it nowhere."""
+    there = moving(world, everybody(world)).institutions(list(world.schools)).values()
+    groups = [group for group in world.groups if group.id != TRUST]
+    world.institutions.replace(there, groups=groups, register_day=TODAY)
+
+    assert not world.trust().apply(world.trust().reconcile(), command_id="c-1").ended.not_done
+
+    notices = [stored.notice for stored in world.notices() if stored.notice]
+    assert {(EndCause.GROUP_REORGANISED, BEFORE)} == {
+        (notice.cause, notice.group_name) for notice in notices if notice.kind is NoticeKind.ENDED
+    }
+
+
 @pytest.mark.rule("E8", "E2")
 def test_a_school_that_left_alone_cannot_be_called_a_reorganisation(world: World) -> None:
     """A plan that says so was changed by hand, and is refused."""
@@ -220,3 +236,14 @@ def test_a_trust_sees_nothing_of_former_authorities() -> None:
     world.refresh(*(attrs.evolve(row, former_authority=Coded("909")) for row in world.schools.values()))
 
     assert all(row.before is None for row in world.trust().reconcile().joined)
+
+
+@pytest.mark.rule("E8")
+def test_a_group_that_never_asked_a_school_is_not_named() -> None:
+    """Nothing stood between the two, so there is nothing to say."""
+    world = World()
+
+    plan = their_plan(world, moving(world, everybody(world)))
+
+    assert plan.joined
+    assert all(row.before is None for row in plan.joined)
