@@ -1,5 +1,6 @@
 """Each notifier that breaks a promise fails the contract."""
 
+import html
 from collections.abc import Callable, Iterable
 from email import message_from_string, policy
 from email.message import EmailMessage
@@ -9,7 +10,7 @@ from typing import Any
 import attrs
 import pytest
 
-from datashare.domain.notices import Notice
+from datashare.domain.notices import Notice, NoticeKind
 from datashare.ports import (
     Delivered,
     NeverDeliverable,
@@ -70,11 +71,16 @@ class MailNotifier:
         message["To"] = notice.address
         # An encoded word would be decoded, line breaks in it included, when the message is written.
         message["Subject"] = " ".join(f"Data sharing with {notice.group_name}".replace("=?", "= ?").split())
-        message.set_content(f"<p>{self.escape(notice.reason or '')}</p>", subtype="html")
+        link = f"<a href='{self.escape(notice.link)}'>" if notice.link else ""
+        words = "".join(f"<p>{self.escape(text)}</p>" for text in self.words(notice))
+        message.set_content(link + words, subtype="html")
         return message.as_string()
 
+    def words(self, notice: Notice) -> Iterable[str]:
+        return notice.reason or "", notice.actor_name, notice.institution_name
+
     def escape(self, text: str) -> str:
-        return text.replace("&", "&amp;").replace("<", "&lt;")
+        return html.escape(text)
 
 
 class Injectable(MailNotifier):
@@ -89,6 +95,45 @@ class Marked(MailNotifier):
 
     def escape(self, text: str) -> str:
         return text
+
+
+class MarkedWhen(MailNotifier):
+    """4. Lets the name of the school, and of whoever acted, add markup in one kind of notice."""
+
+    def words(self, notice: Notice) -> Iterable[str]:
+        if notice.kind is NoticeKind.APPROVED:
+            self.escape = str  # type: ignore[method-assign,assignment]
+        return super().words(notice)
+
+
+class MarkedLink(MailNotifier):
+    """4. Lets a link add markup."""
+
+    def message(self, notice: Notice) -> str:
+        return super().message(notice).replace("<a href", f"<a href='{notice.link}'><a href")
+
+
+class Splitting(MailNotifier):
+    """4. Splits an address at a comma."""
+
+    def send(self, notice: Notice, /) -> SendResult:
+        addresses = notice.address.split(",")
+        return [super(Splitting, self).send(attrs.evolve(notice, address=address.strip())) for address in addresses][0]
+
+
+class Folding(MailNotifier):
+    """1. Writes addresses in small letters."""
+
+    def message(self, notice: Notice) -> str:
+        return super().message(attrs.evolve(notice, address=notice.address.lower()))
+
+
+class Demanding(MailNotifier):
+    """2. Needs a link."""
+
+    def message(self, notice: Notice) -> str:
+        assert notice.link is not None
+        return super().message(notice)
 
 
 class Anonymous(MailNotifier):
@@ -166,12 +211,17 @@ SENT = "test_no_value_adds_a_header_a_recipient_or_markup"
     [
         (Injectable, _accepting(SENT, LINE_BREAK)),
         (Marked, _accepting(SENT, "<b>Pay here</b>")),
+        (MarkedWhen, _accepting("test_no_value_of_any_kind_of_notice_adds_markup", NoticeKind.APPROVED)),
+        (MarkedLink, _accepting("test_no_link_or_reply_address_adds_anything", "link", "'><script>")),
+        (Splitting, _accepting("test_an_address_is_one_recipient", "head@hilda.example, eve@evil.example")),
+        (Folding, _accepting("test_an_address_is_one_recipient", "Head@hilda.example")),
+        (Demanding, _accepting("test_a_bare_notice_is_sent")),
         (Anonymous, _accepting("test_a_repeated_notice_is_recognised_by_its_id")),
         (Hopeful, _failing("test_a_server_that_is_down_is_tried_again", 451)),
         (Hopeful, _failing("test_what_is_refused_for_ever_is_never_deliverable", 550)),
         (Nervous, _failing("test_a_server_that_is_down_is_tried_again", 451)),
     ],
-    ids=["header", "markup", "id", "down", "refused", "raising"],
+    ids=["header", "markup", "kind", "link", "comma", "case", "bare", "id", "down", "refused", "raising"],
 )
 def test_a_notifier_that_breaks_a_promise_fails(
     broken: type[MailNotifier], run: Callable[[type[MailNotifier]], None]

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from datetime import date
 
 import attrs
 import pytest
 
-from datashare.domain.notices import Notice, NoticeKind
+from datashare.domain.agreements.ids import Terms
+from datashare.domain.levels import AccessLevel
+from datashare.domain.notices import Answerer, Notice, NoticeKind
+from datashare.errors import InvalidValue
 from datashare.ports import Delivered, NeverDeliverable, Notifier, TryAgain
 from datashare.testing.changes import asked
 
@@ -26,6 +32,16 @@ HOSTILE = {
     "entity": "&lt;b&gt; &#60;b&#62;",
     "template": "{{ 7 * 7 }} {0.__class__} %(x)s ${x}",
     "not Latin": "Siân 𝄞 שלום \u202e",
+}
+
+ADDRESSES = {
+    "mixed case": "Head.Of+Mis@hilda.example",
+    "apostrophe": "o'brien@hilda.example",
+    "percent": "head%hilda@gateway.example",
+    "exclamation mark": "hilda!head@gateway.example",
+    "quoted comma": '"head, of"@hilda.example',
+    "two addresses": "head@hilda.example, eve@evil.example",
+    "name": "Head <head@hilda.example>",
 }
 
 
@@ -83,6 +99,30 @@ class NotifierContract(Contract, port=Notifier):
         assert [(notice.address,)] == [message.recipients for message in received()]
 
     @pytest.mark.must(1, 2)
+    def test_a_bare_notice_is_sent(self, accepting: Notifier, received: ReceivedMessages) -> None:
+        """A notice of any kind without a sender, a link, terms, a reason or a level is sent too."""
+        bare = attrs.evolve(
+            asked().notices[0], sender_name="", sender_address=None, level=None, level_label="", link=None, terms=None
+        )
+        answers = [accepting.send(attrs.evolve(bare, id=kind.value, kind=kind)) for kind in NoticeKind]
+
+        assert [Delivered()] * len(answers) == answers
+        assert [(bare.address,)] * len(answers) == [message.recipients for message in received()]
+
+    @pytest.mark.must(1, 4)
+    @pytest.mark.rule("O5")
+    @pytest.mark.parametrize("address", ADDRESSES.values(), ids=ADDRESSES)
+    def test_an_address_is_one_recipient(self, accepting: Notifier, received: ReceivedMessages, address: str) -> None:
+        """An unusual address gets the message as it is written, or nobody does."""
+        usual, other = asked().notices
+        notice = _with(other, address=address)
+        answers = [accepting.send(usual), accepting.send(notice)]
+
+        assert isinstance(answers[1], Delivered | NeverDeliverable)
+        expected = [(usual.address,), (notice.address,)][: answers.count(Delivered())]
+        assert expected == [message.recipients for message in received()]
+
+    @pytest.mark.must(1, 2)
     def test_a_server_that_is_down_is_tried_again(self, down: Iterable[Notifier]) -> None:
         """Where the other side is down, the notifier returns `TryAgain` with the reason, and does not raise."""
         answers = [notifier.send(asked().notices[0]) for notifier in down]
@@ -122,20 +162,58 @@ class NotifierContract(Contract, port=Notifier):
         assert {True} == {isinstance(answer, Delivered | NeverDeliverable) for answer in answers}
         plain, *others = (attrs.evolve(message, id="") for message in received())
         assert [plain] * len(others) == others
-        assert [isinstance(answer, Delivered) for answer in answers].count(True) == 1 + len(others)
+        assert 1 + len(others) == [isinstance(answer, Delivered) for answer in answers].count(True)
+
+    @pytest.mark.must(4)
+    @pytest.mark.rule("O5")
+    @pytest.mark.parametrize("kind", NoticeKind, ids=lambda kind: kind.value)
+    def test_no_value_of_any_kind_of_notice_adds_markup(
+        self, accepting: Notifier, received: ReceivedMessages, kind: NoticeKind
+    ) -> None:
+        """Each name and text is escaped wherever it is shown, whatever the notice says."""
+        for words in ("Plain", HOSTILE["markup"], HOSTILE["attribute"]):
+            assert Delivered() == accepting.send(_notice_saying(words, kind))
+        plain, *others = (attrs.evolve(message, id="") for message in received())
+
+        assert [plain] * 2 == others
+
+    @pytest.mark.must(2, 4)
+    @pytest.mark.rule("O5")
+    @pytest.mark.parametrize("field", ["link", "sender_address"])
+    @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+    def test_no_link_or_reply_address_adds_anything(
+        self, accepting: Notifier, received: ReceivedMessages, field: str, text: str
+    ) -> None:
+        """A link or an address that is none may be left out, and adds no header, recipient or tag."""
+        before = {"link": "https://hilda.example/", "sender_address": "ana@trust.example, "}[field]
+        notice = asked().notices[0]
+        answers = [accepting.send(notice), accepting.send(_with(notice, **{field: f"{before}{text}"}))]
+
+        assert {True} == {isinstance(answer, Delivered | NeverDeliverable) for answer in answers}
+        plain, *others = received()
+        for message in others:
+            assert plain.recipients == message.recipients
+            assert set(plain.headers) >= set(message.headers)
+            assert Counter(tag.split()[0] for tag in plain.markup) >= Counter(tag.split()[0] for tag in message.markup)
 
 
-def _notice_saying(text: str) -> Notice:
-    """Build a notice whose every text is *text*."""
-    notice = asked().notices[0]
-    return attrs.evolve(
-        notice,
-        kind=NoticeKind.DECLINED,
-        people=tuple(attrs.evolve(person, name=text) for person in notice.people),
-        group_name=text,
-        institution_name=text,
-        sender_name=text,
-        level_label=text,
-        level_before_label=text,
-        reason=text,
-    )
+def _notice_saying(text: str, kind: NoticeKind = NoticeKind.DECLINED) -> Notice:
+    """Build a notice of a kind whose every text is *text*, but for those that a notice refuses."""
+    notice = attrs.evolve(asked().notices[0], kind=kind, asked_on=date(2026, 3, 2))
+    names = ("group_name", "institution_name", "sender_name", "actor_name", "level_label", "level_before_label")
+    notice = _with(notice, level_before=AccessLevel.DFE_DATA, **dict.fromkeys((*names, "reason"), text))
+    with contextlib.suppress(InvalidValue):
+        notice = attrs.evolve(notice, people=tuple(attrs.evolve(person, name=text) for person in notice.people))
+    with contextlib.suppress(InvalidValue):
+        notice = attrs.evolve(notice, answerers=(Answerer(name=text, asked=True), Answerer(name=text, asked=False)))
+    with contextlib.suppress(InvalidValue):
+        notice = attrs.evolve(notice, terms=Terms(reference=text, version=text))
+    return notice
+
+
+def _with(notice: Notice, **values: object) -> Notice:
+    """Change a notice, but for the values that it refuses: no notifier ever gets those."""
+    for name, value in values.items():
+        with contextlib.suppress(InvalidValue):
+            notice = attrs.evolve(notice, **{name: value})  # type: ignore[arg-type]  # by name
+    return notice
