@@ -15,7 +15,7 @@ import pytest
 from django.apps import apps
 from django.core.management import call_command
 from django.db import connection, connections, transaction
-from django.db.models import Value
+from django.db.models import Model, Value
 from django.db.models.functions import Replace
 from django.db.transaction import TransactionManagementError
 from django.test.utils import CaptureQueriesContext
@@ -30,6 +30,7 @@ from datashare.testing import (
     AgreementStoreContract,
     BrokenStores,
     CountRoundTrips,
+    Damage,
     Erase,
     FailingWrite,
     InHostsTransaction,
@@ -42,7 +43,7 @@ from datashare.testing.comparison import compare_with_memory
 from datashare.testing.contracts._store_suite import verified
 from datashare.testing.threads import at_once
 from examples.django_host.agreements.errors import store_error
-from examples.django_host.agreements.models import AgreementEvent, AgreementState
+from examples.django_host.agreements.models import AgreementEvent, AgreementState, CommandOutcome, OutgoingNotice
 from examples.django_host.agreements.store import DjangoAgreementStore
 from examples.django_host.settings import DATABASES
 from tests.servers import Server
@@ -212,6 +213,23 @@ class DjangoStoreContract(AgreementStoreContract, OutboxContract):
                 return DjangoAgreementStore()
 
             yield failing
+
+    @pytest.fixture
+    def damage(self) -> Damage:
+        """Write what a later version might have written."""
+        columns: dict[str, tuple[type[Model], str]] = {
+            "state": (AgreementState, "state"),
+            "event": (AgreementEvent, "text"),
+            "outcome": (CommandOutcome, "cautions"),
+            "notice": (OutgoingNotice, "text"),
+        }
+
+        def damage(what: str, agreement: AgreementId) -> None:
+            model, column = columns[what]
+            own = model._default_manager.filter(group_id=str(agreement.group), urn=agreement.urn)
+            own.update(**{column: "{}"})
+
+        return damage
 
     @pytest.fixture
     def erase(self) -> Erase:

@@ -15,6 +15,7 @@ from datashare.testing import (
     AgreementStoreContract,
     BrokenStores,
     CountRoundTrips,
+    Damage,
     Erase,
     FailingWrite,
     InHostsTransaction,
@@ -25,7 +26,7 @@ from datashare.testing import (
 from datashare.testing.changes import AGREEMENT, OTHER_URN, TRUST, asked
 from datashare.testing.comparison import compare_with_memory
 from examples.sqlite_store import SqliteStore, connect, create_tables
-from tests.testing.broken_below import failing_on, open_store
+from tests.testing.broken_below import damage_rows, failing_on, open_store
 
 
 @pytest.fixture
@@ -101,6 +102,11 @@ class TestSqliteStore(AgreementStoreContract, OutboxContract):
     def failing_write(self, file: Path) -> FailingWrite:
         """Open the file with connections of which the n-th statement that writes fails."""
         return partial(failing_on, SqliteStore, file)
+
+    @pytest.fixture
+    def damage(self, file: Path) -> Damage:
+        """Write what a later version might have written."""
+        return partial(damage_rows, file)
 
     @pytest.fixture
     def erase(self, file: Path) -> Erase:

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import attrs
 
-from datashare.domain.agreements import Agreement, AgreementId
+from datashare.domain.agreements import Agreement, AgreementId, Event
 from datashare.domain.instants import Instant
 from datashare.domain.register import GroupId
-from datashare.errors import StoreError
-from datashare.ports import Change, LeasedNotice, Loaded, NoticeStatus, StoredNotice, readable
-from datashare.rows import prepare
+from datashare.errors import StoreError, StoreUnreadable
+from datashare.ports import Change, LeasedNotice, Loaded, NoticeStatus, StoredNotice, Unreadable, readable
+from datashare.rows import key_of, prepare
 from examples import sqlite_store
 from examples.sqlite_store import SqliteStore, connect
 
@@ -43,6 +43,20 @@ def failing_on(kind: type[SqliteStore], file: Path, number: int) -> SqliteStore:
         return sql
 
     return kind(lambda: sqlite3.connect(file, timeout=30, isolation_level=None, factory=Failing))
+
+
+_TEXTS = {
+    "state": "agreements SET state",
+    "event": "events SET text",
+    "outcome": "outcomes SET cautions",
+    "notice": "notices SET text",
+}
+
+
+def damage_rows(file: Path, what: str, agreement: AgreementId) -> None:
+    """Make the rows of a kind of one agreement unreadable."""
+    with closing(connect(file)) as connection:
+        connection.execute(f"UPDATE {_TEXTS[what]} = '{{}}' WHERE (group_id, urn) = (?, ?)", key_of(agreement))
 
 
 class TwoCommits(SqliteStore):
@@ -135,3 +149,45 @@ class RollingBack(SqliteStore):
         if isinstance(self._source, sqlite3.Connection):
             self._source.rollback()
         return states
+
+
+class Hiding(SqliteStore):
+    """12. Leaves out what it cannot read."""
+
+    def states(self, group: GroupId, /) -> Sequence[Agreement]:
+        return readable(super().states(group))
+
+
+class HidingEvents(SqliteStore):
+    """12. Ends a history before what it cannot read, as if that had been all."""
+
+    def history(self, agreement: AgreementId, /) -> Iterator[Event]:
+        with suppress(StoreError):
+            yield from super().history(agreement)
+
+
+class HidingNotices(SqliteStore):
+    """Outbox 6. Lists only the notices that it can read."""
+
+    def notices(self, group: GroupId, /, *, status: NoticeStatus | None = None) -> Sequence[StoredNotice]:
+        return [stored for stored in super().notices(group, status=status) if not stored.unreadable]
+
+
+class Stopping(SqliteStore):
+    """12. Answers nothing where one of many cannot be read."""
+
+    def load(self, ids: Collection[AgreementId], /, *, command_id: str | None = None) -> Loaded:
+        loaded = super().load(ids, command_id=command_id)
+        if loaded.unreadable:
+            raise StoreUnreadable("A row cannot be read.")
+        return loaded
+
+
+class StoppingLeases(SqliteStore):
+    """Outbox 6. Leases nothing where one of many cannot be read."""
+
+    def lease(self, *, now: Instant, until: Instant, limit: int) -> Sequence[LeasedNotice]:
+        leased = super().lease(now=now, until=until, limit=limit)
+        if any(isinstance(one, Unreadable) for one in leased):
+            raise StoreUnreadable("A notice cannot be read.")
+        return readable(leased)

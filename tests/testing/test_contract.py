@@ -181,10 +181,12 @@ def test_what_an_optional_fixture_would_prove_is_skipped_with_a_reason(pytester:
     """A host need not define every fixture at once; the run names each that would prove more."""
     pytester.makeini(INI)
     pytester.makepyfile(OPTIONAL)
-    done = pytester.runpytest_inprocess("-rs", "-k", "two_processes or failure_in_the_middle or erased or same_data")
+    done = pytester.runpytest_inprocess(
+        "-rs", "-k", "two_processes or failure_in_the_middle or erased or same_data or hinders"
+    )
 
-    done.assert_outcomes(skipped=4)
-    for fixture in ("second_process", "failing_write", "erase", "reopened"):
+    done.assert_outcomes(skipped=6)
+    for fixture in ("second_process", "failing_write", "damage", "erase", "reopened"):
         assert f"TestIt lacks `{fixture}`. Define it: a fixture that returns" in done.stdout.str()
 
 

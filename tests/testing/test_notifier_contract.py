@@ -117,8 +117,10 @@ class Splitting(MailNotifier):
     """4. Splits an address at a comma."""
 
     def send(self, notice: Notice, /) -> SendResult:
-        addresses = notice.address.split(",")
-        return [super(Splitting, self).send(attrs.evolve(notice, address=address.strip())) for address in addresses][0]
+        first, *others = notice.address.split(",")
+        for address in others:
+            super().send(attrs.evolve(notice, address=address.strip()))
+        return super().send(attrs.evolve(notice, address=first))
 
 
 class Folding(MailNotifier):

@@ -30,7 +30,7 @@ from . import broken_below as below
 from . import broken_chains
 from . import broken_outboxes as outboxes
 from . import broken_stores as broken
-from .broken_below import failing_on, open_store
+from .broken_below import damage_rows, failing_on, open_store
 from .broken_stores import BrokenStore, round_trips_to
 
 
@@ -218,6 +218,31 @@ def test_a_store_that_saves_half_fails(kind: type[SqliteStore], said: str, tmp_p
         OverSomething().test_a_failure_in_the_middle_leaves_nothing(
             store, partial(failing_on, kind, tmp_path / "agreements.db")
         )
+
+
+AN_AGREEMENT = suite.test_an_agreement_that_cannot_be_read_hinders_no_other
+A_NOTICE = suite.test_a_notice_that_cannot_be_read_hinders_no_other
+
+
+@pytest.mark.parametrize(
+    ("kind", "test"),
+    [
+        pytest.param(below.Hiding, AN_AGREEMENT, id="hiding"),
+        pytest.param(below.HidingEvents, AN_AGREEMENT, id="hiding-events"),
+        pytest.param(below.HidingNotices, A_NOTICE, id="hiding-notices"),
+        pytest.param(below.Stopping, AN_AGREEMENT, id="stopping"),
+        pytest.param(below.StoppingLeases, A_NOTICE, id="stopping-leases"),
+    ],
+)
+def test_a_store_that_hides_damage_or_stops_at_it_fails(
+    kind: type[SqliteStore], test: Callable[..., None], tmp_path: Path
+) -> None:
+    """The contract detects what is left out, and what stands in the way of everything else."""
+    file = tmp_path / "agreements.db"
+    create_tables(connect(file))
+
+    with pytest.raises((AssertionError, StoreError, pytest.fail.Exception)):
+        test(open_store(kind, file), partial(damage_rows, file))
 
 
 def test_a_lock_of_one_process_fails(tmp_path: Path) -> None:

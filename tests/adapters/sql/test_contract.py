@@ -9,12 +9,14 @@ from hypothesis import HealthCheck, settings
 from sqlalchemy import Engine, create_engine
 
 from datashare.adapters.sql import SqlAgreementStore, sqlite_engine
-from datashare.adapters.sql._tables import events
+from datashare.adapters.sql._tables import agreements, events, notices, outcomes
+from datashare.domain.agreements import AgreementId
 from datashare.errors import SchemaMismatch, StoreUnavailable
 from datashare.testing import (
     AgreementStoreContract,
     BrokenStores,
     CountRoundTrips,
+    Damage,
     Erase,
     FailingWrite,
     InHostsTransaction,
@@ -25,6 +27,14 @@ from datashare.testing import (
 from datashare.testing.comparison import compare_with_memory
 
 from .databases import disposing, emptied, fail_nth_write, open_engine, open_store, round_trips, url_of
+
+DOCUMENTS = {
+    "state": (agreements, "state"),
+    "event": (events, "text"),
+    "outcome": (outcomes, "cautions"),
+    "notice": (notices, "text"),
+}
+"""Where the text of each kind of row is kept."""
 
 
 class SqlSuite(AgreementStoreContract, OutboxContract):
@@ -95,6 +105,18 @@ class SqlSuite(AgreementStoreContract, OutboxContract):
             return SqlAgreementStore(other_engine)
 
         return failing
+
+    @pytest.fixture
+    def damage(self, engine: Engine) -> Damage:
+        """Write what a later version might have written."""
+
+        def damage(what: str, agreement: AgreementId) -> None:
+            table, column = DOCUMENTS[what]
+            own = table.c.group_id == str(agreement.group), table.c.urn == agreement.urn
+            with engine.begin() as connection:
+                connection.execute(table.update().where(*own).values({column: '{"v":9}'}))
+
+        return damage
 
     @pytest.fixture
     def erase(self, engine: Engine) -> Erase:

@@ -8,7 +8,7 @@ from ._institutions import InstitutionDirectoryContract, RegisterContents
 from ._notifier import NotifierContract, ReceivedMessage, ReceivedMessages
 from ._people import PeopleDirectoryContract
 from ._store import AgreementStoreContract, OutboxContract
-from ._store_suite import BrokenStores, Erase, FailingWrite, InHostsTransaction, MakeStore
+from ._store_suite import BrokenStores, Damage, Erase, FailingWrite, InHostsTransaction, MakeStore
 
 __all__ = [
     "AgreementStoreContract",
@@ -16,6 +16,7 @@ __all__ = [
     "ClockContract",
     "Contract",
     "CountRoundTrips",
+    "Damage",
     "Erase",
     "FailingWrite",
     "InHostsTransaction",

@@ -1,4 +1,4 @@
-"""What a store does with what lies below it: other instances and processes, failures in the middle, erased words."""
+"""What a store does with what lies below it: others over the same data, failures, damage, erased words."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from datashare.codec import read_event
 from datashare.domain.agreements import commands
 from datashare.domain.agreements.events import RequestDeclined
 from datashare.domain.agreements.ids import AgreementId
-from datashare.errors import StoreError
-from datashare.ports import LeasedNotice, Settlement
+from datashare.errors import StoreError, StoreUnreadable
+from datashare.ports import LeasedNotice, Settlement, Unreadable, readable
 from datashare.testing.changes import AGREEMENT, COUNCIL, NOW, OTHER_URN, TRUST, URN, asked, then
 from datashare.testing.fakes import StoreWithOutbox
 
@@ -24,6 +24,7 @@ from ._store_suite import (
     DAY,
     MINUTE,
     OTHER,
+    Damage,
     Erase,
     FailingWrite,
     MakeStore,
@@ -43,7 +44,7 @@ _START_WITHIN = 60  # seconds
 
 
 class Below(StoreSuite):
-    """1., 3., 4., 11. and 14. What lies below is shared by instances and processes, may fail, and may be erased."""
+    """1., 3., 4., 11., 12. and 14. What lies below is shared with others, may fail, be damaged, or be erased."""
 
     @pytest.mark.must(1, 3, 4)
     def test_another_store_over_the_same_data_answers_alike(
@@ -136,6 +137,55 @@ class Below(StoreSuite):
                     break
             assert number > 1, f"{name} answered although its first write failed."
             assert before != everything(store), f"{name} answered and did nothing."
+
+    @pytest.mark.must(12, 15)
+    def test_an_agreement_that_cannot_be_read_hinders_no_other(
+        self, store: StoreWithOutbox, damage: Damage | None
+    ) -> None:
+        """It is marked in each answer about many, and its history says so; all else is answered, and can be saved."""
+        if damage is None:
+            assert self.nothing_below
+            return
+        save(store, asked(), asked(OTHER_URN), asked(7), asked(group=COUNCIL))
+        damage("state", AGREEMENT)
+        damage("outcome", OTHER)
+        damage("event", AGREEMENT)
+        loaded = store.load([AGREEMENT, OTHER, asked(7).id], command_id="c-1")
+        mark = Unreadable(id=str(AGREEMENT), agreement=AGREEMENT)
+
+        assert frozenset({AGREEMENT, OTHER}) == loaded.unreadable
+        assert ({asked(7).id: asked(7).after}, (asked(7).outcome,)) == (dict(loaded.agreements), loaded.outcomes)
+        assert [asked(7).after, mark, asked(OTHER_URN).after] == list(store.states(TRUST))
+        assert [asked(group=COUNCIL).after, mark] == list(store.states_at(URN))
+        for stream in (store.history(AGREEMENT), store.group_history(TRUST)):
+            with pytest.raises(StoreUnreadable):
+                list(stream)
+        assert list(asked(OTHER_URN).events) == list(store.history(OTHER))
+        assert [asked(7).id, AGREEMENT, OTHER] == [chain.agreement for chain in store.chains(TRUST)]
+        assert {AGREEMENT} == {finding.agreement for finding in verified(store.chains()).findings}
+        save(store, then(asked(7).after, commands.Withdraw), then(asked(OTHER_URN).after, commands.Withdraw))
+
+    @pytest.mark.must(12)
+    @pytest.mark.rule("O3")
+    def test_a_notice_that_cannot_be_read_hinders_no_other(self, store: StoreWithOutbox, damage: Damage | None) -> None:
+        """It is listed without its text, is named by a lease and uses up no attempt; the others are leased."""
+        if damage is None:
+            assert self.nothing_below
+            return
+        save(store, asked(), asked(OTHER_URN))
+        before = {stored.id: stored for stored in store.notices(TRUST)}
+        damage("notice", AGREEMENT)
+        stored = {one.id: one for one in store.notices(TRUST)}
+        leased = store.lease(now=NOW, until=NOW + MINUTE, limit=9)
+        own = sorted(notice.id for notice in asked().notices)
+
+        assert {
+            key: attrs.evolve(kept, notice=None, unreadable=True) if key in own else kept
+            for key, kept in before.items()
+        } == stored
+        assert own == sorted(mark.id for mark in leased if isinstance(mark, Unreadable))
+        assert {notice.id for notice in asked(OTHER_URN).notices} == {one.notice.id for one in readable(leased)}
+        assert {key: stored[key] for key in own} == {n.id: n for n in store.notices(TRUST) if n.id in own}
 
     @pytest.mark.must(14)
     @pytest.mark.rule("H4")

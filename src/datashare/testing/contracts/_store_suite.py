@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import pytest
 
@@ -100,6 +100,9 @@ FailingWrite = Callable[[int], StoreWithOutbox]
 Erase = Callable[[], object]
 """Erases what people wrote in all events below the store, as a host may (H4); text and hash of each event stay."""
 
+Damage = Callable[[Literal["state", "event", "outcome", "notice"], AgreementId], object]
+"""Makes the rows of a kind that belong to one agreement unreadable below the store, as a later version might."""
+
 BrokenStores = Iterable[StoreWithOutbox] | Mapping[StoreWithOutbox, type[StoreError]]
 """Stores that cannot work, since what lies below fails; as a mapping, each with the error that every call raises."""
 
@@ -148,6 +151,7 @@ class StoreSuite(CountsRoundTrips):
     reopened = optional("a function that makes another store over the same data")
     second_process = optional("a function, which can be pickled, that makes a store over the same data elsewhere")
     failing_write = optional("a function that makes a store over the same data whose n-th write fails")
+    damage = optional("a function that makes the rows of a kind of one agreement unreadable")
     erase = optional("a function that erases what people wrote in all events")
 
     def check_broken(self, stores: BrokenStores, calls: Mapping[str, Callable[[StoreWithOutbox], object]]) -> None:
