@@ -163,7 +163,9 @@ def test_values_combine_with_or_and_filters_with_and(filters: Filters, expected:
         ("CA1 1AA", [2]),
         (" cA1  1Aa ", [2]),
         ("NE14XD", [4]),
-        ("CA1", []),
+        ("CA1", [2]),
+        ("ca", [2]),
+        ("ca11", []),
         ("", [2, 4, 1, 3]),
         (" \t\n", [2, 4, 1, 3]),
         ("\0", [2, 4, 1, 3]),
@@ -177,6 +179,78 @@ def test_values_combine_with_or_and_filters_with_and(filters: Filters, expected:
 def test_a_search_finds_words_a_postcode_or_a_urn(search: str, expected: list[int]) -> None:
     """Typed words begin words of name or town; a postcode and a URN match whole; all text is safe."""
     assert expected == urns(browse(ROWS, Filters(search=search)))
+
+
+WAYS = (
+    ("St John", "Saint John", "St. John", "SAINT JOHN"),
+    ("All Saints", "All Sts", "All SS"),
+    ("Elm & Oak", "Elm and Oak", "Elm&Oak", "Oak and Elm"),
+    ("Elm Church of England", "Elm CofE", "Elm C of E", "Elm C.of E.", "Elm CE", "Elm C.E.", "C. of E. Elm"),
+    ("Elm Roman Catholic", "Elm Catholic", "Elm RC", "Elm R.C.", "R C Elm"),
+    ("St Ann CofE & RC", "saint ann church of england and roman catholic"),
+)
+
+
+@pytest.mark.rule("B4")
+@pytest.mark.parametrize("ways", WAYS, ids=lambda ways: str(ways[0]))
+def test_a_search_finds_what_is_written_in_another_way(ways: tuple[str, ...]) -> None:
+    """Whichever way is in the register, and whichever is typed, but nothing that only begins alike."""
+    others = ["Stanley Hill", "Andover Elms", "Central Churchill", "Racing Circuit", "Johns"]
+    rows = [listing(institution(urn, name)) for urn, name in enumerate(others, 900000)]
+
+    for number, name in enumerate(ways):
+        for typed in ways:
+            written = listing(institution(number + 1, f"{name} Primary"))
+            assert (written,) == browse([written, *rows], Filters(search=typed)), (name, typed)
+
+
+@pytest.mark.rule("B4")
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [
+        ("church", False),
+        ("church of", False),
+        ("st", True),
+        ("cofe st", True),
+        ("st of", False),
+        ("and", True),
+        ("&", True),
+        ("ce rc", False),
+    ],
+)
+def test_only_whole_phrases_mean_the_same(search: str, found: bool) -> None:
+    """A part of a phrase begins a word, as any other text does."""
+    row = listing(institution(1, "Saint Ann CofE & Nursery"))
+
+    assert found is bool(browse([row], Filters(search=search)))
+
+
+@pytest.mark.rule("B4")
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [
+        ("BH7", True),
+        ("bh 7", True),
+        ("BH7 6AW", True),
+        ("BH7 6", False),
+        ("BH", False),
+        ("BH76", False),
+        ("837/4004", True),
+        ("8374004", True),
+        ("837 4004", True),
+        ("4004", False),
+        ("837", False),
+        ("10058308", True),
+        ("1005830", False),
+    ],
+)
+def test_a_search_finds_an_outward_postcode_and_the_numbers_of_a_school(search: str, found: bool) -> None:
+    """Each matches as a whole; a number that the register lacks is never found."""
+    cells = {"town": "Bournemouth", "local_authority": Coded("837", "Bournemouth"), "establishment_number": "4004"}
+    row = listing(institution(1, "Avonbourne", postcode="BH7 6AW", ukprn="10058308", **cells))
+    bare = listing(institution(2, "Avonbourne", town="", postcode="", local_authority=None))
+
+    assert ((row,) if found else ()) == browse([row, bare], Filters(search=search))
 
 
 @pytest.mark.rule("B4")

@@ -49,7 +49,7 @@ LAYERS = """
 text validation
 instants
 levels register
-people
+people search
 policy
 visibility eligibility
 agreements.ids

@@ -16,6 +16,7 @@ from .agreements import Agreement, State, Tab
 from .instants import Instant
 from .levels import AccessLevel, to_levels
 from .register import Coded, Institution, Phase
+from .search import search
 from .text import folded
 from .validation import Key, Text, to_frozenset, to_texts, validated
 from .visibility import DateWarning
@@ -132,9 +133,8 @@ class Filters:
     An empty filter restricts nothing. Values are compared exactly, but for the search.
 
     Attributes:
-        search: What a person typed; any text is safe, and one without letters or digits restricts nothing.
-            A listing is found when every typed word begins a word of its name or town; or when the whole of
-            the search is its postcode, in any case and spacing; or when it is its URN (B4).
+        search: What a person typed; any text is safe, and one without letters or digits restricts nothing. See
+            `datashare.domain.search.search` for what it finds (B4).
         phase: Phases; *Not applicable* can be chosen like any other (B7).
         cluster: Names of the group's clusters (B6).
         establishment_type: Values of ``TypeOfEstablishment (code)``.
@@ -259,31 +259,13 @@ def _tests(filters: object) -> tuple[Callable[[Listing], bool], dict[Facet, froz
     """Return the test of the search, and the filters that restrict something (B3)."""
     if not isinstance(filters, Filters):
         raise InvalidValue("filters", filters, "Filters, such as Filters(search='hilda')")
-    return _search(filters.search), {facet: chosen for facet in Facet if (chosen := filters.chosen(facet))}
+    finds = search(filters.search)
+    return lambda row: finds(row.institution), {facet: chosen for facet in Facet if (chosen := filters.chosen(facet))}
 
 
 def _failing(row: Listing, active: Mapping[Facet, frozenset[FacetKey]]) -> list[Facet]:
     """List the filters that leave *row* out."""
     return [facet for facet, chosen in active.items() if chosen.isdisjoint(_OFFERS[facet](row))]
-
-
-def _search(typed: str) -> Callable[[Listing], bool]:
-    """Return the test whether a row is found by what was *typed* (B4)."""
-    whole = folded(typed)
-    if not whole:
-        return lambda _row: True
-    # A space before each word makes "begins a word" a plain search for text; longest first fails soonest.
-    words = sorted({f" {word}" for word in whole.split()}, key=len, reverse=True)
-    compact = whole.replace(" ", "")
-
-    def finds(row: Listing) -> bool:
-        institution = row.institution
-        if whole == str(institution.urn) or compact == _compact(institution.postcode):
-            return True
-        text = f" {folded(institution.name)} {folded(institution.town)}"
-        return all(word in text for word in words)
-
-    return finds
 
 
 @attrs.frozen

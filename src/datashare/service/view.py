@@ -26,7 +26,8 @@ class FilterChoices(TypedDict, total=False):
     """What a page can filter by, as keywords; see `datashare.domain.browsing.Filters` (B2, B3).
 
     Attributes:
-        search: Words that begin words of the name or town, a postcode, or a URN (B4).
+        search: Words that begin words of the name or town, a postcode or its outward part, a URN, a UKPRN or a DfE
+            number (B4).
         phase: Phases.
         cluster: Names of clusters (B6).
         establishment_type: Codes of types.
