@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from datetime import date
 from itertools import groupby
@@ -35,7 +36,7 @@ from datashare.ports import (
     arguments,
     readable,
 )
-from datashare.rows import AgreementRow, EventRow, NoticeRow, OutcomeRow, key_of
+from datashare.rows import AgreementRow, EventRow, Key, NoticeRow, OutcomeRow, key_of
 
 _T = TypeVar("_T")
 
@@ -133,9 +134,21 @@ class SqliteStore:
             _insert(db, "REPLACE INTO agreements", [agreement for agreement, _ in written])
             _insert(db, "INSERT INTO events", [event for _, events in written for event in events])
             _insert(db, "INSERT OR IGNORE INTO outcomes", [row.outcome for row in winners])  # the first stays (K4)
+            asking = self._asking(db, [(*row.key, number) for row, number in closed if row.reads_asking])
             db.executemany(cancel, cancelled)
-            _insert(db, "INSERT INTO notices", [notice for row in winners for notice in row.notices])
+            _insert(db, "INSERT INTO notices", [own for row in winners for own in row.notices(asking[row.key])])
         return frozenset(row.change.id for row in prepared) - {row.change.id for row in winners}
+
+    def _asking(
+        self, db: sqlite3.Connection, requests: Sequence[tuple[str, int, int]]
+    ) -> Mapping[Key, list[NoticeRow]]:
+        """Return the notices that ask for an answer to some requests, by agreement."""
+        query = """SELECT notices.* FROM json_each(?) AS key JOIN notices ON group_id = json_extract(key.value, '$[0]')
+            AND urn = json_extract(key.value, '$[1]') AND request = json_extract(key.value, '$[2]') WHERE asks"""
+        asking = defaultdict[Key, list[NoticeRow]](list)
+        for row in db.execute(query, (json.dumps(requests),)):
+            asking[row[:2]].append(NoticeRow(*row))
+        return asking
 
     def states(self, group: GroupId, /) -> Sequence[Agreement | Unreadable]:
         query = "SELECT * FROM agreements WHERE group_id = ? ORDER BY urn"

@@ -15,6 +15,7 @@ from datashare.adapters.sql import metadata
 from datashare.codec import decode_agreement, decode_notice, read_event
 from datashare.domain.agreements import AgreementId, Event, RecipientsAdded, ReminderSent, RequestSent, fold
 from datashare.domain.chain import EventRecord
+from datashare.domain.people import PersonId
 from datashare.domain.register import GroupId
 
 Rows = Sequence[Row[Any]]
@@ -151,12 +152,21 @@ def _check_recipients(notices: Rows, events: Sequence[Event]) -> None:
 
 
 def _check_cancelled(notices: Rows, agreements: Rows) -> None:
-    """O7: a notice that asks for an answer is open only while its request is."""
+    """O7: a notice that asks for an answer is open only while its request is, and its end is told where it arrived."""
     requests = {_agreement(row): decode_agreement(row.state).request for row in agreements}
+    arrived = defaultdict[tuple[AgreementId, int], set[PersonId]](set)
+    for row in notices:
+        if row.asks and row.status == "delivered":
+            arrived[_agreement(row), row.request] |= _people(row)
     for row in notices:
         request = requests[_agreement(row)]
         is_open = request is not None and request.id.number == row.request
         if row.asks:
             assert is_open or row.status in {"delivered", "cancelled"}, f"{row.id} still asks for a closed request"
         assert row.is_open == (row.status in {"waiting", "leased"})
-        assert row.status != "cancelled" or (row.asks and not is_open), f"{row.id} was cancelled without need"
+        needless = is_open if row.asks else bool(_people(row) & arrived[_agreement(row), row.request])
+        assert row.status != "cancelled" or not needless, f"{row.id} was cancelled without need"
+
+
+def _people(row: Row[Any]) -> set[PersonId]:
+    return {person.id for person in decode_notice(row.text).people}

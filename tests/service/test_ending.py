@@ -3,17 +3,20 @@
 import attrs
 import pytest
 
+from datashare.delivery import deliver
 from datashare.domain.agreements import AgreementEnded, EndCause, RequestOutcome, State
 from datashare.domain.levels import Capability
-from datashare.domain.notices import NoticeKind
+from datashare.domain.notices import ASKING, NoticeKind
 from datashare.domain.people import BusinessRole, Permission, PersonId
 from datashare.domain.policy import Party, Policy
 from datashare.domain.register import Coded
-from datashare.ports import NoticeStatus
+from datashare.ports import Delivered, NoticeStatus, TryAgain
 from datashare.service import GroupActions, Outcomes
+from datashare.testing import RecordingNotifier
 from tests.world import (
     ACTIONS,
     ANA,
+    ASKABLE,
     BEN,
     CARYS,
     COUNCIL,
@@ -42,6 +45,8 @@ def test_a_withdrawn_request_is_closed_and_its_recipients_are_notified() -> None
     """Unsent messages about it are cancelled; people who have left are not notified."""
     world = World()
     (request,) = world.asked(HILDA)
+    deliver(world.store, RecordingNotifier(), clock=world.clock)
+    world.trust().remind([request], command_id="remind")
     world.people.remove(deputy())
 
     world.trust().withdraw([request], reason="Sorry – too soon", command_id="c-1")
@@ -57,6 +62,25 @@ def test_a_withdrawn_request_is_closed_and_its_recipients_are_notified() -> None
     }
     assert {"Sorry – too soon"} == {notice.reason for notice in waiting}
     assert 4 == len(world.notices(status=NoticeStatus.CANCELLED))
+
+
+@pytest.mark.rule("K3", "N6", "O7")
+def test_whom_a_request_never_reached_is_told_nothing_of_its_end() -> None:
+    """Preview, action and outbox name the same notices; those to people who were never asked are cancelled there."""
+    world = World()
+    (request,) = world.asked(HILDA)
+    notifier = RecordingNotifier(lambda notice: Delivered() if notice.people[0].id == head() else TryAgain("451"))
+    deliver(world.store, notifier, clock=world.clock)
+
+    (previewed,) = world.trust().preview.withdraw([request], command_id="c-1").done
+    (withdrawn,) = world.trust().withdraw([request], command_id="c-1").done
+    ids = {notice.id for notice in withdrawn.notices}
+    kept = {own.notice: own.status for own in world.notices(status=None) if own.notice and own.id in ids}
+
+    assert previewed.notices == withdrawn.notices
+    assert {head(): NoticeStatus.WAITING} | dict.fromkeys(set(ASKABLE) - {head()}, NoticeStatus.CANCELLED) == {
+        notice.people[0].id: status for notice, status in kept.items()
+    }
 
 
 @pytest.mark.rule("E1")
@@ -140,7 +164,8 @@ def test_a_group_learns_nothing_of_the_new_staff_of_a_school_that_left(action: s
     shown = {who.id: (who.name, notice.address) for notice in outcomes.notices for who in notice.people}
     assert {head(): ("", "")} | ({BEN: ("Siân Ben", "ben@5143.example")} if ends else {}) == shown
     assert not any(word in repr(outcomes) for word in ("New ", "new-", "100000.example", "head@"))
-    stored = {notice.notice.id: notice.notice for notice in world.notices() if notice.notice}
+    kept = [own.notice for own in world.notices(status=None) if own.notice and own.notice.kind not in ASKING]
+    stored = {notice.id: notice for notice in kept}
     assert {notice.id for notice in outcomes.notices} <= stored.keys()
     told = {who.id: (who.name, notice.address) for notice in stored.values() for who in notice.people}
     assert ("New head", "new-head@hilda.example") == told[head()]

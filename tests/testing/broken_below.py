@@ -64,7 +64,7 @@ class TwoCommits(SqliteStore):
 
     def append(self, changes: Sequence[Change], /) -> frozenset[AgreementId]:
         losers = super().append([attrs.evolve(change, notices=()) for change in changes])
-        notices = [row for change in changes if change.id not in losers for row in prepare(change).notices]
+        notices = [row for change in changes if change.id not in losers for row in prepare(change).pending]
         with self._transaction() as db:
             sqlite_store._insert(db, "INSERT INTO notices", notices)
         return losers

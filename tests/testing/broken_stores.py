@@ -57,6 +57,17 @@ class Uncancelled(BrokenStore):
         return self.inner.append([attrs.evolve(change, closes=None) for change in changes])
 
 
+class Telling(BrokenStore):
+    """1. Tells everybody that a request was withdrawn, whether it arrived or not."""
+
+    def append(self, changes: Sequence[Change], /) -> frozenset[AgreementId]:
+        def told(change: Change) -> Change:
+            others = (attrs.evolve(own, request=None) if own.tells_only_of_a_request else own for own in change.notices)
+            return attrs.evolve(change, notices=tuple(others))
+
+        return self.inner.append([told(change) for change in changes])
+
+
 class Ahead(BrokenStore):
     """1. Goes by the instants of events, which a fast clock may have put far ahead."""
 

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from datashare.adapters.memory import MemoryAgreementStore
-from datashare.domain.agreements import Approve, Remind, RequestAccess
+from datashare.domain.agreements import Approve, Remind, RequestAccess, Withdraw
 from datashare.errors import SchemaMismatch, StoreError, StoreUnavailable
 from datashare.ports import Settlement
 from datashare.testing import (
@@ -56,12 +57,18 @@ def within(test: Callable[..., None], store: StoreWithOutbox) -> None:
     test(store, lambda work, _commits: work(store))
 
 
+TRIED: dict[str, Any] = {
+    "kind": Withdraw,
+    "fate": Settlement.try_again(due_at=NOW + timedelta(days=1), error=""),
+    "told": False,
+}
 BROKEN: list[tuple[type[BrokenStore], Callable[[Any], None]]] = [
     (broken.OneByOne, partial(suite.test_nothing_is_saved_of_a_call_that_is_refused, changes=[asked(), object()])),
     (broken.OneByOne, partial(suite.test_nothing_is_saved_of_a_call_that_is_refused, changes=[asked(), asked()])),
     (broken.Unkept, suite.test_a_change_is_saved_with_all_that_belongs_to_it),
     (broken.Unkept, suite.test_the_first_outcome_of_a_command_is_kept),
     (broken.Uncancelled, partial(suite.test_closing_a_request_cancels_what_asks_for_an_answer, kind=Approve)),
+    (broken.Telling, partial(suite.test_nobody_is_told_of_the_end_of_a_request_that_never_arrived, **TRIED)),
     (broken.Ahead, suite.test_notices_fall_due_and_are_settled_by_the_present_instant),
     (broken.Raising, suite.test_losers_are_answered_and_the_rest_is_saved),
     (broken.AllOrNone, suite.test_losers_are_answered_and_the_rest_is_saved),

@@ -142,12 +142,23 @@ class DjangoAgreementStore:
         )
         self._insert(AgreementEvent, [event for _, events in written for event in events])
         self._insert(CommandOutcome, [row.outcome for row in winners], ignore_conflicts=True)  # the first stays (K4)
+        asking = self._asking([row for row in winners if row.reads_asking])
         self._cancel([row for row in winners if row.change.closes])
-        self._insert(OutgoingNotice, [notice for row in winners for notice in row.notices])
+        self._insert(OutgoingNotice, [notice for row in winners for notice in row.notices(asking[row.key])])
 
     def _insert(self, model: type[Model], table_rows: Iterable[tuple[object, ...]], **conflicts: Any) -> None:
         """Insert rows, whose columns are those of the model, in order."""
         self._all(model).bulk_create([model(*row) for row in table_rows], **conflicts)
+
+    def _asking(self, closing: Sequence[PreparedChange]) -> Mapping[Key, list[NoticeRow]]:
+        """Lock the notices that ask for an answer to the requests that are closed, so that none is leased meanwhile."""
+        requests = {(row.key, row.change.closes.number) for row in closing if row.change.closes}
+        named = self._all(OutgoingNotice).filter(_any_of(row.key for row in closing), asks=True)
+        asking = defaultdict[Key, list[NoticeRow]](list)
+        for row in _read(NoticeRow, named.select_for_update()) if closing else ():
+            if ((row.group_id, row.urn), row.request) in requests:
+                asking[row.group_id, row.urn].append(row)
+        return asking
 
     def _cancel(self, closing: Sequence[PreparedChange]) -> None:
         """Cancel what asks for an answer to the requests that were closed, given up or not (O7)."""
@@ -239,7 +250,7 @@ class DjangoAgreementStore:
     def lease(self, *, now: Instant, until: Instant, limit: int) -> Sequence[LeasedNotice | Unreadable]:
         now, until, limit = arguments.require_lease(now, until, limit)
         with self._delivering():
-            leases = rows.to_leases(self._due(instant_text(now), limit), limit)
+            leases = rows.to_leases(self._due(now, limit), limit)
             leased = readable(leases)
             self._all(OutgoingNotice).filter(
                 _any_of(key_of(lease.notice.agreement) for lease in leased),
@@ -252,9 +263,10 @@ class DjangoAgreementStore:
             )
         return leases
 
-    def _due(self, present: str, limit: int) -> Iterator[NoticeRow]:
+    def _due(self, now: Instant, limit: int) -> Iterator[NoticeRow]:
         """Read the longest due, so many at a time; further ones are needed only if some cannot be read."""
-        due = Q(due_at__lte=present, lease=None) | Q(leased_until__lte=present)
+        present = instant_text(now)
+        due = Q(due_at__lte=present, lease=None) | Q(leased_until__lte=present) | _held(now)
         # PostgreSQL passes over what another worker is leasing; on SQLite one writes at a time.
         unlocked = self._all(OutgoingNotice).filter(due, is_open=True).select_for_update(skip_locked=True)
         longest_due, further = unlocked.order_by("due_at", "notice_id"), Q()

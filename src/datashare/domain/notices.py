@@ -151,6 +151,18 @@ class Notice:
         """What the level allows that the level before does not (U3)."""
         return self.level.adds_to(self.level_before) if self.level else ()
 
+    @property
+    def tells_only_of_a_request(self) -> bool:
+        """Whether it says nothing but that a request was closed: nothing to people whom the request never reached (O7).
+
+        The end of an agreement in force is news for those who could have answered, whatever became of a request.
+        """
+        if self.request is None or self.audience is not Party.SCHOOL:
+            return False
+        if self.kind is NoticeKind.ENDED:
+            return self.level is None or not any(person.can_approve for person in self.people)
+        return self.kind is NoticeKind.WITHDRAWN
+
 
 @attrs.frozen(kw_only=True)
 class _Subject:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
 from typing import Protocol, runtime_checkable
 
@@ -122,6 +122,28 @@ class Settlement:
         """
         at, error = to_instant(at, "at"), require_text(error, "error", blank=True)
         return cls(status=NoticeStatus.GIVEN_UP, settled_at=at, error=error)
+
+
+MAY_HAVE_ARRIVED = frozenset({NoticeStatus.LEASED, NoticeStatus.DELIVERED})
+"""What became of a notice that was sent, or is being sent."""
+
+
+def cancelled_at_once(notices: Iterable[Notice], sent: Collection[Notice | None]) -> frozenset[str]:
+    """Return the ids of new notices that tell only of the closing of a request, to people whom it never reached (O7).
+
+    Args:
+        notices: The new notices of the change that closes the request.
+        sent: The notices that asked for an answer to it and may have arrived, requests and reminders; `None` for each
+            that was purged or cannot be read: then everybody counts as reached.
+    """
+    if None in sent:
+        return frozenset()
+    reached = {person.id for notice in sent if notice for person in notice.people}
+    return frozenset(
+        notice.id
+        for notice in notices
+        if notice.tells_only_of_a_request and reached.isdisjoint(person.id for person in notice.people)
+    )
 
 
 @runtime_checkable

@@ -146,7 +146,8 @@ class AgreementStore(Protocol):
 
     1. Save of each change events, state, notices, cancellations and outcome together, or nothing of it. A new notice
        is waiting. A cancelled one is no longer leased. It is by the change's `now` that notices fall due and count as
-       settled, not by the instants of its events.
+       settled, not by the instants of its events. A new notice is cancelled at once where
+       `datashare.ports.outbox.cancelled_at_once` says so: it tells of a closed request that never arrived.
     2. Save a change only if the agreement's version is still the one it was decided on; return the others as
        losers, without raising, and save the rest.
     3. Let exactly one of several writers win who decided on the same version, however they are timed.

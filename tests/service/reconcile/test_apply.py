@@ -6,6 +6,7 @@ import attrs
 import pytest
 
 from datashare.adapters.memory import MemoryInstitutionDirectory
+from datashare.delivery import deliver
 from datashare.domain.agreements import AgreementEnded, EndCause, RefusalCode, RequestOutcome, State
 from datashare.domain.notices import NoticeKind
 from datashare.domain.people import BusinessRole, Permission, PersonId, SchoolSite
@@ -13,7 +14,7 @@ from datashare.domain.policy import Party
 from datashare.domain.register import EstablishmentStatus
 from datashare.errors import Refused
 from datashare.ports import Progress, Stage
-from datashare.testing import InterleavingStore
+from datashare.testing import InterleavingStore, RecordingNotifier
 from tests.service.reconcile.cases import SUCCESSOR, close, link, notified, urns_of
 from tests.world import (
     ACTIONS,
@@ -39,6 +40,7 @@ from tests.world import (
 def test_applying_ends_what_was_planned_with_notices_to_both_sides(world: World) -> None:
     """Level and open request are gone, with the cause, a note of the register's words and a notice to each side."""
     world.asked(HILDA, level=ACTIONS, command_id="raise")
+    deliver(world.store, RecordingNotifier(), clock=world.clock)
     close(world, HILDA)
     leave_trust(world, NO_APPROVER)
     cat = PersonId(TRUST, "cat")

@@ -28,6 +28,7 @@ from datashare.ports import (
     StoredNotice,
     arguments,
 )
+from datashare.ports.outbox import MAY_HAVE_ARRIVED, cancelled_at_once
 
 
 @attrs.define
@@ -136,12 +137,13 @@ class MemoryAgreementStore:
         events = (*self._history(change).events, *change.events)
         self._histories[change.id] = _History(change.after, events, records)
         self._outcomes[change.id.group, change.command_id].setdefault(change.id, change.outcome)  # K4: the first stays
-        if change.closes:
-            self._cancel(change.closes, at=change.now)
+        cancelled = self._cancel(change.closes, change) if change.closes else frozenset()
         for notice in change.notices:
-            self._put(notice, due_at=change.now)
+            entry = self._put(notice, due_at=change.now)
+            if notice.id in cancelled:
+                entry.change(NoticeStatus.CANCELLED, settled_at=change.now)
 
-    def _put(self, notice: Notice, *, due_at: Instant) -> None:
+    def _put(self, notice: Notice, *, due_at: Instant) -> _Entry:
         entry = _Entry(
             StoredNotice(
                 id=notice.id,
@@ -154,12 +156,20 @@ class MemoryAgreementStore:
         self._notices[notice.agreement.group][notice.id] = entry
         if notice.request and notice.kind in ASKING:
             self._asking[notice.request].append(entry)
+        return entry
 
-    def _cancel(self, closed: RequestId, *, at: Instant) -> None:
-        """Cancel what asks for an answer to the closed request and was not delivered, given up or not (O7)."""
-        for entry in self._asking.pop(closed, ()):
+    def _cancel(self, closed: RequestId, change: Change) -> frozenset[str]:
+        """Cancel what asks for an answer to the closed request and was not delivered, given up or not (O7).
+
+        Returns:
+            The ids of the new notices that are cancelled too, since the request never arrived.
+        """
+        asking = self._asking.pop(closed, [])
+        sent = [entry.stored.notice for entry in asking if entry.stored.status in MAY_HAVE_ARRIVED]
+        for entry in asking:
             if entry.stored.status is not NoticeStatus.DELIVERED:
-                entry.change(NoticeStatus.CANCELLED, settled_at=at)
+                entry.change(NoticeStatus.CANCELLED, settled_at=change.now)
+        return cancelled_at_once(change.notices, sent)
 
     def states(self, group: GroupId, /) -> Sequence[Agreement]:
         """List every agreement of *group* that has a history, in the order of URNs."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -13,15 +13,16 @@ from datashare.domain.chain import BEFORE_THE_FIRST
 from datashare.domain.instants import instant_text
 from datashare.domain.register import GroupId
 from datashare.ports import Loaded, NoticeStatus
-from datashare.rows import AgreementRow, EventRow, Key, OutcomeRow, PreparedChange, key_of, to_loaded
+from datashare.rows import AgreementRow, EventRow, Key, NoticeRow, OutcomeRow, PreparedChange, key_of, to_loaded
 
 from ._bulk import Existing, insert_absent, is_serial, tells_what_it_inserted, write
+from ._outbox import NOTICE_COLUMNS
 from ._tables import agreements, events, notices, outcomes
 
 _T = TypeVar("_T")
 
-MOST_KEYS = 20_000
-"""The most agreements that one statement names; SQLite takes 32,766 parameters, PostgreSQL 65,535."""
+MOST_KEYS = 16_000
+"""The most agreements or requests that one statement names; SQLite takes 32,766 parameters, PostgreSQL 65,535."""
 
 
 # States and events as rows of one shape, so that one statement reads both.
@@ -147,8 +148,10 @@ def append(connection: sa.Connection, changes: Sequence[PreparedChange]) -> froz
         [prepared.outcome for prepared in winners if prepared.change.decided_on],
         existing=Existing.STAYS,
     )
+    asking = _asking(connection, [prepared for prepared in winners if prepared.reads_asking])
     _cancel(connection, winners)
-    write(connection, notices, [row for prepared in winners for row in prepared.notices])
+    rows = [row for prepared in winners for row in prepared.notices(asking.get(prepared.key, ()))]
+    write(connection, notices, rows)
     return frozenset(prepared.change.id for prepared in changes) - {prepared.change.id for prepared in winners}
 
 
@@ -207,6 +210,22 @@ _CANCEL = (
         leased_until=None,
     )
 )
+
+
+def _asking(connection: sa.Connection, changes: Sequence[PreparedChange]) -> Mapping[Key, Sequence[NoticeRow]]:
+    """Lock the notices that ask for an answer to closed requests, so that none begins to be sent meanwhile (O7)."""
+    requests: dict[str, list[tuple[int, int]]] = {}
+    for prepared in changes:
+        if prepared.change.closes:
+            requests.setdefault(prepared.key[0], []).append((prepared.key[1], prepared.change.closes.number))
+    asking: dict[Key, list[NoticeRow]] = {}
+    for group, pairs in requests.items():
+        for part in _chunks(pairs):
+            closed = sa.tuple_(notices.c.urn, notices.c.request).in_(part)
+            own = sa.select(*NOTICE_COLUMNS).where(notices.c.group_id == group, notices.c.asks, closed)
+            for row in map(NoticeRow._make, connection.execute(own.with_for_update())):
+                asking.setdefault((row.group_id, row.urn), []).append(row)
+    return asking
 
 
 def _cancel(connection: sa.Connection, changes: Sequence[PreparedChange]) -> None:

@@ -27,7 +27,7 @@ MOST_IDS = 10_000
 """The most notices that one statement names."""
 
 
-_NOTICE = tuple(
+NOTICE_COLUMNS = tuple(
     # As they are kept: SQLAlchemy raises an error of its own at a damaged truth value.
     sa.type_coerce(column, sa.Integer) if isinstance(column.type, sa.Boolean) else column
     for column in notices.columns
@@ -36,7 +36,9 @@ _NOTICE = tuple(
 
 def listed(connection: sa.Connection, group: GroupId, status: NoticeStatus | None) -> list[StoredNotice]:
     """List the notices of a group, by due instant, then id."""
-    statement = sa.select(*_NOTICE).where(notices.c.group_id == str(group)).order_by(notices.c.due_at, notices.c.id)
+    statement = (
+        sa.select(*NOTICE_COLUMNS).where(notices.c.group_id == str(group)).order_by(notices.c.due_at, notices.c.id)
+    )
     if status is not None:
         statement = statement.where(notices.c.status == status.value)
     return to_stored_notices(map(NoticeRow._make, connection.execute(statement)))
@@ -72,7 +74,7 @@ def _all_due(connection: sa.Connection, now: Instant, limit: int) -> Iterator[No
 def _due(now: Instant, limit: int, *, after: NoticeRow | None = None) -> sa.Select[Any]:
     present = instant_text(now)
     statement = (
-        sa.select(*_NOTICE)
+        sa.select(*NOTICE_COLUMNS)
         .where(
             notices.c.is_open,
             sa.or_(

@@ -38,7 +38,7 @@ class SqlAgreementStore:
     a transaction that writes begins with ``BEGIN IMMEDIATE``. A call that fails leaves nothing behind, not even
     within the host's transaction.
 
-    Cost: each call is a constant number of statements, whatever the number of agreements up to 20,000; `append` nine.
+    Cost: each call is a constant number of statements, whatever the number of agreements up to 16,000; `append` ten.
     MariaDB's driver sends an update of many rows row by row.
     """
 

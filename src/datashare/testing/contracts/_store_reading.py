@@ -329,7 +329,7 @@ class Apart(StoreSuite):
         """What is asked about one school holds nothing of another, though their URNs begin alike."""
         urns = (10, 1, 100, 1000)
         save(store, *(asked(urn) for urn in urns))
-        do(store, commands.Withdraw, of=AgreementId(TRUST, 10))
+        do(store, commands.Decline, of=AgreementId(TRUST, 10))
 
         for urn in urns:
             agreement = AgreementId(TRUST, urn)

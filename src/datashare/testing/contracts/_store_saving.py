@@ -14,8 +14,9 @@ import pytest
 from datashare.domain.agreements import Agreement, Caution, CautionCode, commands
 from datashare.domain.agreements.ids import AgreementId
 from datashare.domain.notices import ASKING, NoticeKind
+from datashare.domain.people import PersonId
 from datashare.errors import InvalidValue
-from datashare.ports import Change, NoticeStatus, Settlement, StoredNotice
+from datashare.ports import Change, LeasedNotice, NoticeStatus, Settlement, StoredNotice
 from datashare.testing.changes import (
     AGREEMENT,
     COUNCIL,
@@ -174,6 +175,27 @@ class Saving(StoreSuite):
         assert (first.outcome,) == store.load([AGREEMENT], command_id="c-1").outcomes
 
 
+def _closing(store: StoreWithOutbox, *kinds: NoticeKind) -> dict[PersonId, StoredNotice]:
+    """Return the notices that a request was closed, by the person they are for."""
+    wanted = kinds or (NoticeKind.WITHDRAWN, NoticeKind.ENDED)
+    stored = [own for own in store.notices(TRUST) if own.notice and own.notice.kind in wanted]
+    return {own.notice.people[0].id: own for own in stored if own.notice}
+
+
+TRIED = Settlement.try_again(due_at=NOW + timedelta(days=9), error="451")
+FATES = {
+    "tried": (TRIED, False),
+    "given-up": (Settlement.given_up(at=NOW, error="550"), False),
+    "delivered": (Settlement.delivered(at=NOW), True),
+    "being-sent": (None, True),
+}
+"""What became of a request, and whether somebody may know of it."""
+
+
+def _lease_into(leased: list[LeasedNotice], store: StoreWithOutbox) -> None:
+    leased += lease(store)
+
+
 class Cancelling(StoreSuite):
     """1. Closing a request cancels the notices that ask for an answer, in the same call."""
 
@@ -236,7 +258,10 @@ class Cancelling(StoreSuite):
 
         for saved in closing:
             check_saved(store, saved)
-        assert 2 * len(places) == sum(len(store.notices(group, status=CANCELLED)) for group in (TRUST, COUNCIL))
+        cancelled = [stored for group in (TRUST, COUNCIL) for stored in store.notices(group, status=CANCELLED)]
+        assert 2 * len(places) == sum(
+            stored.notice is not None and stored.notice.kind in ASKING for stored in cancelled
+        )
 
     @pytest.mark.must(1)
     @pytest.mark.rule("O7")
@@ -269,6 +294,70 @@ class Cancelling(StoreSuite):
 
         assert {notice.id for notice in others} == {stored.id for stored in store.notices(TRUST, status=WAITING)}
         assert {notice.id for notice in change.notices} == {stored.id for stored in cancelled}
+
+    @pytest.mark.must(1)
+    @pytest.mark.rule("N6", "O7")
+    @pytest.mark.parametrize("kind", [commands.Withdraw, commands.EndAgreement], ids=lambda kind: kind.__name__)
+    @pytest.mark.parametrize(("fate", "told"), FATES.values(), ids=FATES)
+    def test_nobody_is_told_of_the_end_of_a_request_that_never_arrived(
+        self, store: StoreWithOutbox, kind: type[commands.Command], fate: Settlement | None, told: bool
+    ) -> None:
+        """Their notice is kept as cancelled; who was sent the request, or may just be being sent it, is told."""
+        save(store, asked(), asked(OTHER_URN))
+        for leased in lease(store):
+            settlement = fate if leased.notice.people[0].id == head_of(URN) else TRIED
+            assert settlement is None or store.settle(leased, settlement)
+        do(store, kind, now=NOW + MINUTE, command_id="c-9")
+
+        after = _closing(store)
+        assert {head_of(URN): WAITING if told else CANCELLED, deputy_of(URN): CANCELLED} == {
+            who: stored.status for who, stored in after.items()
+        }
+        deputys = after[deputy_of(URN)]
+        assert (NOW + MINUTE, 0, None) == (deputys.settled_at, deputys.attempts, deputys.error)
+        assert deputys.notice not in [leased.notice for leased in lease(store, NOW + timedelta(days=30))]
+
+    @pytest.mark.must(1, 3)
+    @pytest.mark.rule("O7")
+    def test_who_is_being_sent_a_request_at_that_moment_is_told(self, store: StoreWithOutbox) -> None:
+        """Of a worker that leases and a writer that withdraws at once, one is first: told is whoever was leased."""
+        for urn in range(URN, URN + self.rounds):
+            agreement, leased = AgreementId(TRUST, urn), list[LeasedNotice]()
+            save(store, asked(urn))
+            withdrawn = then(standing(store, agreement), commands.Withdraw, command_id="c-2")
+            self.at_once([partial(_lease_into, leased, store), partial(save, store, withdrawn)])
+
+            sent = {own.notice.people[0].id for own in leased if own.notice.kind is NoticeKind.REQUEST}
+            told = {who for who, own in _closing(store).items() if own.status is not CANCELLED and who.site == urn}
+            assert sent == told
+
+    @pytest.mark.must(1)
+    @pytest.mark.rule("O7")
+    def test_a_reminder_that_arrived_counts_as_the_request(self, store: StoreWithOutbox) -> None:
+        """Whoever was sent a reminder knows of the request, also where both were purged since."""
+        save(store, asked())
+        for leased in lease(store):
+            assert store.settle(leased, Settlement.given_up(at=NOW, error="550"))
+        do(store, commands.Remind, command_id="c-2")
+        reminder, _ = lease(store)
+        assert store.settle(reminder, Settlement.delivered(at=NOW))
+        before = standing(store)
+        assert 3 == store.purge(settled_before=NOW + MICROSECOND)
+        save(store, then(before, commands.Withdraw, command_id="c-3"))
+
+        assert {WAITING} == {stored.status for stored in _closing(store).values()}  # a purged notice names nobody
+
+    @pytest.mark.must(1)
+    @pytest.mark.rule("O7")
+    def test_the_end_of_an_agreement_is_told_whatever_became_of_a_request(self, store: StoreWithOutbox) -> None:
+        """Who could answer is told that a level in force ended; who was only asked in vain is told nothing."""
+        save(store, asked())
+        do(store, commands.Approve, command_id="c-2")
+        do(store, commands.RequestAccess, command_id="c-3")
+        do(store, commands.EndAgreement, command_id="c-4")
+
+        ended = {who: stored.status for who, stored in _closing(store, NoticeKind.ENDED).items()}
+        assert {head_of(URN): WAITING, deputy_of(URN): CANCELLED} == ended
 
     @pytest.mark.must(1)
     @pytest.mark.rule("O7")

@@ -168,7 +168,7 @@ class Requeueing(StoreSuite):
         delivered, tried = lease(store)
         store.settle(delivered, Settlement.delivered(at=NOW))
         store.settle(tried, Settlement.try_again(due_at=NOW, error="451 deputy@site.example is busy"))
-        do(store, commands.Withdraw)
+        do(store, commands.Approve)
         (cancelled,) = store.notices(TRUST, status=CANCELLED)
 
         assert "451 deputy@site.example is busy" == cancelled.error

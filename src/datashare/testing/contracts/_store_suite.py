@@ -35,6 +35,7 @@ from datashare.ports import (
     StoredNotice,
     readable,
 )
+from datashare.ports.outbox import cancelled_at_once
 from datashare.testing.changes import (
     AGREEMENT,
     COUNCIL,
@@ -203,12 +204,14 @@ def check_saved(store: StoreWithOutbox, saved: Change) -> None:
     """Check that a change was saved with all that belongs to it, and that what it closes asks nobody any more."""
     loaded = store.load([saved.id], command_id=saved.command_id)
     notices = {stored.id: stored for stored in store.notices(saved.id.group) if stored.agreement == saved.id}
-    own = {notice.id: _waiting(notice, saved.now) for notice in saved.notices}
     asking = [
         stored
         for stored in notices.values()
         if saved.closes and stored.notice and stored.notice.kind in ASKING and saved.closes == stored.notice.request
     ]
+    arrived = [stored.notice for stored in asking if stored.status is NoticeStatus.DELIVERED]
+    untold = cancelled_at_once(saved.notices, arrived) if saved.closes else ()
+    own = {notice.id: _new(notice, saved.now, is_told=notice.id not in untold) for notice in saved.notices}
 
     assert {saved.id: saved.after} == dict(loaded.agreements)
     assert [saved.outcome] == [outcome for outcome in loaded.outcomes if outcome.agreement == saved.id]
@@ -219,13 +222,14 @@ def check_saved(store: StoreWithOutbox, saved: Change) -> None:
     }
 
 
-def _waiting(notice: Notice, now: Instant) -> StoredNotice:
+def _new(notice: Notice, now: Instant, *, is_told: bool) -> StoredNotice:
     return StoredNotice(
         id=notice.id,
         agreement=notice.agreement,
         notice=notice,
-        status=NoticeStatus.WAITING,
+        status=NoticeStatus.WAITING if is_told else NoticeStatus.CANCELLED,
         due_at=now,
+        settled_at=None if is_told else now,
     )
 
 
