@@ -31,10 +31,12 @@ from datashare.domain.agreements.events import (
 from datashare.domain.agreements.ids import AgreementId, RequestId
 from datashare.domain.agreements.state import Agreement, Basis, State, fold
 from datashare.domain.instants import Instant, to_instant
+from datashare.domain.levels import Capability
 from datashare.domain.timeline import (
     AgreementPeriod,
     AsOf,
     NotRecorded,
+    Present,
     all_as_of,
     all_on,
     as_of,
@@ -60,6 +62,7 @@ from tests.builders import (
     NOW,
     OTHER_URN,
     TERMS,
+    URN,
     answer_to,
     ask,
     context,
@@ -260,6 +263,65 @@ def test_a_lapsed_agreement_grants_nothing_until_it_is_approved_anew() -> None:
     assert (MIS, True, frozenset()) == (lapsed.level, lapsed.agreement.lapsed, lapsed.capabilities)
     assert frozenset() == waiting.capabilities
     assert (False, MIS.capabilities) == (again.agreement.lapsed, again.capabilities)
+
+
+SHOWN, NOT_SHOWN = frozenset({URN}), frozenset[int]()
+
+
+@pytest.mark.rule("H1", "X2")
+def test_at_the_present_instant_the_register_answers() -> None:
+    """A loss that nobody recorded shows from now on, with the record before it; so does a return."""
+    sharing = approved()
+    hidden = approved().does(see(), DAY * 2, CLOSED)
+    now = at(DAY * 9)
+
+    lost = timeline(sharing.events, present=Present(at=now, visible=NOT_SHOWN))
+    back = timeline(hidden.events, present=Present(at=now, visible=SHOWN))
+
+    for periods_now, before in ((lost, sharing.periods), (back, hidden.periods)):
+        assert (*before[:-1], attrs.evolve(before[-1], until=now)) == periods_now[:-1]
+        assert (now, None) == (periods_now[-1].since, periods_now[-1].until)
+    assert (False, frozenset()) == (lost[-1].shown, lost[-1].capabilities)
+    assert (True, MIS.capabilities) == (back[-1].shown, back[-1].capabilities)
+
+
+@pytest.mark.rule("H1", "X2")
+@pytest.mark.parametrize(("days", "capabilities"), [(30, MIS.capabilities), (31, frozenset())])
+def test_an_unrecorded_return_lapses_by_time_alone(days: int, capabilities: frozenset[Capability]) -> None:
+    """The window passes without an event; the answer for the present instant counts it."""
+    story = approved().does(see(), DAY * 2, CLOSED)
+    now = Present(at=at(DAY * (2 + days)), visible=SHOWN)
+
+    period = recorded(as_of(AGREEMENT, story.events, now.at, present=now))
+
+    assert (capabilities, not capabilities) == (period.capabilities, period.lapsed)
+
+
+@pytest.mark.rule("H1")
+@pytest.mark.parametrize(
+    "story", [asked(), approved(), approved().does(end(), DAY * 2)], ids=["asked", "in force", "ended"]
+)
+def test_a_present_that_the_record_fits_begins_no_period(story: Story) -> None:
+    """Nor does one in which nothing is in force that the register could stop."""
+    assert story.periods == timeline(story.events, present=Present(at=at(DAY * 9), visible=SHOWN))
+    if story.state.in_force is None:
+        assert story.periods == timeline(story.events, present=Present(at=at(DAY * 9), visible=NOT_SHOWN))
+
+
+@pytest.mark.rule("H1", "T3")
+def test_an_event_that_lies_ahead_counts_as_of_now() -> None:
+    """What a clock recorded that was ten years fast stands since the present instant, and not only in ten years."""
+    fast = asked().answers(DAY * 3_650).does(ask(ACTIONS), DAY)
+    now = Present(at=at(DAY * 2), visible=SHOWN)
+
+    before, since = timeline(fast.events, present=now)
+
+    assert (NOW, now.at, None) == (before.since, before.until, before.level)
+    assert (now.at, MIS.capabilities, State.UPGRADING) == (since.since, since.capabilities, since.agreement.state)
+    assert (since,) == all_as_of(fast.events, now.at, present=now)
+    imported = moved(Story().does(importing(), DAY).events[0], AGREEMENT, 1, at(DAY * 3_650))
+    assert isinstance(as_of(AGREEMENT, [imported], now.at, present=now), AgreementPeriod)
+    assert isinstance(as_of(AGREEMENT, [imported], at(DAY), present=now), NotRecorded)
 
 
 @pytest.mark.rule("H1", "T3")

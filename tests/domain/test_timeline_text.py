@@ -146,9 +146,24 @@ def test_without_a_name_the_id_stands() -> None:
             id="hidden-without-reason",
         ),
         pytest.param(
-            attrs.evolve(SHARING, agreement=Agreement(id=AGREEMENT, lapsed=True)),
+            attrs.evolve(SHARING, lapsed=True),
             "It had lapsed, since the school had been hidden for too long.",
             id="lapsed",
+        ),
+        pytest.param(
+            attrs.evolve(NOTHING, lapsed=True),
+            "The request had lapsed, since the school had been hidden for too long.",
+            id="request-lapsed",
+        ),
+        pytest.param(
+            attrs.evolve(SHARING, shown=False),
+            "The register does not show the school to the group now; nobody has recorded this yet.",
+            id="hidden-now",
+        ),
+        pytest.param(
+            attrs.evolve(HIDDEN, shown=True),
+            "(not linked, closed). The register shows the school to the group now; nobody has recorded this yet.",
+            id="shown-now",
         ),
         pytest.param(
             UPGRADING,

@@ -176,12 +176,14 @@ def test_only_what_is_agreed_anew_restores_what_has_lapsed(recorded: bool) -> No
 
     with pytest.raises(Refused) as late:
         world.school().approve(before)
+    assert [True] == [entry.request_lapsed for entry in world.school().page()]
     world.trust().withdraw([before], command_id="withdraw")
     (central,) = world.trust().record_approval([HILDA], level=ACTIONS, basis="Minute 7", command_id="central").not_done
     (anew,) = world.asked(HILDA, command_id="anew")
 
     assert [RefusalCode.LAPSED] * 2 == [reason.code for reason in (*late.value.reasons, *central.reasons)]
     assert not allowed(world)
+    assert [False] == [entry.request_lapsed for entry in world.school().page()]
     world.school().approve(anew)
     assert allowed(world)
     assert_sound(world)

@@ -1,18 +1,18 @@
 """One agreement that cannot be read, as in a rolling deploy, stands in the way of nothing else (T6)."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import pytest
 
 from datashare import AccessLevel, Capability, RefusalCode, Refused, Tab
 from datashare.adapters.memory import MemoryAgreementStore
 from datashare.domain.access import AccessCode
-from datashare.domain.agreements import Agreement, AgreementId, RequestId
+from datashare.domain.agreements import Agreement, AgreementId, Event, RequestId
 from datashare.domain.register import GroupId
 from datashare.errors import StoreUnreadable
 from datashare.ports import Loaded, Unreadable, readable
 from datashare.testing import StoreWithOutbox, WrappedStore
-from tests.world import ANA, HILDA, MIS, OSCAR, TRUST, World, leave_trust
+from tests.world import ANA, HILDA, MIS, NO_APPROVER, OSCAR, TRUST, World, leave_trust
 
 
 class OlderStore(WrappedStore):
@@ -111,6 +111,41 @@ def test_a_command_is_refused_there_and_done_elsewhere(world: World) -> None:
     alone = world.trust().preview.request([HILDA], level=MIS, command_id="alone")
     assert [RefusalCode.UNREADABLE] == [outcome.code for outcome in alone.not_done]
     assert "update the program" in str(alone.not_done[0])
+
+
+class NewerEvents(WrappedStore):
+    """A store that cannot read the events of some agreements."""
+
+    newer: frozenset[AgreementId] = frozenset()
+
+    def history(self, agreement: AgreementId, /) -> Iterator[Event]:
+        """Stream the events, unless they cannot be read."""
+        if agreement in self.newer:
+            raise StoreUnreadable(f"an event of {agreement}")
+        return self.inner.history(agreement)
+
+    def group_history(self, group: GroupId, /) -> Iterator[Event]:
+        """Stream the events as far as they can be read."""
+        for event in self.inner.group_history(group):
+            yield from self.history(event.agreement) if event.agreement in self.newer else [event]
+
+
+@pytest.mark.rule("T6", "A4")
+def test_events_that_cannot_be_read_hinder_no_answer_about_others() -> None:
+    """Who closed an old request is told wherever the events of that agreement can be read."""
+    store = NewerEvents(MemoryAgreementStore())
+    world = World(store=store)
+    stale = world.asked(HILDA, OSCAR, NO_APPROVER)
+    world.trust().withdraw(stale, command_id="w-1")
+    world.trust().withdraw(world.asked(HILDA, OSCAR, NO_APPROVER, command_id="again"), command_id="w-2")
+    store.newer = frozenset({AgreementId(TRUST, OSCAR)})
+
+    outcomes = world.trust().remind(stale, command_id="remind").not_done
+
+    assert [(HILDA, True), (OSCAR, False), (NO_APPROVER, True)] == [
+        (outcome.urn, outcome.reasons[0].closed is not None) for outcome in outcomes
+    ]
+    assert {RefusalCode.REQUEST_NOT_OPEN} == {outcome.code for outcome in outcomes}
 
 
 @pytest.mark.rule("T6", "R3")

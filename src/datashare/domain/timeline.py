@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import date
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import attrs
 
@@ -18,7 +18,7 @@ from datashare.domain.agreements.events import (
     walk_events,
 )
 from datashare.domain.agreements.ids import Actor, AgreementId, Terms
-from datashare.domain.agreements.state import Agreement, OpenRequest, State, evolve, granted
+from datashare.domain.agreements.state import Agreement, OpenRequest, State, evolve, granted, has_lapsed
 from datashare.errors import InvalidValue
 
 from . import timeline_text as words
@@ -35,7 +35,8 @@ class AgreementPeriod:
 
     This is what the record says. Access itself stops at once when the register hides a school (X2); the record shows
     it from the instant at which somebody recorded what the register said. The register's own day stands beside it,
-    as `Agreement.hidden_since`.
+    as `Agreement.hidden_since`. Where the register says otherwise at the present instant, a period of its own begins
+    there, so that it never contradicts access.
 
     Attributes:
         since: When it began, in UTC; this instant belongs to it.
@@ -47,6 +48,9 @@ class AgreementPeriod:
             it and when. What somebody wrote in it is `None` once erased. `None` if no level was in force.
         accepted: The request that was approved, as it was then. `None` if the level rests on no request.
         hidden_by: The event that recorded the school as hidden, with every reason; `None` while it was visible (E6).
+        shown: Whether the register shows the school to the group at the present instant, if the record says otherwise
+            (`Present`); `None` if the record alone answers.
+        lapsed: Whether what stood had lapsed (X2).
         ended: The event that ended the agreement or closed its request; `None` once something stands again.
         ended_from: The state that it ended: from `State.PENDING`, only a request was closed.
     """
@@ -58,6 +62,8 @@ class AgreementPeriod:
     event: Approval | None = None
     accepted: OpenRequest | None = None
     hidden_by: VisibilityLost | None = None
+    shown: bool | None = None
+    lapsed: bool = False
     ended: AgreementEnded | None = None
     ended_from: State | None = None
 
@@ -118,8 +124,11 @@ class AgreementPeriod:
             sentences.append(f"The terms were {self.terms.reference}, version {self.terms.version}.")
         if agreement.hidden_since:
             sentences.append(words.hidden(agreement.hidden_since, self.hidden_by.reasons if self.hidden_by else ()))
-        if agreement.lapsed:
-            sentences.append("It had lapsed, since the school had been hidden for too long.")
+        if self.shown is not None:
+            sentences.append(words.NOT_RECORDED_YET[self.shown])
+        if self.lapsed:
+            what = "It" if self.event else "The request"
+            sentences.append(f"{what} had lapsed, since the school had been hidden for too long.")
         if agreement.request:
             sentences.append(words.waiting(agreement.request, agreement.group, names))
         return " ".join(sentences)
@@ -166,7 +175,35 @@ AsOf = AgreementPeriod | NotRecorded
 """How an agreement stood at an instant, or that this is not recorded here."""
 
 
-def periods(events: Iterable[Event], *, policy: Policy | None = None) -> Iterator[AgreementPeriod]:
+@attrs.frozen(kw_only=True)
+class Present:
+    """The present instant, at which the register itself says what a group sees, as it does for access (X2).
+
+    The record shows a change only once somebody recorded it. An event of a later instant, which a clock that was fast
+    wrote, counts as of the present instant.
+
+    Attributes:
+        at: The present instant, in UTC.
+        visible: The URNs of the institutions that the group sees now, at least of those in question.
+    """
+
+    at: Instant
+    visible: frozenset[int]
+
+
+class Reading(TypedDict, total=False):
+    """How a record is read, as keywords.
+
+    Attributes:
+        policy: The group's policy; the usual one for its kind, unless given.
+        present: The present instant, if the events are of one group; without it the record alone answers.
+    """
+
+    policy: Policy | None
+    present: Present | None
+
+
+def periods(events: Iterable[Event], **reading: Unpack[Reading]) -> Iterator[AgreementPeriod]:
     """Return every period of one agreement or of many (H1).
 
     The periods of one agreement come in order. They cover the time from its first event without gap or overlap.
@@ -175,30 +212,30 @@ def periods(events: Iterable[Event], *, policy: Policy | None = None) -> Iterato
 
     Args:
         events: The events of each agreement in the order of their sequence; those of several may be mixed.
-        policy: The group's policy; the usual one for its kind, unless given.
+        reading: The group's policy and the present; see `Reading`.
 
     Cost: one pass; memory for each agreement, not for each event.
 
     Raises:
         InvalidValue: One of the *events* is not an event.
     """
-    return (answer for answer in _answers(events, policy) if isinstance(answer, AgreementPeriod))
+    return (answer for answer in _answers(events, **reading) if isinstance(answer, AgreementPeriod))
 
 
-def timeline(events: Iterable[Event], *, policy: Policy | None = None) -> tuple[AgreementPeriod, ...]:
+def timeline(events: Iterable[Event], **reading: Unpack[Reading]) -> tuple[AgreementPeriod, ...]:
     """Return the periods of one agreement, from its first event, in order; the last one still lasts (H1).
 
     Raises:
         InvalidValue: The events are of several agreements, or one of them is not an event.
     """
-    answers = tuple(periods(events, policy=policy))
+    answers = tuple(periods(events, **reading))
     agreements = {period.agreement.id for period in answers}
     if len(agreements) > 1:
         raise InvalidValue("events", sorted(map(str, agreements)), "the events of one agreement")
     return answers
 
 
-def as_of(agreement: AgreementId, events: Iterable[Event], at: Instant, *, policy: Policy | None = None) -> AsOf:
+def as_of(agreement: AgreementId, events: Iterable[Event], at: Instant, **reading: Unpack[Reading]) -> AsOf:
     """Return how one agreement stood at an instant, or that this is not recorded here (H1, A10).
 
     An event at that very instant counts.
@@ -207,16 +244,16 @@ def as_of(agreement: AgreementId, events: Iterable[Event], at: Instant, *, polic
         agreement: Which agreement.
         events: All its events, in the order of their sequence.
         at: The instant.
-        policy: The group's policy; the usual one for its kind, unless given.
+        reading: The group's policy and the present; see `Reading`.
 
     Raises:
         InvalidValue: The instant has no time zone, or an event is another agreement's.
     """
     at = to_instant(at, "at")
-    return next(answer for answer in _answers_about(agreement, events, policy) if answer.includes(at))
+    return next(answer for answer in _answers_about(agreement, events, **reading) if answer.includes(at))
 
 
-def all_as_of(events: Iterable[Event], at: Instant, *, policy: Policy | None = None) -> tuple[AsOf, ...]:
+def all_as_of(events: Iterable[Event], at: Instant, **reading: Unpack[Reading]) -> tuple[AsOf, ...]:
     """Return how every agreement of a group stood at an instant, by URN (H1, A10).
 
     Agreements whose record had not begun are left out, unless an agreement of that day or before was imported later:
@@ -225,7 +262,7 @@ def all_as_of(events: Iterable[Event], at: Instant, *, policy: Policy | None = N
     Args:
         events: The group's events, those of each agreement in the order of their sequence.
         at: The instant.
-        policy: The group's policy; the usual one for its kind, unless given.
+        reading: The group's policy and the present; see `Reading`.
 
     Cost: one pass to the end, since only later events show when a period ended.
 
@@ -234,10 +271,11 @@ def all_as_of(events: Iterable[Event], at: Instant, *, policy: Policy | None = N
     """
     at = to_instant(at, "at")
     day = london_day(at)
-    return _by_urn(answer for answer in _answers(events, policy) if answer.includes(at) and _matters(answer, day))
+    answers = _answers(events, **reading)
+    return _by_urn(answer for answer in answers if answer.includes(at) and _matters(answer, day))
 
 
-def all_on(events: Iterable[Event], day: date, *, policy: Policy | None = None) -> tuple[AsOf, ...]:
+def all_on(events: Iterable[Event], day: date, **reading: Unpack[Reading]) -> tuple[AsOf, ...]:
     """Return every period that touches a day in Europe/London, by URN, then instant (H1, A10).
 
     If an agreement of that day or before was imported later, its first answer is that the beginning of the day is not
@@ -246,17 +284,17 @@ def all_on(events: Iterable[Event], day: date, *, policy: Policy | None = None) 
     Args:
         events: The events of a group or of one agreement, those of each agreement in the order of their sequence.
         day: The day; it has 23 or 25 hours when the clocks change.
-        policy: The group's policy; the usual one for its kind, unless given.
+        reading: The group's policy and the present; see `Reading`.
 
     Raises:
         InvalidValue: It is not a day.
     """
     first, end = london_span(day)
-    answers = _answers(events, policy)
+    answers = _answers(events, **reading)
     return _by_urn(answer for answer in answers if answer.overlaps(first, end) and _matters(answer, day))
 
 
-def in_force_on(events: Iterable[Event], day: date, *, policy: Policy | None = None) -> tuple[AsOf, ...]:
+def in_force_on(events: Iterable[Event], day: date, **reading: Unpack[Reading]) -> tuple[AsOf, ...]:
     """Return what was in force, or may have been, at any time of a day in Europe/London (H1, A10).
 
     Returns:
@@ -265,13 +303,11 @@ def in_force_on(events: Iterable[Event], day: date, *, policy: Policy | None = N
     Raises:
         InvalidValue: It is not a day.
     """
-    answers = all_on(events, day, policy=policy)
+    answers = all_on(events, day, **reading)
     return tuple(answer for answer in answers if isinstance(answer, NotRecorded) or answer.event)
 
 
-def on_day(
-    agreement: AgreementId, events: Iterable[Event], day: date, *, policy: Policy | None = None
-) -> tuple[AsOf, ...]:
+def on_day(agreement: AgreementId, events: Iterable[Event], day: date, **reading: Unpack[Reading]) -> tuple[AsOf, ...]:
     """Return how one agreement stood in the course of a day in Europe/London (H1, A10).
 
     Returns:
@@ -281,11 +317,12 @@ def on_day(
         InvalidValue: It is not a day, or an event is another agreement's.
     """
     first, end = london_span(day)
-    return tuple(answer for answer in _answers_about(agreement, events, policy) if answer.overlaps(first, end))
+    answers = _answers_about(agreement, events, **reading)
+    return tuple(answer for answer in answers if answer.overlaps(first, end))
 
 
 def shared_on(
-    agreement: AgreementId, events: Iterable[Event], day: date, *, policy: Policy | None = None
+    agreement: AgreementId, events: Iterable[Event], day: date, **reading: Unpack[Reading]
 ) -> tuple[AsOf, ...]:
     """Return what the group could see of the school on a day in Europe/London, and on whose authority (H1).
 
@@ -298,12 +335,12 @@ def shared_on(
     """
     return tuple(
         answer
-        for answer in on_day(agreement, events, day, policy=policy)
+        for answer in on_day(agreement, events, day, **reading)
         if (answer.may_have_stood(day) if isinstance(answer, NotRecorded) else answer.capabilities)
     )
 
 
-def _answers_about(agreement: AgreementId, events: Iterable[Event], policy: Policy | None) -> tuple[AsOf, ...]:
+def _answers_about(agreement: AgreementId, events: Iterable[Event], **reading: Unpack[Reading]) -> tuple[AsOf, ...]:
     """Return all answers about one agreement; the only one may be that nothing is recorded."""
     validation.require_a(agreement, AgreementId, "agreement", "an AgreementId")
     own: list[Event] = []
@@ -311,7 +348,7 @@ def _answers_about(agreement: AgreementId, events: Iterable[Event], policy: Poli
         if event.agreement != agreement:
             raise InvalidValue("events", str(event.agreement), f"the events of {agreement}")
         own.append(event)
-    return tuple(_answers(own, policy)) or (NotRecorded(agreement=agreement),)
+    return tuple(_answers(own, **reading)) or (NotRecorded(agreement=agreement),)
 
 
 def _matters(answer: AsOf, day: date) -> bool:
@@ -322,21 +359,25 @@ def _by_urn(answers: Iterable[AsOf]) -> tuple[AsOf, ...]:
     return tuple(sorted(answers, key=lambda answer: answer.agreement.urn))  # those of one agreement come in order
 
 
-def _answers(events: Iterable[Event], policy: Policy | None) -> Iterator[AsOf]:
+def _answers(
+    events: Iterable[Event], *, policy: Policy | None = None, present: Present | None = None
+) -> Iterator[AsOf]:
     """Return every period, and for each agreement first that nothing is recorded of the time before."""
     lines: dict[AgreementId, _Line] = {}
     for event in walk_events(events):
+        at = min(event.at, present.at) if present else event.at
         line = lines.get(event.agreement)
         if line is None:
             agreed_on = event.agreed_on if isinstance(event, AgreementImported) else None
-            yield NotRecorded(agreement=event.agreement, until=event.at, agreed_on=agreed_on)
+            yield NotRecorded(agreement=event.agreement, until=at, agreed_on=agreed_on)
             choices = policy or Policy.for_kind(event.agreement.group.kind)
-            nothing = AgreementPeriod(since=event.at, agreement=Agreement(id=event.agreement))
-            lines[event.agreement] = _Line(choices, _after(nothing, event, choices))
-        elif period := line.add(event):
+            nothing = AgreementPeriod(since=at, agreement=Agreement(id=event.agreement))
+            lines[event.agreement] = _Line(choices, _after(nothing, event, at, choices))
+        elif period := line.go_on(_after(line.now, event, at, line.policy)):
             yield period
     for line in lines.values():
-        yield from filter(None, (line.settle(), line.settled))
+        over = line.go_on(_at_present(line.now, present, line.policy)) if present else None
+        yield from filter(None, (over, line.settle(), line.settled))
 
 
 @attrs.define
@@ -350,10 +391,10 @@ class _Line:
     now: AgreementPeriod
     settled: AgreementPeriod | None = None
 
-    def add(self, event: Event) -> AgreementPeriod | None:
-        """Add one more event; return the period that is over, if one is."""
-        ended = self.settle() if event.at > self.now.since else None
-        self.now = _after(self.now, event, self.policy)
+    def go_on(self, later: AgreementPeriod) -> AgreementPeriod | None:
+        """Go on to what stands *later*; return the period that is over, if one is."""
+        ended = self.settle() if later.since > self.now.since else None
+        self.now = later
         return ended
 
     def settle(self) -> AgreementPeriod | None:
@@ -365,8 +406,8 @@ class _Line:
         return attrs.evolve(before, until=now.since) if before else None
 
 
-def _after(before: AgreementPeriod, event: Event, policy: Policy) -> AgreementPeriod:
-    """Return the period that begins with an event; it begins no earlier than the one before."""
+def _after(before: AgreementPeriod, event: Event, at: Instant, policy: Policy) -> AgreementPeriod:
+    """Return the period that begins with an event *at* an instant; it begins no earlier than the one before."""
     old, new = before.agreement, evolve(before.agreement, event)
     changes: dict[str, Any] = {}
     match event:
@@ -384,14 +425,31 @@ def _after(before: AgreementPeriod, event: Event, policy: Policy) -> AgreementPe
         changes["hidden_by"] = None
     if new.stands:
         changes |= {"ended": None, "ended_from": None}
-    since = max(event.at, before.since)
+    changes["lapsed"] = new.lapsed
+    since = max(at, before.since)
     level = granted(new, visible=new.hidden_since is None, policy=policy, day=london_day(since))
     capabilities = level.capabilities if level else frozenset()
     return attrs.evolve(before, since=since, agreement=new, capabilities=capabilities, **changes)
+
+
+def _at_present(last: AgreementPeriod, present: Present, policy: Policy) -> AgreementPeriod:
+    """Return what stands at the present instant, if the register shows the school as the record does not (X2)."""
+    agreement, day = last.agreement, london_day(present.at)
+    visible = agreement.urn in present.visible
+    if agreement.in_force is None or visible is (agreement.hidden_since is None):
+        return last
+    level = granted(agreement, visible=visible, policy=policy, day=day)
+    return attrs.evolve(
+        last,
+        since=present.at,
+        shown=visible,
+        lapsed=has_lapsed(agreement, policy=policy, day=day),
+        capabilities=level.capabilities if level else frozenset(),
+    )
 
 
 def _asked_about(period: AgreementPeriod) -> tuple[object, ...]:
     """Return what matters to an auditor; the period lasts as long as this stays the same."""
     request = period.agreement.request
     asked = (request.id, request.recipients) if request else None  # all else of a request stays, but for reminders
-    return period.event, asked, period.hidden_by, period.agreement.lapsed, period.ended
+    return period.event, asked, period.hidden_by, period.shown, period.lapsed, period.ended

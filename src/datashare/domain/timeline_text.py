@@ -135,6 +135,13 @@ def hidden(since: date, because: tuple[HiddenBecause, ...]) -> str:
     return f"The register of {day_words(since)} did not show the school to the group{in_brackets}."
 
 
+NOT_RECORDED_YET = {
+    False: "The register does not show the school to the group now; nobody has recorded this yet.",
+    True: "The register shows the school to the group now; nobody has recorded this yet.",
+}
+"""What the register shows at the present instant, if the record says otherwise."""
+
+
 def waiting(request: OpenRequest, group: GroupId, names: Names) -> str:
     """Say which request waited for an answer."""
     level, by, on = names.level(request.level, group), names.actor(request.asked_by), exact_words(request.asked_at)

@@ -36,6 +36,7 @@ from datashare.domain.register import Group
 from datashare.errors import InvalidValue, NotPermitted, Refused
 from datashare.ports import Change, Loaded, Progress, ProgressCallback, RecordedOutcome, Stage
 
+from .history import record_of
 from .host import Host, present
 from .outcomes import Done, NotDone, Outcome, Outcomes
 from .register import against_planned_ends
@@ -294,12 +295,9 @@ class _Action:
         }
         if not ids:
             return contexts
-        store = self.host.store
-        events = store.history(next(iter(ids))) if len(ids) == 1 else store.group_history(self.batch.group)
         own: dict[int, list[Event]] = {id_.urn: [] for id_ in ids}
-        for event in events:
-            if event.agreement in ids:
-                own[event.agreement.urn].append(event)
+        for event in record_of(self.host, ids):
+            own[event.agreement.urn].append(event)
         return contexts | {urn: attrs.evolve(contexts[urn], events=tuple(history)) for urn, history in own.items()}
 
     def repeated(

@@ -151,8 +151,8 @@ class GroupSide(GroupReconciliation):
 
         Nothing is recorded here before the first period; the last one still lasts.
         """
-        policy = self._view().policy
-        return past.timeline(self._host.store.history(AgreementId(self.group, urn)), policy=policy)
+        key = AgreementId(self.group, urn)
+        return past.timeline(self._host.store.history(key), **self._view().reading(urn))
 
     def as_of(self, at: Instant, urn: int) -> AsOf:
         """Return what the group could do at one institution at an instant, and who approved that (H1, A10).
@@ -160,9 +160,9 @@ class GroupSide(GroupReconciliation):
         Raises:
             InvalidValue: The instant has no time zone, or is in the future.
         """
-        policy, agreement = self._view().policy, AgreementId(self.group, urn)
-        at = history.past_instant(self._host, at)
-        return past.as_of(agreement, self._host.store.history(agreement), at, policy=policy)
+        view, agreement = self._view(), AgreementId(self.group, urn)
+        at = history.past_instant(at, view.now)
+        return past.as_of(agreement, self._host.store.history(agreement), at, **view.reading(urn))
 
     def shared_on(self, day: date, urn: int) -> tuple[AsOf, ...]:
         """List what the group could see of one institution on a day in Europe/London, in order (H1, A10).
@@ -173,8 +173,9 @@ class GroupSide(GroupReconciliation):
         Raises:
             InvalidValue: It is not a day, or is in the future.
         """
-        self._view()
-        return history.shared_on(self._host, [AgreementId(self.group, urn)], day)
+        view, agreement = self._view(), AgreementId(self.group, urn)
+        day = history.past_day(day, view.now)
+        return past.shared_on(agreement, self._host.store.history(agreement), day, **view.reading(urn))
 
     def all_as_of(self, at: Instant) -> tuple[AsOf, ...]:
         """List what the group could do at an instant, for every agreement that had a history, by URN (H1, A10).
@@ -186,8 +187,9 @@ class GroupSide(GroupReconciliation):
         Raises:
             InvalidValue: The instant has no time zone, or is in the future.
         """
-        policy, at = self._view().policy, history.past_instant(self._host, at)
-        return past.all_as_of(self._host.store.group_history(self.group), at, policy=policy)
+        view = self._view()
+        at = history.past_instant(at, view.now)
+        return past.all_as_of(self._host.store.group_history(self.group), at, **view.reading())
 
     def in_force_on(self, day: date) -> tuple[AsOf, ...]:
         """List what was in force at any time of a day in Europe/London, by URN, then instant (H1, A10).
@@ -200,8 +202,9 @@ class GroupSide(GroupReconciliation):
         Raises:
             InvalidValue: It is not a day, or is in the future.
         """
-        policy, day = self._view().policy, history.past_day(self._host, day)
-        return past.in_force_on(self._host.store.group_history(self.group), day, policy=policy)
+        view = self._view()
+        day = history.past_day(day, view.now)
+        return past.in_force_on(self._host.store.group_history(self.group), day, **view.reading())
 
     def names(self, answers: Iterable[AsOf]) -> Names:
         """Look up the present names of the people and schools in answers about the past (H4).
@@ -237,6 +240,7 @@ class GroupSide(GroupReconciliation):
 
     def _view(self) -> View:
         """Read the group anew, for somebody who may read (P12)."""
-        policy, group, day = self._host.policy(self.group), self._host.group(self.group), self._host.today()
-        self._host.require_any(self.actor, policy.readers, group=self.group, policy=policy, day=day)
-        return View(host=self._host, group=group, policy=policy, day=day)
+        policy, group, now = self._host.policy(self.group), self._host.group(self.group), self._host.now()
+        view = View(host=self._host, group=group, policy=policy, now=now)
+        self._host.require_any(self.actor, policy.readers, group=self.group, policy=policy, day=view.day)
+        return view

@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import suppress
 from datetime import date
 
 from datashare.domain import timeline as past
 from datashare.domain import validation
 from datashare.domain.agreements.events import Event, RecipientsAdded, ReminderSent, RequestSent
 from datashare.domain.agreements.ids import Actor, AgreementId
-from datashare.domain.instants import Instant, to_day, to_instant
+from datashare.domain.instants import Instant, london_day, to_day, to_instant
 from datashare.domain.people import PersonId
 from datashare.domain.register import GroupId
 from datashare.domain.timeline import AgreementPeriod, AsOf
 from datashare.domain.timeline_text import Names
-from datashare.errors import InvalidValue
+from datashare.errors import InvalidValue, StoreUnreadable
 
 from .host import Host
-
-
-def shared_on(host: Host, agreements: Iterable[AgreementId], day: date) -> tuple[AsOf, ...]:
-    """Return what any of these agreements shared on a day that is not in the future (H1, A10)."""
-    day = past_day(host, day)
-    return tuple(
-        answer
-        for agreement in agreements
-        for answer in past.shared_on(agreement, host.store.history(agreement), day, policy=host.policy(agreement.group))
-    )
 
 
 def names(host: Host, answers: Iterable[AsOf], *, ours: Callable[[AgreementId], bool]) -> Names:
@@ -53,7 +44,7 @@ def names(host: Host, answers: Iterable[AsOf], *, ours: Callable[[AgreementId], 
     if strangers:
         raise InvalidValue("answers", ", ".join(strangers), "answers about agreements of this side")
     people, urns = set[PersonId](), set[int]()
-    for event in _record(host, agreements):
+    for event in record_of(host, agreements):
         urns.add(event.agreement.urn)
         recorded = {event.actor, *(event.recipients if isinstance(event, _SENT_TO) else ())}
         if isinstance(event, RequestSent):
@@ -72,29 +63,32 @@ def names(host: Host, answers: Iterable[AsOf], *, ours: Callable[[AgreementId], 
 _SENT_TO = RequestSent | RecipientsAdded | ReminderSent
 
 
-def _record(host: Host, agreements: Collection[AgreementId]) -> Iterator[Event]:
-    """Read the record of these agreements, by one call for each group."""
+def record_of(host: Host, agreements: Collection[AgreementId]) -> Iterator[Event]:
+    """Read the record of these agreements, by one call for each group; of one that cannot be read, nothing."""
     by_group: dict[GroupId, list[AgreementId]] = {}
     for agreement in agreements:
         by_group.setdefault(agreement.group, []).append(agreement)
     for group, own in by_group.items():
-        if len(own) == 1:
-            yield from host.store.history(own[0])
-        else:
-            yield from (event for event in host.store.group_history(group) if event.agreement in agreements)
+        try:
+            read = host.store.history(own[0]) if len(own) == 1 else host.store.group_history(group)
+            yield from [event for event in read if event.agreement in agreements]
+        except StoreUnreadable:  # what cannot be read hinders nothing else
+            for agreement in own:
+                with suppress(StoreUnreadable):
+                    yield from tuple(host.store.history(agreement))
 
 
-def past_instant(host: Host, at: Instant) -> Instant:
+def past_instant(at: Instant, now: Instant) -> Instant:
     """Return *at*, in UTC; raise `InvalidValue` if it is in the future."""
-    instant, now = to_instant(at, "at"), host.now()
+    instant = to_instant(at, "at")
     if instant > now:
         raise InvalidValue("at", at, f"an instant that is not in the future; it is {now} now")
     return instant
 
 
-def past_day(host: Host, day: date) -> date:
+def past_day(day: date, now: Instant) -> date:
     """Return *day*; raise `InvalidValue` if it is in the future."""
-    today = host.today()
+    today = london_day(now)
     if to_day(day, "day") > today:
         raise InvalidValue("day", day, f"today, {today}, or a day before it")
     return day

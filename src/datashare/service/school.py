@@ -9,12 +9,14 @@ from datetime import date
 import attrs
 
 from datashare.codec import fingerprint
+from datashare.domain import timeline as past
 from datashare.domain.agreements.authorise import why_not
 from datashare.domain.agreements.commands import Approve, Batch, Command, Decline, EndAgreement, EndCause
 from datashare.domain.agreements.events import Event
 from datashare.domain.agreements.ids import Actor, AgreementId, RequestId
 from datashare.domain.agreements.refusals import Reason, RefusalCode
-from datashare.domain.agreements.state import Agreement, granted
+from datashare.domain.agreements.state import Agreement, granted, request_has_lapsed
+from datashare.domain.instants import Instant, london_day
 from datashare.domain.levels import Capability
 from datashare.domain.people import Permission
 from datashare.domain.policy import Policy
@@ -28,6 +30,7 @@ from . import history
 from .execute import run
 from .host import Host
 from .outcomes import Done, NotDone
+from .view import View
 
 _IDS = uuid.UUID("0f7b53a4-6d1e-4f63-9d0e-5a3a8a6ff0d1")
 
@@ -45,6 +48,8 @@ class SharingWithGroup:
         allows: What the level in force allows; nothing while the group does not see the school (X2).
         requested_label: The level of the open request; empty without one.
         would_add: What the open request would allow beyond that (U3).
+        request_lapsed: Whether the open request can no longer be accepted, since the school was hidden for too long
+            after it was sent (X2).
         history: What has happened, in order.
         unreadable: Whether what is kept of the agreement cannot be read; then *agreement* and *history* hold nothing.
     """
@@ -57,6 +62,7 @@ class SharingWithGroup:
     allows: tuple[Capability, ...]
     requested_label: str
     would_add: tuple[Capability, ...]
+    request_lapsed: bool
     history: tuple[Event, ...]
     unreadable: bool = False
 
@@ -78,8 +84,10 @@ class SchoolSide:
         Raises:
             NotPermitted: The actor may not see requests at this school.
         """
-        day = self._host.today()
-        return tuple(self._entry(id_, state, policy, day) for id_, state, policy in self._agreements(day))
+        now = self._host.now()
+        return tuple(
+            self._entry(id_, state, self._view(id_, policy, now)) for id_, state, policy in self._agreements(now)
+        )
 
     def shared_on(self, day: date) -> tuple[AsOf, ...]:
         """List what any group could see of the school on a day in Europe/London, and who approved that (H1).
@@ -87,13 +95,25 @@ class SchoolSide:
         If an agreement of that day or before was imported later, the answer is that this is not recorded here
         (A10). The answers are in the order of the groups' text, those of one group in the order of time.
 
-        Cost: one history for each group that ever asked.
+        Cost: one history for each group that ever asked, and two calls for what it sees at present.
 
         Raises:
             InvalidValue: It is not a day, or is in the future.
             NotPermitted: The actor may not see requests at this school.
         """
-        return history.shared_on(self._host, self._agreement_ids(), day)
+        now = self._host.now()
+        agreements = self._agreements(now)
+        day = history.past_day(day, now)
+        return tuple(
+            answer
+            for agreement, _, policy in agreements
+            for answer in past.shared_on(
+                agreement,
+                self._host.store.history(agreement),
+                day,
+                **self._view(agreement, policy, now).reading(self.urn),
+            )
+        )
 
     def names(self, answers: Iterable[AsOf]) -> Names:
         """Look up the present names of the people and groups in answers about the past (H4).
@@ -104,12 +124,14 @@ class SchoolSide:
             InvalidValue: They are not such answers, or are about agreements that the actor may not see.
             NotPermitted: The actor may not see requests at this school.
         """
-        return history.names(self._host, answers, ours=frozenset(self._agreement_ids()).__contains__)
+        own = frozenset(id_ for id_, *_ in self._agreements(self._host.now()))
+        return history.names(self._host, answers, ours=own.__contains__)
 
-    def _agreement_ids(self) -> tuple[AgreementId, ...]:
-        return tuple(id_ for id_, *_ in self._agreements(self._host.today()))
+    def _view(self, agreement: AgreementId, policy: Policy, now: Instant) -> View:
+        """Look at what the group of an agreement sees."""
+        return View(host=self._host, group=self._host.group_or_gone(agreement.group), policy=policy, now=now)
 
-    def _agreements(self, day: date) -> list[tuple[AgreementId, Agreement | None, Policy]]:
+    def _agreements(self, now: Instant) -> list[tuple[AgreementId, Agreement | None, Policy]]:
         """Find the agreements that the actor may see, each with its group's policy; policies differ in who may (P2).
 
         An agreement that cannot be read is `None`.
@@ -123,7 +145,7 @@ class SchoolSide:
         institution = self._host.institutions.institutions([self.urn]).get(self.urn)
         groups = {id_.group for id_, _ in agreements} | (institution.groups if institution else set())
         policies = {group: self._host.policy(group) for group in groups}
-        person = self._host.person(self.actor)
+        person, day = self._host.person(self.actor), london_day(now)
 
         def why(policy: Policy) -> str:
             wanted, action = [Permission.ADMINISTER_DATA_SHARING_REQUEST], "see data sharing requests"
@@ -139,9 +161,8 @@ class SchoolSide:
             if id_.group in may_see
         ]
 
-    def _entry(self, id_: AgreementId, state: Agreement | None, policy: Policy, day: date) -> SharingWithGroup:
-        group = self._host.group_or_gone(id_.group)
-        visibility = self._host.visibility(group, policy, [self.urn], day)[self.urn]
+    def _entry(self, id_: AgreementId, state: Agreement | None, view: View) -> SharingWithGroup:
+        policy, day, visibility = view.policy, view.day, view.visibility([self.urn])[self.urn]
         happened: tuple[Event, ...] = ()
         try:
             happened = tuple(self._host.store.history(id_)) if state else ()
@@ -152,7 +173,7 @@ class SchoolSide:
         while_visible = granted(agreement, visible=True, policy=policy, day=day)
         now = granted(agreement, visible=visibility.visible, policy=policy, day=day)
         return SharingWithGroup(
-            group=group,
+            group=view.group,
             visibility=visibility,
             agreement=agreement,
             level_label=policy.label(level) if level else "",
@@ -160,6 +181,7 @@ class SchoolSide:
             allows=now.adds_to(None) if now else (),
             requested_label=policy.label(request.level) if request else "",
             would_add=request.level.adds_to(while_visible) if request else (),
+            request_lapsed=bool(request and request_has_lapsed(agreement, request, happened, policy=policy, day=day)),
             history=happened,
             unreadable=state is None,
         )

@@ -12,10 +12,12 @@ from datashare.domain.agreements import Agreement, AgreementId, Tab, granted
 from datashare.domain.browsing import Column, Facet, FacetValue, Filters, Listing, Page, browse, facets, paged
 from datashare.domain.coverage import Coverage, coverage
 from datashare.domain.eligibility import SuggestedRecipient, approvers, suggested_recipients
+from datashare.domain.instants import Instant, london_day
 from datashare.domain.levels import AccessLevel
 from datashare.domain.policy import Policy
-from datashare.domain.register import Group, Phase
+from datashare.domain.register import Group, Institution, Phase
 from datashare.domain.text import folded
+from datashare.domain.timeline import Present, Reading
 from datashare.domain.visibility import Visibility, date_warnings, visible_institutions
 from datashare.ports import readable
 
@@ -127,19 +129,37 @@ class SchoolRecipients:
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class View:
-    """What a group sees on a day.
+    """What a group sees at the present instant.
 
     Attributes:
         host: The host's ports.
         group: The group, as the register knows it.
         policy: The group's choices.
-        day: The present day, in Europe/London.
+        now: The present instant, in UTC.
     """
 
     host: Host
     group: Group
     policy: Policy
-    day: date
+    now: Instant
+
+    @property
+    def day(self) -> date:
+        """The present day, in Europe/London."""
+        return london_day(self.now)
+
+    def reading(self, urn: int | None = None) -> Reading:
+        """Return how to read the record of one institution, or of all: what the group sees now counts too (X2)."""
+        if urn is not None:
+            visible = [urn] if self.visibility([urn])[urn].visible else []
+        else:
+            visible = [institution.urn for institution in self.visible()]
+        return Reading(policy=self.policy, present=Present(at=self.now, visible=frozenset(visible)))
+
+    def visible(self) -> tuple[Institution, ...]:
+        """List the institutions that the group sees, by folded name."""
+        linked = self.host.institutions.linked(self.group.id)
+        return visible_institutions(linked, group=self.group, policy=self.policy, day=self.day)
 
     def visibility(self, urns: Collection[int]) -> dict[int, Visibility]:
         """Return for each institution whether the group sees it, with every reason that hides it (V9)."""
@@ -147,8 +167,7 @@ class View:
 
     def listings(self) -> tuple[Listing, ...]:
         """Read the whole table, at a constant number of port calls (B1)."""
-        linked = self.host.institutions.linked(self.group.id)
-        visible = visible_institutions(linked, group=self.group, policy=self.policy, day=self.day)
+        visible = self.visible()
         sites = self.host.people.sites([institution.urn for institution in visible])
         states = self.host.store.states(self.group.id)
         agreements, unreadable = {state.urn: state for state in readable(states)}, unreadable_urns(states)
