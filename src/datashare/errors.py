@@ -44,10 +44,27 @@ __all__ = [
 ]
 
 _SHOWN = 80
+LONGEST_IN_WORDS, LONGEST_SENTENCE = 200, 600
+"""How many characters of a name, and of a sentence, are shown where they are put into words."""
+
+
+def plain_line(value: object, most: int = LONGEST_IN_WORDS) -> str:
+    r"""Return the text of *value* as it is put into words: one line, of at most *most* characters (O5).
+
+    What could break a line, control a terminal or change the direction of the words around it becomes a space, and so
+    does a broken surrogate, which cannot be written to a log.
+
+    >>> plain_line("Elm\n- share nothing: 9 of 9")
+    'Elm - share nothing: 9 of 9'
+    """
+    text = str(value)
+    if len(text) > most:
+        text = f"{text[: most - 1]}…"
+    return text if text.isprintable() else "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def shown(value: object) -> str:
-    """Return a short, printable form of any *value*, for a message."""
+    """Return a short, printable form of any *value*, for a message that quotes it."""
     try:
         text = repr(value)
     except Exception:  # noqa: BLE001 - a hostile __repr__ must not hide the real error
@@ -59,6 +76,9 @@ def shown(value: object) -> str:
 
 class DatashareError(Exception):
     """The root of every error that this library raises on purpose."""
+
+    def __str__(self) -> str:
+        return plain_line(super().__str__(), LONGEST_SENTENCE)
 
 
 class InvalidValue(DatashareError, ValueError):
@@ -77,7 +97,8 @@ class InvalidValue(DatashareError, ValueError):
         self.expected = expected
 
     def __str__(self) -> str:
-        return f"{self.what} must be {self.expected}; got {shown(self.value)} ({type(self.value).__name__})."
+        what, expected = plain_line(self.what), plain_line(self.expected, LONGEST_SENTENCE)
+        return f"{what} must be {expected}; got {shown(self.value)} ({type(self.value).__name__})."
 
 
 class Refused(DatashareError):
@@ -112,7 +133,7 @@ class UnknownGroup(DatashareError):
 
     def __str__(self) -> str:
         return (
-            f"There is no group {self.group} in the directory of institutions. "
+            f"There is no group {plain_line(self.group)} in the directory of institutions. "
             "Check the group UID or local authority code, and that the register was loaded."
         )
 
@@ -135,7 +156,7 @@ class StoreError(DatashareError):
         self.why = why
 
     def __str__(self) -> str:
-        return " ".join(part for part in (self._happened, self.why, self._to_do) if part)
+        return " ".join(filter(None, (self._happened, plain_line(self.why, LONGEST_SENTENCE), self._to_do)))
 
 
 class StoreUnavailable(StoreError):
@@ -184,7 +205,7 @@ class RegisterUnreadable(RegisterError):
         self.why = why
 
     def __str__(self) -> str:
-        return f"{self.file} cannot be read: {self.why}"
+        return f"{plain_line(self.file, LONGEST_SENTENCE)} cannot be read: {plain_line(self.why, LONGEST_SENTENCE)}"
 
 
 class MissingColumns(RegisterError):
@@ -203,9 +224,12 @@ class MissingColumns(RegisterError):
         self.needed_for = needed_for
 
     def __str__(self) -> str:
-        names = ", ".join(f'"{name}"' for name in self.missing)
+        file, names = (
+            plain_line(self.file, LONGEST_SENTENCE),
+            ", ".join(f'"{plain_line(name)}"' for name in self.missing),
+        )
         return (
-            f"{self.file} cannot be read as {self.needed_for}: its header has no {names}. "
+            f"{file} cannot be read as {plain_line(self.needed_for)}: its header has no {names}. "
             "Check that this is the right download; the order of the columns does not matter."
         )
 
@@ -230,9 +254,13 @@ class BadRow(RegisterError):
         self.why = why
 
     def __str__(self) -> str:
+        where, why = (
+            f"{plain_line(self.file, LONGEST_SENTENCE)}, line {self.line}",
+            plain_line(self.why, LONGEST_SENTENCE),
+        )
         if not self.column:
-            return f"{self.file}, line {self.line}: the row {self.why}. Correct the row or remove it."
+            return f"{where}: the row {why}. Correct the row or remove it."
         return (
-            f'{self.file}, line {self.line}: column "{self.column}" {self.why}; got {shown(self.value)}. '
+            f'{where}: column "{plain_line(self.column)}" {why}; got {shown(self.value)}. '
             "Correct the cell or remove the row."
         )

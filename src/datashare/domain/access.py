@@ -19,6 +19,7 @@ from .levels import AccessLevel, Capability
 from .people import Permission, Person
 from .policy import Policy
 from .register import Group, Institution
+from .text import named_school, plain_line
 from .visibility import HiddenBecause, HiddenReason, Visibility, visibility
 
 
@@ -59,7 +60,7 @@ class AccessReason:
 
     def __str__(self) -> str:
         return _WORDS[self.code].format(
-            level=self.level_label or (self.level.label if self.level else ""),
+            level=plain_line(self.level_label) or (self.level.label if self.level else ""),
             since=instant_words(self.since) if self.since else "",
             visibility=self.visibility,
         )
@@ -105,10 +106,8 @@ class AccessAnswer:
     def __str__(self) -> str:
         may = "may" if self.allowed else "may not"
         reasons = " ".join(map(str, self.reasons))
-        school = (
-            f"{self.institution_name} ({self.agreement.urn})" if self.institution_name else f"URN {self.agreement.urn}"
-        )
-        return f"{self.subject} {may} {self.capability.label} at {school}. {reasons}"
+        school = named_school(self.institution_name, self.agreement.urn)
+        return f"{plain_line(self.subject)} {may} {self.capability.label} at {school}. {reasons}"
 
 
 def reasons_for(

@@ -19,7 +19,7 @@ from .levels import AccessLevel
 from .people import Person, PersonId
 from .policy import Policy, stale_for, stale_words
 from .register import Group, GroupId
-from .text import counted, folded, plain_line
+from .text import counted, folded, named, plain_line
 
 
 @attrs.frozen(kw_only=True)
@@ -94,7 +94,7 @@ class Coverage:
         return self.pending[0] if self.pending else None
 
     def __str__(self) -> str:
-        return "\n".join(map(plain_line, _words(self)))
+        return "\n".join(_words(self))
 
 
 def coverage(
@@ -195,7 +195,7 @@ def _review_of(row: Listing) -> date | None:
 def _words(answer: Coverage) -> Iterator[str]:
     """Return the lines of the answer: the figures first, then what needs somebody's attention."""
     total = answer.total
-    yield f"{answer.group_name} on {day_words(answer.day)}: {counted(total.schools, 'school')}"
+    yield f"{plain_line(answer.group_name)} on {day_words(answer.day)}: {counted(total.schools, 'school')}"
     if answer.stale_for:
         yield f"{stale_words(answer.stale_for)} Load the newest register."
     for level, label in answer.labels.items():
@@ -207,7 +207,9 @@ def _words(answer: Coverage) -> Iterator[str]:
         ways = {"cluster": answer.by_cluster, "phase": answer.by_phase, "LA": answer.by_local_authority}
         for way, parts in ways.items():
             if len(parts) > 1:
-                figures = "; ".join(f"{part.label} {part.at_least[lowest]} of {part.schools}" for part in parts)
+                figures = "; ".join(
+                    f"{plain_line(part.label)} {part.at_least[lowest]} of {part.schools}" for part in parts
+                )
                 yield f"{_or_more(lowest, label)}, by {way}: {figures}"
     oldest = answer.oldest_pending
     if oldest and (request := oldest.agreement.request):
@@ -225,11 +227,11 @@ def _words(answer: Coverage) -> Iterator[str]:
 
 
 def _or_more(level: AccessLevel, label: str) -> str:
-    return label if level is max(AccessLevel) else f"{label} or more"
+    return plain_line(label) + ("" if level is max(AccessLevel) else " or more")
 
 
 def _school(row: Listing) -> str:
-    return f"{row.name} ({row.urn})"
+    return named(row.name, row.urn)
 
 
 def _review_words(row: Listing) -> str:

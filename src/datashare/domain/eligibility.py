@@ -11,7 +11,7 @@ import attrs
 from .people import BusinessRole, Permission, Person, PersonId, address_key
 from .policy import Policy
 from .register import GroupId
-from .text import folded
+from .text import folded, named
 
 
 def holds(person: Person | None, permission: Permission, *, policy: Policy, day: date) -> bool:
@@ -59,7 +59,7 @@ class Eligibility:
         return not self.reasons
 
     def __str__(self) -> str:
-        who = f"{self.name} ({self.person})" if self.name else self.person
+        who = named(self.name, self.person) if self.name else self.person
         return f"{who} {' and '.join(r.value for r in self.reasons) or 'is eligible'}"
 
 

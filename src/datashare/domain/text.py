@@ -6,6 +6,10 @@ import re
 import unicodedata
 from urllib.parse import quote
 
+from datashare.errors import LONGEST_SENTENCE, plain_line
+
+__all__ = ["LONGEST_SENTENCE", "counted", "folded", "https_link", "named", "named_school", "plain_line"]
+
 _APOSTROPHES = frozenset("'’‘ʼ`´′\u0091\u0092")
 _REMEMBERED_BELOW = 0x3000
 
@@ -53,13 +57,22 @@ class _Folds(dict[int, str]):
 _FOLDS = _Folds()
 
 
-def plain_line(text: str) -> str:
-    r"""Replace what could break a line or control a terminal with spaces (O5).
+def named(name: str, key: object) -> str:
+    """Write a name with the key that a program needs, on one line.
 
-    >>> plain_line("Elm\n- share nothing: 9 of 9")
-    'Elm - share nothing: 9 of 9'
+    >>> named("Oak Academy", 100001)
+    'Oak Academy (100001)'
     """
-    return "".join(letter if letter.isprintable() else " " for letter in text)
+    return f"{plain_line(name)} ({key})"
+
+
+def named_school(name: str, urn: int) -> str:
+    """Write the name of a school with its URN, on one line; the URN alone if the name is empty.
+
+    >>> named_school("Oak Academy", 100001), named_school("", 100001)
+    ('Oak Academy (100001)', 'URN 100001')
+    """
+    return named(name, urn) if name else f"URN {urn}"
 
 
 _HTTPS = re.compile(r"https://([^/?#:]+)(:[0-9]{1,5})?([/?#].*)?")

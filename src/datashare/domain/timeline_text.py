@@ -16,7 +16,7 @@ from .instants import Instant, day_words, exact_words
 from .levels import AccessLevel, Capability
 from .people import PersonId
 from .register import GroupId
-from .text import plain_line
+from .text import LONGEST_SENTENCE, named, named_school, plain_line
 from .visibility import HiddenBecause
 
 Approval = RequestApproved | ApprovalRecorded | AgreementImported
@@ -44,21 +44,21 @@ class Names:
         if isinstance(who, SystemActor):
             return who.name
         name = self.people.get(who)
-        return f"{name} ({who})" if name else f"a person no longer in the directory ({who})"
+        return named(name, who) if name else f"a person no longer in the directory ({who})"
 
     def school(self, urn: int) -> str:
         """Return the name and URN of a school, or only the URN if the register no longer holds it."""
         name = self.schools.get(urn)
-        return f"{name} ({urn})" if name else f"URN {urn}"
+        return named_school(name or "", urn)
 
     def group(self, group: GroupId) -> str:
         """Return the name and id of a group, or only the id if the register no longer holds it."""
         name = self.groups.get(group)
-        return f"{name} ({group})" if name else str(group)
+        return named(name, group) if name else str(group)
 
     def level(self, level: AccessLevel, group: GroupId) -> str:
         """Return the words of the group's policy for a level (L3)."""
-        return self.labels.get(group, {}).get(level) or level.label
+        return plain_line(self.labels.get(group, {}).get(level) or level.label)
 
 
 class _Ids(Names):
@@ -109,7 +109,7 @@ def _asked_words(request: OpenRequest, names: Names) -> str:
 
 def _quoted(text: str) -> str:
     """Quote what somebody wrote in one line; the text cannot end its quotation and pass for the record's own words."""
-    line = plain_line(text).replace("”", "’")
+    line = plain_line(text, LONGEST_SENTENCE).replace("”", "’")
     return f"“{' '.join(line.split())}”"
 
 

@@ -14,7 +14,7 @@ from . import validation
 from .agreements import Agreement, AgreementId, Event, fold
 from .chain import BEFORE_THE_FIRST, Chain, EventRecord, GroupDigest, NotedHead, chained, words_fit
 from .instants import Instant, exact_words, instant_text
-from .text import counted
+from .text import LONGEST_SENTENCE, counted, plain_line
 
 MOST_FINDINGS = 1_000
 """At most this many findings are kept; further ones are only counted."""
@@ -71,7 +71,7 @@ class Finding:
     def __str__(self) -> str:
         # A key that names no agreement may hold anything, line breaks included.
         key = shown(self.agreement) if isinstance(self.agreement, str) else self.agreement
-        return f"{key}: {self.detail} {_ADVICE[self.code]}"
+        return f"{key}: {plain_line(self.detail, LONGEST_SENTENCE)} {_ADVICE[self.code]}"
 
 
 @attrs.frozen(kw_only=True)

@@ -15,7 +15,7 @@ from . import validation
 from .instants import day_words, to_day
 from .policy import Policy
 from .register import UNKNOWN_DAY, EstablishmentStatus, Group, GroupId, GroupKind, Institution, TrustLink
-from .text import folded
+from .text import LONGEST_SENTENCE, folded, named_school, plain_line
 
 
 class HiddenBecause(enum.Enum):
@@ -50,7 +50,7 @@ class HiddenReason:
         on = f" on {day_words(self.day)}" if self.day else ""
         if self.day == UNKNOWN_DAY:
             on = " on a day that cannot be read in the register"
-        detail = f" ({self.detail})" if self.detail else ""
+        detail = f" ({plain_line(self.detail, LONGEST_SENTENCE)})" if self.detail else ""
         return _HIDDEN_WORDS[self.because].format(on=on, detail=detail)
 
 
@@ -105,8 +105,8 @@ class Visibility:
         return not self.reasons
 
     def __str__(self) -> str:
-        name = f"{self.institution.name} ({self.urn})" if self.institution else f"URN {self.urn}"
-        group = self.group_name or self.group
+        name = named_school(self.institution.name if self.institution else "", self.urn)
+        group = plain_line(self.group_name) or self.group
         if self.visible:
             return f"{name} is visible to {group}."
         return f"{name} is hidden from {group}: {'; '.join(map(str, self.reasons))}."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from datashare.domain.agreements import Agreement, AgreementId, Caution, Event, Reason, RefusalCode, RequestId
+from datashare.domain.agreements import Agreement, AgreementId, Caution, Event, Refusal, RequestId
 from datashare.domain.notices import Notice
 
 
@@ -38,31 +38,22 @@ class Done:
 
 
 @attrs.frozen(kw_only=True)
-class NotDone:
+class NotDone(Refusal):
     """The action was refused for one school, and changed nothing there (K1, T2).
 
     Attributes:
+        reasons: Every reason, the primary one first (R2).
         agreement: The agreement.
         request: The request that was named, if any.
-        reasons: Every reason, the primary one first (R2).
     """
 
     agreement: AgreementId
     request: RequestId | None
-    reasons: tuple[Reason, ...]
 
     @property
     def urn(self) -> int:
         """The school."""
         return self.agreement.urn
-
-    @property
-    def code(self) -> RefusalCode:
-        """The primary reason's code."""
-        return self.reasons[0].code
-
-    def __str__(self) -> str:
-        return " ".join(map(str, self.reasons))
 
 
 Outcome = Done | NotDone

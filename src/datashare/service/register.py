@@ -13,6 +13,7 @@ from datashare.domain.agreements import EndCause, Reason
 from datashare.domain.reconciliation import Comparison, GroupFacts, leads_on, why_not_applied
 from datashare.domain.reconciliation.successors import Links
 from datashare.domain.register import GroupId, Institution, SuccessorLink
+from datashare.domain.text import named_school
 from datashare.domain.visibility import HiddenBecause, Visibility
 from datashare.ports import InstitutionDirectory, readable
 
@@ -67,8 +68,8 @@ def with_successors(host: Host, answer: Visibility) -> Visibility:
     if not successors:
         return answer
     known = facts.institutions
-    named = [f"{known[urn].name} ({urn})" if urn in known else f"URN {urn}" for urn in successors]
-    detail = f"succeeded by {' and '.join(named)}"[: validation.LONGEST_TEXT]
+    schools = [named_school(known[urn].name if urn in known else "", urn) for urn in successors]
+    detail = f"succeeded by {' and '.join(schools)}"[: validation.LONGEST_TEXT]
     reasons = (
         attrs.evolve(reason, detail=detail) if reason.because is HiddenBecause.CLOSED else reason
         for reason in answer.reasons

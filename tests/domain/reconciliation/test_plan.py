@@ -271,7 +271,7 @@ def test_no_more_of_the_registers_words_than_a_person_reads() -> None:
     """A cell may have any length, and people read plans."""
     (end,) = planned(standing(), schools=[school(OLD, trusts=[TrustLink("99", "x" * 5000)])]).ends
 
-    assert 2000 == len(end.why)
+    assert 600 < len(end.why) < 700
 
 
 @pytest.mark.rule("E2", "V6")

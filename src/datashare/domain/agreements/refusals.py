@@ -10,6 +10,7 @@ import attrs
 from datashare.domain.eligibility import Eligibility
 from datashare.domain.instants import Instant, instant_words
 from datashare.domain.levels import AccessLevel
+from datashare.domain.text import LONGEST_SENTENCE, named, plain_line
 from datashare.domain.visibility import Visibility
 
 from .ids import ClosedRequest, RequestId
@@ -128,7 +129,7 @@ class Reason:
         detail = self._detail()
         words = _WORDS[self.code].format(
             detail=detail,
-            level=self.level_label or (self.level.label if self.level else "This level"),
+            level=plain_line(self.level_label) or (self.level.label if self.level else "This level"),
             request=self.request,
             people="; ".join(map(str, self.people)),
         )
@@ -139,11 +140,11 @@ class Reason:
             return str(self.visibility)
         if self.closed:
             when = instant_words(self.closed.at)
-            who = f"{self.closed_by} ({self.closed.by})" if self.closed_by else self.closed.by
+            who = named(self.closed_by, self.closed.by) if self.closed_by else self.closed.by
             return f"Request {self.request} was {self.closed.outcome.value} by {who} on {when}."
         if self.from_instant:
             return instant_words(self.from_instant)
-        return self.detail
+        return plain_line(self.detail, LONGEST_SENTENCE)
 
 
 def in_order(reasons: Iterable[Reason]) -> tuple[Reason, ...]:

@@ -14,7 +14,7 @@ from datashare.domain.instants import day_words
 from datashare.domain.levels import AccessLevel
 from datashare.domain.policy import stale_words
 from datashare.domain.register import GroupId
-from datashare.domain.text import plain_line
+from datashare.domain.text import LONGEST_SENTENCE, named, plain_line
 
 CONFIRM_ABOVE_PERCENT, CONFIRM_ABOVE = 10, 3
 """A plan must be confirmed if it ends more than this percentage and more than this number (E3)."""
@@ -72,9 +72,10 @@ class PlannedEnd:
     request: RequestId | None
 
     def __str__(self) -> str:
-        level = f", {self.level_label}" if self.level_label else ""
+        level = f", {plain_line(self.level_label)}" if self.level_label else ""
         too = " Its open request is closed too." if self.level and self.request else ""
-        return f"{self.name} ({self.urn}){level}: {cause_words(self.cause)} – {self.why}.{too}"
+        why = plain_line(self.why, LONGEST_SENTENCE)
+        return f"{named(self.name, self.urn)}{level}: {cause_words(self.cause)} – {why}.{too}"
 
 
 @attrs.frozen(kw_only=True)
@@ -94,7 +95,7 @@ class FormerGroup:
     level_label: str
 
     def __str__(self) -> str:
-        return f"{self.name} ({self.group}){f' with {self.level_label}' if self.level_label else ''}"
+        return named(self.name, self.group) + (f" with {plain_line(self.level_label)}" if self.level_label else "")
 
 
 @attrs.frozen(kw_only=True)
@@ -117,7 +118,8 @@ class NewSchool:
 
     def __str__(self) -> str:
         before = f", moved from {self.before}" if self.before else ""
-        return f"{self.name} ({self.urn}){before}{f'; {self.level_label} suggested' if self.level_label else ''}"
+        level = f"; {plain_line(self.level_label)} suggested" if self.level_label else ""
+        return f"{named(self.name, self.urn)}{before}{level}"
 
 
 @attrs.frozen(kw_only=True)
@@ -150,7 +152,7 @@ class Succession:
         number = "same number" if self.same_number else "other number"
         several = f"{self.successors} to at least {self.predecessors}"
         ahead = ", in the future" if self.in_the_future else ""
-        return f"{self.predecessor} → {self.successor}, {self.kind}, {day}{ahead}, {number}, {several}"
+        return f"{self.predecessor} → {self.successor}, {plain_line(self.kind)}, {day}{ahead}, {number}, {several}"
 
 
 @attrs.frozen(kw_only=True)
@@ -187,15 +189,15 @@ class Successor:
         return not self.hidden and self.state is State.NO_AGREEMENT
 
     def __str__(self) -> str:
-        level = f", {self.level_label} suggested" if self.level_label and self.proposed else ""
+        level = f", {plain_line(self.level_label)} suggested" if self.level_label and self.proposed else ""
         after = ", ".join(map(str, self.predecessors))
         why_not = "" if self.proposed else f" It stands already: {self.state.label}."
         if self.hidden:
-            why_not = f" The group does not see it: {self.hidden}."
+            why_not = f" The group does not see it: {plain_line(self.hidden, LONGEST_SENTENCE)}."
         evidence = "; ".join(map(str, self.evidence))
         doubts = ", ".join(doubt.value.replace("_", " ") for doubt in self.doubts)
         look_at = f" Look at: {doubts}." if doubts else ""
-        return f"{self.name} ({self.urn}) after {after}{level}.{why_not} Evidence: {evidence}.{look_at}"
+        return f"{named(self.name, self.urn)} after {after}{level}.{why_not} Evidence: {evidence}.{look_at}"
 
 
 @attrs.frozen(kw_only=True)
@@ -217,7 +219,7 @@ class Unclear:
     why: str
 
     def __str__(self) -> str:
-        return f"{self.name} ({self.urn}): {self.why}."
+        return f"{named(self.name, self.urn)}: {plain_line(self.why, LONGEST_SENTENCE)}."
 
 
 @attrs.frozen(kw_only=True)
@@ -235,7 +237,7 @@ class RenamedSchool:
     before: str
 
     def __str__(self) -> str:
-        return f"{self.name} ({self.urn}), before: {self.before}"
+        return f"{named(self.name, self.urn)}, before: {plain_line(self.before)}"
 
 
 @attrs.frozen(kw_only=True)
@@ -323,7 +325,7 @@ class Plan:
         return f"{len(self.to_end)} of {self.standing} agreements and open requests, {in_force} among them"
 
     def __str__(self) -> str:
-        heading = f"{self.group_name} ({self.group}), register of {day_words(self.register_day)}"
+        heading = f"{named(self.group_name, self.group)}, register of {day_words(self.register_day)}"
         blocks = [[heading, f"Agreements and open requests that stand: {self.standing}."], *self._parts()]
         if self.stale_for:
             blocks.insert(1, [f"{stale_words(self.stale_for)} Load the newest register first."])
@@ -331,7 +333,7 @@ class Plan:
             confirm = f"It would end {self.share}, so it has to be confirmed explicitly."
             blocks.append([confirm, "Check first that the register is right and whole."])
         blocks.append(["Nothing to do." if self.nothing_to_do else "This is a plan: nothing has been done yet."])
-        return "\n\n".join("\n".join(plain_line(line) for line in block) for block in blocks)
+        return "\n\n".join(map("\n".join, blocks))
 
     def _parts(self) -> Iterator[list[str]]:
         """Return a heading for each part that holds something, with a line for each school."""

@@ -17,7 +17,7 @@ from datashare.domain.instants import day_words
 from datashare.domain.levels import AccessLevel
 from datashare.domain.policy import Policy, stale_for
 from datashare.domain.register import EstablishmentStatus, Group
-from datashare.domain.text import folded
+from datashare.domain.text import folded, named, named_school
 from datashare.domain.visibility import HiddenBecause, HiddenReason, Visibility, visibility
 
 from .facts import GroupFacts
@@ -39,10 +39,6 @@ _Part = TypeVar("_Part", PlannedEnd, NewSchool, Successor, Unclear, RenamedSchoo
 
 FormerAgreement = tuple[Group, AccessLevel | None]
 """The group that a school was in before, and the level in force between the two, if any."""
-
-LONGEST_WHY = 2_000
-"""The register's own words may have any length; a plan holds as much of them as a person reads."""
-
 
 _UNCERTAIN: Mapping[HiddenBecause, Uncertainty] = {
     HiddenBecause.GROUP_CLOSED: Uncertainty.GROUP_GONE,
@@ -166,7 +162,7 @@ class Comparison:
             else str(reason)
             for reason in reasons
         )
-        return "; ".join(words)[:LONGEST_WHY]
+        return "; ".join(words)
 
     def _end(self, agreement: Agreement, cause: EndCause) -> PlannedEnd:
         return PlannedEnd(
@@ -194,7 +190,7 @@ class Comparison:
         ahead = self.links.to_come(agreement.urn) if seen.visible else {}
         if ahead:
             because[Uncertainty.SUCCESSOR_TO_COME] = None
-            why += [f"{self._name(urn)} ({urn}) is to succeed it on {day_words(day)}" for urn, day in ahead.items()]
+            why += [f"{named(self._name(urn), urn)} is to succeed it on {day_words(day)}" for urn, day in ahead.items()]
         if not because:
             return None
         return Unclear(
@@ -316,8 +312,8 @@ def why_not_applied(
         reasons.append(Reason(code=RefusalCode.REGISTER_DIFFERS, detail=differs))
     elif wrong:  # E2
         school = present.facts.institutions.get(wrong)
-        named = f"{school.name} ({wrong})" if school else f"URN {wrong}"
-        shown = f"It does not show clearly of {named} that {cause_words(causes[wrong])}."
+        about = named_school(school.name if school else "", wrong)
+        shown = f"It does not show clearly of {about} that {cause_words(causes[wrong])}."
         reasons.append(Reason(code=RefusalCode.REGISTER_DIFFERS, detail=shown))
     elif not confirmed and (fresh := present.plan()).needs_confirmation:  # E3: all that the register would end now
         share = f"All that this register shows would end {fresh.share}."
