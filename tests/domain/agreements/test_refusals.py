@@ -56,6 +56,7 @@ ORDER = [
     ["recipient_not_eligible", "no_eligible_recipient", "already_asked", "no_reachable_recipient"],
     ["reminder_too_soon"],
     ["conflict"],
+    ["unreadable"],
 ]
 
 NEXT_STEPS = (
