@@ -184,6 +184,18 @@ def test_a_school_names_people_and_levels_as_each_group_does() -> None:
     assert "approved by Siân Head (urn:100000/head)" in trusts
 
 
+@pytest.mark.rule("H4", "V8")
+def test_a_group_that_no_register_names_has_a_name_that_people_can_read() -> None:
+    """Its kind and code, where no earlier register told its name."""
+    world = World()
+    world.approved(HILDA)
+    (answer,) = world.school().shared_on(TODAY)
+
+    names = World(store=world.store, groups=[]).school().names([answer])
+
+    assert "Trust 5143 (mat:5143)" in answer.in_words(names)
+
+
 @pytest.mark.rule("H4")
 def test_only_answers_about_ones_own_agreements_are_named() -> None:
     """Nobody learns names by another group's agreement, or by something that is not an answer."""

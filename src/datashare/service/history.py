@@ -50,12 +50,12 @@ def names(host: Host, answers: Iterable[AsOf], *, ours: Callable[[AgreementId], 
         if isinstance(event, RequestSent):
             recorded.add(event.sender)
         people |= {who for who in recorded & claimed if isinstance(who, PersonId)}
-    groups = {id_: host.institutions.group(id_) for id_ in {agreement.group for agreement in agreements}}
+    groups = {id_: host.group_or_gone(id_) for id_ in {agreement.group for agreement in agreements}}
     schools = host.institutions.institutions(urns)
     return Names(
         people={who: person.name for who, person in host.people.people(people).items()},
         schools={urn: school.name for urn, school in schools.items()},
-        groups={id_: group.name for id_, group in groups.items() if group},
+        groups={id_: group.name for id_, group in groups.items()},
         labels={id_: host.policy(id_).labels for id_ in groups},
     )
 
