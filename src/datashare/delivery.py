@@ -11,7 +11,7 @@ from typing import assert_never
 
 import attrs
 
-from datashare.domain.instants import Instant, to_instant
+from datashare.domain.instants import Instant, later_by, to_instant
 from datashare.domain.notices import Notice
 from datashare.domain.validation import Rule, require_callable, require_port, span, whole_number
 from datashare.ports.clock import Clock
@@ -198,7 +198,7 @@ def purge(store: Outbox, *, keep_for: timedelta, clock: Clock | None = None) -> 
     require_port(store, Outbox, "store")
     span(_NONE, 36_525 * _DAY).require(keep_for, "keep_for")
     now = _read(_require_clock(clock))
-    return store.purge(settled_before=now - keep_for, now=now)
+    return store.purge(settled_before=later_by(now, -keep_for), now=now)
 
 
 def _require_clock(clock: Clock | None) -> Clock:
@@ -254,7 +254,7 @@ class _Run:
     def drain(self) -> DeliveryReport:
         """Lease and send notices until none is left that was due when the run began."""
         while room := self.room():
-            until = self.now() + self.lease_for
+            until = later_by(self.now(), self.lease_for)
             # Due when the run began, not now: so the run ends, however many notices are added meanwhile.
             due = self.outbox.lease(now=self.began, until=until, limit=room)
             self.unreadable |= dict.fromkeys(notice.id for notice in due if isinstance(notice, Unreadable))
@@ -320,7 +320,7 @@ class _Run:
                 return Settlement.delivered(at=self.now())
             case TryAgain(why) if attempts < allowed:
                 # At least a moment after the run began, so that the run does not lease it again.
-                due_at = self.now() + max(self.schedule.wait(attempts, self.random()), _MICROSECOND)
+                due_at = later_by(self.now(), max(self.schedule.wait(attempts, self.random()), _MICROSECOND))
                 return Settlement.try_again(due_at=due_at, error=_shortened(why))
             case TryAgain(why) | NeverDeliverable(why):
                 return Settlement.given_up(at=self.now(), error=_shortened(why))

@@ -52,16 +52,16 @@ def parse_instant(text: object, what: str = "An instant") -> Instant:
         raise InvalidValue(what, text, "ISO 8601 text with an offset, such as 2026-05-03T09:30:00Z") from exc
 
 
-LAST = Instant.max
-"""The last instant that can be written, in UTC."""
+FIRST, LAST = Instant.min, Instant.max
+"""The first and the last instant that can be written, in UTC."""
 
 
 def later_by(instant: Instant, span: timedelta) -> Instant:
-    """Return the instant that is later by *span*, or the last one where no calendar reaches as far."""
+    """Return the instant that is later by *span*, or the first or last one where no calendar reaches as far."""
     try:
         return instant + span
     except OverflowError:
-        return LAST
+        return FIRST if span < timedelta(0) else LAST
 
 
 MOST_AHEAD = timedelta(days=1)
@@ -113,8 +113,16 @@ def london_day(instant: Instant) -> date:
 
 @lru_cache(maxsize=64)  # one action asks many times about one instant
 def _day_in_london(utc: Instant) -> date:
-    local = utc.astimezone(_london())
+    local = _in_london(utc)
     return date(local.year, local.month, local.day)
+
+
+def _in_london(instant: Instant) -> datetime:
+    """Return an instant by the clocks in London; in year 1, the minute that their calendar lacks stays as in UTC."""
+    try:
+        return instant.astimezone(_london())
+    except OverflowError:
+        return instant
 
 
 def london_span(day: date) -> tuple[Instant, Instant]:
@@ -146,11 +154,11 @@ def day_words(day: date) -> str:
 
 def instant_words(instant: Instant) -> str:
     """Write *instant* for people in the United Kingdom: ``3 May 2026 at 10:30 (London)``."""
-    local = instant.astimezone(_london())
+    local = _in_london(instant)
     return f"{day_words(local)} at {local.hour:02d}:{local.minute:02d} (London)"
 
 
 def exact_words(instant: Instant) -> str:
     """Write *instant* with its zone, since one hour repeats in autumn: ``3 May 2026 at 10:30:07 BST``."""
-    local = instant.astimezone(_london())
+    local = _in_london(instant)
     return f"{day_words(local)} at {local.hour:02d}:{local.minute:02d}:{local.second:02d} {local.tzname()}"

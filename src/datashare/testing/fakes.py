@@ -8,7 +8,7 @@ from datetime import timedelta
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
-from datashare.domain.instants import Instant, to_instant
+from datashare.domain.instants import Instant, later_by, to_instant
 from datashare.domain.notices import Notice
 from datashare.errors import InvalidValue, StoreError, StoreUnavailable
 from datashare.ports import AgreementStore, Delivered, NeverDeliverable, Outbox, SendResult, TryAgain
@@ -35,8 +35,11 @@ class FrozenClock:
         return self.instant
 
     def move_on(self, by: timedelta) -> Instant:
-        """Move the clock forward, or back by a negative *by*, and return what it shows then."""
-        self.instant += by
+        """Move the clock forward, or back by a negative *by*, and return what it shows then.
+
+        At the first or the last instant that can be written it stands still.
+        """
+        self.instant = later_by(self.instant, by)
         return self.instant
 
 

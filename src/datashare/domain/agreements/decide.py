@@ -289,9 +289,8 @@ def _remind(agreement: Agreement, request: OpenRequest, context: DecisionContext
         against.append(Reason(code=RefusalCode.NO_REACHABLE_RECIPIENT))
     # N4: the least interval counts from the request or the last reminder, whichever is later.
     last, interval = request.reminded_at or request.asked_at, context.policy.least_reminder_interval
-    earliest = later_by(last, interval)
-    if interval and context.now < earliest and not is_ahead(last, context.now):
-        against.append(Reason(code=RefusalCode.REMINDER_TOO_SOON, from_instant=earliest))
+    if interval and context.now - last < interval and not is_ahead(last, context.now):
+        against.append(Reason(code=RefusalCode.REMINDER_TOO_SOON, from_instant=later_by(last, interval)))
     event = events.ReminderSent(**_header(agreement, context), request=request.id, recipients=reachable)
     skipped = tuple([who for who in request.recipients if who not in context.eligible])
     return against, Decision((event,), _skipping(CautionCode.SKIPPED_NOT_REACHABLE, skipped))
