@@ -8,7 +8,7 @@ from datetime import date
 
 import attrs
 
-from .people import BusinessRole, Permission, Person, PersonId, address_key
+from .people import BusinessRole, Permission, Person, PersonId, wide_address_key
 from .policy import Policy
 from .register import GroupId
 from .text import folded, named
@@ -173,4 +173,4 @@ def same_person(sender: Person | None, approver: Person | None) -> bool:
     if sender.id == approver.id:
         return True
     here, there = sender.address, approver.address
-    return here is not None and there is not None and address_key(here) == address_key(there)
+    return here is not None and there is not None and wide_address_key(here) == wide_address_key(there)

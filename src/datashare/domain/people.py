@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import enum
 import re
+import string
+import unicodedata
 from collections.abc import Iterable
 from datetime import date
 from functools import cached_property
@@ -269,8 +271,42 @@ def usable_address(text: object) -> str | None:
 
 
 def address_key(address: str) -> str:
-    """Fold *address* for comparing: trimmed and case-folded (P6)."""
-    return address.strip().casefold()
+    """Return the same text for addresses that are certainly one mailbox (P6, P7).
+
+    Mail that is merged by mistake is lost, and mail that is not merged arrives twice, so in doubt two addresses differ.
+    The local part is compared by ASCII case, the domain by lower case and as IDNA 2008 does: ``ß`` is not ``ss``, and
+    ``xn--fa-hia.example`` is ``faß.example``.
+    """
+    local, at, domain = address.strip().rpartition("@")
+    return f"{local.translate(_LOWER_ASCII)}{at}{'.'.join(map(_label_key, domain.split('.')))}"
+
+
+_LOWER_ASCII = {ord(capital): capital.lower() for capital in string.ascii_uppercase}
+
+
+def _label_key(label: str) -> str:
+    lower = "".join(map(_lower, label))
+    if not lower.startswith("xn--"):
+        return lower
+    try:
+        encoded = lower[4:].encode("ascii")
+        decoded = encoded.decode("punycode")
+        # Only the one way to encode a name is that name.
+        is_name = decoded.encode("punycode") == encoded and decoded == "".join(map(_lower, decoded))
+    except ValueError:
+        return lower
+    return decoded if is_name and not decoded.isascii() else lower
+
+
+def _lower(character: str) -> str:
+    """Write a letter in lower case where that can be undone; a Kelvin sign is no k, and a capital ẞ no ß."""
+    lower = character.lower()
+    return lower if lower.upper() == character else character
+
+
+def wide_address_key(address: str) -> str:
+    """Return the same text for addresses that may belong to one person, wider than `address_key` (A7)."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", address_key(address)).casefold())
 
 
 def _is_address(value: object) -> bool:

@@ -32,6 +32,7 @@ class Mail:
     """A message that the server accepted; each connection has another *peer*."""
 
     recipient: str
+    sender: str | None
     content: bytes
     peer: Any
 
@@ -72,7 +73,8 @@ class Mailbox:
         refusal = self.on_data(server, envelope)
         if refusal is None:
             (recipient,) = envelope.rcpt_tos
-            self.kept.append(Mail(recipient=recipient, content=envelope.original_content or b"", peer=session.peer))
+            content, sender = envelope.original_content or b"", envelope.mail_from
+            self.kept.append(Mail(recipient=recipient, sender=sender, content=content, peer=session.peer))
             refusal = self.after_data(server, envelope)
         return refusal or "250 OK"
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from email.utils import getaddresses
 from typing import Any
 
 import attrs
@@ -13,10 +14,11 @@ from jinja2 import DictLoader
 
 from datashare.adapters.email import EmailNotifier, MailServer, Security
 from datashare.delivery import DeliveryReport
+from datashare.errors import InvalidValue
 from datashare.ports import Delivered, NeverDeliverable, NoticeStatus, Notifier, TryAgain
 from datashare.testing import NotifierContract, ReceivedMessages
 from tests.adapters.email.conftest import Certificates
-from tests.adapters.email.notices import RENDERER, renderer
+from tests.adapters.email.notices import RENDERER, renderer, unchecked
 from tests.adapters.email.reading import part, read, received
 from tests.adapters.email.servers import (
     NOTICE,
@@ -78,6 +80,67 @@ def test_an_address_that_needs_smtputf8_of_a_server_without_it_is_never_delivera
         assert "SMTPUTF8" in answer.why
         assert Delivered() == notifier.send(NOTICE)
     assert [NOTICE.address] == mailbox.addresses
+
+
+SENDER = "no-reply@trust.example"
+NAMES = [
+    "Northern Lights Trust, data sharing",
+    "Trust <x>",
+    "Trust <bounces@evil.example>",
+    'Trust "Lights" (north); a@b.example:',
+    "Żółw, Größe & Söhne",
+    "\r\nBcc: all@evil.example",
+    "=?utf-8?q?Trust_=3Cx=3E?=",
+    "",
+]
+
+
+@pytest.mark.rule("O5")
+@pytest.mark.parametrize("name", NAMES, ids=ascii)
+@pytest.mark.parametrize("address", ["head@hilda.example", "größe@hilda.example"], ids=ascii)
+def test_the_envelope_has_the_senders_address_whatever_the_name(name: str, address: str) -> None:
+    """Bounces and SPF go by the envelope; and a program that reads the header finds the same address there."""
+    with sending(renderer=renderer(sender=SENDER, sender_name=name)) as (notifier, mailbox):
+        assert Delivered() == notifier.send(attrs.evolve(NOTICE, address=address))
+    (mail,) = mailbox.kept
+    shown = renderer(sender=SENDER, sender_name=name).message(NOTICE)["From"]
+
+    assert (SENDER, address) == (mail.sender, mail.recipient)
+    assert SENDER == read(mail.content)["From"].addresses[0].addr_spec
+    assert [SENDER] == [found for _, found in getaddresses([shown])]
+
+
+ODD_LOCAL_PARTS = ["a%b", "host!user", "o'neill", "a=b/c?d", "{x}|y~z^`", "#$&*+-._", "-a", "a%evil.example"]
+
+
+@pytest.mark.rule("O5", "P6")
+@pytest.mark.parametrize("local", ODD_LOCAL_PARTS)
+def test_addresses_with_odd_local_parts_are_written_as_they_are(local: str) -> None:
+    """They are legal, so sender, recipient and reply address go out unchanged, line breaks around them dropped."""
+    sender, recipient, reply_to = (f"{local}@{name}.example" for name in ("trust", "hilda", "group"))
+    notice = attrs.evolve(NOTICE, address=f"{recipient}\r\n", sender_address=f"{reply_to}\n")
+    with sending(renderer=renderer(sender=f"{sender}\n", sender_name="Trust, x")) as (notifier, mailbox):
+        assert Delivered() == notifier.send(notice)
+    (mail,) = mailbox.kept
+    headers = read(mail.content)
+
+    assert (sender, recipient) == (mail.sender, mail.recipient)
+    assert [sender, recipient, reply_to] == [
+        headers[name].addresses[0].addr_spec for name in ("From", "To", "Reply-To")
+    ]
+
+
+@pytest.mark.parametrize(
+    "address", ['"a b"@trust.example', '"a"@trust.example', "a,b@trust.example", "a@trust.example\nb@trust.example"]
+)
+def test_addresses_that_cannot_be_written_are_refused(address: str) -> None:
+    """A sender is refused when the renderer is built; a recipient is given up, and a reply address left out."""
+    with pytest.raises(InvalidValue, match=r"EmailRenderer\.sender must be an email address"):
+        renderer(sender=address)
+    with sending() as (notifier, mailbox):
+        assert isinstance(notifier.send(unchecked(NOTICE, address=address)), NeverDeliverable)
+        assert Delivered() == notifier.send(unchecked(NOTICE, sender_address=address))
+    assert "Reply-To" not in read(mailbox.kept[0].content)
 
 
 # What it refuses

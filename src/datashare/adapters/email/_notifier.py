@@ -65,7 +65,7 @@ class EmailNotifier:
     def send(self, notice: Notice, /) -> SendResult:
         """Send *notice*, and return what became of it."""
         try:
-            written_address(notice.address, "Notice.address")
+            recipient = written_address(notice.address, "Notice.address")
         except InvalidValue as exc:
             return NeverDeliverable(str(exc))
         try:
@@ -73,11 +73,11 @@ class EmailNotifier:
         except InvalidValue as exc:
             return TryAgain(str(exc))  # a host's template, which somebody can correct
         with self._lock:
-            return self._send(message)
+            return self._send(message, recipient)
 
-    def _send(self, message: EmailMessage) -> SendResult:
+    def _send(self, message: EmailMessage, recipient: str) -> SendResult:
         try:
-            return self._hand_over(message, self._server.deadline())
+            return self._hand_over(message, recipient, self._server.deadline())
         except (smtplib.SMTPException, OSError, ValueError) as exc:  # ValueError: answers that cannot be read
             if not isinstance(exc, _REFUSALS):
                 self._drop()
@@ -86,22 +86,22 @@ class EmailNotifier:
             self._drop()  # how far the conversation got is unknown
             raise
 
-    def _hand_over(self, message: EmailMessage, until: float) -> SendResult:
+    def _hand_over(self, message: EmailMessage, recipient: str, until: float) -> SendResult:
         kept = self._connection
         connection = self._connected(until)
-        recipient = str(message["To"])
         if not recipient.isascii() and not connection.has_extn("smtputf8"):
             return NeverDeliverable(
                 "The mail server does not support SMTPUTF8, which the part of the address before the @ needs."
             )
         try:
-            connection.send_message(message, to_addrs=[recipient])
+            # The envelope has the addresses themselves: in headers, names stand beside them.
+            connection.send_message(message, from_addr=self._renderer.envelope_sender, to_addrs=[recipient])
         except smtplib.SMTPSenderRefused as exc:
             if exc.smtp_code != _CLOSING or connection is not kept:
                 raise
             # The server limits the messages of one connection; it has accepted nothing of this one yet.
             self._drop()
-            return self._hand_over(message, until)
+            return self._hand_over(message, recipient, until)
         return Delivered()
 
     def _connected(self, until: float) -> TimedConnection:

@@ -63,6 +63,11 @@ class EmailRenderer:
     def _load_templates(self) -> Templates:
         return Templates(self.templates)
 
+    @property
+    def envelope_sender(self) -> str:
+        """The address that the mail server is told as the sender's, to which it reports what cannot be delivered."""
+        return _ascii_address(self.sender)
+
     def subject(self, notice: Notice, /) -> str:
         """Write the subject: one line, with long names shortened.
 
@@ -104,7 +109,7 @@ class EmailRenderer:
         return message
 
     def _headers(self, notice: Notice, address: str) -> Iterator[WrittenHeader]:
-        yield address_header("From", one_line(self.sender_name), _ascii_address(self.sender))
+        yield address_header("From", one_line(self.sender_name), self.envelope_sender)
         yield address_header("To", "", address)  # P7: one address; the greeting names everybody who shares it
         reply_address = _reply_address(notice, address)
         if reply_address:

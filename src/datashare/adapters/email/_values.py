@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from email.header import Header
 from email.policy import Policy
@@ -147,7 +148,13 @@ def address_header(name: str, person: str, address: str) -> WrittenHeader:
         return WrittenHeader(name, address, address)
     candidates = (shortened(person, most) for most in range(_LONGEST_IN_HEADER, 0, -1))
     shown = next(text for text in candidates if _is_plain(text) or len(_phrase(text)) <= _LONGEST_ENCODED_WORD)
-    return WrittenHeader(name, f"{shown} <{address}>", f"{_phrase(shown)} <{address}>")
+    # A program that reads the address from what is shown must find it, whatever the name.
+    quoted = f'"{quote(shown)}"' if _SPECIAL.search(shown) else shown
+    return WrittenHeader(name, f"{quoted} <{address}>", f"{_phrase(shown)} <{address}>")
+
+
+_SPECIAL = re.compile(r'[][\\()<>@,:;".]')
+"""Characters that a name holds only in quotes (RFC 5322)."""
 
 
 def _is_plain(value: str) -> bool:
