@@ -276,6 +276,8 @@ def _store_error(error: sqlite3.Error, in_host_transaction: bool) -> errors.Stor
         return errors.StoreUnreadable("A row cannot be read; its text is not UTF-8.")
     if said.startswith(("no such table", "no such column")):
         return errors.SchemaMismatch(f"SQLite said: {said}. Create the tables.")
+    if said.startswith("unable to open"):
+        return errors.StoreError(f"SQLite said: {said}. Check that the folder exists.")
     if in_host_transaction and "locked" in said:  # another writer was first
         return errors.TransactionLost(f"SQLite said: {said}.")
     kind = errors.StoreUnavailable if isinstance(error, sqlite3.OperationalError) else errors.StoreError

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import settings
 
-from datashare.errors import SchemaMismatch, StoreUnavailable, StoreUnreadable
+from datashare.errors import SchemaMismatch, StoreError, StoreUnreadable
 from datashare.testing import (
     AgreementStoreContract,
     BrokenStores,
@@ -73,7 +73,7 @@ class TestSqliteStore(AgreementStoreContract, OutboxContract):
     @pytest.fixture
     def broken_stores(self, tmp_path: Path) -> BrokenStores:
         """Return a store without tables, and one whose folder is not there."""
-        errors = {"empty.db": SchemaMismatch, "nowhere/agreements.db": StoreUnavailable}
+        errors = {"empty.db": SchemaMismatch, "nowhere/agreements.db": StoreError}
         return {SqliteStore(partial(connect, tmp_path / name)): error for name, error in errors.items()}
 
     @pytest.fixture
@@ -135,7 +135,7 @@ def test_it_answers_as_the_store_in_memory_does() -> None:
 
 def test_an_error_says_what_to_do_next(tmp_path: Path, file: Path) -> None:
     """Missing tables, a file that cannot be opened and text that is not UTF-8 have errors of their own."""
-    for name, kind in (("empty.db", SchemaMismatch), ("nowhere/agreements.db", StoreUnavailable)):
+    for name, kind in (("empty.db", SchemaMismatch), ("nowhere/agreements.db", StoreError)):
         with pytest.raises(kind, match="SQLite said"):
             SqliteStore(partial(connect, tmp_path / name)).states(TRUST)
     store = SqliteStore(partial(connect, file))

@@ -225,7 +225,9 @@ def _number(value: object) -> int:
 
 
 def _text(value: object) -> str:
-    return value if isinstance(value, str) else repr(value)
+    # Text that was no UTF-8 holds what no hash can be made of.
+    is_text = isinstance(value, str) and (value.isascii() or value.encode(errors="replace").decode() == value)
+    return str(value) if is_text else repr(value)
 
 
 _DAMAGE = (ValueError, TypeError, StoreUnreadable)

@@ -174,6 +174,8 @@ class DataSharing:
 
         An event in the future, which a machine whose clock was fast has written, is a warning and no fault (T3).
 
+        It looks at agreements and events, and not at messages, recorded outcomes and the days of registers.
+
         It is for those who run the system, so it needs no permission, and reports only URNs and numbers.
         It changes nothing, does not disturb writers and does not take their work for a fault. Cost: one port call and
         one pass, which holds one agreement's chain at a time.

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import Engine, create_engine, event, exc, text
 
 from datashare.adapters.sql import SqlAgreementStore, sqlite_engine
-from datashare.adapters.sql._database import LONGEST_WHY, is_lost, mapped
+from datashare.adapters.sql._errors import LONGEST_WHY, is_lost, mapped
 from datashare.domain.agreements import Remind
 from datashare.errors import SchemaMismatch, StoreError, StoreUnavailable, TransactionLost
 from datashare.ports import readable
@@ -50,8 +50,13 @@ def wrapped(error: Exception, base: type[Exception]) -> exc.DBAPIError:
 
 def mapped_error(error: Exception, *, joined: bool = False) -> StoreError:
     """Return what the store raises for an exception from below."""
-    with pytest.raises(StoreError) as caught, mapped(in_host_transaction=joined):
+
+    def fail() -> None:
         raise error
+
+    with pytest.raises(StoreError) as caught:
+        mapped(fail, in_host_transaction=joined)
+    assert caught.value.__context__ in {None, caught.value.__cause__}
     return caught.value
 
 
@@ -126,19 +131,25 @@ def test_a_busy_file_loses_the_hosts_transaction(code: int) -> None:
         pytest.param(of_sqlite(1, "table x has no column named y"), SchemaMismatch, id="sqlite-insert"),
         pytest.param(of_sqlite(13, "database or disk is full"), StoreUnavailable, id="sqlite-full"),
         pytest.param(of_sqlite(8, "attempt to write a readonly database"), StoreUnavailable, id="sqlite-read-only"),
-        pytest.param(of_sqlite(14, "unable to open database file"), StoreUnavailable, id="sqlite-no-file"),
+        pytest.param(of_sqlite(14, "unable to open database file"), StoreError, id="sqlite-no-file"),
         pytest.param(of_sqlite(26, "file is not a database", sqlite3.DatabaseError), StoreError, id="sqlite-no-db"),
         pytest.param(of_postgresql(psycopg.errors.UndefinedTable), SchemaMismatch, id="postgresql-table"),
         pytest.param(of_postgresql(psycopg.errors.UndefinedColumn), SchemaMismatch, id="postgresql-column"),
         pytest.param(of_postgresql(psycopg.errors.DiskFull), StoreUnavailable, id="postgresql-full"),
         pytest.param(of_postgresql(psycopg.errors.ReadOnlySqlTransaction), StoreUnavailable, id="postgresql-read-only"),
-        pytest.param(of_postgresql(psycopg.errors.InsufficientPrivilege), StoreUnavailable, id="postgresql-rights"),
+        pytest.param(of_postgresql(psycopg.errors.InsufficientPrivilege), StoreError, id="postgresql-rights"),
+        pytest.param(of_postgresql(psycopg.errors.InvalidPassword), StoreError, id="postgresql-password"),
+        pytest.param(of_postgresql(psycopg.errors.TooManyConnections), StoreUnavailable, id="postgresql-connections"),
         pytest.param(of_postgresql(psycopg.errors.AdminShutdown), StoreUnavailable, id="postgresql-shutdown"),
         pytest.param(of_postgresql(psycopg.errors.UniqueViolation), StoreError, id="postgresql-unique"),
         pytest.param(of_mariadb(1146, "Table 'x' doesn't exist"), SchemaMismatch, id="mariadb-table"),
         pytest.param(of_mariadb(1054, "Unknown column"), SchemaMismatch, id="mariadb-column"),
         pytest.param(of_mariadb(1290, "running with --read-only"), StoreUnavailable, id="mariadb-read-only"),
         pytest.param(of_mariadb(2006, "server has gone away"), StoreUnavailable, id="mariadb-gone"),
+        pytest.param(of_mariadb(1045, "Access denied for user"), StoreError, id="mariadb-denied"),
+        pytest.param(of_mariadb(1049, "Unknown database"), StoreError, id="mariadb-no-database"),
+        pytest.param(RuntimeError("'cryptography' package is required"), StoreError, id="driver-needs-more"),
+        pytest.param(FileNotFoundError("No certificate"), StoreError, id="driver-file"),
         pytest.param(exc.TimeoutError("QueuePool limit reached"), StoreUnavailable, id="pool"),
         pytest.param(exc.ResourceClosedError("This Connection is closed"), StoreError, id="closed"),
     ],
@@ -215,21 +226,22 @@ def test_a_lock_that_is_never_given_up_is_unavailable(postgresql: Engine) -> Non
 
 def test_an_error_while_a_history_is_read_is_a_store_error(postgresql: Engine) -> None:
     """A connection that breaks between two pages ends the walk with the library's own error."""
-    store = SqlAgreementStore(postgresql)
-    store.append([asked(urn) for urn in range(1, 1202)])
-    history = store.group_history(TRUST)
-    next(history)
-    with postgresql.connect() as other:
-        other.execute(
-            text(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
-                "AND pid <> pg_backend_pid()"
+    with impatient_engine(postgresql) as narrow:
+        store = SqlAgreementStore(narrow)
+        store.append([asked(urn) for urn in range(1, 1202)])
+        history = store.group_history(TRUST)
+        next(history)
+        with postgresql.connect() as other:
+            other.execute(
+                text(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
+                    "AND pid <> pg_backend_pid()"
+                )
             )
-        )
 
-    with pytest.raises(StoreUnavailable):
-        list(history)
-    assert [] == list(history)
+        with pytest.raises(StoreUnavailable):
+            list(history)
+        assert [] == list(history)
     postgresql.dispose()  # the pool's other connections were ended too
 
 

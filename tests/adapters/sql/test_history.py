@@ -9,13 +9,14 @@ import pytest
 from sqlalchemy import Engine, text
 
 from datashare.adapters.sql import SqlAgreementStore
+from datashare.adapters.sql._pages import PAGE
 from datashare.codec import decode_agreement, read_event
-from datashare.domain.agreements import Decline, Event, RequestDeclined
+from datashare.domain.agreements import Decline, Event, Remind, RequestDeclined
 from datashare.domain.verification import verify
 from datashare.errors import StoreUnreadable
 from datashare.ports import Unreadable
-from datashare.testing.changes import AGREEMENT, OTHER_URN, TRUST, URN, asked
-from datashare.testing.contracts._store_suite import OTHER, do
+from datashare.testing.changes import AGREEMENT, OTHER_URN, TRUST, URN, asked, then
+from datashare.testing.contracts._store_suite import OTHER, do, long_history
 
 from .databases import round_trips, statements_of
 
@@ -111,13 +112,39 @@ def test_a_damaged_event_is_named_when_it_is_reached(engine: Engine) -> None:
 
 
 def test_a_history_is_read_a_page_at_a_time(postgresql: Engine) -> None:
-    """One statement reads all events, however many there are."""
+    """The first page comes with the call, and further ones when they are needed."""
     store = SqlAgreementStore(postgresql)
-    store.append([asked(urn) for urn in range(1, 1202)])
+    store.append([asked(urn) for urn in range(1, 2 * PAGE + 2)])
     streams: list[Iterator[Event]] = []
 
-    assert 1 == round_trips(postgresql, lambda: streams.append(store.group_history(TRUST)))
-    assert 1201 == len(list(streams[0]))
+    assert 2 == round_trips(postgresql, lambda: streams.append(store.group_history(TRUST)))
+    assert 2 == round_trips(postgresql, lambda: streams.extend([iter(list(streams[0]))]))
+    assert list(range(1, 2 * PAGE + 2)) == [event.agreement.urn for event in streams[1]]
+
+
+@pytest.mark.rule("H2")
+def test_a_history_is_of_the_moment_of_the_call(engine: Engine) -> None:
+    """What is saved meanwhile is left out, however early its instant, so that no event lacks its predecessor."""
+    store = SqlAgreementStore(engine)
+    store.append([asked(urn) for urn in range(1, PAGE + 2)])
+    history = store.group_history(TRUST)
+    next(history)
+    store.append([then(asked(PAGE + 1).after, Remind, command_id="c-2"), asked(9_000)])
+
+    assert list(range(2, PAGE + 2)) == [event.agreement.urn for event in history]
+
+
+@pytest.mark.rule("H2")
+def test_a_long_history_is_read_whole(engine: Engine) -> None:
+    """The pages of one agreement follow one another without a gap, and so do the chains of which it is one."""
+    store = SqlAgreementStore(engine)
+    with engine.begin() as connection:
+        for change in long_history(PAGE + 2):
+            SqlAgreementStore(connection).append([change])
+    store.append([asked(URN - 1), asked(OTHER_URN)])
+
+    assert list(range(1, PAGE + 3)) == [event.sequence for event in store.history(AGREEMENT)]
+    assert [1, PAGE + 2, 1] == [len(chain.records) for chain in store.chains(TRUST)]
 
 
 @pytest.mark.parametrize("engine", ["sqlite", "postgresql"], indirect=True)

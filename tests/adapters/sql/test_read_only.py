@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from datashare.adapters.sql import SqlAgreementStore, create_schema, sqlite_engine
-from datashare.errors import InvalidValue, SchemaMismatch, StoreUnavailable
+from datashare.errors import InvalidValue, SchemaMismatch, StoreError, StoreUnavailable
 from datashare.testing.changes import TRUST, asked
 
 from .databases import disposing
@@ -103,8 +103,8 @@ def test_an_empty_file_stays_empty(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there_is_not_made(tmp_path: Path) -> None:
-    """The store cannot be reached."""
-    with opened(tmp_path / "gone.db") as store, pytest.raises(StoreUnavailable):
+    """The error says what to check."""
+    with opened(tmp_path / "gone.db") as store, pytest.raises(StoreError, match="Check that the folder"):
         store.states(TRUST)
 
     assert [] == list(tmp_path.iterdir())

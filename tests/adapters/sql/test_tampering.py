@@ -5,10 +5,9 @@ import re
 import sqlite3
 import tracemalloc
 from contextlib import closing
-from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, create_engine
 
 from datashare.adapters.sql import SqlAgreementStore
 from datashare.codec import decode_agreement, read_event
@@ -20,7 +19,7 @@ from datashare.errors import StoreUnreadable
 from datashare.testing.changes import AGREEMENT, NOW, OTHER_URN, TRUST, URN, asked
 from datashare.testing.contracts._store_suite import OTHER, do
 
-from .databases import round_trips
+from .databases import disposing, round_trips
 
 
 def with_a_history(engine: Engine) -> SqlAgreementStore:
@@ -193,29 +192,58 @@ def test_a_damaged_agreement_does_not_keep_the_others_from_being_noted(sqlite: E
     assert [OTHER] == [finding.agreement for finding in verified(store, noted).findings]
 
 
-def test_bytes_that_are_not_text_raise_an_error_that_does_not_quote_them(sqlite: Engine) -> None:
-    """Bytes that are not UTF-8 cannot even be fetched; the message does not advise to repeat the call."""
-    store = with_a_history(sqlite)
-    by_hand(sqlite, "UPDATE datashare_events SET text = CAST(x'68656164ff' AS TEXT) WHERE urn = 100000")
+NOT_TEXT = "UPDATE {} = CAST(x'68656164ff' AS TEXT) WHERE {}"
 
-    for read in (lambda: list(store.chains()), lambda: list(store.history(AGREEMENT))):
-        with pytest.raises(StoreUnreadable, match="its text is not UTF-8") as caught:
-            read()
-        assert not re.search("saved|command id|head", str(caught.value))
-        assert caught.value.__cause__ is None
+
+@pytest.mark.rule("H3", "T6")
+def test_bytes_that_are_not_text_are_found_and_not_quoted(sqlite: Engine) -> None:
+    """They are damage of that row like any other, and hinder nothing else."""
+    store = with_a_history(sqlite)
+    by_hand(sqlite, NOT_TEXT.format("datashare_events SET text", "urn = 100000 AND sequence = 2"))
+    by_hand(sqlite, NOT_TEXT.format("datashare_agreements SET state", "urn = 100001"))
+
+    assert [(AGREEMENT, 2), (OTHER, 1)] == [(one.agreement, one.sequence) for one in verified(store).findings]
+    with pytest.raises(StoreUnreadable, match="Event 2 of mat:5143/100000 cannot be read") as caught:
+        list(store.history(AGREEMENT))
+    assert not re.search("saved|command id|head", str(caught.value))
+    assert caught.value.__cause__ is caught.value.__context__ is None
+    assert [AGREEMENT, OTHER] == [getattr(state, "agreement", state.id) for state in store.states(TRUST)]
+
+
+@pytest.mark.rule("H3", "T6")
+def test_a_group_that_is_not_text_is_a_stray(sqlite: Engine) -> None:
+    """Its key is shown as it can be, and every other group is verified."""
+    store = with_a_history(sqlite)
+    by_hand(sqlite, NOT_TEXT.format("datashare_events SET group_id", "urn = 100001"))
+    verification = verify(store.chains(), read_event=read_event, read_state=decode_agreement)
+
+    assert [FindingCode.MISSING, FindingCode.STRAY] == sorted(
+        (finding.code for finding in verification.findings), key=str
+    )
+    str(verification).encode()
+
+
+def test_a_host_of_other_settings_is_told_of_bytes_that_are_not_text(sqlite: Engine) -> None:
+    """With the driver's own settings they cannot even be fetched; the error does not quote them."""
+    with_a_history(sqlite)
+    by_hand(sqlite, NOT_TEXT.format("datashare_events SET text", "urn = 100000"))
+    with disposing(create_engine(sqlite.url)) as plain, pytest.raises(StoreUnreadable, match="not UTF-8") as caught:
+        list(SqlAgreementStore(plain).history(AGREEMENT))
+    assert caught.value.__cause__ is caught.value.__context__ is None
 
 
 def test_chains_are_read_a_page_at_a_time(postgresql: Engine) -> None:
-    """One statement reads them all, and an abandoned stream returns its connection."""
+    """A page is read when it is needed, and no connection is held meanwhile."""
     store = SqlAgreementStore(postgresql)
     store.append([asked(urn) for urn in range(1, 1202)])
-    streams: list[Any] = []
+    chains = store.chains()
+    agreements: list[object] = []
 
-    assert 1 == round_trips(postgresql, lambda: streams.append(store.chains()))
-    assert AgreementId(TRUST, 1) == next(streams[0]).agreement
-    streams.clear()
-    gc.collect()
+    # Of each agreement there are two rows, and a page ends with a whole chain.
+    assert 1 == round_trips(postgresql, lambda: agreements.append(next(chains).agreement))
     assert 0 == postgresql.pool.checkedout()  # type: ignore[attr-defined]  # a pool of connections counts them
+    assert 4 == round_trips(postgresql, lambda: agreements.extend(chain.agreement for chain in chains))
+    assert [AgreementId(TRUST, urn) for urn in range(1, 1202)] == agreements
 
 
 @pytest.mark.parametrize("engine", ["sqlite", "postgresql"], indirect=True)

@@ -115,17 +115,24 @@ def _in_array(urns: list[int]) -> sa.ColumnElement[bool]:
     return agreements.c.urn == sa.any_(sa.literal(urns, postgresql.ARRAY(sa.Integer)))
 
 
-def chains_of(group: GroupId | None) -> sa.CompoundSelect[Any]:
-    """Select the chains of a group, or of all, for `to_chains`: in one statement, so that each is of one moment.
+def chains_of(group: Any, *, after: Any = None, only: Any = None) -> sa.CompoundSelect[Any]:  # noqa: ANN401 - damaged
+    """Select the chains of a group, for `to_chains`: in one statement, so that each is of one moment.
 
     It is not a join, which would leave out the events of an agreement whose row is gone.
+
+    Args:
+        group: The group.
+        after: Only those of later URNs than this one.
+        only: Only the one of this URN.
     """
-    states, happened = sa.select(*_STATE), sa.select(*_EVENT)
-    if group is not None:
-        states = states.where(agreements.c.group_id == str(group))
-        happened = happened.where(events.c.group_id == str(group))
+    states = sa.select(*_STATE).where(agreements.c.group_id == group)
+    happened = sa.select(*_EVENT).where(events.c.group_id == group)
+    if after is not None:
+        states, happened = states.where(agreements.c.urn > after), happened.where(events.c.urn > after)
+    if only is not None:
+        states, happened = states.where(agreements.c.urn == only), happened.where(events.c.urn == only)
     # Ordered as a whole and by columns alone, so that a database can merge the two in the order of their keys.
-    return sa.union_all(states, happened).order_by("group_id", "urn", "sequence")
+    return sa.union_all(states, happened).order_by("urn", "sequence")
 
 
 def append(connection: sa.Connection, changes: Sequence[PreparedChange]) -> frozenset[AgreementId]:

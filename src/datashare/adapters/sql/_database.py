@@ -1,34 +1,32 @@
-"""How the store reaches its database: an engine, a transaction of its own for each call or the host's, and errors."""
+"""How the store reaches its database: an engine, and a transaction of its own for each call or the host's."""
 
 from __future__ import annotations
 
+import os
+import random
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import time
+import weakref
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
 from datashare.domain import validation
-from datashare.errors import (
-    InvalidValue,
-    SchemaMismatch,
-    StoreError,
-    StoreUnavailable,
-    StoreUnreadable,
-    TransactionLost,
-)
+from datashare.errors import InvalidValue
+
+from ._errors import is_lost, mapped
 
 _T = TypeVar("_T")
-Statement = sa.Select[Any] | sa.CompoundSelect[Any]
 
-ATTEMPTS = 5
+ATTEMPTS = 6
 """How often the store begins a transaction of its own that loses to another one, for example by a deadlock."""
 
-PAGE = 500
-"""The most rows that are held at once while rows are streamed."""
+FIRST_PAUSE = 0.05
+"""The longest pause before the second attempt, in seconds; before each further one it may be twice as long."""
 
 _DRIVERS = ("pysqlite", "psycopg", "pymysql")
 """The drivers whose errors are understood, and for which the quickest way to write rows is known."""
@@ -44,7 +42,8 @@ def sqlite_engine(path: str | Path, *, wait: timedelta = timedelta(seconds=30), 
     """Build an engine for one SQLite file, with the settings under which nothing saved is lost.
 
     The file is in WAL mode, so that readers and the one writer do not wait for each other; every transaction is on
-    the disk before its call returns; foreign keys are enforced. The file is created when it is first used.
+    the disk before its call returns; foreign keys are enforced; what is deleted is overwritten with zeros. The file is
+    created when it is first used.
 
     A read-only engine neither creates the file nor changes a byte of it, and creates no file beside it. So evidence
     stays as it was, and a write-protected copy can be read. There is one exception: if a log of SQLite's (``-wal`` or
@@ -62,7 +61,9 @@ def sqlite_engine(path: str | Path, *, wait: timedelta = timedelta(seconds=30), 
     file, seconds = str(_FILE.require(path, "path")), _WAIT.require(wait, "wait").total_seconds()
     if validation.require_a(read_only, bool, "read_only", "True or False"):
         # Each connection checks again how the file can be read.
-        return sa.create_engine("sqlite://", creator=lambda: _reading(Path(file), seconds), poolclass=sa.NullPool)
+        engine = sa.create_engine("sqlite://", creator=lambda: _reading(Path(file), seconds), poolclass=sa.NullPool)
+        sa.event.listen(engine, "connect", _take_any_text)
+        return engine
     engine = sa.create_engine(sa.URL.create("sqlite", database=file), connect_args={"timeout": seconds})
 
     @sa.event.listens_for(engine, "connect")
@@ -70,8 +71,15 @@ def sqlite_engine(path: str | Path, *, wait: timedelta = timedelta(seconds=30), 
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA secure_delete = ON")
+        _take_any_text(connection, _record)
 
     return engine
+
+
+def _take_any_text(connection: sqlite3.Connection, _record: object) -> None:
+    """Let the driver return text that is not UTF-8, so that only the row that holds it cannot be read."""
+    connection.text_factory = partial(str, encoding="utf-8", errors="surrogateescape")
 
 
 _LOGS = ("-wal", "-journal")
@@ -123,29 +131,45 @@ class OwnTransactions:
 
     in_host_transaction = False
 
-    def __init__(self, engine: sa.Engine, check: Callable[[sa.Connection], None]) -> None:
+    def __init__(
+        self,
+        engine: sa.Engine,
+        check: Callable[[sa.Connection], None],
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
         self._is_sqlite = engine.dialect.name == "sqlite"
         # SQLite knows no such level; its transactions are serial.
         self._engine = engine if self._is_sqlite else engine.execution_options(isolation_level="READ COMMITTED")
         self._check = check
         self._is_checked = False
+        self._sleep, self._chance = sleep, chance
+        _ENGINES.add(engine)
 
     def read(self, work: Callable[[sa.Connection], _T]) -> _T:
         """Do what only reads."""
-        with mapped(), self._engine.connect() as connection:
+        return mapped(partial(self._read, work))
+
+    def _read(self, work: Callable[[sa.Connection], _T]) -> _T:
+        with self._engine.connect() as connection:
             self._check_once(connection)
             return work(connection)
 
     def write(self, work: Callable[[sa.Connection], _T]) -> _T:
         """Do what writes: all of it, or nothing."""
-        with mapped():
-            for _ in range(ATTEMPTS - 1):
-                try:
-                    return self._write_once(work)
-                except sa.exc.DBAPIError as error:
-                    if not is_lost(error):
-                        raise
-            return self._write_once(work)
+        return mapped(partial(self._write, work))
+
+    def _write(self, work: Callable[[sa.Connection], _T]) -> _T:
+        for attempt in range(ATTEMPTS - 1):
+            try:
+                return self._write_once(work)
+            except sa.exc.DBAPIError as error:
+                if not is_lost(error):
+                    raise
+            # At random, so that those who lost to each other do not meet again.
+            self._sleep(FIRST_PAUSE * 2**attempt * self._chance())
+        return self._write_once(work)
 
     def _write_once(self, work: Callable[[sa.Connection], _T]) -> _T:
         with self._engine.connect() as connection, connection.begin():
@@ -154,47 +178,43 @@ class OwnTransactions:
             self._check_once(connection)
             return work(connection)
 
-    def stream(self, statement: Statement, value: Callable[[sa.Row[Any]], _T]) -> Iterator[_T]:
-        """Stream the values of the rows that are there at present, a page at a time."""
-        with mapped():
-            connection = self._engine.connect()
-            try:
-                self._check_once(connection)
-                rows = connection.execution_options(yield_per=PAGE).execute(statement)
-            except BaseException:
-                connection.close()
-                raise
-        return _Streamed(connection, rows, value)
-
     def _check_once(self, connection: sa.Connection) -> None:
         if not self._is_checked:
             self._check(connection)
             self._is_checked = True
 
+    def overwrite_log(self) -> None:
+        """Empty SQLite's log, which holds earlier states of its pages; while somebody reads, it stays as it is."""
+        if self._is_sqlite:
+            mapped(self._overwrite_log)
 
-class _Streamed(Iterator[_T]):
-    """The values of rows as they come; it returns its connection after the last one, or when it is abandoned."""
+    def _overwrite_log(self) -> None:
+        with self._engine.connect() as connection:
+            # Without waiting for readers, which would hold up writers too; and it is no error if it cannot be done.
+            (wait,) = connection.exec_driver_sql("PRAGMA busy_timeout").one()
+            connection.exec_driver_sql("PRAGMA busy_timeout = 0")
+            try:
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").close()
+            finally:
+                connection.exec_driver_sql(f"PRAGMA busy_timeout = {wait:d}")
 
-    def __init__(
-        self, connection: sa.Connection, rows: sa.CursorResult[Any], value: Callable[[sa.Row[Any]], _T]
-    ) -> None:
-        self._connection, self._rows, self._value = connection, rows, value
 
-    def __next__(self) -> _T:
-        if self._connection.closed:
-            raise StopIteration
-        try:
-            with mapped():
-                return self._value(next(self._rows))
-        except BaseException:  # StopIteration among them
-            self._close()
-            raise
+_ENGINES: weakref.WeakSet[sa.Engine] = weakref.WeakSet()
+_INHERITED: list[sa.Pool] = []
 
-    def _close(self) -> None:
-        self._rows.close()
-        self._connection.close()
 
-    __del__ = _close
+def _leave_connections_to_the_parent() -> None:
+    """Give each engine a new pool, in a process that was forked.
+
+    The old pool is kept: SQLite forbids even to close a connection of the parent's.
+    """
+    for engine in _ENGINES:
+        _INHERITED.append(engine.pool)
+        engine.dispose(close=False)
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(after_in_child=_leave_connections_to_the_parent)
 
 
 class HostTransaction:
@@ -209,26 +229,29 @@ class HostTransaction:
 
     def read(self, work: Callable[[sa.Connection], _T]) -> _T:
         """Do what only reads."""
-        with mapped(in_host_transaction=True):
-            if not self._is_checked:
-                _require_transaction(self._connection)
-                self._check(self._connection)
-                self._is_checked = True
-            return work(self._connection)
+        return mapped(partial(self._read, work), in_host_transaction=True)
+
+    def _read(self, work: Callable[[sa.Connection], _T]) -> _T:
+        if not self._is_checked:
+            _require_transaction(self._connection)
+            self._check(self._connection)
+            self._is_checked = True
+        return work(self._connection)
 
     def write(self, work: Callable[[sa.Connection], _T]) -> _T:
         """Do what writes: all of it, or nothing."""
-        with mapped(in_host_transaction=True):
-            if self._connection.dialect.name == "sqlite":
-                # Where the host has not begun yet: the driver would only do so at the first row that is written.
-                begin_immediate(self._connection)
-            # A savepoint: nothing of a call that fails stays behind, even if the host commits.
-            with self._connection.begin_nested():
-                return self.read(work)
+        return mapped(partial(self._write, work), in_host_transaction=True)
 
-    def stream(self, statement: Statement, value: Callable[[sa.Row[Any]], _T]) -> Iterator[_T]:
-        """Stream the values of the rows that are there at present; all are read at once, on the shared connection."""
-        return map(value, self.read(lambda connection: connection.execute(statement).all()))
+    def _write(self, work: Callable[[sa.Connection], _T]) -> _T:
+        if self._connection.dialect.name == "sqlite":
+            # Where the host has not begun yet: the driver would only do so at the first row that is written.
+            begin_immediate(self._connection)
+        # A savepoint: nothing of a call that fails stays behind, even if the host commits.
+        with self._connection.begin_nested():
+            return self._read(work)
+
+    def overwrite_log(self) -> None:
+        """Leave SQLite's log as it is, since the host's transaction has not ended."""
 
 
 def _require_transaction(connection: sa.Connection) -> None:
@@ -238,101 +261,3 @@ def _require_transaction(connection: sa.Connection) -> None:
     driver = connection.connection.dbapi_connection
     if driver is not None and connection.dialect.detect_autocommit_setting(driver):
         raise InvalidValue("The connection", connection, "one with transactions; it commits each statement by itself")
-
-
-# PostgreSQL: serialization_failure, deadlock_detected, in_failed_sql_transaction, lock_not_available.
-# MariaDB: lock wait timeout, deadlock, record has changed since last read; no such savepoint, after a deadlock.
-_LOST: Final = frozenset({"40001", "40P01", "25P02", "55P03", 1205, 1213, 1020, 1305})
-# undefined_table, undefined_column, invalid_schema_name; no such table, unknown column.
-_OTHER_TABLES: Final = frozenset({"42P01", "42703", "3F000", 1146, 1054})
-# read_only_sql_transaction, insufficient_privilege; command denied, read-only.
-_NOT_WRITABLE: Final = frozenset({"25006", "42501", 1142, 1290, 1792, 1836})
-_SQLITE_BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
-_PRIMARY: Final = 0xFF
-"""The lowest byte of SQLite's extended error codes is the primary one."""
-
-LONGEST_WHY = 300
-
-
-@contextmanager
-def mapped(*, in_host_transaction: bool = False) -> Iterator[None]:
-    """Turn whatever SQLAlchemy raises into a `StoreError`.
-
-    The driver's own words are kept to the first line: what follows may quote the values of a row.
-
-    Raises:
-        TransactionLost: The host's transaction was lost to another one, or had failed before.
-        SchemaMismatch: Tables or columns are missing.
-        StoreUnavailable: The database cannot be reached, or is locked, full or read-only.
-        StoreUnreadable: A row is not text.
-        StoreError: Anything else.
-    """
-    try:
-        yield
-    except sa.exc.DBAPIError as error:
-        meaning = _meaning(error, in_host_transaction=in_host_transaction)
-        if isinstance(error, (sa.exc.DataError, sa.exc.IntegrityError)) or _is_no_text(error.orig):
-            raise meaning from None  # the driver's own error may quote the row, and with it names and addresses
-        # From the driver's own error: SQLAlchemy's quotes the parameters.
-        raise meaning from error.orig
-    except sa.exc.PendingRollbackError as error:
-        raise (TransactionLost if in_host_transaction else StoreError)(_first_line(error)) from error
-    except (sa.exc.TimeoutError, sa.exc.DisconnectionError) as error:
-        raise StoreUnavailable(_first_line(error)) from error
-    except sa.exc.SQLAlchemyError as error:
-        raise StoreError(_first_line(error)) from None
-
-
-def is_lost(error: sa.exc.DBAPIError) -> bool:
-    """Return whether the transaction lost to another one, so that a repetition may succeed."""
-    return _code(error) in _LOST
-
-
-def _meaning(error: sa.exc.DBAPIError, *, in_host_transaction: bool) -> StoreError:
-    if _is_no_text(error.orig):
-        return StoreUnreadable("A row cannot be read; it was damaged, so that its text is not UTF-8.")
-    code = _code(error)
-    why = f"The database refused a value ({code})." if isinstance(error, sa.exc.DataError) else _first_line(error.orig)
-    if in_host_transaction and (code in _LOST or code in _SQLITE_BUSY):
-        return TransactionLost(why)
-    if code in _OTHER_TABLES or _lacks_a_table(error.orig):
-        return SchemaMismatch(f"{why} Call create_schema(), or migrate.")
-    if code in _LOST or code in _NOT_WRITABLE or error.connection_invalidated:
-        return StoreUnavailable(why)
-    return (
-        StoreUnavailable(why)
-        if isinstance(error, (sa.exc.OperationalError, sa.exc.InterfaceError))
-        else StoreError(why)
-    )
-
-
-def _code(error: sa.exc.DBAPIError) -> str | int | None:
-    """Return the error's code: PostgreSQL's five characters, MariaDB's number, SQLite's primary number."""
-    orig = error.orig
-    if isinstance(orig, sqlite3.Error):
-        number: int | None = getattr(orig, "sqlite_errorcode", None)
-        return None if number is None else number & _PRIMARY
-    first = orig.args[0] if orig is not None and orig.args else None
-    if isinstance(first, int):  # MariaDB's drivers know the five characters too, but they say less
-        return first
-    state: str | None = getattr(orig, "sqlstate", None)
-    return state
-
-
-def _lacks_a_table(orig: BaseException | None) -> bool:
-    said = str(orig)
-    return isinstance(orig, sqlite3.OperationalError) and (
-        said.startswith(("no such table", "no such column")) or "has no column named" in said
-    )
-
-
-def _is_no_text(orig: BaseException | None) -> bool:
-    return isinstance(orig, sqlite3.OperationalError) and str(orig).startswith("Could not decode to UTF-8")
-
-
-def _first_line(error: BaseException | None) -> str:
-    """Return what the database said, as a sentence."""
-    args: tuple[object, ...] = getattr(error, "args", ())
-    said = args[1] if len(args) == 2 and isinstance(args[0], int) else error  # MariaDB's number and words
-    lines = str(said).strip().splitlines() or [type(error).__name__]
-    return f"The database said: {lines[0][:LONGEST_WHY].strip().rstrip('.')}."

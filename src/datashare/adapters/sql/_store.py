@@ -16,12 +16,12 @@ from datashare.domain.instants import Instant, to_instant
 from datashare.domain.register import GroupId
 from datashare.errors import InvalidValue
 from datashare.ports import Change, LeasedNotice, Loaded, NoticeStatus, Settlement, StoredNotice, Unreadable, arguments
-from datashare.rows import AgreementRow, EventRow, key_of, prepare, to_chains, to_event, to_register_day, to_states
+from datashare.rows import AgreementRow, key_of, prepare, to_chains, to_event, to_register_day, to_states
 
-from . import _agreements, _outbox
+from . import _agreements, _outbox, _pages
 from ._bulk import Existing, write
 from ._database import transactions
-from ._tables import agreements, events, registers, require_schema
+from ._tables import agreements, registers, require_schema
 
 _T = TypeVar("_T")
 
@@ -89,29 +89,35 @@ class SqlAgreementStore:
         )
 
     def history(self, agreement: AgreementId, /) -> Iterator[Event]:
-        """Stream the events of one agreement, in the order of their sequence."""
-        group, urn = key_of(arguments.require_agreement(agreement))
-        statement = sa.select(events).where(events.c.group_id == group, events.c.urn == urn).order_by(events.c.sequence)
-        return self._transactions.stream(statement, lambda row: to_event(EventRow._make(row)))
+        """Stream the events of one agreement, in the order of their sequence.
+
+        They are read a page at a time, and no connection is held meanwhile.
+        """
+        key = key_of(arguments.require_agreement(agreement))
+        return map(to_event, self._streamed(_pages.history(self._rows, key)))
 
     def group_history(self, group: GroupId, /) -> Iterator[Event]:
         """Stream the events of a group by instant, then URN, then sequence (H2).
 
-        On an engine a connection is held until the last event is read or the iterator is abandoned.
+        They are read a page at a time, and no connection is held meanwhile. What is saved meanwhile is left out.
         """
-        of_group = events.c.group_id == str(arguments.require_group(group))
-        statement = sa.select(events).where(of_group).order_by(events.c.at, events.c.urn, events.c.sequence)
-        return self._transactions.stream(statement, lambda row: to_event(EventRow._make(row)))
+        of_group = str(arguments.require_group(group))
+        return map(to_event, self._streamed(_pages.group_history(self._rows, of_group)))
 
     def chains(self, group: GroupId | None = None, /) -> Iterator[Chain]:
         """Stream the chains of a group, or of all groups, by the group's text, then URN (H3).
 
-        All are of one moment. On an engine a connection is held until the last one is read or the iterator is
-        abandoned.
+        They are read a page at a time, and no connection is held meanwhile.
         """
-        if group is not None:
-            arguments.require_group(group)
-        return to_chains(self._transactions.stream(_agreements.chains_of(group), _agreements.kept_row))
+        of_group = None if group is None else str(arguments.require_group(group))
+        return to_chains(self._streamed(_pages.chains(self._rows, of_group)))
+
+    def _rows(self, statement: _pages.Statement) -> Sequence[sa.Row[Any]]:
+        return self._transactions.read(lambda connection: connection.execute(statement).all())
+
+    def _streamed(self, rows: Iterator[_T]) -> Iterator[_T]:
+        """Return rows as the caller asks for them; all at once in the host's transaction, which may end before."""
+        return iter(list(rows)) if self.in_host_transaction else rows
 
     def last_register(self, group: GroupId, /) -> date | None:
         """Return the day of the newest register that was applied to *group*, if any was."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,7 +17,8 @@ from sqlalchemy.dialects import mysql, postgresql
 from datashare.errors import InvalidValue, SchemaMismatch
 
 from ._bulk import Existing, schema_of, write
-from ._database import begin_immediate, mapped
+from ._database import begin_immediate
+from ._errors import mapped
 
 SCHEMA_VERSION = 1
 """The version of the tables that this version of the library reads and writes."""
@@ -160,13 +162,16 @@ def create_schema(bind: sa.Engine | sa.Connection) -> None:
     """
     if not isinstance(bind, (sa.Engine, sa.Connection)):
         raise InvalidValue("bind", bind, "an Engine or a Connection of SQLAlchemy")
-    with mapped():
-        if isinstance(bind, sa.Connection):
-            _create(bind)
-            return
-        with bind.connect() as connection:
-            _create(connection)
-            connection.commit()
+    mapped(partial(_create_on, bind))
+
+
+def _create_on(bind: sa.Engine | sa.Connection) -> None:
+    if isinstance(bind, sa.Connection):
+        _create(bind)
+        return
+    with bind.connect() as connection:
+        _create(connection)
+        connection.commit()
 
 
 def _create(connection: sa.Connection) -> None:
