@@ -37,7 +37,7 @@ def story(file: Path) -> str:
         "Read 2,311 institutions as they were on 2025-07-18.",
         "Search “kirk” among primaries: Kirkbymoorside Community Primary School",
         "Stokesley School (121669) is hidden from ARETÉ LEARNING TRUST: the register does not link it",
-        "(it is in no trust); it closed on 31 March 2015.",
+        "(it is in no trust); it closed on 31 March 2015 (succeeded by Stokesley School (141930)).",
         "it is due to open on 1 September 2025.",
         "(it is in trust 16309 THE GOLDEN THREAD ALLIANCE).",
         "URN 999999 is hidden from ARETÉ LEARNING TRUST: the register has no such URN.",
