@@ -103,6 +103,27 @@ SAMPLES: dict[str, tuple[DatashareError, str]] = {
             "Check that this is the right download; the order of the columns does not matter."
         ),
     ),
+    "another-download": (
+        MissingColumns("groups.csv", ["URN"], "the groups", "the links"),
+        (
+            'groups.csv cannot be read as the groups: its header has no "URN". It looks like the links. '
+            "Check that this is the right download; the order of the columns does not matter."
+        ),
+    ),
+    "lost-cell": (
+        BadRow("groups.csv", 12, "UKPRN", "x1", "is not a whole number", "cell"),
+        (
+            "groups.csv, line 12: column \"UKPRN\" is not a whole number; got 'x1'. "
+            "The row is read without it. Correct the cell."
+        ),
+    ),
+    "odd-cell": (
+        BadRow("groups.csv", 12, "Group Name", "\ufffd", "has lost letters", "nothing"),
+        (
+            "groups.csv, line 12: column \"Group Name\" has lost letters; got '\ufffd'. "
+            "It is read as it is. Check the cell."
+        ),
+    ),
     "bad-cell": (
         BadRow("groups.csv", 12, "URN", "x1", "is not a whole number"),
         "groups.csv, line 12: column \"URN\" is not a whole number; got 'x1'. Correct the cell or remove the row.",

@@ -24,7 +24,7 @@ happened, why, and what to do next.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 __all__ = [
     "BadRow",
@@ -215,23 +215,33 @@ class MissingColumns(RegisterError):
         file: The file's name.
         missing: The names of the missing columns.
         needed_for: What the file was read as.
+        looks_like: The download whose columns it has instead; empty where it is not known.
     """
 
-    def __init__(self, file: str, missing: Sequence[str], needed_for: str) -> None:
-        super().__init__(file, tuple(missing), needed_for)
+    def __init__(self, file: str, missing: Sequence[str], needed_for: str, looks_like: str = "") -> None:
+        super().__init__(file, tuple(missing), needed_for, looks_like)
         self.file = file
         self.missing = tuple(missing)
         self.needed_for = needed_for
+        self.looks_like = looks_like
 
     def __str__(self) -> str:
         file, names = (
             plain_line(self.file, LONGEST_SENTENCE),
             ", ".join(f'"{plain_line(name)}"' for name in self.missing),
         )
+        likely = f" It looks like {plain_line(self.looks_like)}." if self.looks_like else ""
         return (
-            f"{file} cannot be read as {plain_line(self.needed_for)}: its header has no {names}. "
+            f"{file} cannot be read as {plain_line(self.needed_for)}: its header has no {names}.{likely} "
             "Check that this is the right download; the order of the columns does not matter."
         )
+
+
+_TO_DO = {
+    "row": "Correct the cell or remove the row.",
+    "cell": "The row is read without it. Correct the cell.",
+    "nothing": "It is read as it is. Check the cell.",
+}
 
 
 class BadRow(RegisterError):
@@ -241,17 +251,22 @@ class BadRow(RegisterError):
         file: The file's name.
         line: The line of the file on which the row ends, counted from 1.
         column: The column's name; empty where the row as a whole is wrong.
-        value: The text of the cell; empty where the row as a whole is wrong.
+        value: The text of the cell, at most its first 20,000 characters; empty where the row as a whole is wrong.
         why: What is wrong, as the end of a sentence.
+        lost: What a reader that goes on leaves out: the ``"row"``, the ``"cell"`` alone, or ``"nothing"``, where the
+            value is odd but is read as it is.
     """
 
-    def __init__(self, file: str, line: int, column: str, value: str, why: str) -> None:
-        super().__init__(file, line, column, value, why)
+    def __init__(  # noqa: PLR0917 - exceptions are carried between processes by position
+        self, file: str, line: int, column: str, value: str, why: str, lost: Literal["row", "cell", "nothing"] = "row"
+    ) -> None:
+        super().__init__(file, line, column, value, why, lost)
         self.file = file
         self.line = line
         self.column = column
         self.value = value
         self.why = why
+        self.lost = lost
 
     def __str__(self) -> str:
         where, why = (
@@ -260,7 +275,4 @@ class BadRow(RegisterError):
         )
         if not self.column:
             return f"{where}: the row {why}. Correct the row or remove it."
-        return (
-            f'{where}: column "{plain_line(self.column)}" {why}; got {shown(self.value)}. '
-            "Correct the cell or remove the row."
-        )
+        return f'{where}: column "{plain_line(self.column)}" {why}; got {shown(self.value)}. {_TO_DO[self.lost]}'

@@ -96,12 +96,13 @@ def test_rows_that_cannot_be_read_are_reported(capsys: pytest.CaptureFixture[str
     """The first are reported one by one, and all are counted; the readable rows are listed."""
     path = tmp_path / "schools.csv"
     bad = [sample.SCHOOL | {"URN": f"x{i}"} for i in range(12)]
-    path.write_bytes(sample.download(sample.SCHOOL, *bad).getvalue())
+    others = [sample.SCHOOL | {"URN": str(urn), "Trusts (code)": "16"} for urn in range(200_000, 201_187)]
+    path.write_bytes(sample.download(sample.SCHOOL, *bad, *others).getvalue())
     code, lines, errors = listed(capsys, str(path), "5143")
 
     assert (0, "1 schools", 11) == (code, lines[-1], errors.count("Warning: "))
     assert 'line 3: column "URN" is not a URN' in errors
-    assert "12 rows of 13 could not be read; the list may lack schools." in errors
+    assert "12 rows of 1,200 could not be read; the list may lack schools." in errors
 
 
 def test_a_group_that_is_not_in_the_file_is_reported(capsys: pytest.CaptureFixture[str]) -> None:

@@ -100,7 +100,8 @@ def test_a_download_without_a_day_counts_as_of_today(capsys: pytest.CaptureFixtu
 
 def test_rows_that_cannot_be_read_are_reported(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """For each file, since a missing school is unclear."""
-    old = written(tmp_path / "old.csv", *OLD, *[school(f"x{n}") for n in range(12)])
+    others = [sample.SCHOOL | {"URN": str(urn), "Trusts (code)": "16"} for urn in range(200_000, 201_200)]
+    old = written(tmp_path / "old.csv", *OLD, *[school(f"x{n}") for n in range(12)], *others)
     links = written(tmp_path / "links.csv", sample.LINK, sample.LINK | {"URN": "x"})
 
     code, out, err = call(capsys, main, old, written(tmp_path / "new.csv", *OLD), "5143", links)

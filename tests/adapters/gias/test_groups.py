@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from datashare.adapters.gias import GroupLink, read_group_links, read_groups, read_register
 from datashare.domain.policy import Policy
-from datashare.domain.register import Group, GroupId, TrustLink
+from datashare.domain.register import UNKNOWN_DAY, Group, GroupId, GroupKind, TrustLink, TrustType
 from datashare.domain.visibility import link_with, visibility
-from datashare.errors import BadRow, InvalidValue, MissingColumns
+from datashare.errors import BadRow, InvalidValue, MissingColumns, RegisterError, RegisterUnreadable
 
 from . import sample
 
@@ -144,7 +147,14 @@ def test_a_group_is_read_whole() -> None:
     row = sample.GROUP | CLOSED | {"Group UID": "5143.0", "Group Type (code)": "6", "Closed Date": "2021-06-30"}
 
     (group,) = read_groups(sample.download(row))
-    assert Group(id=ULT, name="UNITED LEARNING TRUST", is_open=False, closed_on=date(2021, 6, 30)) == group
+    expected = Group(
+        id=ULT,
+        name="UNITED LEARNING TRUST",
+        is_open=False,
+        closed_on=date(2021, 6, 30),
+        trust_type=TrustType.MULTI_ACADEMY,
+    )
+    assert expected == group
 
 
 def test_a_group_link_is_read_whole_and_needs_little() -> None:
@@ -152,10 +162,16 @@ def test_a_group_link_is_read_whole_and_needs_little() -> None:
     (whole,) = read_group_links(sample.download(sample.GROUP_LINK))
     (least,) = read_group_links(sample.download({"URN": "100000", "Linked UID": "5143", "Group Type": "Trust"}))
 
-    joined_on = date(2012, 9, 1)
-    expected = GroupLink(urn=100000, uid="5143", name="UNITED LEARNING TRUST", is_trust=True, joined_on=joined_on)
+    expected = GroupLink(
+        urn=100000,
+        uid="5143",
+        name="UNITED LEARNING TRUST",
+        is_trust=True,
+        joined_on=date(2012, 9, 1),
+        trust_type=TrustType.MULTI_ACADEMY,
+    )
     assert expected == whole
-    assert GroupLink(urn=100000, uid="5143", is_trust=True) == least
+    assert GroupLink(urn=100000, uid="5143", is_trust=True, trust_type=TrustType.FOUNDATION) == least
 
 
 BOTH: list[tuple[Callable[..., Iterable[object]], Mapping[str, str]]] = [
@@ -170,24 +186,246 @@ BOTH: list[tuple[Callable[..., Iterable[object]], Mapping[str, str]]] = [
         ({"Group UID": ""}, "Group UID", BOTH),
         ({"Group UID": "0"}, "Group UID", BOTH),
         ({"Group UID": "TR02343"}, "Group UID", BOTH),
-        ({"Group Type (code)": "", "Group Type": ""}, "Group Type", BOTH),
-        ({"Group Type (code)": "six"}, "Group Type (code)", BOTH),
-        ({"Closed Date": "30/06/2021"}, "Closed Date", BOTH),
-        ({"Group Name": ""}, "Group Name", BOTH[:1]),
-        ({"Group Status (code)": "", "Group Status": ""}, "Group Status", BOTH[:1]),
+        ({"Group Type (code)": "", "Group Type": ""}, "Group Type", BOTH[1:]),
+        ({"Group Type (code)": "six"}, "Group Type (code)", BOTH[1:]),
         ({"URN": "x"}, "URN", BOTH[1:]),
-        ({"Joined date": "soon"}, "Joined date", BOTH[1:]),
     ],
 )
-def test_bad_cells_are_reported(
+def test_a_row_is_lost_for_what_it_is_about(
     cells: dict[str, str], column: str, readers: list[tuple[Callable[..., Iterable[object]], Mapping[str, str]]]
 ) -> None:
-    """A bad cell makes a bad row; only a group needs a name and a status."""
+    """Without the UID, the URN or the type of the group, nothing is linked."""
     for read, row in readers:
         problems: list[BadRow] = []
 
         assert [] == list(read(sample.download({**row, **cells}), report=problems.append))
-        assert [(column, 2)] == [(problem.column, problem.line) for problem in problems]
+        assert [(column, 2, "row")] == [(problem.column, problem.line, problem.lost) for problem in problems]
+
+
+@pytest.mark.rule("V8")
+@pytest.mark.parametrize(
+    ("cells", "column", "is_open"),
+    [
+        ({"Closed Date": "soon"}, "Closed Date", False),
+        ({"Closed Date": "31/08/10"}, "Closed Date", False),
+        ({"Closed Date": "40391"}, "Closed Date", False),
+        (CLOSED | {"Closed Date": "31-02-2010"}, "Closed Date", False),
+        ({"Group Type (code)": "six"}, "Group Type (code)", False),
+        ({"Group Type (code)": "", "Group Type": ""}, "Group Type", False),
+        ({"Group Status (code)": "", "Group Status": ""}, "Group Status", False),
+        ({"Group Name": ""}, "Group Name", True),
+        (CLOSED | {"Group Name": "x" * 10_001}, "Group Name", False),
+    ],
+    ids=["words", "two digits", "serial number", "closed", "type", "no type", "no status", "no name", "long name"],
+)
+def test_a_trust_is_never_lost_and_closed_in_doubt(cells: dict[str, str], column: str, is_open: bool) -> None:
+    """A row whose UID can be read is a trust; it counts as closed where a cell that may close it cannot be read."""
+    rows = sample.download(sample.GROUP | cells)
+    register = read_register(sample.download(sample.SCHOOL), groups=rows)
+    group = register.groups[ULT]
+
+    assert (is_open, None, "UNITED LEARNING TRUST") == (group.is_open, group.closed_on, group.name)
+    assert (0, {column}) == (register.problem_count, {warning.column for warning in register.warnings})
+    assert (
+        is_open == visibility(100000, sample.school(), group=group, policy=Policy.mat(), day=date(2025, 7, 18)).visible
+    )
+    rows.seek(0)
+    with pytest.raises(BadRow) as raised:
+        list(read_groups(rows))
+    assert (column, "cell") == (raised.value.column, raised.value.lost)
+
+
+@pytest.mark.rule("V8")
+@pytest.mark.parametrize(
+    ("cells", "is_open"),
+    [
+        ({"Closed Date": "soon"}, False),
+        ({"Group Status (code)": "", "Group Status": ""}, False),
+        ({"Closed Date": "31/08/2010"}, True),
+        (CLOSED | {"Closed Date": "31/08/2010"}, False),
+    ],
+    ids=["no day", "no status", "open", "closed"],
+)
+def test_group_links_close_a_trust_in_doubt(cells: dict[str, str], is_open: bool) -> None:
+    """The status decides; it, or a closing day, that cannot be read leaves the trust closed."""
+    links = sample.download(sample.GROUP_LINK | cells)
+
+    assert is_open == read_register(sample.download(sample.SCHOOL), group_links=links).groups[ULT].is_open
+
+
+@pytest.mark.rule("V8")
+@pytest.mark.parametrize(("closed", "is_open"), [("", True), ("31-08-2010", False), ("soon", False)])
+def test_a_closing_day_closes_where_the_file_has_no_status(closed: str, is_open: bool) -> None:
+    """Without a column for the status, only the closing day says whether a trust is open."""
+    row = sample.without(sample.GROUP_LINK, "Group Status (code)", "Group Status") | {"Closed Date": closed}
+
+    assert (
+        is_open == read_register(sample.download(sample.SCHOOL), group_links=sample.download(row)).groups[ULT].is_open
+    )
+
+
+@pytest.mark.rule("V7")
+def test_a_link_whose_day_cannot_be_read_does_not_count() -> None:
+    """The day may lie in the future, so the school is linked, and hidden, unless another row tells the day."""
+    unread = sample.GROUP_LINK | {"Joined date": "soon"}
+    for school in (sample.SCHOOL, UNCODED):
+        register = read_register(sample.download(school), group_links=sample.download(unread))
+        answer = visibility(
+            100000,
+            register.institutions[100000],
+            group=register.groups[ULT],
+            policy=Policy.mat(),
+            day=date(2025, 7, 18),
+        )
+
+        assert (UNKNOWN_DAY, 0) == (register.institutions[100000].trusts[0].joined_on, register.problem_count)
+        assert "is hidden from UNITED LEARNING TRUST: it joins the group on a day that cannot be read" in str(answer)
+        assert ["Joined date"] == [warning.column for warning in register.warnings]
+    assert [date(2012, 9, 1)] == [link.joined_on for link in linked(unread, sample.GROUP_LINK)]
+
+
+SPOILT = "5143,Only two fields\n"
+OTHER = sample.GROUP | {"Group UID": "16"}
+
+
+@pytest.mark.rule("V8")
+@pytest.mark.parametrize(
+    ("lost", "is_open"),
+    [
+        ("", True),
+        (SPOILT, False),
+        ('"x","UNITED LEARNING TRUST","06","","","CLOSED",""\n', False),
+        ('"x","UNITED LEARNING TRUST","06","","","",""\n', False),
+        ('"x","UNITED LEARNING TRUST","06","","","OPEN",""\n', True),
+        ('"x","A federation","01","","","CLOSED",""\n', True),
+    ],
+    ids=["missing", "spoilt", "closed", "no status", "open", "no trust"],
+)
+def test_a_lost_row_may_be_the_one_that_closes_a_trust(lost: str, is_open: bool) -> None:
+    """A trust that only schools name is open, unless a row was lost that may be about it; either way it is counted."""
+    groups = io.BytesIO(sample.download(OTHER).getvalue() + lost.encode())
+    register = read_register(sample.download(sample.SCHOOL), groups=groups)
+
+    assert is_open == register.groups[ULT].is_open
+    assert register.groups[GroupId.mat("16")].is_open
+    (warning,) = [warning for warning in register.warnings if warning.column == "Group UID"]
+    assert ("5143", 0) == (warning.value, warning.line)
+    assert ("counts as open" if is_open else "counts as closed, since rows of groups were lost") in str(warning)
+
+
+@pytest.mark.rule("V8")
+@pytest.mark.parametrize(
+    ("cells", "open_trusts"),
+    [
+        ({"URN": "x"} | CLOSED, {"16", "4320"}),
+        ({"Group Type (code)": "six"} | CLOSED, {"16", "4320"}),
+        ({"URN": "x"}, {"16", "4320", "5143"}),
+        ({"Group UID": "x"} | CLOSED, {"16"}),
+    ],
+    ids=["URN", "type", "open", "UID"],
+)
+def test_a_lost_group_link_may_be_the_one_that_closes_a_trust(cells: dict[str, str], open_trusts: set[str]) -> None:
+    """Where the lost row names its trust, only that trust is in doubt."""
+    schools = [
+        sample.SCHOOL | {"URN": str(urn), "Trusts (code)": uid}
+        for urn, uid in enumerate(("16", "4320", "5143"), 100000)
+    ]
+    links = sample.download(sample.GROUP_LINK | {"Group UID": "16"}, sample.GROUP_LINK | cells)
+    groups = read_register(sample.download(*schools), group_links=links).groups.values()
+
+    assert open_trusts == {group.id.code for group in groups if group.is_open and group.id.kind is GroupKind.MAT}
+
+
+@pytest.mark.rule("V8")
+@pytest.mark.parametrize("closed_first", [True, False])
+def test_of_rows_that_disagree_the_closed_one_counts(closed_first: bool) -> None:
+    """A trust that one row says is closed is closed, whichever comes first."""
+    rows = [sample.GROUP | CLOSED | {"Closed Date": "31-08-2010"}, sample.GROUP]
+    groups = sample.download(*(rows if closed_first else rows[::-1]))
+    register = read_register(sample.download(sample.SCHOOL), groups=groups)
+
+    assert (False, date(2010, 8, 31)) == (register.groups[ULT].is_open, register.groups[ULT].closed_on)
+    assert "Group UID" == sample.only(register).column
+
+
+@pytest.mark.parametrize(
+    ("code", "flag", "kind"),
+    [
+        ("02", "", TrustType.FOUNDATION),
+        ("6", "", TrustType.MULTI_ACADEMY),
+        ("10", "3", TrustType.SINGLE_ACADEMY),
+        ("11", "", TrustType.SECURE_SINGLE_ACADEMY),
+        (None, "1", TrustType.FOUNDATION),
+        (None, "3.0", TrustType.MULTI_ACADEMY),
+        (None, "5", TrustType.SINGLE_ACADEMY),
+        (None, "0", None),
+        ("six", "3", TrustType.MULTI_ACADEMY),
+    ],
+)
+def test_the_type_of_a_trust_is_known(code: str | None, flag: str, kind: TrustType | None) -> None:
+    """The files of groups tell it, or else the flag in the rows of its schools."""
+    schools = sample.download(sample.SCHOOL | {"TrustSchoolFlag (code)": flag})
+    groups = sample.download(sample.GROUP | {"Group Type (code)": code}) if code else None
+
+    assert kind is read_register(schools, groups=groups).groups[ULT].trust_type
+
+
+def test_a_trust_has_the_name_that_any_row_gives_it() -> None:
+    """The name comes from the schools where the files of groups have none, and from the first row that has one."""
+    schools = [
+        sample.SCHOOL | {"URN": str(urn), "Trusts (name)": name}
+        for urn, name in enumerate(["", "ULT", "Other"], 100000)
+    ]
+    links = sample.download(sample.GROUP_LINK | CLOSED | {"Group Name": ""})
+    alone = read_register(sample.download(*schools)).groups[ULT]
+    linked_too = read_register(sample.download(*schools), group_links=links).groups[ULT]
+
+    assert [("ULT", True), ("ULT", False)] == [(group.name, group.is_open) for group in (alone, linked_too)]
+
+
+@pytest.mark.rule("V12")
+@pytest.mark.parametrize(
+    ("argument", "row", "words"),
+    [
+        ("groups", sample.GROUP_LINK, ('it is "All group links records"', 'not "All group records"')),
+        ("groups", sample.SCHOOL, ('looks like "Establishment fields"', '"All group records"')),
+        ("groups", sample.LINK, ('looks like "Establishment links"', '"All group records"')),
+        ("groups", sample.GROUP | {"Group Type (code)": "8"}, ("only groups of children's centres", "Pass the file")),
+        ("group_links", sample.GROUP_LINK | {"Group Type (code)": "09"}, ("only groups of children's centres", "Pass")),
+        ("group_links", sample.GROUP, ('looks like "All group records"', '"All group links records"')),
+        ("links", sample.GROUP_LINK, ('looks like "All group links records"', '"Establishment links"')),
+        (
+            "groups",
+            sample.GROUP | {"Group Type (code)": "", "Group Type": "Children's Centres Collaboration"},
+            ("only groups of children's centres", "Pass"),
+        ),
+    ],
+)
+def test_another_download_is_refused(argument: str, row: dict[str, str], words: tuple[str, str]) -> None:
+    """The message says which download it is, and which the argument takes."""
+    arguments: dict[str, Any] = {argument: sample.download(row)}
+
+    with pytest.raises(RegisterError) as raised:
+        read_register(sample.download(sample.SCHOOL), **arguments)
+    for part in words:
+        assert part in str(raised.value)
+
+
+@pytest.mark.rule("V12")
+def test_the_childrens_centre_file_is_refused(tmp_path: Path) -> None:
+    """It has the columns of establishments, but nothing that could share data; one school among centres is enough."""
+    centres = [
+        sample.SCHOOL | {"URN": str(urn), "TypeOfEstablishment (code)": code}
+        for urn, code in enumerate(("47", "48"), 100001)
+    ]
+    path = tmp_path / "edubaseallchildrencentre20250718.csv"
+    path.write_bytes(sample.download(*centres).getvalue())
+
+    with pytest.raises(RegisterUnreadable, match='it is "Children\'s centre fields", which has no schools'):
+        read_register(path)
+    with pytest.raises(MissingColumns, match='It looks like "Children\'s centre fields"'):
+        read_register(sample.download(sample.SCHOOL), groups=path)
+    assert 3 == len(read_register(sample.download(sample.SCHOOL, *centres)).institutions)
 
 
 def test_bad_rows_of_all_files_are_in_the_register() -> None:

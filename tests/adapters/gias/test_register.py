@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import pickle
 import tracemalloc
 import zipfile
@@ -23,8 +24,8 @@ from datashare.adapters.gias import (
     read_register,
     successors,
 )
-from datashare.domain.register import SuccessorLink
-from datashare.errors import InvalidValue, MissingColumns
+from datashare.domain.register import RegisterSummary, SuccessorLink
+from datashare.errors import InvalidValue, MissingColumns, RegisterUnreadable
 
 from . import sample
 
@@ -150,7 +151,6 @@ def test_links_are_read_whole_and_need_little() -> None:
         ({"LinkURN": "none"}, "LinkURN"),
         ({"LinkURN": "100000"}, "LinkURN"),
         ({"LinkType": " "}, "LinkType"),
-        ({"LinkEstablishedDate": "31-02-2012"}, "LinkEstablishedDate"),
     ],
 )
 def test_bad_cells_of_links_are_reported(cells: dict[str, str], column: str) -> None:
@@ -158,6 +158,75 @@ def test_bad_cells_of_links_are_reported(cells: dict[str, str], column: str) -> 
     register = read_register(sample.download(sample.SCHOOL), links=sample.download(sample.LINK | cells))
 
     assert (column, 2) == (sample.only(register).column, sample.only(register).line)
+
+
+def test_a_link_whose_day_cannot_be_read_has_none() -> None:
+    """A successor is only proposed, so its link does not need a day."""
+    links = sample.download(sample.LINK | {"LinkEstablishedDate": "31-02-2012"})
+    register = read_register(sample.download(sample.SCHOOL), links=links)
+
+    assert [(100000, 100001, None)] == [(link.predecessor, link.successor, link.day) for link in register.successors]
+    assert ["LinkEstablishedDate"] == [warning.column for warning in register.warnings]
+
+
+STATUSES = {"1": "Open", "2": "Closed", "3": "Open, but proposed to close", "4": "Proposed to open", "7": "Other"}
+
+
+def schools(**counts: int) -> io.BytesIO:
+    """Build a file of so many schools of each status, such as ``_2=5`` for five that are closed."""
+    codes = [code for name, count in counts.items() for code in name.removeprefix("_") * count]
+    return sample.download(
+        *(
+            sample.SCHOOL
+            | {"URN": str(urn), "EstablishmentStatus (code)": code, "EstablishmentStatus (name)": STATUSES[code]}
+            for urn, code in enumerate(codes, 100000)
+        )
+    )
+
+
+def test_a_register_is_summed_up() -> None:
+    """Every institution counts once, by its status, whether or not it is kept."""
+    file = schools(_1=4, _2=3, _3=2, _4=1, _7=1)
+    content = file.getvalue()
+    again = io.BytesIO(content + content.partition(b"\r\n")[2])
+    expected = RegisterSummary(open=4, closed=3, open_proposed_to_close=2, proposed_to_open=1, unknown=1)
+
+    assert expected == read_register(again).summary
+    assert expected == read_register(schools(_1=4, _2=3, _3=2, _4=1, _7=1), keep=lambda _school: False).summary
+
+
+@pytest.mark.rule("V12")
+@pytest.mark.parametrize(
+    ("counts", "share", "refused"),
+    [
+        ({"_1": 60, "_2": 40}, 0.01, False),
+        ({"_1": 59, "_2": 40}, 0.01, False),
+        ({"_1": 58, "_2": 40}, 0.01, True),
+        ({"_1": 60}, 0.01, True),
+        ({"_1": 60}, 0.4, False),
+        ({"_1": 70, "_2": 50}, 0, False),
+    ],
+    ids=["equal", "one gone", "two gone", "only open", "allowed", "more"],
+)
+def test_a_register_that_lost_schools_is_refused(counts: dict[str, int], share: float, refused: bool) -> None:
+    """A register keeps what closed, so one with far fewer schools than the one in place leaves some out."""
+    older = read_register(schools(_1=60, _2=40)).summary
+    if not refused:
+        assert read_register(schools(**counts), older=older, share_lost=share).institutions
+        return
+    with pytest.raises(RegisterUnreadable, match=r"in place has 100 institutions: 60 open, .* 40 closed"):
+        read_register(schools(**counts), older=older, share_lost=share)
+
+
+@pytest.mark.parametrize(
+    ("counts", "warned"), [({"_1": 99}, False), ({"_1": 100}, True), ({"_1": 100, "_2": 1}, False)]
+)
+def test_a_register_of_open_schools_alone_is_noticed(counts: dict[str, int], warned: bool) -> None:
+    """The whole register has more closed schools than open ones; one of a hundred schools has some."""
+    why = "says of no school that it is closed, so the file leaves schools out"
+    expected = [f'the file passed in: column "EstablishmentStatus (code)" {why}.'] if warned else []
+
+    assert expected == [str(warning) for warning in read_register(schools(**counts)).warnings]
 
 
 def row(urn: int, link_urn: int, kind: str, day: date | None = None) -> EstablishmentLink:
@@ -212,6 +281,12 @@ def test_links_that_are_not_about_succession_are_counted() -> None:
         ("keep", "all"),
         ("strict", "no"),
         ("strict", None),
+        ("share_lost", "0.01"),
+        ("share_lost", True),
+        ("share_lost", -0.1),
+        ("share_lost", 1.1),
+        ("share_lost", float("nan")),
+        ("older", 5),
         ("group_links", [1]),
         ("day", "2025-07-18"),
         ("day", datetime(2025, 7, 18)),  # noqa: DTZ001 - that it is refused is what is shown

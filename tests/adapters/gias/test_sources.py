@@ -6,9 +6,13 @@ import gzip
 import io
 import os
 import struct
+import tracemalloc
 import zipfile
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from threading import Thread
+from time import process_time
 from typing import IO, Any, cast
 
 import pytest
@@ -21,6 +25,7 @@ from . import sample
 
 TEXT = sample.lines([sample.SCHOOL, sample.SCHOOL.values()])
 APOSTROPHE = TEXT.replace("Areté", "Areté’s")
+NO_CSV = "it is an archive with no CSV file in it."
 DAMAGED = "its compressed content is cut short or damaged"
 
 
@@ -144,8 +149,12 @@ def with_header(offset: int, value: int) -> bytes:
         (b"\xef\xbb\xbf\r\n <html>", "it is a web page or XML, not CSV. Download the data itself."),
         (b"x" * (sources.PIECE + 1), "it has a line of more than 1 MB. It is not a CSV file of the register."),
         (gzip.compress(b""), "it is empty. Download it again."),
-        (zipped(), "it is an archive with no CSV file in it. Save or download the data as CSV."),
-        (zipped(("xl/workbook.xml", b"x"), ("__MACOSX/._a.csv", b"x")), "it is an archive with no CSV file in it."),
+        (zipped(), f"{NO_CSV} Save or download the data as CSV."),
+        (zipped(("xl/a.xml", b"x"), ("__MACOSX/._a.csv", b"x")), f"{NO_CSV} It is an Excel workbook: save it as CSV."),
+        (b"\xd0\xcf\x11\xe0" + bytes(100), "it is an Excel workbook. Save it as CSV, or download the CSV file."),
+        (gzip.compress(gzip.compress(TEXT.encode())), "it is packed twice. Unpack it once, and pass what comes out."),
+        (gzip.compress(zipped(("a.csv", b"x"))), "it is packed twice."),
+        (zipped(("a.csv", gzip.compress(b"x"))), "it is packed twice."),
         (zipped(("a.csv", b"x"), ("b.CSV", b"y")), "it holds 2 CSV files (a.csv, b.CSV). Unpack it and pass one"),
         (with_header(6, 1), "it is encrypted, or packed in an uncommon way. Unpack it first."),
         (with_header(8, 14), "it is encrypted, or packed in an uncommon way. Unpack it first."),
@@ -157,8 +166,8 @@ def with_header(offset: int, value: int) -> bytes:
     ],
     ids=[
         "empty", "UTF-16", "UTF-16-BE", "HTML after a mark", "one endless line", "empty gzip", "empty zip", "no CSV",
-        "two CSVs", "encrypted", "another method", "cut gzip", "wrong length", "bad stream", "cut zip",
-        "damaged member",
+        "old workbook", "gzip in gzip", "zip in gzip", "gzip in zip", "two CSVs", "encrypted", "another method",
+        "cut gzip", "wrong length", "bad stream", "cut zip", "damaged member",
     ],
 )  # fmt: skip
 def test_what_is_not_a_download_is_refused(content: bytes, reason: str) -> None:
@@ -193,6 +202,70 @@ def test_a_download_that_unpacks_to_too_much_is_refused(monkeypatch: pytest.Monk
 
     for content in (gzip.compress(bomb), zipped(("a.csv", bomb)), bomb):
         assert "it holds more than 4 MB. No download of the register does." == why(content)
+
+
+HEADER = b"URN,EstablishmentName,EstablishmentStatus (code)\n"
+COLUMNS = HEADER[:-1] + b"".join(b",%d" % number for number in range(998))
+TOO_PACKED = "it unpacks to more than 100 times its packed size, and to more than 16 MB. No download of the register"
+TOO_MANY_LINES = "it has more than 250,000 lines. No download of the register does."
+TOO_LONG_A_ROW = "it has more than 256 kB in one row. No download of the register does."
+
+
+@pytest.mark.rule("V12")
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (lambda: gzip.compress(b'"a\nb",' * 3_700_000, 1), TOO_PACKED),
+        (lambda: gzip.compress(HEADER + b" \n" * 9_000_000, 1), TOO_PACKED),
+        (lambda: zipped(("a.csv", HEADER + b"".join(b"%d,%s,1\n" % (n, b"x" * 9_999) for n in range(1700)))),
+            TOO_PACKED),
+        (lambda: gzip.compress(b"\n" * 16_000_000, 1), TOO_MANY_LINES),
+        (lambda: HEADER + b"100000,A,1\r\n" + b"\r\n" * 400_000, TOO_MANY_LINES),
+        (lambda: HEADER.replace(b"\n", b"\r") + b"\r" * 4_000_000, TOO_MANY_LINES),
+        (lambda: HEADER + b"\r" * 4_000_000, "it has a line of more than 1 MB."),
+        (lambda: HEADER + b",,\n" * 400_000, TOO_MANY_LINES),
+        (lambda: HEADER + b"100000,A,1\n" + b'"a\nb",' * 100_000, TOO_LONG_A_ROW),
+        (lambda: b'"a\nb",' * 100_000, TOO_LONG_A_ROW),
+        (lambda: b"a," * 100_000 + HEADER, "it has 100,003 columns, and no download of the register has more than"),
+        (lambda: COLUMNS + b"\n", "it has 1,001 columns, and no"),
+        (lambda: HEADER + b"100000,A,1\n" + b"," * 262_145 + b"\n", TOO_LONG_A_ROW),
+        (lambda: HEADER + b'"\n' * 400_000, "2,502 of the first 2,502 rows cannot be read"),
+        (lambda: zipped(*((f"{n}.txt", b"") for n in range(1001))), "it is an archive with 1,001 files, and at most"),
+        (lambda: zipped(*((f"{n}".zfill(65_000), b"") for n in range(17))), "it is an archive with a list of files of"),
+    ],
+    ids=[
+        "two-line fields", "bad rows", "long names", "empty lines", "empty CRLF lines", "empty CR lines", "CR among LF",
+        "commas", "a row of two-line fields", "a header of them", "columns", "one column too many", "a row of commas",
+        "quotes", "zip entries", "zip directory",
+    ],
+)  # fmt: skip
+def test_a_file_beyond_a_limit_is_refused_at_once(content: Callable[[], bytes], reason: str) -> None:
+    """Whatever it would take to read, a file ends within the time and the memory of an honest one of its size."""
+    file = io.BytesIO(content())
+    started = process_time()
+    with pytest.raises(RegisterUnreadable) as raised:
+        read_register(file)
+
+    assert process_time() - started < 1.5
+    assert raised.value.why.startswith(reason)
+    if reason != TOO_MANY_LINES:  # lines take no memory, and counting it takes long
+        file.seek(0)
+        tracemalloc.start()
+        try:
+            with suppress(RegisterUnreadable):
+                read_register(file)
+            assert tracemalloc.get_traced_memory()[1] < 40 * sources.PIECE
+        finally:
+            tracemalloc.stop()
+
+
+def test_a_file_at_the_limits_is_read() -> None:
+    """As many columns as are allowed, a long row, and a file that packs well are read as any other."""
+    row = b"100000,A,1" + b"," * 997
+    register = read_register(io.BytesIO(COLUMNS[:-4] + b"\n" + row + b"x" * 130_000 + b"\n"))
+    packed = gzip.compress(HEADER + b"100000,A,1\n" + b"100000,A,1\n" * 50_000)
+
+    assert ([100000], [100000]) == (list(register.institutions), list(read_register(io.BytesIO(packed)).institutions))
 
 
 @pytest.mark.parametrize(

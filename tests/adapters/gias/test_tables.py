@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -140,7 +141,7 @@ def test_a_quote_that_is_not_closed_is_reported_and_what_follows_is_read() -> No
 def test_a_field_that_never_ends_is_reported() -> None:
     """A quote that is never closed meets the limit of what a field may hold."""
     rows = b"".join(b"%d,School,1\n" % urn for urn in range(100001, 120000))
-    register = read_register(io.BytesIO(HEADER + b'100000,"A,1\n' + rows))
+    register = read_register(io.BytesIO(HEADER + b'100000,"A,1\n' + rows), share_lost=0.5)
     problem, taken = sample.only(register), 20_000 - len(register.institutions)
 
     assert "the row is not well-formed CSV (field larger than field limit" in str(problem)
@@ -179,11 +180,12 @@ def test_every_line_that_a_quote_took_in_is_counted(rows: bytes, line: int, why:
     [
         (b'"URN,EstablishmentName\n100000,A\n', "its header is not well-formed CSV"),
         (HEADER[:-1] + b",URN\n100000,A,1,100001\n", 'its header has "URN" more than once. Remove the wrong one.'),
+        (HEADER[:-1] + b",urn\n100000,A,1,100001\n", 'its header has "URN" more than once. Remove the wrong one.'),
         (b"\n\n\n", "it holds only empty lines"),
         (b"\r\n", "it holds only empty lines"),
         (HEADER, "it has a header but no rows"),
     ],
-    ids=["open quote", "twice", "LF", "CRLF", "no rows"],
+    ids=["open quote", "twice", "twice in another case", "LF", "CRLF", "no rows"],
 )
 def test_a_file_without_a_header_or_rows_is_refused(content: bytes, why: str) -> None:
     """A file that is broken off or empty must not pass for a register without schools."""
@@ -214,10 +216,112 @@ def test_a_stream_raises_bad_rows_unless_it_is_given_a_report() -> None:
 
 def test_the_first_thousand_problems_are_kept_and_all_are_counted() -> None:
     """A file of nothing but bad rows does not fill the memory with them."""
-    register = read_register(sample.download(*(sample.SCHOOL | {"URN": f"x{i}"} for i in range(1234))))
+    file = sample.download(*(sample.SCHOOL | {"URN": f"x{i}"} for i in range(1234)))
+    register = read_register(file, share_lost=1)
 
     assert (1000, 1234, 1234) == (len(register.problems), register.problem_count, register.rows)
     assert ("x0", "x999") == (register.problems[0].value, register.problems[-1].value)
+
+
+def schools(count: int, *bad: str) -> io.BytesIO:
+    """Build a file of *count* schools, the last of them with bad URNs."""
+    urns = [*(str(100000 + place) for place in range(count - len(bad))), *bad]
+    return io.BytesIO(HEADER + "".join(f"{urn},School,1\n" for urn in urns).encode())
+
+
+@pytest.mark.rule("V12")
+@pytest.mark.parametrize(
+    ("count", "lost", "share", "refused"),
+    [
+        (99, 5, 0.01, False),
+        (99, 6, 0.01, True),
+        (100, 1, 0.01, False),
+        (100, 2, 0.01, True),
+        (300, 3, 0.01, False),
+        (300, 4, 0.01, True),
+        (100, 20, 0.2, False),
+        (100, 21, 0.2, True),
+        (100, 1, 0, True),
+        (100, 100, 1, False),
+    ],
+)
+def test_a_file_of_which_too_much_is_lost_is_refused(count: int, lost: int, share: float, refused: bool) -> None:
+    """The share is the caller's; in a file of under a hundred rows five may be lost whatever it is."""
+    file = schools(count, *["x"] * (lost - 1), "0")
+    if not refused:
+        assert lost == read_register(file, share_lost=share).problem_count
+        return
+    with pytest.raises(RegisterUnreadable) as raised:
+        read_register(file, share_lost=share)
+    assert (
+        f'{lost} of the first {count} rows cannot be read, most often because column "URN" is not a URN, a whole '
+        f"number such as 100000. At most {share} of the rows may be lost."
+    ) in str(raised.value)
+
+
+@pytest.mark.rule("V12")
+def test_a_file_of_bad_rows_is_given_up_early() -> None:
+    """Once more rows are lost than the largest file may lose, the rest is not read; malformed ones count by lines."""
+    reports: list[ReadingProgress] = []
+    with pytest.raises(RegisterUnreadable, match=r"2,501 of the first 2,511 rows .* a row has 1 fields"):
+        read_register(io.BytesIO(schools(10).getvalue() + b"x\n" * 100_000), progress=reports.append)
+    assert reports[-1].bytes_read < reports[-1].total_bytes
+    with pytest.raises(RegisterUnreadable, match="200 of the first 204 rows"):
+        read_register(io.BytesIO(schools(4).getvalue() + b'100009,"' + b"\n" * 199 + b'"'))
+
+
+@pytest.mark.rule("V12")
+@pytest.mark.parametrize(
+    ("argument", "row", "cells"),
+    [
+        ("groups", sample.GROUP, {"Closed Date": "########"}),
+        ("group_links", sample.GROUP_LINK, {"Joined date": "########"}),
+        ("links", sample.LINK, {"LinkType": ""}),
+    ],
+)
+def test_cells_that_decide_something_count_as_lost_rows(
+    argument: str, row: dict[str, str], cells: dict[str, str]
+) -> None:
+    """A file that closes many trusts or hides many schools since its days cannot be read is refused."""
+    rows = [row | cells | {column: str(100000 + n) for column in ("Group UID", "LinkURN")} for n in range(1, 101)]
+    arguments: dict[str, Any] = {argument: sample.download(*({c: r[c] for c in row} for r in rows))}
+
+    with pytest.raises(RegisterUnreadable, match="100 of the first 100 rows cannot be read"):
+        read_register(sample.download(sample.SCHOOL), **arguments)
+    arguments[argument].seek(0)
+    with pytest.raises(BadRow):
+        read_register(sample.download(sample.SCHOOL), strict=True, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("end", "cut"),
+    [(b"100002,C", True), (b'100002,"C', True), (b"100002,C,1", False), (b"x,C,1", False), (b"1,2\n100002,C,1", False)],
+    ids=["field", "quote", "whole", "bad cell", "earlier"],
+)
+def test_a_file_that_is_cut_short_is_noticed(end: bytes, cut: bool) -> None:
+    """A last row that is not whole is counted; the Department's own files have no line end after theirs."""
+    register = read_register(io.BytesIO(HEADER + b"100000,A,1\n100001,B,1\n" + end))
+
+    expected = ["the file passed in: it ends with a row that is not whole, so it may be cut short."] if cut else []
+    assert expected == [str(warning) for warning in register.warnings]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"urn,establishmentname,ESTABLISHMENTSTATUS (CODE)",
+        b"\xef\xbb\xbfURN , Establishmentname,EstablishmentStatus  (code)",
+        b"URN;EstablishmentName;EstablishmentStatus (code)",
+        b'"URN"\t"EstablishmentName"\t"EstablishmentStatus (code)"',
+    ],
+    ids=["case", "spaces", "semicolons", "tabs"],
+)
+def test_the_header_may_be_written_in_other_ways(header: bytes) -> None:
+    """Programs differ in capitals, spaces and what separates the fields; none of it has another meaning."""
+    mark = b";" if b";" in header else b"\t" if b"\t" in header else b","
+    register = read_register(io.BytesIO(header + b"\n100000,A,1\n".replace(b",", mark)))
+
+    assert ["A"] == [school.name for school in register.institutions.values()]
 
 
 @pytest.mark.rule("K6")

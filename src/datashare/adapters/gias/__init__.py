@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from ._establishments import read_establishments
 from ._groups import GroupLink, read_group_links, read_groups
+from ._problems import RegisterWarning
 from ._register import Register, read_register
 from ._sources import RegisterFile
 from ._successors import EstablishmentLink, read_links, successors
@@ -20,6 +21,7 @@ __all__ = [
     "ReadingProgress",
     "Register",
     "RegisterFile",
+    "RegisterWarning",
     "read_establishments",
     "read_group_links",
     "read_groups",

@@ -10,7 +10,6 @@ wrapped in `functools.cache`, so that equal cells are read once and share one va
 from __future__ import annotations
 
 import re
-from datetime import date
 
 from datashare.domain.register import Coded
 from datashare.domain.validation import LEAST_URN, LONGEST_TEXT, MOST_URN
@@ -19,10 +18,10 @@ EMPTY = frozenset({"", "nan", "NaN", "NAN", "NA", "<NA>", "NaT", "NULL", "null",
 """What programs write into an empty cell."""
 
 _WHOLE = re.compile(r"([0-9]{1,15})(?:\.0*)?", re.ASCII)
-_BRITISH_DAY = re.compile(r"(?P<day>[0-9]{2})-(?P<month>[0-9]{2})-(?P<year>[0-9]{4})", re.ASCII)
-_ISO_DAY = re.compile(
-    r"(?P<year>[0-9]{4})-(?P<month>[0-9]{2})-(?P<day>[0-9]{2})(?:[T ]00:00(?::00(?:\.0+)?)?)?", re.ASCII
-)
+_LEAD = "[\u00c2-\u00c5]"
+_TRAIL = "[\u0080-\u00bf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]"
+_GARBLED = re.compile(f"\ufffd|ï¿½|{_LEAD}{_TRAIL}|â€|â„|áº|á»")
+GARBLED = "has lost letters, or was once read in the wrong encoding"
 
 
 class BadCell(Exception):
@@ -41,6 +40,15 @@ def read_text(column: str, text: str) -> str:
     if len(text) > LONGEST_TEXT:
         raise BadCell(column, text, f"holds more than {LONGEST_TEXT} characters")
     return "" if text in EMPTY else text
+
+
+def is_garbled(text: str) -> bool:
+    """Return whether a text has lost letters, or was read in the wrong encoding: ``FIERT\ufffd``, ``ARETÃ‰``.
+
+    The second kind is UTF-8 that was taken for cp1252. It is recognised where it stands for a letter of Latin-1 or
+    Welsh, or a typographic sign; no name of the register has such characters in a row otherwise.
+    """
+    return not text.isascii() and bool(_GARBLED.search(text))
 
 
 def read_code(column: str, text: str, *, width: int = 1, most: int, padded: bool = True) -> str:
@@ -90,20 +98,6 @@ def read_names_by_code(column: str, codes: str, names: str) -> dict[str, str]:
         raise BadCell(f"{column} (code)", codes, "is not a list of codes joined with ~")
     labels = [read_text(f"{column} (name)", name) for name in (names.split("~") if len(uids) > 1 else [names])]
     return dict(zip(uids, labels if len(labels) == len(uids) else [""] * len(uids), strict=True))
-
-
-def read_day(column: str, text: str) -> date | None:
-    """Read a day as published (``DD-MM-YYYY``) or as saved again (``YYYY-MM-DD``, perhaps with midnight)."""
-    text = text.strip()
-    if text in EMPTY:
-        return None
-    match = _BRITISH_DAY.fullmatch(text) or _ISO_DAY.fullmatch(text)
-    if not match:
-        raise BadCell(column, text, "is not a day such as 31-12-2025 or 2025-12-31")
-    try:
-        return date(int(match["year"]), int(match["month"]), int(match["day"]))
-    except ValueError as exc:
-        raise BadCell(column, text, "is a day that is not in the calendar") from exc
 
 
 def read_age(column: str, text: str) -> int | None:

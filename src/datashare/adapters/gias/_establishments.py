@@ -10,22 +10,34 @@ from functools import cache, partial
 import attrs
 
 from datashare.domain import validation
-from datashare.domain.register import Coded, EstablishmentStatus, Institution, Phase, TrustLink
+from datashare.domain.register import Coded, EstablishmentStatus, Institution, Phase, TrustLink, TrustType
+from datashare.errors import RegisterUnreadable
 
-from ._cells import BadCell, read_age, read_code, read_coded, read_day, read_names_by_code, read_text, read_urn
+from ._cells import (
+    GARBLED,
+    BadCell,
+    is_garbled,
+    read_age,
+    read_code,
+    read_coded,
+    read_names_by_code,
+    read_text,
+    read_urn,
+)
 from ._groups import GroupLink
 from ._sources import RegisterFile
-from ._tables import Download, ProgressCallback, ReportCallback, Table, open_table, refuse
+from ._tables import ESTABLISHMENT_FIELDS, Download, ProgressCallback, ReportCallback, Table, open_table, refuse
 
 TRUSTS = "Trusts (code)"
+STATUS = "EstablishmentStatus (code)"
 
 ESTABLISHMENTS = Download(
-    what='"Establishment fields"',
+    what=ESTABLISHMENT_FIELDS,
     argument="establishments",
     cells=(
         ("URN",),
         ("EstablishmentName",),
-        ("EstablishmentStatus (code)",),
+        (STATUS,),
         ("EstablishmentStatus (name)",),
         ("OpenDate",),
         ("CloseDate",),
@@ -39,6 +51,7 @@ ESTABLISHMENTS = Download(
         ("EstablishmentNumber",),
         (TRUSTS,),
         ("Trusts (name)",),
+        ("TrustSchoolFlag (code)",),
         ("Federations (code)",),
         ("Federations (name)",),
         ("Street",),
@@ -51,8 +64,22 @@ ESTABLISHMENTS = Download(
         ("PreviousLA (code)",),
         ("PreviousLA (name)",),
     ),
-    needed=(("URN",), ("EstablishmentName",), ("EstablishmentStatus (code)",)),
+    needed=(("URN",), ("EstablishmentName",), (STATUS,)),
 )
+
+_DECIDES = {"URN", "EstablishmentName", STATUS, "LA (code)", TRUSTS}
+"""The columns without which a row cannot be read: who it is, whether it is open, and which groups see it."""
+_PLACES = {name: place for place, (name,) in enumerate(ESTABLISHMENTS.cells) if name not in _DECIDES}
+"""Where the other cells are in a row; one that cannot be read counts as empty (V4)."""
+
+_CHILDRENS_CENTRES = {"47", "48"}
+"""``TypeOfEstablishment (code)`` of *Children's centre* and *Children's centre linked site*."""
+_TRUST_FLAGS = {
+    "1": TrustType.FOUNDATION,
+    "3": TrustType.MULTI_ACADEMY,
+    "5": TrustType.SINGLE_ACADEMY,
+}
+"""``TrustSchoolFlag (code)`` of a school that is supported by a trust."""
 
 _STATUS_NAMES = {
     EstablishmentStatus.OPEN: "Open",
@@ -105,6 +132,9 @@ def read_establishments(
     published ones is `Phase.UNKNOWN`. A status that is not one of the published ones is
     `EstablishmentStatus.UNKNOWN`, with its name kept (V5); an empty one makes a bad row.
 
+    A row is lost only for its URN, its name, its status, its LA or its trusts. Any other cell that cannot be read is
+    reported and counts as empty (V4).
+
     Args:
         file: The download, plain, zipped or gzipped.
         group_links: What `read_group_links` yields. Where the file has trust codes, these supply only the day
@@ -120,27 +150,51 @@ def read_establishments(
         yield from institutions(table, TrustLinks(group_links))
 
 
-def institutions(table: Table, links: TrustLinks) -> Iterator[Institution]:
-    """Read the institutions of a table, and report the bad rows."""
-    return table.read(_InstitutionReader(links, linked_by_file=table.has(TRUSTS)))
+def institutions(
+    table: Table, links: TrustLinks, trust_types: dict[str, TrustType] | None = None
+) -> Iterator[Institution]:
+    """Read the institutions of a table, and report the bad rows and cells.
+
+    Args:
+        table: The table.
+        links: What the group links say.
+        trust_types: Receives the types of the trusts, by UID, as far as the rows tell them.
+
+    Raises:
+        RegisterUnreadable: The table cannot be used, or holds children's centres alone.
+    """
+    reader = _InstitutionReader(table, links, {} if trust_types is None else trust_types)
+    yield from table.read(reader)
+    if reader.types and reader.types <= _CHILDRENS_CENTRES:
+        raise RegisterUnreadable(
+            table.file,
+            f'it is "Children\'s centre fields", which has no schools. Pass {ESTABLISHMENT_FIELDS} instead.',
+        )
 
 
 class _InstitutionReader:
-    """Reads rows as institutions; its caches last as long as the reading of one file."""
+    """Reads rows as institutions; its caches last as long as the reading of one file.
 
-    def __init__(self, links: TrustLinks, *, linked_by_file: bool) -> None:
+    Attributes:
+        types: The codes of the types of establishment so far.
+    """
+
+    def __init__(self, table: Table, links: TrustLinks, trust_types: dict[str, TrustType]) -> None:
+        self.types: set[str] = set()
+        self._table = table
         self._links = links
-        self._linked_by_file = linked_by_file
+        self._trust_types = trust_types
+        self._linked_by_file = table.has(TRUSTS)
         self._status = cache(_read_status)
-        self._open_date = cache(partial(read_day, "OpenDate"))
-        self._close_date = cache(partial(read_day, "CloseDate"))
+        self._open_date = cache(partial(table.days.read, "OpenDate"))
+        self._close_date = cache(partial(table.days.read, "CloseDate"))
         self._phase = cache(_read_phase)
-        self._type = cache(partial(read_coded, "TypeOfEstablishment", width=2, most=3))
+        self._type = cache(self._read_type)
         self._type_group = cache(partial(read_coded, "EstablishmentTypeGroup", most=3))
-        self._local_authority = cache(partial(read_coded, "LA", width=3, most=3, padded=False))
-        self._former_authority = cache(_read_former_authority)
+        self._local_authority = cache(self._read_local_authority)
+        self._former_authority = cache(partial(read_coded, "PreviousLA", width=3, most=3, padded=False))
         self._number = cache(partial(read_code, "EstablishmentNumber", width=4, most=4))
-        self._trusts = cache(_read_trusts)
+        self._trusts = cache(self._read_trusts)
         self._federations = cache(_read_federations)
         self._town = cache(partial(read_text, "Town"))
         self._county = cache(partial(read_text, "County (name)"))
@@ -148,15 +202,28 @@ class _InstitutionReader:
         self._high_age = cache(partial(read_age, "StatutoryHighAge"))
 
     def __call__(self, row: tuple[str, ...]) -> Institution:
-        """Read one row, its cells in the order of `ESTABLISHMENTS`.
+        """Read one row, its cells in the order of `ESTABLISHMENTS`; a cell that decides nothing may be bad.
 
         Raises:
-            BadCell: A cell cannot be right.
+            BadCell: A cell that decides something cannot be right.
         """
+        try:
+            institution = self._read(row)
+        except BadCell as bad:
+            if bad.column not in _PLACES:
+                raise
+            self._table.report_cell(bad)
+            place = _PLACES[bad.column]
+            return self((*row[:place], "", *row[place + 1 :]))
+        if is_garbled(institution.name):
+            self._table.note_here("EstablishmentName", institution.name, GARBLED)
+        return institution
+
+    def _read(self, row: tuple[str, ...]) -> Institution:
         # fmt: off
         (
             urn, name, status, status_name, open_date, close_date, phase, type_, type_name, type_group,
-            type_group_name, la, la_name, number, trusts, trust_names, federations, federation_names,
+            type_group_name, la, la_name, number, trusts, trust_names, trust_flag, federations, federation_names,
             street, town, county, postcode, low_age, high_age, ukprn,
             former_la, former_la_name,
         ) = row
@@ -173,7 +240,7 @@ class _InstitutionReader:
             self._type_group(type_group, type_group_name),
             self._local_authority(la, la_name),
             self._number(number),
-            self._linked(identity, self._trusts(trusts, trust_names)),
+            self._linked(identity, self._trusts(trusts, trust_names, trust_flag)),
             self._federations(federations, federation_names),
             read_text("Street", street),
             self._town(town),
@@ -190,6 +257,29 @@ class _InstitutionReader:
         if not self._linked_by_file:  # V1: only then do the group links decide
             return self._links.of(urn)
         return self._links.dated(urn, trusts) if trusts else trusts
+
+    # What is below is called once for each different text of its cells.
+
+    def _read_type(self, code: str, name: str) -> Coded | None:
+        kind = read_coded("TypeOfEstablishment", code, name, width=2, most=3)
+        self.types.add(kind.code if kind else "")
+        return kind
+
+    def _read_local_authority(self, code: str, name: str) -> Coded | None:
+        authority = read_coded("LA", code, name, width=3, most=3, padded=False)
+        if authority and is_garbled(authority.name):
+            self._table.note_here("LA (name)", authority.name, GARBLED)
+        return authority
+
+    def _read_trusts(self, codes: str, names: str, flag: str) -> tuple[TrustLink, ...]:
+        links = tuple(TrustLink(uid, name) for uid, name in read_names_by_code("Trusts", codes, names).items())
+        kind = _TRUST_FLAGS.get(flag.strip().removesuffix(".0"))
+        for link in links:
+            if is_garbled(link.name):
+                self._table.note_here("Trusts (name)", link.name, GARBLED)
+            if kind:
+                self._trust_types.setdefault(link.uid, kind)
+        return links
 
 
 _SETTERS = [vars(Institution)[field.name].__set__ for field in attrs.fields(Institution)]
@@ -216,30 +306,18 @@ def _read_name(text: str) -> str:
 
 
 def _read_status(code: str, name: str) -> tuple[EstablishmentStatus, str]:
-    number = read_code("EstablishmentStatus (code)", code, most=4)
+    number = read_code(STATUS, code, most=4)
     label = read_text("EstablishmentStatus (name)", name)
     if not number:
-        raise BadCell("EstablishmentStatus (code)", code, "is empty")
+        raise BadCell(STATUS, code, "is empty")
     status = _STATUSES.get(number, EstablishmentStatus.UNKNOWN)
     if _STATUS_BY_NAME.get(label.casefold(), status) is not status:
-        raise BadCell("EstablishmentStatus (code)", number, f'contradicts the name beside it, "{label}"')
+        raise BadCell(STATUS, number, f'contradicts the name beside it, "{label}"')
     return status, label or _STATUS_NAMES.get(status, f"code {number}")
-
-
-def _read_former_authority(code: str, name: str) -> Coded | None:
-    """Read an LA of the past, which decides nothing: a bad one counts as none."""
-    try:
-        return read_coded("PreviousLA", code, name, width=3, most=3, padded=False)
-    except BadCell:
-        return None
 
 
 def _read_phase(code: str) -> Phase:
     return _PHASES.get(read_code("PhaseOfEducation (code)", code, most=4), Phase.UNKNOWN)
-
-
-def _read_trusts(codes: str, names: str) -> tuple[TrustLink, ...]:
-    return tuple(TrustLink(uid, name) for uid, name in read_names_by_code("Trusts", codes, names).items())
 
 
 def _read_federations(codes: str, names: str) -> tuple[Coded, ...]:

@@ -3,28 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import date
 
 import attrs
 
-from datashare.domain.register import Group, GroupId
+from datashare.domain.register import UNKNOWN_DAY, Group, GroupId, TrustType
+from datashare.errors import RegisterUnreadable
 
-from ._cells import BadCell, read_code, read_day, read_text, read_uid, read_urn
+from ._cells import GARBLED, BadCell, is_garbled, read_code, read_text, read_uid, read_urn
 from ._sources import RegisterFile
-from ._tables import REPEATED, Download, ProgressCallback, ReportCallback, open_table, refuse
+from ._tables import (
+    GROUP_LINK_RECORDS,
+    GROUP_RECORDS,
+    REPEATED,
+    Download,
+    ProgressCallback,
+    ReportCallback,
+    Table,
+    open_table,
+    refuse,
+)
 
 _UID = ("Group UID", "Linked UID")
 _TYPE = ("Group Type (code)", "Group Type")
 _STATUS = ("Group Status (code)", "Group Status")
 
 GROUPS = Download(
-    what='"All group records"',
+    what=GROUP_RECORDS,
     argument="groups",
     cells=(_UID, ("Group Name",), _TYPE[:1], _TYPE[1:], _STATUS[:1], _STATUS[1:], ("Closed Date",)),
     needed=(_UID, ("Group Name",), _TYPE, _STATUS),
+    never="URN",
 )
 GROUP_LINKS = Download(
-    what='"All group links records" or "Academy sponsor and trust links"',
+    what=GROUP_LINK_RECORDS,
     argument="group_links",
     cells=(("URN",), *GROUPS.cells, ("Joined date",)),
     needed=(("URN",), _UID, _TYPE),
@@ -32,16 +45,11 @@ GROUP_LINKS = Download(
     may_lack="HasSharedHT",
 )
 
-TRUST_TYPES = {
-    "02": "Trust",
-    "06": "Multi-academy trust",
-    "10": "Single-academy trust",
-    "11": "Secure single-academy trust",
-}
-"""``Group Type (code)`` of the groups that link an institution (V1), each with the name beside it."""
-
-_TRUST_NAMES = frozenset(name.casefold() for name in TRUST_TYPES.values())
+_TYPES = {kind.value: kind for kind in TrustType}
+_TYPES_BY_NAME = {kind.label.casefold(): kind for kind in TrustType}
+_CHILDRENS_CENTRES = {"08", "09", "children's centres group", "children's centres collaboration"}
 _OPEN = frozenset({"OPEN", "PROPOSED_TO_CLOSE", "OPEN_BUT_PROPOSED_TO_CLOSE"})
+_SO_CLOSED = ", so the group counts as closed"
 
 
 @attrs.frozen(kw_only=True)
@@ -53,9 +61,10 @@ class GroupLink:
         uid: The group's UID (``Group UID``, in older files ``Linked UID``).
         name: The group's name, possibly empty.
         is_trust: Whether the group is of a trust type, so that the link can count (V1).
-        is_open: Whether the group is open; where the file has no status, it counts as open.
+        is_open: Whether the group is open; where the file has no status, it is open unless it has a closing day.
         closed_on: The day on which the group closed.
-        joined_on: The day on which the institution joins or joined (V7).
+        joined_on: The day on which the institution joins or joined (V7); `UNKNOWN_DAY` where it cannot be read.
+        trust_type: The type of the trust, if it is one.
     """
 
     urn: int
@@ -65,6 +74,156 @@ class GroupLink:
     is_open: bool = True
     closed_on: date | None = None
     joined_on: date | None = None
+    trust_type: TrustType | None = None
+
+
+class GroupReader:
+    """Reads what the rows of one file say about groups.
+
+    Attributes:
+        doubtful: The UIDs of rows that are lost and may have closed their group.
+        doubts_all: Whether a row was lost whose UID is not known, so that it may have closed any group.
+        kinds: The types of group so far, by code, or by name where there is no code.
+    """
+
+    def __init__(self, table: Table) -> None:
+        self.doubtful: set[str] = set()
+        self.kinds: set[str] = set()
+        self._table = table
+        self._has_status = table.has(*_STATUS)
+        self._lost_without_uid = False
+
+    @property
+    def doubts_all(self) -> bool:
+        """Whether a row was lost that may be about any group."""
+        return self._lost_without_uid or self._table.rows_spoilt > 0
+
+    def groups(self) -> Iterator[Group]:
+        """Yield the trusts of "All group records"; one that a later row closes comes again, closed.
+
+        Raises:
+            RegisterUnreadable: The table cannot be used, or holds groups of children's centres alone.
+        """
+        earlier: dict[GroupId, Group] = {}
+        for group in filter(None, self._table.read(self._group)):
+            first = earlier.setdefault(group.id, group)
+            if first is group:
+                yield group
+            elif first != group:
+                self._table.report(BadCell("Group UID", group.id.code, REPEATED))
+                if first.is_open and not group.is_open:
+                    earlier[group.id] = attrs.evolve(first, is_open=False, closed_on=group.closed_on)
+                    yield earlier[group.id]
+        self._refuse_childrens_centres()
+
+    def links(self) -> Iterator[GroupLink]:
+        """Yield the rows of the group links.
+
+        Raises:
+            RegisterUnreadable: The table cannot be used, or holds groups of children's centres alone.
+        """
+        yield from self._table.read(self._link)
+        self._refuse_childrens_centres()
+
+    def _refuse_childrens_centres(self) -> None:
+        if self.kinds and self.kinds <= _CHILDRENS_CENTRES:
+            why = "it has only groups of children's centres, and no trust. Pass the file of all groups."
+            raise RegisterUnreadable(self._table.file, why)
+
+    def _group(self, row: tuple[str, ...]) -> Group | None:
+        """Read one row of "All group records"; return `None` where it is not a trust."""
+        uid, name, *cells = row
+        read_cell = self._table.read_cell
+        kind = read_cell("unknown", _SO_CLOSED, self._type, cells[0], cells[1])
+        if kind is None:
+            return None
+        trust_type = kind if isinstance(kind, TrustType) else None
+        id_ = GroupId.mat(self._uid(uid, cells))
+        is_open, closed_on = self._state(cells)
+        return Group(
+            id=id_,
+            name=read_cell("", "", _filled, "Group Name", self._name(name)) or nameless(id_.code),
+            is_open=is_open and trust_type is not None,
+            closed_on=closed_on,
+            trust_type=trust_type,
+        )
+
+    def _link(self, row: tuple[str, ...]) -> GroupLink:
+        urn, uid, name, *cells, joined = row
+        uid = self._uid(uid, cells)
+        try:
+            trust_type = self._type(cells[0], cells[1])
+            institution = read_urn("URN", urn)
+        except BadCell:
+            self._doubt(uid, cells)
+            raise
+        is_open, closed_on = self._state(cells)
+        days = self._table.days
+        return GroupLink(
+            urn=institution,
+            uid=uid,
+            name=self._name(name),
+            is_trust=trust_type is not None,
+            is_open=is_open,
+            closed_on=closed_on,
+            joined_on=self._table.read_cell(
+                UNKNOWN_DAY, ", so the link does not count", days.read, "Joined date", joined
+            ),
+            trust_type=trust_type,
+        )
+
+    def _uid(self, text: str, cells: list[str]) -> str:
+        try:
+            return read_uid(text)
+        except BadCell:
+            self._doubt("", cells)
+            raise
+
+    def _doubt(self, uid: str, cells: list[str]) -> None:
+        """Remember that a row is lost, unless it says itself that its group is open."""
+        with suppress(BadCell):
+            if self._has_status and _is_open(cells[2], cells[3]):
+                return
+        if uid:
+            self.doubtful.add(uid)
+        else:
+            self._lost_without_uid = True
+
+    def _name(self, text: str) -> str:
+        name = self._table.read_cell("", "", read_text, "Group Name", text)
+        if is_garbled(name):
+            self._table.note_here("Group Name", name, GARBLED)
+        return name
+
+    def _type(self, code: str, name: str) -> TrustType | None:
+        """Return the type of a trust, by its code or else its name; `None` for another kind of group."""
+        number, label = read_code("Group Type (code)", code, width=2, most=3), read_text("Group Type", name).casefold()
+        if not number and not label:
+            raise BadCell("Group Type", "", "is empty")
+        self.kinds.add(number or label)
+        return _TYPES.get(number) if number else _TYPES_BY_NAME.get(label)
+
+    def _state(self, cells: list[str]) -> tuple[bool, date | None]:
+        """Return whether a group is open, and the day on which it closed.
+
+        The status decides. Where the file has none, a closing day does. A status or a closing day that cannot be read
+        leaves the group closed (V8).
+        """
+        table = self._table
+        _, _, status, status_name, closed = cells
+        closed_on = table.read_cell(UNKNOWN_DAY, _SO_CLOSED, table.days.read, "Closed Date", closed)
+        if not self._has_status:
+            is_open = closed_on is None
+        else:
+            is_open = table.read_cell(False, _SO_CLOSED, _is_open, status, status_name)
+        if closed_on == UNKNOWN_DAY:
+            return False, None
+        return is_open, closed_on
+
+
+def nameless(uid: str) -> str:
+    """Return what a trust is called where no file names it."""
+    return f"Trust {uid}"
 
 
 def read_groups(
@@ -74,41 +233,23 @@ def read_groups(
 
     Only groups of the types 02, 06, 10 and 11 are yielded: federations, sponsors, umbrella trusts and groups of
     children's centres link nothing (V1). A trust that is proposed to close is open, as a school is (V3);
-    one that is closed, created in error, proposed to open, or of an unknown status is not (V8).
+    one that is closed, created in error, proposed to open, or of an unknown status is not (V8). One whose type,
+    status or ``Closed Date`` cannot be read counts as closed, and the cell is reported.
 
-    A UID that comes again with the same data is skipped; one that comes with other data is a bad row.
+    A UID that comes again with the same data is skipped; one that comes with other data is a bad row. If that row
+    says that the trust is closed, the trust is yielded once more, closed.
 
     Args:
         file: The download, plain, zipped or gzipped.
-        report: Receives each bad row; by default it raises it.
+        report: Receives each bad row and cell; by default it raises it.
         progress: Receives how far the reading has come, at the start, every thousand rows, and at the end.
 
     Raises:
         InvalidValue: An argument is invalid; raised when the first group is asked for.
         RegisterError: The file cannot be used; likewise.
     """
-    earlier: dict[GroupId, Group] = {}
     with open_table(file, GROUPS, report, progress) as table:
-        for group in filter(None, table.read(_read_group)):
-            first = earlier.setdefault(group.id, group)
-            if first is group:
-                yield group
-            elif first != group:
-                table.report(BadCell("Group UID", group.id.code, REPEATED))
-
-
-def _read_group(row: tuple[str, ...]) -> Group | None:
-    """Read one row of "All group records"; return `None` where it is not a trust."""
-    uid, name, kind, kind_name, status, status_name, closed = row
-    if not _is_trust(kind, kind_name):
-        return None
-    is_open = _is_open(status, status_name)
-    if is_open is None:
-        raise BadCell("Group Status", "", "is empty")
-    label = read_text("Group Name", name)
-    if not label:
-        raise BadCell("Group Name", name, "is empty")
-    return Group(id=GroupId.mat(read_uid(uid)), name=label, is_open=is_open, closed_on=read_day("Closed Date", closed))
+        yield from GroupReader(table).groups()
 
 
 def read_group_links(
@@ -116,9 +257,12 @@ def read_group_links(
 ) -> Iterator[GroupLink]:
     """Read the rows of "All group links records" or "Academy sponsor and trust links" one by one, in their order.
 
+    A ``Joined date`` that cannot be read is reported, and leaves a link that does not count (V7). A status or a
+    ``Closed Date`` that cannot be read is reported, and the group counts as closed (V8).
+
     Args:
         file: The download, plain, zipped or gzipped.
-        report: Receives each bad row; by default it raises it.
+        report: Receives each bad row and cell; by default it raises it.
         progress: Receives how far the reading has come, at the start, every thousand rows, and at the end.
 
     Raises:
@@ -126,30 +270,22 @@ def read_group_links(
         RegisterError: The file cannot be used; likewise.
     """
     with open_table(file, GROUP_LINKS, report, progress) as table:
-        yield from table.read(_read_group_link)
+        yield from GroupReader(table).links()
 
 
-def _read_group_link(row: tuple[str, ...]) -> GroupLink:
-    urn, uid, name, kind, kind_name, status, status_name, closed, joined = row
-    return GroupLink(
-        urn=read_urn("URN", urn),
-        uid=read_uid(uid),
-        name=read_text("Group Name", name),
-        is_trust=_is_trust(kind, kind_name),
-        is_open=_is_open(status, status_name) is not False,
-        closed_on=read_day("Closed Date", closed),
-        joined_on=read_day("Joined date", joined),
-    )
+def _filled(column: str, text: str) -> str:
+    if not text:
+        raise BadCell(column, text, "is empty")
+    return text
 
 
-def _is_trust(code: str, name: str) -> bool:
-    number, label = read_code("Group Type (code)", code, width=2, most=3), read_text("Group Type", name)
-    if not number and not label:
-        raise BadCell("Group Type", "", "is empty")
-    return number in TRUST_TYPES if number else label.casefold() in _TRUST_NAMES
+def _is_open(code: str, name: str) -> bool:
+    """Return whether a status, by its code or else its name, is an open one.
 
-
-def _is_open(code: str, name: str) -> bool | None:
-    """Return whether a status, by its code or else its name, is an open one; `None` where the cells are empty."""
+    Raises:
+        BadCell: Both cells are empty.
+    """
     status = read_text("Group Status", code) or read_text("Group Status", name)
-    return "_".join(status.upper().replace(",", " ").split()) in _OPEN if status else None
+    if not status:
+        raise BadCell("Group Status", "", "is empty")
+    return "_".join(status.upper().replace(",", " ").split()) in _OPEN

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date
 from typing import cast
 
@@ -11,17 +12,28 @@ import attrs
 
 from datashare.domain import validation
 from datashare.domain.instants import to_day
-from datashare.domain.register import Group, GroupId, Institution, SuccessorLink
-from datashare.errors import BadRow
+from datashare.domain.register import (
+    EstablishmentStatus,
+    Group,
+    GroupId,
+    Institution,
+    RegisterSummary,
+    SuccessorLink,
+    TrustType,
+)
+from datashare.errors import BadRow, InvalidValue, RegisterUnreadable
 
 from ._cells import BadCell
-from ._establishments import ESTABLISHMENTS, TrustLinks, institutions
-from ._groups import GroupLink, read_group_links, read_groups
+from ._establishments import ESTABLISHMENTS, STATUS, TrustLinks, institutions
+from ._groups import GROUP_LINKS, GROUPS, GroupLink, GroupReader, nameless
+from ._problems import Problems, RegisterWarning
 from ._sources import RegisterFile
-from ._successors import read_links, successors
-from ._tables import REPEATED, ProgressCallback, Table, open_table
+from ._successors import LINKS, establishment_links, successors
+from ._tables import REPEATED, Download, ProgressCallback, Table, open_table
 
-PROBLEMS_KEPT = 1_000
+SHARE_LOST = 0.01
+SHOULD_HAVE_CLOSED = 100
+"""Of so many schools some are closed, in a file of the whole register."""
 
 _NO_AUTHORITY = "000"
 """``LA (code)`` of *Does not apply*: schools overseas and the like, which no authority sees."""
@@ -39,8 +51,12 @@ class Register:
         rows: How many rows the establishment file has, bad ones included. Where an unclosed quote takes in the
             lines that follow, each of those lines counts.
         problems: The rows that could not be read, of all files; the first thousand.
-        problem_count: How many bad rows there were. A row that took in other lines counts once, so that *rows* can
+        problem_count: How many such rows there were. A row that took in other lines counts once, so that *rows* can
             be more than the institutions and the bad rows together.
+        warnings: What else could not be read or is odd, of all files, counted by column: the rows are here all the
+            same.
+        summary: How many institutions of each status the establishment file holds, those that were not kept
+            included. Keep it for *older* of the next register.
         other_links: The kinds of "Establishment links" that are not about succession, with their numbers.
     """
 
@@ -51,6 +67,8 @@ class Register:
     rows: int
     problems: tuple[BadRow, ...] = ()
     problem_count: int = 0
+    warnings: tuple[RegisterWarning, ...] = ()
+    summary: RegisterSummary = attrs.field(factory=RegisterSummary)
     other_links: Mapping[str, int] = attrs.field(factory=dict)
 
 
@@ -62,6 +80,8 @@ def read_register(
     links: RegisterFile | None = None,
     day: date | None = None,
     strict: bool = False,
+    share_lost: float = SHARE_LOST,
+    older: RegisterSummary | None = None,
     progress: ProgressCallback | None = None,
     keep: Callable[[Institution], bool] | None = None,
 ) -> Register:
@@ -74,11 +94,20 @@ def read_register(
     lacks that column does a row of *group_links* of a trust type link it instead (V1); where the column is
     there, *group_links* supply the day on which the institution joined (V7).
 
-    The groups are those of *groups*; then the trusts of *group_links* that are not among them; then, as open,
-    those of ``Trusts (code)``; and every local authority but ``000``.
+    The groups are those of *groups*; then the trusts of *group_links* that are not among them; then those of
+    ``Trusts (code)``; and every local authority but ``000``. A trust that only ``Trusts (code)`` names counts as open,
+    unless a row of *groups* or *group_links* was lost that may have closed it (V8).
+
+    A row is lost where it cannot be split into its cells, or where a cell that decides something cannot be read:
+    which institution or group it is, whether it is open, which groups see it. Any other cell that cannot be read
+    counts as empty and is counted in *warnings* (V4).
 
     Of rows with one URN the first is kept; another row that is equal is skipped, one that differs is a bad row.
-    Groups with one UID are treated likewise.
+    Groups with one UID are treated likewise, but one row that says that the group is closed closes it.
+
+    A file is refused (V12) if more than *share_lost* of its rows are lost, or more than five where it has fewer than
+    a hundred; if it is another download; if it shows days in two orders; and if it is larger than any download of the
+    register: 256 MB unpacked, 100 times its packed size, 250,000 lines, 1,000 columns, 256 kB a row.
 
     Cost: less than twice what `csv.reader` takes to walk the establishment file, and some 550 bytes of memory
     for each institution kept.
@@ -90,7 +119,11 @@ def read_register(
         links: "Establishment links".
         day: The register's day in Europe/London; by default that in the name of *establishments*, such as
             ``edubasealldata20250718.csv``.
-        strict: Whether to raise the first bad row; by default bad rows are left out and reported.
+        strict: Whether to raise the first bad row or cell; by default it is left out and reported.
+        share_lost: The share of a file's rows that may be lost, from 0 to 1, and of the institutions of *older* that
+            may be gone.
+        older: The summary of the register in place; a register never loses institutions, so one that holds far
+            fewer is refused.
         progress: Receives how far the reading of each file has come, at the start, every thousand rows, and at the
             end.
         keep: Returns whether to keep an institution, to save memory; it must treat equal institutions alike.
@@ -100,38 +133,68 @@ def read_register(
 
     Raises:
         InvalidValue: An argument is invalid.
-        RegisterUnreadable: A file is missing, damaged, empty, or not text in a known encoding.
+        RegisterUnreadable: A file is missing, damaged, empty, refused, or not text in a known encoding.
         MissingColumns: A file lacks columns that are needed.
-        BadRow: A row cannot be right, and *strict* is true.
+        BadRow: A row or a cell cannot be right, and *strict* is true.
     """
+    _check_arguments(day, strict, share_lost, older, keep)
+    problems = Problems(strict=strict)
+    known = _Groups()
+
+    @contextmanager
+    def opened(file: RegisterFile, kind: Download) -> Iterator[Table]:
+        with open_table(file, kind, problems, progress, share_lost=share_lost) as table:
+            yield table
+            if table.ends_short:
+                why = "ends with a row that is not whole, so it may be cut short"
+                problems.warn(table.file, "", why)
+
+    if groups is not None:
+        with opened(groups, GROUPS) as table:
+            known.add_records(table)
+    linked: list[GroupLink] = []
+    for file in _files(group_links):
+        with opened(file, GROUP_LINKS) as table:
+            linked += known.add_links(table)
+    succeeded, other_links = successors(())
+    if links is not None:
+        with opened(links, LINKS) as table:
+            succeeded, other_links = successors(establishment_links(table))
+    with opened(establishments, ESTABLISHMENTS) as table:
+        statuses: list[EstablishmentStatus] = []
+        kept = _kept(table, TrustLinks(linked), known, statuses, keep)
+        summary = RegisterSummary.of(statuses)
+        _check_summary(table, summary, older, share_lost, problems)
+    return Register(
+        institutions=kept,
+        groups=known.by_id(problems),
+        successors=succeeded,
+        day=day or table.day,
+        rows=table.rows_read,
+        problems=tuple(problems.first),
+        problem_count=problems.count,
+        warnings=problems.warnings,
+        summary=summary,
+        other_links=other_links,
+    )
+
+
+def _check_arguments(
+    day: date | None,
+    strict: bool,
+    share_lost: float,
+    older: RegisterSummary | None,
+    keep: Callable[[Institution], bool] | None,
+) -> None:
     if day is not None:
         to_day(day, "day")
     if keep is not None:
         validation.require_callable(keep, "keep", "a function that takes an Institution, or None")
     validation.require_a(strict, bool, "strict", "True or False")
-    problems = _Problems(strict=strict)
-    known = _Groups()
-    if groups is not None:
-        known.add_records(read_groups(groups, report=problems, progress=progress))
-    linked = [
-        link for file in _files(group_links) for link in read_group_links(file, report=problems, progress=progress)
-    ]
-    known.add_linked(linked)
-    succeeded, other_links = successors(
-        read_links(links, report=problems, progress=progress) if links is not None else ()
-    )
-    with open_table(establishments, ESTABLISHMENTS, problems, progress) as table:
-        kept = _kept(table, TrustLinks(linked), known, keep)
-        return Register(
-            institutions=kept,
-            groups=known.by_id(),
-            successors=succeeded,
-            day=day or table.day,
-            rows=table.rows_read,
-            problems=tuple(problems.first),
-            problem_count=problems.count,
-            other_links=other_links,
-        )
+    if type(share_lost) not in {int, float} or not 0 <= share_lost <= 1:
+        raise InvalidValue("share_lost", share_lost, "a number from 0 to 1, such as 0.01")
+    if older is not None:
+        validation.require_a(older, RegisterSummary, "older", "the summary of a Register, or None")
 
 
 def _files(group_links: RegisterFile | Iterable[RegisterFile]) -> Collection[RegisterFile]:
@@ -141,12 +204,24 @@ def _files(group_links: RegisterFile | Iterable[RegisterFile]) -> Collection[Reg
 
 
 def _kept(
-    table: Table, links: TrustLinks, groups: _Groups, keep: Callable[[Institution], bool] | None
+    table: Table,
+    links: TrustLinks,
+    groups: _Groups,
+    statuses: list[EstablishmentStatus],
+    keep: Callable[[Institution], bool] | None,
 ) -> dict[int, Institution]:
-    """Collect the institutions to keep, by URN, and report rows that contradict an earlier one of the same URN."""
+    """Collect the institutions to keep, by URN, and report rows that contradict an earlier one of the same URN.
+
+    Args:
+        table: The establishments.
+        links: What the group links say.
+        groups: Receives the groups of every institution.
+        statuses: Receives the status of every institution.
+        keep: Returns whether to keep an institution.
+    """
     kept: dict[int, Institution] = {}
     left_out: set[int] = set()
-    for institution in institutions(table, links):
+    for institution in institutions(table, links, groups.trust_types):
         urn = institution.urn
         wanted = keep is None or keep(institution)
         if urn in kept or urn in left_out:
@@ -156,6 +231,7 @@ def _kept(
                 table.report(BadCell("URN", str(urn), REPEATED))
             continue
         groups.add_named_by(institution)
+        statuses.append(institution.status)
         if wanted:
             kept[urn] = institution
         else:
@@ -163,52 +239,93 @@ def _kept(
     return kept
 
 
-class _Problems:
-    """Raises bad rows, or counts them and keeps the first."""
-
-    def __init__(self, *, strict: bool) -> None:
-        self.first: list[BadRow] = []
-        self.count = 0
-        self._strict = strict
-
-    def __call__(self, bad: BadRow) -> None:
-        if self._strict:
-            raise bad
-        self.count += 1
-        if self.count <= PROBLEMS_KEPT:
-            self.first.append(bad)
+def _check_summary(
+    table: Table, summary: RegisterSummary, older: RegisterSummary | None, share_lost: float, problems: Problems
+) -> None:
+    """Refuse a register that lost institutions of the older one, and warn of one without closed schools."""
+    if older is not None and summary.share_gone_since(older) > share_lost:
+        raise RegisterUnreadable(
+            table.file,
+            f"it has {summary}; the register in place has {older}. A register keeps schools that closed, so this file "
+            "is cut short or leaves schools out. Download it again.",
+        )
+    if not summary.closed and summary.total >= SHOULD_HAVE_CLOSED:
+        why = "says of no school that it is closed, so the file leaves schools out"
+        problems.warn(table.file, STATUS, why)
 
 
 class _Groups:
-    """Collects the groups that the files name; the first file to name a group decides what it is called."""
+    """Collects the groups that the files name; the first file to name a group decides whether it is open.
+
+    Attributes:
+        trust_types: The types of trusts that the establishments tell, by UID.
+    """
 
     def __init__(self) -> None:
+        self.trust_types: dict[str, TrustType] = {}
         self._by_id: dict[GroupId, Group] = {}
         self._trusts: dict[str, str] = {}
         self._authorities: dict[str, str] = {}
+        self._records = ""
+        self._doubtful: set[str] = set()
+        self._doubts_all = False
 
-    def add_records(self, groups: Iterable[Group]) -> None:
+    def add_records(self, table: Table) -> None:
         """Add the groups of "All group records"."""
-        self._by_id.update((group.id, group) for group in groups)
+        self._records = table.file
+        reader = GroupReader(table)
+        self._by_id.update((group.id, group) for group in reader.groups())
+        self._add_doubts(reader)
 
-    def add_linked(self, links: Iterable[GroupLink]) -> None:
-        """Add the trusts of the group links, which say whether they are open."""
-        for link in links:
+    def add_links(self, table: Table) -> Iterator[GroupLink]:
+        """Yield the group links, and add their trusts; they say whether these are open."""
+        reader = GroupReader(table)
+        for link in reader.links():
             if link.is_trust and (id_ := GroupId.mat(link.uid)) not in self._by_id:
-                name = link.name or f"Trust {link.uid}"
-                self._by_id[id_] = Group(id=id_, name=name, is_open=link.is_open, closed_on=link.closed_on)
+                self._by_id[id_] = Group(
+                    id=id_,
+                    name=link.name or nameless(link.uid),
+                    is_open=link.is_open,
+                    closed_on=link.closed_on,
+                    trust_type=link.trust_type,
+                )
+            yield link
+        self._add_doubts(reader)
 
     def add_named_by(self, institution: Institution) -> None:
         """Add the trusts and the local authority of an institution's row."""
         for trust in institution.trusts:
-            self._trusts.setdefault(trust.uid, trust.name)
+            if not self._trusts.get(trust.uid):
+                self._trusts[trust.uid] = trust.name
         authority = institution.local_authority
-        if authority and authority.code != _NO_AUTHORITY:
-            self._authorities.setdefault(authority.code, authority.name)
+        if authority and authority.code != _NO_AUTHORITY and not self._authorities.get(authority.code):
+            self._authorities[authority.code] = authority.name
 
-    def by_id(self) -> dict[GroupId, Group]:
-        """Return all of them."""
-        named = {GroupId.mat(uid): name or f"Trust {uid}" for uid, name in self._trusts.items()}
+    def by_id(self, problems: Problems) -> dict[GroupId, Group]:
+        """Return all of them; report the trusts that no file of groups names, though one was passed."""
+        groups: dict[GroupId, Group] = {}
+        for uid, name in self._trusts.items():
+            is_open = not (self._doubts_all or uid in self._doubtful)
+            id_ = GroupId.mat(uid)
+            groups[id_] = Group(
+                id=id_, name=name or nameless(uid), is_open=is_open, trust_type=self.trust_types.get(uid)
+            )
+            if self._records and id_ not in self._by_id:
+                counts = "open" if is_open else "closed, since rows of groups were lost"
+                why = f"lacks a trust that the establishments name; it counts as {counts}"
+                problems.warn(self._records, "Group UID", why, uid)
         for code, name in self._authorities.items():
-            named[GroupId.local_authority(code)] = name or f"Local authority {code}"
-        return {id_: Group(id=id_, name=name) for id_, name in named.items()} | self._by_id
+            id_ = GroupId.local_authority(code)
+            groups[id_] = Group(id=id_, name=name or f"Local authority {code}")
+        for id_, group in self._by_id.items():
+            has_name = group.name != nameless(id_.code) or id_ not in groups
+            groups[id_] = attrs.evolve(
+                group,
+                name=group.name if has_name else groups[id_].name,
+                trust_type=group.trust_type or self.trust_types.get(id_.code),
+            )
+        return groups
+
+    def _add_doubts(self, reader: GroupReader) -> None:
+        self._doubtful |= reader.doubtful
+        self._doubts_all = self._doubts_all or reader.doubts_all

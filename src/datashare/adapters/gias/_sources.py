@@ -2,6 +2,9 @@
 
 A file is read twice: first whole, in pieces of fixed size, to check that it is sound and to detect its
 encoding; then line by line. Memory stays the same however large the file is, or claims to be.
+
+What a file may hold is bounded, at several times what the register has, since a small packed file can unpack to
+anything. Those on size are checked in the first reading, which is quick, and those on lines and rows in the second.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, NoReturn, TypeAlias, cast
 
@@ -28,14 +31,27 @@ RegisterFile: TypeAlias = str | os.PathLike[str] | IO[bytes]
 """A download: its path, or a file opened in binary mode, read from its current position and left open."""
 
 PIECE = 1 << 20
-MOST_BYTES = 1 << 30
+MOST_BYTES = 1 << 28
 """The most that a file may hold once unpacked; the full establishment file has some 65 MB."""
+MOST_LINES = 250_000
+"""The most lines, empty ones included; the full establishment file has some 52,000."""
+LONGEST_ROW = 1 << 18
+"""The most characters in a row, whatever its lines; those of the establishment file have under 2,000."""
+MOST_TIMES_PACKED = 100
+"""How many times its packed size a file may unpack to; the register's files unpack to about ten times theirs."""
+ALWAYS_UNPACKED = 1 << 24
+"""A file of up to this size, once unpacked, may unpack to any number of times its packed size."""
+MOST_ENTRIES = 1_000
+"""The most files in an archive; that of the whole register has ten."""
 
 FOREIGN = (OSError, EOFError, ValueError, RuntimeError, OverflowError, struct.error, zlib.error, zipfile.BadZipFile)
 """What opening, unpacking and decoding raise; `zipfile` raises several kinds for a damaged archive."""
 
 _GZIP = b"\x1f\x8b"
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+_EXCEL_97 = b"\xd0\xcf\x11\xe0"
+_EXCEL_SHEETS = "xl/"
+_DELIMITERS = ",;\t"
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _UNDEFINED_IN_CP1252 = (b"\x81", b"\x8d", b"\x8f", b"\x90", b"\x9d")
 _C1 = re.compile("[\x80\x82-\x8c\x8e\x91-\x9c\x9e\x9f]")
@@ -50,6 +66,9 @@ class Text:
         file: What messages call it.
         names: The names that may hold the register's day: the file's own, and that of the packed file in it.
         lines: Its lines, each with its line end.
+        again: Opens its lines from the start once more; the reading of *lines* then goes on where it was.
+        begin_row: Begins to count the characters of a row anew; a row that is too long is refused.
+        delimiter: What separates the fields.
         total: Its size once unpacked, in bytes.
         position: Returns how many bytes have been read so far.
     """
@@ -57,8 +76,46 @@ class Text:
     file: str
     names: tuple[str, ...]
     lines: Iterator[str]
+    again: Callable[[], AbstractContextManager[Iterator[str]]]
+    begin_row: Callable[[], None]
+    delimiter: str
     total: int
     position: Callable[[], int]
+
+
+class _Lines:
+    """Opens the lines of a download, and refuses a row of too many characters.
+
+    Attributes:
+        left: How many characters the present row may still have.
+    """
+
+    def __init__(self, file: str, *, encoding: str, newline: str, repair: bool) -> None:
+        self._file = file
+        self._encoding = encoding
+        self._newline = newline
+        self._repair = repair
+        self.begin_row()
+
+    def begin_row(self) -> None:
+        """Begin to count anew."""
+        self._left = LONGEST_ROW
+
+    def wrap(self, content: IO[bytes]) -> io.TextIOWrapper:
+        """Return content as text."""
+        return io.TextIOWrapper(content, encoding=self._encoding, newline=self._newline)
+
+    def walk(self, text: io.TextIOWrapper) -> Iterator[str]:
+        """Yield the lines of a text."""
+        repair = self._repair
+        with _explaining_errors(self._file):
+            for number, line in enumerate(text, 1):
+                self._left -= len(line)
+                if self._left < 0 or number > MOST_LINES:
+                    limit = f"{MOST_LINES:,} lines" if number > MOST_LINES else f"{LONGEST_ROW >> 10} kB in one row"
+                    why = f"it has more than {limit}. No download of the register does."
+                    raise RegisterUnreadable(self._file, why)
+                yield line if not repair or line.isascii() else _C1.sub(_cp1252_character, line)
 
 
 @contextmanager
@@ -76,20 +133,39 @@ def open_text(source: RegisterFile, argument: str) -> Iterator[Text]:
     file = _name_of(source, argument)
     with ExitStack() as stack:
         with _explaining_errors(file):
-            start, member = _unpacked(file, _seekable(source, argument, file, stack), stack)
-            survey = _Survey(file, start)
+            binary = _seekable(source, argument, file, stack)
+            start, member = _unpacked(file, binary, stack)
+            survey = _Survey(file, start, packed=binary.seek(0, os.SEEK_END))
             encoding = survey.encoding()
-            # Lines that end with LF are read in a third of the time of lines that may end with CR alone, as old
-            # Macintosh files do. cp1252 is decoded as Latin-1 and repaired, which is quicker than Python's own decoder.
-            newline = "" if b"\r" in start().readline(PIECE).rstrip(b"\r\n") else "\n"
-            is_cp1252 = encoding == "cp1252"
+            lines = _Lines(
+                file,
+                # cp1252 is decoded as Latin-1 and repaired, which is quicker than Python's own decoder.
+                encoding="latin-1" if encoding == "cp1252" else encoding,
+                # Lines that end with LF are read in a third of the time of lines that may end with CR alone, as old
+                # Macintosh files do.
+                newline="" if survey.may_end_with_cr else "\n",
+                repair=encoding == "cp1252" or survey.has_c1,
+            )
             content = start()
-            text = io.TextIOWrapper(content, encoding="latin-1" if is_cp1252 else encoding, newline=newline)
-            stack.enter_context(text)
+            text = stack.enter_context(lines.wrap(content))
+
+        @contextmanager
+        def again() -> Iterator[Iterator[str]]:
+            position = binary.tell()
+            second = lines.wrap(start())
+            try:
+                yield lines.walk(second)
+            finally:
+                second.detach()  # a plain file is read on, so it is not closed
+                binary.seek(position)
+
         yield Text(
             file=file,
             names=(Path(file).name, member),
-            lines=_lines(file, text, repair=is_cp1252 or survey.has_c1),
+            lines=lines.walk(text),
+            again=again,
+            begin_row=lines.begin_row,
+            delimiter=survey.delimiter,
             total=survey.total,
             position=content.tell,
         )
@@ -165,7 +241,7 @@ def _unpacked(file: str, binary: IO[bytes], stack: ExitStack) -> tuple[Callable[
     binary.seek(0)
     magic = binary.read(4)
     if magic.startswith(_ZIP):
-        archive = stack.enter_context(zipfile.ZipFile(binary))
+        archive = stack.enter_context(zipfile.ZipFile(cast("IO[bytes]", _InPieces(file, binary))))
         member = _only_csv(file, archive)
         return lambda: archive.open(member), Path(member.filename).name
 
@@ -176,14 +252,43 @@ def _unpacked(file: str, binary: IO[bytes], stack: ExitStack) -> tuple[Callable[
     return start, ""
 
 
+class _InPieces:
+    """A packed file of which nothing large is read at once, as `zipfile` does with the list of an archive's files."""
+
+    def __init__(self, file: str, binary: IO[bytes]) -> None:
+        self._file = file
+        self._binary = binary
+        self.seek, self.tell, self.seekable = binary.seek, binary.tell, binary.seekable
+
+    def read(self, size: int = -1) -> bytes:
+        """Read the next bytes.
+
+        Raises:
+            RegisterUnreadable: They are too many.
+        """
+        if size > PIECE:
+            _refuse_entries(self._file, f"a list of files of {size / PIECE:,.0f} MB")
+        return self._binary.read(size)
+
+
+def _refuse_entries(file: str, what: str) -> NoReturn:
+    raise RegisterUnreadable(
+        file, f"it is an archive with {what}, and at most {MOST_ENTRIES:,} files are allowed. Pass the CSV file itself."
+    )
+
+
 def _only_csv(file: str, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
+    if len(archive.infolist()) > MOST_ENTRIES:
+        _refuse_entries(file, f"{len(archive.infolist()):,} files")
     members = [
         member
         for member in archive.infolist()
         if member.filename.lower().endswith(".csv") and not Path(member.filename).name.startswith("._")
     ]
     if not members:
-        raise RegisterUnreadable(file, "it is an archive with no CSV file in it. Save or download the data as CSV.")
+        is_workbook = any(name.startswith(_EXCEL_SHEETS) for name in archive.namelist())
+        why = "It is an Excel workbook: save it as CSV." if is_workbook else "Save or download the data as CSV."
+        raise RegisterUnreadable(file, f"it is an archive with no CSV file in it. {why}")
     if len(members) > 1:
         names = ", ".join(member.filename for member in members[:5])
         raise RegisterUnreadable(file, f"it holds {len(members)} CSV files ({names}). Unpack it and pass one of them.")
@@ -199,10 +304,15 @@ class _Survey:
         total: The bytes so far.
         has_c1: Whether UTF-8 text holds control characters that stand for cp1252 characters, since the file was once
             read as Latin-1 and saved again.
+        may_end_with_cr: Whether lines may end with CR alone.
+        delimiter: What separates the header's names: a comma, or what spreadsheets write in other countries.
     """
 
-    def __init__(self, file: str, start: Callable[[], IO[bytes]]) -> None:
+    def __init__(self, file: str, start: Callable[[], IO[bytes]], *, packed: int) -> None:
         self.total = 0
+        self.may_end_with_cr = False
+        self.delimiter = ","
+        self._packed = packed
         self.has_c1 = False
         self._file = file
         self._start = start
@@ -234,19 +344,34 @@ class _Survey:
         if b"\0" in piece:
             place = self._place(self.total + piece.index(b"\0"))
             self._refuse(f"{place} is NUL, which is not text. It is damaged, or not a CSV file.")
-        if len(piece) == PIECE and b"\n" not in piece and b"\r" not in piece:
+        if len(piece) == PIECE and b"\n" not in piece and not (self.may_end_with_cr and b"\r" in piece):
             self._refuse(f"it has a line of more than {PIECE >> 20} MB. It is not a CSV file of the register.")
         self._try_utf_8(piece)
         undefined = [piece.index(byte) for byte in _UNDEFINED_IN_CP1252 if byte in piece]
         if undefined and self._not_cp1252 is None:
             self._not_cp1252 = self.total + min(undefined)
         self.total += len(piece)
+        self._check_limits()
+
+    def _check_limits(self) -> None:
         _check_size(self._file, self.total)
+        if self.total > max(ALWAYS_UNPACKED, MOST_TIMES_PACKED * self._packed):
+            self._refuse(
+                f"it unpacks to more than {MOST_TIMES_PACKED} times its packed size, and to more than "
+                f"{ALWAYS_UNPACKED >> 20} MB. No download of the register does."
+            )
 
     def _examine_start(self, piece: bytes) -> None:
         if piece.startswith(_UTF_16):
             self._refuse("it is UTF-16. Save it as CSV in UTF-8.")
+        if piece.startswith((_GZIP, *_ZIP)):
+            self._refuse("it is packed twice. Unpack it once, and pass what comes out.")
+        if piece.startswith(_EXCEL_97):
+            self._refuse("it is an Excel workbook. Save it as CSV, or download the CSV file.")
         self._has_mark = piece.startswith(codecs.BOM_UTF8)
+        first_line = piece.partition(b"\n")[0]
+        self.may_end_with_cr = b"\r" in (first_line.removesuffix(b"\r") if b"\n" in piece else first_line)
+        self.delimiter = max(_DELIMITERS, key=lambda mark: first_line.count(mark.encode()))
         if piece[:64].removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"<"):
             self._refuse("it is a web page or XML, not CSV. Download the data itself.")
 
@@ -271,15 +396,6 @@ class _Survey:
 
     def _refuse(self, why: str) -> NoReturn:
         raise RegisterUnreadable(self._file, why)
-
-
-def _lines(file: str, text: io.TextIOWrapper, *, repair: bool) -> Iterator[str]:
-    with _explaining_errors(file):
-        if not repair:
-            yield from text
-            return
-        for line in text:
-            yield line if line.isascii() else _C1.sub(_cp1252_character, line)
 
 
 def _cp1252_character(control: re.Match[str]) -> str:

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
+from functools import partial
 
 import attrs
 
 from datashare.domain import validation
 from datashare.domain.register import SuccessorLink
 
-from ._cells import BadCell, read_day, read_text, read_urn
+from ._cells import BadCell, read_text, read_urn
 from ._sources import RegisterFile
-from ._tables import Download, ProgressCallback, ReportCallback, open_table, refuse
+from ._tables import ESTABLISHMENT_LINKS, Download, ProgressCallback, ReportCallback, Table, open_table, refuse
 
 LINKS = Download(
-    what='"Establishment links"',
+    what=ESTABLISHMENT_LINKS,
     argument="links",
     cells=(("URN",), ("LinkURN",), ("LinkType",), ("LinkEstablishedDate",)),
     needed=(("URN",), ("LinkURN",), ("LinkType",)),
@@ -57,16 +58,21 @@ def read_links(
         RegisterError: The file cannot be used; likewise.
     """
     with open_table(file, LINKS, report, progress) as table:
-        yield from table.read(_read_link)
+        yield from establishment_links(table)
 
 
-def _read_link(row: tuple[str, ...]) -> EstablishmentLink:
+def establishment_links(table: Table) -> Iterator[EstablishmentLink]:
+    """Read the links of a table, and report the bad rows; a day that cannot be read leaves a link without one."""
+    return table.read(partial(_read_link, table))
+
+
+def _read_link(table: Table, row: tuple[str, ...]) -> EstablishmentLink:
     urn, link_urn, kind, day = row
     link = EstablishmentLink(
         urn=read_urn("URN", urn),
         link_urn=read_urn("LinkURN", link_urn),
         kind=read_text("LinkType", kind),
-        day=read_day("LinkEstablishedDate", day),
+        day=table.read_cell(None, "", table.days.read, "LinkEstablishedDate", day),
     )
     if not link.kind:
         raise BadCell("LinkType", kind, "is empty")

@@ -1,0 +1,82 @@
+"""What could not be read, or is odd: bad rows one by one, all else counted by column."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import attrs
+
+from datashare.errors import BadRow, plain_line, shown
+
+PROBLEMS_KEPT = 1_000
+
+
+@attrs.frozen(kw_only=True)
+class RegisterWarning:
+    """Something in a file that is odd, or that was left out although its row was read.
+
+    Attributes:
+        file: The file's name.
+        column: The column's name; empty where the file as a whole is meant.
+        why: What is odd, as the end of a sentence.
+        count: How often.
+        line: The line of the first of them, counted from 1; 0 where no line can be named.
+        value: The text of the cell there, at most its first 20,000 characters.
+    """
+
+    file: str
+    column: str
+    why: str
+    count: int = 1
+    line: int = 0
+    value: str = ""
+
+    def __str__(self) -> str:
+        file, subject = plain_line(self.file), f'column "{plain_line(self.column)}"' if self.column else "it"
+        times = f", {self.count:,} times, first" if self.count > 1 else ""
+        place = f" in line {self.line}" if self.line else ""
+        example = f": {shown(self.value)}" if self.value else ""
+        return f"{file}: {subject} {self.why}{times}{place}{example}."
+
+
+class Problems:
+    """Receives bad rows: raises the first one if strict, or else keeps the first of them and counts the rest.
+
+    Attributes:
+        first: The first thousand rows that are lost.
+        count: How many rows are lost.
+    """
+
+    def __init__(self, *, strict: bool) -> None:
+        self.first: list[BadRow] = []
+        self.count = 0
+        self._strict = strict
+        self._warnings: dict[tuple[str, str, str], RegisterWarning] = {}
+        self._counts: Counter[tuple[str, str, str]] = Counter()
+
+    def __call__(self, bad: BadRow) -> None:
+        """Receive a bad row; one that loses nothing is never raised."""
+        if self._strict and bad.lost != "nothing":
+            raise bad
+        if bad.lost == "row":
+            self.count += 1
+            if self.count <= PROBLEMS_KEPT:
+                self.first.append(bad)
+            return
+        key = bad.file, bad.column, bad.why
+        self._counts[key] += 1
+        if key not in self._warnings:
+            self._warnings[key] = RegisterWarning(
+                file=bad.file, column=bad.column, why=bad.why, line=bad.line, value=bad.value
+            )
+
+    def warn(self, file: str, column: str, why: str, value: str = "") -> None:
+        """Add a warning that is not about a row, or count it where it came before."""
+        key = file, column, why
+        self._counts[key] += 1
+        self._warnings.setdefault(key, RegisterWarning(file=file, column=column, why=why, value=value))
+
+    @property
+    def warnings(self) -> tuple[RegisterWarning, ...]:
+        """The warnings, in the order in which they came first."""
+        return tuple(attrs.evolve(warning, count=self._counts[key]) for key, warning in self._warnings.items())
