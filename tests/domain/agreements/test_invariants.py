@@ -18,11 +18,9 @@ from datashare.domain.agreements.commands import (
     Approve,
     Command,
     Decline,
-    EndAgreement,
     EndCause,
     Named,
     Recipients,
-    RecordVisibility,
     Remind,
     Withdraw,
     WithRoles,
@@ -324,24 +322,6 @@ def test_refusal_changes_nothing_and_has_sorted_reasons(trials: list[Trial]) -> 
             assert places
             assert sorted(set(places)) == places
             assert str(trial.answer)
-
-
-@given(LIVES)
-@pytest.mark.rule("T1")
-def test_state_moves_only_as_the_table_says(trials: list[Trial]) -> None:
-    """What goes through is named by the table, and leads where the table says."""
-    for trial in trials:
-        if isinstance(trial.answer, Decision):
-            assert TRANSITIONS[trial.before.state][type(trial.command)] is trial.after.state
-
-
-@given(LIVES)
-@pytest.mark.rule("T5")
-def test_nothing_is_asked_or_granted_while_hidden(trials: list[Trial]) -> None:
-    """Of a school that is hidden, only answers in the negative, ends and visibility are recorded."""
-    for trial in trials:
-        if not trial.context.visibility.visible and isinstance(trial.answer, Decision):
-            assert isinstance(trial.command, Decline | Withdraw | EndAgreement | RecordVisibility)
 
 
 def is_eligible(who: PersonId, people: dict[PersonId, Person]) -> bool:
