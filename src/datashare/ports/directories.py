@@ -16,9 +16,10 @@ class InstitutionDirectory(Protocol):
 
     Implementers must:
 
-    1. Return every institution that is linked with a group, open or not; the library decides what is visible.
-    2. Return only what was asked for, and leave out what is not known instead of raising.
-    3. Answer each call from one state of the register.
+    1. Return every institution that is linked with a group, open or not, however many there are, with all that the
+       register says of it; the library decides what is visible.
+    2. Return only what was asked for, by the whole code or number, and leave out what is not known instead of raising.
+    3. Answer each call from one state of the register, the present one: nothing is remembered from an older one.
     4. Return values that nobody changes afterwards.
     """
 
@@ -57,7 +58,8 @@ class PeopleDirectory(Protocol):
 
     Implementers must:
 
-    1. Return people with all of their roles, permissions and associations, current or not, as the site has them now.
+    1. Return people with all of their roles, permissions, periods and associations, current or not, as the site has
+       them now, by whatever call, however many there are.
     2. Map the host's own roles and permissions to stable keys; leave out a permission that has none.
     3. Return only what was asked for, and leave out what is not known instead of raising.
     4. Return the people of many schools in one call, without a round trip for each school.

@@ -47,9 +47,10 @@ class Notifier(Protocol):
     Implementers must:
 
     1. Return `Delivered` only when the other side has accepted the notice.
-    2. Return `TryAgain` or `NeverDeliverable` instead of raising, whatever the other side does.
+    2. Return `TryAgain` or `NeverDeliverable` instead of raising, whatever the other side does, and whatever the notice
+       lacks.
     3. Use the notice's id as the stable id of the message, so that a repeated one can be recognised (O3).
-    4. Let no value of the notice add a header, a recipient or markup (O5).
+    4. Let no value of the notice, its address and its link included, add a header, a recipient or markup (O5).
     """
 
     def send(self, notice: Notice, /) -> SendResult:

@@ -155,7 +155,7 @@ class Outbox(Protocol):
     1. Lease a notice to one worker at a time, and again only when the lease has ended. Bounds are inclusive: a waiting
        notice is due where `due_at` <= *now*, and a lease has ended where it was until <= *now*. Clocks may be fast: a
        notice is due also where `due_at` > *now* + `LONGEST_WAIT`, and a lease has ended also where it was until > *now*
-       + `LONGEST_LEASE`.
+       + `LONGEST_LEASE`. Each lease of a notice has a new name, after a requeue too.
     2. Settle a notice only for the holder of its present lease, even where the lease has ended and nobody else has
        taken the notice yet.
     3. Lease and settle nothing within a transaction of the host's, since what was sent cannot be rolled back; requeue

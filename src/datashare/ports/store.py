@@ -150,10 +150,12 @@ class AgreementStore(Protocol):
        `datashare.ports.outbox.cancelled_at_once` says so: it tells of a closed request that never arrived.
     2. Save a change only if the agreement's version is still the one it was decided on; return the others as
        losers, without raising, and save the rest.
-    3. Let exactly one of several writers win who decided on the same version, however they are timed.
+    3. Let exactly one of several writers win who decided on the same version, however they are timed, in one process or
+       in several. What one instance saved, every other one returns at once.
     4. Return what was saved: equal values, instants to the microsecond, text to the character.
     5. Return the events of an agreement in the order of their sequence.
-    6. Keep groups apart: no answer about one group contains anything of another.
+    6. Keep groups apart: no answer about one group contains anything of another, even if their codes begin alike. The
+       same goes for schools and for command ids, which may be 64 characters long.
     7. Return values that no later call changes.
     8. Serve a call about many agreements without a round trip for each of them.
     9. Return agreements that equal the fold of their events.
@@ -161,10 +163,10 @@ class AgreementStore(Protocol):
         under the same command id already (K4).
     11. Leave nothing of a call that failed behind, within the host's transaction either (as by a savepoint), unless
         the transaction can only be rolled back.
-    12. Raise only `datashare.errors.StoreError` for what goes wrong below. A row that cannot be read hinders no other:
-        in an answer about many, `Unreadable` or `Loaded.unreadable` stands for it; a history raises
-        `datashare.errors.StoreUnreadable` when it is reached.
-    13. Never commit, roll back or repeat a transaction of the host's.
+    12. Raise `datashare.errors.StoreError`, and nothing else, for what goes wrong below; never answer as if a call that
+        failed had worked. A row that cannot be read hinders no other: in an answer about many, `Unreadable` or
+        `Loaded.unreadable` stands for it; a history raises `datashare.errors.StoreUnreadable` when it is reached.
+    13. Never commit, roll back or repeat a transaction of the host's, whatever the call and its answer.
     14. Keep of each event the text and the hash for ever, as `datashare.codec.record_events` makes them, and what
         people wrote beside it until the host erases that.
     15. Return each chain as it is kept, state and events of one moment, whether it can be read or not: a state without
