@@ -60,7 +60,9 @@ CREATE TABLE registers (group_id TEXT NOT NULL PRIMARY KEY, day TEXT NOT NULL);
 
 def connect(file: str | Path) -> sqlite3.Connection:
     """Open a file; the caller begins and ends transactions, and waits 30 seconds for another writer."""
-    return sqlite3.connect(file, timeout=30, isolation_level=None)
+    connection = sqlite3.connect(file, timeout=30, isolation_level=None)
+    connection.execute("PRAGMA secure_delete = ON")  # what was erased is overwritten
+    return connection
 
 
 def create_tables(connection: sqlite3.Connection) -> None:
@@ -83,7 +85,7 @@ class SqliteStore:
     @contextmanager
     def _transaction(self, kind: str = "IMMEDIATE") -> Iterator[sqlite3.Connection]:
         """Do all of a call or nothing: in a transaction of its own, or in a savepoint of the host's."""
-        try:
+        with self._errors():
             if isinstance(self._source, sqlite3.Connection):
                 with _savepoint(self._source) if kind == "IMMEDIATE" else nullcontext():
                     yield self._source
@@ -91,6 +93,12 @@ class SqliteStore:
                 with closing(self._source()) as db, db:  # commits, or rolls back if something is raised
                     db.execute(f"BEGIN {kind}")
                     yield db
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Raise an error of the library for each of SQLite's."""
+        try:
+            yield
         except sqlite3.Error as error:
             raise _store_error(error, self.in_host_transaction) from error
 
@@ -234,12 +242,26 @@ class SqliteStore:
         with self._transaction() as db:
             return db.execute(requeue, values).rowcount
 
-    def purge(self, *, settled_before: Instant, now: Instant | None = None) -> int:
-        before, after = map(instant_text, arguments.require_purge(settled_before, now))
+    def purge(
+        self, *, settled_before: Instant, undelivered_before: Instant | None = None, now: Instant | None = None
+    ) -> int:
+        before, after, undelivered = map(instant_text, arguments.require_purge(settled_before, undelivered_before, now))
         purge = """UPDATE notices SET text = NULL, error = NULL
             WHERE (settled_at < ? OR settled_at > ?) AND text IS NOT NULL"""
+        give_up = """UPDATE notices SET text = NULL, error = NULL, status = 'given_up', is_open = 0, settled_at = ?,
+            lease = NULL, leased_until = NULL WHERE is_open AND due_at < ?"""
         with self._transaction() as db:
-            return db.execute(purge, (before, after)).rowcount
+            purged = db.execute(purge, (before, after)).rowcount
+            purged += db.execute(give_up, (undelivered, undelivered)).rowcount
+        self._overwrite_log()
+        return purged
+
+    def _overwrite_log(self) -> None:
+        """Empty the log, which holds the pages as they were, unless somebody reads meanwhile."""
+        if not isinstance(self._source, sqlite3.Connection):
+            with self._errors(), closing(self._source()) as db:
+                db.execute("PRAGMA busy_timeout = 0")
+                db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _too_far_ahead(now: Instant) -> tuple[str, str]:

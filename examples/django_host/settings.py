@@ -10,7 +10,7 @@ DATABASES = {
         "OPTIONS": {
             "timeout": 30,  # seconds to wait for another writer
             "transaction_mode": "IMMEDIATE",
-            "init_command": "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL",
+            "init_command": "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON",
         },
     }
 }

@@ -178,27 +178,41 @@ def deliver(
     return run.drain()
 
 
-def purge(store: Outbox, *, keep_for: timedelta, clock: Clock | None = None) -> int:
+def purge(
+    store: Outbox,
+    *,
+    keep_for: timedelta,
+    undelivered_after: timedelta = timedelta(days=90),
+    clock: Clock | None = None,
+) -> int:
     """Erase names and addresses of notices that were settled longer ago than *keep_for* (O6).
+
+    A notice that nobody delivers, since no worker runs or none can read it, is given up and erased too, after a time of
+    its own. The request that it is about stays open.
 
     The notice's id, its agreement, its status and its instants stay, and so does the history of the agreement.
 
     Args:
         store: Where the notices are; any `datashare.ports.Outbox`.
         keep_for: How long delivered, given-up and cancelled notices are kept whole; up to a hundred years.
+        undelivered_after: How long after it was due a notice that waits or is leased is kept; up to a hundred years.
         clock: The clock; by default the machine's.
 
     Returns:
         How many notices were purged.
 
     Raises:
-        InvalidValue: *keep_for* is negative, longer, or not a timedelta.
+        InvalidValue: A span is negative, longer, or not a timedelta.
         StoreError: The store could not do its work.
     """
     require_port(store, Outbox, "store")
-    span(_NONE, 36_525 * _DAY).require(keep_for, "keep_for")
+    a_century = span(_NONE, 36_525 * _DAY)
+    a_century.require(keep_for, "keep_for")
+    a_century.require(undelivered_after, "undelivered_after")
     now = _read(_require_clock(clock))
-    return store.purge(settled_before=later_by(now, -keep_for), now=now)
+    return store.purge(
+        settled_before=later_by(now, -keep_for), undelivered_before=later_by(now, -undelivered_after), now=now
+    )
 
 
 def _require_clock(clock: Clock | None) -> Clock:

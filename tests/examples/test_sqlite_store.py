@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Callable, Iterable
 from contextlib import closing
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,7 +24,7 @@ from datashare.testing import (
     OutboxContract,
     StoreWithOutbox,
 )
-from datashare.testing.changes import AGREEMENT, OTHER_URN, TRUST, asked
+from datashare.testing.changes import AGREEMENT, NOW, OTHER_URN, TRUST, asked
 from datashare.testing.comparison import compare_with_memory
 from examples.sqlite_store import SqliteStore, connect, create_tables
 from tests.testing.broken_below import damage_rows, failing_on, open_store
@@ -131,6 +132,16 @@ def test_it_answers_as_the_store_in_memory_does() -> None:
 
         drawn = settings(max_examples=5, stateful_step_count=25, deadline=None)
         compare_with_memory(empty_store, settings=drawn)("runTest").debug()
+
+
+@pytest.mark.rule("O6")
+def test_what_was_purged_stands_in_no_byte(file: Path) -> None:
+    """Neither in the file nor in the files beside it."""
+    store = SqliteStore(partial(connect, file))
+    store.append([asked()])
+    assert 2 == store.purge(settled_before=NOW, undelivered_before=NOW + timedelta(days=1))
+
+    assert [] == [found for found in file.parent.iterdir() if b"100000.example" in found.read_bytes()]
 
 
 def test_an_error_says_what_to_do_next(tmp_path: Path, file: Path) -> None:

@@ -64,15 +64,35 @@ class Forgiving(ChangedNotices):
 class Eager(BrokenStore):
     """Outbox 5. Purges what was settled at the instant itself."""
 
-    def purge(self, *, settled_before: Instant, now: Instant | None = None) -> int:
-        return self.inner.purge(settled_before=settled_before + MICROSECOND, now=now)
+    def purge(
+        self, *, settled_before: Instant, undelivered_before: Instant | None = None, now: Instant | None = None
+    ) -> int:
+        before = settled_before + MICROSECOND
+        return self.inner.purge(settled_before=before, undelivered_before=undelivered_before, now=now)
 
 
 class Hoarding(BrokenStore):
     """Outbox 5. Never purges."""
 
-    def purge(self, *, settled_before: Instant, now: Instant | None = None) -> int:
-        return self.inner.purge(settled_before=settled_before - timedelta(days=99_999), now=now)
+    def purge(
+        self, *, settled_before: Instant, undelivered_before: Instant | None = None, now: Instant | None = None
+    ) -> int:
+        return self.inner.purge(
+            settled_before=settled_before - timedelta(days=99_999), undelivered_before=undelivered_before, now=now
+        )
+
+
+class Waiting(BrokenStore):
+    """Outbox 5. Purges nothing that was never delivered."""
+
+    def purge(
+        self,
+        *,
+        settled_before: Instant,
+        undelivered_before: Instant | None = None,  # noqa: ARG002 - what is broken
+        now: Instant | None = None,
+    ) -> int:
+        return self.inner.purge(settled_before=settled_before, now=now)
 
 
 class Trusting(BrokenStore):
@@ -82,8 +102,14 @@ class Trusting(BrokenStore):
         given_up = {stored.id for stored in self.inner.notices(group, status=NoticeStatus.GIVEN_UP)}
         return self.inner.requeue(group, given_up & set(notices), due_at=due_at)
 
-    def purge(self, *, settled_before: Instant, now: Instant | None = None) -> int:  # noqa: ARG002 - what is broken
-        return self.inner.purge(settled_before=settled_before)
+    def purge(
+        self,
+        *,
+        settled_before: Instant,
+        undelivered_before: Instant | None = None,
+        now: Instant | None = None,  # noqa: ARG002 - what is broken
+    ) -> int:
+        return self.inner.purge(settled_before=settled_before, undelivered_before=undelivered_before)
 
 
 class Grasping(BrokenStore):
@@ -118,10 +144,12 @@ class FirstPurged(ChangedNotices):
     def changed(self, stored: StoredNotice) -> StoredNotice:
         return self.kept.get(stored.id, stored)
 
-    def purge(self, *, settled_before: Instant, now: Instant | None = None) -> int:
+    def purge(
+        self, *, settled_before: Instant, undelivered_before: Instant | None = None, now: Instant | None = None
+    ) -> int:
         before = [stored for group in (TRUST, COUNCIL) for stored in self.inner.notices(group) if stored.settled_at]
         self.kept = {stored.id: stored for stored in before[1:]}
-        return self.inner.purge(settled_before=settled_before, now=now)
+        return self.inner.purge(settled_before=settled_before, undelivered_before=undelivered_before, now=now)
 
 
 class Counted(BrokenStore):

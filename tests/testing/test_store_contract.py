@@ -97,6 +97,7 @@ BROKEN: list[tuple[type[BrokenStore], Callable[[Any], None]]] = [
     (outboxes.Forgiving, suite.test_given_up_notices_wait_again),
     (outboxes.Eager, suite.test_purging_erases_what_was_settled_before_the_instant),
     (outboxes.Hoarding, suite.test_delivered_and_cancelled_notices_are_purged),
+    (outboxes.Waiting, suite.test_what_nobody_delivers_is_purged_too),
     (outboxes.Trusting, suite.test_what_a_fast_clock_holds_waits_again),
     (outboxes.Trusting, suite.test_what_a_fast_clock_settled_is_purged),
     (outboxes.Grasping, suite.test_a_group_requeues_its_own_notices_only),

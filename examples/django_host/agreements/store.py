@@ -304,12 +304,18 @@ class DjangoAgreementStore:
             waiting = {"status": NoticeStatus.WAITING.value, "is_open": True, "attempts": 0, "settled_at": None}
             return chosen.update(due_at=instant_text(due_at), lease=None, leased_until=None, **waiting)
 
-    def purge(self, *, settled_before: Instant, now: Instant | None = None) -> int:
-        before, after = map(instant_text, arguments.require_purge(settled_before, now))
+    def purge(
+        self, *, settled_before: Instant, undelivered_before: Instant | None = None, now: Instant | None = None
+    ) -> int:
+        before, after, undelivered = map(instant_text, arguments.require_purge(settled_before, undelivered_before, now))
+        given_up = {"status": NoticeStatus.GIVEN_UP.value, "is_open": False, "lease": None, "leased_until": None}
         with self._writing():
             settled = Q(settled_at__lt=before) | Q(settled_at__gt=after)
-            purged = self._all(OutgoingNotice).filter(settled, text__isnull=False)
-            return purged.update(text=None, error=None)  # what the other side said may quote an address
+            old = self._all(OutgoingNotice).filter(settled, text__isnull=False)
+            late = self._all(OutgoingNotice).filter(is_open=True, due_at__lt=undelivered)
+            # The error goes too: what the other side said may quote an address.
+            purged = old.update(text=None, error=None)
+            return purged + late.update(text=None, error=None, settled_at=undelivered, **given_up)
 
 
 def _held(now: Instant) -> Q:

@@ -11,7 +11,7 @@ from datetime import date
 from datashare.domain import validation
 from datashare.domain.agreements import AgreementId
 from datashare.domain.agreements.commands import require_kept_under
-from datashare.domain.instants import LAST, MOST_AHEAD, Instant, later_by, to_day, to_instant
+from datashare.domain.instants import FIRST, LAST, MOST_AHEAD, Instant, later_by, to_day, to_instant
 from datashare.domain.register import GroupId
 from datashare.errors import InvalidValue
 
@@ -82,10 +82,13 @@ def require_lease(now: Instant, until: Instant, limit: int) -> tuple[Instant, In
     return now, until, max(limit, 0)
 
 
-def require_purge(settled_before: Instant, now: Instant | None) -> tuple[Instant, Instant]:
-    """Return, in UTC, the instants before which and after which settled notices are purged."""
+def require_purge(
+    settled_before: Instant, undelivered_before: Instant | None, now: Instant | None
+) -> tuple[Instant, Instant, Instant]:
+    """Return, in UTC, before and after which instants settled notices are purged, and before which those still due."""
     before = to_instant(settled_before, "settled_before")
-    return before, LAST if now is None else later_by(to_instant(now, "now"), MOST_AHEAD)
+    undelivered = FIRST if undelivered_before is None else to_instant(undelivered_before, "undelivered_before")
+    return before, LAST if now is None else later_by(to_instant(now, "now"), MOST_AHEAD), undelivered
 
 
 def require_settlement(leased: object, outcome: object) -> tuple[LeasedNotice, Settlement]:

@@ -60,6 +60,11 @@ class _Entry:
     lease: str | None = None
     leased_until: Instant | None = None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it is waiting or leased."""
+        return self.stored.status in {NoticeStatus.WAITING, NoticeStatus.LEASED}
+
     def change(self, status: NoticeStatus, **values: object) -> None:
         """Change what is stored, and end the lease."""
         self.stored = attrs.evolve(self.stored, status=status, **values)  # type: ignore[arg-type]  # by name
@@ -269,16 +274,21 @@ class MemoryAgreementStore:
                 entry.change(NoticeStatus.WAITING, due_at=due_at, attempts=0, settled_at=None)
             return len(chosen)
 
-    def purge(self, *, settled_before: Instant, now: Instant | None = None) -> int:
+    def purge(
+        self, *, settled_before: Instant, undelivered_before: Instant | None = None, now: Instant | None = None
+    ) -> int:
         """Erase names and addresses of notices settled before an instant (O6)."""
-        before, after = arguments.require_purge(settled_before, now)
+        before, after, undelivered = arguments.require_purge(settled_before, undelivered_before, now)
         with self._lock:
             settled = [(e, e.stored.settled_at) for e in self._entries() if e.stored.notice]
             old = [entry for entry, at in settled if at and (at < before or at > after)]
             for entry in old:
                 # What the other side said may quote an address.
                 entry.change(entry.stored.status, notice=None, error=None)
-            return len(old)
+            late = [entry for entry in self._entries() if entry.is_open and entry.stored.due_at < undelivered]
+            for entry in late:
+                entry.change(NoticeStatus.GIVEN_UP, notice=None, error=None, settled_at=undelivered)
+            return len(old) + len(late)
 
     def _entries(self) -> Iterator[_Entry]:
         return (entry for entries in self._notices.values() for entry in entries.values())

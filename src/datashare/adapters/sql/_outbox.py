@@ -156,12 +156,21 @@ def requeue(connection: sa.Connection, group: GroupId, ids: Sequence[str], due_a
     return sum(_changed(connection, chosen.where(notices.c.id.in_(part)).values(**waiting)) for part in parts)
 
 
-def purge(connection: sa.Connection, before: Instant, after: Instant) -> int:
-    """Erase names and addresses of notices settled before one instant or after another; return how many."""
+def purge(connection: sa.Connection, before: Instant, after: Instant, undelivered: Instant) -> int:
+    """Erase names and addresses of notices settled before one instant or after another, or due before a third."""
     settled = sa.or_(notices.c.settled_at < instant_text(before), notices.c.settled_at > instant_text(after))
     old = sa.update(notices).where(settled, notices.c.text.is_not(None))
+    given_up = {
+        "status": NoticeStatus.GIVEN_UP.value,
+        "is_open": False,
+        "settled_at": instant_text(undelivered),
+        "lease": None,
+        "leased_until": None,
+    }
+    late = sa.update(notices).where(notices.c.is_open, notices.c.due_at < instant_text(undelivered))
     # What the other side said may quote an address.
-    return _changed(connection, old.values(text=None, error=None))
+    erased: dict[str, object] = {"text": None, "error": None}
+    return _changed(connection, old.values(erased)) + _changed(connection, late.values(erased | given_up))
 
 
 def _changed(connection: sa.Connection, statement: sa.Update) -> int:

@@ -168,10 +168,17 @@ class SqlAgreementStore:
         due_at = to_instant(due_at, "due_at")
         return self._transactions.write(lambda connection: _outbox.requeue(connection, group, ids, due_at))
 
-    def purge(self, *, settled_before: Instant, now: Instant | None = None) -> int:
+    def purge(
+        self, *, settled_before: Instant, undelivered_before: Instant | None = None, now: Instant | None = None
+    ) -> int:
         """Erase names and addresses of notices settled before an instant; return how many (O6).
+
+        On an engine of `sqlite_engine` what was erased stands in no byte of the file and its log any more, unless
+        somebody reads meanwhile; then the next call sees to that.
 
         Cost: it reads all notices; call it once a day, not once a minute.
         """
-        before, after = arguments.require_purge(settled_before, now)
-        return self._transactions.write(lambda connection: _outbox.purge(connection, before, after))
+        instants = arguments.require_purge(settled_before, undelivered_before, now)
+        purged = self._transactions.write(lambda connection: _outbox.purge(connection, *instants))
+        self._transactions.overwrite_log()
+        return purged

@@ -149,6 +149,25 @@ class Requeueing(StoreSuite):
 
     @pytest.mark.must(5)
     @pytest.mark.rule("O6")
+    def test_what_nobody_delivers_is_purged_too(self, store: StoreWithOutbox) -> None:
+        """What waits or is leased is given up and erased once it was due before an instant of its own."""
+        save(store, asked())
+        held = lease(store, limit=1)[0]
+        save(store, asked(OTHER_URN))
+        before = everything(store)
+
+        assert 0 == store.purge(settled_before=NOW, undelivered_before=NOW)
+        assert before == everything(store)
+        late = NOW + MICROSECOND
+        assert 4 == store.purge(settled_before=NOW, undelivered_before=late)
+        purged = store.notices(TRUST)
+        assert {(GIVEN_UP, None, None, late)} == {(s.status, s.notice, s.error, s.settled_at) for s in purged}
+        assert not store.settle(held, Settlement.delivered(at=NOW))
+        assert [] == lease(store, NOW + timedelta(days=1))
+        assert 0 == store.requeue(TRUST, [stored.id for stored in purged], due_at=NOW)
+
+    @pytest.mark.must(5)
+    @pytest.mark.rule("O6")
     def test_what_a_fast_clock_settled_is_purged(self, store: StoreWithOutbox) -> None:
         """What was settled more than a day ahead of the present instant is purged, if that is named."""
         save(store, asked())
