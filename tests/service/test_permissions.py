@@ -1,20 +1,25 @@
 """Every entry checks who asks, each time; introspection finds the entries, so no entry is forgotten (P, K2)."""
 
+from collections.abc import Mapping
+
 import attrs
 import pytest
 
 from datashare.domain.agreements import Actor, RefusalCode, State
+from datashare.domain.agreements.commands import ALL, Recipients, WithRoles
 from datashare.domain.people import BusinessRole, Permission, PersonId
 from datashare.domain.policy import Policy
 from datashare.errors import NotPermitted
 from datashare.service import DataSharing, GroupActions
 from tests.service.test_bad_input import GROUP_CALLS, SCHOOL_CALLS
 from tests.world import (
+    ACTIONS,
     ANA,
     BEN,
     BULK_ACTIONS,
     COUNCIL,
     EVA,
+    GENEROUS,
     HILDA,
     MIS,
     NIGHTLY,
@@ -26,7 +31,9 @@ from tests.world import (
     World,
     deputy,
     head,
+    imported,
     large_world,
+    leave_trust,
     person,
     public_names,
 )
@@ -216,3 +223,38 @@ def test_a_register_is_not_noted_for_strangers_even_where_no_agreement_stands(ac
         world.trust(actor).record_visibility(command_id="c-1", register_day=TODAY)
 
     assert world.store.last_register(TRUST) is None
+
+
+def _answers(world: World) -> list[object]:
+    """Return everything that the trust can learn about a school that left it, by reading and by trying."""
+    trust = world.trust()
+    open_request = world.state(OSCAR).request
+    assert open_request
+    named = {OSCAR: [head(OSCAR), deputy(OSCAR), PersonId(OSCAR, "nobody")]}
+    chosen: list[Mapping[int, list[PersonId]] | Recipients] = [ALL, WithRoles({"head_teacher"}), named]
+    tries = [
+        *(trust.preview.request([OSCAR], level=ACTIONS, recipients=people, command_id="c-1") for people in chosen),
+        *(trust.preview.add_recipients([open_request.id], recipients=people, command_id="c-1") for people in chosen),
+        trust.preview.remind([open_request.id], command_id="c-1"),
+        trust.preview.record_approval([OSCAR], level=MIS, basis="Minute 7", command_id="c-1"),
+        trust.preview.import_agreements([imported(OSCAR)], command_id="c-1"),
+    ]
+    assert {(RefusalCode.NOT_VISIBLE,)} == {
+        tuple(reason.code for reason in outcome.reasons) for outcomes in tries for outcome in outcomes.not_done
+    }
+    questions = [trust.recipients([OSCAR]), trust.why(OSCAR), trust.coverage(), trust.no_longer_visible()]
+    return [*tries, *questions, trust.agreement(OSCAR), trust.history(OSCAR), trust.timeline(OSCAR)]
+
+
+@pytest.mark.rule("P11", "P12", "Q9", "R2")
+def test_nothing_that_a_group_is_told_hangs_on_the_people_of_a_school_that_left() -> None:
+    """Staffed or empty, with a site or without: every answer and every refusal is the same."""
+    staffed, empty = (World(policies={TRUST: GENEROUS}) for _ in range(2))
+    for world in (staffed, empty):
+        world.asked(OSCAR)
+        leave_trust(world, OSCAR)
+    staffed.people.put(person(deputy(OSCAR), BusinessRole.DEPUTY_HEAD_TEACHER))
+    empty.people.remove(head(OSCAR))
+    empty.people.remove_site(OSCAR)
+
+    assert _answers(staffed) == _answers(empty)

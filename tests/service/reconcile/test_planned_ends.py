@@ -111,6 +111,21 @@ def test_ends_that_name_a_true_plan_are_carried_out_and_answered_again() -> None
     assert (State.NO_AGREEMENT, State.APPROVED) == (world.state(HILDA).state, world.state(OSCAR).state)
 
 
+@pytest.mark.rule("E4", "K1")
+def test_the_check_costs_the_same_for_any_number_of_schools() -> None:
+    """One school costs the same calls as three."""
+    calls = []
+    for count in (1, 3):
+        world, urns = large_world(10)
+        world.approved(*urns)
+        close(world, *urns[:count])
+        batch = _forged(world, urns[:count], plan=world.trust().reconcile().digest)
+        world.counted().run(batch)
+        calls.append(world.calls)
+
+    assert calls[0] == calls[1]
+
+
 @pytest.mark.rule("E3", "K4")
 def test_what_is_left_of_ends_that_name_a_plan_is_refused_school_by_school() -> None:
     """If the register changed after some schools were saved, those are answered and the others refused."""
