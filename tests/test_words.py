@@ -10,7 +10,7 @@ from contextlib import suppress
 from datetime import date
 from itertools import islice
 from types import NoneType, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import attrs
 import pytest
@@ -67,6 +67,8 @@ def variants(kind: object) -> Iterator[object]:
         yield from SIMPLE[kind]
     elif origin is Annotated:
         yield from variants(parts[0])
+    elif origin is Literal:
+        yield from parts
     elif origin in {Union, UnionType}:
         for part in sorted(parts, key=lambda part: part is NoneType):
             yield from variants(part)

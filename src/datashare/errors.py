@@ -269,10 +269,8 @@ class BadRow(RegisterError):
         self.lost = lost
 
     def __str__(self) -> str:
-        where, why = (
-            f"{plain_line(self.file, LONGEST_SENTENCE)}, line {self.line}",
-            plain_line(self.why, LONGEST_SENTENCE),
-        )
+        file, why = plain_line(self.file, LONGEST_SENTENCE), plain_line(self.why, LONGEST_SENTENCE)
+        where = f"{file}, line {self.line}"
         if not self.column:
             return f"{where}: the row {why}. Correct the row or remove it."
         return f'{where}: column "{plain_line(self.column)}" {why}; got {shown(self.value)}. {_TO_DO[self.lost]}'

@@ -6,7 +6,7 @@ from collections import Counter
 
 import attrs
 
-from datashare.errors import BadRow, plain_line, shown
+from datashare.errors import LONGEST_SENTENCE, BadRow, plain_line, shown
 
 PROBLEMS_KEPT = 1_000
 
@@ -36,7 +36,7 @@ class RegisterWarning:
         times = f", {self.count:,} times, first" if self.count > 1 else ""
         place = f" in line {self.line}" if self.line else ""
         example = f": {shown(self.value)}" if self.value else ""
-        return f"{file}: {subject} {self.why}{times}{place}{example}."
+        return f"{file}: {subject} {plain_line(self.why, LONGEST_SENTENCE)}{times}{place}{example}."
 
 
 class Problems:
