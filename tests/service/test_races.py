@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import TypeVar
 
 import pytest
@@ -288,3 +289,40 @@ def test_a_loser_is_not_mistaken_for_another_command_than_the_schools_saved_befo
     assert [HILDA, OSCAR] == [outcome.urn for outcome in outcomes.done]
     assert [1, 3] == [world.state(urn).version for urn in (HILDA, OSCAR)]
     assert [True, True] == [outcome.replayed for outcome in world.sharing.run(batch).done]
+
+
+class JoinedStore(InterleavingStore):
+    """A store within a transaction of the host's, so that a lost race is not decided again."""
+
+    @property
+    def in_host_transaction(self) -> bool:
+        """Whether it is within one."""
+        return True
+
+
+@pytest.mark.rule("K4", "R2")
+@pytest.mark.parametrize("writers", [1, 4], ids=["at-once", "at-the-last-attempt"])
+def test_a_double_click_that_loses_is_answered_as_the_replay(writers: int) -> None:
+    """If the winner is the same command under the same id, the loser gets what it did."""
+    world = World()
+    (here,) = world.asked(HILDA)
+    twin = partial(world.trust().withdraw, [here], command_id="c-1")
+    kind = JoinedStore if writers == 1 else InterleavingStore
+    store = kind(world.store, *[reminding(world)] * (writers - 1), twin)
+    (done,) = world.over(store).for_group(TRUST, actor=ANA).withdraw([here], command_id="c-1")
+
+    assert isinstance(done, Done)
+    assert done.replayed
+    assert (world.events()[-1:], world.state()) == (done.events, done.after)
+
+
+@pytest.mark.rule("K4", "R2")
+def test_another_command_under_the_id_is_a_conflict() -> None:
+    """What won is not what was asked, so it is not the answer."""
+    world = World()
+    (here,) = world.asked(HILDA)
+    store = JoinedStore(world.store, partial(world.trust().remind, [here], command_id="c-1"))
+    (conflict,) = world.over(store).for_group(TRUST, actor=ANA).withdraw([here], command_id="c-1")
+
+    assert isinstance(conflict, NotDone)
+    assert RefusalCode.CONFLICT is conflict.code

@@ -92,6 +92,7 @@ def run(
     )
     outcomes: dict[_Order, Outcome] = {}
     waiting: Sequence[_Order] = action.orders
+    losers: list[_Order] = []
     for attempt in range(1 if host.store.in_host_transaction else ATTEMPTS):
         if not waiting:
             break
@@ -102,10 +103,11 @@ def run(
         outcomes |= decided
         if not changes:
             break
-        losers = host.store.append(tuple(changes.values()))
-        action.report(Stage.SAVED, len(changes) - len(losers), len(waiting))
-        waiting = [order for order in changes if order.agreement in losers]
-        outcomes |= {order: order.refused(Reason(code=RefusalCode.CONFLICT)) for order in waiting}
+        lost = host.store.append(tuple(changes.values()))
+        action.report(Stage.SAVED, len(changes) - len(lost), len(waiting))
+        waiting = losers = [order for order in changes if order.agreement in lost]
+        outcomes |= {order: order.refused(Reason(code=RefusalCode.CONFLICT)) for order in losers}
+    outcomes |= action.done_meanwhile([order for order in losers if isinstance(outcomes[order], NotDone)])
     days = _register_days(batch)
     if days and not preview:
         host.store.note_register(batch.group, max(days))  # E6
@@ -238,6 +240,19 @@ class _Action:
                 outcomes[order] = _as_shown(order, outcome, agreement, contexts[agreement.urn])
             self.report(Stage.DECIDED, len(outcomes), len(waiting))
         return outcomes, changes
+
+    def done_meanwhile(self, losers: Sequence[_Order]) -> dict[_Order, Outcome]:
+        """Find what somebody else carried out under this command id, as a double click does, and these lost to (K4).
+
+        In a transaction of the host's, this shows wherever its isolation level lets others' work be seen.
+        """
+        if not losers:
+            return {}
+        ids = {order.agreement for order in losers}
+        loaded = self.load(ids)
+        agreements = present(loaded.agreements, ids)
+        repeated = self.repeated(losers, loaded.outcomes)
+        return {order: _replay(outcome, agreements[order.agreement]) for order, outcome in repeated.items()}
 
     def load(self, ids: Collection[AgreementId]) -> Loaded:
         """Load agreements, with the outcomes recorded under the command id of whoever acts (K4)."""

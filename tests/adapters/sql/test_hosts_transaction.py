@@ -63,9 +63,24 @@ def test_a_lost_race_is_a_conflict_at_once(engine: Engine) -> None:
 
     assert [RefusalCode.CONFLICT] == [outcome.code for outcome in outcomes.not_done]
     assert [OSCAR] == [outcome.urn for outcome in outcomes.done]
-    assert (1, 1) == (counting.calls["load"], counting.calls["append"])
+    assert (2, 1) == (counting.calls["load"], counting.calls["append"])  # one load looks for a double click
     assert [HILDA, OSCAR] == states(engine)
     assert ["other"] == [event.command_id for event in SqlAgreementStore(engine).history(outcomes[0].agreement)]
+
+
+@pytest.mark.rule("K4")
+@on_servers
+def test_a_double_click_in_two_transactions_is_answered_twice(engine: Engine) -> None:
+    """What the other transaction has committed under the same id is seen, and answered as the replay that it is."""
+    world = World()
+    other = world.over(SqlAgreementStore(engine)).for_group(TRUST, actor=ANA)
+    with engine.execution_options(isolation_level="READ COMMITTED").begin() as connection:
+        twin = partial(other.request, [HILDA], level=MIS, command_id="ask")
+        racing = InterleavingStore(SqlAgreementStore(connection), twin)
+        (done,) = world.over(racing).for_group(TRUST, actor=ANA).request([HILDA], level=MIS, command_id="ask").done
+
+    assert done.replayed
+    assert 1 == done.after.version
 
 
 @on_servers
