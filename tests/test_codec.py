@@ -579,3 +579,24 @@ def test_instants_that_look_alike_as_the_clocks_go_back_are_written_apart() -> N
     assert before == after
     assert converter().unstructure(before, Instant) == "2026-10-25T00:30:00.000000Z"
     assert converter().unstructure(after, Instant) == "2026-10-25T01:30:00.000000Z"
+
+
+@pytest.mark.rule("O5")
+def test_names_with_line_breaks_that_were_stored_are_read_on_one_line() -> None:
+    """Older versions stored names as directories gave them; what is no notice is still refused."""
+    stored = json.loads((GOLDEN / "notice.json").read_text())
+    fields = ("group_name", "institution_name", "sender_name", "actor_name")
+    expected = decode_notice(json.dumps(stored))
+    for holder, field in [
+        *((stored["value"], field) for field in fields),
+        *((person, "name") for part in ("people", "answerers") for person in stored["value"].get(part, ())),
+    ]:
+        holder[field] = f"{holder.get(field, '')}\r\nBcc: x"
+    read = decode_notice(json.dumps(stored))
+
+    assert [f"{getattr(expected, field)} Bcc: x".strip() for field in fields] == [getattr(read, f) for f in fields]
+    assert [f"{person.name} Bcc: x" for person in expected.people] == [person.name for person in read.people]
+    wrong: list[Any] = [None, [], {"people": 7}, {"people": [7], "answerers": "x"}]
+    for damaged in wrong:
+        with pytest.raises(InvalidValue, match="notice"):
+            decode_notice(json.dumps({"v": 1, "value": damaged}))

@@ -37,6 +37,7 @@ from datashare.domain.people import BusinessRole, Grant, Period, Permission, Per
 from datashare.domain.policy import Party, Policy
 from datashare.domain.register import GroupKind
 from datashare.domain.visibility import HiddenBecause
+from datashare.errors import InvalidValue
 from datashare.testing import strategies
 from tests.builders import (
     ACTIONS,
@@ -180,6 +181,38 @@ def test_each_person_who_was_chosen_gets_the_request() -> None:
     )
     assert (Addressee(id=DEPUTY, name="Siân deputy", can_approve=False),) == deputy.people
     assert tuple(capability for capability in Capability if capability in ACTIONS.capabilities) == head.adds
+
+
+BREAKS = ["\n", "\r", "\r\n", "\v", "\f", "\x1c", "\x85", "\u2028", "\u2029"]
+
+
+@pytest.mark.rule("O5")
+@pytest.mark.parametrize("line_break", BREAKS, ids=ascii)
+def test_a_notice_has_names_on_one_line(line_break: str) -> None:
+    """Names with line breaks are refused where a host makes them, and joined where a directory has them."""
+    name = f"Siân{line_break}Bcc: all@evil.example"
+    people = replacing(SCHOOL, attrs.evolve(staff_member(HEAD, BusinessRole.HEAD_TEACHER), name=name))
+    notice, *_ = notices_of(new(), ask(recipients=ASKED), context(people=people))
+    joined = "Siân Bcc: all@evil.example"
+
+    assert [joined, joined] == [notice.people[0].name, notice.answerers[0].name]
+    for field in ("group_name", "institution_name", "sender_name", "actor_name"):
+        with pytest.raises(InvalidValue, match=rf"Notice\.{field} must be a name on one line"):
+            attrs.evolve(notice, **{field: name})  # type: ignore[arg-type]  # by name
+    for part in (notice.people[0], notice.answerers[0]):
+        with pytest.raises(InvalidValue, match=r"\.name must be a name on one line"):
+            attrs.evolve(part, name=f"Siân{line_break}")
+
+
+@pytest.mark.rule("O5", "P6")
+@pytest.mark.parametrize("address", ["a@b.example, c@d.example", "a@b.example\n", "Siân <a@b.example>", "a at b"])
+def test_a_notice_goes_to_one_address(address: str) -> None:
+    """What is not one address is refused, for the message and for the reply to it."""
+    notice, *_ = notices_of(new(), ask(recipients=ASKED), context())
+
+    for field in ("address", "sender_address"):
+        with pytest.raises(InvalidValue, match=rf"Notice\.{field} must be one email address"):
+            attrs.evolve(notice, **{field: address})  # type: ignore[arg-type]  # by name
 
 
 @pytest.mark.rule("P7")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import Any, TypeVar, cast
 
@@ -14,6 +14,7 @@ from datashare.domain.agreements import Agreement, Batch, Caution, Command, Even
 from datashare.domain.chain import canonical
 from datashare.domain.notices import Notice
 from datashare.domain.reconciliation import Plan
+from datashare.domain.text import one_line
 from datashare.errors import InvalidValue
 
 from ._converter import converter
@@ -115,7 +116,22 @@ def decode_notice(text: str) -> Notice:
     Raises:
         InvalidValue: The text is something else.
     """
-    return _decode(text, Notice, "notice")
+    value = value_in(text, "notice")
+    # Older versions kept names as the host gave them, line breaks included.
+    for holder, name in [(value, name) for name in _NAMES] + [(person, "name") for person in _named(value)]:
+        if isinstance(holder, dict) and isinstance(holder.get(name), str):
+            holder[name] = one_line(holder[name])
+    return structured(value, Notice, text, "notice")
+
+
+_NAMES = ("group_name", "institution_name", "sender_name", "actor_name")
+
+
+def _named(notice: Any) -> Iterator[object]:
+    """Walk over the people that a notice names, as it is written."""
+    for field in ("people", "answerers"):
+        people = notice.get(field) if isinstance(notice, dict) else None
+        yield from people if isinstance(people, list) else ()
 
 
 def decode_plan(text: str) -> Plan:

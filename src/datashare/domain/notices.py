@@ -6,6 +6,7 @@ A notice is one message to one address about one event at one school, before it 
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Iterable
 from datetime import date
 from typing import Any, assert_never
@@ -30,13 +31,14 @@ from datashare.domain.agreements.events import (
 )
 from datashare.domain.agreements.ids import AgreementId, RequestId, Terms, notice_id
 from datashare.domain.agreements.state import Agreement, granted
+from datashare.errors import InvalidValue
 
 from .instants import Instant, london_day
 from .levels import AccessLevel, Capability
 from .people import Person, PersonId, address_key
 from .policy import Party
 from .register import GroupKind
-from .text import https_link
+from .text import https_link, is_one_line, one_line
 
 
 class NoticeKind(enum.Enum):
@@ -57,18 +59,35 @@ ASKING = frozenset({NoticeKind.REQUEST, NoticeKind.REMINDER})
 """The kinds that ask for an answer; closing the request cancels those not yet delivered (O7)."""
 
 
+def _check_name(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    """Refuse a name that could end a header or begin another one (O5)."""
+    if not isinstance(value, str) or not is_one_line(value):
+        raise InvalidValue(f"{type(instance).__name__}.{attribute.name}", value, "a name on one line")
+
+
+def _check_address(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    """Refuse what a mail program could take for several addresses; whether the one can exist is for the notifier."""
+    if value is not None and not (isinstance(value, str) and _ONE_ADDRESS.fullmatch(value)):
+        what = f"{type(instance).__name__}.{attribute.name}"
+        raise InvalidValue(what, value, "one email address, such as head@school.example")
+
+
+_ONE_ADDRESS = re.compile(r"[^\s,;<>]*")
+"""Empty in the outcome of an action that does not show it."""
+
+
 @attrs.frozen(kw_only=True)
 class Addressee:
     """One of the people who share the address of a notice.
 
     Attributes:
         id: Who they are.
-        name: Their name at the time.
+        name: Their name at the time, on one line.
         can_approve: Whether they held the permission to answer at the time.
     """
 
     id: PersonId
-    name: str
+    name: str = attrs.field(validator=_check_name)
     can_approve: bool = False
 
 
@@ -77,17 +96,17 @@ class Answerer:
     """One of the people who can answer the request that a notice asks about (P2, P3).
 
     Attributes:
-        name: Their name at the time.
+        name: Their name at the time, on one line.
         asked: Whether the request has been sent to them too.
     """
 
-    name: str
+    name: str = attrs.field(validator=_check_name)
     asked: bool
 
 
 @attrs.frozen(kw_only=True)
 class Notice:
-    """One message to one address, before it is rendered.
+    """One message to one address, before it is rendered; its names are on one line each.
 
     Attributes:
         id: Derived from its event and the people it names; stable over every retry (K3, O3).
@@ -125,14 +144,14 @@ class Notice:
     agreement: AgreementId
     sequence: int
     request: RequestId | None
-    address: str
+    address: str = attrs.field(validator=_check_address)
     people: tuple[Addressee, ...]
     created_at: Instant
     group_kind: GroupKind
-    group_name: str
-    institution_name: str
-    sender_name: str = ""
-    sender_address: str | None = None
+    group_name: str = attrs.field(validator=_check_name)
+    institution_name: str = attrs.field(validator=_check_name)
+    sender_name: str = attrs.field(default="", validator=_check_name)
+    sender_address: str | None = attrs.field(default=None, validator=_check_address)
     level: AccessLevel | None = None
     level_label: str = ""
     level_before: AccessLevel | None = None
@@ -140,7 +159,7 @@ class Notice:
     link: str | None = None
     terms: Terms | None = None
     reason: str | None = None
-    actor_name: str = attrs.field(default="", metadata={CAME_LATER: True})
+    actor_name: str = attrs.field(default="", metadata={CAME_LATER: True}, validator=_check_name)
     cause: EndCause | None = attrs.field(default=None, metadata={CAME_LATER: True})
     answerers: tuple[Answerer, ...] = attrs.field(default=(), metadata={CAME_LATER: True})
     nobody_can_answer: bool = attrs.field(default=False, metadata={CAME_LATER: True})
@@ -325,7 +344,10 @@ def _to_side(
             id=notice_id(event_id, tuple([person.id for person in sharing])),
             address=sharing[0].address or "",
             people=tuple(
-                [Addressee(id=person.id, name=person.name, can_approve=person.id in approvers) for person in sharing]
+                [
+                    Addressee(id=person.id, name=one_line(person.name), can_approve=person.id in approvers)
+                    for person in sharing
+                ]
             ),
         )
         for sharing in by_address.values()
@@ -340,7 +362,9 @@ def _shared(event: Event, subject: _Subject, audience: Party, context: DecisionC
     answerers = []
     if subject.asked is not None:
         asked = frozenset(subject.asked)
-        answerers = [Answerer(name=person.name, asked=person.id in asked) for person in context.approvers.values()]
+        answerers = [
+            Answerer(name=one_line(person.name), asked=person.id in asked) for person in context.approvers.values()
+        ]
     return {
         "kind": subject.kind,
         "audience": audience,
@@ -349,9 +373,9 @@ def _shared(event: Event, subject: _Subject, audience: Party, context: DecisionC
         "request": subject.request,
         "created_at": context.now,
         "group_kind": group.id.kind,
-        "group_name": group.name,
-        "institution_name": institution.name if institution else f"URN {event.agreement.urn}",
-        "sender_name": sender.name if sender else "",
+        "group_name": one_line(group.name),
+        "institution_name": one_line(institution.name) if institution else f"URN {event.agreement.urn}",
+        "sender_name": one_line(sender.name) if sender else "",
         "sender_address": sender.address if sender else None,
         "level": subject.level,
         "level_label": policy.label(subject.level) if subject.level else "",
@@ -360,7 +384,7 @@ def _shared(event: Event, subject: _Subject, audience: Party, context: DecisionC
         "link": https_link(site.data_sharing_url) if site and audience is Party.SCHOOL else None,
         "terms": subject.terms,
         "reason": subject.reason,
-        "actor_name": actor.name if actor else "",
+        "actor_name": one_line(actor.name) if actor else "",
         "cause": subject.cause,
         "answerers": tuple(answerers),
         "nobody_can_answer": subject.asked is not None and not answerers,

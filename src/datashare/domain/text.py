@@ -115,6 +115,20 @@ def _ascii_label(label: str) -> str:
 _IN_NAMES = frozenset({"Ll", "Lo", "Lm", "Mn", "Mc", "Nd"})
 
 
+def one_line(text: str) -> str:
+    r"""Join the lines of *text* by spaces; return text without line breaks as it is.
+
+    >>> one_line("Siân\r\n ap  Huw"), one_line("Siân  ap Huw")
+    ('Siân ap Huw', 'Siân  ap Huw')
+    """
+    return text if is_one_line(text) else " ".join(text.split())
+
+
+def is_one_line(text: str) -> bool:
+    """Return whether *text* has no line break of any kind in it."""
+    return text.splitlines() in ([], [text])
+
+
 def counted(number: int, noun: str) -> str:
     """Write *number* with its noun, whose plural ends in an s.
 

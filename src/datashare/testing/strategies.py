@@ -33,6 +33,7 @@ from datashare.domain.notices import Addressee, Answerer, Notice
 from datashare.domain.people import Associations, BusinessRole, Grant, HeldRole, Period, Permission, Person, PersonId
 from datashare.domain.policy import Party, Policy
 from datashare.domain.register import Coded, EstablishmentStatus, Group, GroupId, GroupKind, Institution, TrustLink
+from datashare.domain.text import one_line
 from datashare.domain.validation import LEAST_URN, MOST_URN, Key, Text, TextOrEmpty, Urn
 
 FIRST, LAST = datetime.min, datetime.max  # noqa: DTZ901 - Hypothesis adds the time zone
@@ -51,6 +52,11 @@ def texts() -> SearchStrategy[str]:
     """Draw text that a person could have written: not blank, in any script, with line breaks."""
     characters = st.characters(codec="utf-8", exclude_characters="\0")
     return st.text(characters, min_size=1, max_size=30).filter(lambda text: bool(text.strip()))
+
+
+def names() -> SearchStrategy[str]:
+    """Draw names: not blank, in any script, on one line."""
+    return texts().map(one_line)
 
 
 def keys() -> SearchStrategy[str]:
@@ -210,15 +216,17 @@ def notices(draw: st.DrawFn) -> Notice:
         {**_USUAL, AgreementId: st.just(agreement), RequestId: request_ids(agreement)},
         id=st.uuids().map(str),
         address=addresses(),
-        people=_tuples(_instances_of(Addressee, name=texts()), min_size=1),
+        people=_tuples(_instances_of(Addressee, name=names()), min_size=1),
         group_kind=st.just(agreement.group.kind),
-        group_name=texts(),
-        institution_name=texts(),
+        group_name=names(),
+        institution_name=names(),
+        sender_name=st.just("") | names(),
+        actor_name=st.just("") | names(),
         sender_address=st.none() | addresses(),
         level_before=st.just(before),
         level_before_label=st.just(before.label if before else ""),
         link=st.none() | st.just("https://hilda.example/data/sharing"),
-        answerers=_tuples(_instances_of(Answerer, name=texts())),
+        answerers=_tuples(_instances_of(Answerer, name=names())),
     )
     return draw(notice)
 

@@ -32,6 +32,14 @@ def renderer(**settings: Any) -> EmailRenderer:
 RENDERER = renderer()
 
 
+def unchecked(value: _V, **changes: Any) -> _V:
+    """Copy a value with changes that nobody checks, as a store may hold what no host can make."""
+    changed = copy(value)
+    for field, content in changes.items():
+        object.__setattr__(changed, field, content)
+    return changed
+
+
 def notice(
     kind: NoticeKind,
     *,
@@ -65,7 +73,7 @@ def notice(
         "request": NOTICES["notice"].request if kind is not NoticeKind.ENDED or upgrade else None,
         "asked_on": date(2026, 3, 2) if kind is NoticeKind.REMINDER else None,
     }
-    return attrs.evolve(NOTICES["notice"], **{**fields, **changes})
+    return unchecked(NOTICES["notice"], **{**fields, **changes})
 
 
 ASKED = notice(NoticeKind.REQUEST)
@@ -119,14 +127,6 @@ def named(notice: Notice) -> dict[str, str]:
         fields.add("answerer")
     texts = {field: FIELDS[field](notice) for field in fields}
     return {field: text for field, text in texts.items() if text is not None}
-
-
-def unchecked(value: _V, **changes: Any) -> _V:
-    """Copy a value with changes that nobody checks, as a store may hold what no host can make."""
-    changed = copy(value)
-    for field, content in changes.items():
-        object.__setattr__(changed, field, content)
-    return changed
 
 
 def saying(plain: Notice, *texts: str) -> Notice:

@@ -118,7 +118,7 @@ ODD_LOCAL_PARTS = ["a%b", "host!user", "o'neill", "a=b/c?d", "{x}|y~z^`", "#$&*+
 def test_addresses_with_odd_local_parts_are_written_as_they_are(local: str) -> None:
     """They are legal, so sender, recipient and reply address go out unchanged, line breaks around them dropped."""
     sender, recipient, reply_to = (f"{local}@{name}.example" for name in ("trust", "hilda", "group"))
-    notice = attrs.evolve(NOTICE, address=f"{recipient}\r\n", sender_address=f"{reply_to}\n")
+    notice = unchecked(NOTICE, address=f"{recipient}\r\n", sender_address=f"{reply_to}\n")
     with sending(renderer=renderer(sender=f"{sender}\n", sender_name="Trust, x")) as (notifier, mailbox):
         assert Delivered() == notifier.send(notice)
     (mail,) = mailbox.kept
@@ -387,7 +387,7 @@ def test_a_server_without_starttls_is_not_talked_to_in_the_clear() -> None:
 )
 def test_what_no_message_can_be_sent_to_is_never_deliverable(address: str) -> None:
     """No server is asked about an address that cannot be one."""
-    answer = EmailNotifier(RENDERER, at(9)).send(attrs.evolve(NOTICE, address=address))
+    answer = EmailNotifier(RENDERER, at(9)).send(unchecked(NOTICE, address=address))
 
     assert isinstance(answer, NeverDeliverable)
 

@@ -5,19 +5,23 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from datetime import date
+from typing import TypeVar
 
 import attrs
 import pytest
 
 from datashare.domain.agreements.ids import Terms
 from datashare.domain.levels import AccessLevel
-from datashare.domain.notices import Answerer, Notice, NoticeKind
+from datashare.domain.notices import Addressee, Answerer, Notice, NoticeKind
 from datashare.errors import InvalidValue
 from datashare.ports import Delivered, NeverDeliverable, Notifier, TryAgain
 from datashare.testing.changes import asked
 
 from ._contract import Contract, required
+
+_V = TypeVar("_V", Notice, Addressee, Answerer)
 
 HOSTILE = {
     "line break": "Head\r\nBcc: eve@evil.example",
@@ -198,22 +202,24 @@ class NotifierContract(Contract, port=Notifier):
 
 
 def _notice_saying(text: str, kind: NoticeKind = NoticeKind.DECLINED) -> Notice:
-    """Build a notice of a kind whose every text is *text*, but for those that a notice refuses."""
-    notice = attrs.evolve(asked().notices[0], kind=kind, asked_on=date(2026, 3, 2))
+    """Build a notice of a kind whose every text is *text*."""
     names = ("group_name", "institution_name", "sender_name", "actor_name", "level_label", "level_before_label")
-    notice = _with(notice, level_before=AccessLevel.DFE_DATA, **dict.fromkeys((*names, "reason"), text))
-    with contextlib.suppress(InvalidValue):
-        notice = attrs.evolve(notice, people=tuple(attrs.evolve(person, name=text) for person in notice.people))
-    with contextlib.suppress(InvalidValue):
-        notice = attrs.evolve(notice, answerers=(Answerer(name=text, asked=True), Answerer(name=text, asked=False)))
+    notice = attrs.evolve(
+        asked().notices[0], kind=kind, asked_on=date(2026, 3, 2), level_before=AccessLevel.DFE_DATA, reason=text
+    )
     with contextlib.suppress(InvalidValue):
         notice = attrs.evolve(notice, terms=Terms(reference=text, version=text))
-    return notice
+    return _with(
+        notice,
+        people=tuple(_with(person, name=text) for person in notice.people),
+        answerers=tuple(_with(Answerer(name="", asked=asked_too), name=text) for asked_too in (True, False)),
+        **dict.fromkeys(names, text),
+    )
 
 
-def _with(notice: Notice, **values: object) -> Notice:
-    """Change a notice, but for the values that it refuses: no notifier ever gets those."""
-    for name, value in values.items():
-        with contextlib.suppress(InvalidValue):
-            notice = attrs.evolve(notice, **{name: value})  # type: ignore[arg-type]  # by name
-    return notice
+def _with(value: _V, **changes: object) -> _V:
+    """Change a value without its checks: a notifier keeps its promises whoever made the notice."""
+    changed = copy(value)
+    for field, content in changes.items():
+        object.__setattr__(changed, field, content)
+    return changed

@@ -16,6 +16,7 @@ from datashare.domain.agreements.ids import AgreementId, RequestId
 from datashare.domain.agreements.state import Agreement, fold
 from datashare.domain.levels import AccessLevel
 from datashare.domain.register import GroupId
+from datashare.domain.text import one_line
 from datashare.domain.visibility import HiddenBecause
 from datashare.errors import InvalidValue
 from datashare.ports import NoticeStatus, readable
@@ -124,10 +125,8 @@ class Precision(StoreSuite):
         """The names and texts of a notice come back as they were, listed and leased."""
         sent = asked()
         notices = tuple(
-            attrs.evolve(
-                sent.notices[0], id=f"n-{n:02}", group_name=text, institution_name=text, sender_name=text, reason=text
-            )
-            for n, text in enumerate(text for text in TEXTS.values() if text.strip())
+            attrs.evolve(sent.notices[0], id=f"n-{n:02}", group_name=name, sender_name=name, reason=text)
+            for n, (name, text) in enumerate((one_line(text), text) for text in TEXTS.values() if text.strip())
         )
         save(store, attrs.evolve(sent, notices=notices))
 
