@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from itertools import count
 from typing import Any
 
 import attrs
@@ -373,7 +374,7 @@ def test_any_other_answer_is_an_error_of_the_notifier(hilda: World, answer: Call
         ("ß𝄞" * 250, "ß𝄞" * 250),
         ("x" * 501, "x" * 499 + "…"),
     ],
-    ids=ascii,
+    ids=count(),
 )
 def test_errors_are_kept_short_and_storable(oscar: World, why: str, kept: str) -> None:
     """What the other side said is kept as one line of characters that every store can keep."""
@@ -585,7 +586,7 @@ def test_a_lease_that_another_took_over_is_lost(oscar: World, answer: object) ->
         (NeverDeliverable("x"), NOW + 45 * SECOND, NOW),
         (TryAgain("x"), None, NOW + 75 * SECOND),
     ],
-    ids=repr,
+    ids=count(),
 )
 def test_the_instant_of_the_answer_counts(
     oscar: World, answer: object, settled_at: Instant | None, due_at: Instant
@@ -762,7 +763,7 @@ def test_an_exception_from_the_callback_ends_the_run_and_loses_nothing(hilda: Wo
         ({"lease_for": DAY + MICROSECOND}, "lease_for must be a timedelta"),
         ({"progress": 3}, "progress must be a function that takes a Progress"),
     ],
-    ids=repr,
+    ids=count(),
 )
 def test_what_makes_no_sense_is_refused_before_anything_happens(
     oscar: World, options: dict[str, Any], said: str
@@ -842,7 +843,7 @@ def test_a_clock_without_a_zone_is_refused(oscar: World, at: object) -> None:
         {"attempts": 0},
         {"attempts": 1.5},
     ],
-    ids=repr,
+    ids=count(),
 )
 def test_an_invalid_schedule_is_refused(options: dict[str, Any]) -> None:
     """Spans are positive and in order, and there is at least one attempt."""
@@ -873,7 +874,7 @@ def test_names_and_addresses_are_purged_after_they_were_kept(hilda: World) -> No
     assert 0 == purge(MemoryAgreementStore(), keep_for=DAY)
 
 
-@pytest.mark.parametrize("keep_for", [30, None, -MICROSECOND, 36_525 * DAY + MICROSECOND], ids=repr)
+@pytest.mark.parametrize("keep_for", [30, None, -MICROSECOND, 36_525 * DAY + MICROSECOND], ids=count())
 def test_how_long_notices_are_kept_is_a_span_of_time(oscar: World, keep_for: Any) -> None:  # noqa: ANN401 - not a timedelta
     """Anything but a timedelta from nothing to a hundred years is refused."""
     with pytest.raises(InvalidValue, match="keep_for must be a timedelta"):

@@ -1,6 +1,7 @@
 """The values that cross the ports."""
 
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 import attrs
@@ -23,8 +24,8 @@ WRONG: dict[str, Callable[[Any], object]] = {
 }
 
 
-@pytest.mark.parametrize("make", WRONG.values(), ids=WRONG)
-@pytest.mark.parametrize("value", [None, 5, OSError(), NAIVE], ids=repr)
+@pytest.mark.parametrize("make", WRONG.values(), ids=count())
+@pytest.mark.parametrize("value", [None, 5, OSError(), NAIVE], ids=count())
 def test_what_became_of_a_notice_is_an_aware_instant_and_text(make: Callable[[Any], object], value: object) -> None:
     """Nothing that could mean several instants, or is not text, is recorded of a delivery."""
     with pytest.raises(InvalidValue, match="must be"):

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterable, Mapping
 from datetime import date
+from itertools import count
 from typing import Any
 
 import attrs
@@ -149,7 +150,7 @@ def test_a_register_that_lacks_much_of_the_present_one_is_refused() -> None:
         ("clusters", {TRUST: {"North": 100000}}),
         ("clusters", {TRUST: {"": [URN]}}),
     ],
-    ids=repr,
+    ids=count(),
 )
 def test_what_a_register_cannot_hold_is_refused(name: str, value: object) -> None:
     """Invalid institutions, groups, links, clusters and days are refused, and the present register stays."""
@@ -282,7 +283,7 @@ def test_a_directory_of_people_holds_only_people_and_sites(arguments: dict[str, 
         ("sites", [5]),
         ("people", [["x"]]),
     ],
-    ids=repr,
+    ids=count(),
 )
 def test_a_directory_of_people_refuses_invalid_values(call: str, arguments: list[Any]) -> None:
     """An invalid value is refused, and nothing of the call is done."""

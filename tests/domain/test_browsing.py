@@ -1,7 +1,7 @@
 """The table of a group's institutions (rules B)."""
 
 from collections.abc import Callable, Iterable
-from itertools import permutations
+from itertools import count, permutations
 from typing import Any
 
 import attrs
@@ -268,7 +268,7 @@ def test_a_search_finds_an_outward_postcode_and_the_numbers_of_a_school(search: 
         ("\0 \ud800 \u0301", ""),
         ("", ""),
     ],
-    ids=ascii,
+    ids=count(),
 )
 def test_both_sides_are_folded(text: str, expected: str) -> None:
     """Marks and apostrophes are dropped, other punctuation becomes a space, and case is folded."""
@@ -477,6 +477,7 @@ def test_a_page_needs_a_list(wrong: Any) -> None:  # noqa: ANN401 - anything but
         (facets, [None], {}, "^listings must be a collection"),
         (NO_FILTERS.chosen, ["phase"], {}, "^facet must be a member of Facet"),
     ],
+    ids=count(),
 )
 def test_a_wrong_question_is_refused(
     question: Callable[..., object], arguments: list[object], named: dict[str, object], words: str

@@ -1,6 +1,6 @@
 """Access levels, what they allow and who may ask for them (rules L)."""
 
-from itertools import product
+from itertools import count, product
 
 import pytest
 
@@ -58,7 +58,7 @@ def test_each_level_grants_its_own_and_all_below() -> None:
         (MIS, MIS, ()),
         (DFE, ACTIONS, ()),
     ],
-    ids=str,
+    ids=count(),
 )
 def test_a_level_adds_what_the_lower_does_not_grant(
     level: AccessLevel, lower: AccessLevel | None, expected: tuple[Capability, ...]

@@ -1,5 +1,7 @@
 """Pieces of text that people click on."""
 
+from itertools import count
+
 import idna
 import pytest
 from hypothesis import given
@@ -59,6 +61,7 @@ from datashare.domain.text import https_link
         ("javascript:alert(1)//https://hilda.example", ""),
         ("", ""),
     ],
+    ids=count(),
 )
 def test_a_link_shows_its_real_host(address: str, link: str) -> None:
     """User information, characters that hide others and numbers written otherwise make no link; letters turn ASCII."""

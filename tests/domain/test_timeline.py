@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import Any
 
 import attrs
@@ -465,7 +465,7 @@ BARE: Any = Recorded(**header())
 
 
 @pytest.mark.rule("H1")
-@pytest.mark.parametrize("events", [None, "events", [None], ["request_sent"], [Recorded], [BARE]], ids=str)
+@pytest.mark.parametrize("events", [None, "events", [None], ["request_sent"], [Recorded], [BARE]], ids=count())
 def test_what_is_not_an_event_is_refused(events: object) -> None:
     """With the library's own error, for one agreement and for many."""
     questions: list[Callable[[Any], object]] = [

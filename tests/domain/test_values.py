@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from itertools import count
 from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -241,7 +242,7 @@ def test_every_field_of_the_sample_is_tried() -> None:
         ("nested", {"x": frozenset({"mat"})}, "mat", A_KIND),
         ("own", 2, 2, "odd"),
     ],
-    ids=repr,
+    ids=count(),
 )
 def test_the_message_shows_the_part_that_is_wrong(field: str, value: object, part: object, expected: str) -> None:
     """For a collection the message shows the wrong value in it; a field's own rule is checked after the derived one."""

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from itertools import count
 from typing import Any
 from weakref import WeakSet
 
@@ -378,7 +379,7 @@ def test_a_present_state_that_is_not_the_fold_is_found(alter: Callable[[StateRec
 
 
 @pytest.mark.rule("H3")
-@pytest.mark.parametrize("head", ["x", BEFORE_THE_FIRST])
+@pytest.mark.parametrize("head", ["x", BEFORE_THE_FIRST], ids=count())
 def test_a_state_without_events_is_found(head: str) -> None:
     """Somebody made up a row that no event led to."""
     assert FORGED.state

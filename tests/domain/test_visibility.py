@@ -1,6 +1,7 @@
 """Which institutions a group sees, and why not the others (rules V)."""
 
 from datetime import date, timedelta
+from itertools import count
 from typing import Any
 
 import attrs
@@ -75,7 +76,7 @@ def test_a_trust_and_an_authority_with_one_code_are_not_confused() -> None:
 
 
 @pytest.mark.rule("V1", "V7")
-@pytest.mark.parametrize("days", [(None, TOMORROW), (TOMORROW, None), (DAY, TOMORROW), (TOMORROW, DAY)], ids=str)
+@pytest.mark.parametrize("days", [(None, TOMORROW), (TOMORROW, None), (DAY, TOMORROW), (TOMORROW, DAY)], ids=count())
 def test_of_several_links_with_one_trust_the_longest_counts(days: tuple[date | None, date | None]) -> None:
     """A second link that begins later hides nothing, in whatever order the two stand."""
     school = institution(trusts=[TrustLink("5143", "", day) for day in days])
@@ -134,7 +135,7 @@ def test_policy_can_leave_out_schools_proposed_to_close() -> None:
         ),
         (EstablishmentStatus.CLOSED, TOMORROW, YESTERDAY, False, ()),
     ],
-    ids=str,
+    ids=count(),
 )
 def test_status_decides_and_dates_only_warn(
     status: EstablishmentStatus,
@@ -168,7 +169,7 @@ def test_an_authority_sees_every_type_in_its_area() -> None:
         (Coded("34"), "the group's policy leaves out its type (34)"),
         (None, "the group's policy leaves out its type (none given)"),
     ],
-    ids=str,
+    ids=count(),
 )
 def test_policy_can_narrow_an_authority_to_maintained_types(kind: Coded | None, words: str) -> None:
     """With the policy narrowed, only types that an LA maintains are seen; the reason names the type."""
@@ -190,7 +191,7 @@ def test_policy_can_narrow_an_authority_to_maintained_types(kind: Coded | None, 
         (Coded("202"), "its local authority is 202"),
         (None, "it has no local authority"),
     ],
-    ids=str,
+    ids=count(),
 )
 def test_only_the_current_authority_counts(local_authority: Coded | None, words: str) -> None:
     """A school under another authority now is hidden, and the reason names that authority."""
@@ -252,7 +253,7 @@ CLOSED, TO_OPEN = EstablishmentStatus.CLOSED, EstablishmentStatus.PROPOSED_TO_OP
             "its status in the register is not a known one (De-registered)",
         ),
     ],
-    ids=lambda value: value if isinstance(value, str) else "",
+    ids=count(),
 )
 def test_the_answer_says_why_a_school_is_hidden(changes: dict[str, Any], expected: str) -> None:
     """Each reason is worded with its facts, and the whole names school, URN and group."""

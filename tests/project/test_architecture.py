@@ -5,6 +5,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 
 import attrs
@@ -305,7 +306,7 @@ def test_domain_modules_say_what_they_may_not_touch() -> None:
         ("datashare.testing.comparison", "from datashare.adapters.memory import M\nimport hypothesis", []),
         (PLUGIN, "def f():\n    from datashare.testing.contracts import C", ["datashare.testing.contracts"]),
     ],
-    ids=lambda value: repr(value) if isinstance(value, str) else "",
+    ids=count(),
 )
 def test_the_check_of_imports_finds_them(name: str, source: str, expected: list[str]) -> None:
     """The check of imports distinguishes those that are allowed from those that are not."""
@@ -319,6 +320,7 @@ def test_the_check_of_imports_finds_them(name: str, source: str, expected: list[
         ("from datashare.domain.eligibility import E", ["datashare.domain.eligibility"]),
         ("if TYPE_CHECKING:\n    from datashare.domain import access", ["datashare.domain.access"]),
     ],
+    ids=count(),
 )
 def test_the_check_of_layers_finds_circles(source: str, expected: list[str]) -> None:
     """An import of the same layer or a higher one is found, also if it is for type checkers only."""
@@ -332,6 +334,7 @@ def test_the_check_of_layers_finds_circles(source: str, expected: list[str]) -> 
         ("import time\ntime.time()\ntime.perf_counter()", ["line 2: time.time"]),
         ("def f(clock):\n    return clock.now()", []),
     ],
+    ids=count(),
 )
 def test_the_check_of_the_clock_finds_readings(source: str, expected: list[str]) -> None:
     """The check of the clock resolves aliases, and allows a clock that was passed in."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection
 from datetime import timedelta
+from itertools import count
 
 import attrs
 import pytest
@@ -133,7 +134,7 @@ LONGEST_ID = "~" * 64
 
 
 @pytest.mark.rule("K4")
-@pytest.mark.parametrize("command_id", ["ask", LONGEST_ID])
+@pytest.mark.parametrize("command_id", ["ask", LONGEST_ID], ids=count())
 def test_command_ids_of_a_group_and_of_its_schools_have_nothing_to_do_with_each_other(command_id: str) -> None:
     """The trust and two heads use one id, each for something else; each is done, and each gets their own replay."""
     world = World()

@@ -212,6 +212,13 @@ def test_our_own_suites_define_all_optional_fixtures(request: pytest.FixtureRequ
     ]
 
 
+def test_no_id_of_a_test_is_too_long(request: pytest.FixtureRequest) -> None:
+    """A test can be named on a command line: its name has at most 100 characters, parameters included."""
+    names = (item.name for item in request.session.items if isinstance(item, pytest.Function))
+
+    assert [] == [name[:200] for name in names if len(name) > 100]
+
+
 def test_tests_of_a_suites_own_may_be_skipped(pytester: pytest.Pytester) -> None:
     """Tests that a host adds to a suite may be skipped."""
     done = run(pytester, body=f"@pytest.mark.skip(reason='mine')\n    def {NAME}_here(self): pass")

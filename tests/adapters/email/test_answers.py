@@ -4,6 +4,7 @@ import binascii
 import smtplib
 import ssl
 from collections.abc import Iterator
+from itertools import count
 
 import pytest
 
@@ -68,6 +69,7 @@ def test_every_error_has_an_answer() -> None:
         (553, "sorry, that domain isn't in my list of allowed rcpthosts"),
         *((code, "No") for code in (502, 503, 504, 523, 530, 534, 535, 538)),
     ],
+    ids=count(),
 )
 def test_the_hosts_own_mistakes_give_no_notice_up(code: int, words: str) -> None:
     """A fault in the host's set-up hits every address, and somebody corrects it sooner or later."""

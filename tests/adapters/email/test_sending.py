@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.utils import getaddresses
+from itertools import count
 from typing import Any
 
 import attrs
@@ -96,8 +97,8 @@ NAMES = [
 
 
 @pytest.mark.rule("O5")
-@pytest.mark.parametrize("name", NAMES, ids=ascii)
-@pytest.mark.parametrize("address", ["head@hilda.example", "größe@hilda.example"], ids=ascii)
+@pytest.mark.parametrize("name", NAMES, ids=count())
+@pytest.mark.parametrize("address", ["head@hilda.example", "größe@hilda.example"], ids=count())
 def test_the_envelope_has_the_senders_address_whatever_the_name(name: str, address: str) -> None:
     """Bounces and SPF go by the envelope; and a program that reads the header finds the same address there."""
     with sending(renderer=renderer(sender=SENDER, sender_name=name)) as (notifier, mailbox):
@@ -193,6 +194,7 @@ def test_greylisting_delays_and_loses_nothing(world: World) -> None:
         ("on_mail", "552 5.3.4 Too large for us", NeverDeliverable),
         ("on_mail", "421 4.7.0 Enough", TryAgain),
     ],
+    ids=count(),
 )
 def test_only_what_is_wrong_with_address_or_message_is_for_ever(
     where: str, words: str, expected: type[NeverDeliverable | TryAgain]
@@ -326,6 +328,7 @@ def test_messages_go_out_encrypted_and_logged_in(world: World, certificates: Cer
 @pytest.mark.parametrize(
     ("flaw", "why"),
     [("expired", "expired"), ("wrong name", "mismatch"), ("unknown authority", "unable to get local issuer")],
+    ids=count(),
 )
 def test_a_certificate_that_is_not_trusted_stops_everything_and_loses_nothing(
     world: World, certificates: Certificates, security: Security, flaw: str, why: str

@@ -1,6 +1,7 @@
 """Settings of the mail server and of messages are checked when they are made, and never show a password."""
 
 from datetime import timedelta
+from itertools import count
 from typing import Any
 
 import pytest
@@ -84,7 +85,7 @@ def test_the_usual_port_is_taken(security: str, port: int) -> None:
         ({"list_id": "<x>\r\nBcc: y"}, "EmailRenderer.list_id must be a name"),
         ({"templates": 7}, "EmailRenderer.templates must be "),
     ],
-    ids=str,
+    ids=count(),
 )
 def test_an_invalid_renderer_is_refused(settings: dict[str, Any], message: str) -> None:
     """The message names the setting and says what it must be."""

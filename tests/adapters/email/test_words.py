@@ -2,6 +2,7 @@
 
 import re
 from datetime import date
+from itertools import count
 from typing import Any
 
 import attrs
@@ -259,7 +260,7 @@ SENTENCES: list[tuple[NoticeKind, dict[str, Any], str]] = [
 
 
 @pytest.mark.rule("A8", "N2", "N6")
-@pytest.mark.parametrize(("kind", "changes", "words"), SENTENCES)
+@pytest.mark.parametrize(("kind", "changes", "words"), SENTENCES, ids=count())
 def test_a_message_says_who_did_what_and_whom_to_ask(kind: NoticeKind, changes: dict[str, Any], words: str) -> None:
     """Its sentences are whole where a name is not known too; a star stands for what is between them."""
     pattern = ".*".join(map(re.escape, words.split("*")))
@@ -350,6 +351,7 @@ TO_SCHOOL, TO_GROUP, NO_ACTOR = Party.SCHOOL, Party.GROUP, {"actor_name": ""}
         (EndCause.SCHOOL_LEFT_GROUP, TO_SCHOOL, UNKNOWN_SENDER, "Ask Llanfair Borough.\n"),
         (EndCause.SCHOOL_CLOSED, TO_SCHOOL, UNKNOWN_SENDER, "Ask Llanfair Borough, your local authority.\n"),
     ],
+    ids=count(),
 )
 def test_an_end_by_nobody_known_is_explained_and_says_whom_to_ask(
     cause: EndCause, audience: Party, changes: dict[str, Any], words: str
@@ -412,7 +414,7 @@ def test_a_message_of_a_notice_is_always_the_same() -> None:
         ({"sender_address": "größe@trust.example"}, "Ana Ćosić <größe@trust.example>"),
         ({"audience": Party.GROUP}, None),
     ],
-    ids=str,
+    ids=count(),
 )
 def test_replies_go_to_the_sender(changes: dict[str, Any], expected: str | None) -> None:
     """Where the sender has an address that the message can name; messages to the sender need none."""

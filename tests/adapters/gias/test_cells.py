@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from itertools import count
 
 import pytest
 
@@ -138,6 +139,7 @@ TOO_LONG = "holds more than 10000 characters"
         ("Trusts (code)", ["UNITED", "12345678", "5143,4320", "١٢٣٤٥٦"], NOT_WHOLE),
         ("Trusts (code)", ["5143~", "0"], NOT_A_LIST),
     ],
+    ids=count(),
 )
 def test_a_row_is_lost_for_a_cell_that_decides_something(column: str, texts: list[str], why: str) -> None:
     """A bad cell is reported with its file, line, column and value, and its school is left out."""
@@ -177,6 +179,7 @@ def test_a_row_is_lost_for_a_cell_that_decides_something(column: str, texts: lis
         ("County (name)", ["x" * 10_001], TOO_LONG, "county", ""),
         ("Postcode", ["x" * 10_001], TOO_LONG, "postcode", ""),
     ],
+    ids=count(),
 )
 def test_a_cell_that_decides_nothing_only_warns(
     column: str, texts: list[str], why: str, attribute: str, expected: object
@@ -223,6 +226,7 @@ def test_every_bad_cell_of_a_row_is_counted() -> None:
         ("St Thomas à Becket", False),
         ("Plain", False),
     ],
+    ids=count(),
 )
 def test_letters_that_were_lost_are_counted_in_names(name: str, garbled: bool) -> None:
     """Names that were saved in the wrong encoding are read as they are, and counted with an example."""

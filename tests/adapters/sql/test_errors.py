@@ -4,6 +4,7 @@ import sqlite3
 import traceback
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ def test_every_exception_of_sqlalchemy_is_mapped(kind: type[exc.SQLAlchemyError]
     assert said in str(mapped_error(built(kind), joined=joined))
 
 
-@pytest.mark.parametrize("kind", sorted(set(below(psycopg.Error)), key=str), ids=str)
+@pytest.mark.parametrize("kind", sorted(set(below(psycopg.Error)), key=str), ids=count())
 def test_every_exception_of_psycopg_is_mapped(kind: type[psycopg.Error]) -> None:
     """PostgreSQL's several hundred errors each have a meaning."""
     error = mapped_error(wrapped(kind("It broke."), psycopg.Error))

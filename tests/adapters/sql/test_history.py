@@ -3,6 +3,7 @@
 import gc
 import json
 from collections.abc import Callable, Iterator
+from itertools import count
 
 import attrs
 import pytest
@@ -167,7 +168,7 @@ READING: dict[str, Callable[[SqlAgreementStore], object]] = {
 
 
 @pytest.mark.rule("H1")
-@pytest.mark.parametrize("call", READING.values(), ids=READING)
+@pytest.mark.parametrize("call", READING.values(), ids=count())
 @pytest.mark.parametrize(
     ("engine", "explain", "by_key", "walking"),
     [
@@ -175,6 +176,7 @@ READING: dict[str, Callable[[SqlAgreementStore], object]] = {
         ("postgresql", "EXPLAIN", "datashare_events_pkey", "Seq Scan"),
     ],
     indirect=["engine"],
+    ids=count(),
 )
 def test_events_are_found_by_their_key(
     engine: Engine, explain: str, by_key: str, walking: str, call: Callable[[SqlAgreementStore], object]

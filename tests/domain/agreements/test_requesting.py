@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from datetime import date
+from itertools import count
 
 import attrs
 import pytest
@@ -255,8 +256,8 @@ def test_hidden_school_cannot_be_asked_and_the_refusal_says_why() -> None:
 
 
 @pytest.mark.rule("Q6")
-@pytest.mark.parametrize("state", [State.PENDING, State.UPGRADING])
-@pytest.mark.parametrize("level", [DFE, MIS, ACTIONS])
+@pytest.mark.parametrize("state", [State.PENDING, State.UPGRADING], ids=count())
+@pytest.mark.parametrize("level", [DFE, MIS, ACTIONS], ids=count())
 def test_second_request_is_refused_while_one_is_open(state: State, level: AccessLevel) -> None:
     """A second request, at whatever level, is refused until the first is closed."""
     agreement = in_state(state)
@@ -269,9 +270,9 @@ def test_second_request_is_refused_while_one_is_open(state: State, level: Access
 
 
 @pytest.mark.rule("Q7", "L4", "L5", "A9")
-@pytest.mark.parametrize("in_force", AccessLevel)
-@pytest.mark.parametrize("wanted", AccessLevel)
-@pytest.mark.parametrize("command", [ask, record])
+@pytest.mark.parametrize("in_force", AccessLevel, ids=count())
+@pytest.mark.parametrize("wanted", AccessLevel, ids=count())
+@pytest.mark.parametrize("command", [ask, record], ids=count())
 def test_level_in_force_is_raised_and_never_reduced(
     in_force: AccessLevel, wanted: AccessLevel, command: Callable[[AccessLevel], RequestAccess | RecordApproval]
 ) -> None:
