@@ -175,7 +175,7 @@ class Below(StoreSuite):
         save(store, asked(), asked(OTHER_URN))
         before = {stored.id: stored for stored in store.notices(TRUST)}
         damage("notice", AGREEMENT)
-        stored = {one.id: one for one in store.notices(TRUST)}
+        stored = {notice.id: notice for notice in store.notices(TRUST)}
         leased = store.lease(now=NOW, until=NOW + MINUTE, limit=9)
         own = sorted(notice.id for notice in asked().notices)
 
@@ -184,7 +184,7 @@ class Below(StoreSuite):
             for key, kept in before.items()
         } == stored
         assert own == sorted(mark.id for mark in leased if isinstance(mark, Unreadable))
-        assert {notice.id for notice in asked(OTHER_URN).notices} == {one.notice.id for one in readable(leased)}
+        assert {notice.id for notice in asked(OTHER_URN).notices} == {held.notice.id for held in readable(leased)}
         assert {key: stored[key] for key in own} == {n.id: n for n in store.notices(TRUST) if n.id in own}
 
     @pytest.mark.must(14)

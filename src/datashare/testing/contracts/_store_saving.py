@@ -298,9 +298,9 @@ class Cancelling(StoreSuite):
     @pytest.mark.must(1)
     @pytest.mark.rule("N6", "O7")
     @pytest.mark.parametrize("kind", [commands.Withdraw, commands.EndAgreement], ids=lambda kind: kind.__name__)
-    @pytest.mark.parametrize(("fate", "told"), FATES.values(), ids=FATES)
+    @pytest.mark.parametrize(("fate", "is_informed"), FATES.values(), ids=FATES)
     def test_nobody_is_told_of_the_end_of_a_request_that_never_arrived(
-        self, store: StoreWithOutbox, kind: type[commands.Command], fate: Settlement | None, told: bool
+        self, store: StoreWithOutbox, kind: type[commands.Command], fate: Settlement | None, is_informed: bool
     ) -> None:
         """Their notice is kept as cancelled; who was sent the request, or may just be being sent it, is told."""
         save(store, asked(), asked(OTHER_URN))
@@ -310,7 +310,7 @@ class Cancelling(StoreSuite):
         do(store, kind, now=NOW + MINUTE, command_id="c-9")
 
         after = _closing(store)
-        assert {head_of(URN): WAITING if told else CANCELLED, deputy_of(URN): CANCELLED} == {
+        assert {head_of(URN): WAITING if is_informed else CANCELLED, deputy_of(URN): CANCELLED} == {
             who: stored.status for who, stored in after.items()
         }
         deputys = after[deputy_of(URN)]
@@ -328,8 +328,8 @@ class Cancelling(StoreSuite):
             self.at_once([partial(_lease_into, leased, store), partial(save, store, withdrawn)])
 
             sent = {own.notice.people[0].id for own in leased if own.notice.kind is NoticeKind.REQUEST}
-            told = {who for who, own in _closing(store).items() if own.status is not CANCELLED and who.site == urn}
-            assert sent == told
+            informed = {who for who, own in _closing(store).items() if own.status is not CANCELLED and who.site == urn}
+            assert sent == informed
 
     @pytest.mark.must(1)
     @pytest.mark.rule("O7")
