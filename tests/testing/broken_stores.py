@@ -68,6 +68,17 @@ class Telling(BrokenStore):
         return self.inner.append([told(change) for change in changes])
 
 
+class Silencing(BrokenStore):
+    """1. Tells nobody that a request was withdrawn, though it arrived."""
+
+    def append(self, changes: Sequence[Change], /) -> frozenset[AgreementId]:
+        def silenced(change: Change) -> Change:
+            others = tuple(notice for notice in change.notices if not notice.tells_only_of_a_request)
+            return attrs.evolve(change, notices=others)
+
+        return self.inner.append([silenced(change) for change in changes])
+
+
 class Ahead(BrokenStore):
     """1. Goes by the instants of events, which a fast clock may have put far ahead."""
 

@@ -60,8 +60,9 @@ def within(test: Callable[..., None], store: StoreWithOutbox) -> None:
 TRIED: dict[str, Any] = {
     "kind": Withdraw,
     "fate": Settlement.try_again(due_at=NOW + timedelta(days=1), error=""),
-    "told": False,
+    "is_informed": False,
 }
+SENT: dict[str, Any] = {"kind": Withdraw, "fate": Settlement.delivered(at=NOW), "is_informed": True}
 BROKEN: list[tuple[type[BrokenStore], Callable[[Any], None]]] = [
     (broken.OneByOne, partial(suite.test_nothing_is_saved_of_a_call_that_is_refused, changes=[asked(), object()])),
     (broken.OneByOne, partial(suite.test_nothing_is_saved_of_a_call_that_is_refused, changes=[asked(), asked()])),
@@ -69,6 +70,7 @@ BROKEN: list[tuple[type[BrokenStore], Callable[[Any], None]]] = [
     (broken.Unkept, suite.test_the_first_outcome_of_a_command_is_kept),
     (broken.Uncancelled, partial(suite.test_closing_a_request_cancels_what_asks_for_an_answer, kind=Approve)),
     (broken.Telling, partial(suite.test_nobody_is_told_of_the_end_of_a_request_that_never_arrived, **TRIED)),
+    (broken.Silencing, partial(suite.test_nobody_is_told_of_the_end_of_a_request_that_never_arrived, **SENT)),
     (broken.Ahead, suite.test_notices_fall_due_and_are_settled_by_the_present_instant),
     (broken.Raising, suite.test_losers_are_answered_and_the_rest_is_saved),
     (broken.AllOrNone, suite.test_losers_are_answered_and_the_rest_is_saved),

@@ -21,7 +21,7 @@ from ._store_chains import Chains
 from ._store_joining import WithinHostTransaction
 from ._store_outbox import Leasing, Settling
 from ._store_reading import Apart, Order, Precision
-from ._store_saving import Cancelling, Saving, Writers
+from ._store_saving import Cancelling, Saving
 from ._store_settled import Requeueing
 from ._store_suite import (
     DAY,
@@ -36,6 +36,7 @@ from ._store_suite import (
     refused,
     save,
 )
+from ._store_writers import Writers
 
 NAIVE: Any = datetime(2026, 5, 3)  # noqa: DTZ001 - to be refused
 
