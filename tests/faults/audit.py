@@ -14,6 +14,7 @@ from sqlalchemy import Engine, Row, select
 from datashare.adapters.sql import metadata
 from datashare.codec import decode_agreement, decode_notice, read_event
 from datashare.domain.agreements import AgreementId, Event, RecipientsAdded, ReminderSent, RequestSent, fold
+from datashare.domain.agreements.commands import kept_under
 from datashare.domain.chain import EventRecord
 from datashare.domain.people import PersonId
 from datashare.domain.register import GroupId
@@ -115,7 +116,7 @@ def _check_outcomes(rows: Rows, events: Sequence[Event]) -> None:
         for row in rows
         for sequence in range(row.first_sequence, row.last_sequence + 1)
     )
-    happened = Counter((event.agreement, event.sequence, event.command_id) for event in events)
+    happened = Counter((event.agreement, event.sequence, kept_under(event.command_id, event.actor)) for event in events)
     assert happened == recorded, "recorded outcomes and events do not agree"
     commands = {(event.agreement, event.command_id) for event in events}
     assert len(commands) == len(events), "a command was carried out twice on one agreement"
@@ -164,7 +165,8 @@ def _check_cancelled(notices: Rows, agreements: Rows) -> None:
         if row.asks:
             assert is_open or row.status in {"delivered", "cancelled"}, f"{row.id} still asks for a closed request"
         assert row.is_open == (row.status in {"waiting", "leased"})
-        needless = is_open if row.asks else bool(_people(row) & arrived[_agreement(row), row.request])
+        told = bool(_people(row) & arrived[_agreement(row), row.request])
+        needless = is_open if row.asks else told or not decode_notice(row.text).tells_only_of_a_request
         assert row.status != "cancelled" or not needless, f"{row.id} was cancelled without need"
 
 
