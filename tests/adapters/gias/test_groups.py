@@ -132,6 +132,8 @@ def test_group_links_that_are_not_files_are_refused(value: object) -> None:
         ("CLOSED", "Closed", False),
         ("PROPOSED_TO_OPEN", "Proposed to open", False),
         ("CREATED_IN_ERROR", "Created in error", False),
+        ("OPEN", "Closed", False),
+        ("CLOSED", "Open", False),
     ],
 )
 def test_a_group_is_open_by_its_status(code: str, name: str, is_open: bool) -> None:
@@ -298,8 +300,10 @@ OTHER = sample.GROUP | {"Group UID": "16"}
         ('"x","UNITED LEARNING TRUST","06","","","",""\n', False),
         ('"x","UNITED LEARNING TRUST","06","","","OPEN",""\n', True),
         ('"x","A federation","01","","","CLOSED",""\n', True),
+        ('"5143","An umbrella trust","07","","","CLOSED",""\n', False),
+        ('"5143","An umbrella trust","07","","","OPEN",""\n', True),
     ],
-    ids=["missing", "spoilt", "closed", "no status", "open", "no trust"],
+    ids=["missing", "spoilt", "closed", "no status", "open", "no trust", "closed umbrella", "open umbrella"],
 )
 def test_a_lost_row_may_be_the_one_that_closes_a_trust(lost: str, is_open: bool) -> None:
     """A trust that only schools name is open, unless a row was lost that may be about it; either way it is counted."""
@@ -310,7 +314,7 @@ def test_a_lost_row_may_be_the_one_that_closes_a_trust(lost: str, is_open: bool)
     assert register.groups[GroupId.mat("16")].is_open
     (warning,) = [warning for warning in register.warnings if warning.column == "Group UID"]
     assert ("5143", 0) == (warning.value, warning.line)
-    assert ("counts as open" if is_open else "counts as closed, since rows of groups were lost") in str(warning)
+    assert ("counts as open" if is_open else "counts as closed, since a row that says so") in str(warning)
 
 
 @pytest.mark.rule("V8")
@@ -321,8 +325,10 @@ def test_a_lost_row_may_be_the_one_that_closes_a_trust(lost: str, is_open: bool)
         ({"Group Type (code)": "six"} | CLOSED, {"16", "4320"}),
         ({"URN": "x"}, {"16", "4320", "5143"}),
         ({"Group UID": "x"} | CLOSED, {"16"}),
+        ({"Group Type (code)": "07"} | CLOSED, {"16", "4320"}),
+        ({"Group Type (code)": "07"}, {"16", "4320", "5143"}),
     ],
-    ids=["URN", "type", "open", "UID"],
+    ids=["URN", "type", "open", "UID", "closed umbrella", "open umbrella"],
 )
 def test_a_lost_group_link_may_be_the_one_that_closes_a_trust(cells: dict[str, str], open_trusts: set[str]) -> None:
     """Where the lost row names its trust, only that trust is in doubt."""
@@ -331,9 +337,13 @@ def test_a_lost_group_link_may_be_the_one_that_closes_a_trust(cells: dict[str, s
         for urn, uid in enumerate(("16", "4320", "5143"), 100000)
     ]
     links = sample.download(sample.GROUP_LINK | {"Group UID": "16"}, sample.GROUP_LINK | cells)
-    groups = read_register(sample.download(*schools), group_links=links).groups.values()
+    register = read_register(sample.download(*schools), group_links=links)
+    trusts = {group.id.code: group.is_open for group in register.groups.values() if group.id.kind is GroupKind.MAT}
 
-    assert open_trusts == {group.id.code for group in groups if group.is_open and group.id.kind is GroupKind.MAT}
+    assert open_trusts == {uid for uid, is_open in trusts.items() if is_open}
+    assert len(trusts) - len(open_trusts) == sum(
+        warning.count for warning in register.warnings if "counts as closed" in warning.why
+    )
 
 
 @pytest.mark.rule("V8")
@@ -346,6 +356,9 @@ def test_of_rows_that_disagree_the_closed_one_counts(closed_first: bool) -> None
 
     assert (False, date(2010, 8, 31)) == (register.groups[ULT].is_open, register.groups[ULT].closed_on)
     assert "Group UID" == sample.only(register).column
+    links = [sample.download({**sample.GROUP_LINK, **row}) for row in (rows if closed_first else rows[::-1])]
+    linked_only = read_register(sample.download(sample.SCHOOL), group_links=links).groups[ULT]
+    assert (False, date(2010, 8, 31)) == (linked_only.is_open, linked_only.closed_on)
 
 
 @pytest.mark.parametrize(

@@ -81,8 +81,8 @@ class GroupReader:
     """Reads what the rows of one file say about groups.
 
     Attributes:
-        doubtful: The UIDs of rows that are lost and may have closed their group.
-        doubts_all: Whether a row was lost whose UID is not known, so that it may have closed any group.
+        doubtful: The UIDs of groups that no row of a trust names, but a row that is lost, or of another type, and that
+            does not say that they are open.
         kinds: The types of group so far, by code, or by name where there is no code.
     """
 
@@ -136,6 +136,8 @@ class GroupReader:
         read_cell = self._table.read_cell
         kind = read_cell("unknown", _SO_CLOSED, self._type, cells[0], cells[1])
         if kind is None:
+            with suppress(BadCell):
+                self._doubt(read_uid(uid), cells)
             return None
         trust_type = kind if isinstance(kind, TrustType) else None
         id_ = GroupId.mat(self._uid(uid, cells))
@@ -157,6 +159,8 @@ class GroupReader:
         except BadCell:
             self._doubt(uid, cells)
             raise
+        if trust_type is None:
+            self._doubt(uid, cells)
         is_open, closed_on = self._state(cells)
         days = self._table.days
         return GroupLink(
@@ -180,9 +184,9 @@ class GroupReader:
             raise
 
     def _doubt(self, uid: str, cells: list[str]) -> None:
-        """Remember that a row is lost, unless it says itself that its group is open."""
+        """Remember a group that may be closed: its row names no trust, and does not say that it is open."""
         with suppress(BadCell):
-            if self._has_status and _is_open(cells[2], cells[3]):
+            if not self._has_status or _is_open(cells[2], cells[3]):
                 return
         if uid:
             self.doubtful.add(uid)
@@ -280,12 +284,12 @@ def _filled(column: str, text: str) -> str:
 
 
 def _is_open(code: str, name: str) -> bool:
-    """Return whether a status, by its code or else its name, is an open one.
+    """Return whether a status is an open one, by its code and its name, so far as there are both.
 
     Raises:
         BadCell: Both cells are empty.
     """
-    status = read_text("Group Status", code) or read_text("Group Status", name)
-    if not status:
+    texts = [text for text in (read_text("Group Status", code), read_text("Group Status", name)) if text]
+    if not texts:
         raise BadCell("Group Status", "", "is empty")
-    return "_".join(status.upper().replace(",", " ").split()) in _OPEN
+    return all("_".join(text.upper().replace(",", " ").split()) in _OPEN for text in texts)

@@ -96,7 +96,7 @@ def read_register(
 
     The groups are those of *groups*; then the trusts of *group_links* that are not among them; then those of
     ``Trusts (code)``; and every local authority but ``000``. A trust that only ``Trusts (code)`` names counts as open,
-    unless a row of *groups* or *group_links* was lost that may have closed it (V8).
+    unless a row of *groups* or *group_links* that is lost, or of another type, may have closed it (V8).
 
     A row is lost where it cannot be split into its cells, or where a cell that decides something cannot be read:
     which institution or group it is, whether it is open, which groups see it. Any other cell that cannot be read
@@ -266,7 +266,8 @@ class _Groups:
         self._by_id: dict[GroupId, Group] = {}
         self._trusts: dict[str, str] = {}
         self._authorities: dict[str, str] = {}
-        self._records = ""
+        self._linked: set[GroupId] = set()
+        self._records = self._doubted_in = ""
         self._doubtful: set[str] = set()
         self._doubts_all = False
 
@@ -275,13 +276,16 @@ class _Groups:
         self._records = table.file
         reader = GroupReader(table)
         self._by_id.update((group.id, group) for group in reader.groups())
-        self._add_doubts(reader)
+        self._add_doubts(reader, table)
 
     def add_links(self, table: Table) -> Iterator[GroupLink]:
         """Yield the group links, and add their trusts; they say whether these are open."""
         reader = GroupReader(table)
         for link in reader.links():
-            if link.is_trust and (id_ := GroupId.mat(link.uid)) not in self._by_id:
+            id_ = GroupId.mat(link.uid)
+            closes = id_ in self._linked and not link.is_open
+            if link.is_trust and (id_ not in self._by_id or closes):
+                self._linked.add(id_)
                 self._by_id[id_] = Group(
                     id=id_,
                     name=link.name or nameless(link.uid),
@@ -290,7 +294,7 @@ class _Groups:
                     trust_type=link.trust_type,
                 )
             yield link
-        self._add_doubts(reader)
+        self._add_doubts(reader, table)
 
     def add_named_by(self, institution: Institution) -> None:
         """Add the trusts and the local authority of an institution's row."""
@@ -302,7 +306,7 @@ class _Groups:
             self._authorities[authority.code] = authority.name
 
     def by_id(self, problems: Problems) -> dict[GroupId, Group]:
-        """Return all of them; report the trusts that no file of groups names, though one was passed."""
+        """Return all of them; report the trusts that no row about groups names, though there is a file of them."""
         groups: dict[GroupId, Group] = {}
         for uid, name in self._trusts.items():
             is_open = not (self._doubts_all or uid in self._doubtful)
@@ -310,10 +314,10 @@ class _Groups:
             groups[id_] = Group(
                 id=id_, name=name or nameless(uid), is_open=is_open, trust_type=self.trust_types.get(uid)
             )
-            if self._records and id_ not in self._by_id:
-                counts = "open" if is_open else "closed, since rows of groups were lost"
-                why = f"lacks a trust that the establishments name; it counts as {counts}"
-                problems.warn(self._records, "Group UID", why, uid)
+            if id_ not in self._by_id and (self._records or not is_open):
+                counts = "open" if is_open else "closed, since a row that says so, or was lost, may be about it"
+                why = f"lacks a trust that schools are in, which counts as {counts}"
+                problems.warn(self._records or self._doubted_in, "Group UID", why, uid)
         for code, name in self._authorities.items():
             id_ = GroupId.local_authority(code)
             groups[id_] = Group(id=id_, name=name or f"Local authority {code}")
@@ -326,6 +330,8 @@ class _Groups:
             )
         return groups
 
-    def _add_doubts(self, reader: GroupReader) -> None:
+    def _add_doubts(self, reader: GroupReader, table: Table) -> None:
+        if reader.doubtful or reader.doubts_all:
+            self._doubted_in = table.file
         self._doubtful |= reader.doubtful
         self._doubts_all = self._doubts_all or reader.doubts_all
