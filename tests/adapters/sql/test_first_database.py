@@ -28,6 +28,7 @@ from datashare.domain.agreements import (
     fold,
 )
 from datashare.domain.levels import AccessLevel
+from datashare.domain.notices import NoticeKind
 from datashare.domain.people import BusinessRole, Permission, Person
 from datashare.domain.register import EstablishmentStatus, Group, Institution, TrustLink
 from datashare.domain.verification import verify
@@ -136,7 +137,7 @@ def test_its_notices_are_delivered_and_purged(store: SqlAgreementStore) -> None:
     assert {None} == {stored.notice for stored in store.notices(TRUST)}
 
 
-@pytest.mark.rule("H3")
+@pytest.mark.rule("H3", "O7")
 def test_its_histories_go_on(store: SqlAgreementStore) -> None:
     """New events are chained to the old ones, of an open request and of an agreement that ended."""
     now = NOW + timedelta(days=2)
@@ -147,4 +148,7 @@ def test_its_histories_go_on(store: SqlAgreementStore) -> None:
     assert [changes[1].after, changes[0].after] == [store.states(TRUST)[0], store.states(TRUST)[2]]
     assert verify(store.chains(), read_event=read_event, read_state=decode_agreement).sound
     cancelled = [stored for stored in store.notices(TRUST) if stored.settled_at == now]
-    assert [(HILDA, CANCELLED)] * 2 == [(stored.agreement.urn, stored.status) for stored in cancelled]
+    kinds = [stored.notice.kind for stored in cancelled if stored.notice]
+    assert {(HILDA, CANCELLED)} == {(stored.agreement.urn, stored.status) for stored in cancelled}
+    # O7: whom the request has not reached is not told that it was withdrawn.
+    assert [NoticeKind.REQUEST] * 2 + [NoticeKind.WITHDRAWN] == sorted(kinds, key=lambda kind: kind.value)
