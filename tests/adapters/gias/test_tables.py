@@ -293,6 +293,18 @@ def test_cells_that_decide_something_count_as_lost_rows(
         read_register(sample.download(sample.SCHOOL), strict=True, **arguments)
 
 
+@pytest.mark.rule("V8")
+def test_the_closing_day_of_a_closed_group_decides_nothing() -> None:
+    """Its status has closed it, so the day only warns, in however many rows."""
+    closed = sample.GROUP | {"Group Status (code)": "CLOSED", "Group Status": "Closed", "Closed Date": "31/08/10"}
+    groups = sample.download(*(closed | {"Group UID": str(uid)} for uid in range(5100, 5200)))
+    register = read_register(sample.download(sample.SCHOOL), groups=groups)
+    (warning,) = register.warnings
+
+    assert (100, "Closed Date", 0) == (warning.count, warning.column, register.problem_count)
+    assert not any(group.is_open for group in register.groups.values() if group.trust_type)
+
+
 @pytest.mark.parametrize(
     ("end", "cut"),
     [(b"100002,C", True), (b'100002,"C', True), (b"100002,C,1", False), (b"x,C,1", False), (b"1,2\n100002,C,1", False)],

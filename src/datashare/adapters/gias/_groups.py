@@ -215,14 +215,13 @@ class GroupReader:
         """
         table = self._table
         _, _, status, status_name, closed = cells
-        closed_on = table.read_cell(UNKNOWN_DAY, _SO_CLOSED, table.days.read, "Closed Date", closed)
+        is_open = not self._has_status or table.read_cell(False, _SO_CLOSED, _is_open, status, status_name)
+        # Of a closed group the day decides nothing.
+        so = _SO_CLOSED if is_open else ""
+        closed_on = table.read_cell(UNKNOWN_DAY, so, table.days.read, "Closed Date", closed)
         if not self._has_status:
             is_open = closed_on is None
-        else:
-            is_open = table.read_cell(False, _SO_CLOSED, _is_open, status, status_name)
-        if closed_on == UNKNOWN_DAY:
-            return False, None
-        return is_open, closed_on
+        return (False, None) if closed_on == UNKNOWN_DAY else (is_open, closed_on)
 
 
 def nameless(uid: str) -> str:
