@@ -36,8 +36,8 @@ class EventRecord:
         erasable: What people wrote with its salt, as JSON text; `None` if nobody wrote anything, or it was erased.
     """
 
-    text: str
-    erasable: str | None
+    text: str = attrs.field(repr=False)
+    erasable: str | None = attrs.field(repr=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -68,7 +68,7 @@ class StateRecord:
 
     version: int
     head: str
-    text: str
+    text: str = attrs.field(repr=False)
 
 
 @attrs.frozen(kw_only=True)

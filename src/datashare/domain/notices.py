@@ -87,7 +87,7 @@ class Addressee:
     """
 
     id: PersonId
-    name: str = attrs.field(validator=_check_name)
+    name: str = attrs.field(validator=_check_name, repr=False)
     can_approve: bool = False
 
 
@@ -100,13 +100,13 @@ class Answerer:
         asked: Whether the request has been sent to them too.
     """
 
-    name: str = attrs.field(validator=_check_name)
+    name: str = attrs.field(validator=_check_name, repr=False)
     asked: bool
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class Notice:
-    """One message to one address, before it is rendered; its names are on one line each.
+    """One message to one address, before it is rendered; its names are on one line each, and its `repr` names nobody.
 
     Attributes:
         id: Derived from its event and the people it names; stable over every retry (K3, O3).
@@ -164,6 +164,9 @@ class Notice:
     answerers: tuple[Answerer, ...] = attrs.field(default=(), metadata={CAME_LATER: True})
     nobody_can_answer: bool = attrs.field(default=False, metadata={CAME_LATER: True})
     asked_on: date | None = attrs.field(default=None, metadata={CAME_LATER: True})
+
+    def __repr__(self) -> str:
+        return f"<Notice {self.id}: {self.kind.value} at {self.agreement}>"
 
     @property
     def adds(self) -> tuple[Capability, ...]:

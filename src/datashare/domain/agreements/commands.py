@@ -155,7 +155,7 @@ class Withdraw(NamesRequest):
         reason: Why, for those who were asked; possibly empty.
     """
 
-    reason: TextOrEmpty = ""
+    reason: TextOrEmpty = attrs.field(default="", repr=False)
 
 
 @attrs.frozen(kw_only=True, field_transformer=validated)
@@ -177,7 +177,7 @@ class Decline(NamesRequest):
         reason: Why, for those who asked.
     """
 
-    reason: Text
+    reason: Text = attrs.field(repr=False)
 
 
 @attrs.frozen(kw_only=True, field_transformer=validated)
@@ -193,7 +193,7 @@ class RecordApproval:
 
     urn: Urn
     level: AccessLevel
-    basis: Text
+    basis: Text = attrs.field(repr=False)
     terms: Terms | None = attrs.field(default=None, validator=_check_link)
 
 
@@ -213,8 +213,8 @@ class ImportAgreement:
     urn: Urn
     level: AccessLevel
     agreed_on: date
-    approver: Text
-    evidence: Text
+    approver: Text = attrs.field(repr=False)
+    evidence: Text = attrs.field(repr=False)
     terms: Terms | None = attrs.field(default=None, validator=_check_link)
 
 
@@ -244,7 +244,7 @@ class EndAgreement:
 
     urn: Urn
     cause: EndCause
-    note: Text
+    note: Text = attrs.field(repr=False)
     planned: Planned | None = attrs.field(default=None, metadata={CAME_LATER: True})
 
     @planned.validator

@@ -1,7 +1,7 @@
 """Pure: events, which say what has happened to an agreement.
 
 Events hold opaque ids, never names or addresses. The fields whose metadata says `FREE_TEXT` hold what people wrote.
-A store keeps them beside the event, so that they can be erased (H4); then they are `None`.
+A store keeps them beside the event, so that they can be erased (H4); then they are `None`. No `repr` shows them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ FREE_TEXT = "free_text"
 
 
 def _free_text() -> Any:  # noqa: ANN401 - as attrs.field itself
-    return attrs.field(default=None, metadata={FREE_TEXT: True})
+    return attrs.field(default=None, metadata={FREE_TEXT: True}, repr=False)
 
 
 @attrs.frozen(kw_only=True)
