@@ -14,6 +14,7 @@ from datashare.domain.agreements.commands import (
     Command,
     Decline,
     EndCause,
+    RecordApproval,
     RecordVisibility,
     Remind,
     RequestAccess,
@@ -35,6 +36,7 @@ from tests.builders import (
     CARYS,
     DFE,
     EVERYBODY,
+    GROUP_PERMISSIONS,
     HEAD,
     LA,
     MAT,
@@ -46,6 +48,7 @@ from tests.builders import (
     URN,
     ask,
     batch,
+    by_id,
     command_of,
     end,
     in_state,
@@ -252,6 +255,20 @@ def test_empty_selection_needs_the_permission_too(actor: Actor, kind: CommandTyp
 
     may = isinstance(actor, SystemActor) and kind is None
     assert may is (reason is None)
+
+
+@pytest.mark.rule("K2", "K5")
+@pytest.mark.parametrize("kind", [None, Remind, RecordApproval], ids=["queued", "remind", "record-approval"])
+@pytest.mark.parametrize("permission", Permission, ids=lambda permission: permission.name)
+def test_an_empty_selection_needs_the_permission_of_its_kind(permission: Permission, kind: CommandType | None) -> None:
+    """If the kind is not known, each permission to act for a group suffices, and none to act for a school."""
+    known = by_id(staff_member(ANA, permissions=[permission]))
+
+    reason = not_permitted(batch(actor=ANA), people=known, policy=LENIENT, day=DAY, kind=kind)
+
+    suffices = {PERMISSIONS[kind]} if kind else set(GROUP_PERMISSIONS)
+    assert (permission in suffices) is (reason is None)
+    assert reason is None or all(each.value in str(reason) for each in suffices)
 
 
 @pytest.mark.rule("P12", "E7")
