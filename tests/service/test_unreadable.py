@@ -148,6 +148,19 @@ def test_events_that_cannot_be_read_hinder_no_answer_about_others() -> None:
     assert {RefusalCode.REQUEST_NOT_OPEN} == {outcome.code for outcome in outcomes}
 
 
+@pytest.mark.rule("T6", "A11")
+def test_the_schools_page_shows_an_entry_whose_events_cannot_be_read() -> None:
+    """It is marked as unreadable, and shows nothing of what stands."""
+    store = NewerEvents(MemoryAgreementStore())
+    world = World(store=store)
+    world.approved(HILDA)
+    store.newer = frozenset({AgreementId(TRUST, HILDA)})
+
+    (entry,) = world.school().page()
+
+    assert (True, (), (), None) == (entry.unreadable, entry.allows, entry.history, entry.agreement.level)
+
+
 @pytest.mark.rule("T6", "R3")
 def test_the_school_itself_cannot_answer_meanwhile(world: World) -> None:
     """Its page shows the entry as unreadable, and an answer is refused."""
