@@ -97,7 +97,9 @@ def _whole_outcome(written: tuple[OutcomeRow, Iterable[EventRow]]) -> RecordedOu
 def _outcome(row: OutcomeRow, events: tuple[Event, ...]) -> RecordedOutcome:
     agreement = AgreementId.parse(key_in(row))
     _require(bool(events) and all(type(digest) is str for digest in (row.shared_digest, row.own_digest)))
-    _require([event.sequence for event in events] == [*range(row.first_sequence, row.last_sequence + 1)])
+    first = row.first_sequence
+    _require([event.sequence for event in events] == [*range(first, first + len(events))])
+    _require(row.last_sequence == events[-1].sequence)
     return RecordedOutcome(
         agreement=agreement,
         command_id=row.command_id,

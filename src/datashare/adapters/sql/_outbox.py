@@ -21,6 +21,7 @@ from datashare.ports import (
 )
 from datashare.rows import NoticeRow, key_of, to_leases, to_stored_notices
 
+from ._pages import bound
 from ._tables import notices
 
 MOST_IDS = 10_000
@@ -91,8 +92,9 @@ def _due(now: Instant, limit: int, *, after: NoticeRow | None = None) -> sa.Sele
 
 
 def _comes_after(row: NoticeRow) -> sa.ColumnElement[bool]:
-    due_at, id_ = notices.c.due_at, notices.c.id
-    return sa.or_(due_at > row.due_at, sa.and_(due_at == row.due_at, id_ > row.id))
+    last_due_at = bound(row.due_at)
+    later_id = sa.and_(notices.c.due_at == last_due_at, notices.c.id > bound(row.id))
+    return sa.or_(notices.c.due_at > last_due_at, later_id)
 
 
 def _is_put_off(now: Instant) -> sa.ColumnElement[bool]:
