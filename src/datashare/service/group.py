@@ -157,6 +157,8 @@ class GroupSide(GroupReconciliation):
     def as_of(self, at: Instant, urn: int) -> AsOf:
         """Return what the group could do at one institution at an instant, and who approved that (H1, A10).
 
+        At the present instant the register itself answers, as it does for access (X2).
+
         Raises:
             InvalidValue: The instant has no time zone, or is in the future.
         """
@@ -182,7 +184,7 @@ class GroupSide(GroupReconciliation):
 
         If an agreement of that day or before was imported later, the answer is that this is not recorded here.
 
-        Cost: one pass over the group's history.
+        Cost: one pass over the group's history, and one call for what it sees at present.
 
         Raises:
             InvalidValue: The instant has no time zone, or is in the future.
@@ -197,7 +199,7 @@ class GroupSide(GroupReconciliation):
         An agreement with an institution that the group did not see is listed without capabilities. If an agreement of
         that day or before was imported later, the answer is that this is not recorded here.
 
-        Cost: one pass over the group's history.
+        Cost: one pass over the group's history, and one call for what it sees at present.
 
         Raises:
             InvalidValue: It is not a day, or is in the future.
