@@ -50,6 +50,14 @@ def _filled(table: sa.Table, rows: Sequence[RowValues]) -> dict[str, tuple[Any, 
     return {column.name: values for column, values in columns if any(value is not None for value in values)}
 
 
+def bound(value: object) -> Any:  # noqa: ANN401 - a damaged value can be anything
+    """Return a value that was read, so that it can be handed back; a driver writes no text that is not UTF-8."""
+    if not isinstance(value, str) or value.isascii():
+        return value
+    written = value.encode(errors="surrogateescape")
+    return value if written == value.encode(errors="replace") else sa.cast(sa.literal(written, sa.LargeBinary), sa.Text)
+
+
 def schema_of(connection: sa.Connection) -> str | None:
     """Return the database schema for the tables, if the host named one by SQLAlchemy's map of schemas."""
     return (connection.get_execution_options().get("schema_translate_map") or {}).get(None)

@@ -21,7 +21,7 @@ from datashare.ports import (
 )
 from datashare.rows import NoticeRow, key_of, to_leases, to_stored_notices
 
-from ._pages import bound
+from ._bulk import bound
 from ._tables import notices
 
 MOST_IDS = 10_000

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from datashare.rows import AgreementRow, EventRow, Key
 
 from ._agreements import chains_of, kept_row
+from ._bulk import bound
 from ._tables import agreements, events
 
 PAGE = 500
@@ -72,14 +73,6 @@ def _comes_after(columns: tuple[sa.Column[Any], ...], values: tuple[Any, ...]) -
     if not columns_left:
         return further
     return sa.or_(further, sa.and_(column == value, _comes_after(tuple(columns_left), tuple(values_left))))
-
-
-def bound(value: object) -> Any:  # noqa: ANN401 - a damaged value can be anything
-    """Return a value that was read, so that it can be handed back; a driver writes no text that is not UTF-8."""
-    if not isinstance(value, str) or value.isascii():
-        return value
-    written = value.encode(errors="surrogateescape")
-    return value if written == value.encode(errors="replace") else sa.cast(sa.literal(written, sa.LargeBinary), sa.Text)
 
 
 def chains(read: Read, group: str | None) -> Iterator[AgreementRow | EventRow]:
