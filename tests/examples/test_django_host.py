@@ -144,7 +144,7 @@ def empty_store() -> DjangoAgreementStore:
 class DjangoStoreContract(AgreementStoreContract, OutboxContract):
     """The contract, on Django's default database."""
 
-    rounds = 2
+    rounds = 1
     steps = 40
 
     def leave_thread(self) -> None:

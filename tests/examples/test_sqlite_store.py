@@ -40,7 +40,7 @@ def file(tmp_path: Path) -> Path:
 class TestSqliteStore(AgreementStoreContract, OutboxContract):
     """The store on a file."""
 
-    rounds = 2
+    rounds = 1
     steps = 40
 
     @pytest.fixture
