@@ -265,6 +265,16 @@ def test_a_lock_of_one_process_fails(tmp_path: Path) -> None:
         OverSomething().test_one_of_two_processes_wins(make_store(), make_store)
 
 
+def test_what_goes_wrong_in_the_other_process_is_reported(tmp_path: Path) -> None:
+    """The error of the second process fails the test, with its own words."""
+    file = tmp_path / "agreements.db"
+    create_tables(connect(file))
+    nowhere = partial(open_store, SqliteStore, tmp_path / "nowhere" / "agreements.db")
+
+    with pytest.raises(StoreError, match="unable to open database file"):
+        OverSomething().test_one_of_two_processes_wins(open_store(SqliteStore, file), nowhere)
+
+
 @pytest.mark.parametrize("kind", [below.Committing, below.RollingBack], ids=lambda kind: kind.__name__)
 def test_a_store_that_ends_the_hosts_transaction_fails(kind: type[SqliteStore], tmp_path: Path) -> None:
     """The contract detects a small call that commits, or rolls back."""

@@ -87,9 +87,8 @@ class Below(StoreSuite):
             theirs = executor.submit(_race_elsewhere)
             try:
                 ours = _race(store, "w-1", barrier)
-            except BrokenBarrierError:
-                theirs.result(timeout=_START_WITHIN)  # raises what went wrong there
-                raise
+            except BrokenBarrierError as broken:
+                raise theirs.exception(timeout=_START_WITHIN) or broken from None
             others = theirs.result(timeout=_START_WITHIN)
         leased = ours.leased + others.leased
 
