@@ -25,7 +25,7 @@ from sqlalchemy import make_url
 from datashare.domain.agreements import AgreementId, Withdraw
 from datashare.domain.verification import FindingCode
 from datashare.errors import SchemaMismatch, StoreError, StoreUnavailable, StoreUnreadable, TransactionLost
-from datashare.ports import Change
+from datashare.ports import Change, Unreadable
 from datashare.testing import (
     AgreementStoreContract,
     BrokenStores,
@@ -314,8 +314,7 @@ def test_a_row_that_cannot_be_read_is_not_quoted(sqlite: Settings) -> None:
     with connection.cursor() as cursor:
         cursor.execute("UPDATE agreements_agreementevent SET text = CAST(x'68656164ff' AS TEXT)")
 
-    with pytest.raises(StoreUnreadable, match="damaged"):
-        store.states(TRUST)
+    assert [Unreadable(id=str(AGREEMENT), agreement=AGREEMENT)] == store.states(TRUST)
     for read in (lambda: list(store.chains()), lambda: list(store.history(AGREEMENT))):
         with pytest.raises(StoreUnreadable, match="its text is not UTF-8") as caught:
             read()
