@@ -100,7 +100,8 @@ class SqliteStore:
         try:
             yield
         except sqlite3.Error as error:
-            raise _store_error(error, self.in_host_transaction) from error
+            meant = _store_error(error, self.in_host_transaction)
+            raise meant from (None if isinstance(meant, errors.StoreUnreadable) else error)  # it quotes the row
 
     def _rows(self, kind: Callable[..., _T], query: str, *values: object) -> Iterator[_T]:
         """Stream rows of a kind, all of one moment."""

@@ -20,7 +20,7 @@ from datashare.domain.chain import Chain
 from datashare.domain.instants import Instant, instant_text, later_by, to_instant
 from datashare.domain.register import GroupId
 from datashare.domain.validation import require_urn
-from datashare.errors import InvalidValue
+from datashare.errors import InvalidValue, StoreUnreadable
 from datashare.ports import (
     LONGEST_LEASE,
     LONGEST_WAIT,
@@ -69,7 +69,8 @@ class DjangoAgreementStore:
         try:
             yield
         except Error as error:
-            raise store_error(error, in_host_transaction=self.in_host_transaction) from error
+            meant = store_error(error, in_host_transaction=self.in_host_transaction)
+            raise meant from (None if isinstance(meant, StoreUnreadable) else error)  # it quotes the row
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
