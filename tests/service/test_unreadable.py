@@ -8,6 +8,7 @@ from datashare import AccessLevel, Capability, RefusalCode, Refused, Tab
 from datashare.adapters.memory import MemoryAgreementStore
 from datashare.domain.access import AccessCode
 from datashare.domain.agreements import Agreement, AgreementId, Event, RequestId
+from datashare.domain.reconciliation import Uncertainty
 from datashare.domain.register import GroupId
 from datashare.errors import StoreUnreadable
 from datashare.ports import Loaded, Unreadable, readable
@@ -181,12 +182,34 @@ def test_a_question_about_that_school_alone_is_an_error(world: World) -> None:
     assert oscar.people
 
 
-@pytest.mark.rule("T6", "E2")
-def test_a_plan_and_a_record_of_visibility_pass_over_it(world: World) -> None:
-    """The other schools that left are planned and recorded."""
+@pytest.mark.rule("T6", "E2", "E4")
+def test_a_plan_shows_it_as_unclear_and_leaves_it(world: World) -> None:
+    """Whether it left or not; the others that left are planned, and applying the plan ends them alone."""
+    seen = world.trust().reconcile()
+    leave_trust(world)
+    leave_trust(world, OSCAR)
+    plan = world.trust().reconcile()
+
+    name = "St Hilda’s Primary School (100000)"
+    why = "its agreement cannot be read: it was damaged, or a later version wrote it"
+    assert [(HILDA, True, (Uncertainty.UNREADABLE,))] == [
+        (each.urn, each.visible, each.because) for each in seen.unclear
+    ]
+    assert [f"{name}: {why}."] == [str(each) for each in seen.unclear]
+    assert [(HILDA, False, (Uncertainty.UNREADABLE,))] == [
+        (each.urn, each.visible, each.because) for each in plan.unclear
+    ]
+    assert HILDA not in {school.urn for school in (*seen.joined, *plan.joined)}
+    assert ([OSCAR], 1) == ([end.urn for end in plan.to_end], plan.standing)
+    applied = world.trust().apply(plan, command_id="apply")
+    assert ([OSCAR], []) == ([outcome.urn for outcome in applied.ended.done], list(applied.recorded))
+
+
+@pytest.mark.rule("T6", "E6")
+def test_a_record_of_visibility_passes_over_it(world: World) -> None:
+    """The other school that left is recorded."""
     leave_trust(world)
     leave_trust(world, OSCAR)
 
-    assert [OSCAR] == [end.urn for end in world.trust().reconcile().to_end]
     recorded = world.trust().record_visibility(command_id="refresh")
     assert [OSCAR] == [outcome.urn for outcome in recorded]

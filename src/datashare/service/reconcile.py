@@ -37,7 +37,7 @@ from datashare.ports import InstitutionDirectory, ProgressCallback, readable
 
 from .actions import GroupActions
 from .execute import run
-from .host import Host
+from .host import Host, unreadable_urns
 from .outcomes import Outcomes
 from .register import against_planned_ends, gather_facts
 
@@ -89,10 +89,10 @@ class GroupReconciliation(GroupActions[Outcomes]):
         if not isinstance(actor, SystemActor):  # E2: a refresh yields a plan, whoever runs it
             permissions = (*policy.readers, Permission.APPLY_REGISTER)
             host.require_any(actor, permissions, group=group, policy=policy, day=today)
-        agreements = readable(host.store.states(group))
-        facts = gather_facts(
-            host.institutions if newer is None else newer, group, {agreement.urn for agreement in agreements}
-        )
+        states = host.store.states(group)
+        agreements = {agreement.urn: agreement for agreement in readable(states)}
+        unreadable = unreadable_urns(states)
+        facts = gather_facts(host.institutions if newer is None else newer, group, agreements.keys() | unreadable)
         seen_before: frozenset[int] | None = None
         earlier: Mapping[int, Institution] = {}
         shrunk: Reason | None = None
@@ -107,7 +107,7 @@ class GroupReconciliation(GroupActions[Outcomes]):
             held = {school.urn: school for school in linked} | dict(earlier)
             present = facts.institutions.keys() | newer.institutions(held.keys() - facts.institutions.keys()).keys()
             shrunk = shrunk_register(held, present, most_gone_percent=policy.most_gone_percent)
-        if not (facts.names_group or agreements or seen_before):
+        if not (facts.names_group or states or seen_before):
             raise UnknownGroup(group)
         day = to_optional_day(register_day) or facts.register_day
         if day is None:
@@ -120,12 +120,13 @@ class GroupReconciliation(GroupActions[Outcomes]):
             raise Refused(reasons)
         comparison = Comparison(
             facts=facts,
-            agreements={agreement.urn: agreement for agreement in agreements},
+            agreements=agreements,
             policy=policy,
             day=today,
             register_day=day,
             names={urn: school.name for urn, school in earlier.items()},
             before=_moved_here(host, newer or host.institutions, facts, earlier),
+            unreadable=unreadable,
         )
         return comparison.plan(seen_before)
 

@@ -17,7 +17,7 @@ from datashare.domain.text import named_school
 from datashare.domain.visibility import HiddenBecause, Visibility
 from datashare.ports import InstitutionDirectory, readable
 
-from .host import Host, gone
+from .host import Host, gone, unreadable_urns
 
 
 def gather_facts(register: InstitutionDirectory, group: GroupId, urns: Collection[int]) -> GroupFacts:
@@ -100,11 +100,20 @@ def against_planned_ends(
         register_day: The register's day that the plan states; without it, the one that the directory knows.
         confirmed: Whether a person confirmed the plan explicitly.
     """
-    own = {agreement.urn: agreement for agreement in readable(host.store.states(group))}
-    facts = gather_facts(host.institutions, group, own if looked_at is None else looked_at)
-    whole = facts if own.keys() == facts.urns else gather_facts(host.institutions, group, own)
+    states = host.store.states(group)
+    own, unreadable = {agreement.urn: agreement for agreement in readable(states)}, unreadable_urns(states)
+    urns = own.keys() | unreadable
+    facts = gather_facts(host.institutions, group, urns if looked_at is None else looked_at)
+    whole = facts if urns == facts.urns else gather_facts(host.institutions, group, urns)
     day, today = register_day or facts.register_day, host.today()
-    present = Comparison(facts=whole, agreements=own, policy=host.policy(group), day=today, register_day=day or today)
+    present = Comparison(
+        facts=whole,
+        agreements=own,
+        policy=host.policy(group),
+        day=today,
+        register_day=day or today,
+        unreadable=unreadable,
+    )
     last = host.store.last_register(group)
     return why_not_applied(
         causes, facts, present, plans=plans, register_day=day, last_register=last, confirmed=confirmed

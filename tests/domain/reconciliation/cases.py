@@ -76,9 +76,10 @@ def planned(
     seen_before: AbstractSet[int] | None = None,
     names_before: Mapping[int, str] | None = None,
     day: date = DAY,
+    unreadable: AbstractSet[int] = frozenset(),
 ) -> Plan:
     """Return a plan."""
-    urns = [agreement.urn for agreement in agreements]
+    urns = [*(agreement.urn for agreement in agreements), *unreadable]
     comparison = Comparison(
         facts=facts(*schools, links=links, urns=urns, by=by, names_group=names_group),
         agreements={agreement.urn: agreement for agreement in agreements},
@@ -86,6 +87,7 @@ def planned(
         day=day,
         register_day=DAY,
         names=names_before or {},
+        unreadable=unreadable,
     )
     return comparison.plan(seen_before)
 

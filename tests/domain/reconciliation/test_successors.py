@@ -337,6 +337,23 @@ SCHOOLS = st.dictionaries(
         st.sampled_from([(), (ELSEWHERE,), (TrustLink("5143"),)]),
     ),
 )
+
+
+@pytest.mark.rule("E5", "T6")
+def test_no_level_is_suggested_where_a_predecessors_agreement_cannot_be_read() -> None:
+    """The other predecessor held more, perhaps; the successor is still proposed, unless its own cannot be read."""
+    register = [GONE, school(OTHER, status=CLOSED), school(NEW)]
+    links = [link(OLD, NEW), link(OTHER, NEW)]
+    plan = planned(standing(level=ACTIONS), schools=register, links=links, unreadable={OTHER})
+
+    (successor,) = plan.to_ask
+    assert ((OLD, OTHER), None) == (successor.predecessors, successor.level)
+    assert Doubt.UNREADABLE_PREDECESSOR in successor.doubts
+    assert (NEW,) == tuple(each.urn for each in planned(schools=register, links=links, unreadable={OTHER}).to_ask)
+    own = planned(standing(), schools=register, links=links, unreadable={NEW})
+    assert ((), (), [NEW]) == (own.successors, own.joined, [unclear.urn for unclear in own.unclear])
+
+
 STATES = st.dictionaries(URNS, st.tuples(st.sampled_from(State), st.sampled_from(AccessLevel)))
 
 

@@ -21,7 +21,7 @@ CONFIRM_ABOVE_PERCENT, CONFIRM_ABOVE = 10, 3
 
 
 class Uncertainty(enum.Enum):
-    """Why the register does not say clearly what becomes of an agreement."""
+    """Why a plan does not say clearly what becomes of an agreement."""
 
     GROUP_GONE = "group_gone"
     URN_GONE = "urn_gone"
@@ -32,6 +32,7 @@ class Uncertainty(enum.Enum):
     PROPOSED_TO_CLOSE = "proposed_to_close"
     DATES_CONTRADICT_STATUS = "dates_contradict_status"
     SUCCESSOR_TO_COME = "successor_to_come"
+    UNREADABLE = "unreadable"
 
 
 class Doubt(enum.Enum):
@@ -45,6 +46,7 @@ class Doubt(enum.Enum):
     OTHER_NUMBER = "other_number"
     VIA_ANOTHER = "via_another"
     LEVEL_BEFORE_AN_END_UNKNOWN = "level_before_an_end_unknown"
+    UNREADABLE_PREDECESSOR = "unreadable_predecessor"
 
 
 @attrs.frozen(kw_only=True)
@@ -169,7 +171,8 @@ class Successor:
         hidden: Why the group does not see it, in words; empty if it does.
         level: The level to ask for: the lowest held by its predecessors, or else the lowest of their open requests; or
             the highest below it that may be requested. What was held before an end is not known; then
-            `Doubt.LEVEL_BEFORE_AN_END_UNKNOWN` is among the doubts.
+            `Doubt.LEVEL_BEFORE_AN_END_UNKNOWN` is among the doubts. `None` if the agreement of a predecessor cannot be
+            read (T6); then `Doubt.UNREADABLE_PREDECESSOR` is.
         level_label: That level in the words of the group's policy (L3).
     """
 
@@ -202,7 +205,7 @@ class Successor:
 
 @attrs.frozen(kw_only=True)
 class Unclear:
-    """An agreement about which the register says something that a person should look at; it is never ended.
+    """An agreement that a person should look at: the register says something odd, or it cannot be read. It never ends.
 
     Attributes:
         urn: The school.
@@ -252,7 +255,7 @@ class Plan:
         group_name: Its name in the register.
         register_day: The register's day, in Europe/London.
         digest: The digest of what the register says here; different registers have different digests.
-        standing: How many agreements stand, including open requests.
+        standing: How many agreements stand, including open requests, as far as they can be read.
         in_force: How many of them have a level in force.
         looked_at: The URNs of all agreements that it looked at, including those that ended.
         ends: The agreements to end, and why.

@@ -57,12 +57,13 @@ class Comparison:
 
     Attributes:
         facts: What the register says about all agreements of the group.
-        agreements: Every agreement of the group that has a history, by URN.
+        agreements: Every agreement of the group that has a history and can be read, by URN.
         policy: The group's choices.
         day: The present day, in Europe/London; it decides what the group sees.
         register_day: The register's day, in Europe/London.
         names: What schools were called in an older register.
         before: The group that each school moved from together with others, and the level in force there, if any (E8).
+        unreadable: The URNs of the agreements that cannot be read (T6).
     """
 
     facts: GroupFacts
@@ -72,6 +73,7 @@ class Comparison:
     register_day: date
     names: Mapping[int, str] = attrs.field(factory=dict)
     before: Mapping[int, FormerAgreement] = attrs.field(factory=dict)
+    unreadable: AbstractSet[int] = frozenset()
     _seen: dict[int, Visibility] = attrs.field(factory=dict, init=False, repr=False, eq=False)
 
     @cached_property
@@ -84,7 +86,8 @@ class Comparison:
 
         An agreement would end only if the register shows clearly that it is over: the group closed or was reorganised,
         the school closed, or the register knows the school and links it with another group or with no group.
-        Everything else is unclear and left as it is. That includes a URN that is gone, since the register deletes none.
+        Everything else is unclear and left as it is. That includes a URN that is gone, since the register deletes none,
+        and an agreement that cannot be read (T6).
 
         Cost: one pass over the agreements, the schools and the links.
 
@@ -96,9 +99,11 @@ class Comparison:
         causes = {agreement.urn: self.cause(agreement.urn) for agreement in standing}
         ends = [self._end(agreement, cause) for agreement in standing if (cause := causes[agreement.urn])]
         unclear = [self._unclear(agreement) for agreement in standing if not causes[agreement.urn]]
+        unclear += [self._unreadable(urn) for urn in self.unreadable]
         successors = self._successors()
         asked = {successor.urn for successor in successors if successor.proposed}
-        new = self.facts.linked - asked - (seen_before or set()) - {agreement.urn for agreement in standing}
+        known = asked | self.unreadable | {agreement.urn for agreement in standing}
+        new = self.facts.linked - known - (seen_before or set())
         return Plan(
             group=self.facts.group.id,
             group_name=self.facts.group.name,
@@ -201,18 +206,32 @@ class Comparison:
             why="; ".join(why),
         )
 
+    def _unreadable(self, urn: int) -> Unclear:
+        seen = self._see(urn)
+        why = ["its agreement cannot be read: it was damaged, or a later version wrote it"]
+        return Unclear(
+            urn=urn,
+            name=self._name(urn),
+            visible=seen.visible,
+            because=(Uncertainty.UNREADABLE,),
+            why="; ".join([*why, *filter(None, [self._why(seen.reasons)])]),
+        )
+
     def _successors(self) -> list[Successor]:
         """Find what succeeded the schools that the group no longer sees.
 
         Schools that it still sees count as predecessors beside them. The successor of an agreement that has ended
-        already is listed only as long as it is to be asked.
+        already is listed only as long as it is to be asked. One whose own agreement cannot be read is unclear, and
+        not listed here.
         """
-        hidden = {urn for urn in self.agreements if not self._see(urn).visible}
+        known = self.agreements.keys() | self.unreadable
+        hidden = {urn for urn in known if not self._see(urn).visible}
+        may_stand = self.unreadable | {urn for urn, agreement in self.agreements.items() if agreement.stands}
         successors = []
-        for urn, paths in self.links.from_each(self.agreements).items():
+        for urn, paths in self.links.from_each(known).items():
             gone = hidden & paths.keys()
             successor = self._successor(urn, paths)
-            if gone and (successor.proposed or any(self.agreements[urn].stands for urn in gone)):
+            if gone and urn not in self.unreadable and (successor.proposed or gone & may_stand):
                 successors.append(successor)
         return successors
 
@@ -225,12 +244,15 @@ class Comparison:
         in_order = [path for _, path in sorted(paths.items())]
         links = dict.fromkeys(link for path in in_order for link in path)
         doubts = {doubt for path in in_order for doubt in self.links.doubts(path)}
-        if not all(self.agreements[urn].stands for urn in paths):
+        before = [self.agreements[urn] for urn in paths if urn in self.agreements]
+        if not all(agreement.stands for agreement in before):
             doubts.add(Doubt.LEVEL_BEFORE_AN_END_UNKNOWN)
-        before = [self.agreements[urn] for urn in paths]
+        if len(before) < len(paths):
+            doubts.add(Doubt.UNREADABLE_PREDECESSOR)
         # The lowest level held; where none is held, the lowest that is still asked for.
         held = [agreement.level for agreement in before if agreement.level]
-        level = self._suggested(held or [agreement.request.level for agreement in before if agreement.request])
+        levels = held or [agreement.request.level for agreement in before if agreement.request]
+        level = None if Doubt.UNREADABLE_PREDECESSOR in doubts else self._suggested(levels)
         own = self.agreements.get(urn) or Agreement(id=AgreementId(self.facts.group.id, urn))
         return Successor(
             urn=urn,
