@@ -6,8 +6,9 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine
 
-from datashare.adapters.sql import SqlAgreementStore, metadata, sqlite_engine
+from datashare.adapters.sql import SqlAgreementStore, create_schema, metadata, sqlite_engine
 from datashare.delivery import deliver
 from datashare.errors import DatashareError
 from datashare.testing import FrozenClock, RecordingNotifier
@@ -63,6 +64,38 @@ def test_whatever_is_in_a_column_only_our_own_errors_leave(sound: Path, tmp_path
             for call in CALLS.values():
                 with suppress(DatashareError):
                     call(world)
+
+
+SCHEMAS = {
+    "comment": "SET sql = CAST(CAST(sql AS BLOB) || x'2f2aff2a2f' AS TEXT)",
+    "column": "SET sql = CAST(replace(CAST(sql AS BLOB), x'6174', x'61ff') AS TEXT)",
+    "sql": "SET sql = CAST(x'7aff' AS TEXT)",
+    "name": "SET name = CAST(x'7aff' AS TEXT) WHERE name = 'datashare_events'",
+    "name-and-sql": "SET (name, sql) = (CAST(x'7aff' AS TEXT), CAST(x'7aff' AS TEXT)) WHERE name = 'datashare_events'",
+    "all-names": "SET name = CAST(x'7aff' AS TEXT)",
+    "indexes": "SET name = CAST(x'7aff' AS TEXT) WHERE type = 'index'",
+    "type": "SET type = CAST(x'7aff' AS TEXT) WHERE name = 'datashare_schema'",
+    "table-of-index": "SET tbl_name = CAST(x'7aff' AS TEXT)",
+}
+
+
+@pytest.mark.rule("T6")
+@pytest.mark.parametrize("own", [True, False], ids=["own-engine", "hosts-engine"])
+@pytest.mark.parametrize("schema", SCHEMAS)
+def test_whatever_is_in_the_schema_only_our_own_errors_leave(
+    sound: Path, tmp_path: Path, schema: str, own: bool
+) -> None:
+    """SQLite quotes names in its errors, with bytes that are not UTF-8; `verify` and `create_schema` meet them too."""
+    file = tmp_path / "schema.db"
+    shutil.copy(sound, file)
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        assert connection.execute(f"UPDATE sqlite_master {SCHEMAS[schema]}").rowcount
+    with disposing(sqlite_engine(file) if own else create_engine(f"sqlite:///{file}")) as engine:
+        world = World(store=SqlAgreementStore(engine))
+        for call in (lambda _: create_schema(engine), *CALLS.values()):
+            with suppress(DatashareError):
+                call(world)
 
 
 @pytest.mark.rule("T6", "O3")

@@ -101,7 +101,7 @@ def _meaning(error: sa.exc.DBAPIError, *, in_host_transaction: bool) -> StoreErr
     )
 
 
-_NO_TEXT = "A row cannot be read; it was damaged, so that its text is not UTF-8."
+_NO_TEXT = "A row, or the definition of a table, cannot be read; it was damaged, so that its text is not UTF-8."
 
 
 def _code(error: sa.exc.DBAPIError) -> str | int | None:
