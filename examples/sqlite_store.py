@@ -101,7 +101,12 @@ class SqliteStore:
             yield
         except sqlite3.Error as error:
             meant = _store_error(error, self.in_host_transaction)
-            raise meant from (None if isinstance(meant, errors.StoreUnreadable) else error)  # it quotes the row
+            quotes_row = isinstance(meant, errors.StoreUnreadable)
+            try:
+                raise meant from (None if quotes_row else error)
+            finally:
+                if quotes_row:
+                    meant.__context__ = None
 
     def _rows(self, kind: Callable[..., _T], query: str, *values: object) -> Iterator[_T]:
         """Stream rows of a kind, all of one moment."""

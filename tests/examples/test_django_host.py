@@ -319,6 +319,7 @@ def test_a_row_that_cannot_be_read_is_not_quoted(sqlite: Settings) -> None:
         with pytest.raises(StoreUnreadable, match="its text is not UTF-8") as caught:
             read()
         assert "head" not in str(caught.value)
+        assert (None, None) == (caught.value.__cause__, caught.value.__context__)  # SQLite's own error quotes the row
 
 
 def test_missing_tables_and_columns_say_what_to_do(tmp_path: Path, postgresql_url: str, sqlite: Settings) -> None:

@@ -157,3 +157,4 @@ def test_an_error_says_what_to_do_next(tmp_path: Path, file: Path) -> None:
     with pytest.raises(StoreUnreadable, match="not UTF-8") as caught:
         list(store.history(AGREEMENT))
     assert "head" not in str(caught.value)
+    assert (None, None) == (caught.value.__cause__, caught.value.__context__)  # SQLite's own error quotes the row

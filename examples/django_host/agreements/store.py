@@ -70,7 +70,12 @@ class DjangoAgreementStore:
             yield
         except Error as error:
             meant = store_error(error, in_host_transaction=self.in_host_transaction)
-            raise meant from (None if isinstance(meant, StoreUnreadable) else error)  # it quotes the row
+            quotes_row = isinstance(meant, StoreUnreadable)
+            try:
+                raise meant from (None if quotes_row else error)
+            finally:
+                if quotes_row:
+                    meant.__context__ = None
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
