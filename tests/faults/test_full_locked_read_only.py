@@ -17,7 +17,7 @@ from datashare.adapters.sql import SqlAgreementStore, create_schema, sqlite_engi
 from datashare.delivery import deliver
 from datashare.domain.agreements import EndCause, Tab
 from datashare.domain.notices import Notice
-from datashare.errors import StoreUnavailable
+from datashare.errors import StoreError, StoreUnavailable
 from datashare.ports import Delivered, NoticeStatus, SendResult
 from datashare.service import GroupSide, Outcomes
 from tests.world import ANA, MIS, TRUST, World, large_world
@@ -205,7 +205,7 @@ def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
     """The folder does not exist: the error says so, when the store is first used and when the tables are created."""
     world, urns = large_world(FEW)
     with disposing(sqlite_engine(tmp_path / "nowhere" / "agreements.db")) as engine:
-        with unavailable("unable to open database file"):
-            ask(engine, world, urns)
-        with unavailable("unable to open database file"):
-            create_schema(engine)
+        for use in (lambda: ask(engine, world, urns), lambda: create_schema(engine)):
+            with pytest.raises(StoreError, match=r"unable to open database file\. Check that the folder") as raised:
+                use()
+            assert not isinstance(raised.value, StoreUnavailable)

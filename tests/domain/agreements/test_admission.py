@@ -260,7 +260,7 @@ def test_empty_selection_needs_the_permission_too(actor: Actor, kind: CommandTyp
 @pytest.mark.rule("K2", "K5")
 @pytest.mark.parametrize("kind", [None, Remind, RecordApproval], ids=["queued", "remind", "record-approval"])
 @pytest.mark.parametrize("permission", Permission, ids=lambda permission: permission.name)
-def test_an_empty_selection_needs_the_permission_of_its_kind(permission: Permission, kind: CommandType | None) -> None:
+def test_an_empty_selection_needs_a_permission(permission: Permission, kind: CommandType | None) -> None:
     """If the kind is not known, each permission to act for a group suffices, and none to act for a school."""
     known = by_id(staff_member(ANA, permissions=[permission]))
 

@@ -222,9 +222,8 @@ _CANCEL = (
 def _asking(connection: sa.Connection, changes: Sequence[PreparedChange]) -> Mapping[Key, Sequence[NoticeRow]]:
     """Lock the notices that ask for an answer to closed requests, so that none begins to be sent meanwhile (O7)."""
     requests: dict[str, list[tuple[int, int]]] = {}
-    for prepared in changes:
-        if prepared.change.closes:
-            requests.setdefault(prepared.key[0], []).append((prepared.key[1], prepared.change.closes.number))
+    for (group, urn), closes in ((prepared.key, prepared.change.closes) for prepared in changes):
+        requests.setdefault(group, []).extend([(urn, closes.number)] if closes else [])
     asking: dict[Key, list[NoticeRow]] = {}
     for group, pairs in requests.items():
         for part in _chunks(pairs):

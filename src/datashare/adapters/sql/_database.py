@@ -8,6 +8,7 @@ import sqlite3
 import time
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -213,7 +214,7 @@ def _leave_connections_to_the_parent() -> None:
         engine.dispose(close=False)
 
 
-if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+with suppress(AttributeError):  # Windows has no fork
     os.register_at_fork(after_in_child=_leave_connections_to_the_parent)
 
 

@@ -112,18 +112,19 @@ def required(what: str, *, unless: str = "", otherwise: object = None) -> Any:
     return fixture
 
 
-def optional(what: str) -> Any:
+def optional(what: str, *, below: bool = True) -> Any:
     """Return a fixture that a subclass of a contract may define, to prove more; without it the tests are skipped.
 
-    Where there is nothing below the adapter, it is `None`.
+    Where it is about what lies below, and there is nothing below the adapter, it is `None`.
 
     Args:
         what: What the fixture returns.
+        below: Whether it is about what lies below.
     """
 
     @pytest.fixture
     def fixture(self: object, request: pytest.FixtureRequest) -> None:
-        if not getattr(self, "nothing_below", False):
+        if not (below and getattr(self, "nothing_below", False)):
             request.node.stash[UNPROVEN] = True
             pytest.skip(missing(self, str(request.fixturename), f"a fixture that returns {what}; it is not proven yet"))
 

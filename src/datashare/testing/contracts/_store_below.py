@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from itertools import count
 from multiprocessing import get_context
 from threading import Barrier, BrokenBarrierError
 
@@ -126,7 +125,9 @@ class Below(StoreSuite):
         }
         for name, call in calls.items():
             before = everything(store)
-            for number in count(1):
+            number = 0
+            while True:
+                number += 1
                 assert number < _MOST_WRITES, f"{name} raised an error although no write of it failed."
                 try:
                     call(failing_write(number))
@@ -188,11 +189,8 @@ class Below(StoreSuite):
 
     @pytest.mark.must(14)
     @pytest.mark.rule("H4")
-    def test_erased_words_leave_everything_else(self, store: StoreWithOutbox, erase: Erase | None) -> None:
+    def test_erased_words_leave_everything_else(self, store: StoreWithOutbox, erase: Erase) -> None:
         """Histories, outcomes and states are read as before without the words; the chains verify, and go on."""
-        if erase is None:
-            assert self.nothing_below
-            return
         save(store, asked(), asked(OTHER_URN))
         declined = [then(asked(urn).after, commands.Decline) for urn in (URN, OTHER_URN)]
         save(store, *declined)

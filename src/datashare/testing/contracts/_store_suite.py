@@ -153,7 +153,7 @@ class StoreSuite(CountsRoundTrips):
     second_process = optional("a function, which can be pickled, that makes a store over the same data elsewhere")
     failing_write = optional("a function that makes a store over the same data whose n-th write fails")
     damage = optional("a function that makes the rows of a kind of one agreement unreadable")
-    erase = optional("a function that erases what people wrote in all events")
+    erase = optional("a function that erases what people wrote in all events", below=False)
 
     def check_broken(self, stores: BrokenStores, calls: Mapping[str, Callable[[StoreWithOutbox], object]]) -> None:
         """Check that every call of a broken store raises the error that it must, and nothing but a `StoreError`."""
