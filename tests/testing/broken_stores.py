@@ -177,6 +177,24 @@ class Live(BrokenStore):
         return self.listed
 
 
+class Pooled(BrokenStore):
+    """17. Holds one of ten connections for each history that is not read to the end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.in_use = 0
+
+    def before(self, call: str) -> None:
+        if self.in_use == 10:
+            raise StoreUnavailable(f"No connection is free for {call}.")
+
+    def history(self, agreement: AgreementId, /) -> Iterator[Event]:
+        self.before("history")
+        self.in_use += 1
+        yield from self.inner.history(agreement)
+        self.in_use -= 1
+
+
 class Stale(BrokenStore):
     """9. Answers the first state that it saved for ever."""
 

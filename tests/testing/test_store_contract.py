@@ -83,6 +83,7 @@ BROKEN: list[tuple[type[BrokenStore], Callable[[Any], None]]] = [
     (broken.Textual, suite.test_the_events_of_a_long_history_are_in_order),
     (broken.Mixing, suite.test_no_answer_about_one_group_holds_anything_of_another),
     (broken.Live, suite.test_an_answer_is_a_copy),
+    (broken.Pooled, suite.test_answers_that_nobody_reads_to_the_end_hinder_no_call),
     (broken.Stale, suite.test_every_kind_of_event_comes_back),
     (broken_chains.Unchained, suite.test_each_event_is_chained_to_the_one_before_it),
     (broken_chains.Blurting, suite.test_a_chain_holds_the_events_and_what_they_fold_to),

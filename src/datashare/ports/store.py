@@ -173,6 +173,8 @@ class AgreementStore(Protocol):
         events, events without a state, and what is kept under a key that names no agreement, too.
     16. Return with each record of a chain the instant by which the store orders events, as it is kept, written as
         `datashare.domain.instants.instant_text` does where it is an instant.
+    17. Let a history or chains that nobody reads to the end hinder no later call: they hold neither a lock nor the only
+        connection, whether they are closed or not.
     """
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date, timedelta
 from functools import partial
 from typing import get_args
@@ -288,7 +289,7 @@ class Order(StoreSuite):
 
 
 class Apart(StoreSuite):
-    """6. and 7. Groups are kept apart, and nobody can reach into the store."""
+    """6., 7. and 17. Groups are kept apart, nobody can reach into the store, and no answer hinders another call."""
 
     @pytest.mark.must(6)
     def test_no_answer_about_one_group_holds_anything_of_another(self, store: StoreWithOutbox) -> None:
@@ -378,3 +379,19 @@ class Apart(StoreSuite):
         for stream in streams:
             assert [1, 2][: len(events := stream())] == [event.sequence for event in events]
             assert events
+
+    @pytest.mark.must(17)
+    def test_answers_that_nobody_reads_to_the_end_hinder_no_call(self, store: StoreWithOutbox) -> None:
+        """However many of them are left, every later call reads, saves and delivers."""
+        save(store, asked(), asked(OTHER_URN))
+        answers: list[Iterator[object]] = []
+        for _ in range(20):  # more than a pool of connections usually holds
+            answers += [store.history(AGREEMENT), store.group_history(TRUST), store.chains(TRUST), store.chains()]
+        for answer in answers:
+            assert next(answer), "An answer about two agreements holds nothing."
+        do(store, commands.Approve)
+
+        assert 2 == standing(store).version
+        assert 3 == len(list(store.group_history(TRUST)))
+        assert 4 == len(lease(store))
+        assert everything(store) == everything(store)
