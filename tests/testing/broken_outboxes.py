@@ -8,7 +8,7 @@ import attrs
 from datashare.domain.instants import Instant
 from datashare.domain.register import GroupId
 from datashare.ports import LeasedNotice, NoticeStatus, Settlement, StoredNotice, readable
-from datashare.testing.changes import COUNCIL, TRUST
+from datashare.testing.changes import COUNCIL, TRUST, TWIN
 
 from .broken_stores import BrokenStore, ChangedNotices
 
@@ -116,7 +116,7 @@ class Grasping(BrokenStore):
     """Outbox 6. Lets a group requeue another group's notices."""
 
     def requeue(self, group: GroupId, notices: Collection[str], /, *, due_at: Instant) -> int:
-        groups = {GroupId.mat(group.code), GroupId.local_authority(group.code), GroupId.mat("5143")}
+        groups = {group, TRUST, TWIN, COUNCIL}
         return sum(self.inner.requeue(other, notices, due_at=due_at) for other in groups)
 
 

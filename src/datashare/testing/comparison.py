@@ -176,13 +176,14 @@ class StoreComparison(RuleBasedStateMachine):
 
     @rule(group=_groups, by=_minutes, error=_texts)
     def give_up_and_requeue(self, group: GroupId, by: timedelta, error: str) -> None:
-        """Give up what is due, then let a group requeue all notices, its own and those of the other groups."""
+        """Give up what is due, let a group requeue all notices, its own and the others', and lease what is due then."""
         self.lease(timedelta(0), 9, 5)
         for ours, theirs in self.leases[-4:]:
             outcome = Settlement.given_up(at=self.now, error=error)
             assert self.model.settle(theirs, outcome) == self.store.settle(ours, outcome)
         ids = [stored.id for of in GROUPS for stored in self.model.notices(of)]
         self._same(lambda store: store.requeue(group, ids, due_at=self.now + by))
+        self.lease(timedelta(minutes=9), 9, 5)
 
     @rule(by=_minutes, now=st.booleans())
     def purge(self, by: timedelta, now: bool) -> None:
