@@ -26,7 +26,7 @@ Chapter = Callable[[Server, Sizes], Iterator[Line]]
 CHAPTERS: Mapping[str, Chapter] = {
     "access": lambda _server, sizes: access_lines(sizes),
     "requests": request_lines,
-    "register": lambda _server, sizes: register_lines(sizes),
+    "register": register_lines,
     "reconciliation": lambda _server, sizes: reconciliation_lines(sizes),
     "tabs": tab_lines,
     "imports": lambda _server, sizes: import_lines(sizes),

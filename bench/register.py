@@ -1,4 +1,4 @@
-"""Reading the register at its full size: the time it takes, and the memory to hold it."""
+"""The register at its full size: the time to read it and to load it into a database, and the memory to hold it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ import gzip
 import tracemalloc
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from datashare.adapters.gias import read_register
+from datashare.adapters.gias import Register, read_register
 from datashare.adapters.gias._establishments import ESTABLISHMENTS
+from datashare.adapters.sql import SqlInstitutionDirectory, create_directory_schema
+from tests.servers import Server
 
+from .databases import Database, PostgreSQL, SQLite
 from .measuring import Amount, Contestant, Line, Work, in_turns
 from .sizes import Sizes
 
@@ -49,10 +53,11 @@ NUMBERS = frozenset(
 )
 """The columns whose cells the Department writes as numbers; it quotes all other cells, and those that are empty."""
 MOST_BYTES = 1024.0
+A_MINUTE = 60.0
 
 
-def register_lines(sizes: Sizes) -> Iterator[Line]:
-    """Measure the reading of a full-size file, and the memory."""
+def register_lines(postgresql: Server, sizes: Sizes) -> Iterator[Line]:
+    """Measure the reading of a full-size file, the memory, and the loading into each database."""
     with TemporaryDirectory() as folder:
         file = Path(folder) / "edubasealldata20250718.csv"
         columns = write_full_size(file, sizes.register_rows)
@@ -68,6 +73,7 @@ def register_lines(sizes: Sizes) -> Iterator[Line]:
         for (against, theirs), bar in zip(taken.items(), (2.0, None), strict=True):
             yield Line(work=work, ours=ours, against=against, theirs=theirs, bar=bar)
         held = _bytes_an_institution(file)
+        register = read_register(file)
     yield Line(
         work="memory to hold the register, an institution",
         ours=Amount(least=held, median=held, unit="B"),
@@ -75,6 +81,24 @@ def register_lines(sizes: Sizes) -> Iterator[Line]:
         theirs=Amount(least=MOST_BYTES, median=MOST_BYTES, unit="B"),
         bar=1.0,
     )
+    for database in (SQLite(), PostgreSQL(postgresql)):
+        yield Line(
+            work=f"load {sizes.register_rows:,} institutions, {database.name}",
+            ours=in_turns({"ours": partial(_loading, database, register)}, rounds=sizes.long_rounds)["ours"],
+            against="a minute",
+            theirs=Amount(least=A_MINUTE, median=A_MINUTE),
+            bar=1.0,
+        )
+
+
+@contextmanager
+def _loading(database: Database, register: Register) -> Iterator[Work]:
+    """Yield the replacement of a register by itself, as every night."""
+    with database.engine() as engine:
+        create_directory_schema(engine)
+        directory = SqlInstitutionDirectory(engine)
+        directory.load(register)
+        yield lambda: directory.load(register)
 
 
 def write_full_size(file: Path, count: int) -> int:

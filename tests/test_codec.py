@@ -22,8 +22,11 @@ from datashare.codec import (
     decode_batch,
     decode_command,
     decode_event,
+    decode_group,
+    decode_institution,
     decode_notice,
     decode_plan,
+    decode_successor_link,
     encode,
     fingerprint,
     fingerprints,
@@ -57,7 +60,7 @@ from datashare.domain.notices import Notice, NoticeKind
 from datashare.domain.people import PersonId
 from datashare.domain.policy import Party
 from datashare.domain.reconciliation import Doubt, Plan, Uncertainty
-from datashare.domain.register import GroupId, GroupKind
+from datashare.domain.register import Group, GroupId, GroupKind, Institution, SuccessorLink
 from datashare.domain.visibility import HiddenBecause
 from datashare.errors import InvalidValue
 from datashare.testing import strategies
@@ -75,12 +78,12 @@ from tests.golden.values import (
     REQUEST,
     TERMS,
     VALUES,
+    Value,
 )
 
 PROJECT = Path(__file__).parents[1]
 GOLDEN = Path(__file__).parent / "golden" / "v1"
 
-Value = Batch | Command | Event | Notice | Plan
 Decoder = Callable[[str], Value]
 
 DECODERS: Mapping[str, Decoder] = {
@@ -89,6 +92,9 @@ DECODERS: Mapping[str, Decoder] = {
     "event": decode_event,
     "notice": decode_notice,
     "plan": decode_plan,
+    "group": decode_group,
+    "institution": decode_institution,
+    "successor": decode_successor_link,
 }
 
 
@@ -99,7 +105,7 @@ def decoder_of(name: str) -> Decoder:
 
 def decoder_for(value: Value) -> Decoder:
     """Return the function that reads what is written of a value."""
-    kinds: tuple[Any, ...] = (Batch, Command, Event, Notice, Plan)
+    kinds: tuple[Any, ...] = (Batch, Command, Event, Notice, Plan, Group, Institution, SuccessorLink)
     return next(decode for kind, decode in zip(kinds, DECODERS.values(), strict=True) if isinstance(value, kind))
 
 
@@ -118,7 +124,20 @@ def asking(
 # Round trips
 
 
-@given(st.one_of(strategies.commands(), strategies.events(), strategies.batches(), strategies.notices()))
+REGISTER = st.one_of(
+    strategies.groups(MAT),
+    strategies.institutions(100000, date(2026, 5, 3)),
+    st.builds(
+        SuccessorLink,
+        predecessor=strategies.urns(),
+        successor=strategies.urns(),
+        kind=strategies.texts(),
+        day=st.none() | st.dates(),
+    ),
+)
+
+
+@given(st.one_of(strategies.commands(), strategies.events(), strategies.batches(), strategies.notices(), REGISTER))
 @example(Batch(group=MAT, actor=ANA, command_id="c", commands=[]))
 def test_a_value_survives_being_written_as_canonical_json(value: Value) -> None:
     """It is read back equal, to the microsecond and the character; its keys are sorted, without spaces."""
@@ -162,7 +181,7 @@ def test_instants_always_have_six_decimals() -> None:
 
 @pytest.mark.parametrize("value", [None, "text", 7, object(), HEAD, AGREEMENT, ALL, [], {"v": 1}])
 def test_nothing_else_can_be_written(value: object) -> None:
-    """Anything but a batch, command, event, notice or plan is refused."""
+    """Anything but a batch, command, event, notice or plan, or a value of the register, is refused."""
     with pytest.raises(InvalidValue, match="an Agreement, Batch, command, event, Notice or Plan"):
         encode(value)  # type: ignore[arg-type]
 

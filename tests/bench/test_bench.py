@@ -54,6 +54,8 @@ def test_every_chapter_measures_its_works() -> None:
         "request 5 schools, PostgreSQL",
         "read the register, 30 rows × 135 columns",
         "memory to hold the register, an institution",
+        "load 30 institutions, SQLite file",
+        "load 30 institutions, PostgreSQL",
         "a plan for each of 2 trusts, two registers of 30 rows",
         "a tab of 100 schools among 200 agreements, SQLite file",
         "a tab of 100 schools among 200 agreements, PostgreSQL",

@@ -165,7 +165,7 @@ def test_files_in_the_wrong_order_and_files_of_others_are_refused(
 
     for arguments, words in (
         ([new, old], "The register is of 18 July 2025, and that of 18 April 2026 was applied"),
-        ([old, others], "The register holds no school of the group. Load the whole register."),
+        ([old, others], "The register is empty, or holds no school of the group. Load the whole register."),
     ):
         code, out, err = call(capsys, main, *arguments, "5143")
         assert (2, "", True) == (code, out, err.startswith(words))

@@ -56,8 +56,21 @@ from datashare.domain.reconciliation import (
     Uncertainty,
     Unclear,
 )
-from datashare.domain.register import GroupId, GroupKind
+from datashare.domain.register import (
+    Coded,
+    EstablishmentStatus,
+    Group,
+    GroupId,
+    GroupKind,
+    Institution,
+    Phase,
+    SuccessorLink,
+    TrustLink,
+    TrustType,
+)
 from datashare.domain.visibility import HiddenBecause
+
+Value = Batch | Command | Event | Notice | Plan | Group | Institution | SuccessorLink
 
 MAT = GroupId.mat("5143")
 LA = GroupId.local_authority("087")
@@ -414,4 +427,45 @@ PLANS: dict[str, Plan] = {
     ),
 }
 
-VALUES: dict[str, Batch | Command | Event | Notice | Plan] = {**BATCHES, **COMMANDS, **EVENTS, **NOTICES, **PLANS}
+REGISTER: dict[str, Group | Institution | SuccessorLink] = {
+    "group": Group(
+        id=MAT,
+        name="Areté Learning Trust",
+        is_open=False,
+        closed_on=date(2026, 3, 28),
+        trust_type=TrustType.SINGLE_ACADEMY,
+        in_register=False,
+    ),
+    "group_bare": Group(id=LA, name="Llanfair {Borough}"),
+    "institution": Institution(
+        urn=100000,
+        name="St Hilda’s {CE} Primary",
+        status=EstablishmentStatus.OPEN_PROPOSED_TO_CLOSE,
+        status_name="Open, but proposed to close",
+        open_date=date(1872, 2, 29),
+        close_date=date(2026, 8, 31),
+        phase=Phase.MIDDLE_DEEMED_PRIMARY,
+        establishment_type=Coded("34", "Academy converter"),
+        establishment_type_group=Coded("10", "Academies"),
+        local_authority=Coded("087", "Llanfair {Borough}"),
+        former_authority=Coded("909", "Cumbria"),
+        establishment_number="2000",
+        trusts=(TrustLink("5143", "Areté Learning Trust", date(2019, 9, 1)), TrustLink("870")),
+        federations=(Coded("1", "St Hilda’s & Oak"),),
+        street="1 High Street",
+        town="Llanfair",
+        county="Gwynedd",
+        postcode="LL1 1AA",
+        low_age=0,
+        high_age=19,
+        ukprn="10000001",
+        ofsted_rating="Good",
+    ),
+    "institution_bare": Institution(urn=1, name="ß", status=EstablishmentStatus.UNKNOWN),
+    "successor": SuccessorLink(
+        predecessor=100000, successor=9_999_999, kind="Successor - amalgamated", day=date(2026, 9, 1)
+    ),
+    "successor_bare": SuccessorLink(predecessor=1, successor=2, kind="Successor"),
+}
+
+VALUES: dict[str, Value] = {**BATCHES, **COMMANDS, **EVENTS, **NOTICES, **PLANS, **REGISTER}

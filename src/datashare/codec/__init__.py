@@ -1,4 +1,4 @@
-"""Commands, events, agreements, notices and plans as JSON text, versioned, so that they can be carried and kept.
+"""Commands, events, agreements, notices, plans and the register as versioned JSON text, to be carried and kept.
 
 Instants are ISO 8601 in UTC with six decimals, days are ISO 8601, ids are their text, and enumerations their values.
 Every later version of this library reads what an earlier one wrote.
@@ -13,12 +13,17 @@ from ._forms import (
     decode_agreement,
     decode_batch,
     decode_cautions,
+    decode_clusters,
     decode_command,
     decode_event,
+    decode_group,
+    decode_institution,
     decode_notice,
     decode_plan,
+    decode_successor_link,
     encode,
     encode_cautions,
+    encode_clusters,
 )
 from ._records import new_salt, read_event, record_event, record_events
 
@@ -29,13 +34,18 @@ __all__ = [
     "decode_agreement",
     "decode_batch",
     "decode_cautions",
+    "decode_clusters",
     "decode_command",
     "decode_event",
+    "decode_group",
+    "decode_institution",
     "decode_notice",
     "decode_plan",
+    "decode_successor_link",
     "defused",
     "encode",
     "encode_cautions",
+    "encode_clusters",
     "export_lines",
     "fingerprint",
     "fingerprints",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any, TypeVar, cast
 
@@ -14,6 +14,7 @@ from datashare.domain.agreements import Agreement, Batch, Caution, Command, Even
 from datashare.domain.chain import canonical
 from datashare.domain.notices import Notice
 from datashare.domain.reconciliation import Plan
+from datashare.domain.register import Group, Institution, SuccessorLink
 from datashare.domain.text import one_line
 from datashare.errors import InvalidValue
 
@@ -22,11 +23,14 @@ from ._converter import converter
 VERSION = 1
 """The version of the written form."""
 
-Value = Agreement | Batch | Command | Event | Notice | Plan
+Value = Agreement | Batch | Command | Event | Notice | Plan | Group | Institution | SuccessorLink
 """What can be written."""
+
+_KINDS = "an Agreement, Batch, command, event, Notice or Plan, or a value of the register"
 
 _T = TypeVar("_T")
 _A_COMMAND: type[Command] = cast("Any", Command)  # mypy takes no union for a type
+_CLUSTERS = validation.rule_of(Mapping[validation.Key, frozenset[validation.Urn]])
 AN_EVENT: type[Event] = cast("Any", Event)
 
 
@@ -48,14 +52,14 @@ def plain(value: Value) -> Any:
     given: type = type(value)
     hook = _hook_for(given)
     if hook is None:
-        raise InvalidValue("The value to encode", value, "an Agreement, Batch, command, event, Notice or Plan")
+        raise InvalidValue("The value to encode", value, _KINDS)
     return hook(value)
 
 
 @cache
 def _hook_for(given: type) -> Callable[[Any], Any] | None:
     """Find the converter's function for values of one class, once for each class."""
-    kinds: tuple[Any, ...] = (Agreement, Batch, Command, Event, Notice, Plan)
+    kinds: tuple[Any, ...] = (Agreement, Batch, Command, Event, Notice, Plan, Group, Institution, SuccessorLink)
     return next((converter().get_unstructure_hook(kind) for kind in kinds if issubclass(given, kind)), None)
 
 
@@ -141,6 +145,55 @@ def decode_plan(text: str) -> Plan:
         InvalidValue: The text is something else.
     """
     return _decode(text, Plan, "plan")
+
+
+def decode_group(text: str) -> Group:
+    """Read what `encode` wrote of a `Group`.
+
+    Raises:
+        InvalidValue: The text is something else.
+    """
+    return _decode(text, Group, "group")
+
+
+def decode_institution(text: str) -> Institution:
+    """Read what `encode` wrote of an `Institution`.
+
+    Raises:
+        InvalidValue: The text is something else.
+    """
+    return _decode(text, Institution, "institution")
+
+
+def decode_successor_link(text: str) -> SuccessorLink:
+    """Read what `encode` wrote of a `SuccessorLink`.
+
+    Raises:
+        InvalidValue: The text is something else.
+    """
+    return _decode(text, SuccessorLink, "successor link")
+
+
+def encode_clusters(clusters: Mapping[str, Iterable[int]]) -> str:
+    """Write a group's own sets of schools as canonical JSON text: the URNs of each, by name (B6).
+
+    Raises:
+        InvalidValue: It is something else.
+    """
+    checked = _CLUSTERS.require(validation.to_mapping(clusters, validation.to_frozenset), "clusters")
+    return written_form({name: sorted(urns) for name, urns in checked.items()})
+
+
+def decode_clusters(text: str) -> dict[str, frozenset[int]]:
+    """Read what `encode_clusters` wrote.
+
+    Raises:
+        InvalidValue: The text is something else.
+    """
+    clusters: dict[str, frozenset[int]] = _CLUSTERS.require(
+        _decode(text, dict[str, frozenset[int]], "clusters"), "clusters"
+    )
+    return clusters
 
 
 def decode_cautions(text: str) -> tuple[Caution, ...]:

@@ -9,9 +9,10 @@ import attrs
 
 
 class Stage(enum.Enum):
-    """What has been finished for so many schools; decided does not mean saved (K6)."""
+    """What has been finished for so many schools; decided or written does not mean saved (K6)."""
 
     DECIDED = "decided"
+    WRITTEN = "written"
     SAVED = "saved"
     DELIVERED = "delivered"
 

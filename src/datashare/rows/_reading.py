@@ -31,12 +31,12 @@ def to_agreement(row: AgreementRow) -> Agreement:
     Raises:
         StoreUnreadable: The row was damaged, or written by a later version.
     """
-    return _read(_agreement, row, f"The state of {key_in(row)}")
+    return read_row(_agreement, row, f"The state of {key_in(row)}")
 
 
 def _agreement(row: AgreementRow) -> Agreement:
     agreement = decode_agreement(row.state)
-    _require(key_of(agreement.id) == row[:2] and agreement.version == row.version)
+    require_sound(key_of(agreement.id) == row[:2] and agreement.version == row.version)
     return agreement
 
 
@@ -73,7 +73,7 @@ def to_event(row: EventRow) -> Event:
         StoreUnreadable: The row was damaged, or written by a later version.
     """
     record = EventRecord(text=row.text, erasable=row.erasable)
-    return _read(read_event, record, f"Event {short(row.sequence)} of {key_in(row)}")
+    return read_row(read_event, record, f"Event {short(row.sequence)} of {key_in(row)}")
 
 
 def to_outcome(row: OutcomeRow, events: Iterable[EventRow]) -> RecordedOutcome:
@@ -91,15 +91,15 @@ def to_outcome(row: OutcomeRow, events: Iterable[EventRow]) -> RecordedOutcome:
 
 def _whole_outcome(written: tuple[OutcomeRow, Iterable[EventRow]]) -> RecordedOutcome:
     row, caused = written[0], tuple(map(to_event, written[1]))
-    return _read(lambda outcome: _outcome(outcome, caused), row, f"An outcome of {key_in(row)}")
+    return read_row(lambda outcome: _outcome(outcome, caused), row, f"An outcome of {key_in(row)}")
 
 
 def _outcome(row: OutcomeRow, events: tuple[Event, ...]) -> RecordedOutcome:
     agreement = AgreementId.parse(key_in(row))
-    _require(bool(events) and all(type(digest) is str for digest in (row.shared_digest, row.own_digest)))
+    require_sound(bool(events) and all(type(digest) is str for digest in (row.shared_digest, row.own_digest)))
     first = row.first_sequence
-    _require([event.sequence for event in events] == [*range(first, first + len(events))])
-    _require(row.last_sequence == events[-1].sequence)
+    require_sound([event.sequence for event in events] == [*range(first, first + len(events))])
+    require_sound(row.last_sequence == events[-1].sequence)
     return RecordedOutcome(
         agreement=agreement,
         command_id=row.command_id,
@@ -117,12 +117,12 @@ def to_notice(row: NoticeRow) -> Notice:
     Raises:
         StoreUnreadable: The row was damaged, or written by a later version.
     """
-    return _read(_notice, row, f"Notice {short(row.id)}")
+    return read_row(_notice, row, f"Notice {short(row.id)}")
 
 
 def _notice(row: NoticeRow) -> Notice:
     notice = decode_notice(row.text or "")
-    _require((*key_of(notice.agreement), notice.id) == row[:3] and type(row.attempts) is int)
+    require_sound((*key_of(notice.agreement), notice.id) == row[:3] and type(row.attempts) is int)
     return notice
 
 
@@ -169,7 +169,7 @@ def _stored_notice(row: NoticeRow, agreement: AgreementId) -> StoredNotice:
         unreadable=True,
     )
     try:
-        _require(type(row.attempts) is int and isinstance(row.error, str | None))
+        require_sound(type(row.attempts) is int and isinstance(row.error, str | None))
         stored = attrs.evolve(
             stand_in,
             status=NoticeStatus(row.status),
@@ -194,7 +194,7 @@ def to_register_day(group: GroupId, day: str) -> date:
     Raises:
         StoreUnreadable: The row was damaged.
     """
-    return _read(date.fromisoformat, day, f"The day of the last register of {group}")
+    return read_row(date.fromisoformat, day, f"The day of the last register of {group}")
 
 
 def to_chains(rows: Iterable[AgreementRow | EventRow]) -> Iterator[Chain]:
@@ -236,7 +236,12 @@ _DAMAGE = (ValueError, TypeError, StoreUnreadable)
 """What is raised if a row is not as it was written; `InvalidValue` is a ValueError."""
 
 
-def _read(read: Callable[[_V], _T], written: _V, what: str) -> _T:
+def read_row(read: Callable[[_V], _T], written: _V, what: str) -> _T:
+    """Read what is written in a row; *what* names it in the error.
+
+    Raises:
+        StoreUnreadable: The row was damaged, or written by a later version.
+    """
     try:
         return read(written)
     except _DAMAGE:
@@ -253,7 +258,7 @@ def _or_unreadable(read: Callable[[_V], _T], written: _V, id: str) -> _T | Unrea
         return Unreadable(id=id, agreement=agreement if isinstance(agreement, AgreementId) else None)
 
 
-def _require(condition: bool) -> None:
+def require_sound(condition: bool) -> None:
     """Refuse a row whose columns do not belong together."""
     if not condition:
         raise ValueError

@@ -104,7 +104,7 @@ class GroupReconciliation(GroupActions[Outcomes]):
             seen_before = frozenset(school.urn for school in visible)
             named = facts.urns | facts.linked | {link.successor for link in facts.links}
             earlier = host.institutions.institutions(named)
-            held = {school.urn: school for school in linked} | dict(earlier)
+            held = {school.urn: school.status for school in (*linked, *earlier.values())}
             present = facts.institutions.keys() | newer.institutions(held.keys() - facts.institutions.keys()).keys()
             shrunk = shrunk_register(held, present, most_gone_percent=policy.most_gone_percent)
         if not (facts.names_group or states or seen_before):

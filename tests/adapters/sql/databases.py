@@ -10,7 +10,14 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, create_engine, event, exc, make_url
 
-from datashare.adapters.sql import SqlAgreementStore, create_schema, metadata, sqlite_engine
+from datashare.adapters.sql import (
+    SqlAgreementStore,
+    create_directory_schema,
+    create_schema,
+    directory_metadata,
+    metadata,
+    sqlite_engine,
+)
 from tests.servers import Server
 
 MARIADB = pytest.param("mariadb", marks=pytest.mark.mariadb)
@@ -31,6 +38,7 @@ def sqlite_file(folder: Path, name: str = "agreements.db") -> Iterator[Engine]:
     """Build an engine of a new SQLite file with its tables."""
     with disposing(sqlite_engine(folder / name)) as engine:
         create_schema(engine)
+        create_directory_schema(engine)
         yield engine
 
 
@@ -39,15 +47,17 @@ def server_database(server: Server) -> Iterator[Engine]:
     """Build an engine of a new database of a server, with its tables."""
     with server.database() as url, disposing(create_engine(url, pool_size=20)) as engine:
         create_schema(engine)
+        create_directory_schema(engine)
         yield engine
 
 
 def emptied(engine: Engine) -> Engine:
-    """Delete every row but the version of the schema."""
+    """Delete every row but the versions of the schemas."""
     with engine.begin() as connection:
-        for table in reversed(metadata.sorted_tables):
-            if table.name != "datashare_schema":
+        for table in (*reversed(metadata.sorted_tables), *directory_metadata.sorted_tables):
+            if table.name not in {"datashare_schema", "datashare_directory"}:
                 connection.execute(table.delete())
+        connection.execute(directory_metadata.tables["datashare_directory"].update().values(day=None))
     return engine
 
 

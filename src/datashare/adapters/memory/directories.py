@@ -11,7 +11,7 @@ from typing import TypeVar
 import attrs
 
 from datashare.domain import validation
-from datashare.domain.agreements.authorise import shrunk_register
+from datashare.domain.agreements.authorise import MAY_ALWAYS_LACK, MOST_GONE_PERCENT, shrunk_register
 from datashare.domain.instants import to_day
 from datashare.domain.people import Person, PersonId, SchoolSite
 from datashare.domain.register import Group, GroupId, Institution, SuccessorLink
@@ -23,7 +23,6 @@ _K = TypeVar("_K")
 _V = TypeVar("_V")
 
 
-_ALWAYS_GONE = 100
 _PERCENT = rule_of(Percent)
 _CLUSTERS = rule_of(Mapping[GroupId, Mapping[Key, frozenset[Urn]]])
 
@@ -71,7 +70,7 @@ class MemoryInstitutionDirectory:
         clusters: Mapping[GroupId, Mapping[str, Iterable[int]]] | None = None,
         successors: Iterable[SuccessorLink] = (),
         register_day: date | None = None,
-        most_gone_percent: int = 10,
+        most_gone_percent: int = MOST_GONE_PERCENT,
     ) -> None:
         """Replace the present register, all at once; of groups that it no longer names, only the name is kept.
 
@@ -147,10 +146,10 @@ class MemoryInstitutionDirectory:
 
 def _require_whole(held: Mapping[int, Institution], present: Mapping[int, Institution], percent: int) -> None:
     """Refuse a register that is cut short; a few schools tell nothing (E3)."""
-    if len(held.keys() - present.keys()) > _ALWAYS_GONE:
-        shrunk = shrunk_register(held, present, most_gone_percent=percent)
-        if shrunk:
-            raise Refused([shrunk])
+    statuses = {urn: school.status for urn, school in held.items()}
+    shrunk = shrunk_register(statuses, present, most_gone_percent=percent, always=MAY_ALWAYS_LACK)
+    if shrunk:
+        raise Refused([shrunk])
 
 
 def _grouped(pairs: Iterable[tuple[_K, _V]]) -> dict[_K, tuple[_V, ...]]:

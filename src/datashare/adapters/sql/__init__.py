@@ -1,4 +1,4 @@
-"""Agreements in a relational database, by SQLAlchemy Core: SQLite, PostgreSQL or MariaDB.
+"""Agreements and the register in a relational database, by SQLAlchemy Core: SQLite, PostgreSQL or MariaDB.
 
 It needs the extra ``datashare[sql]``; for a server ``datashare[postgresql]`` or ``datashare[mariadb]``.
 """
@@ -6,7 +6,25 @@ It needs the extra ``datashare[sql]``; for a server ``datashare[postgresql]`` or
 from __future__ import annotations
 
 from ._database import sqlite_engine
+from ._directory import SqlInstitutionDirectory
 from ._store import SqlAgreementStore
-from ._tables import SCHEMA_VERSION, create_schema, metadata
+from ._tables import (
+    DIRECTORY_SCHEMA_VERSION,
+    SCHEMA_VERSION,
+    create_directory_schema,
+    create_schema,
+    directory_metadata,
+    metadata,
+)
 
-__all__ = ["SCHEMA_VERSION", "SqlAgreementStore", "create_schema", "metadata", "sqlite_engine"]
+__all__ = [
+    "DIRECTORY_SCHEMA_VERSION",
+    "SCHEMA_VERSION",
+    "SqlAgreementStore",
+    "SqlInstitutionDirectory",
+    "create_directory_schema",
+    "create_schema",
+    "directory_metadata",
+    "metadata",
+    "sqlite_engine",
+]

@@ -87,7 +87,8 @@ def _meaning(error: sa.exc.DBAPIError, *, in_host_transaction: bool) -> StoreErr
     if in_host_transaction and (code in _LOST or code in _SQLITE_BUSY):
         return TransactionLost(why)
     if code in _OTHER_TABLES or _lacks_a_table(error.orig):
-        return SchemaMismatch(f"{why} Call create_schema(), or migrate.")
+        made_by = "create_directory_schema()" if "datashare_directory" in why else "create_schema()"
+        return SchemaMismatch(f"{why} Call {made_by}, or migrate.")
     if code in _LOST or code in _NOT_WRITABLE or error.connection_invalidated:
         return StoreUnavailable(why)
     if code in _NOT_ADMITTED or (code is None and _NOT_ADMITTED_WORDS.search(str(error.orig))):

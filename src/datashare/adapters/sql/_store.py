@@ -21,7 +21,7 @@ from datashare.rows import AgreementRow, key_of, prepare, to_chains, to_event, t
 from . import _agreements, _outbox, _pages
 from ._bulk import Existing, write
 from ._database import transactions
-from ._tables import agreements, registers, require_schema
+from ._tables import AGREEMENTS, agreements, registers
 
 _T = TypeVar("_T")
 
@@ -51,7 +51,7 @@ class SqlAgreementStore:
         Raises:
             InvalidValue: It is neither.
         """
-        self._transactions = transactions(bind, require_schema)
+        self._transactions = transactions(bind, AGREEMENTS.require)
 
     @property
     def in_host_transaction(self) -> bool:

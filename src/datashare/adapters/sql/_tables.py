@@ -6,25 +6,24 @@ are ISO 8601 text, which every database keeps to the character and orders as tim
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql
 
-from datashare.errors import InvalidValue, SchemaMismatch
-
-from ._bulk import Existing, schema_of, write
-from ._database import begin_immediate
-from ._errors import mapped
+from ._schema import Schema
 
 SCHEMA_VERSION = 1
-"""The version of the tables that this version of the library reads and writes."""
+"""The version of the agreements' tables that this version of the library reads and writes."""
+
+DIRECTORY_SCHEMA_VERSION = 1
+"""The version of the register's tables that this version of the library reads and writes."""
 
 metadata = sa.MetaData()
-"""The tables, for a host's own migrations."""
+"""The agreements' tables, for a host's own migrations."""
+
+directory_metadata = sa.MetaData()
+"""The register's tables, which only a host needs that keeps the register in the database."""
 
 
 def _key(length: int) -> sa.String:
@@ -143,9 +142,75 @@ _schema = sa.Table(
     **_OPTIONS,
 )
 
+directory = sa.Table(
+    "datashare_directory",
+    directory_metadata,
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("day", _key(10), comment="The day of the register, in Europe/London."),
+    comment="One row: the version of the register's tables, and the register's day; who loads one locks it.",
+    **_OPTIONS,
+)
+
+institutions = sa.Table(
+    "datashare_directory_institutions",
+    directory_metadata,
+    _urn(),
+    sa.Column("status", sa.Integer, nullable=False, comment="The register's code of its status."),
+    sa.Column("document", _document(), nullable=False, comment="The institution as JSON."),
+    comment="The institutions of the register.",
+    **_OPTIONS,
+)
+
+links = sa.Table(
+    "datashare_directory_links",
+    directory_metadata,
+    _group(),
+    _urn(),
+    sa.Column("joined_on", _key(10), comment="The day from which the link counts; without one it always counts."),
+    comment="Which institution is linked with which group.",
+    **_OPTIONS,
+)
+
+groups = sa.Table(
+    "datashare_directory_groups",
+    directory_metadata,
+    _group(),
+    sa.Column("in_register", sa.Boolean, nullable=False, comment="Whether the present register names it."),
+    sa.Column("document", _document(), nullable=False, comment="The group as JSON."),
+    comment="The groups of the register, and those of earlier ones, whose names are still needed.",
+    **_OPTIONS,
+)
+
+successors = sa.Table(
+    "datashare_directory_successors",
+    directory_metadata,
+    sa.Column("predecessor", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False, comment="The place in the register."),
+    sa.Column("document", _document(), nullable=False, comment="The link as JSON."),
+    comment="What succeeded what.",
+    **_OPTIONS,
+)
+
+clusters = sa.Table(
+    "datashare_directory_clusters",
+    directory_metadata,
+    _group(),
+    sa.Column("document", _document(), nullable=False, comment="The URNs of each cluster by its name, as JSON."),
+    comment="Each group's own sets of schools, which come from the host and not from the register.",
+    **_OPTIONS,
+)
+
+AGREEMENTS = Schema(metadata=metadata, recorded_in=_schema, version=SCHEMA_VERSION, made_by="create_schema()")
+DIRECTORY = Schema(
+    metadata=directory_metadata,
+    recorded_in=directory,
+    version=DIRECTORY_SCHEMA_VERSION,
+    made_by="create_directory_schema()",
+)
+
 
 def create_schema(bind: sa.Engine | sa.Connection) -> None:
-    """Create the tables if they are not there yet, and record their version.
+    """Create the agreements' tables if they are not there yet, and record their version.
 
     All processes of a host may call it when they start: one creates the tables, and the others wait for it. If the
     tables exist, nothing changes.
@@ -160,79 +225,20 @@ def create_schema(bind: sa.Engine | sa.Connection) -> None:
         SchemaMismatch: The tables that are there are of another version; they are left as they are.
         StoreUnavailable: The database cannot be reached, or is locked, full or read-only.
     """
-    if not isinstance(bind, (sa.Engine, sa.Connection)):
-        raise InvalidValue("bind", bind, "an Engine or a Connection of SQLAlchemy")
-    mapped(partial(_create_on, bind))
+    AGREEMENTS.create(bind)
 
 
-def _create_on(bind: sa.Engine | sa.Connection) -> None:
-    if isinstance(bind, sa.Connection):
-        _create(bind)
-        return
-    with bind.connect() as connection:
-        _create(connection)
-        connection.commit()
+def create_directory_schema(bind: sa.Engine | sa.Connection) -> None:
+    """Create the register's tables for a `SqlInstitutionDirectory`, as `create_schema` does the agreements'.
 
+    The two kinds of tables may be in one database or in two.
 
-def _create(connection: sa.Connection) -> None:
-    if _is_there(connection):
-        return
-    if connection.dialect.name == "sqlite":
-        begin_immediate(connection)
-    with _alone(connection):
-        metadata.create_all(connection)
-        # Last, since MariaDB cannot roll back tables: a recorded version means that all tables exist. Somebody else
-        # may have recorded it meanwhile.
-        write(connection, _schema, [(SCHEMA_VERSION,)], existing=Existing.STAYS)
-
-
-def _is_there(connection: sa.Connection) -> bool:
-    """Return whether the tables exist; refuse those of another version."""
-    names = set(sa.inspect(connection).get_table_names(schema=schema_of(connection)))
-    if _schema.name not in names or not _recorded(connection):
-        return False
-    require_schema(connection)
-    return {table.name for table in metadata.sorted_tables} <= names
-
-
-_LOCK_NAME = sa.func.concat("datashare ", sa.func.database())
-_ON_MARIADB = "mysql", "mariadb"  # where a new table ends the transaction, so that the connection holds the lock
-_LOCK: dict[str, sa.Select[Any]] = {
-    "postgresql": sa.select(sa.func.pg_advisory_xact_lock(0x6461_7461)),
-    **dict.fromkeys(_ON_MARIADB, sa.select(sa.func.get_lock(_LOCK_NAME, 60))),
-}
-_UNLOCK: dict[str, sa.Select[Any]] = dict.fromkeys(_ON_MARIADB, sa.select(sa.func.release_lock(_LOCK_NAME)))
-
-
-@contextmanager
-def _alone(connection: sa.Connection) -> Iterator[None]:
-    """Hold a lock, so that nobody else creates the tables meanwhile; a check whether they exist is not enough."""
-    _ask(connection, _LOCK)
-    try:
-        yield
-    finally:
-        _ask(connection, _UNLOCK)
-
-
-def _ask(connection: sa.Connection, statements: Mapping[str, sa.Select[Any]]) -> None:
-    statement = statements.get(connection.dialect.name)
-    if statement is not None:
-        connection.execute(statement)
-
-
-def require_schema(connection: sa.Connection) -> None:
-    """Refuse tables that are missing or of another version.
+    Args:
+        bind: Where to create them.
 
     Raises:
-        SchemaMismatch: They are.
+        InvalidValue: *bind* is neither an engine nor a connection.
+        SchemaMismatch: The tables that are there are of another version; they are left as they are.
+        StoreUnavailable: The database cannot be reached, or is locked, full or read-only.
     """
-    versions = _recorded(connection)
-    if not versions:
-        raise SchemaMismatch("No version is recorded in datashare_schema: call create_schema(), or migrate.")
-    if versions != [SCHEMA_VERSION]:
-        recorded = " and ".join(map(str, versions))
-        raise SchemaMismatch(f"They are of version {recorded}, and this library needs version {SCHEMA_VERSION}.")
-
-
-def _recorded(connection: sa.Connection) -> list[int]:
-    return list(connection.scalars(sa.select(_schema.c.version).order_by(_schema.c.version)))
+    DIRECTORY.create(bind)

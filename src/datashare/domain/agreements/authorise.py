@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from datetime import date
 from functools import cache
 
@@ -10,7 +10,7 @@ from datashare.domain.eligibility import holds, sender_eligibility
 from datashare.domain.instants import day_words
 from datashare.domain.people import Permission, Person, PersonId
 from datashare.domain.policy import Party, Policy
-from datashare.domain.register import EstablishmentStatus, Group, GroupId, Institution
+from datashare.domain.register import EstablishmentStatus, Group, GroupId
 
 from .commands import (
     AddRecipients,
@@ -148,36 +148,66 @@ def refusals_as_a_whole(
     return in_order(reasons)
 
 
-def older_register(day: date | None, last: date | None) -> Reason | None:
+def older_register(
+    day: date | None, last: date | None, *, what_of_it: str = "was applied to the group already"
+) -> Reason | None:
     """Return why a register is refused that is older than the last one applied to the group, or `None` (E3).
 
     Args:
         day: The day of the register, in Europe/London; one of an unknown day may be older.
         last: The day of the last register that was applied, if any was.
+        what_of_it: What became of the last one, as the end of a sentence.
     """
     if last is None or (day and day >= last):
         return None
     of_day = f"of {day_words(day)}" if day else "of a day that is not known"
-    detail = f"The register is {of_day}, and that of {day_words(last)} was applied to the group already."
+    detail = f"The register is {of_day}, and that of {day_words(last)} {what_of_it}."
     return Reason(code=RefusalCode.REGISTER_OLDER, detail=detail)
 
 
+def why_not_loaded(
+    held: Mapping[int, EstablishmentStatus],
+    present: Collection[int],
+    *,
+    day: date | None,
+    day_in_place: date | None,
+) -> tuple[Reason, ...]:
+    """Return every reason not to put a whole register in place of another, the primary one first (E3).
+
+    Args:
+        held: The statuses of the institutions of the register in place, by URN.
+        present: The URNs that the register has.
+        day: The day of the register in Europe/London, if it is known.
+        day_in_place: The day of the one in place, likewise.
+    """
+    older = older_register(day, day_in_place, what_of_it="is in place")
+    empty = None if present else Reason(code=RefusalCode.REGISTER_EMPTY)
+    shrunk = shrunk_register(held, present, most_gone_percent=MOST_GONE_PERCENT, always=MAY_ALWAYS_LACK)
+    lacking = empty or (None if older else shrunk)  # an older one lacks what came later
+    return in_order(filter(None, (lacking, older)))
+
+
+MOST_GONE_PERCENT, MAY_ALWAYS_LACK = 10, 100
+"""How many per cent, and how many in any case, of the institutions in place a whole register may lack (E3)."""
+
+
 def shrunk_register(
-    held: Mapping[int, Institution], present: Container[int], *, most_gone_percent: int
+    held: Mapping[int, EstablishmentStatus], present: Container[int], *, most_gone_percent: int, always: int = 0
 ) -> Reason | None:
     """Return why a register is refused that lacks too many of the institutions of the one in place, or `None` (E3).
 
     The closed ones are counted by themselves too, so that a download of open schools alone is noticed.
 
     Args:
-        held: Institutions of the register in place, by URN.
+        held: The statuses of institutions of the register in place, by URN.
         present: The URNs that the newer register has.
         most_gone_percent: How many per cent of them it may lack.
+        always: How many of them it may lack in any case.
     """
-    closed = [urn for urn, school in held.items() if school.status is EstablishmentStatus.CLOSED]
+    closed = [urn for urn, status in held.items() if status is EstablishmentStatus.CLOSED]
     for urns, kind in ((held.keys(), ""), (closed, "closed ")):
         gone = sum(urn not in present for urn in urns)
-        if 100 * gone > most_gone_percent * len(urns):
+        if gone > always and 100 * gone > most_gone_percent * len(urns):
             shown = f"The register lacks {gone:,} of {len(urns):,} {kind}institutions that the one in place has."
             return Reason(code=RefusalCode.REGISTER_SHRUNK, detail=shown)
     return None

@@ -69,7 +69,7 @@ _WORDS = {
     RefusalCode.TERMS_REQUIRED: "This request needs a reference to its terms document. Add the terms.",
     RefusalCode.COMMAND_ID_REUSED: "This command id was used for a different command. Use a new id.",
     RefusalCode.GROUP_CLOSED: "The group is closed in the register. If it is open, have the register corrected.",
-    RefusalCode.REGISTER_EMPTY: "The register holds no school of the group. Load the whole register.",
+    RefusalCode.REGISTER_EMPTY: "The register is empty, or holds no school of the group. Load the whole register.",
     RefusalCode.REGISTER_SHRUNK: "{detail} A register loses none, so it is not whole. Load the whole register.",
     RefusalCode.REGISTER_OLDER: "{detail} Load the newest register.",
     RefusalCode.REGISTER_DIFFERS: "This is not the register that the plan was made from. {detail} Make a new plan.",

@@ -140,8 +140,8 @@ class InstitutionDirectoryContract(Contract, port=InstitutionDirectory):
     """
 
     at_least: ClassVar[Mapping[str, int]] = {"refreshes": 20, "schools": 20, "many": 701}
-    refreshes: ClassVar[int] = 100
-    schools: ClassVar[int] = 200
+    refreshes: ClassVar[int] = 20
+    schools: ClassVar[int] = 20
     many: ClassVar[int] = 710
 
     def directory_of(self, register: RegisterContents) -> InstitutionDirectory:
