@@ -1,8 +1,8 @@
-"""A Django project that keeps agreements in its own database, by its own ORM.
+"""A small MIS on Django that shares data by agreement: only what a host writes itself.
 
-It shows that a host need not run SQLAlchemy: `agreements` is an ordinary app with models, a migration and
-`DjangoAgreementStore`, which works in transactions of its own or within the host's `transaction.atomic`. There are no
-pages. Its tests are the contract that ships with the library, on PostgreSQL and on SQLite::
+`mis` is the host's own app: its tables, a directory of people over them, and the one function that brings the parts
+together. Agreements, messages, the admin's pages and the commands come with the app `datashare.adapters.django`::
 
-    pytest tests/examples/test_django_host.py
+    python -m django migrate --settings examples.django_host.settings
+    python -m django check --settings examples.django_host.settings
 """

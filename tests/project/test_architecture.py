@@ -43,6 +43,8 @@ MAY_IMPORT = {
     "datashare.delivery": {DOMAIN, ERRORS, PORTS, CODEC, CLOCK_MODULE},
 }
 ADAPTERS_MAY_IMPORT = {DOMAIN, ERRORS, PORTS, CODEC, ROWS, CLOCK_MODULE}
+# What an adapter to a web framework offers to people and programs: it brings the service and other adapters together.
+ENTRY_POINTS = {"datashare.adapters.django.management", "datashare.adapters.django.transactions"}
 PURE_ROOTS = {*sys.stdlib_module_names, "attrs", "pendulum"}
 
 # The layers of the domain: a module imports only modules of the lines above its own.
@@ -144,6 +146,8 @@ def adapter_of(name: str) -> str | None:
 def own_part(name: str) -> tuple[str, set[str]] | None:
     """Return the part that a module belongs to, and what that part may import; `None` where it may import anything."""
     adapter = adapter_of(name)
+    if any(within(name, entry) for entry in ENTRY_POINTS):
+        return None
     if adapter:
         return adapter, ADAPTERS_MAY_IMPORT
     return next(((part, allowed) for part, allowed in MAY_IMPORT.items() if within(name, part)), None)
@@ -301,6 +305,8 @@ def test_domain_modules_say_what_they_may_not_touch() -> None:
         ("datashare.service", "from datashare.codec import c\nfrom datashare.clock import SystemClock", []),
         ("datashare.adapters.sql", "from datashare.adapters.memory import M", ["datashare.adapters.memory"]),
         ("datashare.adapters.gias.rows", "import datashare.service", ["datashare.service"]),
+        ("datashare.adapters.django.store", "import datashare.service", ["datashare.service"]),
+        ("datashare.adapters.django.management.commands.x", "import datashare.service, datashare.adapters.gias", []),
         ("datashare", "from datashare.adapters.memory import M", ["datashare.adapters.memory"]),
         ("datashare.delivery", "from datashare.testing import f", ["datashare.testing"]),
         ("datashare.testing.comparison", "from datashare.adapters.memory import M\nimport hypothesis", []),

@@ -22,6 +22,9 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import settings
 from sqlalchemy import make_url
 
+from datashare.adapters.django._errors import store_error
+from datashare.adapters.django.models import AgreementEvent, AgreementState, CommandOutcome, OutgoingNotice
+from datashare.adapters.django.store import DjangoAgreementStore
 from datashare.domain.agreements import AgreementId, Withdraw
 from datashare.domain.verification import FindingCode
 from datashare.errors import SchemaMismatch, StoreError, StoreUnavailable, StoreUnreadable, TransactionLost
@@ -42,13 +45,10 @@ from datashare.testing.changes import AGREEMENT, COUNCIL, OTHER_URN, TRUST, aske
 from datashare.testing.comparison import compare_with_memory
 from datashare.testing.contracts._store_suite import verified
 from datashare.testing.threads import at_once
-from examples.django_host.agreements.errors import store_error
-from examples.django_host.agreements.models import AgreementEvent, AgreementState, CommandOutcome, OutgoingNotice
-from examples.django_host.agreements.store import DjangoAgreementStore
 from examples.django_host.settings import DATABASES
 from tests.servers import Server
 
-from .django_elsewhere import store_elsewhere
+from .elsewhere import store_elsewhere
 
 Settings = Mapping[str, Any]
 
@@ -136,7 +136,7 @@ def store(request: pytest.FixtureRequest) -> DjangoAgreementStore:
 
 def empty_store() -> DjangoAgreementStore:
     """Empty the tables of the default database, and return a store on it."""
-    for model in apps.get_app_config("agreements").get_models():
+    for model in apps.get_app_config("datashare").get_models():
         model._default_manager.all().delete()
     return DjangoAgreementStore()
 
@@ -241,7 +241,7 @@ class DjangoStoreContract(AgreementStoreContract, OutboxContract):
 class TestOnSqlite(DjangoStoreContract):
     """On a SQLite file. Django puts at most 999 parameters into a statement there, so it is asked of fewer at once."""
 
-    several = 35
+    several = 33
 
 
 @pytest.mark.usefixtures("postgresql")
@@ -312,7 +312,7 @@ def test_a_row_that_cannot_be_read_is_not_quoted(sqlite: Settings) -> None:
     store.append([asked()])
     AgreementState.objects.update(state="{}")
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE agreements_agreementevent SET text = CAST(x'68656164ff' AS TEXT)")
+        cursor.execute("UPDATE datashare_agreementevent SET text = CAST(x'68656164ff' AS TEXT)")
 
     assert [Unreadable(id=str(AGREEMENT), agreement=AGREEMENT)] == store.states(TRUST)
     for read in (lambda: list(store.chains()), lambda: list(store.history(AGREEMENT))):
@@ -329,7 +329,7 @@ def test_missing_tables_and_columns_say_what_to_do(tmp_path: Path, postgresql_ur
             DjangoAgreementStore("other").states(TRUST)
     with transaction.atomic():
         with connection.cursor() as cursor:
-            cursor.execute("ALTER TABLE agreements_agreementevent DROP COLUMN hash")
+            cursor.execute("ALTER TABLE datashare_agreementevent DROP COLUMN hash")
         with pytest.raises(SchemaMismatch):
             DjangoAgreementStore().append([asked()])
         transaction.set_rollback(True)

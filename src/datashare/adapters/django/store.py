@@ -11,7 +11,7 @@ from itertools import groupby
 from operator import or_
 from typing import Any, TypeVar
 
-from django.db import DEFAULT_DB_ALIAS, Error, connections, transaction
+from django.db import Error, connections, transaction
 from django.db.models import Exists, F, IntegerField, Model, OuterRef, Q, QuerySet, TextField, Value
 
 from datashare import rows
@@ -36,7 +36,8 @@ from datashare.ports import (
 )
 from datashare.rows import AgreementRow, EventRow, Key, NoticeRow, OutcomeRow, PreparedChange, key_of
 
-from .errors import store_error
+from . import _settings
+from ._errors import store_error
 from .models import AgreementEvent, AgreementState, AppliedRegister, CommandOutcome, OutgoingNotice
 
 _M = TypeVar("_M", bound=Model)
@@ -51,9 +52,15 @@ class DjangoAgreementStore:
     transaction only be rolled back.
     """
 
-    def __init__(self, using: str = DEFAULT_DB_ALIAS) -> None:
-        """Choose the database, by its alias in the settings."""
-        self._using = using
+    def __init__(self, using: str | None = None) -> None:
+        """Choose the database.
+
+        Args:
+            using: Its alias in `DATABASES`; by default the one that the settings name in ``DATASHARE["DATABASE"]``.
+        """
+        self._using = _settings.database() if using is None else using
+        self.has_lost = False
+        """Whether a change lost a race since the store was made, so that the host may have to begin again."""
 
     @property
     def in_host_transaction(self) -> bool:
@@ -127,11 +134,13 @@ class DjangoAgreementStore:
             standing = self._locked(prepared)
             winners = [row for row in prepared if row.change.decided_on == _version(standing.get(row.key))]
             self._write(winners, standing)
-        return frozenset(row.change.id for row in prepared) - {row.change.id for row in winners}
+        losers = frozenset(row.change.id for row in prepared) - {row.change.id for row in winners}
+        self.has_lost = self.has_lost or bool(losers)
+        return losers
 
     def _locked(self, prepared: Sequence[PreparedChange]) -> Mapping[Key, AgreementRow]:
         """Insert what is absent at version 0, then lock in the order of keys, so that no two writers deadlock."""
-        claims = [row.claim() for row in prepared if not row.change.decided_on]
+        claims = [_keyed(row.claim()) for row in prepared if not row.change.decided_on]
         self._insert(AgreementState, claims, ignore_conflicts=True)
         named = self._all(AgreementState).filter(_any_of(row.key for row in prepared))
         locked = _read(AgreementRow, named.order_by("group_id", "urn").select_for_update())
@@ -141,16 +150,21 @@ class DjangoAgreementStore:
         written = [row.chained_to(standing[row.key].head) for row in winners]
         self._insert(
             AgreementState,
-            [agreement for agreement, _ in written],
+            [_keyed(agreement) for agreement, _ in written],
             update_conflicts=True,
-            unique_fields=["group_id", "urn"],
+            unique_fields=["key"] if self._names_unique_fields else None,
             update_fields=["version", "head", "state"],
         )
         self._insert(AgreementEvent, [event for _, events in written for event in events])
         self._insert(CommandOutcome, [row.outcome for row in winners], ignore_conflicts=True)  # the first stays (K4)
         asking = self._asking([row for row in winners if row.reads_asking])
         self._cancel([row for row in winners if row.change.closes])
-        self._insert(OutgoingNotice, [notice for row in winners for notice in row.notices(asking[row.key])])
+        notices = [notice for row in winners for notice in row.notices(asking[row.key])]
+        self._insert(OutgoingNotice, [(*notice, f"{notice.group_id}/{notice.urn}/{notice.id}") for notice in notices])
+
+    @property
+    def _names_unique_fields(self) -> bool:
+        return connections[self._using].features.supports_update_conflicts_with_target  # MariaDB looks at all keys
 
     def _insert(self, model: type[Model], table_rows: Iterable[tuple[object, ...]], **conflicts: Any) -> None:
         """Insert rows, whose columns are those of the model, in order."""
@@ -330,9 +344,22 @@ def _held(now: Instant) -> Q:
     return Q(leased_until__gt=lease_ends) | Q(status=NoticeStatus.WAITING.value, due_at__gt=wait_ends)
 
 
+def row_of(kind: type[_R], row: Model) -> _R:
+    """Return what a row of a model holds, as a row of the library."""
+    return kind._make(getattr(row, column) for column in _columns(kind, type(row)))
+
+
 def _read(kind: type[_R], queryset: QuerySet[Any]) -> Iterator[_R]:
-    """Read rows of a table, whose columns are those of the kind."""
-    return map(kind._make, queryset.values_list().iterator())
+    return map(kind._make, queryset.values_list(*_columns(kind, queryset.model)).iterator())
+
+
+def _columns(kind: type[_R], model: type[Model]) -> list[str]:
+    """List the columns of a table that a row of the kind has; they come first, in the same order."""
+    return [field.attname for field in model._meta.concrete_fields][: len(kind._fields)]
+
+
+def _keyed(row: AgreementRow) -> tuple[object, ...]:
+    return *row, f"{row.group_id}/{row.urn}"
 
 
 def _version(row: AgreementRow | None) -> int:

@@ -1,4 +1,4 @@
-"""A store on the Django example's models in another process, where Django is not set up yet."""
+"""A store on Django's ORM in another process, where Django is not set up yet."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from . import conftest  # isort: skip  # noqa: F401 - first, since it sets Djang
 
 from django.db import connections
 
-from examples.django_host.agreements.store import DjangoAgreementStore
+from datashare.adapters.django.store import DjangoAgreementStore
 
 
 def store_elsewhere(chosen: Mapping[str, Any]) -> DjangoAgreementStore:

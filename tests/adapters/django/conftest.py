@@ -1,7 +1,7 @@
-"""Sets Django up for its example, once for the process and before the first import of a model.
+"""Sets Django up once for the process and before the first import of a model.
 
 Django puts its settings into the environment and the process's time zone; both are put back, so that no other test
-notices. The databases are chosen by each test, see `tests/examples/test_django_host.py`.
+notices. The databases are chosen by each test, see `tests/adapters/django/databases.py`.
 """
 
 import os

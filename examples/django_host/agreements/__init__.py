@@ -1,1 +1,0 @@
-"""Agreements in Django's database: models, migrations, and a store over them."""

@@ -1,0 +1,1 @@
+"""The host's own app: the schools' sites, their staff, and data sharing over them."""

@@ -1,0 +1,147 @@
+"""Pages of Django's admin, to look at agreements, their history and messages; only messages can be sent again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin, messages
+from django.contrib.auth import get_permission_codename
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from datashare import rows
+from datashare.clock import SystemClock
+from datashare.domain.agreements import Agreement, AgreementId
+from datashare.domain.notices import Notice
+from datashare.domain.register import GroupId
+from datashare.errors import StoreUnreadable
+from datashare.rows import AgreementRow, NoticeRow
+
+from . import _settings
+from .models import AgreementState, OutgoingNotice
+from .store import DjangoAgreementStore, row_of
+
+if TYPE_CHECKING:
+    _ModelAdmin = admin.ModelAdmin[Model]
+else:
+    _ModelAdmin = admin.ModelAdmin
+
+
+class _ReadOnly(_ModelAdmin):
+    """Shows rows of the app's own database, and changes none."""
+
+    list_per_page = 50
+    show_full_result_count = False  # it counts all rows
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Model]:
+        return self.model._default_manager.using(_settings.database()).order_by(*self.get_ordering(request))
+
+    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002
+        return False
+
+
+@admin.register(AgreementState)
+class AgreementAdmin(_ReadOnly):
+    """Agreements, each with its history."""
+
+    list_display = ("key", "in_force", "request", "version")
+    search_fields = ("=urn", "=group_id")
+    fields = ("group_id", "urn", "in_force", "request", "hidden_since", "version", "head", "history")
+    readonly_fields = ("in_force", "request", "hidden_since", "history")
+    ordering = ("group_id", "urn")
+
+    @admin.display(description="in force")
+    def in_force(self, row: AgreementState) -> str:
+        """Show the level in force."""
+        agreement = _agreement(row)
+        return agreement.in_force.level.value if agreement and agreement.in_force else "-"
+
+    @admin.display(description="open request")
+    def request(self, row: AgreementState) -> str:
+        """Show the request that waits for an answer."""
+        agreement = _agreement(row)
+        return (
+            f"{agreement.request.level.value}, {agreement.request.asked_at}" if agreement and agreement.request else "-"
+        )
+
+    @admin.display(description="hidden since")
+    def hidden_since(self, row: AgreementState) -> str:
+        """Show since when the register hides the school from the group."""
+        agreement = _agreement(row)
+        return str(agreement.hidden_since) if agreement and agreement.hidden_since else "-"
+
+    @admin.display(description="history")
+    def history(self, row: AgreementState) -> SafeString:
+        """Show what happened, in order, without what people wrote."""
+        try:
+            events = list(DjangoAgreementStore().history(AgreementId.parse(row.key)))
+        except StoreUnreadable as error:
+            return format_html("{}", error)
+        lines = ((event.sequence, event.at, type(event).__name__, event.actor, event.command_id) for event in events)
+        return format_html("<ol>{}</ol>", format_html_join("", '<li value="{}">{}: {} by {} ({})</li>', lines))
+
+
+@admin.register(OutgoingNotice)
+class NoticeAdmin(_ReadOnly):
+    """Messages, with what has become of them."""
+
+    list_display = ("due_at", "status", "kind", "group_id", "urn", "attempts")
+    list_filter = ("status",)
+    search_fields = ("=urn", "=group_id", "=notice_id")
+    fields = ("notice_id", "group_id", "urn", "kind", "to", "status", "due_at", "attempts", "settled_at", "error")
+    readonly_fields = ("kind", "to")
+    ordering = ("-due_at", "notice_id")
+    actions = ("requeue",)
+
+    @admin.display(description="kind")
+    def kind(self, row: OutgoingNotice) -> str:
+        """Show what the message says."""
+        notice = _notice(row)
+        return notice.kind.value if notice else "-"
+
+    @admin.display(description="to")
+    def to(self, row: OutgoingNotice) -> str:
+        """Show the address; nothing once it was purged."""
+        notice = _notice(row)
+        return notice.address if notice else "-"
+
+    def has_requeue_permission(self, request: HttpRequest) -> bool:
+        """Return whether the user may send messages again."""
+        return bool(request.user.has_perm(f"datashare.{get_permission_codename('requeue', self.opts)}"))
+
+    @admin.action(permissions=["requeue"], description="Send the selected messages again, if they were given up")
+    def requeue(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Let the selected messages wait again, where `datashare.ports.Outbox.requeue` does so."""
+        store, now = DjangoAgreementStore(), SystemClock().now()
+        keys: Iterable[tuple[str, str]] = queryset.order_by("group_id").values_list("group_id", "notice_id")
+        again = sum(
+            store.requeue(GroupId.parse(group), [notice for _, notice in own], due_at=now)
+            for group, own in groupby(keys, lambda key: key[0])
+        )
+        left = queryset.count() - again
+        note = f"{again} messages wait again." + (f" {left} were not given up, or are purged." if left else "")
+        self.message_user(request, note, messages.WARNING if left else messages.SUCCESS)
+
+
+def _agreement(row: AgreementState) -> Agreement | None:
+    try:
+        return rows.to_agreement(row_of(AgreementRow, row))
+    except StoreUnreadable:
+        return None
+
+
+def _notice(row: OutgoingNotice) -> Notice | None:
+    try:
+        return rows.to_notice(row_of(NoticeRow, row))
+    except StoreUnreadable:
+        return None

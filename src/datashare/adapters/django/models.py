@@ -1,0 +1,114 @@
+"""The tables of the store. Their columns are those of `datashare.rows`, in order; every key begins with the group.
+
+What the admin shows has a key of one column besides, the last one, since the admin knows no other.
+"""
+
+from django.db import models
+
+from ._fields import KeyField
+
+
+class AgreementState(models.Model):
+    """One agreement as it stands: what its events fold to, and the row that its writers lock."""
+
+    group_id = KeyField("group", max_length=16)
+    urn = models.IntegerField("URN")
+    version = models.IntegerField()
+    head = KeyField(max_length=64, help_text="The hash of the last event.")
+    state = models.TextField()
+    key = KeyField(max_length=32, primary_key=True, help_text="The agreement as text, such as mat:5143/100000.")
+
+    class Meta:
+        """Where to find an agreement by its school; and what a user of the admin may do."""
+
+        constraints = (models.UniqueConstraint(fields=["group_id", "urn"], name="datashare_agreement_by_group"),)
+        indexes = (models.Index(fields=["urn", "group_id"], name="datashare_agreement_by_school"),)
+        default_permissions = ("view",)
+        verbose_name = "agreement"
+
+    def __str__(self) -> str:
+        return str(self.key)
+
+
+class AgreementEvent(models.Model):
+    """One event, chained by hash to the one before it."""
+
+    pk = models.CompositePrimaryKey("group_id", "urn", "sequence")
+    group_id = KeyField(max_length=16)
+    urn = models.IntegerField()
+    sequence = models.IntegerField()
+    at = KeyField(max_length=32)
+    hash = KeyField(max_length=64)
+    text = models.TextField()
+    erasable = models.TextField(null=True, help_text="What people wrote, with its salt; may be erased.")
+
+    class Meta:
+        """No rights of its own: it is seen on the page of its agreement."""
+
+        default_permissions = ()
+
+
+class CommandOutcome(models.Model):
+    """What a command did to one agreement, to answer a repetition; its events are a range of sequences."""
+
+    pk = models.CompositePrimaryKey("group_id", "command_id", "urn")
+    group_id = KeyField(max_length=16)
+    command_id = KeyField(max_length=64)
+    urn = models.IntegerField()
+    request = models.IntegerField(null=True)
+    shared_digest = KeyField(max_length=200)
+    own_digest = KeyField(max_length=200)
+    first_sequence = models.IntegerField()
+    last_sequence = models.IntegerField()
+    cautions = models.TextField()
+
+    class Meta:
+        """No rights: nobody sees it."""
+
+        default_permissions = ()
+
+
+class OutgoingNotice(models.Model):
+    """One message: waiting, leased to a worker, or settled."""
+
+    group_id = KeyField("group", max_length=16)
+    urn = models.IntegerField("URN")
+    notice_id = KeyField(max_length=200)
+    request = models.IntegerField(null=True)
+    asks = models.BooleanField(help_text="Whether the closing of the request cancels it.")
+    status = KeyField(max_length=16)
+    is_open = models.BooleanField(help_text="Whether it is waiting or leased.")
+    due_at = KeyField(max_length=32)
+    attempts = models.IntegerField()
+    error = models.TextField(null=True)
+    settled_at = KeyField(max_length=32, null=True)
+    lease = KeyField(max_length=32, null=True)
+    leased_until = KeyField(max_length=32, null=True)
+    text = models.TextField(null=True, help_text="The notice as JSON; nothing once it was purged.")
+    key = KeyField(max_length=240, primary_key=True, help_text="The agreement, and the notice's id.")
+
+    class Meta:
+        """Where to find the notices of an agreement, and those that are due; and what a user of the admin may do."""
+
+        indexes = (
+            models.Index(fields=["group_id", "urn"], name="datashare_notice_by_group"),
+            models.Index(fields=["is_open", "due_at"], name="datashare_notice_by_due"),
+        )
+        default_permissions = ("view",)
+        permissions = (("requeue_outgoingnotice", "Can send notices again"),)
+        verbose_name = "notice"
+
+    def __str__(self) -> str:
+        return str(self.key)
+
+
+class AppliedRegister(models.Model):
+    """The day of the newest register that was applied to a group."""
+
+    group_id = KeyField(max_length=16, primary_key=True)
+    day = models.DateField()
+
+    class Meta:
+        """No rights: nobody sees it."""
+
+        default_permissions = ()

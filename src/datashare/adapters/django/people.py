@@ -1,0 +1,108 @@
+"""What a directory of people over a host's own models begins with."""
+
+from __future__ import annotations
+
+import logging
+from abc import ABC, abstractmethod
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar
+
+from django.core.exceptions import ValidationError
+from django.db import Error
+from django.db.models import QuerySet
+
+from datashare.domain.people import Person, PersonId, SchoolSite
+from datashare.domain.register import GroupId
+from datashare.domain.validation import require_all, require_urns
+from datashare.errors import InvalidValue
+
+from ._errors import store_error
+
+_log = logging.getLogger("datashare.people")
+
+
+class DjangoPeopleDirectory(ABC):
+    """A `datashare.ports.PeopleDirectory` over a host's own models; a subclass says which rows, and what they mean.
+
+    Cost: a statement for the staff of schools and one for that of groups, with those of ``prefetch_related``. A row
+    that is no `Person` is left out, and logged by its key alone.
+
+    Attributes:
+        host_id: The lookup of the host's id of a person, whose text is `PersonId.id`.
+    """
+
+    host_id: ClassVar[str] = "pk"
+
+    @abstractmethod
+    def school_staff(self, urns: Collection[int], /) -> QuerySet[Any]:
+        """Return the rows of the people at the sites of these schools, with all that `person` reads.
+
+        Say what `person` reads by ``select_related`` and ``prefetch_related``, or each row costs statements of its own.
+        """
+
+    @abstractmethod
+    def group_staff(self, groups: Collection[GroupId], /) -> QuerySet[Any]:
+        """Return the rows of the people at the sites of these groups, with all that `person` reads."""
+
+    @abstractmethod
+    def school_sites(self, urns: Collection[int], /) -> Iterable[SchoolSite]:
+        """Return the sites of these schools."""
+
+    @abstractmethod
+    def person(self, row: Any, /) -> Person:
+        """Turn a row into a person.
+
+        Raises:
+            InvalidValue: The row is not one; then it is left out.
+        """
+
+    def at_schools(self, urns: Collection[int], /) -> Mapping[int, Sequence[Person]]:
+        """List the people of each school's site."""
+        wanted = frozenset(require_urns(urns, "urns"))
+        people = defaultdict[int, list[Person]](list)
+        for person in self._read(self.school_staff(wanted)) if wanted else ():
+            if isinstance(person.id.site, int) and person.id.site in wanted:
+                people[person.id.site].append(person)
+        return dict(people)
+
+    def people(self, ids: Collection[PersonId], /) -> Mapping[PersonId, Person]:
+        """Find people of any site by their ids."""
+        wanted = frozenset(require_all(ids, PersonId, "ids", "a collection of PersonIds"))
+        at_schools = {who.site: who for who in wanted if isinstance(who.site, int)}
+        at_groups = {who.site: who for who in wanted if isinstance(who.site, GroupId)}
+        named = {who.id for who in wanted}
+        rows = [self.school_staff(at_schools.keys())] if at_schools else []
+        rows += [self.group_staff(at_groups.keys())] if at_groups else []
+        people = (person for queryset in rows for person in self._read(self._named(queryset, named)))
+        return {person.id: person for person in people if person.id in wanted}
+
+    def sites(self, urns: Collection[int], /) -> Mapping[int, SchoolSite]:
+        """Find the sites of schools; a school without one is left out (V11)."""
+        wanted = frozenset(require_urns(urns, "urns"))
+        try:
+            sites = list(self.school_sites(wanted)) if wanted else []
+        except Error as error:
+            raise store_error(error, in_host_transaction=False) from error
+        return {site.urn: site for site in sites if site.urn in wanted}
+
+    def _named(self, rows: QuerySet[Any], ids: Iterable[str]) -> QuerySet[Any]:
+        return rows.filter(**{f"{self.host_id}__in": [id_ for id_ in ids if self._may_be(id_, rows)]})
+
+    def _may_be(self, id_: str, rows: QuerySet[Any]) -> bool:
+        """Return whether the host's column takes an id: "ana" is none where they are numbers."""
+        try:
+            rows.filter(**{self.host_id: id_})
+        except (ValueError, ValidationError):
+            return False
+        return True
+
+    def _read(self, rows: QuerySet[Any]) -> Iterator[Person]:
+        try:
+            for row in rows:
+                try:
+                    yield self.person(row)
+                except InvalidValue as error:
+                    _log.warning("A row of %s is left out: key %s, %s.", rows.model._meta.label, row.pk, error.what)
+        except Error as error:
+            raise store_error(error, in_host_transaction=False) from error
