@@ -241,7 +241,7 @@ class DjangoStoreContract(AgreementStoreContract, OutboxContract):
 class TestOnSqlite(DjangoStoreContract):
     """On a SQLite file. Django puts at most 999 parameters into a statement there, so it is asked of fewer at once."""
 
-    several = 33
+    several = 35
 
 
 @pytest.mark.usefixtures("postgresql")

@@ -1,6 +1,6 @@
-"""The tables of the store. Their columns are those of `datashare.rows`, in order; every key begins with the group.
+"""The tables of the store. Their columns are those of `datashare.rows`, in order, and begin with the group.
 
-What the admin shows has a key of one column besides, the last one, since the admin knows no other.
+What the admin shows has a key of one column, since the admin knows no other.
 """
 
 from django.db import models
@@ -73,7 +73,7 @@ class OutgoingNotice(models.Model):
 
     group_id = KeyField("group", max_length=16)
     urn = models.IntegerField("URN")
-    notice_id = KeyField(max_length=200)
+    notice_id = KeyField(max_length=200, primary_key=True, help_text="A digest of its event and the people it names.")
     request = models.IntegerField(null=True)
     asks = models.BooleanField(help_text="Whether the closing of the request cancels it.")
     status = KeyField(max_length=16)
@@ -85,7 +85,6 @@ class OutgoingNotice(models.Model):
     lease = KeyField(max_length=32, null=True)
     leased_until = KeyField(max_length=32, null=True)
     text = models.TextField(null=True, help_text="The notice as JSON; nothing once it was purged.")
-    key = KeyField(max_length=240, primary_key=True, help_text="The agreement, and the notice's id.")
 
     class Meta:
         """Where to find the notices of an agreement, and those that are due; and what a user of the admin may do."""
@@ -99,7 +98,7 @@ class OutgoingNotice(models.Model):
         verbose_name = "notice"
 
     def __str__(self) -> str:
-        return str(self.key)
+        return str(self.notice_id)
 
 
 class AppliedRegister(models.Model):

@@ -160,7 +160,7 @@ class DjangoAgreementStore:
         asking = self._asking([row for row in winners if row.reads_asking])
         self._cancel([row for row in winners if row.change.closes])
         notices = [notice for row in winners for notice in row.notices(asking[row.key])]
-        self._insert(OutgoingNotice, [(*notice, f"{notice.group_id}/{notice.urn}/{notice.id}") for notice in notices])
+        self._insert(OutgoingNotice, notices)
 
     @property
     def _names_unique_fields(self) -> bool:

@@ -103,7 +103,15 @@ class Migration(migrations.Migration):
             fields=[
                 ("group_id", datashare.adapters.django._fields.KeyField(max_length=16, verbose_name="group")),
                 ("urn", models.IntegerField(verbose_name="URN")),
-                ("notice_id", datashare.adapters.django._fields.KeyField(max_length=200)),
+                (
+                    "notice_id",
+                    datashare.adapters.django._fields.KeyField(
+                        help_text="A digest of its event and the people it names.",
+                        max_length=200,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
                 ("request", models.IntegerField(null=True)),
                 ("asks", models.BooleanField(help_text="Whether the closing of the request cancels it.")),
                 ("status", datashare.adapters.django._fields.KeyField(max_length=16)),
@@ -115,15 +123,6 @@ class Migration(migrations.Migration):
                 ("lease", datashare.adapters.django._fields.KeyField(max_length=32, null=True)),
                 ("leased_until", datashare.adapters.django._fields.KeyField(max_length=32, null=True)),
                 ("text", models.TextField(help_text="The notice as JSON; nothing once it was purged.", null=True)),
-                (
-                    "key",
-                    datashare.adapters.django._fields.KeyField(
-                        help_text="The agreement, and the notice's id.",
-                        max_length=240,
-                        primary_key=True,
-                        serialize=False,
-                    ),
-                ),
             ],
             options={
                 "verbose_name": "notice",
