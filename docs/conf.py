@@ -1,12 +1,18 @@
 """Settings of Sphinx."""
 
+import os
 import sys
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
+import django
 from sphinx.application import Sphinx
 
-sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+sys.path[:0] = [str(Path(__file__).parent / "_ext"), str(Path(__file__).parents[1])]
+
+# The reference imports models, which Django has to be set up for.
+os.environ["DJANGO_SETTINGS_MODULE"] = "examples.django_host.settings"
+django.setup()
 
 project = "datashare"
 author = "The datashare authors"

@@ -1,15 +1,7 @@
-"""Sets Django up once for the process and before the first import of a model.
+"""Sets Django up before any test is collected, and hands out the databases."""
 
-Django puts its settings into the environment and the process's time zone; both are put back, so that no other test
-notices. The databases are chosen by each test, see `tests/adapters/django/databases.py`.
-"""
+from . import started  # isort: skip  # noqa: F401 - first, since models need it
 
-import os
-import time
-from unittest.mock import patch
+from .databases import _mariadb, _postgresql, _sqlite, mariadb, postgresql, sqlite, store
 
-import django
-
-with patch.dict(os.environ, {"DJANGO_SETTINGS_MODULE": "examples.django_host.settings"}):
-    django.setup()
-time.tzset()
+__all__ = ["_mariadb", "_postgresql", "_sqlite", "mariadb", "postgresql", "sqlite", "store"]

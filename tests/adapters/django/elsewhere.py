@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from . import conftest  # isort: skip  # noqa: F401 - first, since it sets Django up
+from . import started  # isort: skip  # noqa: F401 - first, since it sets Django up
 
 from django.db import connections
 

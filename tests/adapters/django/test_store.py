@@ -1,9 +1,8 @@
-"""A store on Django's ORM keeps both contracts, on PostgreSQL and on a SQLite file."""
+"""The store on Django's ORM keeps both contracts, on PostgreSQL, MariaDB and a SQLite file."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
-from copy import deepcopy
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import Any
 import django.db
 import psycopg
 import pytest
-from django.apps import apps
 from django.core.management import call_command
 from django.db import connection, connections, transaction
 from django.db.models import Model, Value
@@ -20,7 +18,6 @@ from django.db.models.functions import Replace
 from django.db.transaction import TransactionManagementError
 from django.test.utils import CaptureQueriesContext
 from hypothesis import settings
-from sqlalchemy import make_url
 
 from datashare.adapters.django._errors import store_error
 from datashare.adapters.django.models import AgreementEvent, AgreementState, CommandOutcome, OutgoingNotice
@@ -45,100 +42,9 @@ from datashare.testing.changes import AGREEMENT, COUNCIL, OTHER_URN, TRUST, aske
 from datashare.testing.comparison import compare_with_memory
 from datashare.testing.contracts._store_suite import verified
 from datashare.testing.threads import at_once
-from examples.django_host.settings import DATABASES
-from tests.servers import Server
 
+from .databases import MARIADB, Settings, database, empty_store, postgresql_settings, sqlite_settings
 from .elsewhere import store_elsewhere
-
-Settings = Mapping[str, Any]
-
-EXAMPLE: Settings = deepcopy(DATABASES["default"])  # before a test changes it
-
-
-@contextmanager
-def database(alias: str, chosen: Settings) -> Iterator[None]:
-    """Point an alias at another database, for the connections that any thread makes in the block."""
-    before = connections.databases.get(alias)
-    _use(alias, connections.configure_settings({"default": {}, alias: deepcopy(dict(chosen))})[alias])
-    try:
-        yield
-    finally:
-        _use(alias, before)
-
-
-def _use(alias: str, chosen: Settings | None) -> None:
-    connections.close_all()
-    with suppress(AttributeError):  # this thread has no connection yet
-        del connections[alias]
-    if chosen is None:
-        del connections.databases[alias]
-    else:
-        connections.databases[alias] = dict(chosen)
-
-
-def sqlite_settings(file: Path, **options: object) -> Settings:
-    """Return the settings of the example for another file."""
-    return {**EXAMPLE, "NAME": file, "OPTIONS": {**EXAMPLE["OPTIONS"], **options}}
-
-
-def postgresql_settings(url: str, **options: object) -> Settings:
-    """Return Django's settings for a SQLAlchemy URL."""
-    parts = make_url(url)
-    return {
-        "ENGINE": "django.db.backends.postgresql",
-        "NAME": parts.database,
-        "USER": parts.username,
-        "HOST": parts.query["host"],
-        "OPTIONS": options,
-    }
-
-
-def migrated(chosen: Settings) -> Settings:
-    """Make the tables in a database, by the migrations of the example."""
-    with database("default", chosen):
-        call_command("migrate", verbosity=0)
-    return chosen
-
-
-@pytest.fixture(scope="session")
-def _sqlite(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    return migrated(sqlite_settings(tmp_path_factory.mktemp("django") / "agreements.sqlite3"))
-
-
-@pytest.fixture(scope="session")
-def _postgresql(postgresql_server: Server) -> Iterator[Settings]:
-    with postgresql_server.database() as url:
-        yield migrated(postgresql_settings(url))
-
-
-@pytest.fixture
-def sqlite(_sqlite: Settings) -> Iterator[Settings]:
-    """Make a SQLite file Django's default database."""
-    with database("default", _sqlite):
-        empty_store()
-        yield _sqlite
-
-
-@pytest.fixture
-def postgresql(_postgresql: Settings) -> Iterator[Settings]:
-    """Make a PostgreSQL database Django's default."""
-    with database("default", _postgresql):
-        empty_store()
-        yield _postgresql
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def store(request: pytest.FixtureRequest) -> DjangoAgreementStore:
-    """Return an empty store, on each database."""
-    request.getfixturevalue(request.param)
-    return empty_store()
-
-
-def empty_store() -> DjangoAgreementStore:
-    """Empty the tables of the default database, and return a store on it."""
-    for model in apps.get_app_config("datashare").get_models():
-        model._default_manager.all().delete()
-    return DjangoAgreementStore()
 
 
 class DjangoStoreContract(AgreementStoreContract, OutboxContract):
@@ -249,7 +155,13 @@ class TestOnPostgresql(DjangoStoreContract):
     """On PostgreSQL, where Django makes one statement of any number of rows."""
 
 
-@pytest.mark.parametrize("fixture", ["sqlite", "postgresql"])
+@pytest.mark.mariadb
+@pytest.mark.usefixtures("mariadb")
+class TestOnMariadb(DjangoStoreContract):
+    """On MariaDB."""
+
+
+@pytest.mark.parametrize("fixture", ["sqlite", "postgresql", MARIADB])
 def test_it_answers_as_the_store_in_memory_does(request: pytest.FixtureRequest, fixture: str) -> None:
     """Whatever is called in whatever order, every answer is that of the store in memory."""
     request.getfixturevalue(fixture)

@@ -50,6 +50,11 @@ def is_lost(error: Error) -> bool:
     return isinstance(error, TransactionManagementError) or _code(error) in _LOST or busy in _BUSY
 
 
+def was_chosen_to_lose(error: Error) -> bool:
+    """Return whether a server ended the transaction for another one's sake; SQLite waits instead."""
+    return _code(error) in _LOST
+
+
 def _code(error: Error) -> str | int | None:
     """Return the error's code: PostgreSQL's five characters, or MariaDB's number."""
     if error.args and isinstance(error.args[0], int):

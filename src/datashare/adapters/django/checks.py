@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning  # noqa: A004 - Django's name
 from django.core.exceptions import ImproperlyConfigured
+from django.db import connections
 
 from . import _settings
 
@@ -40,7 +40,7 @@ def _problems(names: object) -> Iterator[CheckMessage]:
 def check_databases(**_others: Any) -> list[CheckMessage]:
     """Check the database that keeps the agreements."""
     alias = _settings.database()
-    chosen: Mapping[str, Any] | None = settings.DATABASES.get(alias)
+    chosen: Mapping[str, Any] | None = connections.databases.get(alias)
     if chosen is None:
         what = f"DATASHARE['DATABASE'] must be {_settings.MEANINGS['DATABASE']}; there is no {alias!r}."
         return [Error(what, id="datashare.E005")]

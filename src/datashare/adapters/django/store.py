@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from functools import reduce
@@ -37,9 +37,11 @@ from datashare.ports import (
 from datashare.rows import AgreementRow, EventRow, Key, NoticeRow, OutcomeRow, PreparedChange, key_of
 
 from . import _settings
-from ._errors import store_error
+from ._errors import store_error, was_chosen_to_lose
+from ._pauses import ATTEMPTS, pause
 from .models import AgreementEvent, AgreementState, AppliedRegister, CommandOutcome, OutgoingNotice
 
+_T = TypeVar("_T")
 _M = TypeVar("_M", bound=Model)
 _R = TypeVar("_R", AgreementRow, EventRow, OutcomeRow, NoticeRow)
 
@@ -84,18 +86,27 @@ class DjangoAgreementStore:
                 if quotes_row:
                     meant.__context__ = None
 
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """Write all or nothing, in a transaction: the host's, if there is one."""
-        with self._reading(), transaction.atomic(using=self._using, savepoint=False):
-            yield
+    def _write(self, work: Callable[[], _T]) -> _T:
+        """Write all or nothing in a transaction: the host's, or one that is repeated if it deadlocks with another."""
+        attempts = 1 if self.in_host_transaction else ATTEMPTS
+        with self._reading():
+            for attempt in range(1, attempts):
+                try:
+                    return self._write_once(work)
+                except Error as error:
+                    if not was_chosen_to_lose(error):
+                        raise
+                pause(attempt)
+            return self._write_once(work)
 
-    @contextmanager
-    def _delivering(self) -> Iterator[None]:
+    def _write_once(self, work: Callable[[], _T]) -> _T:
+        with transaction.atomic(using=self._using, savepoint=False):
+            return work()
+
+    def _deliver(self, work: Callable[[], _T]) -> _T:
         if self.in_host_transaction:
             raise InvalidValue("The store", self, "outside the host's transactions to lease and settle notices")
-        with self._writing():
-            yield
+        return self._write(work)
 
     def _all(self, model: type[_M]) -> QuerySet[_M]:
         return QuerySet(model=model, using=self._using)
@@ -130,13 +141,15 @@ class DjangoAgreementStore:
         prepared = sorted(map(rows.prepare, arguments.require_changes(changes)), key=lambda row: row.key)
         if not prepared:
             return frozenset()
-        with self._writing():
-            standing = self._locked(prepared)
-            winners = [row for row in prepared if row.change.decided_on == _version(standing.get(row.key))]
-            self._write(winners, standing)
-        losers = frozenset(row.change.id for row in prepared) - {row.change.id for row in winners}
+        losers = self._write(lambda: self._append(prepared))
         self.has_lost = self.has_lost or bool(losers)
         return losers
+
+    def _append(self, prepared: Sequence[PreparedChange]) -> frozenset[AgreementId]:
+        standing = self._locked(prepared)
+        winners = [row for row in prepared if row.change.decided_on == _version(standing.get(row.key))]
+        self._write_rows(winners, standing)
+        return frozenset(row.change.id for row in prepared) - {row.change.id for row in winners}
 
     def _locked(self, prepared: Sequence[PreparedChange]) -> Mapping[Key, AgreementRow]:
         """Insert what is absent at version 0, then lock in the order of keys, so that no two writers deadlock."""
@@ -146,7 +159,7 @@ class DjangoAgreementStore:
         locked = _read(AgreementRow, named.order_by("group_id", "urn").select_for_update())
         return {(row.group_id, row.urn): row for row in locked}
 
-    def _write(self, winners: Sequence[PreparedChange], standing: Mapping[Key, AgreementRow]) -> None:
+    def _write_rows(self, winners: Sequence[PreparedChange], standing: Mapping[Key, AgreementRow]) -> None:
         written = [row.chained_to(standing[row.key].head) for row in winners]
         self._insert(
             AgreementState,
@@ -254,9 +267,12 @@ class DjangoAgreementStore:
     def note_register(self, group: GroupId, day: date, /) -> None:
         group, day = arguments.require_register(group, day)
         registers = self._all(AppliedRegister)
-        with self._writing():
+
+        def note() -> None:
             registers.bulk_create([AppliedRegister(group_id=str(group), day=day)], ignore_conflicts=True)
             registers.filter(group_id=str(group), day__lt=day).update(day=day)
+
+        self._write(note)
 
     def notices(self, group: GroupId, /, *, status: NoticeStatus | None = None) -> Sequence[StoredNotice]:
         wanted = Q(group_id=str(arguments.require_group(group)))
@@ -269,19 +285,19 @@ class DjangoAgreementStore:
 
     def lease(self, *, now: Instant, until: Instant, limit: int) -> Sequence[LeasedNotice | Unreadable]:
         now, until, limit = arguments.require_lease(now, until, limit)
-        with self._delivering():
+
+        def lease() -> Sequence[LeasedNotice | Unreadable]:
             leases = rows.to_leases(self._due(now, limit), limit)
             leased = readable(leases)
-            self._all(OutgoingNotice).filter(
-                _any_of(key_of(lease.notice.agreement) for lease in leased),
-                notice_id__in=[lease.notice.id for lease in leased],
-            ).update(
+            self._all(OutgoingNotice).filter(notice_id__in=[lease.notice.id for lease in leased]).update(
                 status=NoticeStatus.LEASED.value,
                 lease=next((lease.lease for lease in leased), None),  # all have one name
                 leased_until=instant_text(until),
                 attempts=F("attempts") + 1,
             )
-        return leases
+            return leases
+
+        return self._deliver(lease)
 
     def _due(self, now: Instant, limit: int) -> Iterator[NoticeRow]:
         """Read the longest due, so many at a time; further ones are needed only if some cannot be read."""
@@ -299,43 +315,39 @@ class DjangoAgreementStore:
         leased, outcome = arguments.require_settlement(leased, outcome)
         group, urn = key_of(leased.notice.agreement)
         held = Q(group_id=group, urn=urn, notice_id=leased.notice.id, lease=leased.lease)
-        with self._delivering():
-            settled = (
-                self._all(OutgoingNotice)
-                .filter(held)
-                .update(
-                    status=outcome.status.value,
-                    is_open=outcome.status is NoticeStatus.WAITING,
-                    due_at=instant_text(outcome.due_at) if outcome.due_at else F("due_at"),
-                    error=outcome.error,
-                    settled_at=outcome.settled_at and instant_text(outcome.settled_at),
-                    lease=None,
-                    leased_until=None,
-                )
-            )
-        return settled == 1
+        columns = {
+            "status": outcome.status.value,
+            "is_open": outcome.status is NoticeStatus.WAITING,
+            "due_at": instant_text(outcome.due_at) if outcome.due_at else F("due_at"),
+            "error": outcome.error,
+            "settled_at": outcome.settled_at and instant_text(outcome.settled_at),
+        }
+        settled = self._all(OutgoingNotice).filter(held)
+        return self._deliver(lambda: settled.update(lease=None, leased_until=None, **columns)) == 1
 
     def requeue(self, group: GroupId, notices: Collection[str], /, *, due_at: Instant) -> int:
         of_group, wanted = str(arguments.require_group(group)), arguments.require_notices(notices)
         due_at = to_instant(due_at, "due_at")
         given_up = Q(status=NoticeStatus.GIVEN_UP.value, text__isnull=False)
         chosen = self._all(OutgoingNotice).filter(given_up | _held(due_at), group_id=of_group, notice_id__in=wanted)
-        with self._writing():
-            waiting = {"status": NoticeStatus.WAITING.value, "is_open": True, "attempts": 0, "settled_at": None}
-            return chosen.update(due_at=instant_text(due_at), lease=None, leased_until=None, **waiting)
+        waiting = {"status": NoticeStatus.WAITING.value, "is_open": True, "attempts": 0, "settled_at": None}
+        return self._write(lambda: chosen.update(due_at=instant_text(due_at), lease=None, leased_until=None, **waiting))
 
     def purge(
         self, *, settled_before: Instant, undelivered_before: Instant | None = None, now: Instant | None = None
     ) -> int:
         before, after, undelivered = map(instant_text, arguments.require_purge(settled_before, undelivered_before, now))
         given_up = {"status": NoticeStatus.GIVEN_UP.value, "is_open": False, "lease": None, "leased_until": None}
-        with self._writing():
-            settled = Q(settled_at__lt=before) | Q(settled_at__gt=after)
-            old = self._all(OutgoingNotice).filter(settled, text__isnull=False)
-            late = self._all(OutgoingNotice).filter(is_open=True, due_at__lt=undelivered)
+        settled = Q(settled_at__lt=before) | Q(settled_at__gt=after)
+        old = self._all(OutgoingNotice).filter(settled, text__isnull=False)
+        late = self._all(OutgoingNotice).filter(is_open=True, due_at__lt=undelivered)
+
+        def purge() -> int:
             # The error goes too: what the other side said may quote an address.
             purged = old.update(text=None, error=None)
             return purged + late.update(text=None, error=None, settled_at=undelivered, **given_up)
+
+        return self._write(purge)
 
 
 def _held(now: Instant) -> Q:

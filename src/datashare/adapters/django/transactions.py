@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Callable
 from typing import Final, TypeVar
 
@@ -17,13 +15,12 @@ from datashare.service.sharing import DataSharing
 
 from . import _settings
 from ._errors import is_lost, store_error
+from ._pauses import ATTEMPTS, pause
 from .store import DjangoAgreementStore
 
 _T = TypeVar("_T")
 
 _ATTEMPTS: Final = whole_number(1)
-_LONGEST_PAUSE: Final = 0.05
-"""Seconds before the second attempt, at most; before the third twice as long."""
 
 
 def data_sharing(store: AgreementStore | None = None) -> DataSharing:
@@ -43,7 +40,7 @@ def data_sharing(store: AgreementStore | None = None) -> DataSharing:
     return sharing
 
 
-def atomic(work: Callable[[DataSharing], _T], *, attempts: int = 5) -> _T:
+def atomic(work: Callable[[DataSharing], _T], *, attempts: int = ATTEMPTS) -> _T:
     """Do some work in one transaction with agreements, and return what it returns.
 
     The transaction begins as the store's own do, by `transaction.atomic` on the database that the settings name. It is
@@ -65,8 +62,7 @@ def atomic(work: Callable[[DataSharing], _T], *, attempts: int = 5) -> _T:
         try:
             return _in_transaction(work, is_last=False)
         except (TransactionLost, _RaceLost):
-            pause = _LONGEST_PAUSE * 2 ** (attempt - 1)
-            time.sleep(random.uniform(0, pause))  # noqa: S311 - so that two that disturbed each other part
+            pause(attempt)
     return _in_transaction(work, is_last=True)
 
 
