@@ -1,7 +1,6 @@
 """Data sharing over the host's own tables: the people, and the functions that the settings name."""
 
 from collections.abc import Collection, Iterable
-from functools import cache
 from pathlib import Path
 
 from django.db.models import QuerySet
@@ -18,15 +17,13 @@ from datashare import (
     PersonId,
     SchoolSite,
 )
+from datashare.adapters.django.institutions import DjangoInstitutionDirectory
 from datashare.adapters.django.people import DjangoPeopleDirectory
 from datashare.adapters.email import EmailRenderer, MaildirNotifier
-from datashare.adapters.gias import read_register
-from datashare.adapters.memory import MemoryInstitutionDirectory
 from datashare.ports import AgreementStore
 
 from .models import Employee, School
 
-DATA = Path(__file__).parents[2] / "data"
 ROLES = {Employee.Job.HEAD: BusinessRole.HEAD_TEACHER, Employee.Job.DEPUTY: BusinessRole.DEPUTY_HEAD_TEACHER}
 
 
@@ -67,18 +64,7 @@ class People(DjangoPeopleDirectory):
 
 def data_sharing(store: AgreementStore) -> DataSharing:
     """Bring the parts together over a store."""
-    return DataSharing(store=store, institutions=register(), people=People())
-
-
-@cache
-def register() -> MemoryInstitutionDirectory:
-    """Read the register's downloads, once for the process."""
-    download = read_register(
-        DATA / "edubasealldata20250718_sample.csv.gz", groups=DATA / "allgroupsdata20220331_resaved_sample.csv.gz"
-    )
-    return MemoryInstitutionDirectory(
-        download.institutions.values(), groups=download.groups.values(), register_day=download.day
-    )
+    return DataSharing(store=store, institutions=DjangoInstitutionDirectory(), people=People())
 
 
 def notifier() -> MaildirNotifier:

@@ -69,6 +69,7 @@ def test_the_examples_settings_are_right() -> None:
         ({**DATASHARE, "SHARING": f"{HERE}.NOT_CALLABLE"}, ["datashare.E003"], "cannot be called"),
         ({**DATASHARE, "NOTIFIER": "nowhere"}, ["datashare.E004"], "DATASHARE['NOTIFIER']"),
     ],
+    ids=["no-dictionary", "empty", "unknown", "no-module", "no-path", "no-function", "no-notifier"],
 )
 def test_a_check_names_the_setting(chosen: object, ids: list[str], words: str) -> None:
     """What is missing, unknown or cannot be imported is named, with what it should be."""
@@ -130,6 +131,8 @@ def test_the_admin_shows_agreements_with_their_history(store: DjangoAgreementSto
     listed, shown = page(client, "agreementstate/"), page(client, f"agreementstate/{_quoted(str(AGREEMENT))}/change/")
 
     assert str(AGREEMENT) in listed
+    for wanted, is_listed in ((AGREEMENT.group, True), (AGREEMENT.urn, True), ("mat:514", False), (7, False)):
+        assert is_listed == (f">{AGREEMENT}<" in page(client, f"agreementstate/?q={wanted}"))
     assert "RequestSent" in shown
     assert "RequestDeclined" in shown
     assert "governors" not in shown

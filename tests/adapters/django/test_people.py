@@ -1,12 +1,13 @@
 """A directory of people over a host's own models, as the example has it."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import date
 from pathlib import Path
 
 import pytest
 from django.db import connection
+from django.db.models import QuerySet
 from django.test.utils import CaptureQueriesContext
 
 from datashare import BusinessRole, Grant, GroupId, HeldRole, Period, Permission, PersonId, SchoolSite
@@ -77,6 +78,19 @@ def test_only_what_was_asked_for_is_answered(rhys: Employee) -> None:
     assert {OAK: SchoolSite(urn=OAK, data_sharing_url=f"https://{OAK}.example/data/data-sharing")} == people.sites(
         [OAK, 100002]
     )
+
+
+class Careless(People):
+    """A host whose query for schools forgets to look at the schools."""
+
+    def school_staff(self, _urns: Collection[int], /) -> QuerySet[Employee]:
+        """Return everybody."""
+        return Employee.objects.all()
+
+
+def test_a_hosts_query_that_returns_too_much_shows_nobody_else(rhys: Employee) -> None:
+    """People of other schools and of trusts are dropped."""
+    assert [OAK] == list(Careless().at_schools([OAK]))
 
 
 def test_many_cost_as_much_as_one(rhys: Employee) -> None:

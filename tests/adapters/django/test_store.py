@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 
 import django.db
 import psycopg
+import pymysql
 import pytest
 from django.core.management import call_command
 from django.db import connection, connections, transaction
@@ -20,6 +21,7 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import settings
 
 from datashare.adapters.django._errors import store_error
+from datashare.adapters.django._pauses import ATTEMPTS
 from datashare.adapters.django.models import AgreementEvent, AgreementState, CommandOutcome, OutgoingNotice
 from datashare.adapters.django.store import DjangoAgreementStore
 from datashare.domain.agreements import AgreementId, Withdraw
@@ -169,6 +171,10 @@ def test_it_answers_as_the_store_in_memory_does(request: pytest.FixtureRequest, 
     compare_with_memory(empty_store, settings=drawn)("runTest").debug()
 
 
+MARIADB_DEADLOCK = pymysql.OperationalError(1213, "Deadlock found when trying to get lock")
+MARIADB_COLUMN = pymysql.OperationalError(1054, "Unknown column 'hash'")
+
+
 def every_kind(error: type[django.db.Error]) -> Iterator[type[django.db.Error]]:
     """Yield a class of errors and all below it."""
     yield error
@@ -178,7 +184,8 @@ def every_kind(error: type[django.db.Error]) -> Iterator[type[django.db.Error]]:
 
 def failed(kind: type[django.db.Error], cause: BaseException | None = None) -> django.db.Error:
     """Return what Django raises for what a driver raised."""
-    error = kind.__new__(kind, "said so.\nDETAIL: Key (address)=(ana@trust.example) already exists.")
+    words = "said so.\nDETAIL: Key (address)=(ana@trust.example) already exists."
+    error = kind.__new__(kind, *(cause.args if isinstance(cause, pymysql.Error) else [words]))
     error.__cause__ = cause
     return error
 
@@ -208,6 +215,8 @@ def test_no_error_quotes_the_values_of_a_row(kind: type[django.db.Error], joined
         (django.db.ProgrammingError, psycopg.errors.UndefinedColumn(), False, SchemaMismatch),
         (django.db.IntegrityError, psycopg.errors.UniqueViolation(), False, StoreError),
         (django.db.InterfaceError, None, False, StoreUnavailable),
+        (django.db.OperationalError, MARIADB_DEADLOCK, True, TransactionLost),
+        (django.db.OperationalError, MARIADB_COLUMN, False, SchemaMismatch),
     ],
     ids=lambda value: value.__name__ if isinstance(value, type) else repr(value).rstrip("()"),
 )
@@ -336,6 +345,26 @@ def test_a_busy_file_is_reported_to_the_host(sqlite: Settings) -> None:
             with transaction.atomic(using="other"), pytest.raises(TransactionLost):
                 other.append([asked()])
         assert frozenset({AGREEMENT}) == other.append([asked()])
+
+
+@pytest.mark.parametrize("times", [1, ATTEMPTS], ids=["once", "every-time"])
+def test_a_transaction_of_its_own_is_begun_again_after_a_deadlock(sqlite: Settings, times: int) -> None:
+    """Nobody hears of it, unless the database chooses it to lose every time."""
+    left = [times]
+
+    def fail(execute: Callable[..., object], sql: str, *others: Any) -> object:
+        if left[0] and sql.startswith("INSERT"):
+            left[0] -= 1
+            raise django.db.OperationalError("deadlock detected") from psycopg.errors.DeadlockDetected()
+        return execute(sql, *others)
+
+    with (
+        connection.execute_wrapper(fail),
+        pytest.raises(StoreUnavailable) if times == ATTEMPTS else nullcontext(),
+    ):
+        DjangoAgreementStore().append([asked()])
+
+    assert (times < ATTEMPTS) == bool(DjangoAgreementStore().states(TRUST))
 
 
 def test_a_deadlock_between_two_hosts_is_a_lost_transaction(postgresql: Settings) -> None:

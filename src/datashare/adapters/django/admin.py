@@ -22,8 +22,9 @@ from datashare.errors import StoreUnreadable
 from datashare.rows import AgreementRow, NoticeRow
 
 from . import _settings
+from ._database import row_of
 from .models import AgreementState, OutgoingNotice
-from .store import DjangoAgreementStore, row_of
+from .store import DjangoAgreementStore
 
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin[Model]

@@ -1,4 +1,4 @@
-"""The tables of the store. Their columns are those of `datashare.rows`, in order, and begin with the group.
+"""The tables of the store and of the register. Their columns are those of `datashare.rows`, in order.
 
 What the admin shows has a key of one column, since the admin knows no other.
 """
@@ -106,6 +106,84 @@ class AppliedRegister(models.Model):
 
     group_id = KeyField(max_length=16, primary_key=True)
     day = models.DateField()
+
+    class Meta:
+        """No rights: nobody sees it."""
+
+        default_permissions = ()
+
+
+class RegisterInPlace(models.Model):
+    """The register in place: one row, which loads lock."""
+
+    id = models.SmallIntegerField(primary_key=True)
+    day = KeyField(max_length=10, null=True)
+
+    class Meta:
+        """No rights: nobody sees it."""
+
+        default_permissions = ()
+
+
+class RegisterInstitution(models.Model):
+    """An institution of the register."""
+
+    urn = models.IntegerField(primary_key=True)
+    status = models.IntegerField()
+    document = models.TextField()
+
+    class Meta:
+        """No rights: nobody sees it."""
+
+        default_permissions = ()
+
+
+class RegisterLink(models.Model):
+    """The link of an institution with a group."""
+
+    pk = models.CompositePrimaryKey("group_id", "urn")
+    group_id = KeyField(max_length=16)
+    urn = models.IntegerField()
+    joined_on = KeyField(max_length=10, null=True)
+
+    class Meta:
+        """No rights: nobody sees it."""
+
+        default_permissions = ()
+
+
+class RegisterGroup(models.Model):
+    """A group of this register or of an earlier one."""
+
+    group_id = KeyField(max_length=16, primary_key=True)
+    in_register = models.BooleanField()
+    document = models.TextField()
+
+    class Meta:
+        """No rights: nobody sees it."""
+
+        default_permissions = ()
+
+
+class RegisterSuccessor(models.Model):
+    """The succession of one institution by another."""
+
+    pk = models.CompositePrimaryKey("predecessor", "number")
+    predecessor = models.IntegerField()
+    number = models.IntegerField()
+    document = models.TextField()
+
+    class Meta:
+        """No rights: nobody sees it."""
+
+        default_permissions = ()
+
+
+class GroupClusters(models.Model):
+    """A group's own sets of schools, which no register holds."""
+
+    group_id = KeyField(max_length=16, primary_key=True)
+    document = models.TextField()
 
     class Meta:
         """No rights: nobody sees it."""

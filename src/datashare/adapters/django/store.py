@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import date
 from functools import reduce
 from itertools import groupby
 from operator import or_
 from typing import Any, TypeVar
 
-from django.db import Error, connections, transaction
 from django.db.models import Exists, F, IntegerField, Model, OuterRef, Q, QuerySet, TextField, Value
 
 from datashare import rows
@@ -20,7 +18,7 @@ from datashare.domain.chain import Chain
 from datashare.domain.instants import Instant, instant_text, later_by, to_instant
 from datashare.domain.register import GroupId
 from datashare.domain.validation import require_urn
-from datashare.errors import InvalidValue, StoreUnreadable
+from datashare.errors import InvalidValue
 from datashare.ports import (
     LONGEST_LEASE,
     LONGEST_WAIT,
@@ -36,14 +34,10 @@ from datashare.ports import (
 )
 from datashare.rows import AgreementRow, EventRow, Key, NoticeRow, OutcomeRow, PreparedChange, key_of
 
-from . import _settings
-from ._errors import store_error, was_chosen_to_lose
-from ._pauses import ATTEMPTS, pause
+from ._database import Database, read
 from .models import AgreementEvent, AgreementState, AppliedRegister, CommandOutcome, OutgoingNotice
 
 _T = TypeVar("_T")
-_M = TypeVar("_M", bound=Model)
-_R = TypeVar("_R", AgreementRow, EventRow, OutcomeRow, NoticeRow)
 
 
 class DjangoAgreementStore:
@@ -60,63 +54,25 @@ class DjangoAgreementStore:
         Args:
             using: Its alias in `DATABASES`; by default the one that the settings name in ``DATASHARE["DATABASE"]``.
         """
-        self._using = _settings.database() if using is None else using
+        self._db = Database(using)
         self.has_lost = False
         """Whether a change lost a race since the store was made, so that the host may have to begin again."""
 
     @property
     def in_host_transaction(self) -> bool:
-        connection = connections[self._using]
-        # Before the first statement there is no connection, and the settings say how it will be.
-        is_connected = connection.connection is not None
-        commits = connection.get_autocommit() if is_connected else connection.settings_dict["AUTOCOMMIT"]
-        return connection.in_atomic_block or not commits
-
-    @contextmanager
-    def _reading(self) -> Iterator[None]:
-        """Raise an error of the library for each of Django's."""
-        try:
-            yield
-        except Error as error:
-            meant = store_error(error, in_host_transaction=self.in_host_transaction)
-            quotes_row = isinstance(meant, StoreUnreadable)
-            try:
-                raise meant from (None if quotes_row else error)
-            finally:
-                if quotes_row:
-                    meant.__context__ = None
-
-    def _write(self, work: Callable[[], _T]) -> _T:
-        """Write all or nothing in a transaction: the host's, or one that is repeated if it deadlocks with another."""
-        attempts = 1 if self.in_host_transaction else ATTEMPTS
-        with self._reading():
-            for attempt in range(1, attempts):
-                try:
-                    return self._write_once(work)
-                except Error as error:
-                    if not was_chosen_to_lose(error):
-                        raise
-                pause(attempt)
-            return self._write_once(work)
-
-    def _write_once(self, work: Callable[[], _T]) -> _T:
-        with transaction.atomic(using=self._using, savepoint=False):
-            return work()
+        return self._db.in_host_transaction
 
     def _deliver(self, work: Callable[[], _T]) -> _T:
         if self.in_host_transaction:
             raise InvalidValue("The store", self, "outside the host's transactions to lease and settle notices")
-        return self._write(work)
-
-    def _all(self, model: type[_M]) -> QuerySet[_M]:
-        return QuerySet(model=model, using=self._using)
+        return self._db.write(work)
 
     def load(self, ids: Collection[AgreementId], /, *, command_id: str | None = None) -> Loaded:
         wanted = arguments.require_ids(ids, command_id)
         if not wanted:
             return Loaded(agreements={}, outcomes=())
         group, urns = str(wanted[0].group), {agreement.urn for agreement in wanted}
-        with self._reading():
+        with self._db.reading():
             # The states come first, so that no outcome of theirs is missing. Those with an outcome are read again, so
             # that no state is older than its outcome.
             agreements = self._standing(group, urns)
@@ -125,23 +81,23 @@ class DjangoAgreementStore:
         return rows.to_loaded(agreements.values(), outcomes)
 
     def _standing(self, group: str, urns: Collection[int]) -> dict[int, AgreementRow]:
-        states = self._all(AgreementState).filter(group_id=group, urn__in=urns)
-        return {row.urn: row for row in _read(AgreementRow, states)}
+        states = self._db.rows(AgreementState).filter(group_id=group, urn__in=urns)
+        return {row.urn: row for row in read(AgreementRow, states)}
 
     def _recorded(self, group: str, command_id: str) -> list[tuple[OutcomeRow, Sequence[EventRow]]]:
-        outcomes = self._all(CommandOutcome).filter(group_id=group, command_id=command_id)
+        outcomes = self._db.rows(CommandOutcome).filter(group_id=group, command_id=command_id)
         own = outcomes.filter(urn=OuterRef("urn"))
         caused = own.filter(first_sequence__lte=OuterRef("sequence"), last_sequence__gte=OuterRef("sequence"))
-        events = self._all(AgreementEvent).filter(Exists(caused), group_id=group).order_by("urn", "sequence")
-        recorded = list(_read(OutcomeRow, outcomes))
-        by_urn = {urn: list(own_rows) for urn, own_rows in groupby(_read(EventRow, events), lambda row: row.urn)}
+        events = self._db.rows(AgreementEvent).filter(Exists(caused), group_id=group).order_by("urn", "sequence")
+        recorded = list(read(OutcomeRow, outcomes))
+        by_urn = {urn: list(own_rows) for urn, own_rows in groupby(read(EventRow, events), lambda row: row.urn)}
         return [(row, by_urn.get(row.urn, ())) for row in recorded]
 
     def append(self, changes: Sequence[Change], /) -> frozenset[AgreementId]:
         prepared = sorted(map(rows.prepare, arguments.require_changes(changes)), key=lambda row: row.key)
         if not prepared:
             return frozenset()
-        losers = self._write(lambda: self._append(prepared))
+        losers = self._db.write(lambda: self._append(prepared))
         self.has_lost = self.has_lost or bool(losers)
         return losers
 
@@ -155,8 +111,8 @@ class DjangoAgreementStore:
         """Insert what is absent at version 0, then lock in the order of keys, so that no two writers deadlock."""
         claims = [_keyed(row.claim()) for row in prepared if not row.change.decided_on]
         self._insert(AgreementState, claims, ignore_conflicts=True)
-        named = self._all(AgreementState).filter(_any_of(row.key for row in prepared))
-        locked = _read(AgreementRow, named.order_by("group_id", "urn").select_for_update())
+        named = self._db.rows(AgreementState).filter(_any_of(row.key for row in prepared))
+        locked = read(AgreementRow, named.order_by("group_id", "urn").select_for_update())
         return {(row.group_id, row.urn): row for row in locked}
 
     def _write_rows(self, winners: Sequence[PreparedChange], standing: Mapping[Key, AgreementRow]) -> None:
@@ -165,7 +121,7 @@ class DjangoAgreementStore:
             AgreementState,
             [_keyed(agreement) for agreement, _ in written],
             update_conflicts=True,
-            unique_fields=["key"] if self._names_unique_fields else None,
+            unique_fields=self._db.unique_fields("key"),
             update_fields=["version", "head", "state"],
         )
         self._insert(AgreementEvent, [event for _, events in written for event in events])
@@ -175,20 +131,16 @@ class DjangoAgreementStore:
         notices = [notice for row in winners for notice in row.notices(asking[row.key])]
         self._insert(OutgoingNotice, notices)
 
-    @property
-    def _names_unique_fields(self) -> bool:
-        return connections[self._using].features.supports_update_conflicts_with_target  # MariaDB looks at all keys
-
     def _insert(self, model: type[Model], table_rows: Iterable[tuple[object, ...]], **conflicts: Any) -> None:
         """Insert rows, whose columns are those of the model, in order."""
-        self._all(model).bulk_create([model(*row) for row in table_rows], **conflicts)
+        self._db.rows(model).bulk_create([model(*row) for row in table_rows], **conflicts)
 
     def _asking(self, closing: Sequence[PreparedChange]) -> Mapping[Key, list[NoticeRow]]:
         """Lock the notices that ask for an answer to the requests that are closed, so that none is leased meanwhile."""
         requests = {(row.key, row.change.closes.number) for row in closing if row.change.closes}
-        named = self._all(OutgoingNotice).filter(_any_of(row.key for row in closing), asks=True)
+        named = self._db.rows(OutgoingNotice).filter(_any_of(row.key for row in closing), asks=True)
         asking = defaultdict[Key, list[NoticeRow]](list)
-        for row in _read(NoticeRow, named.select_for_update()) if closing else ():
+        for row in read(NoticeRow, named.select_for_update()) if closing else ():
             if ((row.group_id, row.urn), row.request) in requests:
                 asking[row.group_id, row.urn].append(row)
         return asking
@@ -197,7 +149,7 @@ class DjangoAgreementStore:
         """Cancel what asks for an answer to the requests that were closed, given up or not (O7)."""
         # Those of earlier requests were delivered or cancelled before, so the request's number need not be asked for.
         settled = (NoticeStatus.DELIVERED.value, NoticeStatus.CANCELLED.value)
-        asking = self._all(OutgoingNotice).filter(asks=True).exclude(status__in=settled)
+        asking = self._db.rows(OutgoingNotice).filter(asks=True).exclude(status__in=settled)
         for now in {row.change.now for row in closing}:  # all changes of an action share it
             asking.filter(_any_of(row.key for row in closing if row.change.now == now)).update(
                 status=NoticeStatus.CANCELLED.value,
@@ -208,48 +160,48 @@ class DjangoAgreementStore:
             )
 
     def states(self, group: GroupId, /) -> Sequence[Agreement | Unreadable]:
-        of_group = self._all(AgreementState).filter(group_id=str(arguments.require_group(group)))
-        with self._reading():
-            return rows.to_states(_read(AgreementRow, of_group.order_by("urn")))
+        of_group = self._db.rows(AgreementState).filter(group_id=str(arguments.require_group(group)))
+        with self._db.reading():
+            return rows.to_states(read(AgreementRow, of_group.order_by("urn")))
 
     def states_at(self, urn: int, /) -> Sequence[Agreement | Unreadable]:
-        at_school = self._all(AgreementState).filter(urn=require_urn(urn))
-        with self._reading():
-            kept = list(_read(AgreementRow, at_school))
+        at_school = self._db.rows(AgreementState).filter(urn=require_urn(urn))
+        with self._db.reading():
+            kept = list(read(AgreementRow, at_school))
         return rows.to_states(sorted(kept, key=lambda row: row.group_id))  # a database orders text by its own locale
 
     def history(self, agreement: AgreementId, /) -> Iterator[Event]:
         group, urn = key_of(arguments.require_agreement(agreement))
-        return self._stream(self._all(AgreementEvent).filter(group_id=group, urn=urn).order_by("sequence"))
+        return self._stream(self._db.rows(AgreementEvent).filter(group_id=group, urn=urn).order_by("sequence"))
 
     def group_history(self, group: GroupId, /) -> Iterator[Event]:
-        of_group = self._all(AgreementEvent).filter(group_id=str(arguments.require_group(group)))
+        of_group = self._db.rows(AgreementEvent).filter(group_id=str(arguments.require_group(group)))
         return self._stream(of_group.order_by("at", "urn", "sequence"))
 
     def _stream(self, events: QuerySet[AgreementEvent]) -> Iterator[Event]:
-        with self._reading():
-            yield from map(rows.to_event, _read(EventRow, events))
+        with self._db.reading():
+            yield from map(rows.to_event, read(EventRow, events))
 
     def chains(self, group: GroupId | None = None, /) -> Iterator[Chain]:
         return self._chains(None if group is None else [str(arguments.require_group(group))])
 
     def _chains(self, groups: Iterable[str] | None) -> Iterator[Chain]:
-        with self._reading():
+        with self._db.reading():
             for group in self._groups() if groups is None else groups:
                 yield from rows.to_chains(self._chain_rows(group))
 
     def _groups(self) -> list[str]:
         """List the groups of which anything is kept; a database would order them by its own locale."""
-        tables: list[QuerySet[Any]] = [self._all(AgreementState), self._all(AgreementEvent)]
+        tables: list[QuerySet[Any]] = [self._db.rows(AgreementState), self._db.rows(AgreementEvent)]
         return sorted({group for table in tables for group in table.values_list("group_id", flat=True).distinct()})
 
     def _chain_rows(self, group: str) -> Iterator[AgreementRow | EventRow]:
         """Read the rows of one group's chains in one statement, so that each chain is of one moment."""
         # A union, since either row may be missing. A row of a state has no sequence, one of an event no version.
         no_number, no_text = Value(None, IntegerField()), Value(None, TextField())
-        states = self._all(AgreementState).filter(group_id=group)
+        states = self._db.rows(AgreementState).filter(group_id=group)
         states = states.annotate(sequence=no_number, at=no_text, erasable=no_text)
-        events = self._all(AgreementEvent).filter(group_id=group).annotate(version=no_number)
+        events = self._db.rows(AgreementEvent).filter(group_id=group).annotate(version=no_number)
         both = states.values_list("urn", "sequence", "version", "at", "head", "state", "erasable").union(
             events.values_list("urn", "sequence", "version", "at", "hash", "text", "erasable"), all=True
         )
@@ -260,27 +212,27 @@ class DjangoAgreementStore:
                 yield EventRow(group, urn, sequence, at, hashed, text, erasable)
 
     def last_register(self, group: GroupId, /) -> date | None:
-        of_group = self._all(AppliedRegister).filter(group_id=str(arguments.require_group(group)))
-        with self._reading():
+        of_group = self._db.rows(AppliedRegister).filter(group_id=str(arguments.require_group(group)))
+        with self._db.reading():
             return of_group.values_list("day", flat=True).first()
 
     def note_register(self, group: GroupId, day: date, /) -> None:
         group, day = arguments.require_register(group, day)
-        registers = self._all(AppliedRegister)
+        registers = self._db.rows(AppliedRegister)
 
         def note() -> None:
             registers.bulk_create([AppliedRegister(group_id=str(group), day=day)], ignore_conflicts=True)
             registers.filter(group_id=str(group), day__lt=day).update(day=day)
 
-        self._write(note)
+        self._db.write(note)
 
     def notices(self, group: GroupId, /, *, status: NoticeStatus | None = None) -> Sequence[StoredNotice]:
         wanted = Q(group_id=str(arguments.require_group(group)))
         if arguments.require_status(status):
             wanted &= Q(status=NoticeStatus(status).value)
-        with self._reading():
-            notices = self._all(OutgoingNotice).filter(wanted)
-            stored = rows.to_stored_notices(_read(NoticeRow, notices))
+        with self._db.reading():
+            notices = self._db.rows(OutgoingNotice).filter(wanted)
+            stored = rows.to_stored_notices(read(NoticeRow, notices))
         return sorted(stored, key=lambda notice: (notice.due_at, notice.id))
 
     def lease(self, *, now: Instant, until: Instant, limit: int) -> Sequence[LeasedNotice | Unreadable]:
@@ -289,7 +241,7 @@ class DjangoAgreementStore:
         def lease() -> Sequence[LeasedNotice | Unreadable]:
             leases = rows.to_leases(self._due(now, limit), limit)
             leased = readable(leases)
-            self._all(OutgoingNotice).filter(notice_id__in=[lease.notice.id for lease in leased]).update(
+            self._db.rows(OutgoingNotice).filter(notice_id__in=[lease.notice.id for lease in leased]).update(
                 status=NoticeStatus.LEASED.value,
                 lease=next((lease.lease for lease in leased), None),  # all have one name
                 leased_until=instant_text(until),
@@ -304,9 +256,9 @@ class DjangoAgreementStore:
         present = instant_text(now)
         due = Q(due_at__lte=present, lease=None) | Q(leased_until__lte=present) | _held(now)
         # PostgreSQL passes over what another worker is leasing; on SQLite one writes at a time.
-        unlocked = self._all(OutgoingNotice).filter(due, is_open=True).select_for_update(skip_locked=True)
+        unlocked = self._db.rows(OutgoingNotice).filter(due, is_open=True).select_for_update(skip_locked=True)
         longest_due, further = unlocked.order_by("due_at", "notice_id"), Q()
-        while page := list(_read(NoticeRow, longest_due.filter(further)[:limit])):
+        while page := list(read(NoticeRow, longest_due.filter(further)[:limit])):
             yield from page
             last = page[-1]
             further = Q(due_at__gt=last.due_at) | Q(due_at=last.due_at, notice_id__gt=last.id)
@@ -322,16 +274,18 @@ class DjangoAgreementStore:
             "error": outcome.error,
             "settled_at": outcome.settled_at and instant_text(outcome.settled_at),
         }
-        settled = self._all(OutgoingNotice).filter(held)
+        settled = self._db.rows(OutgoingNotice).filter(held)
         return self._deliver(lambda: settled.update(lease=None, leased_until=None, **columns)) == 1
 
     def requeue(self, group: GroupId, notices: Collection[str], /, *, due_at: Instant) -> int:
         of_group, wanted = str(arguments.require_group(group)), arguments.require_notices(notices)
         due_at = to_instant(due_at, "due_at")
         given_up = Q(status=NoticeStatus.GIVEN_UP.value, text__isnull=False)
-        chosen = self._all(OutgoingNotice).filter(given_up | _held(due_at), group_id=of_group, notice_id__in=wanted)
+        chosen = self._db.rows(OutgoingNotice).filter(given_up | _held(due_at), group_id=of_group, notice_id__in=wanted)
         waiting = {"status": NoticeStatus.WAITING.value, "is_open": True, "attempts": 0, "settled_at": None}
-        return self._write(lambda: chosen.update(due_at=instant_text(due_at), lease=None, leased_until=None, **waiting))
+        return self._db.write(
+            lambda: chosen.update(due_at=instant_text(due_at), lease=None, leased_until=None, **waiting)
+        )
 
     def purge(
         self, *, settled_before: Instant, undelivered_before: Instant | None = None, now: Instant | None = None
@@ -339,35 +293,21 @@ class DjangoAgreementStore:
         before, after, undelivered = map(instant_text, arguments.require_purge(settled_before, undelivered_before, now))
         given_up = {"status": NoticeStatus.GIVEN_UP.value, "is_open": False, "lease": None, "leased_until": None}
         settled = Q(settled_at__lt=before) | Q(settled_at__gt=after)
-        old = self._all(OutgoingNotice).filter(settled, text__isnull=False)
-        late = self._all(OutgoingNotice).filter(is_open=True, due_at__lt=undelivered)
+        old = self._db.rows(OutgoingNotice).filter(settled, text__isnull=False)
+        late = self._db.rows(OutgoingNotice).filter(is_open=True, due_at__lt=undelivered)
 
         def purge() -> int:
             # The error goes too: what the other side said may quote an address.
             purged = old.update(text=None, error=None)
             return purged + late.update(text=None, error=None, settled_at=undelivered, **given_up)
 
-        return self._write(purge)
+        return self._db.write(purge)
 
 
 def _held(now: Instant) -> Q:
     """Pick what a clock that was fast has leased or put off."""
     lease_ends, wait_ends = (instant_text(later_by(now, span)) for span in (LONGEST_LEASE, LONGEST_WAIT))
     return Q(leased_until__gt=lease_ends) | Q(status=NoticeStatus.WAITING.value, due_at__gt=wait_ends)
-
-
-def row_of(kind: type[_R], row: Model) -> _R:
-    """Return what a row of a model holds, as a row of the library."""
-    return kind._make(getattr(row, column) for column in _columns(kind, type(row)))
-
-
-def _read(kind: type[_R], queryset: QuerySet[Any]) -> Iterator[_R]:
-    return map(kind._make, queryset.values_list(*_columns(kind, queryset.model)).iterator())
-
-
-def _columns(kind: type[_R], model: type[Model]) -> list[str]:
-    """List the columns of a table that a row of the kind has; they come first, in the same order."""
-    return [field.attname for field in model._meta.concrete_fields][: len(kind._fields)]
 
 
 def _keyed(row: AgreementRow) -> tuple[object, ...]:

@@ -144,6 +144,9 @@ class InstitutionDirectoryContract(Contract, port=InstitutionDirectory):
     schools: ClassVar[int] = 20
     many: ClassVar[int] = 710
 
+    def leave_thread(self) -> None:
+        """Release what the directory holds for a thread that ends, such as a connection; most hold nothing."""
+
     def directory_of(self, register: RegisterContents) -> InstitutionDirectory:
         """Make a directory of exactly this register; every subclass defines this."""
         raise NotImplementedError(missing(self, "directory_of", "a method that makes a directory of a register"))
@@ -259,7 +262,7 @@ class InstitutionDirectoryContract(Contract, port=InstitutionDirectory):
                 assert 1 == len({link.kind for link in directory.successors(urns)})
                 assert 1 == len({name[:5] for name in directory.clusters(TRUST)})
 
-        at_once([refresh, read])
+        at_once([refresh, read], at_end=self.leave_thread)
 
     @pytest.mark.must(3)
     def test_a_newer_register_replaces_all_of_the_old(self) -> None:

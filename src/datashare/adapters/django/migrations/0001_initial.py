@@ -69,6 +69,88 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="GroupClusters",
+            fields=[
+                (
+                    "group_id",
+                    datashare.adapters.django._fields.KeyField(max_length=16, primary_key=True, serialize=False),
+                ),
+                ("document", models.TextField()),
+            ],
+            options={
+                "default_permissions": (),
+            },
+        ),
+        migrations.CreateModel(
+            name="RegisterGroup",
+            fields=[
+                (
+                    "group_id",
+                    datashare.adapters.django._fields.KeyField(max_length=16, primary_key=True, serialize=False),
+                ),
+                ("in_register", models.BooleanField()),
+                ("document", models.TextField()),
+            ],
+            options={
+                "default_permissions": (),
+            },
+        ),
+        migrations.CreateModel(
+            name="RegisterInPlace",
+            fields=[
+                ("id", models.SmallIntegerField(primary_key=True, serialize=False)),
+                ("day", datashare.adapters.django._fields.KeyField(max_length=10, null=True)),
+            ],
+            options={
+                "default_permissions": (),
+            },
+        ),
+        migrations.CreateModel(
+            name="RegisterInstitution",
+            fields=[
+                ("urn", models.IntegerField(primary_key=True, serialize=False)),
+                ("status", models.IntegerField()),
+                ("document", models.TextField()),
+            ],
+            options={
+                "default_permissions": (),
+            },
+        ),
+        migrations.CreateModel(
+            name="RegisterLink",
+            fields=[
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "group_id", "urn", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("group_id", datashare.adapters.django._fields.KeyField(max_length=16)),
+                ("urn", models.IntegerField()),
+                ("joined_on", datashare.adapters.django._fields.KeyField(max_length=10, null=True)),
+            ],
+            options={
+                "default_permissions": (),
+            },
+        ),
+        migrations.CreateModel(
+            name="RegisterSuccessor",
+            fields=[
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "predecessor", "number", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("predecessor", models.IntegerField()),
+                ("number", models.IntegerField()),
+                ("document", models.TextField()),
+            ],
+            options={
+                "default_permissions": (),
+            },
+        ),
+        migrations.CreateModel(
             name="AgreementState",
             fields=[
                 ("group_id", datashare.adapters.django._fields.KeyField(max_length=16, verbose_name="group")),
