@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
 import sys
@@ -18,7 +19,7 @@ from .measuring import Line, table
 from .reconciliation import reconciliation_lines
 from .register import register_lines
 from .requests import request_lines
-from .sizes import Sizes, sizes_in
+from .sizes import VARIABLES, Sizes, sizes_in
 from .tabs import tab_lines
 
 Chapter = Callable[[Server, Sizes], Iterator[Line]]
@@ -35,7 +36,21 @@ CHAPTERS: Mapping[str, Chapter] = {
 
 def main() -> int:
     """Measure the chosen chapters; return 1 if a bar was missed, else 0."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench",
+        description="Measure how fast the library is, and end with code 1 if a bar is missed.",
+        epilog=f"Sizes come from the environment: {', '.join(VARIABLES)}.",
+    )
+    parser.add_argument(
+        "chapters",
+        nargs="*",
+        metavar="CHAPTER",
+        help=f"what to measure, by default what BENCH_ONLY names, or all: {', '.join(CHAPTERS)}",
+    )
+    chapters: list[str] = parser.parse_args().chapters
     sizes = sizes_in(os.environ)
+    if chapters:
+        sizes = attrs.evolve(sizes, only=",".join(chapters))
     lines = list(measured(sizes))
     missed = [line for line in lines if line.met is False]
     bars = [line for line in lines if line.met is not None]
@@ -51,8 +66,9 @@ def main() -> int:
 
 def measured(sizes: Sizes) -> Iterator[Line]:
     """Measure chapter by chapter, and print the present one on standard error."""
+    chapters = sizes.chapters(CHAPTERS)
     with running_postgresql() as server:
-        for name in sizes.chapters(CHAPTERS):
+        for name in chapters:
             print(f"Measuring: {name} …", file=sys.stderr)
             for line in CHAPTERS[name](server, sizes):
                 yield line if line.bar is None else attrs.evolve(line, bar=line.bar * sizes.bars)

@@ -58,12 +58,15 @@ class Sizes:
         return [name for name in names if name in chosen] if chosen else names
 
 
+VARIABLES = {f"BENCH_{field.name.upper()}": field.name for field in attrs.fields(Sizes)}
+"""The environment variables, and the sizes that they set."""
+
+
 def sizes_in(environment: Mapping[str, str]) -> Sizes:
     """Read the sizes from an environment; a size that is not set has its default."""
-    names = {f"BENCH_{field.name.upper()}": field.name for field in attrs.fields(Sizes)}
     settings = {key: value for key, value in environment.items() if key.startswith("BENCH_")}
-    unknown = sorted(settings.keys() - names.keys())
+    unknown = sorted(settings.keys() - VARIABLES.keys())
     if unknown:
-        raise SystemExit(f"No such size: {', '.join(unknown)}. There are: {', '.join(names)}.")
-    values: dict[str, object] = {names[key]: value for key, value in settings.items()}
+        raise SystemExit(f"No such size: {', '.join(unknown)}. There are: {', '.join(VARIABLES)}.")
+    values: dict[str, object] = {VARIABLES[key]: value for key, value in settings.items()}
     return Sizes(**values)  # type: ignore[arg-type]

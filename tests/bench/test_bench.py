@@ -27,11 +27,11 @@ TINY = {
 }
 
 
-def bench(**sizes: str) -> "subprocess.CompletedProcess[str]":
+def bench(*arguments: str, **sizes: str) -> "subprocess.CompletedProcess[str]":
     """Run the bench as `make bench` does, at a tiny size."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("BENCH_")}
     return subprocess.run(
-        [sys.executable, "-m", "bench"],
+        [sys.executable, "-m", "bench", *arguments],
         cwd=PROJECT,
         check=False,
         capture_output=True,
@@ -69,12 +69,30 @@ def test_every_chapter_measures_its_works() -> None:
 
 
 def test_a_missed_bar_fails() -> None:
-    """A bar of a millionth is missed: the line says so, and the exit code is 1."""
-    result = bench(BENCH_BARS="1e-6", BENCH_ONLY="access")
+    """A bar of a millionth is missed: the line says so, and the exit code is 1; an argument comes before a variable."""
+    result = bench("access", BENCH_BARS="1e-6", BENCH_ONLY="tabs")
 
     assert result.returncode == 1, result.stderr
     assert "NOT MET" in result.stdout
     assert "0 of 1 bars met." in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("argument", "code", "text"),
+    [
+        ("--help", 0, "access, requests, register, reconciliation, tabs, imports"),
+        ("--only", 2, "unrecognized arguments: --only"),
+        ("four", 1, "No such chapter: four. There are: access, requests, "),
+    ],
+)
+def test_help_and_wrong_arguments_measure_nothing(argument: str, code: int, text: str) -> None:
+    """Help names the chapters and the variables; what is not known is refused before any server starts."""
+    result = bench(argument)
+    words = " ".join(result.stdout.split() + result.stderr.split())
+
+    assert (code, True) == (result.returncode, text in words)
+    assert "Measuring" not in words
+    assert code or "BENCH_REGISTER_ROWS" in words
 
 
 @pytest.mark.parametrize(

@@ -229,7 +229,7 @@ TOO_LONG_A_ROW = "it has more than 256 kB in one row. No download of the registe
         (lambda: b"a," * 100_000 + HEADER, "it has 100,003 columns, and no download of the register has more than"),
         (lambda: COLUMNS + b"\n", "it has 1,001 columns, and no"),
         (lambda: HEADER + b"100000,A,1\n" + b"," * 262_145 + b"\n", TOO_LONG_A_ROW),
-        (lambda: HEADER + b'"\n' * 400_000, "2,502 of the first 2,502 rows cannot be read"),
+        (lambda: HEADER + b'"\n' * 400_000, "1,002 of the first 1,002 rows cannot be read"),
         (lambda: zipped(*((f"{n}.txt", b"") for n in range(1001))), "it is an archive with 1,001 files, and at most"),
         (lambda: zipped(*((f"{n}".zfill(65_000), b"") for n in range(17))), "it is an archive with a list of files of"),
     ],
@@ -257,6 +257,54 @@ def test_a_file_beyond_a_limit_is_refused_at_once(content: Callable[[], bytes], 
             assert tracemalloc.get_traced_memory()[1] < 40 * sources.PIECE
         finally:
             tracemalloc.stop()
+
+
+FIVE = (
+    b"URN,EstablishmentName,EstablishmentStatus (code),OpenDate,CloseDate,StatutoryLowAge,UKPRN,EstablishmentNumber\n"
+)
+TRUSTS = HEADER[:-1] + b",Trusts (code),Trusts (name)\n"
+TOO_MANY_ROWS = "it has more than 100,000 rows. No download of the register does."
+TOO_MANY_VALUES = "it has more than 200,000 different days, codes and towns. No download of the register does."
+TOO_MUCH_TEXT = "it has more than 40 MB of names and codes. No download of the register does."
+
+
+def rows(header: bytes, cells: str, count: int = 100_001) -> bytes:
+    """Build a file of schools whose other cells are *cells*, ``{n}`` in them a number of their own."""
+    return header + "".join(f"{100000 + n},A,1,{cells.format(n=n)}\n" for n in range(count)).encode()
+
+
+@pytest.mark.rule("V12")
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (lambda: rows(HEADER[:-1] + b",D\n", ""), TOO_MANY_ROWS),
+        (lambda: rows(FIVE, "a{n},b{n},c{n},d{n},e{n}"), TOO_MANY_VALUES),
+        (lambda: rows(TRUSTS, "{n}1~{n}2~{n}3,a~b~c"), TOO_MANY_VALUES),
+        (lambda: rows(TRUSTS, "1," + "a" * 5_000, 10_000), TOO_MUCH_TEXT),
+        (lambda: rows(TRUSTS, "1,\U0001f3eb" + "a" * 5_000, 10_000), TOO_MUCH_TEXT),
+        (lambda: rows(TRUSTS.replace(b"Trusts", b"X"), "1," + "a" * 12_000, 12_000), "it holds more than 128 MB."),
+    ],
+    ids=["rows", "bad cells", "trusts", "names", "wide names", "unused text"],
+)  # fmt: skip
+def test_a_file_that_holds_more_than_any_register_is_refused(
+    content: Callable[[], bytes], reason: str, tmp_path: Path
+) -> None:
+    """Rows, different cells and kept text are bounded, and so are the time and the memory that they take."""
+    file = tmp_path / "schools.csv"
+    file.write_bytes(content())
+    if reason != TOO_MUCH_TEXT:  # rows are bounded by their number, and counting their memory takes long
+        with pytest.raises(RegisterUnreadable) as raised:
+            read_register(file)
+    else:
+        tracemalloc.start()
+        try:
+            with pytest.raises(RegisterUnreadable) as raised:
+                read_register(file)
+            assert tracemalloc.get_traced_memory()[1] < 100_000_000
+        finally:
+            tracemalloc.stop()
+
+    assert raised.value.why.startswith(reason)
 
 
 def test_a_file_at_the_limits_is_read() -> None:

@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datashare.adapters.gias import ReadingProgress, read_establishments, read_group_links, read_register
+from datashare.adapters.gias._establishments import ESTABLISHMENTS, TrustLinks, institutions
+from datashare.adapters.gias._problems import Problems
 from datashare.adapters.gias._tables import Download, open_table
 from datashare.errors import BadRow, MissingColumns, RegisterUnreadable
 
@@ -223,6 +225,31 @@ def test_the_first_thousand_problems_are_kept_and_all_are_counted() -> None:
     assert ("x0", "x999") == (register.problems[0].value, register.problems[-1].value)
 
 
+@pytest.mark.rule("V4")
+def test_cells_that_only_warn_are_reported_once_and_counted() -> None:
+    """No error is built for each of many equal cells, and none of them is left out of the count."""
+    bad = {"OpenDate": "x", "CloseDate": "y", "StatutoryLowAge": "z", "UKPRN": "x", "Town": "T" * 10_001}
+    rows = [sample.SCHOOL | bad | {"URN": str(100000 + n)} for n in range(50)]
+    problems, reported = Problems(strict=False), list[str]()
+
+    def report(problem: BadRow) -> None:
+        reported.append(problem.column)
+        problems(problem)
+
+    with open_table(sample.download(*rows), ESTABLISHMENTS, report, again=problems.again) as table:
+        schools = list(institutions(table, TrustLinks(())))
+
+    assert (50, sorted(bad)) == (len(schools), sorted(reported))
+    assert dict.fromkeys(bad, 50) == {warning.column: warning.count for warning in problems.warnings}
+
+
+def test_a_bad_cell_that_decides_nothing_does_not_save_a_row_without_a_status() -> None:
+    """Both are reported, each as what it is."""
+    problem = sample.bad(OpenDate="x", LA_code="y")
+
+    assert ("LA (code)", "row") == (problem.column, problem.lost)
+
+
 def schools(count: int, *bad: str) -> io.BytesIO:
     """Build a file of *count* schools, the last of them with bad URNs."""
     urns = [*(str(100000 + place) for place in range(count - len(bad))), *bad]
@@ -263,7 +290,7 @@ def test_a_file_of_which_too_much_is_lost_is_refused(count: int, lost: int, shar
 def test_a_file_of_bad_rows_is_given_up_early() -> None:
     """Once more rows are lost than the largest file may lose, the rest is not read; malformed ones count by lines."""
     reports: list[ReadingProgress] = []
-    with pytest.raises(RegisterUnreadable, match=r"2,501 of the first 2,511 rows .* a row has 1 fields"):
+    with pytest.raises(RegisterUnreadable, match=r"1,001 of the first 1,011 rows .* a row has 1 fields"):
         read_register(io.BytesIO(schools(10).getvalue() + b"x\n" * 100_000), progress=reports.append)
     assert reports[-1].bytes_read < reports[-1].total_bytes
     with pytest.raises(RegisterUnreadable, match="200 of the first 204 rows"):

@@ -11,14 +11,14 @@ Times other than midnight, years of two digits and the serial numbers of spreads
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Generator, Iterable
+from contextlib import closing
 from datetime import date
-from functools import cache
-from typing import Protocol
+from typing import NamedTuple, Protocol, TypeAlias
 
 from datashare.errors import RegisterUnreadable
 
-from ._cells import EMPTY, BadCell
+from ._cells import EMPTY, BadCell, cached
 
 _MIDNIGHT = r"(?:[T ]0?0:00(?::00(?:\.0+)?)?)?"
 _HYPHENS = re.compile(rf"([0-9]{{2}})-([0-9]{{2}})-([0-9]{{4}}){_MIDNIGHT}", re.ASCII)
@@ -29,13 +29,29 @@ LONGEST_DAY = 40
 UNORDERED = "is read day first, since no day in the file shows whether the day or the month comes first"
 
 
+SeeDay: TypeAlias = Callable[[int, str, str], None]
+"""Receives the line, column and text of a cell."""
+
+
 class DayCells(Protocol):
-    """The cells of one file that can show the order of day and month."""
+    """The cells of one file that can show the order of day and month.
+
+    Attributes:
+        file: What messages call it.
+        line: The line of the row that is being read.
+    """
 
     file: str
 
-    def day_cells(self) -> Iterable[tuple[int, str, str]]:
+    @property
+    def line(self) -> int: ...
+
+    def day_cells(self) -> Generator[tuple[int, str, str]]:
         """Yield the line, column and text of every cell in the columns of days, from the start of the file."""
+        ...
+
+    def watch_days(self, see: SeeDay) -> None:
+        """Show *see* the same cells, as they are read, from the present row on."""
         ...
 
     def note(self, line: int, column: str, value: str, why: str) -> None:
@@ -43,13 +59,27 @@ class DayCells(Protocol):
         ...
 
 
+class _Proof(NamedTuple):
+    """A day that shows the order."""
+
+    month_first: bool
+    line: int
+    text: str
+
+
 class Days:
-    """Reads the days of one file. The order of days with slashes is found when the first of them is met."""
+    """Reads the days of one file.
+
+    When the first day with slashes is met, the file is read again from its start, up to the first day that shows the
+    order, or to its end. The days that follow are compared with that one as they are read.
+    """
 
     def __init__(self, cells: DayCells, used: Iterable[str]) -> None:
         self._cells = cells
         self._used = frozenset(used)
-        self._month_first: bool | None = None
+        self._searched = False
+        self._proof: _Proof | None = None
+        self._order_in = cached(_order_in)
 
     def read(self, column: str, text: str) -> date | None:
         """Read a day, or `None` where the cell is empty.
@@ -77,40 +107,53 @@ class Days:
             raise BadCell(column, text, "is a day that is not in the calendar") from exc
 
     def _has_month_first(self) -> bool:
-        if self._month_first is None:
-            self._month_first = self._find_order()
-        return self._month_first
+        if not self._searched:
+            self._searched = True
+            with closing(self._cells.day_cells()) as cells:
+                for line, _, text in cells:
+                    self._compare(line, text)
+                    if self._proof and line >= self._cells.line:
+                        break
+            self._cells.watch_days(self._see)
+        return self._proof is not None and self._proof.month_first
 
-    def _find_order(self) -> bool:
-        """Return whether the month comes first in days with slashes.
+    def _see(self, line: int, column: str, text: str) -> None:
+        if self._proof:
+            self._compare(line, text)
+        elif column in self._used and "/" in text and _is_unordered(text):
+            self._cells.note(line, column, text.strip(), UNORDERED)
 
-        Reads the file once more. That costs as much as the first time, but only where there are such days.
-        """
-        proof: dict[bool, tuple[int, str]] = {}
-        unordered: list[tuple[int, str, str]] = []
-        readings = cache(_readings)
-        for line, column, cell in self._cells.day_cells():
-            text = cell.strip()
-            day_first, month_first = readings(text) if len(text) <= LONGEST_DAY else (None, None)
-            if day_first and month_first:
-                if day_first != month_first and "/" in text and column in self._used and not proof:
-                    unordered.append((line, column, text))
-            elif day_first or month_first:
-                proof.setdefault(month_first is not None, (line, text))
-        if len(proof) == 2:
-            (one_line, one_day), (other_line, other_day) = proof[False], proof[True]
-            raise RegisterUnreadable(
-                self._cells.file,
-                f"its days are in two orders: {one_day} in line {one_line} has the day first, and {other_day} in line "
-                f"{other_line} the month. Save it again with days such as 2025-12-31.",
-            )
-        for line, column, text in () if proof else unordered:
-            self._cells.note(line, column, text, UNORDERED)
-        return True in proof
+    def _compare(self, line: int, text: str) -> None:
+        """Learn the order from the first day that shows it; refuse a file with a day that shows the other."""
+        month_first = self._order_in(text) if len(text) <= LONGEST_DAY else None
+        if month_first is None:
+            return
+        self._proof = self._proof or _Proof(month_first, line, text.strip())
+        if month_first is self._proof.month_first:
+            return
+        by_day, by_month = sorted([self._proof, _Proof(month_first, line, text.strip())])
+        raise RegisterUnreadable(
+            self._cells.file,
+            f"its days are in two orders: {by_day.text} in line {by_day.line} has the day first, and {by_month.text} "
+            f"in line {by_month.line} the month. Save it again with days such as 2025-12-31.",
+        )
+
+
+def _order_in(text: str) -> bool | None:
+    """Return whether a text is a day with the month first, or `None` where it is no day, or one in either order."""
+    day_first, month_first = _readings(text)
+    return None if bool(day_first) is bool(month_first) else month_first is not None
+
+
+def _is_unordered(text: str) -> bool:
+    """Return whether a text is one day with the day first, and another with the month first."""
+    day_first, month_first = _readings(text)
+    return bool(day_first and month_first) and day_first != month_first
 
 
 def _readings(text: str) -> tuple[date | None, date | None]:
     """Return the day that a text is with the day first, and with the month first."""
+    text = text.strip()
     match = _SLASHES.fullmatch(text) or _HYPHENS.fullmatch(text)
     if not match:
         return None, None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
-from functools import cache, partial
+from functools import partial
+from typing import Any, TypeVar
 
 import attrs
 
@@ -16,6 +17,7 @@ from datashare.errors import RegisterUnreadable
 from ._cells import (
     GARBLED,
     BadCell,
+    cached,
     is_garbled,
     read_age,
     read_code,
@@ -28,8 +30,13 @@ from ._groups import GroupLink
 from ._sources import RegisterFile
 from ._tables import ESTABLISHMENT_FIELDS, Download, ProgressCallback, ReportCallback, Table, open_table, refuse
 
+_T = TypeVar("_T")
+
 TRUSTS = "Trusts (code)"
 STATUS = "EstablishmentStatus (code)"
+
+MOST_VALUES = 200_000
+"""The most different values in the columns whose equal cells are read once; the full file has some 60,000."""
 
 ESTABLISHMENTS = Download(
     what=ESTABLISHMENT_FIELDS,
@@ -48,6 +55,8 @@ ESTABLISHMENTS = Download(
         ("EstablishmentTypeGroup (name)",),
         ("LA (code)",),
         ("LA (name)",),
+        ("PreviousLA (code)",),
+        ("PreviousLA (name)",),
         ("EstablishmentNumber",),
         (TRUSTS,),
         ("Trusts (name)",),
@@ -61,16 +70,14 @@ ESTABLISHMENTS = Download(
         ("StatutoryLowAge",),
         ("StatutoryHighAge",),
         ("UKPRN",),
-        ("PreviousLA (code)",),
-        ("PreviousLA (name)",),
     ),
     needed=(("URN",), ("EstablishmentName",), (STATUS,)),
 )
 
 _DECIDES = {"URN", "EstablishmentName", STATUS, "LA (code)", TRUSTS}
 """The columns without which a row cannot be read: who it is, whether it is open, and which groups see it."""
-_PLACES = {name: place for place, (name,) in enumerate(ESTABLISHMENTS.cells) if name not in _DECIDES}
-"""Where the other cells are in a row; one that cannot be read counts as empty (V4)."""
+_PLACES = {name: place for place, (name,) in enumerate(ESTABLISHMENTS.cells)}
+"""Where each cell is in a row; one that decides nothing and cannot be read counts as empty (V4)."""
 
 _CHILDRENS_CENTRES = {"47", "48"}
 """``TypeOfEstablishment (code)`` of *Children's centre* and *Children's centre linked site*."""
@@ -185,21 +192,37 @@ class _InstitutionReader:
         self._links = links
         self._trust_types = trust_types
         self._linked_by_file = table.has(TRUSTS)
-        self._status = cache(_read_status)
-        self._open_date = cache(partial(table.days.read, "OpenDate"))
-        self._close_date = cache(partial(table.days.read, "CloseDate"))
-        self._phase = cache(_read_phase)
-        self._type = cache(self._read_type)
-        self._type_group = cache(partial(read_coded, "EstablishmentTypeGroup", most=3))
-        self._local_authority = cache(self._read_local_authority)
-        self._former_authority = cache(partial(read_coded, "PreviousLA", width=3, most=3, padded=False))
-        self._number = cache(partial(read_code, "EstablishmentNumber", width=4, most=4))
-        self._trusts = cache(self._read_trusts)
-        self._federations = cache(_read_federations)
-        self._town = cache(partial(read_text, "Town"))
-        self._county = cache(partial(read_text, "County (name)"))
-        self._low_age = cache(partial(read_age, "StatutoryLowAge"))
-        self._high_age = cache(partial(read_age, "StatutoryHighAge"))
+        self._values = 0
+        self._status = self._cached(_read_status)
+        self._open_date = self._cached(partial(table.days.read, "OpenDate"))
+        self._close_date = self._cached(partial(table.days.read, "CloseDate"))
+        self._kind = self._cached(self._read_kind)
+        self._authority = self._cached(partial(read_coded, width=3, most=3, padded=False))
+        self._authorities = self._cached(self._read_authorities)
+        self._number = self._cached(partial(read_code, "EstablishmentNumber", width=4, most=4))
+        self._trusts = self._cached(self._read_trusts)
+        self._federations = self._cached(_read_federations)
+        self._town = self._cached(_read_town)
+        self._ages = self._cached(_read_ages)
+        self._bad_cell = self._cached(_bad_cell)
+        self._readers = [
+            (reader, slice(_PLACES[first], _PLACES[last] + 1))
+            for reader, first, last in (
+                (self._status, STATUS, "EstablishmentStatus (name)"),
+                (self._open_date, "OpenDate", "OpenDate"),
+                (self._close_date, "CloseDate", "CloseDate"),
+                (self._kind, "PhaseOfEducation (code)", "EstablishmentTypeGroup (name)"),
+                (self._authorities, "LA (code)", "PreviousLA (name)"),
+                (self._number, "EstablishmentNumber", "EstablishmentNumber"),
+                (self._trusts, TRUSTS, "TrustSchoolFlag (code)"),
+                (self._federations, "Federations (code)", "Federations (name)"),
+                (partial(read_text, "Street"), "Street", "Street"),
+                (self._town, "Town", "County (name)"),
+                (partial(read_text, "Postcode"), "Postcode", "Postcode"),
+                (self._ages, "StatutoryLowAge", "StatutoryHighAge"),
+                (partial(read_code, "UKPRN", most=8), "UKPRN", "UKPRN"),
+            )
+        ]
 
     def __call__(self, row: tuple[str, ...]) -> Institution:
         """Read one row, its cells in the order of `ESTABLISHMENTS`; a cell that decides nothing may be bad.
@@ -210,48 +233,70 @@ class _InstitutionReader:
         try:
             institution = self._read(row)
         except BadCell as bad:
-            if bad.column not in _PLACES:
+            if bad.column in _DECIDES:
                 raise
-            self._table.report_cell(bad)
-            place = _PLACES[bad.column]
-            return self((*row[:place], "", *row[place + 1 :]))
+            institution = self._read(self._without_bad_cells(row))
         if is_garbled(institution.name):
             self._table.note_here("EstablishmentName", institution.name, GARBLED)
         return institution
 
-    def _read(self, row: tuple[str, ...]) -> Institution:
+    def _read(self, row: Sequence[str]) -> Institution:
         # fmt: off
         (
             urn, name, status, status_name, open_date, close_date, phase, type_, type_name, type_group,
-            type_group_name, la, la_name, number, trusts, trust_names, trust_flag, federations, federation_names,
-            street, town, county, postcode, low_age, high_age, ukprn,
-            former_la, former_la_name,
+            type_group_name, la, la_name, former_la, former_la_name, number, trusts, trust_names, trust_flag,
+            federations, federation_names, street, town, county, postcode, low_age, high_age, ukprn,
         ) = row
         # fmt: on
-        identity = read_urn("URN", urn)
-        return _institution(
-            identity,
-            _read_name(name),
-            *self._status(status, status_name),
-            self._open_date(open_date),
-            self._close_date(close_date),
-            self._phase(phase),
-            self._type(type_, type_name),
-            self._type_group(type_group, type_group_name),
-            self._local_authority(la, la_name),
-            self._number(number),
-            self._linked(identity, self._trusts(trusts, trust_names, trust_flag)),
-            self._federations(federations, federation_names),
-            read_text("Street", street),
-            self._town(town),
-            self._county(county),
-            read_text("Postcode", postcode),
-            self._low_age(low_age),
-            self._high_age(high_age),
-            read_code("UKPRN", ukprn, most=8),
-            None,  # the register of today has no Ofsted rating
-            self._former_authority(former_la, former_la_name),
+        draft: Any = object.__new__(_Draft)
+        draft.urn = identity = read_urn("URN", urn)
+        draft.name = _read_name(name)
+        draft.status, draft.status_name = self._status(status, status_name)
+        draft.open_date = self._open_date(open_date)
+        draft.close_date = self._close_date(close_date)
+        draft.phase, draft.establishment_type, draft.establishment_type_group = self._kind(
+            phase, type_, type_name, type_group, type_group_name
         )
+        draft.local_authority, draft.former_authority = self._authorities(la, la_name, former_la, former_la_name)
+        draft.establishment_number = self._number(number)
+        draft.trusts = self._linked(identity, self._trusts(trusts, trust_names, trust_flag))
+        draft.federations = self._federations(federations, federation_names)
+        draft.street = read_text("Street", street)
+        draft.town, draft.county = self._town(town, county)
+        draft.postcode = read_text("Postcode", postcode)
+        draft.low_age, draft.high_age = self._ages(low_age, high_age)
+        draft.ukprn = read_code("UKPRN", ukprn, most=8)
+        draft.ofsted_rating = None  # the register of today has none
+        draft.__class__ = Institution
+        institution: Institution = draft
+        return institution
+
+    def _without_bad_cells(self, row: tuple[str, ...]) -> Sequence[str]:
+        """Return a row in which the bad cells that decide nothing are empty, and report them."""
+        cells = list(row)
+        for read, places in self._readers:
+            while bad := self._bad_cell(read, *cells[places]):
+                if bad.column in _DECIDES:
+                    break  # the row is lost, when it is read again
+                self._table.report_cell(bad)
+                cells[_PLACES[bad.column]] = ""
+        return cells
+
+    def _cached(self, read: Callable[..., _T]) -> Callable[..., _T]:
+        """Wrap a reader so that it reads equal cells once, and refuses a file with too many different ones."""
+
+        @cached
+        def read_once(*cells: Any) -> _T:
+            value = read(*cells)
+            self._values += len(value) if isinstance(value, tuple) else 1
+            if self._values > MOST_VALUES:
+                what = f"{MOST_VALUES:,} different days, codes and towns"
+                raise RegisterUnreadable(
+                    self._table.file, f"it has more than {what}. No download of the register does."
+                )
+            return value
+
+        return read_once
 
     def _linked(self, urn: int, trusts: tuple[TrustLink, ...]) -> tuple[TrustLink, ...]:
         if not self._linked_by_file:  # V1: only then do the group links decide
@@ -260,16 +305,20 @@ class _InstitutionReader:
 
     # What is below is called once for each different text of its cells.
 
-    def _read_type(self, code: str, name: str) -> Coded | None:
+    def _read_kind(
+        self, phase: str, code: str, name: str, group: str, group_name: str
+    ) -> tuple[Phase, Coded | None, Coded | None]:
         kind = read_coded("TypeOfEstablishment", code, name, width=2, most=3)
         self.types.add(kind.code if kind else "")
-        return kind
+        return _read_phase(phase), kind, read_coded("EstablishmentTypeGroup", group, group_name, most=3)
 
-    def _read_local_authority(self, code: str, name: str) -> Coded | None:
-        authority = read_coded("LA", code, name, width=3, most=3, padded=False)
+    def _read_authorities(
+        self, code: str, name: str, former: str, former_name: str
+    ) -> tuple[Coded | None, Coded | None]:
+        authority = self._authority("LA", code, name)
         if authority and is_garbled(authority.name):
             self._table.note_here("LA (name)", authority.name, GARBLED)
-        return authority
+        return authority, self._authority("PreviousLA", former, former_name)
 
     def _read_trusts(self, codes: str, names: str, flag: str) -> tuple[TrustLink, ...]:
         links = tuple(TrustLink(uid, name) for uid, name in read_names_by_code("Trusts", codes, names).items())
@@ -282,20 +331,34 @@ class _InstitutionReader:
         return links
 
 
-_SETTERS = [vars(Institution)[field.name].__set__ for field in attrs.fields(Institution)]
-
-
-def _institution(*values: object) -> Institution:
-    """Build an institution from the values of its fields, in their order, without validating them again.
+class _Draft(Institution):
+    """An institution whose fields are set one by one, and not validated.
 
     The reader of each cell has checked its value; the validators of the class would take longer than all those
-    readers. So the slots are set one by one, as `attrs` itself sets those of a frozen class. A test compares every
-    institution of the real rows with one that is built, and so validated, in the ordinary way.
+    readers. Once its fields are set, a draft becomes an `Institution`, which has the same fields in memory. A test
+    compares every institution of the real rows with one that is built, and so validated, in the ordinary way.
     """
-    institution = object.__new__(Institution)
-    for set_field, value in zip(_SETTERS, values, strict=True):
-        set_field(institution, value)
-    return institution
+
+    __slots__ = ()
+    __setattr__ = object.__setattr__
+    __delattr__ = object.__delattr__
+
+
+def _bad_cell(read: Callable[..., object], *cells: str) -> BadCell | None:
+    """Return why cells cannot be read, or `None` where they can."""
+    try:
+        read(*cells)
+    except BadCell as bad:
+        return bad.with_traceback(None)
+    return None
+
+
+def _read_town(town: str, county: str) -> tuple[str, str]:
+    return read_text("Town", town), read_text("County (name)", county)
+
+
+def _read_ages(low: str, high: str) -> tuple[int | None, int | None]:
+    return read_age("StatutoryLowAge", low), read_age("StatutoryHighAge", high)
 
 
 def _read_name(text: str) -> str:

@@ -11,7 +11,7 @@ import attrs
 from datashare.domain.register import UNKNOWN_DAY, Group, GroupId, TrustType
 from datashare.errors import RegisterUnreadable
 
-from ._cells import GARBLED, BadCell, is_garbled, read_code, read_text, read_uid, read_urn
+from ._cells import GARBLED, BadCell, cached, is_garbled, read_code, read_text, read_uid, read_urn
 from ._sources import RegisterFile
 from ._tables import (
     GROUP_LINK_RECORDS,
@@ -92,6 +92,9 @@ class GroupReader:
         self._table = table
         self._has_status = table.has(*_STATUS)
         self._lost_without_uid = False
+        self._type = cached(self._read_type)
+        self._is_open = cached(_is_open)
+        self._day = cached(table.days.read)
 
     @property
     def doubts_all(self) -> bool:
@@ -162,7 +165,6 @@ class GroupReader:
         if trust_type is None:
             self._doubt(uid, cells)
         is_open, closed_on = self._state(cells)
-        days = self._table.days
         return GroupLink(
             urn=institution,
             uid=uid,
@@ -171,7 +173,7 @@ class GroupReader:
             is_open=is_open,
             closed_on=closed_on,
             joined_on=self._table.read_cell(
-                UNKNOWN_DAY, ", so the link does not count", days.read, "Joined date", joined
+                UNKNOWN_DAY, ", so the link does not count", self._day, "Joined date", joined
             ),
             trust_type=trust_type,
         )
@@ -186,7 +188,7 @@ class GroupReader:
     def _doubt(self, uid: str, cells: list[str]) -> None:
         """Remember a group that may be closed: its row names no trust, and does not say that it is open."""
         with suppress(BadCell):
-            if not self._has_status or _is_open(cells[2], cells[3]):
+            if not self._has_status or self._is_open(cells[2], cells[3]):
                 return
         if uid:
             self.doubtful.add(uid)
@@ -199,7 +201,7 @@ class GroupReader:
             self._table.note_here("Group Name", name, GARBLED)
         return name
 
-    def _type(self, code: str, name: str) -> TrustType | None:
+    def _read_type(self, code: str, name: str) -> TrustType | None:
         """Return the type of a trust, by its code or else its name; `None` for another kind of group."""
         number, label = read_code("Group Type (code)", code, width=2, most=3), read_text("Group Type", name).casefold()
         if not number and not label:
@@ -215,10 +217,10 @@ class GroupReader:
         """
         table = self._table
         _, _, status, status_name, closed = cells
-        is_open = not self._has_status or table.read_cell(False, _SO_CLOSED, _is_open, status, status_name)
+        is_open = not self._has_status or table.read_cell(False, _SO_CLOSED, self._is_open, status, status_name)
         # Of a closed group the day decides nothing.
         so = _SO_CLOSED if is_open else ""
-        closed_on = table.read_cell(UNKNOWN_DAY, so, table.days.read, "Closed Date", closed)
+        closed_on = table.read_cell(UNKNOWN_DAY, so, self._day, "Closed Date", closed)
         if not self._has_status:
             is_open = closed_on is None
         return (False, None) if closed_on == UNKNOWN_DAY else (is_open, closed_on)

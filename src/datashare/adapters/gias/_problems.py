@@ -65,10 +65,16 @@ class Problems:
             return
         key = bad.file, bad.column, bad.why
         self._counts[key] += 1
+        warning = RegisterWarning(file=bad.file, column=bad.column, why=bad.why, line=bad.line, value=bad.value)
+        self._warnings.setdefault(key, warning)
+
+    def again(self, file: str, column: str, why: str) -> bool:
+        """Count a warning that came before, and return whether it did; no error is built for it."""
+        key = file, column, why
         if key not in self._warnings:
-            self._warnings[key] = RegisterWarning(
-                file=bad.file, column=bad.column, why=bad.why, line=bad.line, value=bad.value
-            )
+            return False
+        self._counts[key] += 1
+        return True
 
     def warn(self, file: str, column: str, why: str, value: str = "") -> None:
         """Add a warning that is not about a row, or count it where it came before."""

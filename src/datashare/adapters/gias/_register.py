@@ -107,7 +107,8 @@ def read_register(
 
     A file is refused (V12) if more than *share_lost* of its rows are lost, or more than five where it has fewer than
     a hundred; if it is another download; if it shows days in two orders; and if it is larger than any download of the
-    register: 256 MB unpacked, 100 times its packed size, 250,000 lines, 1,000 columns, 256 kB a row.
+    register: 128 MB unpacked, 100 times its packed size, 100,000 rows, 250,000 lines, 1,000 columns, 256 kB a row,
+    40 MB or 200,000 different values in the columns that are read.
 
     Cost: less than twice what `csv.reader` takes to walk the establishment file, and some 550 bytes of memory
     for each institution kept.
@@ -143,7 +144,7 @@ def read_register(
 
     @contextmanager
     def opened(file: RegisterFile, kind: Download) -> Iterator[Table]:
-        with open_table(file, kind, problems, progress, share_lost=share_lost) as table:
+        with open_table(file, kind, problems, progress, share_lost=share_lost, again=problems.again) as table:
             yield table
             if table.ends_short:
                 why = "ends with a row that is not whole, so it may be cut short"
@@ -323,11 +324,10 @@ class _Groups:
             groups[id_] = Group(id=id_, name=name or f"Local authority {code}")
         for id_, group in self._by_id.items():
             has_name = group.name != nameless(id_.code) or id_ not in groups
-            groups[id_] = attrs.evolve(
-                group,
-                name=group.name if has_name else groups[id_].name,
-                trust_type=group.trust_type or self.trust_types.get(id_.code),
-            )
+            name = group.name if has_name else groups[id_].name
+            trust_type = group.trust_type or self.trust_types.get(id_.code)
+            same = (name, trust_type) == (group.name, group.trust_type)
+            groups[id_] = group if same else attrs.evolve(group, name=name, trust_type=trust_type)
         return groups
 
     def _add_doubts(self, reader: GroupReader, table: Table) -> None:

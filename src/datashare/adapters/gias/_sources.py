@@ -31,7 +31,7 @@ RegisterFile: TypeAlias = str | os.PathLike[str] | IO[bytes]
 """A download: its path, or a file opened in binary mode, read from its current position and left open."""
 
 PIECE = 1 << 20
-MOST_BYTES = 1 << 28
+MOST_BYTES = 1 << 27
 """The most that a file may hold once unpacked; the full establishment file has some 65 MB."""
 MOST_LINES = 250_000
 """The most lines, empty ones included; the full establishment file has some 52,000."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from functools import partial
 
@@ -12,7 +12,7 @@ import attrs
 from datashare.domain import validation
 from datashare.domain.register import SuccessorLink
 
-from ._cells import BadCell, read_text, read_urn
+from ._cells import BadCell, cached, read_text, read_urn
 from ._sources import RegisterFile
 from ._tables import ESTABLISHMENT_LINKS, Download, ProgressCallback, ReportCallback, Table, open_table, refuse
 
@@ -63,16 +63,16 @@ def read_links(
 
 def establishment_links(table: Table) -> Iterator[EstablishmentLink]:
     """Read the links of a table, and report the bad rows; a day that cannot be read leaves a link without one."""
-    return table.read(partial(_read_link, table))
+    return table.read(partial(_read_link, table, cached(table.days.read)))
 
 
-def _read_link(table: Table, row: tuple[str, ...]) -> EstablishmentLink:
+def _read_link(table: Table, read_day: Callable[[str, str], date | None], row: tuple[str, ...]) -> EstablishmentLink:
     urn, link_urn, kind, day = row
     link = EstablishmentLink(
         urn=read_urn("URN", urn),
         link_urn=read_urn("LinkURN", link_urn),
         kind=read_text("LinkType", kind),
-        day=table.read_cell(None, "", table.days.read, "LinkEstablishedDate", day),
+        day=table.read_cell(None, "", read_day, "LinkEstablishedDate", day),
     )
     if not link.kind:
         raise BadCell("LinkType", kind, "is empty")

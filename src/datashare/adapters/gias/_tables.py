@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date
 from operator import itemgetter
-from typing import Literal, TypeVar
+from sys import getsizeof
+from typing import Literal, NoReturn, TypeVar
 
 import attrs
 
@@ -17,8 +18,8 @@ from datashare.domain import validation
 from datashare.errors import BadRow, MissingColumns, RegisterUnreadable
 
 from ._cells import BadCell
-from ._days import Days
-from ._sources import MOST_LINES, RegisterFile, Text, open_text
+from ._days import Days, SeeDay
+from ._sources import RegisterFile, Text, open_text
 
 _T = TypeVar("_T")
 _Default = TypeVar("_Default")
@@ -28,6 +29,10 @@ REPEATED = "is also in an earlier row, with other data"
 VALUE_KEPT = 20_000
 MOST_COLUMNS = 1_000
 """The full establishment file has 135."""
+MOST_ROWS = 100_000
+"""The full establishment file has some 52,000."""
+MOST_TEXT = 40 << 20
+"""The most memory that the text of the columns used may take; that of the full establishment file takes some 20 MB."""
 SMALL_FILE, SMALL_LOSS = 100, 5
 """Of a file with fewer rows than the first, so many may be lost whatever share they are."""
 REASONS_COUNTED = 1_000
@@ -60,6 +65,11 @@ class ReadingProgress:
 ProgressCallback = Callable[[ReadingProgress], None]
 ReportCallback = Callable[[BadRow], None]
 """Receives each bad row; it raises to stop the reading."""
+RepeatCallback = Callable[[str, str, str], bool]
+"""Receives the file, column and reason of a cell that is only warned of; returns whether it was counted.
+
+Where it was not, the cell is reported like any other.
+"""
 
 
 @attrs.frozen(kw_only=True)
@@ -89,6 +99,11 @@ def refuse(bad: BadRow) -> None:
         raise bad
 
 
+def count_none(_file: str, _column: str, _why: str) -> bool:
+    """Leave it to the report to count cells."""
+    return False
+
+
 class Table:
     """The rows of one download.
 
@@ -106,7 +121,9 @@ class Table:
         kind: Download,
         report: ReportCallback,
         progress: ProgressCallback | None,
+        *,
         share_lost: float | None,
+        again: RepeatCallback,
     ) -> None:
         self.file = text.file
         self.day = _day_in(text.names)
@@ -115,6 +132,7 @@ class Table:
         self._kind = kind
         self._report = report
         self._progress = progress
+        self._again = again
         self._share_lost = share_lost
         self._rows_lost = self._spoilt_at = 0
         self._reasons: Counter[tuple[str, str]] = Counter()
@@ -122,7 +140,15 @@ class Table:
         self._first_line = 0
         self._header = self._read_header()
         self._columns = self._find_columns()
+        self._day_columns = [(place, self._name_at(place)) for place, name in enumerate(self._header) if "date" in name]
+        self._row: list[str] = []
+        self._see_day: SeeDay | None = None
         self.days = Days(self, (name for names in kind.cells for name in names))
+
+    @property
+    def line(self) -> int:
+        """The line on which the present row ends."""
+        return self._reader.line_num
 
     @property
     def ends_short(self) -> bool:
@@ -175,16 +201,16 @@ class Table:
 
     def note_here(self, column: str, value: str, why: str) -> None:
         """Report a cell of the present row that is odd but is read as it is."""
-        self.note(self._reader.line_num, column, value, why)
+        self.note(self.line, column, value, why)
 
     def rows(self) -> Iterator[tuple[str, ...]]:
         """Yield the cells of each row in the order of `Download.cells`, empty text for a column that is not there.
 
         Raises:
-            RegisterUnreadable: There is no row, or too many are lost.
+            RegisterUnreadable: There is no row, too many are lost, or they hold more than any download does.
         """
         pick = itemgetter(*self._columns)
-        width = rows_reported = 0
+        width = rows_reported = size = 0
         self._report_progress()
         for row in self._well_formed_rows():
             width = width or self._width(row)
@@ -196,15 +222,21 @@ class Table:
                 rows_reported = self.rows_read
                 self._report_progress()
             row.append("")  # the cell at -1, for the columns that are not there
-            yield pick(row)
+            self._row = row
+            if self._see_day:
+                self._show_days(self._see_day)
+            cells = pick(row)
+            size += getsizeof("".join(cells))
+            if size > MOST_TEXT or self.rows_read > MOST_ROWS:
+                self._refuse_size()
+            yield cells
         if not self.rows_read:
             raise RegisterUnreadable(self.file, "it has a header but no rows. Download it again.")
         self._report_progress()
         self._check_lost(self.rows_read)
 
-    def day_cells(self) -> Iterator[tuple[int, str, str]]:
+    def day_cells(self) -> Generator[tuple[int, str, str]]:
         """Yield the line, column and text of every cell in the columns of days, used or not, from the file's start."""
-        columns = [(place, self._name_at(place)) for place, name in enumerate(self._header) if "date" in name]
         with self._text.again() as lines:
             reader = csv.reader(lines, strict=True, delimiter=self._text.delimiter)
             row: list[str] | None = []
@@ -215,7 +247,20 @@ class Table:
                 except csv.Error:
                     continue
                 if row and len(self._header) - 1 <= len(row) <= len(self._header):
-                    yield from ((reader.line_num, name, row[place]) for place, name in columns if place < len(row))
+                    yield from (
+                        (reader.line_num, name, row[place]) for place, name in self._day_columns if place < len(row)
+                    )
+
+    def watch_days(self, see: SeeDay) -> None:
+        """Show *see* the same cells, as they are read, from the present row on."""
+        self._see_day = see
+        self._show_days(see)
+
+    def _show_days(self, see: SeeDay) -> None:
+        line, row = self.line, self._row
+        for place, name in self._day_columns:
+            if row[place]:
+                see(line, name, row[place])
 
     def _well_formed_rows(self) -> Iterator[list[str]]:
         """Yield the rows that are not empty; report those that are not well-formed, and go on after them."""
@@ -233,8 +278,14 @@ class Table:
             if any(row):
                 yield row
 
+    def _refuse_size(self) -> NoReturn:
+        limit = f"{MOST_ROWS:,} rows" if self.rows_read > MOST_ROWS else f"{MOST_TEXT >> 20} MB of names and codes"
+        raise RegisterUnreadable(self.file, f"it has more than {limit}. No download of the register does.")
+
     def _report_as(self, lost: Literal["row", "cell", "nothing"], bad: BadCell, line: int = 0) -> None:
-        line = line or self._reader.line_num
+        if lost != "row" and self._again(self.file, bad.column, bad.why):
+            return
+        line = line or self.line
         self._report(BadRow(self.file, line, bad.column, bad.value[:VALUE_KEPT], bad.why, lost))
 
     def _report_spoilt(self, why: str) -> None:
@@ -254,7 +305,7 @@ class Table:
         if self._reasons.total() < REASONS_COUNTED:
             self._reasons[bad.column, bad.why] += 1
         # So many rows are too many whatever the rest of the file holds.
-        self._check_lost(max(self.rows_read, MOST_LINES))
+        self._check_lost(max(self.rows_read, MOST_ROWS))
 
     def _check_lost(self, rows: int) -> None:
         """Refuse the file if too large a share of its rows is lost."""
@@ -337,6 +388,7 @@ def open_table(
     progress: ProgressCallback | None = None,
     *,
     share_lost: float | None = None,
+    again: RepeatCallback = count_none,
 ) -> Iterator[Table]:
     """Open a download as a table.
 
@@ -346,6 +398,7 @@ def open_table(
         report: Receives each bad row.
         progress: Receives how far the reading has come.
         share_lost: The share of its rows that may be lost; by default *report* alone decides.
+        again: Counts the cells that are only warned of, and whose column and reason were reported before.
 
     Raises:
         InvalidValue: It is neither a path nor a file opened in binary mode, or *report* or *progress* cannot be called.
@@ -357,7 +410,7 @@ def open_table(
     if progress is not None:
         validation.require_callable(progress, "progress", "a function that takes a ReadingProgress, or None")
     with open_text(file, kind.argument) as text:
-        yield Table(text, kind, report, progress, share_lost)
+        yield Table(text, kind, report, progress, share_lost=share_lost, again=again)
 
 
 def _plain(name: str) -> str:
