@@ -72,8 +72,7 @@ def _check_address(instance: object, attribute: attrs.Attribute[Any], value: obj
         raise InvalidValue(what, value, "one email address, such as head@school.example")
 
 
-_ONE_ADDRESS = re.compile(r"[^\s,;<>]*")
-"""Empty in the outcome of an action that does not show it."""
+_ONE_ADDRESS = re.compile(r"[^\s,;<>]+")
 
 
 @attrs.frozen(kw_only=True)
@@ -209,27 +208,6 @@ def notices_for(before: Agreement, events: Iterable[Event], context: DecisionCon
     gets none about what they did. People who share an address share one notice (P7).
     """
     return tuple([notice for event in events for notice in _notices(before, event, context)])
-
-
-def known_to_group(notices: Iterable[Notice], before: Agreement) -> tuple[Notice, ...]:
-    """Return what a group may know of *notices* about a school that it does not see, decided on *before* (P12).
-
-    It may know those to its own side and, of the school's people, who was sent the open request, by id alone: their
-    present names and addresses are the school's.
-    """
-    asked = before.request.recipients if before.request else ()
-    return tuple([known for notice in notices if (known := _without_strangers(notice, asked)).people])
-
-
-def _without_strangers(notice: Notice, asked: tuple[PersonId, ...]) -> Notice:
-    people = tuple(
-        person if person.id.site == notice.agreement.group else Addressee(id=person.id, name="")
-        for person in notice.people
-        if person.id.site == notice.agreement.group or person.id in asked
-    )
-    if notice.audience is Party.GROUP:
-        return attrs.evolve(notice, people=people)
-    return attrs.evolve(notice, people=people, address="", link=None)
 
 
 def _notices(before: Agreement, event: Event, context: DecisionContext) -> list[Notice]:

@@ -29,7 +29,7 @@ from datashare.domain.agreements.ids import AgreementId, RequestId
 from datashare.domain.agreements.refusals import Reason, Refusal, RefusalCode, in_order
 from datashare.domain.agreements.state import Agreement, evolve
 from datashare.domain.instants import Instant, london_day
-from datashare.domain.notices import known_to_group, notices_for
+from datashare.domain.notices import notices_for
 from datashare.domain.people import Person, PersonId
 from datashare.domain.policy import Party, Policy
 from datashare.domain.register import Group
@@ -415,10 +415,10 @@ def _decide(order: _Order, agreement: Agreement, context: DecisionContext) -> Ou
 
 
 def _as_shown(order: _Order, outcome: Outcome, before: Agreement, context: DecisionContext) -> Outcome:
-    """Leave out of a group's outcome what it may not know of the people of a school that it does not see (P12)."""
+    """Keep the people of a school that the group does not see out of its outcome, as if nobody worked there (P12)."""
     if context.visibility.visible or side_of(order.command) is Party.SCHOOL or isinstance(outcome, NotDone):
         return outcome
-    return attrs.evolve(outcome, notices=known_to_group(outcome.notices, before))
+    return attrs.evolve(outcome, notices=notices_for(before, outcome.events, attrs.evolve(context, people={})))
 
 
 def _request_in(events: Iterable[Event]) -> RequestId | None:

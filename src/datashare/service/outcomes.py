@@ -17,8 +17,8 @@ class Done:
         request: The request that was opened or named, if any.
         events: What happened, in order; empty only if there was nothing to record.
         notices: The messages to send; empty for a replay. The store cancels those that tell only of a request that
-            never arrived (O7). A group that does not see the school is shown those to its own side and, of the
-            school's people, the ids of those who were sent the open request (P12).
+            never arrived (O7). A group that does not see the school is shown only those to its own side, with the ids
+            and people that they would have if nobody worked at the school (P12).
         cautions: What the user should look at.
         after: The agreement as it stands afterwards; for a replay, as it stands at present.
         replayed: Whether an earlier call with the same command id did it (K4).
