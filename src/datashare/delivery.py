@@ -16,7 +16,7 @@ from datashare.domain.notices import Notice
 from datashare.domain.validation import Rule, require_callable, require_port, span, whole_number
 from datashare.ports.clock import Clock
 from datashare.ports.notifier import Delivered, NeverDeliverable, Notifier, SendResult, TryAgain
-from datashare.ports.outbox import LONGEST_WAIT, LeasedNotice, NoticeStatus, Outbox, Settlement
+from datashare.ports.outbox import LONGEST_LEASE, LONGEST_WAIT, LeasedNotice, NoticeStatus, Outbox, Settlement
 from datashare.ports.progress import Progress, ProgressCallback, Stage
 from datashare.ports.store import Unreadable, readable
 
@@ -29,6 +29,8 @@ LONGEST_ERROR = 500
 """The most characters that are kept of an error."""
 
 _NONE, _MICROSECOND, _DAY = timedelta(0), timedelta(microseconds=1), timedelta(days=1)
+_LAG = (LONGEST_LEASE - _DAY) / 2
+"""How far behind the present a run may lease; the other half is for clocks that differ."""
 _MOST_DOUBLINGS = 70
 """After so many doublings a microsecond is longer than any timedelta."""
 
@@ -92,7 +94,8 @@ class DeliveryReport:
         given_up: Not handed over, and not tried again unless somebody requeues them (O3).
         lost: Leased, but the result could not be recorded: another worker took over when the lease had ended, or the
             request was closed meanwhile (O7). Some of them may have been handed over.
-        unsent: Leased, but not sent, since the lease would have ended too soon; a later run sends them.
+        unsent: Leased, but not sent, since the lease would have ended too soon, or the same run had sent them before; a
+            later run sends them.
         unsettled: Leased, and perhaps handed over, but the store failed when the result was to be recorded; a later
             run may send them a second time.
         unreadable: The ids of notices that were due and cannot be read, since they were damaged or a later version of
@@ -128,7 +131,8 @@ def deliver(
     """Send the notices that are due, the longest due first, and record what became of each (O3).
 
     Call it from a cron job or a task queue; any number of processes may run it side by side. It sends the notices
-    that were due when it began, starts no thread, and returns. It sends no notice twice in one run.
+    that were due when it began, starts no thread, and returns. A run of more than half an hour may also send what fell
+    due half an hour ago or earlier. It sends no notice twice in one run.
 
     A notifier that breaks its promise, and raises or returns something else, is treated as if it had answered
     `TryAgain`. A run may end early: by
@@ -231,10 +235,11 @@ class _Run:
     """One run of `deliver` under way.
 
     Attributes:
-        began: When the run began; what became due later is for the next run.
+        began: When the run began.
         latest: The latest instant that the clock showed.
         slowest: The longest that one sending has taken so far.
         taken_up: How many notices were leased so far.
+        handled: The ids of the notices that the run has sent or given up, so that it sends none of them twice.
         counts: How many notices ended in each of the ways that a `DeliveryReport` names.
         unreadable: The ids of notices that cannot be read, in the order in which they were due.
         is_failing: Whether the store failed when the last result was to be recorded.
@@ -253,6 +258,7 @@ class _Run:
     latest: Instant = attrs.field(init=False)
     slowest: timedelta = attrs.field(default=_NONE, init=False)
     taken_up: int = attrs.field(default=0, init=False)
+    handled: set[str] = attrs.field(factory=set, init=False)
     counts: Counter[str] = attrs.field(factory=Counter, init=False)
     unreadable: dict[str, None] = attrs.field(factory=dict, init=False)
     is_failing: bool = attrs.field(default=False, init=False)
@@ -270,13 +276,16 @@ class _Run:
         while room := self.room():
             until = later_by(self.now(), self.lease_for)
             # Due when the run began, not now: so the run ends, however many notices are added meanwhile.
-            due = self.outbox.lease(now=self.began, until=until, limit=room)
+            # But no earlier than half an hour ago: or other workers' leases would seem to end too far ahead (O3).
+            due = self.outbox.lease(now=max(self.began, later_by(self.latest, -_LAG)), until=until, limit=room)
             self.unreadable |= dict.fromkeys(notice.id for notice in due if isinstance(notice, Unreadable))
             leased = readable(due)
-            if not leased:
-                break
             self.taken_up += len(leased)
-            self.send_until(until - self.lease_for / 2, leased)
+            unsent = [notice for notice in leased if notice.notice.id not in self.handled]
+            self.counts["unsent"] += len(leased) - len(unsent)
+            self.send_until(until - self.lease_for / 2, unsent)
+            if len(unsent) < room:
+                break
         return DeliveryReport(**self.counts, unreadable=tuple(self.unreadable))
 
     def room(self) -> int:
@@ -301,6 +310,7 @@ class _Run:
             if start + margin > until:
                 self.counts["unsent"] += len(leased) - number
                 return
+            self.handled.add(notice.notice.id)
             self.counts[self.handle(notice)] += 1
             if self.progress is not None:
                 # After it was recorded, so that nothing is reported before it is done (K6).
