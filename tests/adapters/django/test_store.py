@@ -190,7 +190,9 @@ def failed(kind: type[django.db.Error], cause: BaseException | None = None) -> d
     return error
 
 
-@pytest.mark.parametrize("kind", [*every_kind(django.db.Error)])
+@pytest.mark.parametrize(
+    "kind", [*every_kind(django.db.Error)], ids=lambda kind: f"{kind.__module__}.{kind.__qualname__}"
+)
 @pytest.mark.parametrize("joined", [True, False])
 def test_no_error_quotes_the_values_of_a_row(kind: type[django.db.Error], joined: bool) -> None:
     """Every error of Django is mapped, and its words go no further than their first line."""
