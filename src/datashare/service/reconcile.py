@@ -71,12 +71,13 @@ class GroupReconciliation(GroupActions[Outcomes]):
             register: A newer register that is not in place yet. The plan compares it with the register in place, which
                 also names the schools that the newer one does not know. Without it, the plan is made from the register
                 in place, and lists no schools that joined.
-            register_day: The register's day in Europe/London, where the directory does not know it.
+            register_day: The register's day in Europe/London, where the directory does not know it. Where it knows
+                one, another day is refused.
 
         Raises:
             NotPermitted: The actor may not see it.
-            Refused: The register holds nothing of the group, lacks much of what the one in place has, or is older than
-                the last one applied to the group (E3).
+            Refused: The register holds nothing of the group, lacks much of what the one in place has, is of another
+                day than the caller says, or is older than the last one applied to the group (E3).
             InvalidValue: The register is not a directory of institutions, or its day is unknown or in the future.
             UnknownGroup: No register and no agreement knows the group.
             StoreError: The store could not do its work.

@@ -97,7 +97,7 @@ def against_planned_ends(
         causes: Why each school's agreement would end.
         plans: The digests of the plans that the ends name.
         looked_at: The URNs of the agreements that the plan looked at; without them, all that the group has now.
-        register_day: The register's day that the plan states; without it, the one that the directory knows.
+        register_day: The register's day that the plan states; it counts only where the directory knows none.
         confirmed: Whether a person confirmed the plan explicitly.
     """
     states = host.store.states(group)
@@ -105,16 +105,16 @@ def against_planned_ends(
     urns = own.keys() | unreadable
     facts = gather_facts(host.institutions, group, urns if looked_at is None else looked_at)
     whole = facts if urns == facts.urns else gather_facts(host.institutions, group, urns)
-    day, today = register_day or facts.register_day, host.today()
+    today = host.today()
     present = Comparison(
         facts=whole,
         agreements=own,
         policy=host.policy(group),
         day=today,
-        register_day=day or today,
+        register_day=facts.register_day or register_day or today,
         unreadable=unreadable,
     )
     last = host.store.last_register(group)
     return why_not_applied(
-        causes, facts, present, plans=plans, register_day=day, last_register=last, confirmed=confirmed
+        causes, facts, present, plans=plans, register_day=register_day, last_register=last, confirmed=confirmed
     )

@@ -84,7 +84,7 @@ def hostile(code: RefusalCode) -> Reason:
         RefusalCode.LAPSED: Reason(code=code, detail=f"Request {request} has lapsed."),
         RefusalCode.TERMS_VERSION_MISMATCH: Reason(code=code, detail=f"It names version {HOSTILE}."),
         RefusalCode.REGISTER_OLDER: Reason(code=code, detail="The register is of 1 May 2026."),
-        RefusalCode.REGISTER_DIFFERS: Reason(code=code, detail="The one in place is of 1 May 2026."),
+        RefusalCode.REGISTER_DIFFERS: Reason(code=code, detail="It is of 1 May 2026."),
         RefusalCode.CONFIRMATION_NEEDED: Reason(code=code, detail="The plan would end 4 of 4 agreements."),
         RefusalCode.REMINDER_TOO_SOON: Reason(code=code, from_instant=AUTUMN),
         RefusalCode.LEVEL_NOT_REQUESTABLE: Reason(code=code, level=MIS, detail=HOSTILE),

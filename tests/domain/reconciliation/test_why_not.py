@@ -146,7 +146,7 @@ def test_a_planned_end_has_the_very_cause_that_a_plan_would_give(
     words = reasons[RefusalCode.REGISTER_DIFFERS]
     named = f"{register.name} (100000)" if register else "URN 100000"
     assert f"It does not show clearly of {named} that the " in words
-    assert words.endswith("Make a new plan.")
+    assert words.endswith("Look at it, then start again.")
 
 
 @pytest.mark.rule("E3")
@@ -256,8 +256,8 @@ def test_another_fact_makes_another_register(other: GroupFacts) -> None:
     ((code, words),) = against(plan, other, standing(), whole=BASE).items()
 
     assert RefusalCode.REGISTER_DIFFERS is code
-    assert "The one in place is of " in words
-    assert words.endswith("Make a new plan.")
+    assert "It is of " in words
+    assert words.endswith("Look at it, then start again.")
 
 
 @pytest.mark.rule("E4")

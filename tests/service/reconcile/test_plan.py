@@ -93,7 +93,7 @@ def test_a_register_to_come_can_be_looked_at_before_it_is_put_in_place(world: Wo
 
     assert [HILDA] == [end.urn for end in plan.ends]
     assert [SUCCESSOR, CLOSED] == [school.urn for school in plan.joined]  # not those seen before and never asked
-    with pytest.raises(Refused, match="This is not the register that the plan was made from"):
+    with pytest.raises(Refused, match="This is not the register that was meant"):
         world.trust().apply(plan, command_id="c-1")
     world.institutions.replace(newer.values(), groups=world.groups, register_day=TODAY)
     assert ([HILDA], []) == urns_of(world.trust().apply(plan, command_id="c-1").ended)

@@ -55,7 +55,7 @@ def test_a_plan_from_another_register_is_refused(world: World) -> None:
     before = world.snapshot("c-1")
 
     close(world, HILDA, day=TODAY)
-    with pytest.raises(Refused, match=r"the plan was made from\. The one in place is of 25 October 2026"):
+    with pytest.raises(Refused, match=r"not the register that was meant\. It is of 25 October 2026"):
         world.trust().apply(plan, command_id="c-1")
     world.refresh(attrs.evolve(world.schools[HILDA], name="Another Name"), day=YESTERDAY)
     with pytest.raises(Refused) as refused:
@@ -63,6 +63,32 @@ def test_a_plan_from_another_register_is_refused(world: World) -> None:
 
     assert [RefusalCode.REGISTER_DIFFERS] == [reason.code for reason in refused.value.reasons]
     assert before == world.snapshot("c-1")
+
+
+@pytest.mark.rule("E3", "X2", "T2")
+@pytest.mark.parametrize("claimed", [date(1900, 1, 1), YESTERDAY, TODAY])
+def test_a_day_that_is_not_the_directorys_is_refused(claimed: date) -> None:
+    """A kept plan that was changed can neither get past a newer register nor date a loss or a return."""
+    day = date(2026, 10, 23)
+    world = World(register_day=day)
+    world.approved(HILDA, OSCAR)
+    close(world, HILDA, day=day)
+    plan = world.trust().reconcile()
+    forged = attrs.evolve(plan, register_day=claimed)
+
+    for last, codes in (
+        (day, [RefusalCode.REGISTER_DIFFERS]),
+        (TODAY, [RefusalCode.REGISTER_OLDER, RefusalCode.REGISTER_DIFFERS]),
+    ):
+        world.store.note_register(TRUST, last)
+        before = world.snapshot("c-1")
+        with pytest.raises(Refused) as applied:
+            world.trust().apply(forged, command_id="c-1")
+        with pytest.raises(Refused) as planned:
+            world.trust().reconcile(register_day=claimed)
+        assert codes == [reason.code for reason in applied.value.reasons]
+        assert codes == [reason.code for reason in planned.value.reasons]
+        assert before == world.snapshot("c-1")
 
 
 @pytest.mark.rule("E3")
@@ -249,7 +275,7 @@ def test_applying_has_a_permission_of_its_own() -> None:
 
 @pytest.mark.rule("E3")
 def test_the_registers_day_comes_from_the_directory_or_the_caller() -> None:
-    """The caller's day comes first; without any, or with one in the future, there is no plan."""
+    """The caller's day counts where the directory knows none; without a day, or with a future one, there is no plan."""
     world = World(register_day=None)
     world.approved(HILDA)
     world.institutions.replace(

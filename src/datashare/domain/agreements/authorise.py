@@ -165,6 +165,19 @@ def older_register(
     return Reason(code=RefusalCode.REGISTER_OLDER, detail=detail)
 
 
+def different_register(day: date | None, known: date | None) -> Reason | None:
+    """Return why a register is refused that is not of the day that it is said to be, or `None` (E3).
+
+    Args:
+        day: The day that is claimed, in Europe/London; without it, nothing is claimed.
+        known: The day that the directory of institutions knows; without it, any claim is believed.
+    """
+    if day is None or known is None or day == known:
+        return None
+    detail = f"It is of {day_words(known)}, and not of {day_words(day)}."
+    return Reason(code=RefusalCode.REGISTER_DIFFERS, detail=detail)
+
+
 def why_not_loaded(
     held: Mapping[int, EstablishmentStatus],
     present: Collection[int],

@@ -72,7 +72,7 @@ _WORDS = {
     RefusalCode.REGISTER_EMPTY: "The register is empty, or holds no school of the group. Load the whole register.",
     RefusalCode.REGISTER_SHRUNK: "{detail} A register loses none, so it is not whole. Load the whole register.",
     RefusalCode.REGISTER_OLDER: "{detail} Load the newest register.",
-    RefusalCode.REGISTER_DIFFERS: "This is not the register that the plan was made from. {detail} Make a new plan.",
+    RefusalCode.REGISTER_DIFFERS: "This is not the register that was meant. {detail} Look at it, then start again.",
     RefusalCode.CONFIRMATION_NEEDED: "{detail} Check that the register is right and complete, then confirm the plan.",
     RefusalCode.NOT_VISIBLE: "{detail} Try again once the register shows it to the group.",
     RefusalCode.NO_SCHOOL_SITE: "The school has no MIS site, so nobody there can answer. Wait until it has one.",

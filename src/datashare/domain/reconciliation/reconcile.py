@@ -11,7 +11,7 @@ from typing import TypeVar
 import attrs
 
 from datashare.domain.agreements import Agreement, AgreementId, EndCause, Reason, RefusalCode
-from datashare.domain.agreements.authorise import older_register
+from datashare.domain.agreements.authorise import different_register, older_register
 from datashare.domain.agreements.refusals import in_order
 from datashare.domain.instants import day_words
 from datashare.domain.levels import AccessLevel
@@ -285,13 +285,14 @@ def why_no_plan(
 
     Args:
         facts: What the register says.
-        register_day: The register's day, in Europe/London.
+        register_day: The register's day, in Europe/London, as the caller states it.
         last_register: The day of the last register that was applied to the group, if any was.
         seen_before: The URNs that the group saw in an older register, if that is known.
         shrunk: Why it is refused beside the register in place, if it lacks much of that.
     """
-    older = older_register(register_day, last_register)
-    reasons = [older] if older else []
+    older = older_register(facts.register_day or register_day, last_register)
+    differs = different_register(register_day, facts.register_day)
+    reasons = [reason for reason in (older, differs) if reason]
     if _lacks_all(facts) or (facts.is_empty and seen_before):
         reasons.append(Reason(code=RefusalCode.REGISTER_EMPTY))
     elif shrunk and not older:  # an older one lacks what came later
@@ -319,19 +320,20 @@ def why_not_applied(
         facts: What the register in place says about the agreements that the plan looked at.
         present: That register and all agreements that the group has now.
         plans: The digests of the plans that the ends name.
-        register_day: The register's day, if it is known.
+        register_day: The register's day that the plan states; it counts only where the register knows none.
         last_register: The day of the last register that was applied to the group, if any was.
         confirmed: Whether a person confirmed it explicitly.
     """
-    older = older_register(register_day, last_register)
+    older = older_register(facts.register_day or register_day, last_register)
     reasons = [older] if older else []
     if _lacks_all(present.facts):
         reasons.append(Reason(code=RefusalCode.REGISTER_EMPTY))
     wrong = next((urn for urn, cause in causes.items() if present.cause(urn) is not cause), None)
     if plans != {facts.digest}:
         there = f"of {day_words(facts.register_day)}" if facts.register_day else "of a day that it does not say"
-        differs = f"The one in place is {there}."
-        reasons.append(Reason(code=RefusalCode.REGISTER_DIFFERS, detail=differs))
+        reasons.append(Reason(code=RefusalCode.REGISTER_DIFFERS, detail=f"It is {there}."))
+    elif differs := different_register(register_day, facts.register_day):  # a kept plan may have been changed
+        reasons.append(differs)
     elif wrong:  # E2
         school = present.facts.institutions.get(wrong)
         about = named_school(school.name if school else "", wrong)
