@@ -194,6 +194,10 @@ def purge(
     A notice that nobody delivers, since no worker runs or none can read it, is given up and erased too, after a time of
     its own. The request that it is about stays open.
 
+    Run it only where the clock is right. By a clock that is fast by more than *undelivered_after*, every notice that
+    waits seems that old: one purge gives them all up and erases them, and they cannot be queued again. A longer
+    *undelivered_after* allows for a larger error.
+
     The notice's id, its agreement, its status and its instants stay, and so does the history of the agreement.
 
     Args:
