@@ -65,7 +65,7 @@ class EmailRenderer:
 
     @property
     def envelope_sender(self) -> str:
-        """The address that the mail server is told as the sender's, to which it reports what cannot be delivered."""
+        """The sender's address on the envelope; the mail server sends its reports of failed deliveries there."""
         return _ascii_address(self.sender)
 
     def subject(self, notice: Notice, /) -> str:

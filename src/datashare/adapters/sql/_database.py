@@ -205,7 +205,7 @@ _INHERITED: list[sa.Pool] = []
 
 
 def _leave_connections_to_the_parent() -> None:
-    """Give each engine a new pool, in a process that was forked.
+    """Replace the pool of each engine in a process that was forked.
 
     The old pool is kept: SQLite forbids even to close a connection of the parent's.
     """

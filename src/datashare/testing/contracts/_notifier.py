@@ -188,7 +188,7 @@ class NotifierContract(Contract, port=Notifier):
     def test_no_link_or_reply_address_adds_anything(
         self, accepting: Notifier, received: ReceivedMessages, field: str, text: str
     ) -> None:
-        """A link or an address that is none may be left out, and adds no header, recipient or tag."""
+        """An invalid link or reply address adds no header, recipient or tag; the notifier may leave it out."""
         before = {"link": "https://hilda.example/", "sender_address": "ana@trust.example, "}[field]
         notice = asked().notices[0]
         answers = [accepting.send(notice), accepting.send(_with(notice, **{field: f"{before}{text}"}))]

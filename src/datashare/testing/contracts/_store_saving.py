@@ -318,7 +318,7 @@ class Cancelling(StoreSuite):
     @pytest.mark.must(1, 3)
     @pytest.mark.rule("O7")
     def test_who_is_being_sent_a_request_at_that_moment_is_told(self, store: StoreWithOutbox) -> None:
-        """Of a worker that leases and a writer that withdraws at once, one is first: told is whoever was leased."""
+        """If a lease and a withdrawal race, exactly the people whose request was leased are told of the withdrawal."""
         for urn in range(URN, URN + self.rounds):
             agreement, leased = AgreementId(TRUST, urn), list[LeasedNotice]()
             save(store, asked(urn))
