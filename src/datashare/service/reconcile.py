@@ -18,13 +18,14 @@ from datashare.domain.agreements import (
     RecordVisibility,
     RefusalCode,
     SystemActor,
+    granted,
 )
-from datashare.domain.agreements.authorise import shrunk_register
+from datashare.domain.agreements.authorise import shrunk_register, why_not
 from datashare.domain.instants import day_words, to_optional_day
 from datashare.domain.people import Permission
 from datashare.domain.reconciliation import (
     Comparison,
-    FormerAgreement,
+    FormerGroup,
     GroupFacts,
     Plan,
     moved_together,
@@ -62,10 +63,11 @@ class GroupReconciliation(GroupActions[Outcomes]):
     def reconcile(self, register: InstitutionDirectory | None = None, *, register_day: date | None = None) -> Plan:
         """Return what a register means for the group's agreements, as a plan that does nothing (E2, E5).
 
-        It needs `Permission.APPLY_REGISTER` or a permission to read; a named system may do it too.
+        It needs `Permission.APPLY_REGISTER` or a permission to read; a named system may do it too. Only a person with
+        `Permission.APPLY_REGISTER` is shown which group schools came from together, and at which level (E8).
 
         Cost: a constant number of port calls, two for each generation of successors, and three for each group that
-        schools were in before.
+        schools were in before, if they are shown.
 
         Args:
             register: A newer register that is not in place yet. The plan compares it with the register in place, which
@@ -87,8 +89,10 @@ class GroupReconciliation(GroupActions[Outcomes]):
             validation.require_port(register, InstitutionDirectory, "register")
         newer = None if register is host.institutions else register
         today, policy = host.today(), host.policy(group)
-        if not isinstance(actor, SystemActor):  # E2: a refresh yields a plan, whoever runs it
-            permissions = (*policy.readers, Permission.APPLY_REGISTER)
+        applying = [Permission.APPLY_REGISTER]
+        may_apply = not why_not(actor, host.person(actor), applying, home=group, policy=policy, day=today)
+        if not (may_apply or isinstance(actor, SystemActor)):  # E2: a refresh yields a plan, whoever runs it
+            permissions = (*policy.readers, *applying)
             host.require_any(actor, permissions, group=group, policy=policy, day=today)
         states = host.store.states(group)
         agreements = {agreement.urn: agreement for agreement in readable(states)}
@@ -126,7 +130,7 @@ class GroupReconciliation(GroupActions[Outcomes]):
             day=today,
             register_day=day,
             names={urn: school.name for urn, school in earlier.items()},
-            before=_moved_here(host, newer or host.institutions, facts, earlier),
+            before=_moved_here(host, newer or host.institutions, facts, earlier) if may_apply else {},
             unreadable=unreadable,
         )
         return comparison.plan(seen_before)
@@ -212,11 +216,11 @@ class GroupReconciliation(GroupActions[Outcomes]):
 
 def _moved_here(
     host: Host, register: InstitutionDirectory, facts: GroupFacts, earlier: Mapping[int, Institution]
-) -> dict[int, FormerAgreement]:
+) -> dict[int, FormerGroup]:
     """Find the schools that moved to the group together, each with the group before and the level in force there (E8).
 
-    The group learns of another group's agreements only here: that a level is in force, at a school that it sees
-    itself, that the other group no longer has, and that moved together with others.
+    The group learns of another group's agreements only here: which level that group had, at a school that it sees
+    itself, that the other group no longer has, and that moved together with others that had agreements there too.
 
     Cost: three calls for each group that schools of *facts* were in before.
 
@@ -234,14 +238,24 @@ def _moved_here(
             formers.add(GroupId.local_authority(school.former_authority.code))
         for former in formers - school.groups:
             moved_from.setdefault(former, []).append(school)
-    before: dict[int, FormerAgreement] = {}
+    before: dict[int, FormerGroup] = {}
     for former, schools in sorted(moved_from.items()):
-        levels = {agreement.urn: agreement.level for agreement in readable(host.store.states(former))}
-        if levels:
-            group = host.group_or_gone(former)
-            together = moved_together(schools, former, left_behind=register.linked(former))
-            # A former LA may be one of long ago, so it counts only where there is an agreement with it.
-            before |= {urn: (group, levels.get(urn)) for urn in sorted(together) if urn in earlier or urn in levels}
+        states = host.store.states(former)
+        agreements = {agreement.urn: agreement for agreement in readable(states)}
+        unreadable = unreadable_urns(states)
+        there = [school for school in schools if school.urn in agreements.keys() | unreadable]
+        if there:
+            group, policy = host.group_or_gone(former), host.policy(former)
+            for urn in sorted(moved_together(there, former, left_behind=register.linked(former))):
+                held = agreements.get(urn)
+                level = granted(held, visible=True, policy=policy, day=host.today()) if held else None
+                before[urn] = FormerGroup(
+                    group=former,
+                    name=group.name,
+                    level=level,
+                    level_label=host.policy(facts.group.id).label(level) if level else "",
+                    unreadable=urn in unreadable,
+                )
     return before
 
 

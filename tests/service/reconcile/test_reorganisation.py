@@ -2,23 +2,26 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from datetime import timedelta
 
 import attrs
 import pytest
 
 from datashare.adapters.memory import MemoryInstitutionDirectory
 from datashare.codec import decode_plan, encode
-from datashare.domain.agreements import EndCause, RefusalCode, State
+from datashare.domain.agreements import AgreementId, EndCause, RefusalCode, State
 from datashare.domain.notices import NoticeKind
 from datashare.domain.people import Permission, PersonId
 from datashare.domain.reconciliation import FormerGroup, NewSchool, Plan
 from datashare.domain.register import Coded, EstablishmentStatus, Group, GroupId, TrustLink
 from datashare.errors import Refused
 from datashare.ports import readable
+from tests.service.test_unreadable import OlderStore
 from tests.world import (
     ACTIONS,
     HILDA,
     MIS,
+    NIGHTLY,
     NO_APPROVER,
     OSCAR,
     OTHER_TRUST,
@@ -27,7 +30,9 @@ from tests.world import (
     TRUST,
     World,
     imported,
+    join_trust,
     large_world,
+    leave_trust,
     person,
     school,
 )
@@ -247,3 +252,55 @@ def test_a_group_that_never_asked_a_school_is_not_named() -> None:
 
     assert plan.joined
     assert all(row.before is None for row in plan.joined)
+
+
+@pytest.mark.rule("E8")
+def test_schools_without_an_agreement_there_do_not_count(world: World) -> None:
+    """Two that agreed something and moved with many that did not are like schools that left alone."""
+    stays = {school.urn for school in world.institutions.linked(TRUST)} - {HILDA, OSCAR, NO_APPROVER}
+    spared = max(urn for urn in stays if world.schools[urn].status is EstablishmentStatus.OPEN)
+
+    for moves, shown in (({HILDA, OSCAR}, set()), ({HILDA, OSCAR, NO_APPROVER}, {HILDA, OSCAR, NO_APPROVER})):
+        plan = their_plan(world, moving(world, moves | stays - {spared, NO_APPROVER}))
+        assert len(moves) < len(plan.joined)
+        assert shown == {school.urn for school in plan.joined if school.before}
+
+
+@pytest.mark.rule("E8", "P12")
+def test_only_whoever_may_apply_the_register_sees_who_came_before(world: World) -> None:
+    """A reader and a system see that the schools joined, and nothing that another group agreed with them."""
+    newer = moving(world, everybody(world))
+    reader, applies = PersonId(OTHER_TRUST, "reader"), PersonId(OTHER_TRUST, "applies")
+    world.people.put(
+        person(reader, permissions=set(Permission) - {Permission.APPLY_REGISTER}),
+        person(applies, permissions=[Permission.APPLY_REGISTER]),
+    )
+
+    full, *bare = (
+        world.sharing.for_group(OTHER_TRUST, actor=actor).reconcile(newer) for actor in (applies, reader, NIGHTLY)
+    )
+
+    assert {HILDA, OSCAR, NO_APPROVER} == {school.urn for school in full.joined if school.before}
+    unnamed = tuple(attrs.evolve(row, before=None, level=None, level_label="") for row in full.joined)
+    assert [attrs.evolve(full, joined=unnamed)] * 2 == bare
+
+
+@pytest.mark.rule("E8", "X2", "T6")
+def test_only_a_level_that_still_counts_is_shown() -> None:
+    """Of one that lapsed nothing is shown but the group, and of one that cannot be read only that."""
+    world = World()
+    world.approved(HILDA, OSCAR)
+    leave_trust(world)
+    world.trust(NIGHTLY).record_visibility(command_id="lost")
+    world.clock.move_on(timedelta(days=40))
+    join_trust(world)
+    world.sharing = world.over(OlderStore(world.store, AgreementId(TRUST, OSCAR)))
+
+    plan = their_plan(world, moving(world, everybody(world)))
+
+    before = {school.urn: school.before for school in plan.joined if school.before}
+    lapsed = FormerGroup(group=TRUST, name=BEFORE, level=None, level_label="")
+    assert {HILDA: lapsed, OSCAR: attrs.evolve(lapsed, unreadable=True)} == before
+    assert {} == plan.to_ask_by_level
+    assert "moved from Areté Learning Trust (mat:5143) with an agreement that cannot be read" in str(plan)
+    assert plan == decode_plan(encode(plan))

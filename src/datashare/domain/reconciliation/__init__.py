@@ -18,12 +18,11 @@ from .plan import (
     Uncertainty,
     Unclear,
 )
-from .reconcile import Comparison, FormerAgreement, why_no_plan, why_not_applied
+from .reconcile import Comparison, why_no_plan, why_not_applied
 
 __all__ = [
     "Comparison",
     "Doubt",
-    "FormerAgreement",
     "FormerGroup",
     "GroupFacts",
     "NewSchool",

@@ -87,17 +87,20 @@ class FormerGroup:
     Attributes:
         group: Which group.
         name: Its name, as last known.
-        level: The level in force between it and the school, if one still is.
+        level: The level in force between it and the school, if one still is and has not lapsed.
         level_label: That level in the words of the policy of the group that the plan is for (L3).
+        unreadable: Whether the agreement between the two cannot be read, so that no level is known (T6).
     """
 
     group: GroupId
     name: str
     level: AccessLevel | None
     level_label: str
+    unreadable: bool = attrs.field(default=False, metadata={CAME_LATER: True})
 
     def __str__(self) -> str:
-        return named(self.name, self.group) + (f" with {plain_line(self.level_label)}" if self.level_label else "")
+        held = plain_line(self.level_label) or ("an agreement that cannot be read" if self.unreadable else "")
+        return named(self.name, self.group) + (f" with {held}" if held else "")
 
 
 @attrs.frozen(kw_only=True)

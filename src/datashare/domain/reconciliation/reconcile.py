@@ -16,7 +16,7 @@ from datashare.domain.agreements.refusals import in_order
 from datashare.domain.instants import day_words
 from datashare.domain.levels import AccessLevel
 from datashare.domain.policy import Policy, stale_for
-from datashare.domain.register import EstablishmentStatus, Group
+from datashare.domain.register import EstablishmentStatus
 from datashare.domain.text import folded, named, named_school
 from datashare.domain.visibility import HiddenBecause, HiddenReason, Visibility, visibility
 
@@ -36,9 +36,6 @@ from .plan import (
 from .successors import Links, Path
 
 _Part = TypeVar("_Part", PlannedEnd, NewSchool, Successor, Unclear, RenamedSchool)
-
-FormerAgreement = tuple[Group, AccessLevel | None]
-"""The group that a school was in before, and the level in force between the two, if any."""
 
 _UNCERTAIN: Mapping[HiddenBecause, Uncertainty] = {
     HiddenBecause.GROUP_CLOSED: Uncertainty.GROUP_GONE,
@@ -62,7 +59,7 @@ class Comparison:
         day: The present day, in Europe/London; it decides what the group sees.
         register_day: The register's day, in Europe/London.
         names: What schools were called in an older register.
-        before: The group that each school moved from together with others, and the level in force there, if any (E8).
+        before: The group that each school moved from together with others, if whoever the plan is for may know it (E8).
         unreadable: The URNs of the agreements that cannot be read (T6).
     """
 
@@ -72,7 +69,7 @@ class Comparison:
     day: date
     register_day: date
     names: Mapping[int, str] = attrs.field(factory=dict)
-    before: Mapping[int, FormerAgreement] = attrs.field(factory=dict)
+    before: Mapping[int, FormerGroup] = attrs.field(factory=dict)
     unreadable: AbstractSet[int] = frozenset()
     _seen: dict[int, Visibility] = attrs.field(factory=dict, init=False, repr=False, eq=False)
 
@@ -139,11 +136,8 @@ class Comparison:
         return RenamedSchool(urn=urn, name=name, before=before) if before not in {None, name} else None
 
     def _new(self, urn: int) -> NewSchool:
-        if urn not in self.before:
-            return NewSchool(urn=urn, name=self._name(urn))
-        group, held = self.before[urn]
-        former = FormerGroup(group=group.id, name=group.name, level=held, level_label=self._label(held))
-        level = self._suggested([held] if held else [])
+        former = self.before.get(urn)
+        level = self._suggested([former.level] if former and former.level else [])
         return NewSchool(urn=urn, name=self._name(urn), before=former, level=level, level_label=self._label(level))
 
     def _label(self, level: AccessLevel | None) -> str:
