@@ -65,7 +65,7 @@ class Command(BaseCommand):
 
 
 def _by_kind(files: list[Path]) -> dict[str, list[Path]]:
-    """Tell the downloads by their names; all but links of groups are one file each.
+    """Sort the downloads by kind, as their names say; only links of groups may be several files.
 
     Raises:
         CommandError: A name says nothing, two files are of one kind, or there are no establishments.
