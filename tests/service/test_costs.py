@@ -20,7 +20,7 @@ DECIDING = {
 """What every decision reads: the actor, the group, the agreements, and four facts about all schools at once."""
 
 SAVING = {"store.append": 1}
-REFRESHING = {"people.people": 1, "store.states": 1, "store.last_register": 1, "institutions.register_day": 1}
+REFRESHING = {"people.people": 1, "store.states": 1, "store.last_register": 1, "institutions.register_day": 2}
 NOTING = {"store.note_register": 1}
 
 

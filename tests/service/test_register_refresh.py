@@ -6,8 +6,15 @@ import attrs
 import pytest
 
 from datashare.domain.access import AccessCode
-from datashare.domain.agreements import RefusalCode, State, VisibilityLost, VisibilityReturned
-from datashare.domain.instants import london_day
+from datashare.domain.agreements import (
+    Batch,
+    RecordVisibility,
+    RefusalCode,
+    State,
+    VisibilityLost,
+    VisibilityReturned,
+)
+from datashare.domain.instants import day_words, london_day
 from datashare.domain.levels import Capability
 from datashare.domain.register import EstablishmentStatus
 from datashare.domain.visibility import HiddenBecause
@@ -228,15 +235,59 @@ def test_an_open_request_is_recorded_as_hidden_too() -> None:
 
 @pytest.mark.rule("E6")
 def test_the_caller_may_name_the_registers_day() -> None:
-    """The directory need not know it, and the caller's comes first."""
+    """It counts, since the directory does not know it."""
     world = World(register_day=None)
     world.approved(HILDA)
-    leave_trust(world, day=date(2026, 10, 20))
+    world.institutions.replace([attrs.evolve(world.schools[HILDA], trusts=())], groups=world.groups)
 
     world.trust().record_visibility(command_id="c-1", register_day=date(2026, 10, 22))
 
     assert date(2026, 10, 22) == world.state().hidden_since
     assert date(2026, 10, 22) == world.store.last_register(TRUST)
+
+
+@pytest.mark.rule("E3", "E6", "X2", "T2")
+@pytest.mark.parametrize("claimed", [date(1900, 1, 1), TODAY, TODAY + timedelta(days=60)])
+@pytest.mark.parametrize("back", [False, True], ids=["loss", "return"])
+def test_a_day_that_is_not_the_registers_is_not_recorded(claimed: date, back: bool) -> None:
+    """A system cannot date a loss so that it lapses, nor a return so that it restores what lapsed."""
+    world = World()
+    world.approved(HILDA)
+    leave_trust(world)
+    day = TODAY + timedelta(days=1)
+    if back:
+        world.trust(NIGHTLY).record_visibility(command_id="lost")
+        day = TODAY + timedelta(days=59)
+        join_trust(world, day=day)
+    else:
+        leave_trust(world, day=day)
+    world.clock.move_on(timedelta(days=60, hours=12))
+    commands = [RecordVisibility(urn=HILDA, register_day=claimed)]
+    forged = Batch(group=TRUST, actor=NIGHTLY, command_id="forged", commands=commands)
+    before = world.snapshot("forged")
+
+    for act in (world.sharing.run, world.sharing.preview):
+        with pytest.raises(Refused, match=f"It is of {day_words(day)}, and not of") as refused:
+            act(forged)
+        assert [RefusalCode.REGISTER_DIFFERS] == [reason.code for reason in refused.value.reasons]
+
+    assert before == world.snapshot("forged")
+    world.sharing.run(attrs.evolve(forged, commands=[RecordVisibility(urn=HILDA, register_day=day)]))
+    assert day == world.store.last_register(TRUST)
+
+
+@pytest.mark.rule("E6", "T2")
+def test_a_refresh_that_does_nothing_notes_no_register() -> None:
+    """If each school is refused, the day is not noted, so the registers to come are not taken for older ones."""
+    world = World(register_day=None)
+    world.approved(HILDA)
+    commands = [RecordVisibility(urn=OSCAR, register_day=TODAY)]
+    refused = Batch(group=TRUST, actor=NIGHTLY, command_id="c-1", commands=commands)
+
+    outcomes = world.sharing.run(refused)
+
+    assert [RefusalCode.NOTHING_TO_END] == [outcome.code for outcome in outcomes.not_done]
+    assert world.store.last_register(TRUST) is None
 
 
 @pytest.mark.rule("E6")

@@ -173,13 +173,14 @@ class GroupActions(ABC, Generic[_Answer]):
     ) -> _Answer:
         """Record, after a refresh of the register, which schools stopped or resumed being visible (E6).
 
-        It ends nothing. A named system may do it. A register that is older than the last one applied to the group, or
-        that knows none of its schools, is refused; a repetition under the same command id is answered nevertheless
-        (E3, K4).
+        It ends nothing. A named system may do it. A register that is older than the last one applied to the group,
+        that knows none of its schools, or that is not of the day that the caller states, is refused. A repetition under
+        the same command id is answered nevertheless (E3, K4).
 
         Args:
             command_id: The caller's id for this refresh.
-            register_day: The register's day, where the directory of institutions does not know it.
+            register_day: The register's day, in Europe/London, where the directory of institutions does not know it.
+                Where it knows one, another day is refused.
             progress: As for the other actions.
         """
         if isinstance(self.actor, PersonId):  # P12: nobody else may learn which schools have agreements

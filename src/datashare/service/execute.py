@@ -11,7 +11,13 @@ import attrs
 
 from datashare.codec import fingerprints
 from datashare.domain import validation
-from datashare.domain.agreements.authorise import not_permitted, older_register, refusals_as_a_whole, side_of
+from datashare.domain.agreements.authorise import (
+    different_register,
+    not_permitted,
+    older_register,
+    refusals_as_a_whole,
+    side_of,
+)
 from datashare.domain.agreements.commands import (
     Batch,
     Command,
@@ -109,7 +115,7 @@ def run(
         outcomes |= {order: order.refused(Reason(code=RefusalCode.CONFLICT)) for order in losers}
     outcomes |= action.done_meanwhile([order for order in losers if isinstance(outcomes[order], NotDone)])
     days = _register_days(batch)
-    if days and not preview:
+    if days and not preview and any(isinstance(outcome, Done) for outcome in outcomes.values()):
         host.store.note_register(batch.group, max(days))  # E6
     return Outcomes(outcomes.values())  # in the order in which the schools were named
 
@@ -330,8 +336,8 @@ class _Action:
     ) -> tuple[Reason, ...]:
         """Return why nothing more can be done under this command id, or with this register (K4, E2-E4).
 
-        Cost: one call for the last register, and one for the group's schools if the register knows no school of the
-        agreements; for ends that name a plan, those of `against_planned_ends`.
+        Cost: two calls for the days of the register in place and of the last one, and one for the group's schools if
+        the register knows no school of the agreements; for ends that name a plan, those of `against_planned_ends`.
         """
         if recorded and self.is_reused(recorded):
             return (Reason(code=RefusalCode.COMMAND_ID_REUSED),)
@@ -348,8 +354,12 @@ class _Action:
         if not (checked or known or self.host.institutions.linked(self.batch.group)):
             return (Reason(code=RefusalCode.REGISTER_EMPTY),)
         days = _register_days(self.batch)
-        older = older_register(min(days), self.host.store.last_register(self.batch.group)) if days else None
-        return (older,) if older else ()
+        if not days:
+            return ()
+        known = self.host.institutions.register_day()
+        older = older_register(known or min(days), self.host.store.last_register(self.batch.group))
+        different = [reason for reason in (different_register(day, known) for day in days) if reason]
+        return (*([older] if older else []), *different[:1])
 
     def is_reused(self, recorded: Iterable[RecordedOutcome]) -> bool:
         """Return whether the command id was used for something else in the group (K4)."""

@@ -302,6 +302,7 @@ def test_an_older_register_is_not_recorded(world: World) -> None:
     world.trust(NIGHTLY).record_visibility(command_id="old", register_day=YESTERDAY)
     leave_trust(world, OSCAR)
     world.trust(NIGHTLY).record_visibility(command_id="new")
+    leave_trust(world, NO_APPROVER, day=YESTERDAY)
     before = world.snapshot("old", "older")
 
     with pytest.raises(Refused) as refused:

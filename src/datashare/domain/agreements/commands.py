@@ -259,7 +259,8 @@ class RecordVisibility:
 
     Attributes:
         urn: The school.
-        register_day: The register's day, in Europe/London; without it, the present day.
+        register_day: The register's day, in Europe/London; without it, the present day. Another day than the one that
+            the directory of institutions knows is refused (E3).
     """
 
     urn: Urn
