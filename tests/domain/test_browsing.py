@@ -205,24 +205,46 @@ def test_a_search_finds_what_is_written_in_another_way(ways: tuple[str, ...]) ->
 
 
 @pytest.mark.rule("B4")
+@pytest.mark.parametrize("ways", WAYS, ids=lambda ways: str(ways[0]))
+def test_what_is_half_typed_finds_what_the_full_words_find(ways: tuple[str, ...]) -> None:
+    """While a person types, a school that the whole text finds never leaves the list."""
+    rows = [listing(institution(number, f"{name} Primary")) for number, name in enumerate(ways, 1)]
+
+    for typed in ways:
+        for length in range(len(typed)):
+            assert len(rows) == len(browse(rows, Filters(search=typed[:length]))), typed[:length]
+
+
+@pytest.mark.rule("B4")
 @pytest.mark.parametrize(
     ("search", "found"),
     [
-        ("church", False),
-        ("church of", False),
-        ("st", True),
+        ("church of eng", True),
+        ("sain", True),
+        ("cath", False),
+        ("hurch", False),
         ("cofe st", True),
-        ("st of", False),
+        ("saints", False),
         ("and", True),
         ("&", True),
+        ("ann & cofe", True),
         ("ce rc", False),
     ],
 )
-def test_only_whole_phrases_mean_the_same(search: str, found: bool) -> None:
-    """A part of a phrase begins a word, as any other text does."""
-    row = listing(institution(1, "Saint Ann CofE & Nursery"))
+def test_a_typed_word_begins_a_word_of_another_way_to_write(search: str, found: bool) -> None:
+    """Only what stands in the name or town is also found as it is written in other ways."""
+    row = listing(institution(1, "St Ann CofE & Nursery"))
 
     assert found is bool(browse([row], Filters(search=search)))
+
+
+@pytest.mark.rule("B4")
+@pytest.mark.parametrize("search", ["and hilda", "& hilda", "hilda &", "Hilda&"])
+def test_and_is_a_word_however_it_is_typed(search: str) -> None:
+    """It finds a name with either, and no other."""
+    rows = [listing(institution(urn, name)) for urn, name in enumerate(("St Hilda & Ann", "Hilda and Ann", "Hilda"), 1)]
+
+    assert {1, 2} == {row.institution.urn for row in browse(rows, Filters(search=search))}
 
 
 @pytest.mark.rule("B4")
@@ -242,10 +264,21 @@ def test_only_whole_phrases_mean_the_same(search: str, found: bool) -> None:
         ("837", False),
         ("10058308", True),
         ("1005830", False),
+        ("BH7 avonbourne", True),
+        ("avon BH7", True),
+        ("avon bh 7 bourne", True),
+        ("avonbourne bh7 6aw", True),
+        ("BH76AW avonbourne", True),
+        ("avonbourne 837/4004", True),
+        ("10058308 avonbourne", True),
+        ("BH avonbourne", False),
+        ("BH7 6 avonbourne", False),
+        ("BH8 avonbourne", False),
+        ("BH7 oak", False),
     ],
 )
 def test_a_search_finds_an_outward_postcode_and_the_numbers_of_a_school(search: str, found: bool) -> None:
-    """Each matches as a whole; a number that the register lacks is never found."""
+    """Each matches as a whole, alone or beside words; a number that the register lacks is never found."""
     cells = {"town": "Bournemouth", "local_authority": Coded("837", "Bournemouth"), "establishment_number": "4004"}
     row = listing(institution(1, "Avonbourne", postcode="BH7 6AW", ukprn="10058308", **cells))
     bare = listing(institution(2, "Avonbourne", town="", postcode="", local_authority=None))

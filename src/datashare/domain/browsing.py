@@ -133,7 +133,7 @@ class Filters:
     An empty filter restricts nothing. Values are compared exactly, but for the search.
 
     Attributes:
-        search: What a person typed; any text is safe, and one without letters or digits restricts nothing. See
+        search: What a person typed; any text is safe, and one without letters, digits and "&" restricts nothing. See
             `datashare.domain.search.search` for what it finds (B4).
         phase: Phases; *Not applicable* can be chosen like any other (B7).
         cluster: Names of the group's clusters (B6).
