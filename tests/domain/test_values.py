@@ -359,7 +359,6 @@ WRONG: list[tuple[type, str, Sequence[object]]] = [
             "",
             7,
             "http://hilda.example/",
-            "HTTPS://hilda.example/",
             "https://",
             "https:///data",
             "javascript:alert(1)//https://hilda.example",

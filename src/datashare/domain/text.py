@@ -8,7 +8,16 @@ from urllib.parse import quote
 
 from datashare.errors import LONGEST_SENTENCE, plain_line
 
-__all__ = ["LONGEST_SENTENCE", "counted", "folded", "https_link", "named", "named_school", "plain_line"]
+__all__ = [
+    "LONGEST_SENTENCE",
+    "counted",
+    "folded",
+    "hides_its_host",
+    "https_link",
+    "named",
+    "named_school",
+    "plain_line",
+]
 
 _APOSTROPHES = frozenset("'’‘ʼ`´′\u0091\u0092")
 _REMEMBERED_BELOW = 0x3000
@@ -75,7 +84,7 @@ def named_school(name: str, urn: int) -> str:
     return named(name, urn) if name else f"URN {urn}"
 
 
-_HTTPS = re.compile(r"https://([^/?#:]+)(:[0-9]{1,5})?([/?#].*)?")
+_HTTPS = re.compile(r"(?i:https)://([^/?#:]+)(:[0-9]{1,5})?([/?#].*)?")
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?:\.(?!$)|$)){4}")
@@ -85,9 +94,9 @@ _PLAIN = "".join(map(chr, range(0x21, 0x7F)))
 def https_link(address: str) -> str:
     """Return the https *address* as it may be linked and shown, or empty text if it may not.
 
-    The host stands as it is looked up: in lower case and in ASCII, so that letters that look alike cannot hide another
-    one. An address with user information, which looks like a host, is no link. Other characters outside ASCII are
-    percent-encoded.
+    The host stands as it is looked up: in lower case, without a final dot and in ASCII, so that letters that look alike
+    cannot hide another one. An address with user information, which looks like a host, is no link. Other characters
+    outside ASCII are percent-encoded.
 
     >>> https_link("https://Bücher.example/größe"), https_link("https://good.example@evil.example/")
     ('https://xn--bcher-kva.example/gr%C3%B6%C3%9Fe', '')
@@ -95,12 +104,27 @@ def https_link(address: str) -> str:
     parts = _HTTPS.fullmatch(address)
     if not parts or not address.isprintable() or " " in address:
         return ""
-    host = ".".join(map(_ascii_label, unicodedata.normalize("NFKC", parts[1]).lower().replace("。", ".").split(".")))
+    written = unicodedata.normalize("NFKC", parts[1]).lower().replace("。", ".").removesuffix(".")
+    host = ".".join(map(_ascii_label, written.split(".")))
     is_name = all(map(_LABEL.fullmatch, host.split("."))) and len(host) <= 253
     # A browser reads a last part that is a number as that of an address, in whatever way it is written.
     if not is_name or (_NUMBER.fullmatch(host.rpartition(".")[2]) and not _IPV4.fullmatch(host)):
         return ""
     return f"https://{host}{parts[2] or ''}{quote(parts[3] or '', safe=_PLAIN)}"
+
+
+_WITH_USER = re.compile(r"[a-z0-9+.-]://[^\s/?#]*@", re.IGNORECASE)
+
+
+def hides_its_host(text: str) -> bool:
+    """Return whether an address of any scheme in *text* has user information, which looks like its host.
+
+    Mail programs link such an address wherever it stands.
+
+    >>> hides_its_host("See http://good.example@evil.example/"), hides_its_host("http://good.example/@evil")
+    (True, False)
+    """
+    return _WITH_USER.search(unicodedata.normalize("NFKC", text)) is not None
 
 
 def _ascii_label(label: str) -> str:

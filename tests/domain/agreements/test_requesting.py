@@ -205,10 +205,25 @@ def test_named_people_who_cannot_be_asked_are_all_named_with_every_reason() -> N
 def test_terms_name_no_address_that_hides_where_it_leads() -> None:
     """New terms are refused, wherever they stand; other text is a reference, and what was stored can be read."""
     hidden = attrs.evolve(TERMS, reference="https://good.example@evil.example/")
-    for command in (ask(), record(), importing()):
-        with pytest.raises(InvalidValue, match=r"The reference of terms must be .* user information"):
-            attrs.evolve(command, terms=hidden)
-    for reference in ("Filing cabinet 3", "http://council.example/", "https://council.example/addendum-ß.pdf"):
+    for reference in (
+        hidden.reference,
+        "http://good.example@evil.example/",
+        "FTP://good.example:443@evil.example",
+        "See http://good.example\\@evil.example/ first",
+        "http://good.example\uff20evil.example/",
+        "https://good.example/ or http://good.example@evil.example/",
+    ):
+        for command in (ask(), record(), importing()):
+            with pytest.raises(InvalidValue, match=r"The reference of terms must be .* user information"):
+                attrs.evolve(command, terms=attrs.evolve(TERMS, reference=reference))
+    for reference in (
+        "HTTPS://council.example./addendum.pdf",
+        "http://council.example/@addendum?from=ana@council.example",
+        "Ask ana@council.example",
+        "Filing cabinet 3",
+        "http://council.example/",
+        "https://council.example/addendum-ß.pdf",
+    ):
         terms = attrs.evolve(TERMS, reference=reference)
         assert terms == ask(terms=terms).terms
     sent = only_event(new(), ask(terms=TERMS))

@@ -13,6 +13,7 @@ import attrs
 from datashare.domain.levels import AccessLevel
 from datashare.domain.people import PersonId, RoleKey, to_role_keys
 from datashare.domain.register import GroupId
+from datashare.domain.text import hides_its_host
 from datashare.domain.validation import Key, Text, TextOrEmpty, Urn, matching, to_tuple, validated, whole_number
 from datashare.errors import InvalidValue
 
@@ -58,9 +59,12 @@ Recipients = AllEligible | WithRoles | Named
 
 
 def _check_link(_command: object, attribute: attrs.Attribute[Any], terms: Terms | None) -> None:
-    """Refuse an https address that may not be linked; only here, so that terms that were stored earlier can be read."""
-    if terms and terms.reference.lower().startswith("https:") and not terms.link:
-        expected = "an https address without spaces and user information, or other text"
+    """Refuse an address that hides where it leads; only here, so that terms that were stored earlier can be read."""
+    if not terms:
+        return
+    is_no_link = terms.reference.lower().startswith("https:") and not terms.link
+    if is_no_link or hides_its_host(terms.reference):
+        expected = "an https address without spaces, or other text; no address in it may have user information"
         raise InvalidValue(f"The reference of {attribute.name}", terms.reference, expected)
 
 
