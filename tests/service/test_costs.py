@@ -12,15 +12,16 @@ from tests.world import ANA, BULK_ACTIONS, HILDA, MIS, TRUST, World, head, large
 DECIDING = {
     "institutions.group": 1,
     "institutions.institutions": 1,
+    "institutions.register_day": 1,
     "people.at_schools": 1,
     "people.people": 2,
     "people.sites": 1,
     "store.load": 1,
 }
-"""What every decision reads: the actor, the group, the agreements, and four facts about all schools at once."""
+"""What every decision reads: the actor, the group, the register's day, the agreements, four facts about all schools."""
 
 SAVING = {"store.append": 1}
-REFRESHING = {"people.people": 1, "store.states": 1, "store.last_register": 1, "institutions.register_day": 2}
+REFRESHING = {"people.people": 1, "store.states": 1, "store.last_register": 1, "institutions.register_day": 1}
 NOTING = {"store.note_register": 1}
 
 

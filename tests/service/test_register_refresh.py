@@ -158,6 +158,38 @@ def test_a_return_recorded_late_counts_from_the_day_of_its_register() -> None:
     assert_sound(world)
 
 
+@pytest.mark.rule("X2", "T3")
+def test_a_request_by_a_fast_clock_lapses_nothing() -> None:
+    """A clock that is ten years fast does not make the absence longer than the registers show."""
+    world = World()
+    world.approved(HILDA)
+    hidden_for(world, 1, recorded=False)
+    day, fast = london_day(world.clock.now()), timedelta(days=3_650)
+
+    world.clock.move_on(fast)
+    world.asked(HILDA, level=ACTIONS, command_id="fast")
+    world.clock.move_on(-fast)
+
+    returned = world.events()[-2]
+    assert isinstance(returned, VisibilityReturned)
+    assert (day, True) == (returned.register_day, returned.resumes)
+    assert allowed(world)
+
+
+@pytest.mark.rule("X2")
+def test_a_register_from_before_the_loss_shows_no_return() -> None:
+    """If it is put in place again, the absence runs to the present day."""
+    world = World()
+    world.approved(HILDA)
+    hidden_for(world, 40, recorded=False)
+    join_trust(world, day=TODAY - timedelta(days=1))
+
+    world.asked(HILDA, command_id="anew")
+
+    assert (None, True) == (world.state().hidden_since, world.state().lapsed)
+    assert not allowed(world)
+
+
 @pytest.mark.rule("X2")
 def test_an_absence_that_nobody_recorded_lapses_nothing() -> None:
     """Access was closed while the school was away; it resumes with the school."""

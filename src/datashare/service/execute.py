@@ -277,12 +277,13 @@ class _Action:
         )
 
     def contexts(self, agreements: Collection[Agreement], now: Instant) -> dict[int, DecisionContext]:
-        """Read the facts about these schools, at the cost of four port calls whatever their number."""
+        """Read the facts about these schools, at the cost of a constant number of port calls."""
         urns = {agreement.urn for agreement in agreements}
         # A8: the group's people behind an agreement may get a notice.
         senders = {who for agreement in agreements for who in agreement.senders}
         visibility = self.host.visibility(self.group, self.policy, urns, london_day(now))
         staff, sites = self.host.staff(urns), self.host.people.sites(urns)
+        register_day = self.host.institutions.register_day()
         others = {**self.host.people.people(senders - self.people.keys()), **self.people}
         return {
             urn: DecisionContext(
@@ -295,6 +296,7 @@ class _Action:
                 site=sites.get(urn),
                 people=staff[urn],
                 others=others,
+                register_day=register_day,
             )
             for urn in urns
         }
@@ -336,8 +338,8 @@ class _Action:
     ) -> tuple[Reason, ...]:
         """Return why nothing more can be done under this command id, or with this register (K4, E2-E4).
 
-        Cost: two calls for the days of the register in place and of the last one, and one for the group's schools if
-        the register knows no school of the agreements; for ends that name a plan, those of `against_planned_ends`.
+        Cost: one call for the last register, and one for the group's schools if the register knows no school of the
+        agreements; for ends that name a plan, those of `against_planned_ends`.
         """
         if recorded and self.is_reused(recorded):
             return (Reason(code=RefusalCode.COMMAND_ID_REUSED),)
@@ -356,7 +358,7 @@ class _Action:
         days = _register_days(self.batch)
         if not days:
             return ()
-        known = self.host.institutions.register_day()
+        known = next(iter(contexts.values())).register_day
         older = older_register(known or min(days), self.host.store.last_register(self.batch.group))
         different = [reason for reason in (different_register(day, known) for day in days) if reason]
         return (*([older] if older else []), *different[:1])

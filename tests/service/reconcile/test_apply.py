@@ -219,7 +219,7 @@ def test_applying_costs_the_same_for_any_number_of_schools(count: int) -> None:
                 "institutions.linked": 1,
                 "institutions.institutions": 4,
                 "institutions.successors": 1,
-                "institutions.register_day": 2,
+                "institutions.register_day": 3,
                 "people.at_schools": 2,
                 "people.people": 5,
                 "people.sites": 2,

@@ -38,6 +38,7 @@ class DecisionContext:
         people: The people of the school, by id.
         others: People of other sites who matter: the actor and the sender.
         events: What has happened to the agreement, in order, where the decision needs it (`needs_events`).
+        register_day: The day of the register in place, in Europe/London, where the directory knows it.
     """
 
     now: Instant
@@ -50,6 +51,7 @@ class DecisionContext:
     people: Mapping[PersonId, Person]
     others: Mapping[PersonId, Person]
     events: tuple[Event, ...] = ()
+    register_day: date | None = None
 
     @cached_property
     def day(self) -> date:

@@ -404,7 +404,9 @@ def _unrecorded_return(
     """H1: record that the school is visible again, before anything that is asked or comes into force there."""
     if agreement.hidden_since is None:
         return ()
-    day = register_day or context.day  # X2: whenever it is recorded, the register's day counts
+    # X2: the register's day counts, so a fast clock lapses nothing. A register from before the loss shows no return.
+    known = context.register_day if (context.register_day or date.min) >= agreement.hidden_since else None
+    day = register_day or min(known or context.day, context.day)
     resumes = not outlasts(agreement.hidden_since, day, policy=context.policy)
     return (events.VisibilityReturned(**_header(agreement, context), register_day=day, resumes=resumes),)
 
