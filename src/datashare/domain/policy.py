@@ -83,7 +83,8 @@ class Policy:
         enders: The parties that may end an agreement when they wish (E7).
         correction_window: How long a school may be hidden before its agreement lapses (X2), in whole days.
         stale_register_after: How old a register may be before plans and coverage warn of it (E3), in whole days.
-        most_gone_percent: How many per cent of the institutions in place a newer register may lack (E3).
+        most_gone_percent: How many per cent of the institutions in place a newer register may lack; three may always be
+            missing (E3).
     """
 
     kind: GroupKind

@@ -24,6 +24,7 @@ from datashare.domain.agreements.authorise import shrunk_register, why_not
 from datashare.domain.instants import day_words, to_optional_day
 from datashare.domain.people import Permission
 from datashare.domain.reconciliation import (
+    CONFIRM_ABOVE,
     Comparison,
     FormerGroup,
     GroupFacts,
@@ -111,7 +112,8 @@ class GroupReconciliation(GroupActions[Outcomes]):
             earlier = host.institutions.institutions(named)
             held = {school.urn: school.status for school in (*linked, *earlier.values())}
             present = facts.institutions.keys() | newer.institutions(held.keys() - facts.institutions.keys()).keys()
-            shrunk = shrunk_register(held, present, most_gone_percent=policy.most_gone_percent)
+            percent = policy.most_gone_percent
+            shrunk = shrunk_register(held, present, most_gone_percent=percent, always=CONFIRM_ABOVE)
         if not (facts.names_group or states or seen_before):
             raise UnknownGroup(group)
         day = to_optional_day(register_day) or facts.register_day

@@ -125,18 +125,19 @@ def test_a_register_that_holds_none_of_the_groups_schools_is_refused() -> None:
 @pytest.mark.parametrize(
     ("present", "percent", "words"),
     [
-        pytest.param(range(20), 10, "", id="whole"),
-        pytest.param(range(2, 20), 10, "", id="a-tenth-gone"),
-        pytest.param(range(3, 20), 10, "lacks 3 of 20 institutions that the one in place has", id="more-gone"),
-        pytest.param(range(10, 20), 50, "", id="another-policy"),
-        pytest.param(range(9), 50, "lacks 11 of 20 institutions", id="cut-in-half"),
-        pytest.param(range(19), 10, "lacks 1 of 1 closed institutions", id="only-open-rows"),
+        pytest.param(range(40), 10, "", id="whole"),
+        pytest.param(range(4, 40), 10, "", id="a-tenth-gone"),
+        pytest.param(range(5, 40), 10, "lacks 5 of 40 institutions that the one in place has", id="more-gone"),
+        pytest.param(range(20, 40), 50, "", id="another-policy"),
+        pytest.param(range(19), 50, "lacks 21 of 40 institutions", id="cut-in-half"),
+        pytest.param(range(36), 10, "lacks 4 of 4 closed institutions", id="only-open-rows"),
+        pytest.param(range(37), 10, "", id="three-closed-gone"),
     ],
 )
 def test_a_register_that_lacks_much_of_the_one_in_place_is_refused(present: range, percent: int, words: str) -> None:
     """It is not whole, since a register loses no school: neither those of the group, nor those that left it."""
-    urns = [200_000 + number for number in range(20)]
-    there = [school(urn, "School", status=CLOSED if urn == urns[-1] else OPEN) for urn in urns]
+    urns = [200_000 + number for number in range(40)]
+    there = [school(urn, "School", status=CLOSED if urn in urns[36:] else OPEN) for urn in urns]
     world = World(schools=there, policies={TRUST: attrs.evolve(GENEROUS, most_gone_percent=percent)})
     moved = [attrs.evolve(there[number], trusts=()) if number == 5 else there[number] for number in present]
     newer = MemoryInstitutionDirectory(moved, groups=world.groups, register_day=TODAY)
@@ -147,6 +148,22 @@ def test_a_register_that_lacks_much_of_the_one_in_place_is_refused(present: rang
     with pytest.raises(Refused, match=f"{words}.* Load the whole register") as refused:
         world.trust().reconcile(newer)
     assert [RefusalCode.REGISTER_SHRUNK] == [reason.code for reason in refused.value.reasons]
+
+
+@pytest.mark.rule("E3")
+@pytest.mark.parametrize(("gone", "refused"), [(1, False), (3, False), (4, True)])
+def test_a_small_group_may_lack_three_institutions(gone: int, refused: bool) -> None:
+    """One of six is more than a tenth, but says nothing about the register; the plan leaves it, as unclear."""
+    there = [school(HILDA + number, "School") for number in range(6)]
+    world = World(schools=there)
+    world.approved(HILDA)
+    newer = MemoryInstitutionDirectory(there[gone:], groups=world.groups, register_day=TODAY)
+
+    if refused:
+        with pytest.raises(Refused, match="lacks 4 of 6 institutions"):
+            world.trust().reconcile(newer)
+        return
+    assert [HILDA] == [row.urn for row in world.trust().reconcile(newer).unclear]
 
 
 @pytest.mark.rule("E3", "E6", "T2")

@@ -205,7 +205,7 @@ MOST_GONE_PERCENT, MAY_ALWAYS_LACK = 10, 100
 
 
 def shrunk_register(
-    held: Mapping[int, EstablishmentStatus], present: Container[int], *, most_gone_percent: int, always: int = 0
+    held: Mapping[int, EstablishmentStatus], present: Container[int], *, most_gone_percent: int, always: int
 ) -> Reason | None:
     """Return why a register is refused that lacks too many of the institutions of the one in place, or `None` (E3).
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from .facts import GroupFacts, leads_on, moved_together
 from .plan import (
+    CONFIRM_ABOVE,
     Doubt,
     FormerGroup,
     NewSchool,
@@ -21,6 +22,7 @@ from .plan import (
 from .reconcile import Comparison, why_no_plan, why_not_applied
 
 __all__ = [
+    "CONFIRM_ABOVE",
     "Comparison",
     "Doubt",
     "FormerGroup",
