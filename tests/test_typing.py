@@ -70,7 +70,7 @@ def test_the_service_answers_with_precise_types() -> None:
         people=MemoryPeopleDirectory(),
     )
 
-    trust = assert_type(sharing.for_group(TRUST, actor=ANA), GroupSide)
+    trust = assert_type(sharing.over(MemoryAgreementStore()).for_group(TRUST, actor=ANA), GroupSide)
     assert_type(sharing.for_school(100000, actor=ANA), SchoolSide)
     assert_type(trust.preview, GroupPreview)
 

@@ -68,6 +68,17 @@ class DataSharing:
             policies=policies,
         )
 
+    def over(self, store: AgreementStore) -> DataSharing:
+        """Return the same service over another store, such as one that works within the host's transaction.
+
+        Raises:
+            InvalidValue: The store lacks methods that it must have.
+        """
+        host = self._host
+        return DataSharing(
+            store=store, institutions=host.institutions, people=host.people, clock=host.clock, policies=host.policies
+        )
+
     def for_group(self, group: GroupId, *, actor: Actor) -> GroupSide:
         """Act and read for a group, on behalf of one of its users or of a named system.
 

@@ -56,6 +56,7 @@ def _queued(world: World) -> Batch:
 CALLS: Mapping[str, Callable[[World], object]] = {
     "DataSharing.for_group": lambda world: world.sharing.for_group(TRUST, actor=ANA),
     "DataSharing.for_school": lambda world: world.sharing.for_school(HILDA, actor=head()),
+    "DataSharing.over": lambda world: world.sharing.over(world.store).access(TRUST),
     "DataSharing.access": lambda world: world.sharing.access(TRUST).explain(HILDA, Capability.VIEW_MIS_DATA),
     "DataSharing.may_log_in": lambda world: world.sharing.may_log_in(ANA, HILDA),
     "DataSharing.explain_log_in": lambda world: str(world.sharing.explain_log_in(ANA, HILDA)),

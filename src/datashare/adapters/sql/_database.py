@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import sqlite3
@@ -137,7 +138,7 @@ class OwnTransactions:
         engine: sa.Engine,
         check: Callable[[sa.Connection], None],
         *,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._is_sqlite = engine.dialect.name == "sqlite"
@@ -145,7 +146,8 @@ class OwnTransactions:
         self._engine = engine if self._is_sqlite else engine.execution_options(isolation_level="READ COMMITTED")
         self._check = check
         self._is_checked = False
-        self._sleep, self._chance = sleep, chance
+        self._sleep = sleep or (_sleep_in_loop if engine.dialect.is_async else time.sleep)
+        self._chance = chance
         _ENGINES.add(engine)
 
     def read(self, work: Callable[[sa.Connection], _T]) -> _T:
@@ -162,22 +164,38 @@ class OwnTransactions:
         return mapped(partial(self._write, work))
 
     def _write(self, work: Callable[[sa.Connection], _T]) -> _T:
-        for attempt in range(ATTEMPTS - 1):
+        pauses = self.pauses()
+        while True:
             try:
                 return self._write_once(work)
             except sa.exc.DBAPIError as error:
-                if not is_lost(error):
+                if not (is_lost(error) and pauses):
                     raise
-            # At random, so that those who lost to each other do not meet again.
-            self._sleep(FIRST_PAUSE * 2**attempt * self._chance())
-        return self._write_once(work)
+            self.pause(pauses)
 
     def _write_once(self, work: Callable[[sa.Connection], _T]) -> _T:
-        with self._engine.connect() as connection, connection.begin():
-            if self._is_sqlite:
-                begin_immediate(connection, anew=True)
+        with self._engine.connect() as connection, self.begin(connection):
             self._check_once(connection)
             return work(connection)
+
+    def connect(self) -> sa.Connection:
+        """Take a connection of the level at which the store works."""
+        return self._engine.connect()
+
+    def begin(self, connection: sa.Connection) -> sa.RootTransaction:
+        """Begin a transaction that writes."""
+        transaction = connection.begin()
+        if self._is_sqlite:
+            begin_immediate(connection, anew=True)
+        return transaction
+
+    def pauses(self) -> list[float]:
+        """List the longest pauses before each further attempt, in seconds."""
+        return [FIRST_PAUSE * 2**attempt for attempt in range(ATTEMPTS - 1)]
+
+    def pause(self, pauses: list[float]) -> None:
+        """Use up the first of *pauses*: wait at random, so that those who lost to each other do not meet again."""
+        self._sleep(pauses.pop(0) * self._chance())
 
     def _check_once(self, connection: sa.Connection) -> None:
         if not self._is_checked:
@@ -198,6 +216,11 @@ class OwnTransactions:
                 connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").close()
             finally:
                 connection.exec_driver_sql(f"PRAGMA busy_timeout = {wait:d}")
+
+
+def _sleep_in_loop(seconds: float) -> None:
+    """Wait, and let the event loop go on meanwhile; for an async engine, whose calls SQLAlchemy runs in a greenlet."""
+    sa.util.await_only(asyncio.sleep(seconds))
 
 
 _ENGINES: weakref.WeakSet[sa.Engine] = weakref.WeakSet()

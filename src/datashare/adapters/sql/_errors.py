@@ -63,13 +63,13 @@ def mapped(work: Callable[[], _T], *, in_host_transaction: bool = False) -> _T:
     except UnicodeError:  # it holds the bytes
         meaning = StoreUnreadable(_NO_TEXT)
     except sa.exc.PendingRollbackError as error:
-        meaning = (TransactionLost if in_host_transaction else StoreError)(_first_line(error))
+        meaning = (TransactionLost if in_host_transaction else StoreError)(words_of(error))
     except (sa.exc.TimeoutError, sa.exc.DisconnectionError) as error:
-        meaning = StoreUnavailable(_first_line(error))
+        meaning = StoreUnavailable(words_of(error))
     except sa.exc.SQLAlchemyError as error:
-        meaning = StoreError(_first_line(error))
+        meaning = StoreError(words_of(error))
     except (OSError, sqlite3.Error, RuntimeError) as error:  # a driver lets these through while it connects
-        meaning, cause = StoreError(_first_line(error)), error
+        meaning, cause = StoreError(words_of(error)), error
     # Raised here, so that the exception above is not its context.
     raise meaning from cause
 
@@ -83,7 +83,7 @@ def _meaning(error: sa.exc.DBAPIError, *, in_host_transaction: bool) -> StoreErr
     if _is_no_text(error.orig):
         return StoreUnreadable(_NO_TEXT)
     code = _code(error)
-    why = f"The database refused a value ({code})." if isinstance(error, sa.exc.DataError) else _first_line(error.orig)
+    why = f"The database refused a value ({code})." if isinstance(error, sa.exc.DataError) else words_of(error.orig)
     if in_host_transaction and (code in _LOST or code in _SQLITE_BUSY):
         return TransactionLost(why)
     if code in _OTHER_TABLES or _lacks_a_table(error.orig):
@@ -129,7 +129,7 @@ def _is_no_text(orig: BaseException | None) -> bool:
     return isinstance(orig, sqlite3.OperationalError) and str(orig).startswith("Could not decode to UTF-8")
 
 
-def _first_line(error: BaseException | None) -> str:
+def words_of(error: BaseException | None) -> str:
     """Return what the database said, as a sentence."""
     args: tuple[object, ...] = getattr(error, "args", ())
     said = args[1] if len(args) == 2 and isinstance(args[0], int) else error  # MariaDB's number and words

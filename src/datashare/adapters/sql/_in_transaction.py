@@ -1,0 +1,99 @@
+"""One transaction for the host's own rows and for agreements, repeated if it lost to another one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TypeVar
+
+import sqlalchemy as sa
+
+from datashare.domain import validation
+from datashare.domain.agreements import AgreementId
+from datashare.errors import StoreUnavailable, TransactionLost
+from datashare.ports import Change
+
+from ._database import OwnTransactions
+from ._errors import is_lost, mapped, words_of
+from ._store import SqlAgreementStore
+
+_T = TypeVar("_T")
+
+
+def in_transaction(engine: sa.Engine, work: Callable[[sa.Connection, SqlAgreementStore], _T]) -> _T:
+    """Do some work in one transaction, commit it, and return what the work returned.
+
+    The transaction begins as the store's own do: READ COMMITTED, and on SQLite with ``BEGIN IMMEDIATE``.
+    If it loses to another one, for example by a deadlock, or if others changed a school after it was read, all of it
+    is rolled back and repeated after a short random pause, up to six times in total. So the work must be safe to
+    repeat: it does nothing that a roll-back does not undo, and uses the same command id each time.
+    If others still change a school during the last attempt, that attempt is committed, and the school's outcome is
+    `CONFLICT`.
+
+    Args:
+        engine: The database.
+        work: Called with the connection, for the host's own rows, and with a store on it, for `DataSharing.over`. It
+            neither commits nor rolls back. What it raises rolls everything back, and is raised here as it is; errors
+            of the host's own statements too.
+
+    Raises:
+        InvalidValue: *engine* is not an engine, or *work* cannot be called.
+        StoreUnavailable: The database cannot be reached, or is locked, full or read-only, or every attempt lost.
+        StoreError: The database could not do its work.
+    """
+    validation.require_a(engine, sa.Engine, "engine", "an Engine of SQLAlchemy")
+    validation.require_callable(work, "work", "a function of a connection and a store")
+    # The store of each attempt checks the tables.
+    transactions = OwnTransactions(engine, lambda _: None)
+    pauses = transactions.pauses()
+    while True:
+        try:
+            return _attempt(transactions, work, is_last=not pauses)
+        except _RaceLost:
+            pass
+        except TransactionLost as error:
+            if not pauses:
+                raise StoreUnavailable(error.why) from error
+        transactions.pause(pauses)
+
+
+class _RaceLost(Exception):
+    """Others changed a school after it was read; a fresh transaction sees what they saved."""
+
+
+class _WatchedStore(SqlAgreementStore):
+    """A store that remembers whether it lost a race."""
+
+    has_lost = False
+
+    def append(self, changes: Sequence[Change], /) -> frozenset[AgreementId]:
+        """Save *changes*; return the agreements that lost a race."""
+        lost = super().append(changes)
+        self.has_lost = self.has_lost or bool(lost)
+        return lost
+
+
+def _attempt(
+    transactions: OwnTransactions, work: Callable[[sa.Connection, SqlAgreementStore], _T], *, is_last: bool
+) -> _T:
+    """Do the work once.
+
+    Raises:
+        TransactionLost: The transaction lost to another one.
+        _RaceLost: A school was changed by others; not in the last attempt.
+    """
+    with mapped(transactions.connect) as connection:  # closing it rolls back what was not committed
+        mapped(partial(transactions.begin, connection))
+        store = _WatchedStore(connection)
+        try:
+            result = work(connection, store)
+        except Exception as error:
+            if store.has_lost and not is_last:
+                raise _RaceLost from error
+            if isinstance(error, sa.exc.DBAPIError) and is_lost(error):  # of one of the host's own statements
+                raise TransactionLost(words_of(error.orig)) from error.orig
+            raise
+        if store.has_lost and not is_last:
+            raise _RaceLost
+        mapped(connection.commit, in_host_transaction=True)
+        return result
