@@ -1,12 +1,17 @@
 """What an action costs in port calls does not depend on the number of schools (K1, design)."""
 
 from collections import Counter
+from functools import partial
+from pathlib import Path
 
 import pytest
 
+from datashare.adapters.sql import SqlAgreementStore
 from datashare.domain.agreements import Tab
 from datashare.domain.browsing import Facet
+from datashare.domain.levels import Capability
 from datashare.service import GroupSide
+from tests.adapters.sql.databases import round_trips, sqlite_file
 from tests.world import ANA, BULK_ACTIONS, HILDA, MIS, TRUST, World, head, large_world
 
 DECIDING = {
@@ -189,3 +194,26 @@ def test_an_answer_costs_as_much_as_a_bulk_action() -> None:
     # A school's outcomes may have been kept beside those of the group, by an earlier version (K4).
     assert Counter(DECIDING) + Counter({"store.load": 1}) + Counter(SAVING) == world.calls
     assert Tab.APPROVED in world.state().tabs
+
+
+@pytest.mark.rule("X4")
+def test_a_question_about_one_school_costs_one_agreement_and_one_institution() -> None:
+    """A page about one school reads nothing of the group's other schools."""
+    world, _ = large_world(7)
+    cost = Counter({"institutions.group": 1, "institutions.institutions": 1, "store.load": 1})
+
+    world.counted().allows(TRUST, HILDA, Capability.VIEW_MIS_DATA)
+    assert cost == world.calls
+    world.counted().explain(TRUST, HILDA, Capability.VIEW_MIS_DATA)
+    assert cost + cost == world.calls
+
+
+def test_a_question_about_one_school_is_one_statement_of_the_store(tmp_path: Path) -> None:
+    """With a statement for the group and one for the school, where the register is in a database too."""
+    with sqlite_file(tmp_path) as engine:
+        world = World(store=SqlAgreementStore(engine))
+        world.approved(HILDA)
+
+        ask = partial(world.sharing.allows, TRUST, HILDA, Capability.VIEW_MIS_DATA)
+        assert ask()
+        assert 1 == round_trips(engine, ask)

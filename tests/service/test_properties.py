@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from itertools import cycle
 
 import attrs
 import pytest
@@ -14,7 +15,7 @@ from datashare.domain.agreements.events import Event, RecipientsAdded, ReminderS
 from datashare.domain.agreements.ids import Actor, AgreementId, RequestId
 from datashare.domain.agreements.state import Agreement, Tab
 from datashare.domain.instants import london_day
-from datashare.domain.levels import AccessLevel
+from datashare.domain.levels import AccessLevel, Capability
 from datashare.domain.people import BusinessRole, PersonId
 from datashare.domain.register import EstablishmentStatus, GroupId, TrustLink
 from datashare.errors import DatashareError, Refused
@@ -50,6 +51,7 @@ from tests.world import (
 URNS = (HILDA, OSCAR, SITELESS, CLOSED, NO_APPROVER, MAINTAINED, UNKNOWN)
 MOVING = (HILDA, OSCAR, CLOSED, NO_APPROVER)
 OPEN = {EstablishmentStatus.OPEN, EstablishmentStatus.OPEN_PROPOSED_TO_CLOSE}
+OF_A_GROUP = sorted(set(Capability) - {Capability.LOG_IN_TO_SCHOOL}, key=str)
 ELIGIBLE_ROLES = {"executive_head_teacher", "head_teacher", "deputy_head_teacher", "data_manager"}
 
 selections = st.lists(st.sampled_from(URNS), max_size=4)
@@ -319,6 +321,18 @@ class Sharing(RuleBasedStateMachine):
         assert not in_tabs & hidden
         states = readable(self.world.store.states(TRUST))
         assert {agreement.urn for agreement in states if agreement.stands} <= in_tabs | hidden
+
+    @invariant()
+    def one_school_is_answered_as_all_are(self) -> None:
+        sharing = self.world.sharing
+        for group in (TRUST, COUNCIL):
+            access, known = sharing.access(group), {state.urn for state in readable(self.world.store.states(group))}
+            linked = {institution.urn for institution in self.world.institutions.linked(group)}
+            for urn, capability in zip(URNS, cycle(OF_A_GROUP), strict=False):
+                answer = sharing.explain(group, urn, capability)
+                assert access.allows(urn, capability) == answer.allowed
+                if urn in known | linked | {UNKNOWN}:
+                    assert access.explain(urn, capability) == answer
 
 
 TestSharing = pytest.mark.rule("K3", "K4", "P4", "T2", "T3", "T4", "V1", "V2")(Sharing.TestCase)

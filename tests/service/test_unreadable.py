@@ -64,6 +64,7 @@ def test_access_to_that_school_alone_is_denied(world: World) -> None:
     answer = access.explain(HILDA, Capability.VIEW_MIS_DATA)
     assert [AccessCode.UNREADABLE] == [reason.code for reason in answer.reasons]
     assert "cannot be read" in str(answer)
+    assert answer == world.sharing.explain(TRUST, HILDA, Capability.VIEW_MIS_DATA)
     assert not world.sharing.may_log_in(ANA, HILDA)
     codes = [reason.code for reason in world.sharing.explain_log_in(ANA, HILDA).reasons]
     assert [AccessCode.UNREADABLE] == codes

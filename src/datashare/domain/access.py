@@ -135,6 +135,17 @@ def _about_level(code: AccessCode, in_force: InForce, policy: Policy) -> AccessR
     return AccessReason(code=code, level=in_force.level, level_label=label, since=in_force.since)
 
 
+def require_group_capability(capability: object) -> None:
+    """Refuse what is not a capability, and logging in, which only a person can be asked about (X3).
+
+    Raises:
+        InvalidValue: It is one of these.
+    """
+    validation.require_member(capability, Capability, "capability")
+    if capability is Capability.LOG_IN_TO_SCHOOL:
+        raise InvalidValue("capability", capability, "one of a group; ask may_log_in for a person instead")
+
+
 class AccessMap:
     """What a group's staff may see and do at every school, as it stood at one instant.
 
@@ -183,14 +194,15 @@ class AccessMap:
         self._agreements = {agreement.urn: self._own(agreement) for agreement in agreements}
         self._unreadable = frozenset(unreadable)
         # X3: only a person can be asked about logging in, so it is not a key here.
-        self._urns: dict[Capability, set[int]] = {
+        urns: dict[Capability, set[int]] = {
             capability: set() for capability in Capability if capability is not Capability.LOG_IN_TO_SCHOOL
         }
         for urn, agreement in self._agreements.items():
             visible = self._visibility(urn).visible
             level = granted(agreement, visible=visible, policy=policy, day=self.day)
-            for capability in self._urns.keys() & level.capabilities if level else ():
-                self._urns[capability].add(urn)
+            for capability in urns.keys() & level.capabilities if level else ():
+                urns[capability].add(urn)
+        self._urns = {capability: frozenset(schools) for capability, schools in urns.items()}
 
     def _own(self, agreement: Agreement) -> Agreement:
         if agreement.group != self.group:
@@ -220,7 +232,7 @@ class AccessMap:
             if urn in self._urns[capability] and type(urn) is int:  # 100000.0 is in the set too
                 return True
         except (KeyError, TypeError):
-            self._require_group_capability(capability)
+            require_group_capability(capability)
         if type(urn) is not int:
             validation.require_urn(urn)
         return False
@@ -231,14 +243,20 @@ class AccessMap:
         Raises:
             InvalidValue: As `allows`, or the URN is out of range.
         """
-        self._require_group_capability(capability)
+        require_group_capability(capability)
         validation.require_urn(urn)
         return self._answer(urn, capability, self._group.name, ())
 
-    def _require_group_capability(self, capability: object) -> None:
-        validation.require_member(capability, Capability, "capability")
-        if capability is Capability.LOG_IN_TO_SCHOOL:
-            raise InvalidValue("capability", capability, "one of a group; ask may_log_in for a person instead")
+    def urns(self, capability: Capability) -> frozenset[int]:
+        """Return the schools at which the group's staff may use *capability*, for the ``IN (…)`` of a query.
+
+        Cost: one look-up.
+
+        Raises:
+            InvalidValue: As `allows`.
+        """
+        require_group_capability(capability)
+        return self._urns[capability]
 
     def explain_log_in(self, person: Person | None, urn: int, clusters: Iterable[str]) -> AccessAnswer:
         """Return whether *person* may log in to school *urn*, with every reason (X3).

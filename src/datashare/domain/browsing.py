@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from types import MappingProxyType
 from typing import Generic, TypeVar
 
 import attrs
@@ -18,7 +17,7 @@ from .levels import AccessLevel, to_levels
 from .register import Coded, Institution, Phase
 from .search import search
 from .text import folded
-from .validation import Key, Text, to_frozenset, to_texts, validated
+from .validation import FrozenMapping, Key, Text, to_frozenset, to_texts, validated
 from .visibility import DateWarning
 
 _T = TypeVar("_T")
@@ -306,7 +305,7 @@ def facets(listings: Iterable[Listing], filters: Filters = NO_FILTERS) -> Mappin
         failing = _failing(row, active) if finds(row) else list(Facet)
         for facet, tally in tallies.items():
             tally.add(_OFFERS[facet](row), counts=not failing or failing == [facet])
-    return MappingProxyType({facet: tally.values() for facet, tally in tallies.items()})
+    return FrozenMapping({facet: tally.values() for facet, tally in tallies.items()})
 
 
 class _Tally:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
-from types import MappingProxyType
 
 import attrs
 
@@ -132,7 +131,7 @@ def coverage(
         group=group.id,
         group_name=group.name,
         day=day,
-        labels=MappingProxyType({level: policy.label(level) for level in sorted(policy.requestable_levels)}),
+        labels=validation.FrozenMapping({level: policy.label(level) for level in sorted(policy.requestable_levels)}),
         total=_tally(None, group.name, rows),
         by_cluster=_parts(rows, Facet.CLUSTER, offered),
         by_phase=_parts(rows, Facet.PHASE, offered),
@@ -160,7 +159,9 @@ def _tally(value: FacetKey | None, label: str, rows: Sequence[Listing]) -> Tally
         value=value,
         label=label,
         schools=len(rows),
-        at_least=MappingProxyType({level: sum(granted >= level for granted in shared) for level in AccessLevel}),
+        at_least=validation.FrozenMapping(
+            {level: sum(granted >= level for granted in shared) for level in AccessLevel}
+        ),
         pending=sum(row.agreement.request is not None for row in rows),
         missing=sum(row.agreement.request is None and row.granted is None and not row.unreadable for row in rows),
     )

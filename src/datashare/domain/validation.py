@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from functools import cache, reduce
-from types import MappingProxyType, NoneType, UnionType
+from types import NoneType, UnionType
 from typing import Annotated, Any, TypeGuard, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import attrs
@@ -22,6 +22,8 @@ from datashare.errors import InvalidValue
 
 _E = TypeVar("_E", bound=enum.Enum)
 _T = TypeVar("_T")
+_K = TypeVar("_K")
+_V_co = TypeVar("_V_co", covariant=True)
 Check = Callable[[Any, "attrs.Attribute[Any]", Any], None]
 
 LEAST_URN, MOST_URN = 1, 9_999_999
@@ -246,11 +248,40 @@ def to_texts(value: Iterable[str]) -> frozenset[str]:
     return to_frozenset(value)
 
 
+class FrozenMapping(Mapping[_K, _V_co]):
+    """A mapping that does not change; `types.MappingProxyType` could be neither pickled nor copied."""
+
+    __slots__ = ("_items",)
+
+    def __init__(self, items: Mapping[_K, _V_co]) -> None:
+        """Copy *items*."""
+        self._items = dict(items)
+
+    def __getitem__(self, key: _K) -> _V_co:
+        return self._items[key]
+
+    def __iter__(self) -> Iterator[_K]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def get(self, key: Any, default: Any = None) -> Any:  # noqa: ANN401 - as typeshed's overloads together
+        """Return the value of *key*, or *default*; the inherited method is slow where there is none."""
+        return self._items.get(key, default)
+
+    def __repr__(self) -> str:
+        return f"FrozenMapping({self._items!r})"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return FrozenMapping, (self._items,)
+
+
 def to_mapping(value: Any, held: Callable[[Any], Any] = lambda part: part) -> Mapping[Any, Any]:  # noqa: ANN401 - see above
     """Copy a mapping to one that cannot change, each value by *held*; return anything else as it is."""
     if not isinstance(value, Mapping):
         return value  # type: ignore[no-any-return]
-    return MappingProxyType({key: held(part) for key, part in value.items()})
+    return FrozenMapping({key: held(part) for key, part in value.items()})
 
 
 def _is_collection(value: object) -> TypeGuard[Iterable[Any]]:

@@ -14,7 +14,7 @@ from datashare.domain.levels import AccessLevel, Capability
 from datashare.domain.people import BusinessRole
 from datashare.domain.policy import Party
 from datashare.ports import Progress, ProgressCallback
-from datashare.testing import RecordingNotifier
+from datashare.testing import RecordingNotifier, StoreWithOutbox
 from tests.world import (
     ANA,
     GENEROUS,
@@ -58,6 +58,8 @@ CALLS: Mapping[str, Callable[[World], object]] = {
     "DataSharing.for_school": lambda world: world.sharing.for_school(HILDA, actor=head()),
     "DataSharing.over": lambda world: world.sharing.over(world.store).access(TRUST),
     "DataSharing.access": lambda world: world.sharing.access(TRUST).explain(HILDA, Capability.VIEW_MIS_DATA),
+    "DataSharing.allows": lambda world: world.sharing.allows(TRUST, HILDA, Capability.VIEW_MIS_DATA),
+    "DataSharing.explain": lambda world: world.sharing.explain(TRUST, HILDA, Capability.VIEW_MIS_DATA),
     "DataSharing.may_log_in": lambda world: world.sharing.may_log_in(ANA, HILDA),
     "DataSharing.explain_log_in": lambda world: str(world.sharing.explain_log_in(ANA, HILDA)),
     "DataSharing.verify": lambda world: str(world.sharing.verify()),
@@ -129,7 +131,7 @@ def every_method() -> set[str]:
     return {f"{side.__name__}.{name}" for side in sides for name in public_names(side)}
 
 
-def busy_world(store: SqlAgreementStore) -> World:
+def busy_world(store: StoreWithOutbox) -> World:
     """Build a world in which one school has approved, one has declined, and one was asked; every action is allowed."""
     policy = attrs.evolve(GENEROUS, enders=frozenset(Party))
     world = World(store=store, policies={TRUST: policy})
