@@ -14,6 +14,7 @@ from datashare.adapters.memory import MemoryInstitutionDirectory
 from datashare.codec import ExportFormat
 from datashare.domain.agreements import AgreementId, EndCause, RequestAccess, RequestId, Tab
 from datashare.domain.browsing import Filters
+from datashare.domain.levels import Capability
 from datashare.domain.people import PersonId
 from datashare.domain.policy import Policy
 from datashare.errors import InvalidValue, Refused, UnknownGroup
@@ -233,6 +234,18 @@ SHARING_CALLS: dict[str, list[tuple[Any, ...]]] = {
     "run": [("batch",), ({},)],
     "preview": [("batch",), (None,)],
     "access": [("mat:5143",), (5143,)],
+    "allows": [
+        ("mat:5143", HILDA, Capability.VIEW_MIS_DATA),
+        (TRUST, "100000", Capability.VIEW_MIS_DATA),
+        (TRUST, HILDA, "view_mis_data"),
+        (TRUST, HILDA, Capability.LOG_IN_TO_SCHOOL),
+    ],
+    "explain": [
+        (None, HILDA, Capability.VIEW_MIS_DATA),
+        (TRUST, 100000.0, Capability.VIEW_MIS_DATA),
+        (TRUST, HILDA, MIS),
+    ],
+    "over": [(None,), ("agreements.db",)],
     "verify": [("mat:5143",), (HILDA,)],
     "digest": [("mat:5143",), (None,)],
     "may_log_in": [("ana", HILDA), (head(), HILDA), (ANA, "100000")],
@@ -266,6 +279,7 @@ EVERY_ENTRY: dict[str, Call] = {
     "page": lambda world: world.school().page(),
     "approve": lambda world: world.school().approve(REQUEST),
     "access": lambda world: world.sharing.access(TRUST),
+    "allows": lambda world: world.sharing.allows(TRUST, HILDA, Capability.VIEW_MIS_DATA),
     "log-in": lambda world: world.sharing.may_log_in(ANA, HILDA),
 }
 

@@ -147,6 +147,17 @@ class TestOnPostgresql(SqlSuite):
         return postgresql
 
 
+class TestOnPostgresqlByPsycopg2(SqlSuite):
+    """On a PostgreSQL server, by the older driver, which has no quick way to write rows."""
+
+    @pytest.fixture
+    def engine(self, postgresql: Engine) -> Iterator[Engine]:
+        """Return the database."""
+        url = postgresql.url.set(drivername="postgresql+psycopg2")
+        with disposing(create_engine(url, pool_size=20)) as engine:
+            yield engine
+
+
 @pytest.mark.mariadb
 class TestOnMariadb(SqlSuite):
     """On a MariaDB server."""

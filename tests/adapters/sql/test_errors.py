@@ -150,6 +150,8 @@ def test_a_busy_file_loses_the_hosts_transaction(code: int) -> None:
         pytest.param(of_mariadb(1045, "Access denied for user"), StoreError, id="mariadb-denied"),
         pytest.param(of_mariadb(1049, "Unknown database"), StoreError, id="mariadb-no-database"),
         pytest.param(RuntimeError("'cryptography' package is required"), StoreError, id="driver-needs-more"),
+        pytest.param(ConnectionRefusedError("Connect call failed"), StoreUnavailable, id="asyncpg-refused"),
+        pytest.param(TimeoutError(), StoreUnavailable, id="asyncpg-timeout"),
         pytest.param(FileNotFoundError("No certificate"), StoreError, id="driver-file"),
         pytest.param(exc.TimeoutError("QueuePool limit reached"), StoreUnavailable, id="pool"),
         pytest.param(exc.ResourceClosedError("This Connection is closed"), StoreError, id="closed"),

@@ -197,9 +197,9 @@ def test_an_engine_that_begins_by_itself_never_loses_to_another_writer(tmp_path:
     assert 8 == len(SqlAgreementStore(sqlite).states(TRUST))
 
 
-def test_a_driver_that_is_not_understood_is_refused() -> None:
-    """The errors of another driver would be misunderstood, so it is refused immediately."""
-    engine = create_engine("mysql+mysqldb://nobody@localhost/nothing", module=pymysql)
+def test_a_database_that_is_not_understood_is_refused() -> None:
+    """The statements are written for three databases; any driver of theirs is taken, with or without its URL's."""
+    engine = create_engine("mssql+pymssql://nobody@localhost/nothing", module=pymysql)
 
-    with pytest.raises(InvalidValue, match="of one of the drivers pysqlite, psycopg, pymysql; this is mysqldb"):
+    with pytest.raises(InvalidValue, match="of one of the databases sqlite, postgresql, mysql, mariadb"):
         SqlAgreementStore(engine)

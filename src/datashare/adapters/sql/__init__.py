@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ._database import sqlite_engine
 from ._directory import SqlInstitutionDirectory
-from ._in_transaction import in_transaction
+from ._in_transaction import in_async_transaction, in_transaction
 from ._store import SqlAgreementStore
 from ._tables import (
     DIRECTORY_SCHEMA_VERSION,
@@ -26,6 +26,7 @@ __all__ = [
     "create_directory_schema",
     "create_schema",
     "directory_metadata",
+    "in_async_transaction",
     "in_transaction",
     "metadata",
     "sqlite_engine",

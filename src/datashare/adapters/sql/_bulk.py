@@ -29,11 +29,11 @@ def write(
     if not rows:
         return
     dialect = connection.dialect
-    if dialect.name == "postgresql" and existing is Existing.CANNOT_BE:
+    if dialect.driver == "psycopg" and not dialect.is_async and existing is Existing.CANNOT_BE:
         _copy(connection, table, rows)
     elif dialect.name == "postgresql":
         connection.execute(_from_arrays(table, existing), _columns(table, rows))
-    elif schema_of(connection):
+    elif schema_of(connection) or dialect.driver not in _PLAIN:
         connection.execute(
             _from_values(table, dialect.name, existing, table.columns.keys()), [_named(table, row) for row in rows]
         )
@@ -189,7 +189,9 @@ def _values(table: sa.Table) -> list[str]:
     return [column.name for column in table.columns if not column.primary_key]
 
 
-_DRIVERS: Mapping[str, sa.Dialect] = {
+_PLAIN = frozenset({"pysqlite", "aiosqlite", "pymysql"})
+"""The drivers that take the values of many rows as they are, and mark them as the dialects below do."""
+_DIALECTS: Mapping[str, sa.Dialect] = {
     "sqlite": sqlite.dialect(paramstyle="qmark"),
     "mysql": mysql.dialect(paramstyle="format"),
     "mariadb": mysql.dialect(paramstyle="format"),
@@ -199,4 +201,4 @@ _DRIVERS: Mapping[str, sa.Dialect] = {
 @cache
 def _text(table: sa.Table, dialect: str, existing: Existing, names: tuple[str, ...]) -> str:
     """Return the statement as the driver takes it, with a parameter for each named column, in their order."""
-    return str(_from_values(table, dialect, existing, names).compile(dialect=_DRIVERS[dialect]))
+    return str(_from_values(table, dialect, existing, names).compile(dialect=_DIALECTS[dialect]))

@@ -30,8 +30,8 @@ ATTEMPTS = 6
 FIRST_PAUSE = 0.05
 """The longest pause before the second attempt, in seconds; before each further one it may be twice as long."""
 
-_DRIVERS = ("pysqlite", "psycopg", "pymysql")
-"""The drivers whose errors are understood, and for which the quickest way to write rows is known."""
+_DATABASES = ("sqlite", "postgresql", "mysql", "mariadb")
+"""SQLAlchemy's names of the databases that the statements are written for; any driver of theirs is taken."""
 
 _FILE = validation.Rule(
     "the path of a file (in memory, use MemoryAgreementStore)",
@@ -104,7 +104,7 @@ def begin_immediate(connection: sa.Connection, *, anew: bool = False) -> None:
     """
     driver: Any = connection.connection.driver_connection
     if driver.in_transaction and anew:
-        driver.rollback()
+        connection.connection.rollback()  # of an async driver too
     if not driver.in_transaction:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
@@ -119,12 +119,12 @@ def transactions(
         check: Called with the first connection that is used; raises where the tables are not as they have to be.
 
     Raises:
-        InvalidValue: *bind* is neither an engine nor a connection, or of an unknown driver.
+        InvalidValue: *bind* is neither an engine nor a connection, or is one of an unknown database.
     """
     if not isinstance(bind, (sa.Engine, sa.Connection)):
         raise InvalidValue("bind", bind, "an Engine or a Connection of SQLAlchemy")
-    if bind.dialect.driver not in _DRIVERS:
-        raise InvalidValue("bind", bind, f"of one of the drivers {', '.join(_DRIVERS)}; this is {bind.dialect.driver}")
+    if bind.dialect.name not in _DATABASES:
+        raise InvalidValue("bind", bind, f"of one of the databases {', '.join(_DATABASES)}")
     return OwnTransactions(bind, check) if isinstance(bind, sa.Engine) else HostTransaction(bind, check)
 
 

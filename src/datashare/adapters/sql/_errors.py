@@ -25,6 +25,10 @@ _NOT_WRITABLE: Final = frozenset({"25006", 1290, 1792, 1836})
 _NOT_ADMITTED: Final = frozenset(
     {"28000", "28P01", "3D000", "42501", 1044, 1045, 1049, 1130, 1142, 1143, 1227, 1251, 1698, 1820, 1862, 4151}
 )
+_DATA: Final = "22"
+"""PostgreSQL's class of errors about a value."""
+# PostgreSQL's classes: connection, insufficient resources, operator intervention, system error.
+_UNAVAILABLE: Final = frozenset({"08", "53", "57", "58"})
 _NOT_ADMITTED_WORDS: Final = re.compile(
     'authentication failed|no password supplied|(role|database) ".*" does not exist|no pg_hba.conf entry'
     "|not permitted to log in|permission denied"
@@ -57,7 +61,7 @@ def mapped(work: Callable[[], _T], *, in_host_transaction: bool = False) -> _T:
         return work()
     except sa.exc.DBAPIError as error:
         meaning = _meaning(error, in_host_transaction=in_host_transaction)
-        if not (isinstance(error, (sa.exc.DataError, sa.exc.IntegrityError)) or _is_no_text(error.orig)):
+        if not (isinstance(error, sa.exc.IntegrityError) or _is_bad_value(error) or _is_no_text(error.orig)):
             # From the driver's own error, where it does not quote the row: SQLAlchemy's quotes the parameters.
             cause = error.orig
     except UnicodeError:  # it holds the bytes
@@ -68,7 +72,9 @@ def mapped(work: Callable[[], _T], *, in_host_transaction: bool = False) -> _T:
         meaning = StoreUnavailable(words_of(error))
     except sa.exc.SQLAlchemyError as error:
         meaning = StoreError(words_of(error))
-    except (OSError, sqlite3.Error, RuntimeError) as error:  # a driver lets these through while it connects
+    except (ConnectionError, TimeoutError) as error:  # asyncpg lets these through while it connects
+        meaning, cause = StoreUnavailable(words_of(error)), error
+    except (OSError, sqlite3.Error, RuntimeError) as error:  # drivers let these through while they connect
         meaning, cause = StoreError(words_of(error)), error
     # Raised here, so that the exception above is not its context.
     raise meaning from cause
@@ -83,13 +89,13 @@ def _meaning(error: sa.exc.DBAPIError, *, in_host_transaction: bool) -> StoreErr
     if _is_no_text(error.orig):
         return StoreUnreadable(_NO_TEXT)
     code = _code(error)
-    why = f"The database refused a value ({code})." if isinstance(error, sa.exc.DataError) else words_of(error.orig)
+    why = f"The database refused a value ({code})." if _is_bad_value(error) else words_of(error.orig)
     if in_host_transaction and (code in _LOST or code in _SQLITE_BUSY):
         return TransactionLost(why)
     if code in _OTHER_TABLES or _lacks_a_table(error.orig):
         made_by = "create_directory_schema()" if "datashare_directory" in why else "create_schema()"
         return SchemaMismatch(f"{why} Call {made_by}, or migrate.")
-    if code in _LOST or code in _NOT_WRITABLE or error.connection_invalidated:
+    if code in _LOST or code in _NOT_WRITABLE or error.connection_invalidated or _class(code) in _UNAVAILABLE:
         return StoreUnavailable(why)
     if code in _NOT_ADMITTED or (code is None and _NOT_ADMITTED_WORDS.search(str(error.orig))):
         return StoreError(f"{why} {_CHECK_ACCESS}")
@@ -99,6 +105,17 @@ def _meaning(error: sa.exc.DBAPIError, *, in_host_transaction: bool) -> StoreErr
         StoreUnavailable(why)
         if isinstance(error, (sa.exc.OperationalError, sa.exc.InterfaceError))
         else StoreError(why)
+    )
+
+
+def _is_bad_value(error: sa.exc.DBAPIError) -> bool:
+    """Return whether a value was refused; the driver's words may quote it."""
+    # asyncpg refuses some values itself, and SQLAlchemy has no DataError for it.
+    said = str(error.orig)
+    return (
+        isinstance(error, sa.exc.DataError)
+        or _class(_code(error)) == _DATA
+        or said.startswith("invalid input for query argument")
     )
 
 
@@ -114,8 +131,15 @@ def _code(error: sa.exc.DBAPIError) -> str | int | None:
     first = orig.args[0] if orig is not None and orig.args else None
     if isinstance(first, int):  # MariaDB's drivers know the five characters too, but they say less
         return first
-    state: str | None = getattr(orig, "sqlstate", None)
+    state: str | None = getattr(orig, "sqlstate", None) or getattr(
+        orig, "pgcode", None
+    )  # psycopg and asyncpg; psycopg2
     return state
+
+
+def _class(code: str | int | None) -> str:
+    """Return the first two of PostgreSQL's five characters; nothing for the other databases."""
+    return code[:2] if isinstance(code, str) else ""
 
 
 def _lacks_a_table(orig: BaseException | None) -> bool:

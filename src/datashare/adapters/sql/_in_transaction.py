@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import sqlalchemy as sa
 
 from datashare.domain import validation
 from datashare.domain.agreements import AgreementId
-from datashare.errors import StoreUnavailable, TransactionLost
+from datashare.errors import InvalidValue, StoreUnavailable, TransactionLost
 from datashare.ports import Change
 
 from ._database import OwnTransactions
 from ._errors import is_lost, mapped, words_of
 from ._store import SqlAgreementStore
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
 _T = TypeVar("_T")
 
@@ -55,6 +58,25 @@ def in_transaction(engine: sa.Engine, work: Callable[[sa.Connection, SqlAgreemen
             if not pauses:
                 raise StoreUnavailable(error.why) from error
         transactions.pause(pauses)
+
+
+async def in_async_transaction(engine: AsyncEngine, work: Callable[[sa.Connection, SqlAgreementStore], _T]) -> _T:
+    """Do the same as `in_transaction` on an async engine; the event loop goes on while the database works.
+
+    Args:
+        engine: The database.
+        work: A plain function, as for `in_transaction`. SQLAlchemy runs it so that its calls to the database wait
+            without blocking, as it does for `AsyncConnection.run_sync`.
+
+    Raises:
+        InvalidValue: *engine* is not an async engine, or *work* cannot be called.
+        StoreUnavailable: As `in_transaction`.
+        StoreError: As `in_transaction`.
+    """
+    sync_engine = getattr(engine, "sync_engine", None)
+    if sync_engine is None:
+        raise InvalidValue("engine", engine, "an AsyncEngine of SQLAlchemy")
+    return await sa.util.greenlet_spawn(in_transaction, sync_engine, work)
 
 
 class _RaceLost(Exception):
