@@ -109,9 +109,9 @@ BY_HAND: tuple[object, ...] = (
 
 
 def public_modules() -> Iterator[Any]:
-    """Yield every module that a host may import from."""
+    """Yield every module that a host may import from; the app for Django holds models, not values."""
     for module in pkgutil.walk_packages(datashare.__path__, "datashare."):
-        if not any(part.startswith("_") for part in module.name.split(".")):
+        if not any(part.startswith("_") or part == "django" for part in module.name.split(".")):
             yield importlib.import_module(module.name)
 
 
