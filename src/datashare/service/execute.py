@@ -358,9 +358,9 @@ class _Action:
         days = _register_days(self.batch)
         if not days:
             return ()
-        known = next(iter(contexts.values())).register_day
-        older = older_register(known or min(days), self.host.store.last_register(self.batch.group))
-        different = [reason for reason in (different_register(day, known) for day in days) if reason]
+        in_place = next(iter(contexts.values())).register_day
+        older = older_register(in_place or min(days), self.host.store.last_register(self.batch.group))
+        different = [reason for reason in (different_register(day, in_place) for day in days) if reason]
         return (*([older] if older else []), *different[:1])
 
     def is_reused(self, recorded: Iterable[RecordedOutcome]) -> bool:
