@@ -1,7 +1,6 @@
 """Ending an agreement, and who may (rules E1, E7)."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import attrs
 import pytest
@@ -13,7 +12,7 @@ from datashare.domain.agreements.refusals import RefusalCode
 from datashare.domain.agreements.state import State
 from datashare.domain.people import Permission, Person, PersonId
 from datashare.domain.policy import Party, Policy
-from datashare.domain.register import EstablishmentStatus, GroupId, TrustLink
+from datashare.domain.register import GroupId
 from datashare.domain.visibility import HiddenBecause
 from datashare.errors import InvalidValue
 from tests.builders import (
@@ -36,8 +35,6 @@ from tests.builders import (
     end,
     importing,
     in_state,
-    institution,
-    look,
     new,
     only_event,
     reasons_against,
@@ -167,37 +164,25 @@ def test_causes_of_the_register_must_be_shown_by_it(cause: EndCause, planned: bo
 
 
 @pytest.mark.rule("E1", "E8")
-@pytest.mark.parametrize("planned", [False, True], ids=["by-hand", "planned"])
-@pytest.mark.parametrize(
-    ("cells", "shown"),
-    [
-        pytest.param({"trusts": [TrustLink("99")]}, True, id="in-another-trust"),
-        pytest.param({"trusts": []}, False, id="in-no-trust"),
-        pytest.param({}, False, id="still-here"),
-        pytest.param({"trusts": [TrustLink("99")], "status": EstablishmentStatus.CLOSED}, False, id="closed"),
-    ],
-)
-def test_a_reorganisation_is_shown_by_an_open_school_in_another_group(
-    cells: dict[str, Any], shown: bool, planned: bool
-) -> None:
-    """Whether others moved with it is for the plan, or for the person who ends it."""
+@pytest.mark.parametrize("because", HiddenBecause, ids=lambda because: because.value)
+def test_only_a_plan_ends_because_of_a_reorganisation(because: HiddenBecause) -> None:
+    """By hand nobody looks at the other schools, so a school that moved alone would count as reorganised."""
     agreement = in_state(State.APPROVED)
-    command = attrs.evolve(
-        end(EndCause.GROUP_REORGANISED),
-        planned=Planned(plan="0c5e", version=agreement.version) if planned else None,
-    )
-    where = attrs.evolve(context(), visibility=look(institution(**cells)))
-    gone = attrs.evolve(context(), visibility=look(None))
+    by_hand = end(EndCause.GROUP_REORGANISED)
+    planned = attrs.evolve(by_hand, planned=Planned(plan="0c5e", version=agreement.version))
 
-    if shown:
-        assert State.NO_AGREEMENT is agreement_after(agreement, command, where).state
+    refusal = refusal_of(agreement, by_hand, context(because))
+
+    assert [RefusalCode.CAUSE_NOT_SHOWN] == [reason.code for reason in refusal.reasons]
+    assert "Only a plan can show that schools moved together to another group." in str(refusal)
+    if because is HiddenBecause.NOT_LINKED:
+        assert State.NO_AGREEMENT is agreement_after(agreement, planned, context(because)).state
     else:
-        assert (RefusalCode.CAUSE_NOT_SHOWN,) == codes(agreement, command, where)
-    assert (RefusalCode.CAUSE_NOT_SHOWN,) == codes(agreement, command, gone)
+        assert (RefusalCode.CAUSE_NOT_SHOWN,) == codes(agreement, planned, context(because))
 
 
 @pytest.mark.rule("E1")
-@pytest.mark.parametrize("cause", [*SHOWN, EndCause.GROUP_REORGANISED])
+@pytest.mark.parametrize("cause", SHOWN)
 def test_cause_of_the_register_is_not_shown_by_a_visible_school(cause: EndCause) -> None:
     """While the school is visible, no cause of the register holds, and the refusal says what it shows."""
     refusal = refusal_of(in_state(State.APPROVED), end(cause))

@@ -15,7 +15,7 @@ from datashare.domain.instants import Instant, is_ahead, later_by
 from datashare.domain.levels import AccessLevel
 from datashare.domain.people import PersonId
 from datashare.domain.policy import Party
-from datashare.domain.visibility import HiddenBecause, other_groups
+from datashare.domain.visibility import HiddenBecause
 
 from . import events
 from .commands import (
@@ -349,12 +349,13 @@ _SHOWN_BY = {
     EndCause.SCHOOL_CLOSED: frozenset({HiddenBecause.CLOSED}),
     EndCause.SCHOOL_LEFT_GROUP: frozenset({HiddenBecause.NOT_LINKED, HiddenBecause.UNKNOWN_URN}),
     EndCause.GROUP_CLOSED: frozenset({HiddenBecause.GROUP_CLOSED}),
-    EndCause.GROUP_REORGANISED: frozenset({HiddenBecause.NOT_LINKED}),
+    EndCause.GROUP_REORGANISED: frozenset(),  # E8: only a plan looks at the other schools
     EndCause.SUCCEEDED: frozenset({HiddenBecause.CLOSED, HiddenBecause.NOT_LINKED}),
 }
 # E2: a plan ends only what is clear. A URN that is gone is unclear, and so is a successor of a school open elsewhere.
 _SHOWN_CLEARLY_BY = _SHOWN_BY | {
     EndCause.SCHOOL_LEFT_GROUP: frozenset({HiddenBecause.NOT_LINKED}),
+    EndCause.GROUP_REORGANISED: frozenset({HiddenBecause.NOT_LINKED}),
     EndCause.SUCCEEDED: frozenset({HiddenBecause.CLOSED}),
 }
 
@@ -363,12 +364,10 @@ def _end(agreement: Agreement, command: EndAgreement, context: DecisionContext) 
     against = []
     if command.cause in SHOWN_BY_REGISTER:
         shown_by = (_SHOWN_CLEARLY_BY if command.planned else _SHOWN_BY)[command.cause]
-        shown = not shown_by.isdisjoint(reason.because for reason in context.visibility.reasons)
-        if command.cause is EndCause.GROUP_REORGANISED:  # E8
-            school = context.visibility.institution
-            shown = school is not None and bool(other_groups(school, agreement.group))
-        if not shown:
+        if shown_by.isdisjoint(reason.because for reason in context.visibility.reasons):
             detail = f"The register does not show this cause: {context.visibility}"
+            if not shown_by:
+                detail = "Only a plan can show that schools moved together to another group."
             against.append(Reason(code=RefusalCode.CAUSE_NOT_SHOWN, detail=detail))
     if command.cause is EndCause.ENTERED_IN_ERROR and not _may_be_an_error(agreement, context):
         detail = "The school accepted this level itself, so the group did not enter it in error."
