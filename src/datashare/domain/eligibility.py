@@ -45,7 +45,8 @@ class Eligibility:
 
     Attributes:
         person: The person's identity.
-        reasons: Every reason against; empty means eligible. Of a person of another site, that alone is told.
+        reasons: Every reason against; empty means eligible. For a person of another site,
+            `OTHER_SITE` is the only reason given.
         name: Their name, where this site knows them.
     """
 

@@ -145,7 +145,7 @@ class MemoryInstitutionDirectory:
 
 
 def _require_whole(held: Mapping[int, Institution], present: Mapping[int, Institution], percent: int) -> None:
-    """Refuse a register that is cut short; a few schools tell nothing (E3)."""
+    """Refuse a register that lacks too many schools; up to `MAY_ALWAYS_LACK` may always be missing (E3)."""
     statuses = {urn: school.status for urn, school in held.items()}
     shrunk = shrunk_register(statuses, present, most_gone_percent=percent, always=MAY_ALWAYS_LACK)
     if shrunk:

@@ -79,7 +79,8 @@ class Links:
                 new = [link for link in links if link.successor not in reached]
                 reached |= {link.successor: (*reached[urn], link) for link in reversed(new)}
                 ahead += dict.fromkeys(link.successor for link in new)
-                if urn != start and not links:  # one that leads on is no end, wherever it leads
+                # A path ends where no link is followed. A closed school whose links only lead back ends none.
+                if urn != start and not links:
                     yield urn, reached[urn]
             wave = ahead
 
