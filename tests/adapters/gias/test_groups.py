@@ -361,6 +361,58 @@ def test_of_rows_that_disagree_the_closed_one_counts(closed_first: bool) -> None
     assert (False, date(2010, 8, 31)) == (linked_only.is_open, linked_only.closed_on)
 
 
+OF_ANOTHER_TYPE = {"Group Type (code)": "13", "Group Type": "Another kind of group"}
+
+
+@pytest.mark.rule("V8")
+@pytest.mark.parametrize(
+    ("groups", "links"),
+    [
+        ([sample.GROUP], [[sample.GROUP_LINK | CLOSED]]),
+        ([sample.GROUP | CLOSED], [[sample.GROUP_LINK]]),
+        ([sample.GROUP, sample.GROUP | CLOSED | OF_ANOTHER_TYPE], []),
+        ([sample.GROUP | CLOSED | OF_ANOTHER_TYPE, sample.GROUP], []),
+        ([sample.GROUP | CLOSED | OF_ANOTHER_TYPE], [[sample.GROUP_LINK]]),
+        ([sample.GROUP], [[sample.GROUP_LINK | CLOSED | OF_ANOTHER_TYPE]]),
+        ([sample.GROUP], [[sample.GROUP_LINK | CLOSED | {"URN": "x"}]]),
+        ([], [[sample.GROUP_LINK], [sample.GROUP_LINK | CLOSED | OF_ANOTHER_TYPE]]),
+        ([], [[sample.GROUP_LINK | CLOSED | OF_ANOTHER_TYPE, sample.GROUP_LINK]]),
+        (
+            [sample.GROUP],
+            [[sample.without(sample.GROUP_LINK, *CLOSED) | OF_ANOTHER_TYPE | {"Closed Date": "31-08-2010"}]],
+        ),
+    ],
+)
+def test_any_row_that_says_so_closes_a_trust(groups: list[dict[str, str]], links: list[list[dict[str, str]]]) -> None:
+    """In whatever file the row stands, of whatever type it is, and whichever comes first; open rows close nothing."""
+
+    def is_open(files: list[list[dict[str, str]]]) -> bool:
+        first, *others = files
+        register = read_register(
+            sample.download(sample.SCHOOL),
+            groups=sample.download(*first) if first else None,
+            group_links=[sample.download(*rows) for rows in others],
+        )
+        return register.groups[ULT].is_open
+
+    opened = {"Group Status (code)": "OPEN", "Group Status": "Open", "Closed Date": "", "URN": "100000"}
+
+    assert not is_open([groups, *links])
+    assert is_open(
+        [[row | {key: opened[key] for key in row if key in opened} for row in rows] for rows in (groups, *links)]
+    )
+
+
+@pytest.mark.rule("V8")
+@pytest.mark.parametrize("closed_first", [True, False])
+def test_a_trust_that_a_row_of_another_type_closes_is_yielded_closed_at_last(closed_first: bool) -> None:
+    """Whoever reads the groups one by one, and keeps the last of each UID, has it closed."""
+    rows = [sample.GROUP | CLOSED | OF_ANOTHER_TYPE, sample.GROUP]
+    groups = list(read_groups(sample.download(*(rows if closed_first else rows[::-1]))))
+
+    assert [(ULT, True), (ULT, False)] == [(group.id, group.is_open) for group in groups]
+
+
 @pytest.mark.parametrize(
     ("code", "flag", "kind"),
     [
@@ -489,7 +541,7 @@ def test_the_group_file_names_a_group_first_then_the_links_then_the_schools() ->
         )
     )
     links = sample.download(
-        sample.GROUP_LINK | CLOSED,
+        sample.GROUP_LINK | {"Group Name": "Of the links"},
         sample.GROUP_LINK | CLOSED | {"URN": "100001", "Group UID": "4320", "Group Name": "From the links"},
         sample.GROUP_LINK | {"URN": "100001", "Group UID": "16", "Group Name": ""},
     )

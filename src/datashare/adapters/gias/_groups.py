@@ -81,8 +81,8 @@ class GroupReader:
     """Reads what the rows of one file say about groups.
 
     Attributes:
-        doubtful: The UIDs of groups that no row of a trust names, but a row that is lost, or of another type, and that
-            does not say that they are open.
+        doubtful: The UIDs of groups that a row names which is lost, or of another type than a trust, and does not say
+            that they are open; it closes them (V8).
         kinds: The types of group so far, by code, or by name where there is no code.
     """
 
@@ -117,6 +117,9 @@ class GroupReader:
                 if first.is_open and not group.is_open:
                     earlier[group.id] = attrs.evolve(first, is_open=False, closed_on=group.closed_on)
                     yield earlier[group.id]
+        for id_, group in earlier.items():
+            if group.is_open and id_.code in self.doubtful:
+                yield attrs.evolve(group, is_open=False)
         self._refuse_childrens_centres()
 
     def links(self) -> Iterator[GroupLink]:
@@ -188,7 +191,7 @@ class GroupReader:
     def _doubt(self, uid: str, cells: list[str]) -> None:
         """Remember a group that may be closed: its row names no trust, and does not say that it is open."""
         with suppress(BadCell):
-            if not self._has_status or self._is_open(cells[2], cells[3]):
+            if self._is_open(cells[2], cells[3]) if self._has_status else not cells[4]:
                 return
         if uid:
             self.doubtful.add(uid)
@@ -241,8 +244,8 @@ def read_groups(
     one that is closed, created in error, proposed to open, or of an unknown status is not (V8). One whose type,
     status or ``Closed Date`` cannot be read counts as closed, and the cell is reported.
 
-    A UID that comes again with the same data is skipped; one that comes with other data is a bad row. If that row
-    says that the trust is closed, the trust is yielded once more, closed.
+    A UID that comes again with the same data is skipped; one that comes with other data is a bad row. If another
+    row of the UID, of whatever type, says that it is closed, the trust is yielded once more, closed.
 
     Args:
         file: The download, plain, zipped or gzipped.

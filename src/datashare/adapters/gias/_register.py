@@ -103,7 +103,7 @@ def read_register(
     counts as empty and is counted in *warnings* (V4).
 
     Of rows with one URN the first is kept; another row that is equal is skipped, one that differs is a bad row.
-    Groups with one UID are treated likewise, but one row that says that the group is closed closes it.
+    Groups with one UID are treated likewise, but any row of any file that says that the group is closed closes it (V8).
 
     A file is refused (V12) if more than *share_lost* of its rows are lost, or more than five where it has fewer than
     a hundred; if it is another download; if it shows days in two orders; and if it is larger than any download of the
@@ -256,7 +256,7 @@ def _check_summary(
 
 
 class _Groups:
-    """Collects the groups that the files name; the first file to name a group decides whether it is open.
+    """Collects the groups that the files name; any row that closes one closes it (V8).
 
     Attributes:
         trust_types: The types of trusts that the establishments tell, by UID.
@@ -267,7 +267,6 @@ class _Groups:
         self._by_id: dict[GroupId, Group] = {}
         self._trusts: dict[str, str] = {}
         self._authorities: dict[str, str] = {}
-        self._linked: set[GroupId] = set()
         self._records = self._doubted_in = ""
         self._doubtful: set[str] = set()
         self._doubts_all = False
@@ -280,13 +279,11 @@ class _Groups:
         self._add_doubts(reader, table)
 
     def add_links(self, table: Table) -> Iterator[GroupLink]:
-        """Yield the group links, and add their trusts; they say whether these are open."""
+        """Yield the group links, and add their trusts; one that is closed closes its trust."""
         reader = GroupReader(table)
         for link in reader.links():
             id_ = GroupId.mat(link.uid)
-            closes = id_ in self._linked and not link.is_open
-            if link.is_trust and (id_ not in self._by_id or closes):
-                self._linked.add(id_)
+            if link.is_trust and id_ not in self._by_id:
                 self._by_id[id_] = Group(
                     id=id_,
                     name=link.name or nameless(link.uid),
@@ -294,6 +291,8 @@ class _Groups:
                     closed_on=link.closed_on,
                     trust_type=link.trust_type,
                 )
+            elif link.is_trust and not link.is_open and self._by_id[id_].is_open:
+                self._by_id[id_] = attrs.evolve(self._by_id[id_], is_open=False, closed_on=link.closed_on)
             yield link
         self._add_doubts(reader, table)
 
@@ -326,8 +325,9 @@ class _Groups:
             has_name = group.name != nameless(id_.code) or id_ not in groups
             name = group.name if has_name else groups[id_].name
             trust_type = group.trust_type or self.trust_types.get(id_.code)
-            same = (name, trust_type) == (group.name, group.trust_type)
-            groups[id_] = group if same else attrs.evolve(group, name=name, trust_type=trust_type)
+            is_open = group.is_open and id_.code not in self._doubtful
+            same = (name, trust_type, is_open) == (group.name, group.trust_type, group.is_open)
+            groups[id_] = group if same else attrs.evolve(group, name=name, trust_type=trust_type, is_open=is_open)
         return groups
 
     def _add_doubts(self, reader: GroupReader, table: Table) -> None:
