@@ -243,6 +243,18 @@ def test_letters_that_were_lost_are_counted_in_names(name: str, garbled: bool) -
     assert {(2, name)} >= {(warning.line, warning.value) for warning in register.warnings}
 
 
+@pytest.mark.rule("V4")
+def test_letters_that_were_lost_are_counted_in_each_row() -> None:
+    """Rows that repeat a name count one by one, in every column."""
+    columns = ("EstablishmentName", "LA (name)", "Trusts (name)")
+    rows = [
+        sample.SCHOOL | {"URN": str(urn)} | dict.fromkeys(columns, "ARET\u00c3\u2030") for urn in range(100000, 100005)
+    ]
+
+    warnings = read_register(sample.download(*rows, encoding="utf-8"), strict=True).warnings
+    assert dict.fromkeys(columns, 5) == {warning.column: warning.count for warning in warnings}
+
+
 def test_equal_cells_share_one_value() -> None:
     """Codes, links, days and towns that come again are the same objects, for memory's sake."""
     first, second = read_establishments(sample.download(sample.SCHOOL, sample.SCHOOL | {"URN": "100001"}))

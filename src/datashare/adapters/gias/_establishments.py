@@ -165,7 +165,7 @@ def institutions(
     Args:
         table: The table.
         links: What the group links say.
-        trust_types: Receives the types of the trusts, by UID, as far as the rows tell them.
+        trust_types: Receives the type of each trust whose type a row tells, by UID.
 
     Raises:
         RegisterUnreadable: The table cannot be used, or holds children's centres alone.
@@ -236,9 +236,17 @@ class _InstitutionReader:
             if bad.column in _DECIDES:
                 raise
             institution = self._read(self._without_bad_cells(row))
-        if is_garbled(institution.name):
-            self._table.note_here("EstablishmentName", institution.name, GARBLED)
+        self._note_garbled("EstablishmentName", institution.name)
+        if institution.local_authority:
+            self._note_garbled("LA (name)", institution.local_authority.name)
+        if self._linked_by_file:
+            for trust in institution.trusts:
+                self._note_garbled("Trusts (name)", trust.name)
         return institution
+
+    def _note_garbled(self, column: str, name: str) -> None:
+        if is_garbled(name):
+            self._table.note_here(column, name, GARBLED)
 
     def _read(self, row: Sequence[str]) -> Institution:
         # fmt: off
@@ -315,18 +323,13 @@ class _InstitutionReader:
     def _read_authorities(
         self, code: str, name: str, former: str, former_name: str
     ) -> tuple[Coded | None, Coded | None]:
-        authority = self._authority("LA", code, name)
-        if authority and is_garbled(authority.name):
-            self._table.note_here("LA (name)", authority.name, GARBLED)
-        return authority, self._authority("PreviousLA", former, former_name)
+        return self._authority("LA", code, name), self._authority("PreviousLA", former, former_name)
 
     def _read_trusts(self, codes: str, names: str, flag: str) -> tuple[TrustLink, ...]:
         links = tuple(TrustLink(uid, name) for uid, name in read_names_by_code("Trusts", codes, names).items())
         kind = _TRUST_FLAGS.get(flag.strip().removesuffix(".0"))
-        for link in links:
-            if is_garbled(link.name):
-                self._table.note_here("Trusts (name)", link.name, GARBLED)
-            if kind:
+        if kind:
+            for link in links:
                 self._trust_types.setdefault(link.uid, kind)
         return links
 
