@@ -10,12 +10,16 @@ import pytest
 from datashare import errors
 from datashare.domain.agreements import AgreementId, Reason, RefusalCode, RequestId
 from datashare.domain.levels import AccessLevel
+from datashare.domain.people import PersonId
 from datashare.domain.register import GroupId
 from datashare.domain.visibility import HiddenBecause
 from datashare.errors import (
+    BadHostData,
     BadRow,
     DatashareError,
+    InvalidInput,
     InvalidValue,
+    Misconfigured,
     MissingColumns,
     NotPermitted,
     Refused,
@@ -46,6 +50,32 @@ SAMPLES: dict[str, tuple[DatashareError, str]] = {
     "invalid-value": (
         InvalidValue("Person.name", "", "text of 1 to 10000 characters"),
         "Person.name must be text of 1 to 10000 characters; got '' (str).",
+    ),
+    "invalid-input": (
+        InvalidInput("Decline.reason", " ", "text that is not blank"),
+        "Decline.reason must be text that is not blank; got ' ' (str).",
+    ),
+    "invalid-input-of-a-field": (
+        InvalidInput("A request's identity", "x", "text such as 'mat:5143/100000/1'", "request"),
+        "A request's identity must be text such as 'mat:5143/100000/1'; got 'x' (str).",
+    ),
+    "bad-host-data": (
+        BadHostData("Person.name", "", "text", PersonId(100000, "7")),
+        (
+            "The host's data about urn:100000/7 cannot be used: Person.name must be text; got '' (str). "
+            "Correct it in the host's directory."
+        ),
+    ),
+    "bad-host-data-of-a-school": (
+        BadHostData("sites()", None, "a SchoolSite", 100000),
+        (
+            "The host's data about URN 100000 cannot be used: sites() must be a SchoolSite; got None (NoneType). "
+            "Correct it in the host's directory."
+        ),
+    ),
+    "misconfigured": (
+        Misconfigured("store", 7, "an object with all methods of AgreementStore"),
+        "store must be an object with all methods of AgreementStore; got 7 (int).",
     ),
     "refused": (Refused(REASONS), f"{REASONS[0]} {REASONS[1]}"),
     "not-permitted": (NotPermitted(REASONS[:1]), str(REASONS[0])),
@@ -196,6 +226,17 @@ def test_an_exception_keeps_what_it_was_handed() -> None:
 
     assert ("groups.csv", ("URN",), "the groups") == (missing.file, missing.missing, missing.needed_for)
     assert StoreError("why").why == "why"
+
+
+def test_an_invalid_input_has_a_field_and_a_sentence_for_a_form() -> None:
+    """The sentence does not repeat what was typed; it stands beside the field."""
+    blank, identity = SAMPLES["invalid-input"][0], SAMPLES["invalid-input-of-a-field"][0]
+
+    assert isinstance(blank, InvalidInput)
+    assert isinstance(identity, InvalidInput)
+    assert ("reason", "Reason must be text that is not blank.") == (blank.field, blank.sentence)
+    assert "request" == identity.field
+    assert "A request's identity must be text such as 'mat:5143/100000/1'." == identity.sentence
 
 
 class Hostile:

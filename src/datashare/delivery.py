@@ -11,7 +11,7 @@ from typing import assert_never
 
 import attrs
 
-from datashare.domain.instants import Instant, later_by, to_instant
+from datashare.domain.instants import Instant, later_by
 from datashare.domain.notices import Notice
 from datashare.domain.validation import Rule, require_callable, require_port, span, whole_number
 from datashare.ports.clock import Clock
@@ -20,7 +20,7 @@ from datashare.ports.outbox import LONGEST_LEASE, LONGEST_WAIT, LeasedNotice, No
 from datashare.ports.progress import Progress, ProgressCallback, Stage
 from datashare.ports.store import Unreadable, readable
 
-from .clock import SystemClock
+from .clock import SystemClock, read_clock
 from .errors import StoreError
 
 __all__ = ["DeliveryReport", "RetrySchedule", "deliver", "purge"]
@@ -217,7 +217,7 @@ def purge(
     a_century = span(_NONE, 36_525 * _DAY)
     a_century.require(keep_for, "keep_for")
     a_century.require(undelivered_after, "undelivered_after")
-    now = _read(_require_clock(clock))
+    now = read_clock(_require_clock(clock))
     return store.purge(
         settled_before=later_by(now, -keep_for), undelivered_before=later_by(now, -undelivered_after), now=now
     )
@@ -228,10 +228,6 @@ def _require_clock(clock: Clock | None) -> Clock:
         return SystemClock()
     require_port(clock, Clock, "clock")
     return clock
-
-
-def _read(clock: Clock) -> Instant:
-    return to_instant(clock.now(), "Clock.now()")
 
 
 @attrs.define(kw_only=True)
@@ -268,11 +264,11 @@ class _Run:
     is_failing: bool = attrs.field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.began = self.latest = _read(self.clock)
+        self.began = self.latest = read_clock(self.clock)
 
     def now(self) -> Instant:
         """Return the present instant, never an earlier one than before: a lease must not end before it begins."""
-        self.latest = max(self.latest, _read(self.clock))
+        self.latest = max(self.latest, read_clock(self.clock))
         return self.latest
 
     def drain(self) -> DeliveryReport:

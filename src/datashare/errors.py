@@ -4,6 +4,9 @@
 
     DatashareError
     ├── InvalidValue          a value is not what is expected (also a ValueError)
+    │   ├── InvalidInput      … an argument of a call, such as what a user typed
+    │   ├── BadHostData       … what a directory of the host returned
+    │   └── Misconfigured     … how the library was set up
     ├── Refused               the rules do not allow the action; carries every reason
     │   └── NotPermitted      … because of who acts
     ├── UnknownGroup          the directory of institutions does not know the group
@@ -27,9 +30,12 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 __all__ = [
+    "BadHostData",
     "BadRow",
     "DatashareError",
+    "InvalidInput",
     "InvalidValue",
+    "Misconfigured",
     "MissingColumns",
     "NotPermitted",
     "Refused",
@@ -99,6 +105,49 @@ class InvalidValue(DatashareError, ValueError):
     def __str__(self) -> str:
         what, expected = plain_line(self.what), plain_line(self.expected, LONGEST_SENTENCE)
         return f"{what} must be {expected}; got {shown(self.value)} ({type(self.value).__name__})."
+
+
+class InvalidInput(InvalidValue):
+    """An argument of a call is not what is expected, such as what a user typed into a form.
+
+    Attributes:
+        field: The name of the argument or field alone, such as ``"reason"``, to put the sentence beside it.
+    """
+
+    def __init__(self, what: str, value: object, expected: str, field: str = "") -> None:
+        super().__init__(what, value, expected)
+        self.args = (what, value, expected, field)  # for pickle
+        self.field = field or what.rpartition(".")[2]
+
+    @property
+    def sentence(self) -> str:
+        """What to tell the user beside the field; it does not repeat what they typed."""
+        what = self.what if " " in self.what else self.field.replace("_", " ").capitalize()
+        return f"{plain_line(what)} must be {plain_line(self.expected, LONGEST_SENTENCE)}."
+
+
+class BadHostData(InvalidValue):
+    """What a directory of the host returned cannot be used.
+
+    A row that cannot be used is left out, and logged, and `datashare.DataSharing.problems` lists it. This is raised
+    where an answer cannot be used as a whole.
+
+    Attributes:
+        about: The id of the person, the URN of the school or the id of the group that it is about.
+    """
+
+    def __init__(self, what: str, value: object, expected: str, about: object) -> None:
+        super().__init__(what, value, expected)
+        self.args = (what, value, expected, about)  # for pickle
+        self.about = about
+
+    def __str__(self) -> str:
+        about = f"URN {self.about}" if isinstance(self.about, int) else plain_line(self.about)
+        return f"The host's data about {about} cannot be used: {super().__str__()} Correct it in the host's directory."
+
+
+class Misconfigured(InvalidValue):
+    """The library was set up wrongly: a port, a policy, a clock, a store's connection, an email server."""
 
 
 class Refused(DatashareError):

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datashare.domain.text import https_link
+from datashare.domain.people import SchoolSite
+from datashare.domain.text import https_link, page_link
+from datashare.errors import InvalidValue
 
 
 @pytest.mark.rule("O1", "O5")
@@ -86,3 +88,50 @@ def test_a_host_is_the_one_that_is_looked_up(label: str) -> None:
         return
 
     assert f"https://{host}/" == https_link(f"https://{label}.example/")
+
+
+LOOPBACK = [
+    "http://localhost",
+    "http://localhost/",
+    "http://localhost:5000/school/100000?tab=data#x",
+    "http://127.0.0.1:8000/",
+    "http://127.255.0.9",
+    "http://[::1]:8000/x",
+]
+NO_LOOPBACK = [
+    "http://school.example/",
+    "http://localhost.evil.example/",
+    "http://localhost@evil.example/",
+    "http://evil.example/@localhost",
+    "http://127.0.0.1.evil.example/",
+    "http://127.0.0.256/",
+    "http://127.1/",
+    "http://128.0.0.1/",
+    "http://0.0.0.0/",
+    "http://[::2]/",
+    "http://[::1]evil.example/",
+    "http://localhost:x/",
+    "http://localhost\\evil.example/",
+    "http://localhost/ x",
+    "http://localhost/\n",
+    "http://localhost/é",
+    "ftp://localhost/",
+    "//localhost/",
+]
+
+
+@pytest.mark.rule("O1", "O5")
+@pytest.mark.parametrize("address", LOOPBACK)
+def test_the_page_of_a_school_may_be_on_this_machine(address: str) -> None:
+    """So that development works without a certificate; it is linked as it is, and is no link of terms."""
+    assert address == page_link(address) == SchoolSite(urn=100000, data_sharing_url=address).data_sharing_url
+    assert "" == https_link(address)
+
+
+@pytest.mark.rule("O1", "O5")
+@pytest.mark.parametrize("address", NO_LOOPBACK)
+def test_no_other_http_address_passes_for_this_machine(address: str) -> None:
+    """Another host is refused, however it is written."""
+    assert "" == page_link(address)
+    with pytest.raises(InvalidValue, match="data_sharing_url must be an https address"):
+        SchoolSite(urn=100000, data_sharing_url=address)

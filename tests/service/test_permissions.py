@@ -67,7 +67,17 @@ def test_no_entry_is_forgotten() -> None:
     """Every action and every call of the service is in a table; `test_bad_input` checks the tables of the two sides."""
     assert set(BULK_ACTIONS) == public_names(GroupActions)
     sides = {"for_group", "for_school", "run", "preview"}
-    of_the_host = {"over", "access", "allows", "explain", "may_log_in", "explain_log_in", "verify", "digest"}
+    of_the_host = {
+        "over",
+        "access",
+        "allows",
+        "explain",
+        "may_log_in",
+        "explain_log_in",
+        "problems",
+        "verify",
+        "digest",
+    }
     assert sides | of_the_host == public_names(DataSharing)
 
 

@@ -9,7 +9,7 @@ from datetime import date
 import attrs
 
 from datashare.domain.agreements.state import has_lapsed
-from datashare.errors import InvalidValue
+from datashare.errors import InvalidInput
 
 from . import validation
 from .agreements import Agreement, AgreementId, InForce, granted
@@ -143,7 +143,7 @@ def require_group_capability(capability: object) -> None:
     """
     validation.require_member(capability, Capability, "capability")
     if capability is Capability.LOG_IN_TO_SCHOOL:
-        raise InvalidValue("capability", capability, "one of a group; ask may_log_in for a person instead")
+        raise InvalidInput("capability", capability, "one of a group; ask may_log_in for a person instead")
 
 
 class AccessMap:
@@ -206,7 +206,7 @@ class AccessMap:
 
     def _own(self, agreement: Agreement) -> Agreement:
         if agreement.group != self.group:
-            raise InvalidValue("agreements", str(agreement.id), f"agreements of {self.group}")
+            raise InvalidInput("agreements", str(agreement.id), f"agreements of {self.group}")
         return agreement
 
     def _visibility(self, urn: int) -> Visibility:

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 import attrs
 
-from datashare.errors import InvalidValue
+from datashare.errors import InvalidInput
 
 from . import validation
 from .agreements import Agreement, State, Tab
@@ -17,7 +17,7 @@ from .levels import AccessLevel, to_levels
 from .register import Coded, Institution, Phase
 from .search import search
 from .text import folded
-from .validation import FrozenMapping, Key, Text, to_frozenset, to_texts, validated
+from .validation import FrozenMapping, Key, Text, to_frozenset, to_texts, validated_input
 from .visibility import DateWarning
 
 _T = TypeVar("_T")
@@ -125,7 +125,7 @@ def _to_tabs(value: Iterable[Tab]) -> frozenset[Tab]:
     return to_frozenset(value)
 
 
-@attrs.frozen(kw_only=True, field_transformer=validated)
+@attrs.frozen(kw_only=True, field_transformer=validated_input)
 class Filters:
     """What to look for: values within one filter combine with OR, different filters with AND (B2, B3).
 
@@ -243,7 +243,7 @@ def browse(
     """
     validation.require_member(sort, Column, "sort")
     if not isinstance(descending, bool):
-        raise InvalidValue("descending", descending, "True or False")
+        raise InvalidInput("descending", descending, "True or False")
     finds, active = _tests(filters)
     rows = validation.require_collection(listings, "listings")
     key = _SORT_KEYS[sort]
@@ -257,7 +257,7 @@ def browse(
 def _tests(filters: object) -> tuple[Callable[[Listing], bool], dict[Facet, frozenset[FacetKey]]]:
     """Return the test of the search, and the filters that restrict something (B3)."""
     if not isinstance(filters, Filters):
-        raise InvalidValue("filters", filters, "Filters, such as Filters(search='hilda')")
+        raise InvalidInput("filters", filters, "Filters, such as Filters(search='hilda')")
     finds = search(filters.search)
     return lambda row: finds(row.institution), {facet: chosen for facet in Facet if (chosen := filters.chosen(facet))}
 
@@ -372,7 +372,7 @@ def paged(items: Sequence[_T], offset: int = 0, limit: int | None = None) -> Pag
         InvalidValue: The offset or the limit is negative or not a whole number, or *items* is not in an order.
     """
     if isinstance(items, (str, bytes)) or not isinstance(items, Sequence):
-        raise InvalidValue("items", items, "a list or a tuple")
+        raise InvalidInput("items", items, "a list or a tuple")
     first = _require_count(offset, "offset")
     last = None if limit is None else first + _require_count(limit, "limit")
     return Page(items=tuple(items[first:last]), total=len(items), offset=offset, limit=limit)
@@ -380,5 +380,5 @@ def paged(items: Sequence[_T], offset: int = 0, limit: int | None = None) -> Pag
 
 def _require_count(value: object, what: str) -> int:
     if type(value) is not int or value < 0:
-        raise InvalidValue(what, value, "a whole number from 0")
+        raise InvalidInput(what, value, "a whole number from 0")
     return value

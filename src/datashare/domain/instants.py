@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pendulum
 
-from datashare.errors import InvalidValue
+from datashare.errors import InvalidInput
 
 from .validation import DAY
 
@@ -32,11 +32,11 @@ def to_instant(value: object, what: str = "An instant") -> Instant:
     if type(value) is Instant and value.tzinfo is pendulum.UTC:
         return value
     if not isinstance(value, datetime) or value.utcoffset() is None:
-        raise InvalidValue(what, value, "a datetime with a time zone, such as pendulum.now('UTC')")
+        raise InvalidInput(what, value, "a datetime with a time zone, such as pendulum.now('UTC')")
     try:
         utc = value.astimezone(UTC)
     except OverflowError as exc:
-        raise InvalidValue(what, value, "a datetime in the years 1 to 9999 of UTC") from exc
+        raise InvalidInput(what, value, "a datetime in the years 1 to 9999 of UTC") from exc
     return Instant(utc.year, utc.month, utc.day, utc.hour, utc.minute, utc.second, utc.microsecond, tzinfo=pendulum.UTC)
 
 
@@ -49,7 +49,7 @@ def parse_instant(text: object, what: str = "An instant") -> Instant:
     try:
         return to_instant(datetime.fromisoformat(text), what)  # type: ignore[arg-type]  # TypeError is caught
     except (TypeError, ValueError) as exc:
-        raise InvalidValue(what, text, "ISO 8601 text with an offset, such as 2026-05-03T09:30:00Z") from exc
+        raise InvalidInput(what, text, "ISO 8601 text with an offset, such as 2026-05-03T09:30:00Z") from exc
 
 
 FIRST, LAST = Instant.min, Instant.max
@@ -96,9 +96,9 @@ def to_day(value: object, what: str = "A day") -> date:
     return day
 
 
-def to_optional_day(value: object) -> date | None:
+def to_optional_day(value: object, what: str = "A day") -> date | None:
     """Return *value* if it is a day or `None`."""
-    return None if value is None else to_day(value)
+    return None if value is None else to_day(value, what)
 
 
 @cache
@@ -133,7 +133,7 @@ def london_span(day: date) -> tuple[Instant, Instant]:
     """
     first = to_day(day)
     if first == date.max:
-        raise InvalidValue("A day", day, "before 31 December 9999")
+        raise InvalidInput("A day", day, "before 31 December 9999")
     return _midnight(first), _midnight(first + timedelta(days=1))
 
 

@@ -38,7 +38,7 @@ from .levels import AccessLevel, Capability
 from .people import Person, PersonId, address_key
 from .policy import Party
 from .register import GroupKind
-from .text import https_link, is_one_line, one_line
+from .text import is_one_line, one_line, page_link
 
 
 class NoticeKind(enum.Enum):
@@ -362,7 +362,7 @@ def _shared(event: Event, subject: _Subject, audience: Party, context: DecisionC
         "level_label": policy.label(subject.level) if subject.level else "",
         "level_before": subject.level_before,
         "level_before_label": policy.label(subject.level_before) if subject.level_before else "",
-        "link": https_link(site.data_sharing_url) if site and audience is Party.SCHOOL else None,
+        "link": page_link(site.data_sharing_url) if site and audience is Party.SCHOOL else None,
         "terms": subject.terms,
         "reason": subject.reason,
         "actor_name": one_line(actor.name) if actor else "",

@@ -13,11 +13,11 @@ from typing import Annotated, Any
 
 import attrs
 
-from datashare.errors import InvalidValue
+from datashare.errors import InvalidInput, InvalidValue
 
 from .register import GroupId
-from .text import https_link
-from .validation import Key, Rule, Text, Urn, matching, to_frozenset, to_texts, to_tuple, validated
+from .text import page_link
+from .validation import Key, Rule, Text, Urn, matching, to_frozenset, to_texts, to_tuple, validated, validated_input
 
 
 class BusinessRole(enum.StrEnum):
@@ -69,7 +69,7 @@ _PERMISSION_LABELS = {
 }
 
 
-@attrs.frozen(cache_hash=True, field_transformer=validated)
+@attrs.frozen(cache_hash=True, field_transformer=validated_input)
 class PersonId:
     """Who a person is: the site, and the host's own id there as text.
 
@@ -91,14 +91,15 @@ class PersonId:
         """Read what `str` writes.
 
         Raises:
-            InvalidValue: The text does not identify a person.
+            InvalidInput: The text does not identify a person.
         """
-        site, slash, host_id = text.partition("/") if isinstance(text, str) else ("", "", "")
-        if not slash:
-            raise InvalidValue("A person's identity", text, "text such as 'mat:5143/ana' or 'urn:100000/7'")
-        if site.startswith("urn:") and re.fullmatch("[0-9]{1,7}", site[4:]):
-            return cls(int(site[4:]), host_id)
-        return cls(GroupId.parse(site), host_id)
+        site, _, host_id = text.partition("/") if isinstance(text, str) else ("", "", "")
+        try:
+            is_school = site.startswith("urn:") and re.fullmatch("[0-9]{1,7}", site[4:])
+            return cls(int(site[4:]) if is_school else GroupId.parse(site), host_id)
+        except InvalidInput as exc:
+            expected = "text such as 'mat:5143/ana' or 'urn:100000/7'"
+            raise InvalidInput("A person's identity", text, expected, "person") from exc
 
     @property
     def order(self) -> tuple[str, str]:
@@ -310,7 +311,7 @@ def wide_address_key(address: str) -> str:
 
 
 def _is_address(value: object) -> bool:
-    return isinstance(value, str) and len(value) <= 2_000 and bool(https_link(value))
+    return isinstance(value, str) and len(value) <= 2_000 and bool(page_link(value))
 
 
 @attrs.frozen(kw_only=True, field_transformer=validated)
@@ -319,7 +320,8 @@ class SchoolSite:
 
     Attributes:
         urn: The school.
-        data_sharing_url: The https address of its page *School > Data > Data Sharing* (O1).
+        data_sharing_url: The https address of its page *School > Data > Data Sharing* (O1). For development it may be
+            an http address of this machine: ``localhost``, ``127.0.0.1`` or another of 127.0.0.0/8, or ``[::1]``.
     """
 
     urn: Urn

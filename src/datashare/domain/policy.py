@@ -9,13 +9,13 @@ from typing import Annotated, Any
 
 import attrs
 
-from datashare.errors import InvalidValue
+from datashare.errors import Misconfigured
 
 from .levels import AccessLevel, to_levels
 from .people import BusinessRole, Permission, RoleKey, to_role_keys
 from .register import GroupKind
 from .text import counted
-from .validation import Key, Percent, Rule, Text, require_member, to_frozenset, to_mapping, to_texts, validated
+from .validation import Key, Percent, Rule, Text, require_member, to_frozenset, to_mapping, to_texts, validated_setting
 
 
 class Party(enum.Enum):
@@ -57,7 +57,7 @@ _Duration = Annotated[
 _BY_HEAD_TEACHERS = {BusinessRole.HEAD_TEACHER: {Permission.ADMINISTER_DATA_SHARING_REQUEST}}
 
 
-@attrs.frozen(kw_only=True, field_transformer=validated)
+@attrs.frozen(kw_only=True, field_transformer=validated_setting)
 class Policy:
     """The choices that a group makes for itself.
 
@@ -113,7 +113,7 @@ class Policy:
     @central_approval.validator
     def _check_central_approval(self, _attribute: attrs.Attribute[Any], value: bool) -> None:
         if value and self.kind is GroupKind.LOCAL_AUTHORITY:  # A9: never an LA
-            raise InvalidValue("Policy.central_approval", value, "False for a local authority")
+            raise Misconfigured("Policy.central_approval", value, "False for a local authority")
 
     @classmethod
     def mat(cls) -> Policy:

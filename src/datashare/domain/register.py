@@ -14,9 +14,9 @@ from typing import Annotated
 
 import attrs
 
-from datashare.errors import InvalidValue
+from datashare.errors import InvalidInput
 
-from .validation import Key, Rule, Text, TextOrEmpty, Urn, WholeNumber, matching, to_tuple, validated
+from .validation import Key, Rule, Text, TextOrEmpty, Urn, WholeNumber, matching, to_tuple, validated, validated_input
 
 
 class GroupKind(enum.Enum):
@@ -38,7 +38,7 @@ _LA_CODE = matching("[0-9]{3}", "a three-digit LA code such as '870'")
 _CODES = {GroupKind.MULTI_ACADEMY_TRUST: _TRUST_UID, GroupKind.LOCAL_AUTHORITY: _LA_CODE}
 
 
-@attrs.frozen(order=True, cache_hash=True, field_transformer=validated)
+@attrs.frozen(order=True, cache_hash=True, field_transformer=validated_input)
 class GroupId:
     """Who a group is: its kind and its code, since a group UID and an LA code may look alike.
 
@@ -72,12 +72,13 @@ class GroupId:
         """Read what `str` writes: ``mat:5143`` or ``la:870``.
 
         Raises:
-            InvalidValue: The text does not identify a group.
+            InvalidInput: The text does not identify a group.
         """
         kind, _, code = text.partition(":") if isinstance(text, str) else ("", "", "")
-        if kind not in {k.value for k in GroupKind}:
-            raise InvalidValue("A group's identity", text, "text such as 'mat:5143' or 'la:870'")
-        return cls(GroupKind(kind), code)
+        try:
+            return cls(GroupKind(kind), code)
+        except ValueError as exc:
+            raise InvalidInput("A group's identity", text, "text such as 'mat:5143' or 'la:870'", "group") from exc
 
     @cached_property
     def _text(self) -> str:

@@ -127,6 +127,22 @@ def hides_its_host(text: str) -> bool:
     return _WITH_USER.search(unicodedata.normalize("NFKC", text)) is not None
 
 
+_LOOPBACK = re.compile(
+    r"http://(?:localhost|127(?:\.(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])){3}|\[::1\])(?::[0-9]{1,5})?([/?#][!-~]*)?"
+)
+
+
+def page_link(address: str) -> str:
+    """Return the *address* of a school's page as it may be linked and shown, or empty text if it may not (O1, O5).
+
+    That is an https address, or an http address of this machine itself, for development.
+
+    >>> page_link("http://localhost:5000/school/100000"), page_link("http://school.example/")
+    ('http://localhost:5000/school/100000', '')
+    """
+    return address if _LOOPBACK.fullmatch(address) else https_link(address)
+
+
 def _ascii_label(label: str) -> str:
     """Return a part of a host's name in ASCII (IDNA), or empty text if it holds anything but letters and digits."""
     if label.isascii():

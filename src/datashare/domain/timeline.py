@@ -19,7 +19,7 @@ from datashare.domain.agreements.events import (
 )
 from datashare.domain.agreements.ids import Actor, AgreementId, Terms
 from datashare.domain.agreements.state import Agreement, OpenRequest, State, evolve, granted, has_lapsed
-from datashare.errors import InvalidValue
+from datashare.errors import InvalidInput
 
 from . import timeline_text as words
 from . import validation
@@ -231,7 +231,7 @@ def timeline(events: Iterable[Event], **reading: Unpack[Reading]) -> tuple[Agree
     answers = tuple(periods(events, **reading))
     agreements = {period.agreement.id for period in answers}
     if len(agreements) > 1:
-        raise InvalidValue("events", sorted(map(str, agreements)), "the events of one agreement")
+        raise InvalidInput("events", sorted(map(str, agreements)), "the events of one agreement")
     return answers
 
 
@@ -346,7 +346,7 @@ def _answers_about(agreement: AgreementId, events: Iterable[Event], **reading: U
     own: list[Event] = []
     for event in walk_events(events):
         if event.agreement != agreement:
-            raise InvalidValue("events", str(event.agreement), f"the events of {agreement}")
+            raise InvalidInput("events", str(event.agreement), f"the events of {agreement}")
         own.append(event)
     return tuple(_answers(own, **reading)) or (NotRecorded(agreement=agreement),)
 

@@ -18,7 +18,7 @@ from typing import Annotated, Any, TypeGuard, TypeVar, Union, get_args, get_orig
 
 import attrs
 
-from datashare.errors import InvalidValue
+from datashare.errors import InvalidInput, InvalidValue, Misconfigured
 
 _E = TypeVar("_E", bound=enum.Enum)
 _T = TypeVar("_T")
@@ -47,17 +47,18 @@ class Rule:
     accepts: Callable[[Any], bool]
     parts: Callable[[Any], list[tuple[Rule, object]]] = lambda _value: []
 
-    def require(self, value: object, what: str) -> Any:  # noqa: ANN401 - the value itself
+    def require(self, value: object, what: str, error: type[InvalidValue] = InvalidInput) -> Any:  # noqa: ANN401 - the value itself
         """Return *value* if it is right.
 
         Raises:
-            InvalidValue: It is wrong. Where a value in a collection is wrong, the error shows that value.
+            InvalidValue: It is wrong; *error* says which kind. Where a value in a collection is wrong, the error shows
+                that value.
         """
         if self.accepts(value):
             return value
         for rule, part in self.parts(value):
-            rule.require(part, what)
-        raise InvalidValue(what, value, self.expected)
+            rule.require(part, what, error)
+        raise error(what, value, self.expected)
 
 
 def whole_number(least: int, most: float = float("inf")) -> Rule:
@@ -202,23 +203,39 @@ def validated(cls: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attri
 
     A validator that the class itself gives to a field runs afterwards, so that it gets a value of the right type.
     """
+    return _with_validators(cls, fields, InvalidValue)
+
+
+def validated_input(cls: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attribute[Any]]:
+    """Do as `validated` for what arguments of calls are made of; a wrong value raises `InvalidInput`."""
+    return _with_validators(cls, fields, InvalidInput)
+
+
+def validated_setting(cls: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attribute[Any]]:
+    """Do as `validated` for what the library is set up with; a wrong value raises `Misconfigured`."""
+    return _with_validators(cls, fields, Misconfigured)
+
+
+def _with_validators(
+    cls: type, fields: list[attrs.Attribute[Any]], error: type[InvalidValue]
+) -> list[attrs.Attribute[Any]]:
     kinds = get_type_hints(cls, include_extras=True)
-    return [_with_validator(field, kinds[field.name]) for field in fields]
+    return [_with_validator(field, kinds[field.name], error) for field in fields]
 
 
-def _with_validator(field: attrs.Attribute[Any], kind: Any) -> attrs.Attribute[Any]:  # noqa: ANN401 - an annotation
+def _with_validator(field: attrs.Attribute[Any], kind: Any, error: type[InvalidValue]) -> attrs.Attribute[Any]:  # noqa: ANN401 - an annotation
     return field.evolve(
         type=get_args(kind)[0] if get_origin(kind) is Annotated else kind,  # the plain type, for cattrs
-        validator=_validator(rule_of(kind), field.validator) if field.init else None,
+        validator=_validator(rule_of(kind), field.validator, error) if field.init else None,
     )
 
 
-def _validator(rule: Rule, own: Check | None) -> Check:
+def _validator(rule: Rule, own: Check | None, error: type[InvalidValue]) -> Check:
     accepts = rule.accepts
 
     def check(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
         if not accepts(value):
-            rule.require(value, f"{type(instance).__name__}.{attribute.name}")
+            rule.require(value, f"{type(instance).__name__}.{attribute.name}", error)
         if own:
             own(instance, attribute, value)
 
@@ -294,7 +311,7 @@ def require_urn(value: object, what: str = "urn") -> int:
     """Return *value* if it is a URN: a whole number of up to seven digits.
 
     Raises:
-        InvalidValue: It is something else.
+        InvalidInput: It is something else.
     """
     urn: int = _URN.require(value, what)
     return urn
@@ -304,7 +321,7 @@ def require_urns(values: object, what: str) -> tuple[int, ...]:
     """Return the URNs in *values* as a tuple.
 
     Raises:
-        InvalidValue: It is not a collection, or holds something else.
+        InvalidInput: It is not a collection, or holds something else.
     """
     return tuple([require_urn(value, what) for value in require_collection(values, what)])
 
@@ -313,7 +330,7 @@ def require_text(value: object, what: str, *, blank: bool = False) -> str:
     """Return *value* if it is text that a store can keep; blank text only if *blank*.
 
     Raises:
-        InvalidValue: It is something else.
+        InvalidInput: It is something else.
     """
     text: str = (_TEXT_OR_EMPTY if blank else _TEXT).require(value, what)
     return text
@@ -323,21 +340,21 @@ def require_member(value: object, kind: type[_E], what: str) -> _E:
     """Return *value* if it is a member of the enumeration *kind*; the text of a member is not one.
 
     Raises:
-        InvalidValue: It is something else.
+        InvalidInput: It is something else.
     """
     if not isinstance(value, kind):
-        raise InvalidValue(what, value, member_words(kind))
+        raise InvalidInput(what, value, member_words(kind))
     return value
 
 
-def require_a(value: object, kind: type[_T], what: str, expected: str) -> _T:
-    """Return *value* if it is an instance of *kind*; the error says *expected*.
+def require_a(value: object, kind: type[_T], what: str, expected: str, error: type[InvalidValue] = InvalidInput) -> _T:
+    """Return *value* if it is an instance of *kind*; the *error* says what is *expected*.
 
     Raises:
-        InvalidValue: It is something else.
+        InvalidInput: It is something else.
     """
     if not isinstance(value, kind):
-        raise InvalidValue(what, value, expected)
+        raise error(what, value, expected)
     return value
 
 
@@ -345,21 +362,21 @@ def require_callable(value: object, what: str, expected: str) -> None:
     """Raise unless *value* can be called, and answers at once; the error says *expected*.
 
     Raises:
-        InvalidValue: It cannot be called, or is async.
+        Misconfigured: It cannot be called, or is async.
     """
     if not callable(value) or _is_async(value):
-        raise InvalidValue(what, value, f"{expected}, and is not async" if callable(value) else expected)
+        raise Misconfigured(what, value, f"{expected}, and is not async" if callable(value) else expected)
 
 
 def require_port(value: object, port: type, name: str) -> None:
     """Check that *value* has every method of a port, and that each of them answers at once.
 
     Raises:
-        InvalidValue: It lacks some, or some are async.
+        Misconfigured: It lacks some, or some are async.
     """
     expected = f"an object with all methods of {port.__name__}"
     if isinstance(value, type):  # a class has the methods too, but cannot answer a call
-        raise InvalidValue(name, value, f"{expected}; it is a class")
+        raise Misconfigured(name, value, f"{expected}; it is a class")
     declared = {method: kind for method, kind in vars(port).items() if not method.startswith("_")}
     own = {method: getattr(value, method, _NOTHING) for method in declared}
     lacking = [
@@ -368,10 +385,10 @@ def require_port(value: object, port: type, name: str) -> None:
         if own[method] is _NOTHING or not (isinstance(kind, property) or callable(own[method]))
     ]
     if lacking:
-        raise InvalidValue(name, value, f"{expected}; it lacks {', '.join(lacking)}")
+        raise Misconfigured(name, value, f"{expected}; it lacks {', '.join(lacking)}")
     awaited = [method for method, call in own.items() if _is_async(call)]
     if awaited:
-        raise InvalidValue(name, value, f"{expected}, none of them async; async are {', '.join(awaited)}")
+        raise Misconfigured(name, value, f"{expected}, none of them async; async are {', '.join(awaited)}")
 
 
 _NOTHING = object()
@@ -389,10 +406,10 @@ def require_collection(value: object, what: str) -> Collection[Any]:
     """Return *value* if it is a collection, and not a text; an iterator becomes a tuple.
 
     Raises:
-        InvalidValue: It is a text, or not a collection.
+        InvalidInput: It is a text, or not a collection.
     """
     if not _is_collection(value):
-        raise InvalidValue(what, value, _A_COLLECTION)
+        raise InvalidInput(what, value, _A_COLLECTION)
     return value if isinstance(value, Collection) else tuple(value)
 
 
@@ -400,10 +417,10 @@ def walk(values: object, kind: type[_T], what: str, expected: str) -> Iterator[_
     """Return an iterator over *values* that raises at the first that is not an instance of *kind*.
 
     Raises:
-        InvalidValue: It is not a collection, or one of the values is something else.
+        InvalidInput: It is not a collection, or one of the values is something else.
     """
     if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
-        raise InvalidValue(what, values, expected)
+        raise InvalidInput(what, values, expected)
     for value in values:
         yield require_a(value, kind, what, expected)
 
@@ -412,6 +429,6 @@ def require_all(values: object, kind: type[_T], what: str, expected: str) -> tup
     """Return *values* as a tuple if all of them are instances of *kind*.
 
     Raises:
-        InvalidValue: It is not a collection, or one of the values is something else.
+        InvalidInput: It is not a collection, or one of the values is something else.
     """
     return tuple(walk(values, kind, what, expected))

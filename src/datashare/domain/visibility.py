@@ -9,7 +9,7 @@ from typing import assert_never
 
 import attrs
 
-from datashare.errors import InvalidValue
+from datashare.errors import InvalidInput
 
 from . import validation
 from .instants import day_words, to_day
@@ -155,7 +155,7 @@ def visibility(urn: int, institution: Institution | None, *, group: Group, polic
     if institution is not None:
         validation.require_a(institution, Institution, "institution", "an Institution or None")
         if institution.urn != urn:
-            raise InvalidValue("institution", institution.urn, f"the one with the URN {urn}")
+            raise InvalidInput("institution", institution.urn, f"the one with the URN {urn}")
     reasons = [] if group.is_open else [HiddenReason(HiddenBecause.GROUP_CLOSED, group.closed_on)]
     if institution is None:
         reasons.append(HiddenReason(HiddenBecause.UNKNOWN_URN))

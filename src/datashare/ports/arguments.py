@@ -13,7 +13,7 @@ from datashare.domain.agreements import AgreementId
 from datashare.domain.agreements.commands import require_kept_under
 from datashare.domain.instants import FIRST, LAST, MOST_AHEAD, Instant, later_by, to_day, to_instant
 from datashare.domain.register import GroupId
-from datashare.errors import InvalidValue
+from datashare.errors import InvalidInput
 
 from .outbox import LONGEST_LEASE, LeasedNotice, NoticeStatus, Settlement
 from .store import Change
@@ -38,7 +38,7 @@ def require_ids(ids: Collection[AgreementId], command_id: str | None) -> tuple[A
     if command_id is not None:
         require_kept_under(command_id)
     if len({agreement.group for agreement in agreements}) > 1:
-        raise InvalidValue("The agreements to load", ids, "agreements of one group")
+        raise InvalidInput("The agreements to load", ids, "agreements of one group")
     return tuple(dict.fromkeys(agreements))
 
 
@@ -46,7 +46,7 @@ def require_changes(changes: Sequence[Change]) -> tuple[Change, ...]:
     """Return the changes to save; there must be at most one for each agreement."""
     checked = validation.require_all(changes, Change, "The changes to save", "a collection of Changes")
     if len({change.id for change in checked}) < len(checked):
-        raise InvalidValue("The changes to save", len(checked), "at most one for each agreement")
+        raise InvalidInput("The changes to save", len(checked), "at most one for each agreement")
     return checked
 
 
@@ -74,11 +74,11 @@ def require_lease(now: Instant, until: Instant, limit: int) -> tuple[Instant, In
     """Return when leases begin and end, in UTC, and how many there may be: 0 for a limit below."""
     now, until = to_instant(now, "now"), to_instant(until, "until")
     if until <= now:
-        raise InvalidValue("until", until, f"after now, {now}, so that there is time to send")
+        raise InvalidInput("until", until, f"after now, {now}, so that there is time to send")
     if until - now > LONGEST_LEASE:
-        raise InvalidValue("until", until, f"at most {LONGEST_LEASE} after now, {now}")
+        raise InvalidInput("until", until, f"at most {LONGEST_LEASE} after now, {now}")
     if type(limit) is not int:
-        raise InvalidValue("limit", limit, "a whole number")
+        raise InvalidInput("limit", limit, "a whole number")
     return now, until, max(limit, 0)
 
 

@@ -27,7 +27,7 @@ from datashare.codec import (
 from datashare.domain import validation
 from datashare.domain.register import EstablishmentStatus, Group, GroupId, Institution, SuccessorLink
 from datashare.domain.validation import Urn, rule_of
-from datashare.errors import InvalidValue
+from datashare.errors import InvalidInput
 
 from ._kinds import short
 from ._reading import read_row, require_sound
@@ -162,7 +162,7 @@ def require_loadable(register: object) -> LoadableRegister:
         InvalidValue: It is something else.
     """
     if not isinstance(register, LoadableRegister):
-        raise InvalidValue("register", register, "a register, such as datashare.adapters.gias.read_register returns")
+        raise InvalidInput("register", register, "a register, such as datashare.adapters.gias.read_register returns")
     _INSTITUTIONS.require(register.institutions, "register.institutions")
     _GROUPS.require(register.groups, "register.groups")
     validation.require_all(register.successors, SuccessorLink, "register.successors", "a collection of SuccessorLinks")
@@ -170,10 +170,10 @@ def require_loadable(register: object) -> LoadableRegister:
         validation.DAY.require(register.day, "register.day")
     for urn, school in register.institutions.items():
         if urn != school.urn:
-            raise InvalidValue("register.institutions", urn, f"by URN; this is the key of {school.urn}")
+            raise InvalidInput("register.institutions", urn, f"by URN; this is the key of {school.urn}")
     for id_, group in register.groups.items():
         if id_ != group.id:
-            raise InvalidValue("register.groups", str(id_), f"by id; this is the key of {group.id}")
+            raise InvalidInput("register.groups", str(id_), f"by id; this is the key of {group.id}")
     return register
 
 

@@ -31,7 +31,7 @@ from datashare.domain.instants import to_optional_day
 from datashare.domain.levels import AccessLevel
 from datashare.domain.people import Permission, PersonId
 from datashare.domain.register import GroupId
-from datashare.errors import InvalidValue
+from datashare.errors import InvalidInput
 from datashare.ports import ProgressCallback, readable
 
 from .host import Host
@@ -87,7 +87,7 @@ class GroupActions(ABC, Generic[_Answer]):
         recipients_at = _recipients_by_school(recipients, schools)
         from_whom = self.actor if sender is None else sender
         if not isinstance(from_whom, PersonId):
-            raise InvalidValue("sender", from_whom, "a PersonId, since a system cannot be a sender")
+            raise InvalidInput("sender", from_whom, "a PersonId, since a system cannot be a sender")
 
         def ask(urn: int) -> RequestAccess:
             return RequestAccess(urn=urn, level=level, sender=from_whom, recipients=recipients_at(urn), terms=terms)
@@ -186,7 +186,7 @@ class GroupActions(ABC, Generic[_Answer]):
         if isinstance(self.actor, PersonId):  # P12: nobody else may learn which schools have agreements
             policy, today = self._host.policy(self.group), self._host.today()
             self._host.require_any(self.actor, [Permission.APPLY_REGISTER], group=self.group, policy=policy, day=today)
-        day = to_optional_day(register_day) or self._host.institutions.register_day()
+        day = to_optional_day(register_day, "register_day") or self._host.institutions.register_day()
         standing = (state for state in readable(self._host.store.states(self.group)) if state.stands)
         commands = [RecordVisibility(urn=agreement.urn, register_day=day) for agreement in standing]
         return self._act(RecordVisibility, commands, command_id, progress)
@@ -225,5 +225,5 @@ def _recipients_by_school(recipients: Chosen, urns: Collection[int]) -> Callable
     named = frozenset(urns)
     strangers = [urn for urn in recipients if urn not in named]
     if strangers:
-        raise InvalidValue("recipients", strangers[0], "people of schools that are among those named")
+        raise InvalidInput("recipients", strangers[0], "people of schools that are among those named")
     return lambda urn: Named(recipients.get(urn, ()))

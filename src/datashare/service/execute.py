@@ -39,7 +39,7 @@ from datashare.domain.notices import notices_for
 from datashare.domain.people import Person, PersonId
 from datashare.domain.policy import Party, Policy
 from datashare.domain.register import Group
-from datashare.errors import InvalidValue, NotPermitted, Refused
+from datashare.errors import InvalidInput, NotPermitted, Refused
 from datashare.ports import Change, Loaded, Progress, ProgressCallback, RecordedOutcome, Stage
 
 from .history import record_of
@@ -142,10 +142,10 @@ def _admit(
     for command in batch.commands:
         if isinstance(command, ImportAgreement) and command.agreed_on > day:
             what = f"ImportAgreement.agreed_on of school {command.urn}"
-            raise InvalidValue(what, command.agreed_on, "no later than today")
+            raise InvalidInput(what, command.agreed_on, "no later than today")
     for register_day in _register_days(batch):
         if register_day > day:
-            raise InvalidValue("register_day", register_day, "no later than today")
+            raise InvalidInput("register_day", register_day, "no later than today")
     return group, policy, people
 
 

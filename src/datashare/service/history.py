@@ -15,7 +15,7 @@ from datashare.domain.people import PersonId
 from datashare.domain.register import GroupId
 from datashare.domain.timeline import AgreementPeriod, AsOf
 from datashare.domain.timeline_text import Names
-from datashare.errors import InvalidValue, StoreUnreadable
+from datashare.errors import InvalidInput, StoreUnreadable
 
 from .host import Host
 
@@ -42,7 +42,7 @@ def names(host: Host, answers: Iterable[AsOf], *, ours: Callable[[AgreementId], 
         agreements.add(agreement)
     strangers = sorted(str(agreement) for agreement in agreements if not ours(agreement))
     if strangers:
-        raise InvalidValue("answers", ", ".join(strangers), "answers about agreements of this side")
+        raise InvalidInput("answers", ", ".join(strangers), "answers about agreements of this side")
     people, urns = set[PersonId](), set[int]()
     for event in record_of(host, agreements):
         urns.add(event.agreement.urn)
@@ -82,7 +82,7 @@ def past_instant(at: Instant, now: Instant) -> Instant:
     """Return *at*, in UTC; raise `InvalidValue` if it is in the future."""
     instant = to_instant(at, "at")
     if instant > now:
-        raise InvalidValue("at", at, f"an instant that is not in the future; it is {now} now")
+        raise InvalidInput("at", at, f"an instant that is not in the future; it is {now} now")
     return instant
 
 
@@ -90,5 +90,5 @@ def past_day(day: date, now: Instant) -> date:
     """Return *day*; raise `InvalidValue` if it is in the future."""
     today = london_day(now)
     if to_day(day, "day") > today:
-        raise InvalidValue("day", day, f"today, {today}, or a day before it")
+        raise InvalidInput("day", day, f"today, {today}, or a day before it")
     return day

@@ -34,10 +34,11 @@ from datashare.domain.reconciliation import (
 )
 from datashare.domain.register import GroupId, GroupKind, Institution
 from datashare.domain.visibility import other_groups, visible_institutions
-from datashare.errors import InvalidValue, Refused, UnknownGroup
+from datashare.errors import InvalidInput, Refused, UnknownGroup
 from datashare.ports import InstitutionDirectory, ProgressCallback, readable
 
 from .actions import GroupActions
+from .checked import CheckedInstitutions
 from .execute import run
 from .host import Host, unreadable_urns
 from .outcomes import Outcomes
@@ -88,7 +89,9 @@ class GroupReconciliation(GroupActions[Outcomes]):
         host, group, actor = self._host, self.group, self.actor
         if register is not None:
             validation.require_port(register, InstitutionDirectory, "register")
-        newer = None if register is host.institutions else register
+        newer = None if register is None else CheckedInstitutions(register)
+        if register is host.institutions.directory:
+            newer = None
         today, policy = host.today(), host.policy(group)
         applying = [Permission.APPLY_REGISTER]
         may_apply = not why_not(actor, host.person(actor), applying, home=group, policy=policy, day=today)
@@ -116,11 +119,11 @@ class GroupReconciliation(GroupActions[Outcomes]):
             shrunk = shrunk_register(held, present, most_gone_percent=percent, always=CONFIRM_ABOVE)
         if not (facts.names_group or states or seen_before):
             raise UnknownGroup(group)
-        day = to_optional_day(register_day) or facts.register_day
+        day = to_optional_day(register_day, "register_day") or facts.register_day
         if day is None:
-            raise InvalidValue("register_day", None, "given, since the directory of institutions does not know it")
+            raise InvalidInput("register_day", None, "given, since the directory of institutions does not know it")
         if day > today:
-            raise InvalidValue("register_day", day, "no later than today")
+            raise InvalidInput("register_day", day, "no later than today")
         last = host.store.last_register(group)
         reasons = why_no_plan(facts, register_day=day, last_register=last, seen_before=seen_before, shrunk=shrunk)
         if reasons:
@@ -177,9 +180,9 @@ class GroupReconciliation(GroupActions[Outcomes]):
         validation.require_a(confirmed, bool, "confirmed", "True or False")
         today, policy = host.today(), host.policy(group)
         if plan.group != group:
-            raise InvalidValue("plan", str(plan.group), f"a plan of {group}")
+            raise InvalidInput("plan", str(plan.group), f"a plan of {group}")
         if plan.register_day > today:
-            raise InvalidValue("plan", plan.register_day, "of a register that is no later than today")
+            raise InvalidInput("plan", plan.register_day, "of a register that is no later than today")
         ends = Batch(group=group, actor=actor, command_id=command_id, commands=_ends(plan, note, urns))
         # K2, E2: before anything else is looked at
         host.require_any(
@@ -267,7 +270,7 @@ def _ends(planned: Plan, note: str, urns: Iterable[int] | None) -> list[EndAgree
     chosen = ends if urns is None else dict.fromkeys(validation.require_urns(urns, "urns"))
     strangers = [urn for urn in chosen if urn not in ends]
     if strangers:
-        raise InvalidValue("urns", strangers[0], "schools whose agreement or request the plan ends")
+        raise InvalidInput("urns", strangers[0], "schools whose agreement or request the plan ends")
     day = day_words(planned.register_day)
     return [
         EndAgreement(

@@ -24,7 +24,7 @@ from datashare.domain.register import Group, GroupId
 from datashare.domain.timeline import AsOf
 from datashare.domain.timeline_text import Names
 from datashare.domain.visibility import Visibility
-from datashare.errors import InvalidValue, NotPermitted, Refused, StoreUnreadable
+from datashare.errors import InvalidInput, NotPermitted, Refused, StoreUnreadable
 
 from . import history
 from .execute import run
@@ -144,7 +144,7 @@ class SchoolSide:
         agreements = [(id_, state) for id_, state in kept.items() if id_]  # verify() reports a key that names none
         institution = self._host.institutions.institutions([self.urn]).get(self.urn)
         groups = {id_.group for id_, _ in agreements} | (institution.groups if institution else set())
-        policies = {group: self._host.policy(group) for group in groups}
+        policies = {group: policy for group in groups if (policy := self._host.policy_or_none(group))}
         person, day = self._host.person(self.actor), london_day(now)
 
         def why(policy: Policy) -> str:
@@ -223,7 +223,7 @@ class SchoolSide:
 
     def _answer(self, command: Approve | Decline, command_id: str | None) -> Done:
         if command.urn != self.urn:
-            raise InvalidValue("request", str(command.request), f"a request to school {self.urn}")
+            raise InvalidInput("request", str(command.request), f"a request to school {self.urn}")
         if command_id is None:
             command_id = str(uuid.uuid5(_IDS, fingerprint(self.actor, command)[1]))
         return self._carry_out(command.request.agreement.group, command, command_id)

@@ -15,13 +15,14 @@ from datashare.domain.people import PersonId
 from datashare.domain.policy import Policy
 from datashare.domain.register import GroupId
 from datashare.domain.verification import Verification, verify
-from datashare.errors import InvalidValue
+from datashare.errors import BadHostData, InvalidInput, Misconfigured
 from datashare.ports import AgreementStore, Clock, InstitutionDirectory, PeopleDirectory, ProgressCallback, readable
 from datashare.ports.arguments import require_group
 
+from .checked import CheckedInstitutions, CheckedPeople
 from .execute import run
 from .group import GroupSide
-from .host import Host, unreadable_urns
+from .host import Host, problems, unreadable_urns
 from .outcomes import Outcomes
 from .school import SchoolSide
 
@@ -53,7 +54,7 @@ class DataSharing:
             policies: Returns each group's choices; by default the usual ones of its kind.
 
         Raises:
-            InvalidValue: A port lacks methods that it must have, or *policies* cannot be called.
+            Misconfigured: A port lacks methods that it must have, or *policies* cannot be called.
         """
         validation.require_port(store, AgreementStore, "store")
         validation.require_port(institutions, InstitutionDirectory, "institutions")
@@ -63,8 +64,8 @@ class DataSharing:
         validation.require_callable(policies, "policies", "a function from a GroupId to its Policy")
         self._host = Host(
             store=store,
-            institutions=institutions,
-            people=people,
+            institutions=CheckedInstitutions(institutions),
+            people=CheckedPeople(people),
             clock=SystemClock() if clock is None else clock,
             policies=policies,
         )
@@ -73,11 +74,15 @@ class DataSharing:
         """Return the same service over another store, such as one that works within the host's transaction.
 
         Raises:
-            InvalidValue: The store lacks methods that it must have.
+            Misconfigured: The store lacks methods that it must have.
         """
         host = self._host
         return DataSharing(
-            store=store, institutions=host.institutions, people=host.people, clock=host.clock, policies=host.policies
+            store=store,
+            institutions=host.institutions.directory,
+            people=host.people.directory,
+            clock=host.clock,
+            policies=host.policies,
         )
 
     def for_group(self, group: GroupId, *, actor: Actor) -> GroupSide:
@@ -187,7 +192,7 @@ class DataSharing:
         expected = "the PersonId of a user of a group's site"
         group = validation.require_a(person, PersonId, "person", expected).site
         if not isinstance(group, GroupId):
-            raise InvalidValue("person", person, expected)
+            raise InvalidInput("person", person, expected)
         access = self._access_at(group, validation.require_urn(urn))
         clusters = [name for name, urns in self._host.institutions.clusters(group).items() if urn in urns]
         return access.explain_log_in(self._host.person(person), urn, clusters)
@@ -204,6 +209,21 @@ class DataSharing:
             institutions=self._host.institutions.institutions([urn]),
             at=now,
         )
+
+    def problems(self, group: GroupId) -> tuple[BadHostData | Misconfigured, ...]:
+        """List what the host's directories and policies return about a group and cannot be used.
+
+        Such rows are left out everywhere, and logged; each stands here once, with whom it is about. A group without
+        problems has an empty list. It is for those who run the system, so it needs no permission; the messages quote
+        the wrong values.
+
+        Cost: one call of every method of the directories, and more where a directory raises.
+
+        Raises:
+            InvalidInput: The group is not a GroupId.
+            StoreError: The store could not do its work.
+        """
+        return problems(self._host, require_group(group))
 
     def verify(self, group: GroupId | None = None, *, noted: GroupDigest | None = None) -> Verification:
         """Check whether the history of a group, or of all groups, is as it was written (H3, H4).
@@ -235,7 +255,7 @@ class DataSharing:
         if noted is not None:
             validation.require_a(noted, GroupDigest, "noted", "a GroupDigest, as digest() returns")
             if group not in {None, noted.group}:
-                raise InvalidValue("noted", noted.group, f"a digest of {group}")
+                raise InvalidInput("noted", noted.group, f"a digest of {group}")
         chains = self._host.store.chains(group)
         return verify(chains, read_event=read_event, read_state=decode_agreement, noted=noted, now=self._host.now)
 
@@ -256,5 +276,5 @@ class DataSharing:
 
 def _require_actor(actor: object) -> Actor:
     if not isinstance(actor, (PersonId, SystemActor)):
-        raise InvalidValue("actor", actor, "a PersonId or a SystemActor")
+        raise InvalidInput("actor", actor, "a PersonId or a SystemActor")
     return actor

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from datashare.domain import validation
 from datashare.domain.notices import Notice
 from datashare.domain.people import address_key
-from datashare.errors import InvalidValue
+from datashare.errors import InvalidValue, Misconfigured
 from datashare.ports import Delivered, NeverDeliverable, SendResult, TryAgain
 
 from ._renderer import EmailRenderer
@@ -49,9 +49,9 @@ class MaildirNotifier:
                 that are given up.
 
         Raises:
-            InvalidValue: *renderer* is not an EmailRenderer.
+            Misconfigured: *renderer* is not an EmailRenderer.
         """
-        self._renderer = validation.require_a(renderer, EmailRenderer, "renderer", "an EmailRenderer")
+        self._renderer = validation.require_a(renderer, EmailRenderer, "renderer", "an EmailRenderer", Misconfigured)
         self._folder = Path(folder)
         self._refused = {address_key(address) for address in refusing}
         self.index = self._folder / "index.html"

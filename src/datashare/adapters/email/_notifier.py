@@ -10,7 +10,7 @@ from typing import Self
 
 from datashare.domain import validation
 from datashare.domain.notices import Notice
-from datashare.errors import InvalidValue
+from datashare.errors import InvalidValue, Misconfigured
 from datashare.ports import Delivered, NeverDeliverable, SendResult, TryAgain
 
 from ._renderer import EmailRenderer
@@ -40,10 +40,10 @@ class EmailNotifier:
         """Send the messages of *renderer* through *server*; the first notice connects.
 
         Raises:
-            InvalidValue: An argument has the wrong type.
+            Misconfigured: An argument has the wrong type.
         """
-        self._renderer = validation.require_a(renderer, EmailRenderer, "renderer", "an EmailRenderer")
-        self._server = validation.require_a(server, MailServer, "server", "a MailServer")
+        self._renderer = validation.require_a(renderer, EmailRenderer, "renderer", "an EmailRenderer", Misconfigured)
+        self._server = validation.require_a(server, MailServer, "server", "a MailServer", Misconfigured)
         self._connection: TimedConnection | None = None
         self._lock = threading.Lock()
 

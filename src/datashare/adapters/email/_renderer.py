@@ -18,8 +18,8 @@ from jinja2 import BaseLoader
 from datashare.domain.notices import Notice
 from datashare.domain.people import usable_address
 from datashare.domain.policy import Party
-from datashare.domain.validation import TextOrEmpty, matching, validated
-from datashare.errors import InvalidValue
+from datashare.domain.validation import TextOrEmpty, matching, validated_setting
+from datashare.errors import InvalidValue, Misconfigured
 
 from ._templates import HTML, SUBJECT, TEXT, Templates
 from ._values import WrittenHeader, address_header, one_line, text_header, written_address
@@ -29,7 +29,7 @@ _DomainName = Annotated[
 ]
 
 
-@attrs.frozen(kw_only=True, field_transformer=validated)
+@attrs.frozen(kw_only=True, field_transformer=validated_setting)
 class EmailRenderer:
     """Renders notices as messages: subject, a text and an HTML part, and headers (O1, O5).
 
@@ -72,7 +72,7 @@ class EmailRenderer:
         """Write the subject: one line, with long names shortened.
 
         Raises:
-            InvalidValue: A template cannot be used.
+            Misconfigured: A template cannot be used.
         """
         return " ".join(self._loaded.render(SUBJECT, notice).split())
 
@@ -80,7 +80,7 @@ class EmailRenderer:
         """Write the part in plain text, which stands on its own.
 
         Raises:
-            InvalidValue: A template cannot be used.
+            Misconfigured: A template cannot be used.
         """
         return re.sub(r"\n{3,}", "\n\n", self._loaded.render(TEXT, notice)).strip() + "\n"
 
@@ -88,7 +88,7 @@ class EmailRenderer:
         """Write the part in HTML: one page, without images, scripts or anything from elsewhere.
 
         Raises:
-            InvalidValue: A template cannot be used.
+            Misconfigured: A template cannot be used.
         """
         return self._loaded.render(HTML, notice).strip() + "\n"
 
@@ -125,7 +125,7 @@ class EmailRenderer:
 def _ascii_address(sender: object) -> str:
     address = written_address(sender, "EmailRenderer.sender")
     if not address.isascii():
-        raise InvalidValue("EmailRenderer.sender", sender, "an email address that is ASCII before the @")
+        raise Misconfigured("EmailRenderer.sender", sender, "an email address that is ASCII before the @")
     return address
 
 

@@ -15,8 +15,8 @@ from typing import Annotated, Any
 
 import attrs
 
-from datashare.domain.validation import Rule, matching, validated, whole_number
-from datashare.errors import InvalidValue
+from datashare.domain.validation import Rule, matching, validated_setting, whole_number
+from datashare.errors import Misconfigured
 from datashare.ports import NeverDeliverable, SendResult, TryAgain
 
 _LONGEST_TIMEOUT = timedelta(minutes=10)
@@ -68,7 +68,7 @@ _Secret = Annotated[str, Rule("text", lambda _value: True)]
 """`MailServer` itself checks it, since the error of a rule shows the value."""
 
 
-@attrs.frozen(kw_only=True, field_transformer=validated)
+@attrs.frozen(kw_only=True, field_transformer=validated_setting)
 class MailServer:
     """A mail server that accepts messages: its address, and how to connect to it.
 
@@ -104,11 +104,11 @@ class MailServer:
     def _check_credentials(self, _attribute: attrs.Attribute[Any], password: object) -> None:
         for what, value in (("username", self.username), ("password", password)):
             if value is not None and not (isinstance(value, str) and value.isascii() and value.isprintable()):
-                raise InvalidValue(f"MailServer.{what}", "…", "printable ASCII text, as the protocol needs it")
+                raise Misconfigured(f"MailServer.{what}", "…", "printable ASCII text, as the protocol needs it")
         if (self.username is None) != (password is None):
-            raise InvalidValue("MailServer.username and password", "only one", "both set or both left out")
+            raise Misconfigured("MailServer.username and password", "only one", "both set or both left out")
         if password is not None and self.security is Security.NONE and not _is_this_machine(self.host):
-            raise InvalidValue("MailServer.security", self.security, "encrypted to send a password to another machine")
+            raise Misconfigured("MailServer.security", self.security, "encrypted to send a password to another machine")
 
     def deadline(self) -> float:
         """Return the moment by which a message that begins now must be sent, on the clock of `time.monotonic`."""

@@ -24,8 +24,8 @@ from markupsafe import Markup, escape
 from datashare.domain.instants import day_words
 from datashare.domain.notices import Notice, NoticeKind
 from datashare.domain.policy import Party
-from datashare.domain.text import https_link
-from datashare.errors import InvalidValue
+from datashare.domain.text import page_link
+from datashare.errors import Misconfigured
 
 from ._values import NAMELESS, isolated, joined, lines, one_line, shortened
 
@@ -72,7 +72,7 @@ class Templates:
         """Load the shipped templates and the host's own, which come first, and check the syntax of each.
 
         Raises:
-            InvalidValue: The folder does not exist, or a template cannot be parsed.
+            Misconfigured: The folder does not exist, or a template cannot be parsed.
         """
         own = _loaders(folder)
         loader = ChoiceLoader([*own, _SHIPPED, PrefixLoader({"datashare": _SHIPPED})])
@@ -91,7 +91,7 @@ class Templates:
         """Write the words of *notice* in *layout*.
 
         Raises:
-            InvalidValue: A template fails, or does what the sandbox forbids.
+            Misconfigured: A template fails, or does what the sandbox forbids.
         """
         environment = self._escaping if layout is HTML else self._plain
         name = f"{notice.kind.value}.j2"
@@ -108,7 +108,7 @@ def _loaders(folder: object) -> list[BaseLoader]:
         return [folder]
     if isinstance(folder, (str, Path)) and Path(folder).is_dir():
         return [FileSystemLoader(folder)]
-    raise InvalidValue("EmailRenderer.templates", folder, "a folder that exists, or a Jinja2 loader")
+    raise Misconfigured("EmailRenderer.templates", folder, "a folder that exists, or a Jinja2 loader")
 
 
 def _environment(loader: BaseLoader, *, autoescape: bool) -> ImmutableSandboxedEnvironment:
@@ -124,8 +124,8 @@ def _running(text: str) -> str:
     return type(text)(" ".join(text.split()))
 
 
-def _unusable(name: str, error: Exception) -> InvalidValue:
-    return InvalidValue(
+def _unusable(name: str, error: Exception) -> Misconfigured:
+    return Misconfigured(
         "EmailRenderer.templates", name, f"templates that can be used ({type(error).__name__}: {error})"
     )
 
@@ -170,7 +170,7 @@ def facts_for(notice: Notice, layout: Layout) -> dict[str, Any]:
         "level": known(notice.level_label),
         "level_before": known(notice.level_before_label),
         "adds": [capability.value for capability in notice.adds],
-        "link": https_link(notice.link or ""),
+        "link": page_link(notice.link or ""),
         "terms": notice.terms
         and {
             "reference": name(notice.terms.link or notice.terms.reference),

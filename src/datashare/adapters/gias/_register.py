@@ -21,7 +21,7 @@ from datashare.domain.register import (
     SuccessorLink,
     TrustType,
 )
-from datashare.errors import BadRow, InvalidValue, RegisterUnreadable
+from datashare.errors import BadRow, InvalidInput, RegisterUnreadable
 
 from ._cells import BadCell
 from ._establishments import ESTABLISHMENTS, STATUS, TrustLinks, institutions
@@ -193,7 +193,7 @@ def _check_arguments(
         validation.require_callable(keep, "keep", "a function that takes an Institution, or None")
     validation.require_a(strict, bool, "strict", "True or False")
     if type(share_lost) not in {int, float} or not 0 <= share_lost <= 1:
-        raise InvalidValue("share_lost", share_lost, "a number from 0 to 1, such as 0.01")
+        raise InvalidInput("share_lost", share_lost, "a number from 0 to 1, such as 0.01")
     if older is not None:
         validation.require_a(older, RegisterSummary, "older", "the summary of a Register, or None")
 

@@ -25,7 +25,7 @@ from typing import IO, NoReturn, TypeAlias, cast
 
 import attrs
 
-from datashare.errors import InvalidValue, RegisterUnreadable
+from datashare.errors import InvalidInput, InvalidValue, RegisterUnreadable
 
 RegisterFile: TypeAlias = str | os.PathLike[str] | IO[bytes]
 """A download: its path, or a file opened in binary mode, read from its current position and left open."""
@@ -175,7 +175,7 @@ def _name_of(source: RegisterFile, argument: str) -> str:
     if isinstance(source, (str, os.PathLike)):
         return os.fsdecode(source)
     if not callable(getattr(source, "read", None)):
-        raise InvalidValue(argument, source, "a path, or a file opened in binary mode")
+        raise InvalidInput(argument, source, "a path, or a file opened in binary mode")
     name = getattr(source, "name", None)
     return name if isinstance(name, str) and name else "the file passed in"
 
@@ -216,7 +216,7 @@ def _seekable(source: RegisterFile, argument: str, file: str, stack: ExitStack) 
     copy: IO[bytes] = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - likewise
     for piece in _pieces(source):
         if not isinstance(piece, bytes):
-            raise InvalidValue(argument, source, 'a file opened in binary mode ("rb")')
+            raise InvalidInput(argument, source, 'a file opened in binary mode ("rb")')
         copy.write(piece)
         _check_size(file, copy.tell())
     return copy

@@ -16,7 +16,7 @@ from datashare.domain.instants import to_day
 from datashare.domain.people import Person, PersonId, SchoolSite
 from datashare.domain.register import Group, GroupId, Institution, SuccessorLink
 from datashare.domain.validation import Key, Percent, Urn, rule_of, to_frozenset, to_mapping
-from datashare.errors import InvalidValue, Refused
+from datashare.errors import InvalidInput, Refused
 from datashare.ports import arguments
 
 _K = TypeVar("_K")
@@ -93,11 +93,11 @@ class MemoryInstitutionDirectory:
             institutions, Institution, "institutions", "a collection of Institutions"
         ):
             if by_urn.setdefault(institution.urn, institution) != institution:
-                raise InvalidValue("institutions", institution.urn, "equal where they share a URN")
+                raise InvalidInput("institutions", institution.urn, "equal where they share a URN")
         by_id: dict[GroupId, Group] = {}
         for group in validation.require_all(groups, Group, "groups", "a collection of Groups"):
             if by_id.setdefault(group.id, group) != group:
-                raise InvalidValue("groups", str(group.id), "equal where they share an id")
+                raise InvalidInput("groups", str(group.id), "equal where they share an id")
         _require_whole(self._register.institutions, by_urn, _PERCENT.require(most_gone_percent, "most_gone_percent"))
         links = validation.require_all(successors, SuccessorLink, "successors", "a collection of SuccessorLinks")
         former = {

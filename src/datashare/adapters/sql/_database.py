@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from datashare.domain import validation
-from datashare.errors import InvalidValue
+from datashare.errors import Misconfigured
 
 from ._errors import is_lost, mapped
 
@@ -58,10 +58,13 @@ def sqlite_engine(path: str | Path, *, wait: timedelta = timedelta(seconds=30), 
         read_only: Whether to only read the file; a call that would write raises `StoreUnavailable`.
 
     Raises:
-        InvalidValue: The path names a database in memory, or the wait is not from 0 to an hour.
+        Misconfigured: The path names a database in memory, or the wait is not from 0 to an hour.
     """
-    file, seconds = str(_FILE.require(path, "path")), _WAIT.require(wait, "wait").total_seconds()
-    if validation.require_a(read_only, bool, "read_only", "True or False"):
+    file, seconds = (
+        str(_FILE.require(path, "path", Misconfigured)),
+        _WAIT.require(wait, "wait", Misconfigured).total_seconds(),
+    )
+    if validation.require_a(read_only, bool, "read_only", "True or False", Misconfigured):
         # Each connection checks again how the file can be read.
         engine = sa.create_engine("sqlite://", creator=lambda: _reading(Path(file), seconds), poolclass=sa.NullPool)
         sa.event.listen(engine, "connect", _take_any_text)
@@ -119,12 +122,12 @@ def transactions(
         check: Called with the first connection that is used; raises where the tables are not as they have to be.
 
     Raises:
-        InvalidValue: *bind* is neither an engine nor a connection, or is one of an unknown database.
+        Misconfigured: *bind* is neither an engine nor a connection, or is one of an unknown database.
     """
     if not isinstance(bind, (sa.Engine, sa.Connection)):
-        raise InvalidValue("bind", bind, "an Engine or a Connection of SQLAlchemy")
+        raise Misconfigured("bind", bind, "an Engine or a Connection of SQLAlchemy")
     if bind.dialect.name not in _DATABASES:
-        raise InvalidValue("bind", bind, f"of one of the databases {', '.join(_DATABASES)}")
+        raise Misconfigured("bind", bind, f"of one of the databases {', '.join(_DATABASES)}")
     return OwnTransactions(bind, check) if isinstance(bind, sa.Engine) else HostTransaction(bind, check)
 
 
@@ -284,4 +287,4 @@ def _require_transaction(connection: sa.Connection) -> None:
         return  # where it is the driver's usual setting, see begin_immediate
     driver = connection.connection.dbapi_connection
     if driver is not None and connection.dialect.detect_autocommit_setting(driver):
-        raise InvalidValue("The connection", connection, "one with transactions; it commits each statement by itself")
+        raise Misconfigured("The connection", connection, "one with transactions; it commits each statement by itself")

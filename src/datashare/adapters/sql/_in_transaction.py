@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from datashare.domain import validation
 from datashare.domain.agreements import AgreementId
-from datashare.errors import InvalidValue, StoreUnavailable, TransactionLost
+from datashare.errors import Misconfigured, StoreUnavailable, TransactionLost
 from datashare.ports import Change
 
 from ._database import OwnTransactions
@@ -40,7 +40,7 @@ def in_transaction(engine: sa.Engine, work: Callable[[sa.Connection, SqlAgreemen
             of the host's own statements too.
 
     Raises:
-        InvalidValue: *engine* is not an engine, or *work* cannot be called.
+        Misconfigured: *engine* is not an engine, or *work* cannot be called.
         StoreUnavailable: The database cannot be reached, or is locked, full or read-only, or every attempt lost.
         StoreError: The database could not do its work.
     """
@@ -69,13 +69,13 @@ async def in_async_transaction(engine: AsyncEngine, work: Callable[[sa.Connectio
             without blocking, as it does for `AsyncConnection.run_sync`.
 
     Raises:
-        InvalidValue: *engine* is not an async engine, or *work* cannot be called.
+        Misconfigured: *engine* is not an async engine, or *work* cannot be called.
         StoreUnavailable: As `in_transaction`.
         StoreError: As `in_transaction`.
     """
     sync_engine = getattr(engine, "sync_engine", None)
     if sync_engine is None:
-        raise InvalidValue("engine", engine, "an AsyncEngine of SQLAlchemy")
+        raise Misconfigured("engine", engine, "an AsyncEngine of SQLAlchemy")
     return await sa.util.greenlet_spawn(in_transaction, sync_engine, work)
 
 

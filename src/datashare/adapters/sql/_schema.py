@@ -9,7 +9,7 @@ from functools import partial
 import attrs
 import sqlalchemy as sa
 
-from datashare.errors import InvalidValue, SchemaMismatch
+from datashare.errors import Misconfigured, SchemaMismatch
 
 from ._bulk import Existing, schema_of, write
 from ._database import begin_immediate
@@ -36,12 +36,12 @@ class Schema:
         """Create the tables if they are not there yet, and record their version.
 
         Raises:
-            InvalidValue: *bind* is neither an engine nor a connection.
+            Misconfigured: *bind* is neither an engine nor a connection.
             SchemaMismatch: The tables that are there are of another version; they are left as they are.
             StoreUnavailable: The database cannot be reached, or is locked, full or read-only.
         """
         if not isinstance(bind, (sa.Engine, sa.Connection)):
-            raise InvalidValue("bind", bind, "an Engine or a Connection of SQLAlchemy")
+            raise Misconfigured("bind", bind, "an Engine or a Connection of SQLAlchemy")
         mapped(partial(self._create_on, bind))
 
     def _create_on(self, bind: sa.Engine | sa.Connection) -> None:

@@ -14,7 +14,7 @@ from datashare.domain.agreements import Agreement, AgreementId, Event
 from datashare.domain.chain import Chain
 from datashare.domain.instants import Instant, to_instant
 from datashare.domain.register import GroupId
-from datashare.errors import InvalidValue
+from datashare.errors import Misconfigured
 from datashare.ports import Change, LeasedNotice, Loaded, NoticeStatus, Settlement, StoredNotice, Unreadable, arguments
 from datashare.rows import AgreementRow, key_of, prepare, to_chains, to_event, to_register_day, to_states
 
@@ -49,7 +49,7 @@ class SqlAgreementStore:
             bind: An engine, or a connection whose transaction is the host's.
 
         Raises:
-            InvalidValue: It is neither.
+            Misconfigured: It is neither.
         """
         self._transactions = transactions(bind, AGREEMENTS.require)
 
@@ -159,7 +159,7 @@ class SqlAgreementStore:
     def _deliver(self, work: Callable[[sa.Connection], _T]) -> _T:
         """Do what must be committed at once, since what was sent cannot be rolled back (O3)."""
         if self.in_host_transaction:
-            raise InvalidValue("The store", self, "bound to an Engine, since delivery commits as it goes")
+            raise Misconfigured("The store", self, "bound to an Engine, since delivery commits as it goes")
         return self._transactions.write(work)
 
     def requeue(self, group: GroupId, notices: Collection[str], /, *, due_at: Instant) -> int:

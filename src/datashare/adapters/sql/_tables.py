@@ -221,7 +221,7 @@ def create_schema(bind: sa.Engine | sa.Connection) -> None:
         bind: Where to create them.
 
     Raises:
-        InvalidValue: *bind* is neither an engine nor a connection.
+        Misconfigured: *bind* is neither an engine nor a connection.
         SchemaMismatch: The tables that are there are of another version; they are left as they are.
         StoreUnavailable: The database cannot be reached, or is locked, full or read-only.
     """
@@ -237,7 +237,7 @@ def create_directory_schema(bind: sa.Engine | sa.Connection) -> None:
         bind: Where to create them.
 
     Raises:
-        InvalidValue: *bind* is neither an engine nor a connection.
+        Misconfigured: *bind* is neither an engine nor a connection.
         SchemaMismatch: The tables that are there are of another version; they are left as they are.
         StoreUnavailable: The database cannot be reached, or is locked, full or read-only.
     """

@@ -14,8 +14,8 @@ from datashare.domain.levels import AccessLevel
 from datashare.domain.people import PersonId, RoleKey, to_role_keys
 from datashare.domain.register import GroupId
 from datashare.domain.text import hides_its_host
-from datashare.domain.validation import Key, Text, TextOrEmpty, Urn, matching, to_tuple, validated, whole_number
-from datashare.errors import InvalidValue
+from datashare.domain.validation import Key, Text, TextOrEmpty, Urn, matching, to_tuple, validated_input, whole_number
+from datashare.errors import InvalidInput
 
 from .ids import Actor, AgreementId, RequestId, SystemActor, Terms
 
@@ -29,7 +29,7 @@ ALL = AllEligible()
 """Every eligible person of each school."""
 
 
-@attrs.frozen(field_transformer=validated)
+@attrs.frozen(field_transformer=validated_input)
 class WithRoles:
     """Ask the eligible people who hold one of these business roles (Q10).
 
@@ -44,7 +44,7 @@ def _to_people(value: Iterable[PersonId]) -> tuple[PersonId, ...]:
     return to_tuple(value)
 
 
-@attrs.frozen(field_transformer=validated)
+@attrs.frozen(field_transformer=validated_input)
 class Named:
     """Ask exactly these people of one school (Q10, P11).
 
@@ -65,7 +65,7 @@ def _check_link(_command: object, attribute: attrs.Attribute[Any], terms: Terms 
     is_no_link = terms.reference.lower().startswith("https:") and not terms.link
     if is_no_link or hides_its_host(terms.reference):
         expected = "an https address without spaces, or other text; no address in it may have user information"
-        raise InvalidValue(f"The reference of {attribute.name}", terms.reference, expected)
+        raise InvalidInput(f"The reference of {attribute.name}", terms.reference, expected)
 
 
 CAME_LATER = "came_later"
@@ -100,7 +100,7 @@ SHOWN_BY_REGISTER = frozenset(
 """The causes that the register must show, and that a plan may name (E1, E2)."""
 
 
-@attrs.frozen(kw_only=True, field_transformer=validated)
+@attrs.frozen(kw_only=True, field_transformer=validated_input)
 class RequestAccess:
     """Ask a school for a level: the first time, or to raise the level in force (Q1, U1).
 
@@ -119,7 +119,7 @@ class RequestAccess:
     terms: Terms | None = attrs.field(default=None, validator=_check_link)
 
 
-@attrs.frozen(kw_only=True, field_transformer=validated)
+@attrs.frozen(kw_only=True, field_transformer=validated_input)
 class NamesRequest:
     """A command about one open request, which it names.
 
@@ -135,7 +135,7 @@ class NamesRequest:
         return self.request.urn
 
 
-@attrs.frozen(kw_only=True, field_transformer=validated)
+@attrs.frozen(kw_only=True, field_transformer=validated_input)
 class AddRecipients(NamesRequest):
     """Send an open request to more people (Q4).
 
@@ -146,12 +146,12 @@ class AddRecipients(NamesRequest):
     recipients: Recipients = ALL
 
 
-@attrs.frozen(kw_only=True, field_transformer=validated)
+@attrs.frozen(kw_only=True, field_transformer=validated_input)
 class Remind(NamesRequest):
     """Remind the recipients of an open request (N2)."""
 
 
-@attrs.frozen(kw_only=True, field_transformer=validated)
+@attrs.frozen(kw_only=True, field_transformer=validated_input)
 class Withdraw(NamesRequest):
     """Take back an open request (N6).
 
@@ -162,7 +162,7 @@ class Withdraw(NamesRequest):
     reason: TextOrEmpty = attrs.field(default="", repr=False)
 
 
-@attrs.frozen(kw_only=True, field_transformer=validated)
+@attrs.frozen(kw_only=True, field_transformer=validated_input)
 class Approve(NamesRequest):
     """Accept an open request, for the school (A1, A4).
 
@@ -173,7 +173,7 @@ class Approve(NamesRequest):
     terms_version: Key | None = None
 
 
-@attrs.frozen(kw_only=True, field_transformer=validated)
+@attrs.frozen(kw_only=True, field_transformer=validated_input)
 class Decline(NamesRequest):
     """Refuse an open request, for the school (A2, A4).
 
@@ -184,7 +184,7 @@ class Decline(NamesRequest):
     reason: Text = attrs.field(repr=False)
 
 
-@attrs.frozen(kw_only=True, field_transformer=validated)
+@attrs.frozen(kw_only=True, field_transformer=validated_input)
 class RecordApproval:
     """Record an approval that a trust has settled centrally (A9).
 
@@ -201,7 +201,7 @@ class RecordApproval:
     terms: Terms | None = attrs.field(default=None, validator=_check_link)
 
 
-@attrs.frozen(kw_only=True, field_transformer=validated)
+@attrs.frozen(kw_only=True, field_transformer=validated_input)
 class ImportAgreement:
     """Import an agreement that was made before this library was used (A10).
 
@@ -222,7 +222,7 @@ class ImportAgreement:
     terms: Terms | None = attrs.field(default=None, validator=_check_link)
 
 
-@attrs.frozen(kw_only=True, field_transformer=validated)
+@attrs.frozen(kw_only=True, field_transformer=validated_input)
 class Planned:
     """What a planned end rests on (E2, E4).
 
@@ -235,7 +235,7 @@ class Planned:
     version: Annotated[int, whole_number(1)]
 
 
-@attrs.frozen(kw_only=True, field_transformer=validated)
+@attrs.frozen(kw_only=True, field_transformer=validated_input)
 class EndAgreement:
     """End an agreement, and close its open request (E1).
 
@@ -254,10 +254,10 @@ class EndAgreement:
     @planned.validator
     def _check_cause(self, _attribute: attrs.Attribute[Any], planned: Planned | None) -> None:
         if planned and self.cause not in SHOWN_BY_REGISTER:
-            raise InvalidValue("EndAgreement.cause", self.cause, "one that the register shows, where it is planned")
+            raise InvalidInput("EndAgreement.cause", self.cause, "one that the register shows, where it is planned")
 
 
-@attrs.frozen(kw_only=True, field_transformer=validated)
+@attrs.frozen(kw_only=True, field_transformer=validated_input)
 class RecordVisibility:
     """Record what the register shows: that the school stopped being visible, or is visible again (E6).
 
@@ -325,7 +325,7 @@ def _to_commands(value: Iterable[Command]) -> tuple[Command, ...]:
         return commands
 
 
-@attrs.frozen(kw_only=True, field_transformer=validated)
+@attrs.frozen(kw_only=True, field_transformer=validated_input)
 class Batch:
     """One action of one actor, about one or many schools; a host can send it through a queue.
 
@@ -347,10 +347,10 @@ class Batch:
         for command in commands:
             if type(command) is not type(commands[0]):
                 kind = type(commands[0]).__name__
-                raise InvalidValue("Batch.commands", command, f"commands of one kind, {kind}")
+                raise InvalidInput("Batch.commands", command, f"commands of one kind, {kind}")
             school = command.urn, request_of(command)
             if school in schools:
-                raise InvalidValue("Batch.commands", command, "at most one command about each school")
+                raise InvalidInput("Batch.commands", command, "at most one command about each school")
             schools.add(school)
 
     def agreement_of(self, command: Command) -> AgreementId:

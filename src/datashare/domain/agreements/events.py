@@ -18,7 +18,7 @@ from datashare.domain.instants import Instant
 from datashare.domain.levels import AccessLevel
 from datashare.domain.people import PersonId
 from datashare.domain.visibility import HiddenBecause
-from datashare.errors import InvalidValue
+from datashare.errors import InvalidInput
 
 from .commands import EndCause
 from .ids import Actor, AgreementId, RequestId, Terms, event_id
@@ -246,5 +246,5 @@ def walk_events(values: object) -> Iterator[Event]:
     expected = "events such as RequestSent(...)"
     for event in validation.walk(values, object, "events", expected):
         if not isinstance(event, Event):
-            raise InvalidValue("events", event, expected)
+            raise InvalidInput("events", event, expected)
         yield event

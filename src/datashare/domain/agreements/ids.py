@@ -15,11 +15,16 @@ from datashare.domain.instants import Instant
 from datashare.domain.people import PersonId
 from datashare.domain.register import GroupId
 from datashare.domain.text import https_link
-from datashare.domain.validation import Key, Urn, validated, whole_number
-from datashare.errors import InvalidValue
+from datashare.domain.validation import Key, Urn, validated_input, whole_number
+from datashare.errors import InvalidInput
 
 
-@attrs.frozen(cache_hash=True, field_transformer=validated)
+def _number(digits: str) -> int:
+    """Read a number as `str` writes it; what is none becomes 0, which no identity holds."""
+    return int(digits) if re.fullmatch("[0-9]{1,9}", digits) else 0
+
+
+@attrs.frozen(cache_hash=True, field_transformer=validated_input)
 class AgreementId:
     """Which agreement: the one between this group and this institution.
 
@@ -36,12 +41,13 @@ class AgreementId:
         """Read what `str` writes: ``mat:5143/100000``.
 
         Raises:
-            InvalidValue: The text does not identify an agreement.
+            InvalidInput: The text does not identify an agreement.
         """
         group, _, urn = text.partition("/") if isinstance(text, str) else ("", "", "")
-        if not re.fullmatch("[0-9]{1,7}", urn):
-            raise InvalidValue("An agreement's identity", text, "text such as 'mat:5143/100000'")
-        return cls(GroupId.parse(group), int(urn))
+        try:
+            return cls(GroupId.parse(group), _number(urn))
+        except InvalidInput as exc:
+            raise InvalidInput("An agreement's identity", text, "text such as 'mat:5143/100000'", "agreement") from exc
 
     @cached_property
     def _text(self) -> str:
@@ -51,7 +57,7 @@ class AgreementId:
         return self._text
 
 
-@attrs.frozen(cache_hash=True, field_transformer=validated)
+@attrs.frozen(cache_hash=True, field_transformer=validated_input)
 class RequestId:
     """Which request, of which agreement; it can be written as text.
 
@@ -71,12 +77,13 @@ class RequestId:
         """Read what `str` writes: ``mat:5143/100000/1``.
 
         Raises:
-            InvalidValue: The text does not identify a request.
+            InvalidInput: The text does not identify a request.
         """
         agreement, _, number = text.rpartition("/") if isinstance(text, str) else ("", "", "")
-        if not re.fullmatch("[0-9]{1,9}", number):
-            raise InvalidValue("A request's identity", text, "text such as 'mat:5143/100000/1'")
-        return cls(AgreementId.parse(agreement), int(number))
+        try:
+            return cls(AgreementId.parse(agreement), _number(number))
+        except InvalidInput as exc:
+            raise InvalidInput("A request's identity", text, "text such as 'mat:5143/100000/1'", "request") from exc
 
     @property
     def urn(self) -> int:
@@ -87,7 +94,7 @@ class RequestId:
         return f"{self.agreement}/{self.number}"
 
 
-@attrs.frozen(field_transformer=validated)
+@attrs.frozen(field_transformer=validated_input)
 class SystemActor:
     """A named system that acts without a person, such as a nightly refresh.
 
@@ -105,7 +112,7 @@ Actor = PersonId | SystemActor
 """Who acts: a user of the group, a user of the school, or a named system."""
 
 
-@attrs.frozen(kw_only=True, field_transformer=validated)
+@attrs.frozen(kw_only=True, field_transformer=validated_input)
 class Terms:
     """A reference to a terms document, in one version (Q8).
 
