@@ -348,7 +348,7 @@ def test_the_page_shows_what_an_agreement_grants_now() -> None:
     assert ("MIS Data", (), False, False) == shown()
     world.trust().record_visibility(command_id="lost")
     world.clock.move_on(timedelta(days=32))
-    join_trust(world)
+    join_trust(world, day=TODAY + timedelta(days=32))
     assert ("MIS Data", (), True, True) == shown()
     world.asked(HILDA, command_id="again")
     assert MIS.adds_to(None) == entries(world)[TRUST].would_add
