@@ -40,6 +40,7 @@ from datashare.domain.validation import FrozenMapping, Rule
 from datashare.domain.verification import Finding, FindingCode
 from datashare.ports import Delivered, NeverDeliverable, Progress, Stage, TryAgain, Unreadable
 from datashare.service import GroupActions, HiddenAgreement, Outcomes, SchoolSide
+from datashare.service.checked import CheckedInstitutions, CheckedPeople
 from datashare.service.host import Host
 from datashare.service.view import View
 from datashare.testing import ReceivedMessage, RegisterContents
@@ -49,7 +50,7 @@ from tests.golden.values import VALUES as GOLDEN
 from tests.test_reprs import VALUES as STORED
 from tests.world import ANA, CLOSED, GENEROUS, GROUPS, HILDA, MIS, NOW, OSCAR, SCHOOLS, TODAY, TRUST, World
 
-NO_VALUES = (Host, GroupActions, SchoolSide, View, Rule, EmailRenderer, MailServer)
+NO_VALUES = (Host, CheckedInstitutions, CheckedPeople, GroupActions, SchoolSide, View, Rule, EmailRenderer, MailServer)
 """What acts, connects or checks, with its subclasses, beside the classes that others only derive from."""
 ONLY_DERIVED_FROM = {"NamesRequest", "Recorded"}
 

@@ -84,6 +84,7 @@ def test_a_missed_bar_fails() -> None:
         ("--only", 2, "unrecognized arguments: --only"),
         ("four", 1, "No such chapter: four. There are: access, requests, "),
     ],
+    ids=["help", "unknown option", "unknown chapter"],
 )
 def test_help_and_wrong_arguments_measure_nothing(argument: str, code: int, text: str) -> None:
     """Help names the chapters and the variables; what is not known is refused before any server starts."""

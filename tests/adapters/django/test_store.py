@@ -190,9 +190,7 @@ def failed(kind: type[django.db.Error], cause: BaseException | None = None) -> d
     return error
 
 
-@pytest.mark.parametrize(
-    "kind", [*every_kind(django.db.Error)], ids=lambda kind: f"{kind.__module__}.{kind.__qualname__}"
-)
+@pytest.mark.parametrize("kind", [*every_kind(django.db.Error)], ids=lambda kind: kind.__qualname__)
 @pytest.mark.parametrize("joined", [True, False])
 def test_no_error_quotes_the_values_of_a_row(kind: type[django.db.Error], joined: bool) -> None:
     """Every error of Django is mapped, and its words go no further than their first line."""
@@ -220,7 +218,7 @@ def test_no_error_quotes_the_values_of_a_row(kind: type[django.db.Error], joined
         (django.db.OperationalError, MARIADB_DEADLOCK, True, TransactionLost),
         (django.db.OperationalError, MARIADB_COLUMN, False, SchemaMismatch),
     ],
-    ids=lambda value: value.__name__ if isinstance(value, type) else repr(value).rstrip("()"),
+    ids=lambda value: value.__name__ if isinstance(value, type) else repr(value).rstrip("()")[:40],
 )
 def test_an_error_says_what_to_do_next(
     kind: type[django.db.Error], cause: BaseException | None, joined: bool, expected: type[StoreError]

@@ -62,6 +62,7 @@ CALLS: Mapping[str, Callable[[World], object]] = {
     "DataSharing.explain": lambda world: world.sharing.explain(TRUST, HILDA, Capability.VIEW_MIS_DATA),
     "DataSharing.may_log_in": lambda world: world.sharing.may_log_in(ANA, HILDA),
     "DataSharing.explain_log_in": lambda world: str(world.sharing.explain_log_in(ANA, HILDA)),
+    "DataSharing.problems": lambda world: world.sharing.problems(TRUST),
     "DataSharing.verify": lambda world: str(world.sharing.verify()),
     "DataSharing.verify a group": lambda world: str(world.sharing.verify(TRUST)),
     "DataSharing.digest": lambda world: str(world.sharing.digest(TRUST)),
