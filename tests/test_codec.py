@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 
 from datashare.codec import (
     VERSION,
-    converter,
     decode_batch,
     decode_command,
     decode_event,
@@ -32,6 +31,7 @@ from datashare.codec import (
     fingerprint,
     fingerprints,
 )
+from datashare.codec._converter import converter
 from datashare.domain.agreements.commands import (
     ALL,
     AddRecipients,

@@ -6,7 +6,6 @@ Every later version of this library reads what an earlier one wrote.
 
 from __future__ import annotations
 
-from ._converter import converter
 from ._exports import COLUMNS, ExportFormat, defused, export_lines
 from ._fingerprints import fingerprint, fingerprints
 from ._forms import (
@@ -32,7 +31,6 @@ __all__ = [
     "COLUMNS",
     "ExportFormat",
     "VERSION",
-    "converter",
     "decode_agreement",
     "decode_batch",
     "decode_cautions",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterable, Mapping
 from datetime import date
 
@@ -18,11 +19,11 @@ from .levels import AccessLevel, Capability
 from .people import Permission, Person
 from .policy import Policy
 from .register import Group, Institution
-from .text import Labelled, named_school, plain_line
+from .text import named_school, plain_line
 from .visibility import HiddenBecause, HiddenReason, Visibility, visibility
 
 
-class AccessCode(Labelled):
+class AccessCode(enum.Enum):
     """Why a group's staff may, or may not, use a capability at a school."""
 
     GRANTED = "granted"

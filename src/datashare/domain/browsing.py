@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Generic, TypeVar
 
@@ -15,7 +16,7 @@ from .instants import Instant
 from .levels import AccessLevel, to_levels
 from .register import Coded, Institution, Phase
 from .search import search
-from .text import Labelled, folded
+from .text import folded
 from .validation import FrozenMapping, Key, Text, to_frozenset, to_texts, validated_input
 from .visibility import DateWarning
 
@@ -81,7 +82,7 @@ class Listing:
         return self.level is not None and self.granted is None
 
 
-class Facet(Labelled):
+class Facet(enum.Enum):
     """A filter that offers its values with counts (B2, B8); its value is the name of a field of `Filters`."""
 
     PHASE = "phase"
@@ -179,7 +180,7 @@ def _phase(phase: Phase) -> str | None:
 _STATES = {state: place for place, state in enumerate(State)}
 
 
-class Column(Labelled):
+class Column(enum.Enum):
     """A column by which the table can be sorted (B5).
 
     Texts are compared folded (B4); phases, types, authorities and clusters by their names; levels and states

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping
 from datetime import date
 
@@ -10,7 +11,7 @@ import attrs
 from .people import BusinessRole, Permission, Person, PersonId, wide_address_key
 from .policy import Policy
 from .register import GroupId
-from .text import Labelled, folded, named
+from .text import folded, named
 
 
 def holds(person: Person | None, permission: Permission, *, policy: Policy, day: date) -> bool:
@@ -27,7 +28,7 @@ def holds(person: Person | None, permission: Permission, *, policy: Policy, day:
     return False
 
 
-class Unsuitable(Labelled):
+class Unsuitable(enum.Enum):
     """Why a person cannot be a recipient or a sender (P4, P9, P11)."""
 
     UNKNOWN_PERSON = "is not known"
@@ -36,11 +37,6 @@ class Unsuitable(Labelled):
     NO_ELIGIBLE_ROLE = "holds no eligible role"
     NO_PERMISSION = "does not hold the permission"
     NO_ADDRESS = "has no email address that can be used"
-
-    @property
-    def label(self) -> str:
-        """What people read."""
-        return f"{self.value[0].upper()}{self.value[1:]}"
 
 
 @attrs.frozen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from typing import Annotated, Any
@@ -13,11 +14,11 @@ from datashare.errors import Misconfigured
 from .levels import AccessLevel, to_levels
 from .people import BusinessRole, Permission, RoleKey, to_role_keys
 from .register import GroupKind
-from .text import Labelled, counted
+from .text import counted
 from .validation import Key, Percent, Rule, Text, require_member, to_frozenset, to_mapping, to_texts, validated_setting
 
 
-class Party(Labelled):
+class Party(enum.Enum):
     """A side of an agreement."""
 
     GROUP = "group"

@@ -6,6 +6,7 @@ Facts about the register's columns and codes are from the Department for Educati
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterable
 from datetime import date
 from functools import cached_property
@@ -15,11 +16,10 @@ import attrs
 
 from datashare.errors import InvalidInput
 
-from .text import Labelled
 from .validation import Key, Rule, Text, TextOrEmpty, Urn, WholeNumber, matching, to_tuple, validated, validated_input
 
 
-class GroupKind(Labelled):
+class GroupKind(enum.Enum):
     """The two kinds of group that run a site above their schools' sites."""
 
     MULTI_ACADEMY_TRUST = "mat"
@@ -88,7 +88,7 @@ class GroupId:
         return self._text
 
 
-class TrustType(Labelled):
+class TrustType(enum.Enum):
     """``Group Type (code)`` of GIAS, for the kinds of trust that link an institution (V1)."""
 
     FOUNDATION = "02"
@@ -132,7 +132,7 @@ class Group:
     in_register: bool = True
 
 
-class EstablishmentStatus(Labelled):
+class EstablishmentStatus(enum.Enum):
     """``EstablishmentStatus (code)`` of GIAS; codes beyond the published four are unknown (V5)."""
 
     OPEN = 1
@@ -141,14 +141,8 @@ class EstablishmentStatus(Labelled):
     PROPOSED_TO_OPEN = 4
     UNKNOWN = 0
 
-    @property
-    def label(self) -> str:
-        """The status as the register words it."""
-        is_proposed = self is EstablishmentStatus.OPEN_PROPOSED_TO_CLOSE
-        return "Open, but proposed to close" if is_proposed else super().label
 
-
-class Phase(Labelled):
+class Phase(enum.Enum):
     """``PhaseOfEducation (code)`` of GIAS; special schools and PRUs are *Not applicable* (B7)."""
 
     NOT_APPLICABLE = 0
@@ -164,7 +158,7 @@ class Phase(Labelled):
     @property
     def label(self) -> str:
         """The phase as the register words it."""
-        return _PHASE_LABELS.get(self) or super().label
+        return _PHASE_LABELS.get(self) or self.name.replace("_", " ").capitalize()
 
 
 _PHASE_LABELS = {Phase.SIXTEEN_PLUS: "16 plus", Phase.ALL_THROUGH: "All-through"}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable
 
 import attrs
 
-from datashare.domain.text import Labelled
 
-
-class Stage(Labelled):
+class Stage(enum.Enum):
     """What has been finished for so many schools; decided or written does not mean saved (K6)."""
 
     DECIDED = "decided"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import hashlib
 from collections.abc import Iterable
 from datetime import date
@@ -12,7 +13,7 @@ import attrs
 from datashare.domain.levels import AccessLevel
 from datashare.domain.people import PersonId, RoleKey, to_role_keys
 from datashare.domain.register import GroupId
-from datashare.domain.text import Labelled, hides_its_host
+from datashare.domain.text import hides_its_host
 from datashare.domain.validation import Key, Text, TextOrEmpty, Urn, matching, to_tuple, validated_input, whole_number
 from datashare.errors import InvalidInput
 
@@ -74,7 +75,7 @@ They are written only where they hold something, so that texts that were written
 """
 
 
-class EndCause(Labelled):
+class EndCause(enum.Enum):
     """Why an agreement ends (E1)."""
 
     SCHOOL_CLOSED = "school_closed"

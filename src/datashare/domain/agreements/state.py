@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import assert_never
@@ -13,7 +14,6 @@ from datashare.domain.levels import AccessLevel
 from datashare.domain.people import PersonId
 from datashare.domain.policy import Policy
 from datashare.domain.register import GroupId
-from datashare.domain.text import Labelled
 
 from .events import (
     AgreementEnded,
@@ -32,7 +32,7 @@ from .events import (
 from .ids import Actor, AgreementId, ClosedRequest, RequestId, RequestOutcome, Terms
 
 
-class State(Labelled):
+class State(enum.Enum):
     """The four states of an agreement."""
 
     NO_AGREEMENT = "no_agreement"
@@ -42,6 +42,11 @@ class State(Labelled):
 
     __hash__ = object.__hash__
 
+    @property
+    def label(self) -> str:
+        """The state as people read it."""
+        return self.value.replace("_", " ").capitalize()
+
     @classmethod
     def of(cls, *, in_force: bool, requested: bool) -> State:
         """Return the state that follows from whether a level is in force and whether a request is open."""
@@ -50,7 +55,7 @@ class State(Labelled):
         return cls.APPROVED if in_force else cls.NO_AGREEMENT
 
 
-class Tab(Labelled):
+class Tab(enum.Enum):
     """A view of agreements; it follows from the state (T4)."""
 
     NO_AGREEMENT = "no_agreement"
@@ -72,7 +77,7 @@ _TABS: Mapping[State, frozenset[Tab]] = {
 }
 
 
-class Basis(Labelled):
+class Basis(enum.Enum):
     """What a level in force rests on."""
 
     REQUEST = "request"
