@@ -218,7 +218,7 @@ def test_no_error_quotes_the_values_of_a_row(kind: type[django.db.Error], joined
         (django.db.OperationalError, MARIADB_DEADLOCK, True, TransactionLost),
         (django.db.OperationalError, MARIADB_COLUMN, False, SchemaMismatch),
     ],
-    ids=lambda value: value.__name__ if isinstance(value, type) else repr(value).rstrip("()")[:40],
+    ids=lambda value: value.__name__ if isinstance(value, type) else repr(value).rstrip("()")[:20],
 )
 def test_an_error_says_what_to_do_next(
     kind: type[django.db.Error], cause: BaseException | None, joined: bool, expected: type[StoreError]
