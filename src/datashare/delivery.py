@@ -135,9 +135,9 @@ def deliver(
     due half an hour ago or earlier. It sends no notice twice in one run.
 
     A notifier that breaks its promise, and raises or returns something else, is treated as if it had answered
-    `TryAgain`. A run may end early: by
-    a signal, by a store that fails, or because its process is killed. Then the notices that it had leased, at most
-    *batch*, wait until their lease ends. A later run sends them under the same ids, perhaps for a second time.
+    `TryAgain`. A run may end early: by a signal, by a store that fails, or because its process is killed. Then the
+    notices that it had leased, at most *batch*, wait until their lease ends. A later run sends them under the same ids,
+    perhaps for a second time.
 
     Leasing counts as an attempt. A notice whose worker ended during the last attempt is given up unsent, so that
     nobody receives the same message without end.

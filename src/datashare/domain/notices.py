@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date
 from typing import Any, assert_never
 
@@ -291,14 +291,12 @@ def _addressed(
     group: Iterable[PersonId] = (),
 ) -> list[Notice]:
     """A8: the school's people and the senders get a notice; whoever acted does not."""
-    senders = _reachable(group, context)
-    addresses = {address_key(sender.address or "") for sender in senders}
-    people = _reachable(school, context)
-    sharing = [person for person in people if address_key(person.address or "") in addresses]  # P7: across sides too
-    others = [person for person in people if address_key(person.address or "") not in addresses]
+    senders, people = _by_address(_reachable(group, context)), _by_address(_reachable(school, context))
+    # P7: people share an address across the sides too.
+    to_group = [[*sharing, *people.pop(address, ())] for address, sharing in senders.items()]
     return [
-        *_to_side(Party.GROUP, event, subject, [*senders, *sharing], context),
-        *_to_side(Party.SCHOOL, event, subject, others, context),
+        *_to_side(Party.GROUP, event, subject, to_group, context),
+        *_to_side(Party.SCHOOL, event, subject, people.values(), context),
     ]
 
 
@@ -308,14 +306,19 @@ def _reachable(people: Iterable[PersonId], context: DecisionContext) -> list[Per
     return [person for person in persons if person and person.address and person.is_current(context.day)]
 
 
-def _to_side(
-    audience: Party, event: Event, subject: _Subject, people: Iterable[Person], context: DecisionContext
-) -> list[Notice]:
-    """Build one notice for each address (P7); they share all but what differs by address."""
+def _by_address(people: Iterable[Person]) -> dict[str, list[Person]]:
+    """Return the people who share each address (P7)."""
     by_address: dict[str, list[Person]] = {}
     for person in people:
         by_address.setdefault(address_key(person.address or ""), []).append(person)
-    if not by_address:
+    return by_address
+
+
+def _to_side(
+    audience: Party, event: Event, subject: _Subject, addressees: Collection[list[Person]], context: DecisionContext
+) -> list[Notice]:
+    """Build one notice for those who share each address (P7); the notices share all but what differs by address."""
+    if not addressees:
         return []
     shared = _shared(event, subject, audience, context)
     event_id, approvers = event.id, context.approvers
@@ -331,7 +334,7 @@ def _to_side(
                 ]
             ),
         )
-        for sharing in by_address.values()
+        for sharing in addressees
     ]
 
 

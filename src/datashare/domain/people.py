@@ -286,23 +286,24 @@ _LOWER_ASCII = {ord(capital): capital.lower() for capital in string.ascii_upperc
 
 
 def _label_key(label: str) -> str:
-    lower = "".join(map(_lower, label))
+    lower = _lowered(label)
     if not lower.startswith("xn--"):
         return lower
     try:
         encoded = lower[4:].encode("ascii")
         decoded = encoded.decode("punycode")
         # Only the one way to encode a name is that name.
-        is_name = decoded.encode("punycode") == encoded and decoded == "".join(map(_lower, decoded))
+        is_name = decoded.encode("punycode") == encoded and decoded == _lowered(decoded)
     except ValueError:
         return lower
     return decoded if is_name and not decoded.isascii() else lower
 
 
-def _lower(character: str) -> str:
-    """Write a letter in lower case where that can be undone; a Kelvin sign is no k, and a capital ẞ no ß."""
-    lower = character.lower()
-    return lower if lower.upper() == character else character
+def _lowered(text: str) -> str:
+    """Write each letter in lower case where that can be undone; a Kelvin sign is no k, and a capital ẞ no ß."""
+    if text.isascii():
+        return text.lower()
+    return "".join([lower if (lower := letter.lower()).upper() == letter else letter for letter in text])
 
 
 def wide_address_key(address: str) -> str:

@@ -166,7 +166,7 @@ def one_line(text: str) -> str:
 
 def is_one_line(text: str) -> bool:
     """Return whether *text* has no line break of any kind in it."""
-    return text.splitlines() in ([], [text])
+    return text.isprintable() or text.splitlines() == [text]  # no line break is printable
 
 
 def counted(number: int, noun: str) -> str:

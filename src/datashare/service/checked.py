@@ -104,8 +104,10 @@ class CheckedInstitutions:
 
         def ask(wanted: Collection[int]) -> Mapping[int, tuple[SuccessorLink, ...]]:
             rows, about = self.directory.successors(wanted), next(iter(wanted), None)
-            links = tuple(_among(rows, SuccessorLink, "successors()", about, self.report))
-            return {urn: tuple(link for link in links if link.predecessor == urn) for urn in wanted}
+            links_from: dict[int, list[SuccessorLink]] = {urn: [] for urn in wanted}
+            for link in _among(rows, SuccessorLink, "successors()", about, self.report):
+                links_from.get(link.predecessor, []).append(link)  # one that nobody asked for is left out
+            return {urn: tuple(links) for urn, links in links_from.items()}
 
         links_by_urn = _found("successors()", ask, urns, _any, self.report)
         return tuple(link for links in links_by_urn.values() for link in links)
