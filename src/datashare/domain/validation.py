@@ -284,7 +284,7 @@ class FrozenMapping(Mapping[_K, _V_co]):
         return len(self._items)
 
     def get(self, key: Any, default: Any = None) -> Any:  # noqa: ANN401 - as typeshed's overloads together
-        """Return the value of *key*, or *default*; the inherited method is slow where there is none."""
+        """Return the value of *key*, or *default*; the inherited method is slow for a missing key."""
         return self._items.get(key, default)
 
     def __repr__(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date
 
 import attrs
@@ -17,7 +17,7 @@ from datashare.domain.policy import Policy
 from datashare.domain.register import Group, GroupId, Institution
 from datashare.domain.visibility import Visibility, visibility
 from datashare.errors import BadHostData, Misconfigured, NotPermitted, UnknownGroup
-from datashare.ports import AgreementStore, Clock, Unreadable
+from datashare.ports import AgreementStore, Clock, Unreadable, readable
 
 from .checked import CheckedInstitutions, CheckedPeople
 
@@ -155,9 +155,10 @@ def gone(group: GroupId) -> Group:
     return Group(id=group, name=f"{group.kind.label.capitalize()} {group.code}", is_open=False, in_register=False)
 
 
-def unreadable_urns(states: Iterable[Agreement | Unreadable]) -> frozenset[int]:
-    """Return the schools whose agreement cannot be read."""
-    return frozenset(state.agreement.urn for state in states if isinstance(state, Unreadable) and state.agreement)
+def by_school(states: Sequence[Agreement | Unreadable]) -> tuple[dict[int, Agreement], frozenset[int]]:
+    """Return a group's agreements by their URNs, and the URNs of those that cannot be read."""
+    unreadable = (state.agreement.urn for state in states if isinstance(state, Unreadable) and state.agreement)
+    return {agreement.urn: agreement for agreement in readable(states)}, frozenset(unreadable)
 
 
 def present(agreements: Mapping[AgreementId, Agreement], ids: Iterable[AgreementId]) -> dict[AgreementId, Agreement]:

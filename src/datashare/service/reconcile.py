@@ -40,7 +40,7 @@ from datashare.ports import InstitutionDirectory, ProgressCallback, readable
 from .actions import GroupActions
 from .checked import CheckedInstitutions
 from .execute import run
-from .host import Host, unreadable_urns
+from .host import Host, by_school
 from .outcomes import Outcomes
 from .register import against_planned_ends, gather_facts
 
@@ -99,8 +99,7 @@ class GroupReconciliation(GroupActions[Outcomes]):
             permissions = (*policy.readers, *applying)
             host.require_any(actor, permissions, group=group, policy=policy, day=today)
         states = host.store.states(group)
-        agreements = {agreement.urn: agreement for agreement in readable(states)}
-        unreadable = unreadable_urns(states)
+        agreements, unreadable = by_school(states)
         facts = gather_facts(host.institutions if newer is None else newer, group, agreements.keys() | unreadable)
         seen_before: frozenset[int] | None = None
         earlier: Mapping[int, Institution] = {}
@@ -245,9 +244,7 @@ def _moved_here(
             moved_from.setdefault(former, []).append(school)
     before: dict[int, FormerGroup] = {}
     for former, schools in sorted(moved_from.items()):
-        states = host.store.states(former)
-        agreements = {agreement.urn: agreement for agreement in readable(states)}
-        unreadable = unreadable_urns(states)
+        agreements, unreadable = by_school(host.store.states(former))
         there = [school for school in schools if school.urn in agreements.keys() | unreadable]
         if there:
             group, policy = host.group_or_gone(former), host.policy(former)

@@ -15,9 +15,9 @@ from datashare.domain.reconciliation.successors import Links
 from datashare.domain.register import GroupId, Institution, SuccessorLink
 from datashare.domain.text import named_school
 from datashare.domain.visibility import HiddenBecause, Visibility
-from datashare.ports import InstitutionDirectory, readable
+from datashare.ports import InstitutionDirectory
 
-from .host import Host, gone, unreadable_urns
+from .host import Host, by_school, gone
 
 
 def gather_facts(register: InstitutionDirectory, group: GroupId, urns: Collection[int]) -> GroupFacts:
@@ -100,8 +100,7 @@ def against_planned_ends(
         register_day: The register's day that the plan states; it counts only where the directory knows none.
         confirmed: Whether a person confirmed the plan explicitly.
     """
-    states = host.store.states(group)
-    own, unreadable = {agreement.urn: agreement for agreement in readable(states)}, unreadable_urns(states)
+    own, unreadable = by_school(host.store.states(group))
     urns = own.keys() | unreadable
     facts = gather_facts(host.institutions, group, urns if looked_at is None else looked_at)
     whole = facts if urns == facts.urns else gather_facts(host.institutions, group, urns)

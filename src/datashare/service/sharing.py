@@ -16,13 +16,13 @@ from datashare.domain.policy import Policy
 from datashare.domain.register import GroupId
 from datashare.domain.verification import Verification, verify
 from datashare.errors import BadHostData, InvalidInput, Misconfigured
-from datashare.ports import AgreementStore, Clock, InstitutionDirectory, PeopleDirectory, ProgressCallback, readable
+from datashare.ports import AgreementStore, Clock, InstitutionDirectory, PeopleDirectory, ProgressCallback
 from datashare.ports.arguments import require_group
 
 from .checked import CheckedInstitutions, CheckedPeople
 from .execute import run
 from .group import GroupSide
-from .host import Host, problems, unreadable_urns
+from .host import Host, by_school, problems
 from .outcomes import Outcomes
 from .school import SchoolSide
 
@@ -134,14 +134,13 @@ class DataSharing:
         """
         require_group(group)
         now = self._host.now()
-        states = self._host.store.states(group)
-        agreements, unreadable = readable(states), unreadable_urns(states)
+        agreements, unreadable = by_school(self._host.store.states(group))
         linked = {institution.urn: institution for institution in self._host.institutions.linked(group)}
-        unlinked = ({agreement.urn for agreement in agreements} | unreadable) - linked.keys()
+        unlinked = (agreements.keys() | unreadable) - linked.keys()
         return AccessMap(
             group=self._host.group(group),
             policy=self._host.policy(group),
-            agreements=agreements,
+            agreements=agreements.values(),
             unreadable=unreadable,
             institutions={**linked, **self._host.institutions.institutions(unlinked)},
             at=now,

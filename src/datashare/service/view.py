@@ -19,9 +19,8 @@ from datashare.domain.register import Group, Institution, Phase
 from datashare.domain.text import folded
 from datashare.domain.timeline import Present, Reading
 from datashare.domain.visibility import Visibility, date_warnings, visible_institutions
-from datashare.ports import readable
 
-from .host import Host, unreadable_urns
+from .host import Host, by_school
 
 
 class FilterChoices(TypedDict, total=False):
@@ -169,8 +168,7 @@ class View:
         """Read the whole table, at a constant number of port calls (B1)."""
         visible = self.visible()
         sites = self.host.people.sites([institution.urn for institution in visible])
-        states = self.host.store.states(self.group.id)
-        agreements, unreadable = {state.urn: state for state in readable(states)}, unreadable_urns(states)
+        agreements, unreadable = by_school(self.host.store.states(self.group.id))
         clusters = self.host.institutions.clusters(self.group.id)
         rows = []
         for institution in visible:
@@ -191,9 +189,8 @@ class View:
 
     def no_longer_visible(self) -> tuple[HiddenAgreement, ...]:
         """List the agreements with institutions that the group no longer sees (T4)."""
-        states = self.host.store.states(self.group.id)
-        unreadable = unreadable_urns(states)
-        standing = {state.urn: state for state in readable(states) if state.stands}
+        agreements, unreadable = by_school(self.host.store.states(self.group.id))
+        standing = {urn: agreement for urn, agreement in agreements.items() if agreement.stands}
         standing |= {urn: Agreement(id=AgreementId(self.group.id, urn)) for urn in unreadable}
         visibility = self.visibility(standing)
         return tuple(

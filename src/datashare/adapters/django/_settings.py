@@ -21,7 +21,7 @@ MEANINGS: Final[Mapping[str, str]] = {
 
 
 def written() -> object:
-    """Return the dictionary as the host wrote it; an empty one, if there is none."""
+    """Return the dictionary as the host wrote it; an empty one, if the host wrote nothing."""
     return getattr(settings, "DATASHARE", {})
 
 

@@ -90,7 +90,7 @@ class DjangoPeopleDirectory(ABC):
         return rows.filter(**{f"{self.host_id}__in": [id_ for id_ in ids if self._may_be(id_, rows)]})
 
     def _may_be(self, id_: str, rows: QuerySet[Any]) -> bool:
-        """Return whether the host's column takes an id: "ana" is none where they are numbers."""
+        """Return whether the host's column takes an id: a column of numbers does not take "ana"."""
         try:
             rows.filter(**{self.host_id: id_})
         except (ValueError, ValidationError):

@@ -140,7 +140,7 @@ class Days:
 
 
 def _order_in(text: str) -> bool | None:
-    """Return whether a text is a day with the month first, or `None` where it is no day, or one in either order."""
+    """Return whether a text is a day with the month first, or `None` if it is not a day, or one in either order."""
     day_first, month_first = _readings(text)
     return None if bool(day_first) is bool(month_first) else month_first is not None
 

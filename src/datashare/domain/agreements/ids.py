@@ -20,7 +20,7 @@ from datashare.errors import InvalidInput
 
 
 def _number(digits: str) -> int:
-    """Read a number as `str` writes it; what is none becomes 0, which no identity holds."""
+    """Read a number as `str` writes it; other text becomes 0, which no identity holds."""
     return int(digits) if re.fullmatch("[0-9]{1,9}", digits) else 0
 
 
