@@ -26,6 +26,7 @@ from datashare.domain.timeline import AgreementPeriod, NotRecorded
 from datashare.domain.timeline_text import Names
 from datashare.domain.verification import Verification
 from datashare.errors import DatashareError, InvalidValue, NotPermitted, Refused, RegisterError, plain_line
+from tests.adapters.django import started  # noqa: F401 - the app for Django can be imported once Django is set up
 from tests.builders import NOW
 
 HOSTILE = "\x1b[2J\r\nOak\u2028\u202eKAO\x00\x9b\ud800" + "x" * 9_000
