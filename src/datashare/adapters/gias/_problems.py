@@ -63,10 +63,7 @@ class Problems:
             if self.count <= PROBLEMS_KEPT:
                 self.first.append(bad)
             return
-        key = bad.file, bad.column, bad.why
-        self._counts[key] += 1
-        warning = RegisterWarning(file=bad.file, column=bad.column, why=bad.why, line=bad.line, value=bad.value)
-        self._warnings.setdefault(key, warning)
+        self.warn(bad.file, bad.column, bad.why, bad.value, line=bad.line)
 
     def again(self, file: str, column: str, why: str) -> bool:
         """Count a warning that came before, and return whether it did; no error is built for it."""
@@ -76,11 +73,12 @@ class Problems:
         self._counts[key] += 1
         return True
 
-    def warn(self, file: str, column: str, why: str, value: str = "") -> None:
-        """Add a warning that is not about a row, or count it where it came before."""
-        key = file, column, why
-        self._counts[key] += 1
-        self._warnings.setdefault(key, RegisterWarning(file=file, column=column, why=why, value=value))
+    def warn(self, file: str, column: str, why: str, value: str = "", *, line: int = 0) -> None:
+        """Add a warning, or count it if it came before."""
+        if not self.again(file, column, why):
+            key = file, column, why
+            self._warnings[key] = RegisterWarning(file=file, column=column, why=why, line=line, value=value)
+            self._counts[key] = 1
 
     @property
     def warnings(self) -> tuple[RegisterWarning, ...]:
