@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from datashare.codec import (
     VERSION,
+    converter,
     decode_batch,
     decode_command,
     decode_event,
@@ -31,7 +32,6 @@ from datashare.codec import (
     fingerprint,
     fingerprints,
 )
-from datashare.codec._converter import converter
 from datashare.domain.agreements.commands import (
     ALL,
     AddRecipients,

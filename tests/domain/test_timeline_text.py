@@ -1,6 +1,7 @@
 """The past in words: by ids only, or with the names of those who are still known (rules H1, H4)."""
 
 from datetime import date, timedelta
+from typing import get_args
 
 import attrs
 import pendulum
@@ -11,16 +12,23 @@ from datashare.domain.agreements.events import (
     AgreementEnded,
     AgreementImported,
     ApprovalRecorded,
+    Event,
+    RecipientsAdded,
+    ReminderSent,
     RequestApproved,
+    RequestDeclined,
+    RequestSent,
+    RequestWithdrawn,
     VisibilityLost,
+    VisibilityReturned,
 )
 from datashare.domain.agreements.ids import RequestId, SystemActor
 from datashare.domain.agreements.state import Agreement, OpenRequest, State
 from datashare.domain.register import GroupId
 from datashare.domain.timeline import AgreementPeriod, NotRecorded
-from datashare.domain.timeline_text import Names
+from datashare.domain.timeline_text import Names, describe
 from datashare.domain.visibility import HiddenBecause
-from tests.builders import ACTIONS, AGREEMENT, ANA, BEN, DFE, HEAD, MAT, MIS, NIGHTLY, TERMS, URN, header
+from tests.builders import ACTIONS, AGREEMENT, ANA, BEN, DEPUTY, DFE, HEAD, MAT, MIS, NIGHTLY, TERMS, URN, header
 
 ASKED_AT = pendulum.datetime(2026, 3, 28, 9, 15)
 SINCE = pendulum.datetime(2026, 3, 30, 8, 30)
@@ -236,3 +244,108 @@ def test_what_is_not_recorded_is_worded() -> None:
         "Not recorded here: what Areté Trust (mat:5143) could see of St Hilda’s (100000) before 30 March 2026 at "
         "09:31:00 BST, when this record of it begins. It begins with the import of an agreement of 29 February 2024."
     )
+
+
+ON_TERMS = f" The terms are {TERMS.reference}, version {TERMS.version}."
+SENT = RequestSent(**BY_ANA, level=ACTIONS, raises=MIS, sender=BEN, recipients=(HEAD, DEPUTY), terms=TERMS)
+WHEN = "30 March 2026 at 09:30:00 BST: "
+GONE = "a person no longer in the directory"
+ANA_SAYS, HEAD_SAYS = f"{WHEN}Ana Ó Briain (mat:5143/ana) ", f"{WHEN}{GONE} ({HEAD}) "
+SENTENCES: dict[str, tuple[Event, str]] = {
+    "sent": (
+        SENT,
+        (
+            f"{ANA_SAYS}asked St Hilda’s (100000) for MIS Data & Group Actions instead of MIS Data on behalf of "
+            f"{GONE} ({BEN}), by a request to {GONE} ({HEAD}) and {GONE} ({DEPUTY}).{ON_TERMS}"
+        ),
+    ),
+    "first": (
+        attrs.evolve(SENT, raises=None, sender=ANA, recipients=(ANA,), terms=None),
+        (
+            f"{ANA_SAYS}asked St Hilda’s (100000) for MIS Data & Group Actions, by a request to Ana Ó Briain "
+            "(mat:5143/ana)."
+        ),
+    ),
+    "added": (
+        RecipientsAdded(**BY_ANA, request=REQUEST, recipients=(ANA,)),
+        f"{ANA_SAYS}sent the request to Ana Ó Briain (mat:5143/ana) too.",
+    ),
+    "reminded": (
+        ReminderSent(**BY_ANA, request=REQUEST, recipients=(ANA,)),
+        f"{ANA_SAYS}reminded Ana Ó Briain (mat:5143/ana) of the request.",
+    ),
+    "approved": (
+        attrs.evolve(APPROVED, terms=TERMS),
+        f"{HEAD_SAYS}accepted the request; MIS Data is in force from then on.{ON_TERMS}",
+    ),
+    "declined": (
+        RequestDeclined(**BY_HEAD, request=REQUEST, reason="Not\nnow”."),
+        f"{HEAD_SAYS}declined the request, with the words “Not now’.”.",
+    ),
+    "erased": (RequestDeclined(**BY_HEAD, request=REQUEST), f"{HEAD_SAYS}declined the request."),
+    "withdrawn": (
+        RequestWithdrawn(**BY_ANA, request=REQUEST, reason="Wrong level"),
+        f"{ANA_SAYS}withdrew the request, with the words “Wrong level”.",
+    ),
+    "recorded": (
+        RECORDED,
+        f"{ANA_SAYS}recorded an approval of MIS Data that was settled centrally on the basis of “Minute 7”.",
+    ),
+    "recorded-erased": (
+        attrs.evolve(RECORDED, basis=None),
+        f"{ANA_SAYS}recorded an approval of MIS Data that was settled centrally.",
+    ),
+    "imported": (
+        IMPORTED,
+        (
+            f"{ANA_SAYS}imported an earlier agreement of 29 February 2024 on MIS Data, approved by “Mr Ó Sé” "
+            "(evidence: “Cabinet 3”)."
+        ),
+    ),
+    "imported-erased": (
+        attrs.evolve(IMPORTED, approver=None, evidence=None),
+        f"{ANA_SAYS}imported an earlier agreement of 29 February 2024 on MIS Data.",
+    ),
+    "ended": (ENDED, f"{WHEN}{NIGHTLY.name} ended the agreement (school left group)."),
+    "ended-with-request": (
+        attrs.evolve(ENDED, request=REQUEST, note="Moved"),
+        (
+            f"{WHEN}{NIGHTLY.name} ended the agreement and closed its open request (school left group), with the words "
+            "“Moved”."
+        ),
+    ),
+    "lost": (
+        LOST,
+        (
+            f"{WHEN}{NIGHTLY.name} recorded that the register of 1 April 2026 does not show St Hilda’s (100000) to "
+            "Areté Trust (mat:5143) (not linked, closed)."
+        ),
+    ),
+    "returned": (
+        VisibilityReturned(**BY_SYSTEM, register_day=date(2026, 4, 3), resumes=True),
+        (
+            f"{WHEN}{NIGHTLY.name} recorded that the register of 3 April 2026 shows St Hilda’s (100000) to "
+            "Areté Trust (mat:5143) again. What is in force allows the same as before."
+        ),
+    ),
+    "lapsed": (
+        VisibilityReturned(**BY_SYSTEM, register_day=date(2026, 6, 3), resumes=False),
+        (
+            f"{WHEN}{NIGHTLY.name} recorded that the register of 3 June 2026 shows St Hilda’s (100000) to "
+            "Areté Trust (mat:5143) again. The agreement has lapsed."
+        ),
+    ),
+}
+
+
+@pytest.mark.rule("H2", "H4")
+@pytest.mark.parametrize(("event", "sentence"), SENTENCES.values(), ids=SENTENCES)
+def test_an_event_is_described_on_one_line(event: Event, sentence: str) -> None:
+    """Who did what, when; what was erased is left out, and nobody who has gone is named."""
+    assert sentence == describe(event, NAMES)
+    assert str(event.actor) in describe(event)
+
+
+def test_every_event_has_a_description() -> None:
+    """The sentences above are of every kind of event."""
+    assert set(get_args(Event)) == {type(event) for event, _ in SENTENCES.values()}

@@ -154,6 +154,7 @@ GROUP_CALLS: Calls = {
         {"form": ["csv", None], "urn": ["100000", True, 0], "words": [None, "no"]},
     ),
     "recipients": ({"urns": [HILDA]}, {"urns": NO_URNS}),
+    "requestable_levels": ({}, {}),
     "no_longer_visible": ({}, {}),
     "coverage": ({}, {}),
 }

@@ -6,6 +6,7 @@ Every later version of this library reads what an earlier one wrote.
 
 from __future__ import annotations
 
+from ._converter import converter
 from ._exports import COLUMNS, ExportFormat, defused, export_lines
 from ._fingerprints import fingerprint, fingerprints
 from ._forms import (
@@ -31,6 +32,7 @@ __all__ = [
     "COLUMNS",
     "ExportFormat",
     "VERSION",
+    "converter",
     "decode_agreement",
     "decode_batch",
     "decode_cautions",

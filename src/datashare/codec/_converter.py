@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from datetime import date
+from collections.abc import Callable, Mapping
+from datetime import date, timedelta
 from enum import Enum
 from functools import cache
 from operator import attrgetter
@@ -13,6 +13,7 @@ from typing import Any, TypeVar, get_args, get_origin
 
 import attrs
 import cattrs
+from cattrs.cols import is_mapping
 from cattrs.fns import identity
 from cattrs.gen import make_dict_unstructure_fn_from_attrs, override
 from cattrs.strategies import configure_tagged_union
@@ -38,7 +39,13 @@ def tag_of(kind: type) -> str:
 
 @cache
 def converter() -> cattrs.Converter:
-    """Build the converter, once, when it is first needed."""
+    """Return the converter that writes every value of the library as plain values for JSON.
+
+    ``converter().unstructure(page)`` is what `json.dumps` and every JSON response take: a dict of an attrs value, with
+    ids, instants and days as text, spans of time as seconds, enumerations as their values, and collections as lists.
+    Words, such as labels and the `str` of an answer, are for the page to add. The functions `decode_…` read what is to
+    be read again. It is built once, when it is first needed.
+    """
     built = cattrs.Converter(forbid_extra_keys=True)
     built.register_structure_hook(str, _exact_text)
     for plain in (int, bool):
@@ -52,6 +59,10 @@ def converter() -> cattrs.Converter:
     built.register_unstructure_hook_factory(attrs.has, lambda kind: _to_object(built, kind))
     built.register_unstructure_hook_func(lambda kind: kind == str | None, identity)  # asked of thousands of values
     built.register_unstructure_hook_factory(_is_collection, lambda kind: _to_array(built, kind))
+    built.register_unstructure_hook_func(_is_tuple_of_its_own, lambda values: list(map(built.unstructure, values)))
+    built.register_unstructure_hook(frozenset, lambda values: sorted(map(built.unstructure, values)))
+    built.register_unstructure_hook(timedelta, timedelta.total_seconds)
+    built.register_unstructure_hook_factory(is_mapping, lambda _kind: lambda pairs: _to_pairs(built, pairs))
     built.register_unstructure_hook(Enum, attrgetter("_value_"))  # .value asks a property written in Python
     for union in (Recipients, Command, Event):
         configure_tagged_union(union, built, tag_generator=tag_of, tag_name="kind")
@@ -75,6 +86,10 @@ def _is_collection(kind: Any) -> bool:
     return get_origin(kind) in {tuple, frozenset}
 
 
+def _is_tuple_of_its_own(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, tuple) and kind is not tuple
+
+
 def _from_array(built: cattrs.Converter, kind: Any) -> Callable[[object, object], object]:
     """Read a collection from a JSON array only; the converter itself would walk over a text or an object."""
     collection = get_origin(kind)
@@ -84,10 +99,17 @@ def _from_array(built: cattrs.Converter, kind: Any) -> Callable[[object, object]
 
 def _to_array(built: cattrs.Converter, kind: Any) -> Callable[[Any], list[Any]]:
     """Write a collection as a JSON array, a set in the order of its values."""
+    part = get_args(kind)[0]
+    # What a generic value such as a page holds is known only from the value.
+    hook = built.unstructure if isinstance(part, TypeVar) else built.get_unstructure_hook(part)
     if get_origin(kind) is frozenset:
-        return sorted
-    hook = built.get_unstructure_hook(get_args(kind)[0])
+        return lambda values: sorted(map(hook, values))
     return lambda values: list(map(hook, values))
+
+
+def _to_pairs(built: cattrs.Converter, pairs: Mapping[Any, Any]) -> dict[str, Any]:
+    """Write a mapping with keys that JSON can have: an id or an enumeration as its text or value."""
+    return {str(built.unstructure(key)): built.unstructure(value) for key, value in pairs.items()}
 
 
 def _as_text(built: cattrs.Converter, kind: Any, write: Callable[[Any], str], read: Callable[[object], object]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import enum
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,16 +13,22 @@ import attrs
 from datashare.domain import validation
 from datashare.domain.agreements import Event
 from datashare.domain.agreements.events import walk_events
+from datashare.domain.text import Labelled
 
 from ._forms import encode, plain
 from ._records import FREE_TEXTS
 
 
-class ExportFormat(enum.Enum):
+class ExportFormat(Labelled):
     """The form in which a history is written for people outside (H2)."""
 
     JSON_LINES = "jsonl"
     CSV = "csv"
+
+    @property
+    def label(self) -> str:
+        """What people call the form."""
+        return "CSV" if self is ExportFormat.CSV else "JSON Lines"
 
 
 COLUMNS = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterable, Mapping
 from datetime import date
 
@@ -19,11 +18,11 @@ from .levels import AccessLevel, Capability
 from .people import Permission, Person
 from .policy import Policy
 from .register import Group, Institution
-from .text import named_school, plain_line
+from .text import Labelled, named_school, plain_line
 from .visibility import HiddenBecause, HiddenReason, Visibility, visibility
 
 
-class AccessCode(enum.Enum):
+class AccessCode(Labelled):
     """Why a group's staff may, or may not, use a capability at a school."""
 
     GRANTED = "granted"

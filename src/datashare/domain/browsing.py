@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Generic, TypeVar
 
@@ -16,7 +15,7 @@ from .instants import Instant
 from .levels import AccessLevel, to_levels
 from .register import Coded, Institution, Phase
 from .search import search
-from .text import folded
+from .text import Labelled, folded
 from .validation import FrozenMapping, Key, Text, to_frozenset, to_texts, validated_input
 from .visibility import DateWarning
 
@@ -82,7 +81,7 @@ class Listing:
         return self.level is not None and self.granted is None
 
 
-class Facet(enum.Enum):
+class Facet(Labelled):
     """A filter that offers its values with counts (B2, B8); its value is the name of a field of `Filters`."""
 
     PHASE = "phase"
@@ -180,7 +179,7 @@ def _phase(phase: Phase) -> str | None:
 _STATES = {state: place for place, state in enumerate(State)}
 
 
-class Column(enum.Enum):
+class Column(Labelled):
     """A column by which the table can be sorted (B5).
 
     Texts are compared folded (B4); phases, types, authorities and clusters by their names; levels and states

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Mapping
 from datetime import date
 
@@ -11,7 +10,7 @@ import attrs
 from .people import BusinessRole, Permission, Person, PersonId, wide_address_key
 from .policy import Policy
 from .register import GroupId
-from .text import folded, named
+from .text import Labelled, folded, named
 
 
 def holds(person: Person | None, permission: Permission, *, policy: Policy, day: date) -> bool:
@@ -28,7 +27,7 @@ def holds(person: Person | None, permission: Permission, *, policy: Policy, day:
     return False
 
 
-class Unsuitable(enum.Enum):
+class Unsuitable(Labelled):
     """Why a person cannot be a recipient or a sender (P4, P9, P11)."""
 
     UNKNOWN_PERSON = "is not known"
@@ -37,6 +36,11 @@ class Unsuitable(enum.Enum):
     NO_ELIGIBLE_ROLE = "holds no eligible role"
     NO_PERMISSION = "does not hold the permission"
     NO_ADDRESS = "has no email address that can be used"
+
+    @property
+    def label(self) -> str:
+        """What people read."""
+        return f"{self.value[0].upper()}{self.value[1:]}"
 
 
 @attrs.frozen

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import enum
 import functools
 from collections.abc import Iterable
 
+from .text import Labelled
 from .validation import require_member, to_frozenset
 
 
-class Capability(enum.Enum):
+class Capability(Labelled):
     """What a group's staff may do with a school that shares (L2)."""
 
     VIEW_DFE_DATA = "view_dfe_data"
@@ -35,7 +35,7 @@ _CAPABILITY_LABELS = {
 
 
 @functools.total_ordering
-class AccessLevel(enum.Enum):
+class AccessLevel(Labelled):
     """How much a school shares; a total order, each level including all below it (L1).
 
     >>> AccessLevel.DFE_DATA < AccessLevel.MIS_DATA < AccessLevel.MIS_DATA_AND_GROUP_ACTIONS

@@ -5,7 +5,6 @@ A notice is one message to one address about one event at one school, before it 
 
 from __future__ import annotations
 
-import enum
 import re
 from collections.abc import Collection, Iterable
 from datetime import date
@@ -38,10 +37,10 @@ from .levels import AccessLevel, Capability
 from .people import Person, PersonId, address_key
 from .policy import Party
 from .register import GroupKind
-from .text import is_one_line, one_line, page_link
+from .text import Labelled, is_one_line, one_line, page_link
 
 
-class NoticeKind(enum.Enum):
+class NoticeKind(Labelled):
     """What a notice says."""
 
     REQUEST = "request"

@@ -16,7 +16,7 @@ import attrs
 from datashare.errors import InvalidInput, InvalidValue
 
 from .register import GroupId
-from .text import page_link
+from .text import Labelled, page_link
 from .validation import Key, Rule, Text, Urn, matching, to_frozenset, to_texts, to_tuple, validated, validated_input
 
 
@@ -31,8 +31,13 @@ class BusinessRole(enum.StrEnum):
     DEPUTY_HEAD_TEACHER = "deputy_head_teacher"
     DATA_MANAGER = "data_manager"
 
+    @property
+    def label(self) -> str:
+        """What people call the role; a host's own roles have the host's labels."""
+        return self.value.replace("_", " ").title()
 
-class Permission(enum.Enum):
+
+class Permission(Labelled):
     """What a person may be allowed to do; an adapter maps the host's own permissions to these."""
 
     ADMINISTER_INSTITUTION_DETAILS = "institution.administer_institution_details"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from typing import Annotated, Any
@@ -14,11 +13,11 @@ from datashare.errors import Misconfigured
 from .levels import AccessLevel, to_levels
 from .people import BusinessRole, Permission, RoleKey, to_role_keys
 from .register import GroupKind
-from .text import counted
+from .text import Labelled, counted
 from .validation import Key, Percent, Rule, Text, require_member, to_frozenset, to_mapping, to_texts, validated_setting
 
 
-class Party(enum.Enum):
+class Party(Labelled):
     """A side of an agreement."""
 
     GROUP = "group"

@@ -6,7 +6,6 @@ Facts about the register's columns and codes are from the Department for Educati
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterable
 from datetime import date
 from functools import cached_property
@@ -16,10 +15,11 @@ import attrs
 
 from datashare.errors import InvalidInput
 
+from .text import Labelled
 from .validation import Key, Rule, Text, TextOrEmpty, Urn, WholeNumber, matching, to_tuple, validated, validated_input
 
 
-class GroupKind(enum.Enum):
+class GroupKind(Labelled):
     """The two kinds of group that run a site above their schools' sites."""
 
     MULTI_ACADEMY_TRUST = "mat"
@@ -88,7 +88,7 @@ class GroupId:
         return self._text
 
 
-class TrustType(enum.Enum):
+class TrustType(Labelled):
     """``Group Type (code)`` of GIAS, for the kinds of trust that link an institution (V1)."""
 
     FOUNDATION = "02"
@@ -132,7 +132,7 @@ class Group:
     in_register: bool = True
 
 
-class EstablishmentStatus(enum.Enum):
+class EstablishmentStatus(Labelled):
     """``EstablishmentStatus (code)`` of GIAS; codes beyond the published four are unknown (V5)."""
 
     OPEN = 1
@@ -141,8 +141,14 @@ class EstablishmentStatus(enum.Enum):
     PROPOSED_TO_OPEN = 4
     UNKNOWN = 0
 
+    @property
+    def label(self) -> str:
+        """The status as the register words it."""
+        is_proposed = self is EstablishmentStatus.OPEN_PROPOSED_TO_CLOSE
+        return "Open, but proposed to close" if is_proposed else super().label
 
-class Phase(enum.Enum):
+
+class Phase(Labelled):
     """``PhaseOfEducation (code)`` of GIAS; special schools and PRUs are *Not applicable* (B7)."""
 
     NOT_APPLICABLE = 0
@@ -158,7 +164,7 @@ class Phase(enum.Enum):
     @property
     def label(self) -> str:
         """The phase as the register words it."""
-        return _PHASE_LABELS.get(self) or self.name.replace("_", " ").capitalize()
+        return _PHASE_LABELS.get(self) or super().label
 
 
 _PHASE_LABELS = {Phase.SIXTEEN_PLUS: "16 plus", Phase.ALL_THROUGH: "All-through"}

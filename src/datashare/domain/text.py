@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import re
 import unicodedata
 from urllib.parse import quote
@@ -21,6 +22,15 @@ __all__ = [
 
 _APOSTROPHES = frozenset("'’‘ʼ`´′\u0091\u0092")
 _REMEMBERED_BELOW = 0x3000
+
+
+class Labelled(enum.Enum):
+    """An enumeration whose members stand on pages."""
+
+    @property
+    def label(self) -> str:
+        """What people read, as a heading or in a list of choices."""
+        return re.sub(r"(?i)\burn\b", "URN", self.name.replace("_", " ").capitalize())
 
 
 def folded(text: str) -> str:

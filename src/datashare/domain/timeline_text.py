@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import date
+from typing import assert_never
 
 import attrs
 
-from datashare.domain.agreements.events import AgreementEnded, AgreementImported, ApprovalRecorded, RequestApproved
-from datashare.domain.agreements.ids import Actor, AgreementId, SystemActor
+from datashare.domain.agreements.events import (
+    AgreementEnded,
+    AgreementImported,
+    ApprovalRecorded,
+    Event,
+    RecipientsAdded,
+    ReminderSent,
+    RequestApproved,
+    RequestDeclined,
+    RequestSent,
+    RequestWithdrawn,
+    VisibilityLost,
+    VisibilityReturned,
+)
+from datashare.domain.agreements.ids import Actor, AgreementId, SystemActor, Terms
 from datashare.domain.agreements.state import Agreement, OpenRequest, State
 
 from .instants import Instant, day_words, exact_words
@@ -70,6 +84,70 @@ class _Ids(Names):
 
 IDS_ALONE: Names = _Ids()
 """Names nobody: people, schools and groups are worded by their ids."""
+
+
+def describe(event: Event, names: Names = IDS_ALONE) -> str:
+    """Say what happened, in one or two sentences, as the page of the history shows it (H2, H4).
+
+    What people wrote is quoted; what was erased is left out. Look the names up with ``names`` of the side that asks.
+    """
+    return f"{exact_words(event.at)}: {_happened(event, names)}"
+
+
+def _happened(event: Event, names: Names) -> str:
+    group, school, by = names.group(event.agreement.group), names.school(event.agreement.urn), names.actor(event.actor)
+    match event:
+        case RequestSent():
+            level, to = names.level(event.level, event.agreement.group), _people(event.recipients, names)
+            raises = f" instead of {names.level(event.raises, event.agreement.group)}" if event.raises else ""
+            sender = "" if event.sender == event.actor else f" on behalf of {names.actor(event.sender)}"
+            return f"{by} asked {school} for {level}{raises}{sender}, by a request to {to}.{_on_terms(event.terms)}"
+        case RecipientsAdded():
+            return f"{by} sent the request to {_people(event.recipients, names)} too."
+        case ReminderSent():
+            return f"{by} reminded {_people(event.recipients, names)} of the request."
+        case RequestApproved():
+            level = names.level(event.level, event.agreement.group)
+            return f"{by} accepted the request; {level} is in force from then on.{_on_terms(event.terms)}"
+        case RequestDeclined():
+            return f"{by} declined the request{_because(event.reason)}."
+        case RequestWithdrawn():
+            return f"{by} withdrew the request{_because(event.reason)}."
+        case ApprovalRecorded():
+            level = names.level(event.level, event.agreement.group)
+            basis = f" on the basis of {_quoted(event.basis)}" if event.basis else ""
+            return f"{by} recorded an approval of {level} that was settled centrally{basis}.{_on_terms(event.terms)}"
+        case AgreementImported():
+            level, agreed = names.level(event.level, event.agreement.group), day_words(event.agreed_on)
+            approver = f", approved by {_quoted(event.approver)}" if event.approver else ""
+            evidence = f" (evidence: {_quoted(event.evidence)})" if event.evidence else ""
+            about = f"{by} imported an earlier agreement of {agreed} on {level}{approver}{evidence}"
+            return f"{about}.{_on_terms(event.terms)}"
+        case AgreementEnded():
+            what = "the agreement and closed its open request" if event.request else "the agreement"
+            return f"{by} ended {what} ({event.cause.label.lower()}){_because(event.note)}."
+        case VisibilityLost():
+            day, reasons = day_words(event.register_day), ", ".join(reason.label.lower() for reason in event.reasons)
+            return f"{by} recorded that the register of {day} does not show {school} to {group} ({reasons})."
+        case VisibilityReturned():
+            resumes = "What is in force allows the same as before." if event.resumes else "The agreement has lapsed."
+            day = day_words(event.register_day)
+            return f"{by} recorded that the register of {day} shows {school} to {group} again. {resumes}"
+        case _:
+            assert_never(event)
+
+
+def _people(people: Iterable[Actor], names: Names) -> str:
+    *first, last = [names.actor(who) for who in people]
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _because(text: str | None) -> str:
+    return f", with the words {_quoted(text)}" if text else ""
+
+
+def _on_terms(terms: Terms | None) -> str:
+    return f" The terms are {plain_line(terms.reference)}, version {plain_line(terms.version)}." if terms else ""
 
 
 def could(agreement: Agreement, capabilities: AbstractSet[Capability], names: Names) -> str:

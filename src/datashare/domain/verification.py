@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
@@ -14,13 +13,13 @@ from . import validation
 from .agreements import Agreement, AgreementId, Event, fold
 from .chain import BEFORE_THE_FIRST, Chain, EventRecord, GroupDigest, NotedHead, chained, words_fit
 from .instants import Instant, exact_words, instant_text
-from .text import LONGEST_SENTENCE, counted, plain_line
+from .text import LONGEST_SENTENCE, Labelled, counted, plain_line
 
 MOST_FINDINGS = 1_000
 """At most this many findings are kept; further ones are only counted."""
 
 
-class FindingCode(enum.Enum):
+class FindingCode(Labelled):
     """What is wrong with the history of an agreement (H3)."""
 
     ALTERED = "altered"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterable
 from datetime import date
 from typing import assert_never
@@ -15,10 +14,10 @@ from . import validation
 from .instants import day_words, to_day
 from .policy import Policy
 from .register import UNKNOWN_DAY, EstablishmentStatus, Group, GroupId, GroupKind, Institution, TrustLink
-from .text import LONGEST_SENTENCE, folded, named_school, plain_line
+from .text import LONGEST_SENTENCE, Labelled, folded, named_school, plain_line
 
 
-class HiddenBecause(enum.Enum):
+class HiddenBecause(Labelled):
     """Why a group does not see an institution (V9)."""
 
     GROUP_CLOSED = "group_closed"
@@ -67,12 +66,17 @@ _HIDDEN_WORDS = {
 }
 
 
-class DateWarning(enum.Enum):
+class DateWarning(Labelled):
     """A date of the register that does not fit the status; the status decides (V4)."""
 
     OPEN_DATE_PASSED = "its open date has passed, but its status is still proposed to open"
     OPEN_DATE_AHEAD = "its open date is still ahead, but its status is open"
     CLOSE_DATE_PASSED = "its close date has passed, but its status is still open"
+
+    @property
+    def label(self) -> str:
+        """What people read."""
+        return f"{self.value[0].upper()}{self.value[1:]}"
 
 
 @attrs.frozen(kw_only=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
 from typing import Protocol, runtime_checkable
@@ -13,6 +12,7 @@ from datashare.domain.agreements import AgreementId
 from datashare.domain.instants import Instant, to_instant
 from datashare.domain.notices import Notice
 from datashare.domain.register import GroupId
+from datashare.domain.text import Labelled
 from datashare.domain.validation import require_text
 
 from .store import Unreadable
@@ -23,7 +23,7 @@ LONGEST_WAIT = timedelta(days=31)
 """The longest wait. A notice that waits longer was put off by a clock that was fast: it is due."""
 
 
-class NoticeStatus(enum.Enum):
+class NoticeStatus(Labelled):
     """What has become of a notice so far."""
 
     WAITING = "waiting"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable
 
 import attrs
 
+from datashare.domain.text import Labelled
 
-class Stage(enum.Enum):
+
+class Stage(Labelled):
     """What has been finished for so many schools; decided or written does not mean saved (K6)."""
 
     DECIDED = "decided"

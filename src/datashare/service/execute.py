@@ -117,7 +117,9 @@ def run(
     days = _register_days(batch)
     if days and not preview and any(isinstance(outcome, Done) for outcome in outcomes.values()):
         host.store.note_register(batch.group, max(days))  # E6
-    return Outcomes(outcomes.values())  # in the order in which the schools were named
+    names = action.names(order.agreement.urn for order in outcomes)
+    # In the order in which the schools were named.
+    return Outcomes(attrs.evolve(outcome, name=names.get(outcome.urn, "")) for outcome in outcomes.values())
 
 
 def _admit(
@@ -180,6 +182,7 @@ class _Action:
         preview: Whether to save nothing (K3).
         register_checked: Whether the caller has checked the register in place for this action (E2-E4).
         progress: Called as schools are decided and saved (K6).
+        known: The names of the schools that were looked up, by URN; empty for one that the register does not have.
     """
 
     host: Host
@@ -190,6 +193,14 @@ class _Action:
     preview: bool
     register_checked: bool
     progress: ProgressCallback | None
+    known: dict[int, str] = attrs.field(factory=dict)
+
+    def names(self, urns: Iterable[int]) -> dict[int, str]:
+        """Return what the schools are called in the register; only a school whose record is unreadable costs a call."""
+        others = set(urns) - self.known.keys()
+        if others:
+            self.known.update({urn: it.name for urn, it in self.host.institutions.institutions(others).items()})
+        return self.known
 
     @cached_property
     def orders(self) -> tuple[_Order, ...]:
@@ -282,6 +293,8 @@ class _Action:
         # A8: the group's people behind an agreement may get a notice.
         senders = {who for agreement in agreements for who in agreement.senders}
         visibility = self.host.visibility(self.group, self.policy, urns, london_day(now))
+        schools = {urn: answer.institution for urn, answer in visibility.items()}
+        self.known.update({urn: school.name if school else "" for urn, school in schools.items()})
         staff, sites = self.host.staff(urns), self.host.people.sites(urns)
         register_day = self.host.institutions.register_day()
         others = {**self.host.people.people(senders - self.people.keys()), **self.people}

@@ -13,6 +13,7 @@ from datashare.domain.agreements import Agreement, AgreementId, Batch, Command, 
 from datashare.domain.browsing import Column, Facet, FacetValue, Listing, Page
 from datashare.domain.coverage import Coverage
 from datashare.domain.instants import Instant
+from datashare.domain.levels import AccessLevel
 from datashare.domain.timeline import AgreementPeriod, AsOf
 from datashare.domain.timeline_text import Names
 from datashare.domain.visibility import Visibility
@@ -84,6 +85,14 @@ class GroupSide(GroupReconciliation):
     def facets(self, **filters: Unpack[FilterChoices]) -> Mapping[Facet, tuple[FacetValue, ...]]:
         """Count what each filter offers, given the other filters; see `SchoolTable.facets` (B8)."""
         return self.table().facets(**filters)
+
+    def requestable_levels(self) -> tuple[tuple[AccessLevel, str], ...]:
+        """List the levels that may be requested, lowest first, each in the words of the group's policy (L3).
+
+        These are the choices of a form that asks schools.
+        """
+        policy = self._view().policy
+        return tuple((level, policy.label(level)) for level in AccessLevel if level in policy.requestable_levels)
 
     def agreements(self, tab: Tab, *, sort: Column = Column.NAME, descending: bool = False) -> tuple[Listing, ...]:
         """List the schools under one tab (T4, N1)."""
@@ -208,8 +217,8 @@ class GroupSide(GroupReconciliation):
         day = history.past_day(day, view.now)
         return past.in_force_on(self._host.store.group_history(self.group), day, **view.reading())
 
-    def names(self, answers: Iterable[AsOf]) -> Names:
-        """Look up the present names of the people and schools in answers about the past (H4).
+    def names(self, answers: Iterable[AsOf | Event]) -> Names:
+        """Look up the present names of the people and schools in answers about the past, or in events (H4).
 
         Whoever has left the directory has no name here, nor has who or what does not stand in the group's record.
 

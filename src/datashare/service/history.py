@@ -20,8 +20,8 @@ from datashare.errors import InvalidInput, StoreUnreadable
 from .host import Host
 
 
-def names(host: Host, answers: Iterable[AsOf], *, ours: Callable[[AgreementId], bool]) -> Names:
-    """Look up the present names of everybody in *answers*: one call for all people, one for all schools (H4).
+def names(host: Host, answers: Iterable[AsOf | Event], *, ours: Callable[[AgreementId], bool]) -> Names:
+    """Look up the present names of everybody in *answers* or events: one call for all people, one for all schools (H4).
 
     Only who stands in the record of these agreements is named, and only schools that have one: an answer that somebody
     made up reveals nothing.
@@ -31,12 +31,15 @@ def names(host: Host, answers: Iterable[AsOf], *, ours: Callable[[AgreementId], 
     Raises:
         InvalidValue: An answer is something else, or is about somebody else's agreement.
     """
-    expected = "answers about the past, such as timeline() returns"
+    expected = "answers about the past, such as timeline() returns, or events"
     claimed, agreements = set[Actor](), set[AgreementId]()
     for answer in validation.require_collection(answers, "answers"):
         if isinstance(answer, AgreementPeriod):
             agreement = answer.agreement.id
             claimed |= answer.actors
+        elif isinstance(answer, Event):
+            agreement = answer.agreement
+            claimed |= _actors(answer)
         else:
             agreement = validation.require_a(answer, past.NotRecorded, "answers", expected).agreement
         agreements.add(agreement)
@@ -46,10 +49,7 @@ def names(host: Host, answers: Iterable[AsOf], *, ours: Callable[[AgreementId], 
     people, urns = set[PersonId](), set[int]()
     for event in record_of(host, agreements):
         urns.add(event.agreement.urn)
-        recorded = {event.actor, *(event.recipients if isinstance(event, _SENT_TO) else ())}
-        if isinstance(event, RequestSent):
-            recorded.add(event.sender)
-        people |= {who for who in recorded & claimed if isinstance(who, PersonId)}
+        people |= {who for who in _actors(event) & claimed if isinstance(who, PersonId)}
     groups = {id_: host.group_or_gone(id_) for id_ in {agreement.group for agreement in agreements}}
     schools = host.institutions.institutions(urns)
     return Names(
@@ -61,6 +61,12 @@ def names(host: Host, answers: Iterable[AsOf], *, ours: Callable[[AgreementId], 
 
 
 _SENT_TO = RequestSent | RecipientsAdded | ReminderSent
+
+
+def _actors(event: Event) -> set[Actor]:
+    """Return everybody whom an event names."""
+    sender = [event.sender] if isinstance(event, RequestSent) else []
+    return {event.actor, *sender, *(event.recipients if isinstance(event, _SENT_TO) else ())}
 
 
 def record_of(host: Host, agreements: Collection[AgreementId]) -> Iterator[Event]:

@@ -22,6 +22,7 @@ class Done:
         cautions: What the user should look at.
         after: The agreement as it stands afterwards; for a replay, as it stands at present.
         replayed: Whether an earlier call with the same command id did it (K4).
+        name: The school's name in the register; empty where the register has no such school.
     """
 
     agreement: AgreementId
@@ -31,6 +32,7 @@ class Done:
     cautions: tuple[Caution, ...]
     after: Agreement
     replayed: bool = False
+    name: str = ""
 
     @property
     def urn(self) -> int:
@@ -46,10 +48,12 @@ class NotDone(Refusal):
         reasons: Every reason, the primary one first (R2).
         agreement: The agreement.
         request: The request that was named, if any.
+        name: The school's name in the register; empty where the register has no such school.
     """
 
     agreement: AgreementId
     request: RequestId | None
+    name: str = ""
 
     @property
     def urn(self) -> int:

@@ -115,8 +115,8 @@ class SchoolSide:
             )
         )
 
-    def names(self, answers: Iterable[AsOf]) -> Names:
-        """Look up the present names of the people and groups in answers about the past (H4).
+    def names(self, answers: Iterable[AsOf | Event]) -> Names:
+        """Look up the present names of the people and groups in answers about the past, or in events (H4).
 
         Whoever has left the directory has no name here, nor has who does not stand in the record.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 import hashlib
 from collections.abc import Iterable
 from datetime import date
@@ -13,7 +12,7 @@ import attrs
 from datashare.domain.levels import AccessLevel
 from datashare.domain.people import PersonId, RoleKey, to_role_keys
 from datashare.domain.register import GroupId
-from datashare.domain.text import hides_its_host
+from datashare.domain.text import Labelled, hides_its_host
 from datashare.domain.validation import Key, Text, TextOrEmpty, Urn, matching, to_tuple, validated_input, whole_number
 from datashare.errors import InvalidInput
 
@@ -75,7 +74,7 @@ They are written only where they hold something, so that texts that were written
 """
 
 
-class EndCause(enum.Enum):
+class EndCause(Labelled):
     """Why an agreement ends (E1)."""
 
     SCHOOL_CLOSED = "school_closed"

@@ -5,7 +5,6 @@ The facts are gathered before the decision, so the decision itself reads no cloc
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Mapping
 from datetime import date
 from functools import cached_property
@@ -17,6 +16,7 @@ from datashare.domain.instants import Instant, london_day
 from datashare.domain.people import Person, PersonId, SchoolSite
 from datashare.domain.policy import Policy
 from datashare.domain.register import Group
+from datashare.domain.text import Labelled
 from datashare.domain.visibility import Visibility
 
 from .events import Event
@@ -76,7 +76,7 @@ class DecisionContext:
         return {person.id: person for person in approvers(self.people, policy=self.policy, day=self.day)}
 
 
-class CautionCode(enum.Enum):
+class CautionCode(Labelled):
     """What deserves a look although the action goes through."""
 
     NO_APPROVER = "no_approver"

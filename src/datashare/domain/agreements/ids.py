@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 import hashlib
 import re
 from datetime import date
@@ -14,7 +13,7 @@ import attrs
 from datashare.domain.instants import Instant
 from datashare.domain.people import PersonId
 from datashare.domain.register import GroupId
-from datashare.domain.text import https_link
+from datashare.domain.text import Labelled, https_link
 from datashare.domain.validation import Key, Urn, validated_input, whole_number
 from datashare.errors import InvalidInput
 
@@ -132,13 +131,18 @@ class Terms:
         return https_link(self.reference)
 
 
-class RequestOutcome(enum.Enum):
+class RequestOutcome(Labelled):
     """How a request was closed."""
 
     APPROVED = "approved"
     DECLINED = "declined"
     WITHDRAWN = "withdrawn"
     ENDED = "ended with its agreement"
+
+    @property
+    def label(self) -> str:
+        """What people read."""
+        return f"{self.value[0].upper()}{self.value[1:]}"
 
 
 @attrs.frozen(kw_only=True)

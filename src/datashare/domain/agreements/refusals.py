@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterable
 
 import attrs
@@ -10,13 +9,13 @@ import attrs
 from datashare.domain.eligibility import Eligibility
 from datashare.domain.instants import Instant, instant_words
 from datashare.domain.levels import AccessLevel
-from datashare.domain.text import LONGEST_SENTENCE, named, plain_line
+from datashare.domain.text import LONGEST_SENTENCE, Labelled, named, plain_line
 from datashare.domain.visibility import Visibility
 
 from .ids import ClosedRequest, RequestId
 
 
-class RefusalCode(enum.Enum):
+class RefusalCode(Labelled):
     """Every reason for a refusal, in the order in which the primary one is chosen (R1, R2)."""
 
     # R1: the action as a whole.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import assert_never
@@ -14,6 +13,7 @@ from datashare.domain.levels import AccessLevel
 from datashare.domain.people import PersonId
 from datashare.domain.policy import Policy
 from datashare.domain.register import GroupId
+from datashare.domain.text import Labelled
 
 from .events import (
     AgreementEnded,
@@ -32,7 +32,7 @@ from .events import (
 from .ids import Actor, AgreementId, ClosedRequest, RequestId, RequestOutcome, Terms
 
 
-class State(enum.Enum):
+class State(Labelled):
     """The four states of an agreement."""
 
     NO_AGREEMENT = "no_agreement"
@@ -42,11 +42,6 @@ class State(enum.Enum):
 
     __hash__ = object.__hash__
 
-    @property
-    def label(self) -> str:
-        """The state as people read it."""
-        return self.value.replace("_", " ").capitalize()
-
     @classmethod
     def of(cls, *, in_force: bool, requested: bool) -> State:
         """Return the state that follows from whether a level is in force and whether a request is open."""
@@ -55,7 +50,7 @@ class State(enum.Enum):
         return cls.APPROVED if in_force else cls.NO_AGREEMENT
 
 
-class Tab(enum.Enum):
+class Tab(Labelled):
     """A view of agreements; it follows from the state (T4)."""
 
     NO_AGREEMENT = "no_agreement"
@@ -77,7 +72,7 @@ _TABS: Mapping[State, frozenset[Tab]] = {
 }
 
 
-class Basis(enum.Enum):
+class Basis(Labelled):
     """What a level in force rests on."""
 
     REQUEST = "request"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 
@@ -14,13 +13,13 @@ from datashare.domain.instants import day_words
 from datashare.domain.levels import AccessLevel
 from datashare.domain.policy import stale_words
 from datashare.domain.register import GroupId
-from datashare.domain.text import LONGEST_SENTENCE, named, plain_line
+from datashare.domain.text import LONGEST_SENTENCE, Labelled, named, plain_line
 
 CONFIRM_ABOVE_PERCENT, CONFIRM_ABOVE = 10, 3
 """A plan must be confirmed if it ends more than this percentage and more than this number (E3)."""
 
 
-class Uncertainty(enum.Enum):
+class Uncertainty(Labelled):
     """Why a plan does not say clearly what becomes of an agreement."""
 
     GROUP_GONE = "group_gone"
@@ -35,7 +34,7 @@ class Uncertainty(enum.Enum):
     UNREADABLE = "unreadable"
 
 
-class Doubt(enum.Enum):
+class Doubt(Labelled):
     """What to look at before a successor is asked (E5)."""
 
     UNDATED = "undated"
