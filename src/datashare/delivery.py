@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -24,6 +25,8 @@ from .clock import SystemClock, read_clock
 from .errors import StoreError
 
 __all__ = ["DeliveryReport", "RetrySchedule", "deliver", "purge"]
+
+_log = logging.getLogger("datashare.delivery")
 
 LONGEST_ERROR = 500
 """The most characters that are kept of an error."""
@@ -278,7 +281,10 @@ class _Run:
             # Due when the run began, not now: so the run ends, however many notices are added meanwhile.
             # But no earlier than half an hour ago: or other workers' leases would seem to end too far ahead (O3).
             due = self.outbox.lease(now=max(self.began, later_by(self.latest, -_LAG)), until=until, limit=room)
-            self.unreadable |= dict.fromkeys(notice.id for notice in due if isinstance(notice, Unreadable))
+            for notice in due:
+                if isinstance(notice, Unreadable) and notice.id not in self.unreadable:
+                    self.unreadable[notice.id] = None
+                    _log.warning("notice.unreadable", extra={"notice": notice.id})
             leased = readable(due)
             self.taken_up += len(leased)
             unsent = [notice for notice in leased if notice.notice.id not in self.handled]
@@ -318,6 +324,15 @@ class _Run:
             margin = self.slowest = max(self.slowest, self.now() - start)
 
     def handle(self, leased: LeasedNotice) -> str:
+        """Send a notice, record and log what became of it; return the count of the report that it adds to."""
+        became = self.settled(leased)
+        notice = leased.notice
+        about = {"notice": notice.id, "agreement": str(notice.agreement), "attempts": leased.attempts}
+        level = logging.INFO if became == "delivered" else logging.WARNING
+        _log.log(level, f"notice.{became}", extra=about)
+        return became
+
+    def settled(self, leased: LeasedNotice) -> str:
         """Send a notice and record what became of it; return the count of the report that it adds to."""
         outcome = self.outcome_of(leased)
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from functools import cached_property, reduce
@@ -47,6 +48,8 @@ from .host import Host, present
 from .outcomes import Done, NotDone, Outcome, Outcomes
 from .register import against_planned_ends
 
+_log = logging.getLogger("datashare.service")
+
 ATTEMPTS = 4
 """A school is decided once, and up to three times more if others changed it in the meantime.
 
@@ -63,7 +66,7 @@ def run(
     register_checked: bool = False,
     progress: ProgressCallback | None = None,
 ) -> Outcomes:
-    """Carry out *batch*, or only find out what it would do (K1-K6).
+    """Carry out *batch*, or only find out what it would do (K1-K6); log what was done, by ids alone.
 
     Cost: a constant number of port calls, whatever the number of schools; the same again for each further attempt
     at the schools that lost a race.
@@ -84,6 +87,39 @@ def run(
     """
     if progress is not None:
         validation.require_callable(progress, "progress", "something to call with a Progress")
+    kinds = sorted({kind.__name__} if kind else {type(command).__name__ for command in batch.commands})
+    about = {"group": str(batch.group), "command_id": batch.command_id, "command": ", ".join(kinds)}
+    try:
+        outcomes = _carry_out(
+            host, batch, kind=kind, preview=preview, register_checked=register_checked, progress=progress
+        )
+    except Refused as refusal:
+        _log.info("action.refused", extra={**about, "codes": _codes(refusal.reasons)})
+        raise
+    if not preview:
+        refused = [reason for outcome in outcomes.not_done for reason in outcome.reasons]
+        counts = {"done": len(outcomes.done), "not_done": len(outcomes.not_done), "codes": _codes(refused)}
+        replayed = sum(outcome.replayed for outcome in outcomes.done)
+        _log.info(
+            "action.done",
+            extra={**about, **counts, "replayed": replayed, "in_host_transaction": host.store.in_host_transaction},
+        )
+    return outcomes
+
+
+def _codes(reasons: Iterable[Reason]) -> list[str]:
+    return sorted({reason.code.value for reason in reasons})
+
+
+def _carry_out(
+    host: Host,
+    batch: Batch,
+    *,
+    kind: type[Command] | None,
+    preview: bool,
+    register_checked: bool,
+    progress: ProgressCallback | None,
+) -> Outcomes:
     now = host.now()
     group, policy, people = _admit(host, batch, kind, london_day(now))
     action = _Action(
@@ -112,6 +148,8 @@ def run(
         lost = host.store.append(tuple(changes.values()))
         action.report(Stage.SAVED, len(changes) - len(lost), len(waiting))
         waiting = losers = [order for order in changes if order.agreement in lost]
+        if losers:
+            _log.info("action.raced", extra={"group": str(batch.group), "urns": [lost.urn for lost in lost]})
         outcomes |= {order: order.refused(Reason(code=RefusalCode.CONFLICT)) for order in losers}
     outcomes |= action.done_meanwhile([order for order in losers if isinstance(outcomes[order], NotDone)])
     days = _register_days(batch)

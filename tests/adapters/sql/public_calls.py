@@ -74,6 +74,7 @@ CALLS: Mapping[str, Callable[[World], object]] = {
     "GroupSide.why": lambda world: world.trust().why(HILDA),
     "GroupSide.no_longer_visible": lambda world: world.trust().no_longer_visible(),
     "GroupSide.recipients": lambda world: world.trust().recipients([HILDA, OSCAR]),
+    "GroupSide.requestable_levels": lambda world: world.trust().requestable_levels(),
     "GroupSide.coverage": lambda world: str(world.trust().coverage()),
     "GroupSide.agreement": lambda world: world.trust().agreement(HILDA),
     "GroupSide.history": lambda world: world.trust().history(HILDA),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import random
 import sqlite3
@@ -23,6 +24,8 @@ from datashare.errors import Misconfigured
 from ._errors import is_lost, mapped
 
 _T = TypeVar("_T")
+
+_log = logging.getLogger("datashare.sql")
 
 ATTEMPTS = 6
 """How often the store begins a transaction of its own that loses to another one, for example by a deadlock."""
@@ -174,6 +177,7 @@ class OwnTransactions:
             except sa.exc.DBAPIError as error:
                 if not (is_lost(error) and pauses):
                     raise
+                _log.info("transaction.repeated", extra={"error": type(error.orig).__name__})
             self.pause(pauses)
 
     def _write_once(self, work: Callable[[sa.Connection], _T]) -> _T:

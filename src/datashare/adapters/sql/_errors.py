@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import sqlite3
 from collections.abc import Callable
@@ -12,6 +13,8 @@ import sqlalchemy as sa
 from datashare.errors import SchemaMismatch, StoreError, StoreUnavailable, StoreUnreadable, TransactionLost
 
 _T = TypeVar("_T")
+
+_log = logging.getLogger("datashare.sql")
 
 # PostgreSQL: serialization_failure, deadlock_detected, in_failed_sql_transaction, lock_not_available.
 # MariaDB: lock wait timeout, deadlock, record has changed since last read; no such savepoint, after a deadlock.
@@ -76,6 +79,7 @@ def mapped(work: Callable[[], _T], *, in_host_transaction: bool = False) -> _T:
         meaning, cause = StoreUnavailable(words_of(error)), error
     except (OSError, sqlite3.Error, RuntimeError) as error:  # drivers let these through while they connect
         meaning, cause = StoreError(words_of(error)), error
+    _log.warning("database.failed", extra={"error": type(meaning).__name__, "cause": type(cause).__name__})
     # Raised here, so that the exception above is not its context.
     raise meaning from cause
 
