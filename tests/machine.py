@@ -72,7 +72,7 @@ MARIADB = Need(
     advice="On Debian: apt-get install mariadb-server-core mariadb-client-core, and have /usr/sbin on the PATH.",
 )
 EXIM = Need(name="Exim", mark="exim", advice="On Debian: make .exim, which unpacks it there and installs nothing.")
-CHROMIUM = Need(name="Chromium", mark="chromium", advice="On Debian: apt-get install chromium.")
+CHROMIUM = Need(name="Chromium", mark="chromium", advice="On Debian: apt-get install chromium chromium-driver.")
 
 NEEDS = (MARIADB, EXIM, CHROMIUM)
 

@@ -1,21 +1,20 @@
-"""Takes pictures of pages in Chromium, without a window and without a network.
+"""Takes pictures of pages in Chromium, and lets tests use them, without a window and without a network.
 
-The commands use the protocol of the developer tools, over a pipe. Only this protocol can lay out a page as narrow as a
-phone, since no window of Chromium is narrower than some 500 pixels.
+Selenium drives Debian's Chromium by Debian's own driver, and downloads neither. A page is laid out by the protocol of
+the developer tools, since no window of Chromium is narrower than some 500 pixels.
 """
 
 import base64
-import json
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager
 from tempfile import TemporaryDirectory
-from threading import Timer
-from typing import IO, Any, Self, cast
+from typing import Self, cast
 
 import attrs
+from selenium.common.exceptions import WebDriverException
+from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 
 FLAGS = [
     "--headless",
@@ -28,24 +27,22 @@ FLAGS = [
     "--disable-sync",
     "--hide-scrollbars",
     "--no-first-run",
-    "--proxy-server=127.0.0.1:1",  # nobody listens there, so a page can load nothing from elsewhere
-    "--remote-debugging-pipe",
+    "--proxy-server=127.0.0.1:1",  # nobody listens there, so a page can load nothing but from this machine
 ]
+WITHOUT_SCRIPTS = {"profile.managed_default_content_settings.javascript": 2}
 
-# Chromium reads from file 3 and writes to file 4.
-WITH_PIPES = 'exec "$0" "$@" 3<&0 4>&1 </dev/null >&2'
+SECONDS_TO_LOAD = 60
 
-SECONDS_TO_ANSWER = 60
-SECONDS_TO_END = 20
+HEIGHT = "return Math.ceil(document.documentElement.getBoundingClientRect().height)"
 
 
 class BrowserFailed(Exception):
-    """Chromium does not start, or fails a command."""
+    """Chromium or its driver is missing, or does not start."""
 
 
 @attrs.frozen(kw_only=True)
 class Screen:
-    """How wide a page is laid out.
+    """How a page is laid out.
 
     Attributes:
         name: Its name.
@@ -64,50 +61,44 @@ DESKTOP = Screen(name="desktop", width=1024)
 PHONE = Screen(name="phone", width=390, phone=True)
 
 
-def chromium() -> str:
-    """Return the path of Chromium.
-
-    Raises:
-        BrowserFailed: It is not installed.
-    """
-    program = shutil.which("chromium")
-    if program is None:
-        raise BrowserFailed("Chromium is not on the PATH. On Debian: apt-get install chromium.")
-    return program
-
-
 @attrs.frozen
 class Browser:
-    """A running Chromium with one page."""
+    """A running Chromium with one page.
 
-    _process: "subprocess.Popen[bytes]"
-    _session: dict[str, str] = attrs.field(factory=dict)
-    _number: Iterator[int] = attrs.field(factory=lambda: iter(range(1, 1_000_000)))
+    Attributes:
+        driver: Selenium's driver, to find what is on the page and to type.
+    """
+
+    driver: Chrome
 
     @classmethod
     @contextmanager
-    def running(cls, program: str) -> Iterator[Self]:
+    def running(cls, *, scripts: bool = True) -> Iterator[Self]:
         """Run Chromium with a fresh profile until the block is left.
 
+        Args:
+            scripts: Whether pages may run JavaScript. `ask` can in any case.
+
         Raises:
-            BrowserFailed: It does not start.
+            BrowserFailed: It or its driver is not installed, or does not start.
         """
-        with (
-            TemporaryDirectory(prefix="ds-chromium-", ignore_cleanup_errors=True) as folder,
-            (Path(folder) / "log").open("wb") as log,
-            subprocess.Popen(  # noqa: S603 - a fixed command, from the PATH
-                ["/bin/sh", "-c", WITH_PIPES, program, *FLAGS, f"--user-data-dir={folder}/profile", "about:blank"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-            ) as process,
-        ):
-            browser = cls(process)
+        options = ChromeOptions()
+        options.binary_location = program("chromium")
+        service = ChromeService(program("chromedriver"), log_output=subprocess.DEVNULL)
+        with TemporaryDirectory(prefix="ds-chromium-", ignore_cleanup_errors=True) as profile:
+            for flag in (*FLAGS, f"--user-data-dir={profile}"):
+                options.add_argument(flag)
+            if not scripts:
+                options.add_experimental_option("prefs", WITHOUT_SCRIPTS)
             try:
-                browser._open()
-                yield browser
+                driver = Chrome(options=options, service=service)
+            except WebDriverException as exc:
+                raise BrowserFailed(f"Chromium did not start: {exc.msg}") from exc
+            try:
+                driver.set_page_load_timeout(SECONDS_TO_LOAD)
+                yield cls(driver)
             finally:
-                browser._end()
+                driver.quit()
 
     def show(self, page: str, screen: Screen) -> None:
         """Lay out a page.
@@ -116,88 +107,54 @@ class Browser:
             page: Its HTML.
             screen: The screen to lay it out for.
         """
-        self._resize(screen, height=screen.width)
-        self._command(
-            "Emulation.setEmulatedMedia",
-            features=[{"name": "prefers-color-scheme", "value": "dark" if screen.dark else "light"}],
-        )
-        frame = self._command("Page.getFrameTree")["frameTree"]["frame"]["id"]
-        self._command("Page.setDocumentContent", frameId=frame, html=page)
-        self._resize(
-            screen, height=cast("int", self.ask("Math.ceil(document.documentElement.getBoundingClientRect().height)"))
-        )
+        self.lay_out(screen)
+        frame = self.driver.execute_cdp_cmd("Page.getFrameTree", {})["frameTree"]["frame"]["id"]
+        self.driver.execute_cdp_cmd("Page.setDocumentContent", {"frameId": frame, "html": page})
 
-    def picture(self) -> bytes:
-        """Return a picture of the page that is shown: a PNG as high as the page."""
-        return base64.b64decode(self._command("Page.captureScreenshot", format="png")["data"])
+    def visit(self, url: str, screen: Screen) -> None:
+        """Load and lay out a page.
 
-    def ask(self, expression: str) -> object:
-        """Return the value of a JavaScript expression on the page that is shown."""
-        answer = self._command("Runtime.evaluate", expression=expression, returnByValue=True)
-        if "exceptionDetails" in answer:
-            raise BrowserFailed(f"{expression}: {answer['exceptionDetails']}")
-        return cast("object", answer["result"].get("value"))
+        Args:
+            url: Its address.
+            screen: The screen to lay it out for.
+        """
+        self.lay_out(screen)
+        self.driver.get(url)
 
-    def _resize(self, screen: Screen, *, height: int) -> None:
-        self._command(
+    def lay_out(self, screen: Screen, *, height: int | None = None) -> None:
+        """Lay out this page and the next ones for a screen, as high as a usual one or as *height* says."""
+        preference = {"name": "prefers-color-scheme", "value": "dark" if screen.dark else "light"}
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [preference]})
+        self.driver.execute_cdp_cmd(
             "Emulation.setDeviceMetricsOverride",
-            width=screen.width,
-            height=height,
-            deviceScaleFactor=1,
-            mobile=screen.phone,
+            {
+                "width": screen.width,
+                "height": height or (844 if screen.phone else 768),
+                "deviceScaleFactor": 1,
+                "mobile": screen.phone,
+            },
         )
 
-    def _open(self) -> None:
-        target = self._command("Target.createTarget", url="about:blank")["targetId"]
-        self._session["sessionId"] = self._command("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+    def picture(self, screen: Screen) -> bytes:
+        """Return a picture of the page that is shown, laid out for a screen: a PNG as high as the page."""
+        self.lay_out(screen, height=1)
+        self.lay_out(screen, height=cast("int", self.ask(HEIGHT)))
+        picture = self.driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})["data"]
+        self.lay_out(screen)
+        return base64.b64decode(picture)
 
-    @property
-    def _input(self) -> IO[bytes]:
-        return cast("IO[bytes]", self._process.stdin)
+    def ask(self, script: str) -> object:
+        """Return what the body of a JavaScript function returns on the page that is shown."""
+        return self.driver.execute_script(script)
 
-    @property
-    def _output(self) -> IO[bytes]:
-        return cast("IO[bytes]", self._process.stdout)
 
-    def _command(self, method: str, **parameters: object) -> dict[str, Any]:
-        command = {"id": next(self._number), "method": method, "params": parameters, **self._session}
-        # A browser that hangs is killed, so that nobody waits for ever.
-        watch = Timer(SECONDS_TO_ANSWER, self._process.kill)
-        watch.start()
-        try:
-            return self._result_of(method, command)
-        finally:
-            watch.cancel()
+def program(name: str) -> str:
+    """Return the path of a program.
 
-    def _result_of(self, method: str, command: dict[str, object]) -> dict[str, Any]:
-        try:
-            self._input.write(json.dumps(command).encode() + b"\0")
-            self._input.flush()
-        except OSError as exc:
-            raise BrowserFailed(f"Chromium ended before {method}.") from exc
-        for answer in self._answers():
-            if answer.get("id") == command["id"]:
-                if "error" in answer:
-                    raise BrowserFailed(f"Chromium refused {method}: {answer['error']}")
-                return cast("dict[str, Any]", answer["result"])
-        raise BrowserFailed(f"Chromium ended during {method}.")
-
-    def _answers(self) -> Iterator[dict[str, Any]]:
-        text = bytearray()
-        while byte := self._output.read(1):
-            if byte != b"\0":
-                text += byte
-                continue
-            yield json.loads(text)
-            text.clear()
-
-    def _end(self) -> None:
-        with suppress(BrowserFailed):
-            self._session.clear()
-            self._command("Browser.close")
-        with suppress(OSError):
-            self._input.close()  # Chromium has ended, and what was not yet written is lost
-        try:
-            self._process.wait(SECONDS_TO_END)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
+    Raises:
+        BrowserFailed: It is not installed.
+    """
+    path = shutil.which(name)
+    if path is None:
+        raise BrowserFailed(f"{name} is not on the PATH. On Debian: apt-get install chromium chromium-driver.")
+    return path

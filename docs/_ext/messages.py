@@ -10,7 +10,7 @@ from itertools import product
 from pathlib import Path
 from typing import TypeAlias
 
-from browser import DESKTOP, PHONE, Browser, BrowserFailed, Screen, chromium
+from browser import DESKTOP, PHONE, Browser, BrowserFailed, Screen
 from docutils import nodes
 from sample_messages import Sample, samples
 from sphinx.application import Sphinx
@@ -52,22 +52,22 @@ class MessagePictures(SphinxDirective):
 
     def _pictures(self, messages: list[Sample]) -> Pictures:
         try:
-            return self._take(messages, chromium())
+            return self._take(messages)
         except BrowserFailed as exc:
             if os.environ.get(REQUIRE) == "1":
                 raise ExtensionError(f"The pictures of messages need Chromium ({REQUIRE}=1). {exc}") from exc
             return {}
 
-    def _take(self, messages: list[Sample], program: str) -> Pictures:
+    def _take(self, messages: list[Sample]) -> Pictures:
         # The folder differs by Python, so builds that run in parallel do not write the same files.
         folder = Path(self.env.app.doctreedir) / "pictures"
         folder.mkdir(parents=True, exist_ok=True)
         pictures: Pictures = {}
-        with Browser.running(program) as browser:
+        with Browser.running() as browser:
             for sample, screen in product(messages, SCREENS):
                 path = folder / f"message-{sample.name}-{screen.name}.png"
                 browser.show(RENDERER.html(sample.notice), screen)
-                path.write_bytes(browser.picture())
+                path.write_bytes(browser.picture(screen))
                 pictures[sample.name, screen.name] = os.path.relpath(path, self.env.srcdir)
         return pictures
 

@@ -112,14 +112,14 @@ def test_without_chromium_the_pages_themselves_are_shown(sources: Path) -> None:
 
 @pytest.mark.parametrize(
     ("program", "why"),
-    [(None, "apt-get install chromium"), ("#!/bin/sh\nexit 3\n", "Chromium ended")],
+    [(None, "apt-get install chromium"), ("#!/bin/sh\nexit 3\n", "Chromium did not start")],
     ids=["missing", "does not start"],
 )
 def test_a_required_chromium_that_fails_stops_the_build(sources: Path, program: str | None, why: str) -> None:
     """The error says that it is required, and why it failed."""
-    if program:
-        (sources / "chromium").write_text(program, encoding="utf-8")
-        (sources / "chromium").chmod(0o755)
+    for name in ("chromium", "chromedriver") if program else ():
+        (sources / name).write_text(program or "", encoding="utf-8")
+        (sources / name).chmod(0o755)
     outcome = build(sources, PATH=str(sources), **{CHROMIUM.variable: "1"})
 
     assert 0 != outcome.returncode

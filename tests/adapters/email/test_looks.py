@@ -8,7 +8,7 @@ import pytest
 
 from datashare.domain.notices import NoticeKind
 from datashare.domain.register import GroupKind
-from docs._ext.browser import DESKTOP, PHONE, Browser, Screen
+from docs._ext.browser import DESKTOP, HEIGHT, PHONE, Browser, Screen
 from tests.adapters.email.notices import RENDERER, notice, saying, variants
 from tests.machine import CHROMIUM
 
@@ -17,9 +17,9 @@ pytestmark = pytest.mark.chromium
 ZOOMED = Screen(name="narrowest", width=320, phone=True)
 """A desktop at 400 %, and the smallest phones: what WCAG 2.2 asks for under *Reflow*."""
 
-WIDTH = "document.documentElement.scrollWidth"
+WIDTH = "return document.documentElement.scrollWidth"
 BUTTON = "document.querySelector('.button').getBoundingClientRect()"
-GROUND = "getComputedStyle(document.querySelector('.card')).backgroundColor"
+GROUND = "return getComputedStyle(document.querySelector('.card')).backgroundColor"
 
 NAMES = {
     "one long word": "Llanfair" * 40,
@@ -33,7 +33,7 @@ NAMES = {
 def browser() -> Iterator[Browser]:
     """Build a browser, started once for all pages."""
     CHROMIUM.demand()
-    with Browser.running(CHROMIUM.program("chromium")) as started:
+    with Browser.running() as started:
         yield started
 
 
@@ -44,10 +44,10 @@ def test_every_page_fits_its_screen(browser: Browser, kind: NoticeKind, screen: 
     for sample in [sample for sample in variants(kind) if len(sample.people) == 2]:
         browser.show(RENDERER.html(sample), screen)
 
-        assert screen.width == browser.ask("innerWidth")
+        assert screen.width == browser.ask("return innerWidth")
         assert screen.width == browser.ask(WIDTH)
         if sample.link:
-            assert browser.ask(f"{BUTTON}.height >= 44 && {BUTTON}.width >= 200")
+            assert browser.ask(f"return {BUTTON}.height >= 44 && {BUTTON}.width >= 200")
 
 
 @pytest.mark.parametrize("screen", [DESKTOP, PHONE, ZOOMED], ids=lambda screen: screen.name)
@@ -77,10 +77,10 @@ def test_dark_pages_are_for_who_wants_them(browser: Browser, kind: NoticeKind) -
 def test_a_picture_is_as_large_as_the_page(browser: Browser, screen: Screen) -> None:
     """The picture is a PNG of the width that was asked for, and neither cuts the page nor goes on below it."""
     browser.show(RENDERER.html(notice(NoticeKind.REQUEST)), screen)
-    picture = browser.picture()
+    picture = browser.picture(screen)
 
     assert picture.startswith(b"\x89PNG\r\n\x1a\n")
     assert (
         screen.width,
-        browser.ask("Math.ceil(document.documentElement.getBoundingClientRect().height)"),
+        browser.ask(HEIGHT),
     ) == struct.unpack(">II", picture[16:24])
