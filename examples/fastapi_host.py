@@ -32,7 +32,6 @@ from datashare import (
     Group,
     GroupId,
     Institution,
-    InvalidValue,
     Outcomes,
     Permission,
     Person,
@@ -43,19 +42,10 @@ from datashare import (
 from datashare.adapters.memory import MemoryInstitutionDirectory, MemoryPeopleDirectory
 from datashare.adapters.sql import SqlAgreementStore, create_schema, in_async_transaction, sqlite_engine
 from datashare.domain.agreements import RequestId
-from datashare.errors import NotPermitted, Refused, StoreUnavailable, UnknownGroup
+from datashare.web import http_status
 
 TRUST = GroupId.mat("9901")
 SCHOOLS = {900001: "St Hilda’s Primary School", 900002: "Oak Lane School"}
-STATUSES: dict[type[DatashareError], int] = {
-    NotPermitted: 403,
-    Refused: 409,
-    UnknownGroup: 404,
-    InvalidValue: 422,
-    StoreUnavailable: 503,
-}
-"""The HTTP status of each error; the first that fits counts, and any other error is a 500."""
-
 metadata = sa.MetaData()
 clicks = sa.Table(
     "clicks",
@@ -131,8 +121,7 @@ def create_app(file: Path | str = "agreements.db") -> FastAPI:
 
     @app.exception_handler(DatashareError)
     async def explain(_request: Request, error: DatashareError) -> JSONResponse:
-        status = next((status for kind, status in STATUSES.items() if isinstance(error, kind)), 500)
-        return JSONResponse({"detail": str(error)}, status_code=status)
+        return JSONResponse({"detail": str(error)}, status_code=http_status(error))
 
     @app.post("/requests")
     async def ask(form: Asking, user: User) -> list[dict[str, object]]:

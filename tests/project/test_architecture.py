@@ -41,6 +41,7 @@ MAY_IMPORT = {
     CLOCK_MODULE: {DOMAIN, ERRORS, PORTS},
     "datashare.service": {DOMAIN, ERRORS, PORTS, CODEC, CLOCK_MODULE},
     "datashare.delivery": {DOMAIN, ERRORS, PORTS, CODEC, CLOCK_MODULE},
+    "datashare.web": {DOMAIN, ERRORS},
 }
 ADAPTERS_MAY_IMPORT = {DOMAIN, ERRORS, PORTS, CODEC, ROWS, CLOCK_MODULE}
 DJANGO_COMMANDS = "datashare.adapters.django.management"
