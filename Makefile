@@ -51,6 +51,9 @@ check: $(STAMP) ## Formatting, linting, types, tests, coverage and documentation
 	@$(BIN)/ruff check --quiet $(CODE)
 	@echo "== Types"
 	@$(BIN)/mypy --no-error-summary
+	@echo "== Types of the public interface"
+	@report=$$(PATH="$(abspath $(BIN)):$$PATH" PYRIGHT_PYTHON_IGNORE_WARNINGS=1 \
+	  $(BIN)/pyright --ignoreexternal --verifytypes datashare) || { echo "$$report"; exit 1; }
 	@echo "== Tests and coverage"
 	@$(MAKE) --no-print-directory coverage
 	@echo "== Documentation"

@@ -116,8 +116,8 @@ class InvalidInput(InvalidValue):
 
     def __init__(self, what: str, value: object, expected: str, field: str = "") -> None:
         super().__init__(what, value, expected)
-        self.args = (what, value, expected, field)  # for pickle
-        self.field = field or what.rpartition(".")[2]
+        self.args: tuple[Any, ...] = (what, value, expected, field)  # for pickle
+        self.field: str = field or what.rpartition(".")[2]
 
     @property
     def sentence(self) -> str:
@@ -138,7 +138,7 @@ class BadHostData(InvalidValue):
 
     def __init__(self, what: str, value: object, expected: str, about: object) -> None:
         super().__init__(what, value, expected)
-        self.args = (what, value, expected, about)  # for pickle
+        self.args: tuple[Any, ...] = (what, value, expected, about)  # for pickle
         self.about = about
 
     def __str__(self) -> str:
@@ -159,7 +159,7 @@ class Refused(DatashareError):
 
     def __init__(self, reasons: Sequence[Any]) -> None:  # a Reason belongs to the domain, which imports this module
         super().__init__(tuple(reasons))
-        self.reasons = tuple(reasons)
+        self.reasons: tuple[Any, ...] = tuple(reasons)
 
     def __str__(self) -> str:
         return " ".join(str(reason) for reason in self.reasons)
@@ -270,7 +270,7 @@ class MissingColumns(RegisterError):
     def __init__(self, file: str, missing: Sequence[str], needed_for: str, looks_like: str = "") -> None:
         super().__init__(file, tuple(missing), needed_for, looks_like)
         self.file = file
-        self.missing = tuple(missing)
+        self.missing: tuple[str, ...] = tuple(missing)
         self.needed_for = needed_for
         self.looks_like = looks_like
 

@@ -17,7 +17,7 @@ from .instants import Instant, instant_words, london_day, to_instant
 from .levels import AccessLevel, Capability
 from .people import Permission, Person
 from .policy import Policy
-from .register import Group, Institution
+from .register import Group, GroupId, Institution
 from .text import Labelled, named_school, plain_line
 from .visibility import HiddenBecause, HiddenReason, Visibility, visibility
 
@@ -184,9 +184,9 @@ class AccessMap:
         Raises:
             InvalidValue: An agreement is another group's, or the instant has no time zone.
         """
-        self.group = group.id
-        self.at = to_instant(at, "at")
-        self.day = london_day(self.at)
+        self.group: GroupId = group.id
+        self.at: Instant = to_instant(at, "at")
+        self.day: date = london_day(self.at)
         self._group = group
         self._policy = policy
         self._institutions = dict(institutions)

@@ -92,8 +92,6 @@ class Facet(Labelled):
     TAB = "tab"
     LEVEL = "level"
 
-    __hash__ = object.__hash__
-
 
 def _of_code(coded: Coded | None) -> dict[FacetKey, str]:
     return {coded.code: coded.name.strip() or coded.code} if coded else {}

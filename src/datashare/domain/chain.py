@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import attrs
 
@@ -20,7 +21,9 @@ from .instants import Instant, instant_text, parse_instant
 from .register import GroupId
 
 # Built once, since json.dumps builds an encoder for each value; no value that is written here contains itself.
-canonical = json.JSONEncoder(ensure_ascii=False, check_circular=False, sort_keys=True, separators=(",", ":")).encode
+canonical: Callable[[Any], str] = json.JSONEncoder(
+    ensure_ascii=False, check_circular=False, sort_keys=True, separators=(",", ":")
+).encode
 """Write a value as canonical JSON text: keys sorted, no spaces, so that equal values give equal text."""
 
 BEFORE_THE_FIRST = "0" * 64

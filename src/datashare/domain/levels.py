@@ -17,9 +17,6 @@ class Capability(Labelled):
     PERFORM_GROUP_ACTIONS = "perform_group_actions"
     LOG_IN_TO_SCHOOL = "log_in_to_school"
 
-    # Members are unique, so that identity suffices. This keeps `AccessMap.allows` as fast as a dictionary.
-    __hash__ = object.__hash__
-
     @property
     def label(self) -> str:
         """The capability in words, as the end of "may …"."""
@@ -45,8 +42,6 @@ class AccessLevel(Labelled):
     DFE_DATA = "dfe_data"
     MIS_DATA = "mis_data"
     MIS_DATA_AND_GROUP_ACTIONS = "mis_data_and_group_actions"
-
-    __hash__ = object.__hash__
 
     @property
     def rank(self) -> int:

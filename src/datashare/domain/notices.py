@@ -51,8 +51,6 @@ class NoticeKind(Labelled):
     APPROVAL_RECORDED = "approval_recorded"
     ENDED = "ended"
 
-    __hash__ = object.__hash__
-
 
 ASKING = frozenset({NoticeKind.REQUEST, NoticeKind.REMINDER})
 """The kinds that ask for an answer; closing the request cancels those not yet delivered (O7)."""

@@ -55,8 +55,6 @@ class Permission(Labelled):
     APPLY_REGISTER = "data_sharing.apply_register"
     """At a group site: apply a plan, and record what a refresh of the register shows (E2, E6)."""
 
-    __hash__ = object.__hash__
-
     @property
     def label(self) -> str:
         """The permission as people know it, such as *Institution: Administer Institution Details*."""

@@ -33,6 +33,10 @@ class Labelled(enum.Enum):
         return re.sub(r"(?i)\burn\b", "URN", self.name.replace("_", " ").capitalize())
 
 
+# Members are unique, so their identity suffices. This keeps `AccessMap.allows` as fast as a dictionary.
+Labelled.__hash__ = object.__hash__  # type: ignore[method-assign]
+
+
 def folded(text: str) -> str:
     """Fold *text* for comparing (B4).
 

@@ -33,8 +33,6 @@ class FindingCode(Labelled):
     STRAY = "stray"
     AHEAD = "ahead"
 
-    __hash__ = object.__hash__
-
 
 _RESTORE = "Restore the agreement from a copy of the database that verifies."
 _ADVICE = {

@@ -17,6 +17,7 @@ from datashare.adapters.memory import MemoryAgreementStore
 from datashare.codec import read_event
 from datashare.domain.agreements import Agreement, AgreementId, Approve, Command, RecordVisibility, RequestAccess
 from datashare.domain.chain import Chain
+from datashare.domain.instants import Instant
 from datashare.domain.register import GroupId
 from datashare.domain.visibility import HiddenBecause
 from datashare.ports import LeasedNotice, NoticeStatus, Settlement, readable
@@ -93,12 +94,13 @@ class StoreComparison(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.store, self.model = self.make_store(), MemoryAgreementStore()
-        self.now = NOW
+        self.store: StoreWithOutbox = self.make_store()
+        self.model: MemoryAgreementStore = MemoryAgreementStore()
+        self.now: Instant = NOW
         self.stale: dict[AgreementId, Agreement] = {}
-        self.command_ids = ["c-0"]
+        self.command_ids: list[str] = ["c-0"]
         self.leases: list[tuple[LeasedNotice, LeasedNotice]] = []
-        self.names = set[tuple[str, str]]()
+        self.names: set[tuple[str, str]] = set()
         self.answers: list[tuple[object, str]] = []
 
     def teardown(self) -> None:

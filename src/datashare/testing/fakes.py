@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Collection, Iterator, Sequence
+from datetime import date, timedelta
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
+from datashare.domain.agreements import Agreement, AgreementId, Event
+from datashare.domain.chain import Chain
 from datashare.domain.instants import Instant, later_by, to_instant
 from datashare.domain.notices import Notice
+from datashare.domain.register import GroupId
 from datashare.errors import InvalidValue, StoreError, StoreUnavailable
-from datashare.ports import AgreementStore, Delivered, NeverDeliverable, Outbox, SendResult, TryAgain
+from datashare.ports import (
+    AgreementStore,
+    Change,
+    Delivered,
+    LeasedNotice,
+    Loaded,
+    NeverDeliverable,
+    NoticeStatus,
+    Outbox,
+    SendResult,
+    Settlement,
+    StoredNotice,
+    TryAgain,
+    Unreadable,
+)
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -26,8 +43,8 @@ class FrozenClock:
     """
 
     def __init__(self, instant: Instant) -> None:
-        self.instant = to_instant(instant, "instant")
-        self.reads = 0
+        self.instant: Instant = to_instant(instant, "instant")
+        self.reads: int = 0
 
     def now(self) -> Instant:
         """Return the instant that the clock shows, in UTC."""
@@ -47,18 +64,17 @@ class StoreWithOutbox(AgreementStore, Outbox, Protocol):
     """A store that hands out the notices that it saved, as the stores of this library do."""
 
 
-def _forwarded(call: Callable[Concatenate[Any, _P], _T]) -> Callable[Concatenate[WrappedStore, _P], _T]:
-    """Return a method that makes the same call of the inner store, between `before` and `after`."""
-    name = call.__name__
+def _watched(method: Callable[Concatenate[WrappedStore, _P], _T]) -> Callable[Concatenate[WrappedStore, _P], _T]:
+    """Make a call of the inner store between `before` and `after`."""
 
-    @wraps(call)
-    def method(self: WrappedStore, /, *args: _P.args, **named: _P.kwargs) -> _T:
-        self.before(name)
-        answer: _T = getattr(self.inner, name)(*args, **named)
-        self.after(name)
+    @wraps(method)
+    def call(self: WrappedStore, /, *args: _P.args, **named: _P.kwargs) -> _T:
+        self.before(method.__name__)
+        answer = method(self, *args, **named)
+        self.after(method.__name__)
         return answer
 
-    return method
+    return call
 
 
 class WrappedStore:
@@ -82,20 +98,63 @@ class WrappedStore:
         """Whether the inner store works within a transaction of the host's."""
         return self.inner.in_host_transaction
 
-    load = _forwarded(AgreementStore.load)
-    append = _forwarded(AgreementStore.append)
-    states = _forwarded(AgreementStore.states)
-    states_at = _forwarded(AgreementStore.states_at)
-    history = _forwarded(AgreementStore.history)
-    group_history = _forwarded(AgreementStore.group_history)
-    chains = _forwarded(AgreementStore.chains)
-    last_register = _forwarded(AgreementStore.last_register)
-    note_register = _forwarded(AgreementStore.note_register)
-    notices = _forwarded(Outbox.notices)
-    lease = _forwarded(Outbox.lease)
-    settle = _forwarded(Outbox.settle)
-    requeue = _forwarded(Outbox.requeue)
-    purge = _forwarded(Outbox.purge)
+    @_watched
+    def load(self, ids: Collection[AgreementId], /, *, command_id: str | None = None) -> Loaded:
+        return self.inner.load(ids, command_id=command_id)
+
+    @_watched
+    def append(self, changes: Sequence[Change], /) -> frozenset[AgreementId]:
+        return self.inner.append(changes)
+
+    @_watched
+    def states(self, group: GroupId, /) -> Sequence[Agreement | Unreadable]:
+        return self.inner.states(group)
+
+    @_watched
+    def states_at(self, urn: int, /) -> Sequence[Agreement | Unreadable]:
+        return self.inner.states_at(urn)
+
+    @_watched
+    def history(self, agreement: AgreementId, /) -> Iterator[Event]:
+        return self.inner.history(agreement)
+
+    @_watched
+    def group_history(self, group: GroupId, /) -> Iterator[Event]:
+        return self.inner.group_history(group)
+
+    @_watched
+    def chains(self, group: GroupId | None = None, /) -> Iterator[Chain]:
+        return self.inner.chains(group)
+
+    @_watched
+    def last_register(self, group: GroupId, /) -> date | None:
+        return self.inner.last_register(group)
+
+    @_watched
+    def note_register(self, group: GroupId, day: date, /) -> None:
+        self.inner.note_register(group, day)
+
+    @_watched
+    def notices(self, group: GroupId, /, *, status: NoticeStatus | None = None) -> Sequence[StoredNotice]:
+        return self.inner.notices(group, status=status)
+
+    @_watched
+    def lease(self, *, now: Instant, until: Instant, limit: int) -> Sequence[LeasedNotice | Unreadable]:
+        return self.inner.lease(now=now, until=until, limit=limit)
+
+    @_watched
+    def settle(self, leased: LeasedNotice, outcome: Settlement, /) -> bool:
+        return self.inner.settle(leased, outcome)
+
+    @_watched
+    def requeue(self, group: GroupId, notices: Collection[str], /, *, due_at: Instant) -> int:
+        return self.inner.requeue(group, notices, due_at=due_at)
+
+    @_watched
+    def purge(
+        self, *, settled_before: Instant, undelivered_before: Instant | None = None, now: Instant | None = None
+    ) -> int:
+        return self.inner.purge(settled_before=settled_before, undelivered_before=undelivered_before, now=now)
 
 
 _CALLS = frozenset(
@@ -120,10 +179,10 @@ class FailingStore(WrappedStore):
         self, inner: StoreWithOutbox, *calls: str, error: StoreError | None = None, done: bool = False
     ) -> None:
         super().__init__(inner)
-        self.failing = frozenset(calls)
+        self.failing: frozenset[str] = frozenset(calls)
         if not self.failing <= _CALLS:
             raise InvalidValue("calls", sorted(calls), f"names of calls of a store: {', '.join(sorted(_CALLS))}")
-        self.error = error or StoreUnavailable("The database is locked; try again later.")
+        self.error: StoreError = error or StoreUnavailable("The database is locked; try again later.")
         self.done = done
 
     def before(self, call: str) -> None:
@@ -146,7 +205,7 @@ class CountingStore(WrappedStore):
 
     def __init__(self, inner: StoreWithOutbox, calls: Counter[str] | None = None, *, prefix: str = "") -> None:
         super().__init__(inner)
-        self.calls = Counter[str]() if calls is None else calls
+        self.calls: Counter[str] = Counter() if calls is None else calls
         self._prefix = prefix
 
     def before(self, call: str) -> None:
@@ -163,7 +222,7 @@ class InterleavingStore(WrappedStore):
 
     def __init__(self, inner: StoreWithOutbox, *writers: Callable[[], object]) -> None:
         super().__init__(inner)
-        self.writers = list(writers)
+        self.writers: list[Callable[[], object]] = list(writers)
 
     def before(self, call: str) -> None:
         """Let the next writer write, if this is an append."""
@@ -204,7 +263,7 @@ class FailingNotifier:
 
     def __init__(self, result: TryAgain | NeverDeliverable | None = None) -> None:
         """Answer every notice with *result*; by default, that the mail server is down."""
-        self.result = result or TryAgain("421 The mail server is down.")
+        self.result: TryAgain | NeverDeliverable = result or TryAgain("421 The mail server is down.")
         self.refused: list[Notice] = []
 
     def send(self, notice: Notice, /) -> SendResult:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin, messages
 from django.contrib.auth import get_permission_codename
@@ -55,11 +55,20 @@ class _ReadOnly(_ModelAdmin):
 class AgreementAdmin(_ReadOnly):
     """Agreements, each with its history."""
 
-    list_display = ("key", "in_force", "request", "version")
-    search_fields = ("=urn", "=group_id")
-    fields = ("group_id", "urn", "in_force", "request", "hidden_since", "version", "head", "history")
-    readonly_fields = ("in_force", "request", "hidden_since", "history")
-    ordering = ("group_id", "urn")
+    list_display: tuple[str, ...] = ("key", "in_force", "request", "version")
+    search_fields: ClassVar[tuple[str, ...]] = ("=urn", "=group_id")
+    fields: ClassVar[tuple[str, ...]] = (
+        "group_id",
+        "urn",
+        "in_force",
+        "request",
+        "hidden_since",
+        "version",
+        "head",
+        "history",
+    )
+    readonly_fields: ClassVar[tuple[str, ...]] = ("in_force", "request", "hidden_since", "history")
+    ordering: ClassVar[tuple[str, ...]] = ("group_id", "urn")
 
     @admin.display(description="in force")
     def in_force(self, row: AgreementState) -> str:
@@ -96,13 +105,24 @@ class AgreementAdmin(_ReadOnly):
 class NoticeAdmin(_ReadOnly):
     """Messages, with what has become of them."""
 
-    list_display = ("due_at", "status", "kind", "group_id", "urn", "attempts")
-    list_filter = ("status",)
-    search_fields = ("=urn", "=group_id", "=notice_id")
-    fields = ("notice_id", "group_id", "urn", "kind", "to", "status", "due_at", "attempts", "settled_at", "error")
-    readonly_fields = ("kind", "to")
-    ordering = ("-due_at", "notice_id")
-    actions = ("requeue",)
+    list_display: tuple[str, ...] = ("due_at", "status", "kind", "group_id", "urn", "attempts")
+    list_filter: ClassVar[tuple[str, ...]] = ("status",)
+    search_fields: ClassVar[tuple[str, ...]] = ("=urn", "=group_id", "=notice_id")
+    fields: ClassVar[tuple[str, ...]] = (
+        "notice_id",
+        "group_id",
+        "urn",
+        "kind",
+        "to",
+        "status",
+        "due_at",
+        "attempts",
+        "settled_at",
+        "error",
+    )
+    readonly_fields: ClassVar[tuple[str, ...]] = ("kind", "to")
+    ordering: ClassVar[tuple[str, ...]] = ("-due_at", "notice_id")
+    actions: tuple[str, ...] = ("requeue",)
 
     @admin.display(description="kind")
     def kind(self, row: OutgoingNotice) -> str:

@@ -11,7 +11,7 @@ class DatashareConfig(AppConfig):
 
     name = "datashare.adapters.django"
     label = "datashare"
-    verbose_name = "Data sharing agreements"
+    verbose_name: str = "Data sharing agreements"
 
     def ready(self) -> None:
         """Register the system checks."""

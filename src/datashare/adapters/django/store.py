@@ -55,7 +55,7 @@ class DjangoAgreementStore:
             using: Its alias in `DATABASES`; by default the one that the settings name in ``DATASHARE["DATABASE"]``.
         """
         self._db = Database(using)
-        self.has_lost = False
+        self.has_lost: bool = False
         """Whether a change lost a race since the store was made, so that the host may have to begin again."""
 
     @property

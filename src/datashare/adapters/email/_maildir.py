@@ -54,7 +54,7 @@ class MaildirNotifier:
         self._renderer = validation.require_a(renderer, EmailRenderer, "renderer", "an EmailRenderer", Misconfigured)
         self._folder = Path(folder)
         self._refused = {address_key(address) for address in refusing}
-        self.index = self._folder / "index.html"
+        self.index: Path = self._folder / "index.html"
 
     def send(self, notice: Notice, /) -> SendResult:
         """Write *notice* into the folder, and return whether that worked."""

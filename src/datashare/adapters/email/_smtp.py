@@ -35,8 +35,6 @@ class Security(enum.Enum):
     NONE = "none"
     """It is not encrypted: for a server on the same machine."""
 
-    __hash__ = object.__hash__
-
 
 _PORTS = {Security.STARTTLS: 587, Security.IMPLICIT_TLS: 465, Security.NONE: 25}
 
@@ -204,7 +202,7 @@ class TimedConnection(smtplib.SMTP):
     def getreply(self) -> tuple[int, bytes]:
         """Read one answer."""
         if self.file is None and self.sock:
-            self.file = io.BufferedReader(_TimedReader(self, self.sock))
+            self.file: Any = io.BufferedReader(_TimedReader(self, self.sock))
         return super().getreply()
 
 

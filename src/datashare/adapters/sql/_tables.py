@@ -19,10 +19,10 @@ SCHEMA_VERSION = 1
 DIRECTORY_SCHEMA_VERSION = 1
 """The version of the register's tables that this version of the library reads and writes."""
 
-metadata = sa.MetaData()
+metadata: sa.MetaData = sa.MetaData()
 """The agreements' tables, for a host's own migrations."""
 
-directory_metadata = sa.MetaData()
+directory_metadata: sa.MetaData = sa.MetaData()
 """The register's tables, which only a host needs that keeps the register in the database."""
 
 

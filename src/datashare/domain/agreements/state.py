@@ -40,8 +40,6 @@ class State(Labelled):
     APPROVED = "approved"
     UPGRADING = "upgrading"
 
-    __hash__ = object.__hash__
-
     @classmethod
     def of(cls, *, in_force: bool, requested: bool) -> State:
         """Return the state that follows from whether a level is in force and whether a request is open."""

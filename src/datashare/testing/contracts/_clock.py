@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from ._contract import Contract, required
 class ClockContract(Contract, port=Clock):
     """What every clock must do; a subclass defines the fixture `clock`."""
 
-    clock = required("the clock to test")
+    clock: Any = required("the clock to test")
 
     @pytest.mark.must(1)
     def test_the_instant_is_aware_and_in_utc(self, clock: Clock) -> None:

@@ -150,7 +150,7 @@ class CountsRoundTrips:
     nothing_below: ClassVar[bool] = False
     several: ClassVar[int] = 200
 
-    round_trips = required(
+    round_trips: Any = required(
         "a function that makes a call and counts its round trips", unless="nothing_below", otherwise=_no_round_trips
     )
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from datetime import date
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import attrs
 import pytest
@@ -86,10 +86,10 @@ class NotifierContract(Contract, port=Notifier):
             def refusing(self) -> Iterable[Notifier]: ...
     """
 
-    accepting = required("a notifier whose other side accepts everything")
-    received = required("a function that lists the messages that the other side of `accepting` has received")
-    down = required("notifiers whose other side is down, one for each way in which it can be")
-    refusing = required("notifiers whose other side refuses for ever, one for each way in which it can")
+    accepting: Any = required("a notifier whose other side accepts everything")
+    received: Any = required("a function that lists the messages that the other side of `accepting` has received")
+    down: Any = required("notifiers whose other side is down, one for each way in which it can be")
+    refusing: Any = required("notifiers whose other side refuses for ever, one for each way in which it can")
 
     @pytest.mark.must(1)
     @pytest.mark.parametrize("kind", NoticeKind, ids=lambda kind: kind.value)

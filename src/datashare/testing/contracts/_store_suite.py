@@ -145,15 +145,15 @@ class StoreSuite(CountsRoundTrips):
 
         self.at_once([write, *(partial(read, reader) for reader in readers)])
 
-    store = required("an empty store that many threads may use at once")
-    broken_stores = required(
+    store: Any = required("an empty store that many threads may use at once")
+    broken_stores: Any = required(
         "stores for which what lies below fails, such as one without its tables", unless="nothing_below", otherwise=()
     )
-    reopened = optional("a function that makes another store over the same data")
-    second_process = optional("a function, which can be pickled, that makes a store over the same data elsewhere")
-    failing_write = optional("a function that makes a store over the same data whose n-th write fails")
-    damage = optional("a function that makes the rows of a kind of one agreement unreadable")
-    erase = optional("a function that erases what people wrote in all events", below=False)
+    reopened: Any = optional("a function that makes another store over the same data")
+    second_process: Any = optional("a function, which can be pickled, that makes a store over the same data elsewhere")
+    failing_write: Any = optional("a function that makes a store over the same data whose n-th write fails")
+    damage: Any = optional("a function that makes the rows of a kind of one agreement unreadable")
+    erase: Any = optional("a function that erases what people wrote in all events", below=False)
 
     def check_broken(self, stores: BrokenStores, calls: Mapping[str, Callable[[StoreWithOutbox], object]]) -> None:
         """Check that every call of a broken store raises the error that it must, and nothing but a `StoreError`."""
