@@ -251,14 +251,16 @@ class SqliteStore:
     def purge(
         self, *, settled_before: Instant, undelivered_before: Instant | None = None, now: Instant | None = None
     ) -> int:
-        before, after, undelivered = map(instant_text, arguments.require_purge(settled_before, undelivered_before, now))
-        purge = """UPDATE notices SET text = NULL, error = NULL
-            WHERE (settled_at < ? OR settled_at > ?) AND text IS NOT NULL"""
-        give_up = """UPDATE notices SET text = NULL, error = NULL, status = 'given_up', is_open = 0, settled_at = ?,
-            lease = NULL, leased_until = NULL WHERE is_open AND due_at < ?"""
+        bounds = arguments.require_purge(settled_before, undelivered_before, now)
+        before, after, undelivered, present = map(instant_text, bounds)
+        # A clock that was fast settled what lies after. What that clock gave up may be new.
+        purge = """UPDATE notices SET text = NULL, error = NULL WHERE text IS NOT NULL AND (settled_at < ?
+            OR settled_at > ? AND (status <> 'given_up' OR due_at < ? OR due_at > ?))"""
+        give_up = """UPDATE notices SET status = 'given_up', is_open = 0, settled_at = ?, lease = NULL,
+            leased_until = NULL WHERE is_open AND due_at < ?"""
         with self._transaction() as db:
-            purged = db.execute(purge, (before, after)).rowcount
-            purged += db.execute(give_up, (undelivered, undelivered)).rowcount
+            purged = db.execute(purge, (before, after, undelivered, after)).rowcount
+            db.execute(give_up, (present, undelivered))
         self._overwrite_log()
         return purged
 

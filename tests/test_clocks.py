@@ -73,6 +73,32 @@ def test_what_a_fast_worker_put_off_or_settled_waits_for_no_year(world: World) -
     assert 2 == purge(world.store, keep_for=30 * DAY, clock=world.clock)
 
 
+@pytest.mark.rule("O6", "O3")
+@pytest.mark.parametrize("ahead", [91 * DAY, 300 * DAY, YEARS], ids=str)
+def test_a_purge_by_a_fast_clock_loses_no_message_that_waits(world: World, ahead: timedelta) -> None:
+    """Whatever order fast and right purges come in for a month, all messages can be queued again and are sent."""
+    for _day in range(30):
+        fast = FrozenClock(world.clock.instant + ahead)
+        assert 0 == sum(purge(world.store, keep_for=30 * DAY, clock=clock) for clock in (fast, world.clock, fast))
+        world.clock.move_on(DAY)
+    given_up = world.notices(status=NoticeStatus.GIVEN_UP)
+
+    assert 4 == world.store.requeue(TRUST, [stored.id for stored in given_up], due_at=world.clock.now())
+    assert DeliveryReport(delivered=4) == deliver(world.store, RecordingNotifier(), clock=world.clock)
+
+
+@pytest.mark.rule("O6")
+def test_what_a_fast_clock_gave_up_is_erased_when_it_is_old(world: World) -> None:
+    """No name waits for the year of that clock: it goes 90 days after the message was due."""
+    purge(world.store, keep_for=30 * DAY, clock=FrozenClock(NOW + YEARS))
+    world.clock.instant = NOW + 90 * DAY
+    purged = [purge(world.store, keep_for=30 * DAY, clock=world.clock)]
+    world.clock.move_on(timedelta(microseconds=1))
+    purged.append(purge(world.store, keep_for=30 * DAY, clock=world.clock))
+
+    assert [0, 4] == purged
+
+
 @pytest.mark.rule("O2", "O3", "T3")
 @pytest.mark.parametrize("ahead", [2 * DAY, 20 * DAY, YEARS], ids=str)
 def test_an_action_by_a_clock_that_was_fast_holds_up_no_later_message(ahead: timedelta) -> None:

@@ -911,6 +911,25 @@ def test_names_and_addresses_are_purged_after_they_were_kept(hilda: World) -> No
     assert 0 == purge(MemoryAgreementStore(), keep_for=DAY)
 
 
+@pytest.mark.rule("O6")
+def test_what_nobody_delivers_is_given_up_first_and_erased_later(hilda: World) -> None:
+    """It can be queued again until it was given up for as long as other notices are kept."""
+    spans: list[tuple[timedelta, int, int]] = [
+        (90 * DAY, 4, 4),
+        (MICROSECOND, 0, 4),
+        (30 * DAY, 0, 4),
+        (MICROSECOND, 0, 0),
+    ]
+    for span, waiting, whole in spans:
+        hilda.clock.move_on(span)
+        purge(hilda.store, keep_for=30 * DAY, clock=hilda.clock)
+        stored = hilda.notices(status=None)
+        assert (waiting, whole) == (
+            sum(own.status is WAITING for own in stored),
+            sum(bool(own.notice) for own in stored),
+        )
+
+
 @pytest.mark.parametrize("keep_for", [30, None, -MICROSECOND, 36_525 * DAY + MICROSECOND], ids=count())
 def test_how_long_notices_are_kept_is_a_span_of_time(oscar: World, keep_for: Any) -> None:  # noqa: ANN401 - not a timedelta
     """Anything but a timedelta from nothing to a hundred years is refused."""

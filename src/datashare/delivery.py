@@ -194,23 +194,24 @@ def purge(
 ) -> int:
     """Erase names and addresses of notices that were settled longer ago than *keep_for* (O6).
 
-    A notice that nobody delivers, since no worker runs or none can read it, is given up and erased too, after a time of
-    its own. The request that it is about stays open.
+    A notice that nobody delivers, since no worker runs or none can read it, is given up after a time of its own, and
+    erased *keep_for* later. The request that it is about stays open.
 
-    Run it only where the clock is right. By a clock that is fast by more than *undelivered_after*, every notice that
-    waits seems that old: one purge gives them all up and erases them, and they cannot be queued again. A longer
-    *undelivered_after* allows for a larger error.
+    So a purge by a clock that is fast erases no notice that waits, however fast the clock is: it gives up what seems
+    too old, and `requeue` lets that wait again. Purges by the right clock leave it whole until it is really that old,
+    and purges by the fast one for *keep_for*. What was settled before may be erased too early by such a clock.
 
     The notice's id, its agreement, its status and its instants stay, and so does the history of the agreement.
 
     Args:
         store: Where the notices are; any `datashare.ports.Outbox`.
         keep_for: How long delivered, given-up and cancelled notices are kept whole; up to a hundred years.
-        undelivered_after: How long after it was due a notice that waits or is leased is kept; up to a hundred years.
+        undelivered_after: How long after it was due a notice that waits or is leased is given up; up to a hundred
+            years.
         clock: The clock; by default the machine's.
 
     Returns:
-        How many notices were purged.
+        How many notices were erased.
 
     Raises:
         InvalidValue: A span is negative, longer, or not a timedelta.

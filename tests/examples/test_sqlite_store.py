@@ -139,7 +139,8 @@ def test_what_was_purged_stands_in_no_byte(file: Path) -> None:
     """Neither in the file nor in the files beside it."""
     store = SqliteStore(partial(connect, file))
     store.append([asked()])
-    assert 2 == store.purge(settled_before=NOW, undelivered_before=NOW + timedelta(days=1))
+    assert 0 == store.purge(settled_before=NOW, undelivered_before=NOW + timedelta(days=1))
+    assert 2 == store.purge(settled_before=NOW + timedelta(days=2))
 
     assert [] == [found for found in file.parent.iterdir() if b"100000.example" in found.read_bytes()]
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import attrs
 
-from datashare.domain.instants import Instant
+from datashare.domain.instants import MOST_AHEAD, Instant
 from datashare.domain.register import GroupId
 from datashare.ports import LeasedNotice, NoticeStatus, Settlement, StoredNotice, readable
 from datashare.testing.changes import COUNCIL, TRUST, TWIN
@@ -93,6 +93,28 @@ class Waiting(BrokenStore):
         now: Instant | None = None,
     ) -> int:
         return self.inner.purge(settled_before=settled_before, now=now)
+
+
+class Impatient(BrokenStore):
+    """Outbox 5. Erases what it gives up in the same call."""
+
+    def purge(
+        self, *, settled_before: Instant, undelivered_before: Instant | None = None, now: Instant | None = None
+    ) -> int:
+        purged = self.inner.purge(settled_before=settled_before, undelivered_before=undelivered_before, now=now)
+        return purged + self.inner.purge(settled_before=settled_before)
+
+
+class Sure(BrokenStore):
+    """Outbox 5. Purges all that a fast clock has settled, what it gave up included."""
+
+    def purge(
+        self, *, settled_before: Instant, undelivered_before: Instant | None = None, now: Instant | None = None
+    ) -> int:
+        stored = [own for group in (TRUST, COUNCIL) for own in self.inner.notices(group) if own.notice]
+        if now and any(own.settled_at and own.settled_at > now + MOST_AHEAD for own in stored):
+            settled_before = now + timedelta(days=9999)
+        return self.inner.purge(settled_before=settled_before, undelivered_before=undelivered_before, now=now)
 
 
 class Trusting(BrokenStore):

@@ -101,6 +101,8 @@ BROKEN: list[tuple[type[BrokenStore], Callable[[Any], None]]] = [
     (outboxes.Eager, suite.test_purging_erases_what_was_settled_before_the_instant),
     (outboxes.Hoarding, suite.test_delivered_and_cancelled_notices_are_purged),
     (outboxes.Waiting, suite.test_what_nobody_delivers_is_purged_too),
+    (outboxes.Impatient, suite.test_what_nobody_delivers_is_purged_too),
+    (outboxes.Sure, suite.test_what_a_fast_clock_gave_up_is_not_erased_before_it_is_old),
     (outboxes.Trusting, suite.test_what_a_fast_clock_holds_waits_again),
     (outboxes.Trusting, suite.test_what_a_fast_clock_settled_is_purged),
     (outboxes.Grasping, suite.test_a_group_requeues_its_own_notices_only),

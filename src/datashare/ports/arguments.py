@@ -84,11 +84,18 @@ def require_lease(now: Instant, until: Instant, limit: int) -> tuple[Instant, In
 
 def require_purge(
     settled_before: Instant, undelivered_before: Instant | None, now: Instant | None
-) -> tuple[Instant, Instant, Instant]:
-    """Return, in UTC, before and after which instants settled notices are purged, and before which those still due."""
+) -> tuple[Instant, Instant, Instant, Instant]:
+    """Return the bounds of a purge, in UTC.
+
+    They are the instants before and after which a settled notice is old, before which one that is not settled is too
+    long due, and as of which that is given up.
+    """
     before = to_instant(settled_before, "settled_before")
     undelivered = FIRST if undelivered_before is None else to_instant(undelivered_before, "undelivered_before")
-    return before, LAST if now is None else later_by(to_instant(now, "now"), MOST_AHEAD), undelivered
+    if now is None:
+        return before, LAST, undelivered, undelivered
+    now = to_instant(now, "now")
+    return before, later_by(now, MOST_AHEAD), undelivered, now
 
 
 def require_settlement(leased: object, outcome: object) -> tuple[LeasedNotice, Settlement]:

@@ -162,9 +162,10 @@ class Outbox(Protocol):
        and purge work there.
     4. Erase the error when a notice is delivered or purged, and at no other time: a requeue leaves it.
     5. Purge what has a `settled_at` < *settled_before*; the instant itself is not before it. Where *now* is named,
-       purge also what has a `settled_at` more than a day after it, since a clock that was fast has settled it. Where
-       *undelivered_before* is named, give up and purge what is not settled and has a `due_at` < it, whether leased,
-       readable or not.
+       purge also what has a `settled_at` more than a day after it, since a clock that was fast has settled it; but of
+       what such a clock gave up, only what has a `due_at` < *undelivered_before*, or more than a day after *now* too.
+       Where *undelivered_before* is named, then give up what is not settled and has a `due_at` < it, whether leased,
+       readable or not. That erases nothing yet.
     6. Keep groups apart, return equal values that no later call changes, serve many notices without a round trip for
        each, and raise only `datashare.errors.StoreError` for what goes wrong below, as an `AgreementStore` does by its
        numbers 4, 6, 7, 8 and 12.
@@ -218,17 +219,18 @@ class Outbox(Protocol):
     def purge(
         self, *, settled_before: Instant, undelivered_before: Instant | None = None, now: Instant | None = None
     ) -> int:
-        """Erase names and addresses of notices settled before an instant (O6).
+        """Erase names and addresses of notices settled before an instant, and give up what nobody delivers (O6).
 
-        The notice and its error go; its id, agreement, status, attempts and instants stay.
+        The notice and its error go; its id, agreement, status, attempts and instants stay. What is given up keeps all
+        of it until a later purge, so that it can be requeued if the clock of this one was fast.
 
         Args:
             settled_before: The instant, in UTC.
-            undelivered_before: Purge also what waits or is leased, and was due before this instant, in UTC. It is given
-                up as of this instant.
+            undelivered_before: Give up what waits or is leased, and was due before this instant, in UTC. It is settled
+                as of *now*, or as of this instant if *now* is not named.
             now: The present instant, in UTC, if what a clock that was fast has settled is to be purged too.
 
         Returns:
-            How many notices were purged.
+            How many notices were erased.
         """
         ...

@@ -290,16 +290,20 @@ class DjangoAgreementStore:
     def purge(
         self, *, settled_before: Instant, undelivered_before: Instant | None = None, now: Instant | None = None
     ) -> int:
-        before, after, undelivered = map(instant_text, arguments.require_purge(settled_before, undelivered_before, now))
+        bounds = arguments.require_purge(settled_before, undelivered_before, now)
+        before, after, undelivered, present = map(instant_text, bounds)
         given_up = {"status": NoticeStatus.GIVEN_UP.value, "is_open": False, "lease": None, "leased_until": None}
-        settled = Q(settled_at__lt=before) | Q(settled_at__gt=after)
+        # A clock that was fast settled it. What that clock gave up may be new.
+        is_old = ~Q(status=NoticeStatus.GIVEN_UP.value) | Q(due_at__lt=undelivered) | Q(due_at__gt=after)
+        settled = Q(settled_at__lt=before) | Q(settled_at__gt=after) & is_old
         old = self._db.rows(OutgoingNotice).filter(settled, text__isnull=False)
         late = self._db.rows(OutgoingNotice).filter(is_open=True, due_at__lt=undelivered)
 
         def purge() -> int:
             # The error goes too: what the other side said may quote an address.
             purged = old.update(text=None, error=None)
-            return purged + late.update(text=None, error=None, settled_at=undelivered, **given_up)
+            late.update(settled_at=present, **given_up)
+            return purged
 
         return self._db.write(purge)
 

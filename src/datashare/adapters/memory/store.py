@@ -82,6 +82,11 @@ class _Entry:
             return self.leased_until > ahead.lease
         return self.stored.status is NoticeStatus.WAITING and self.stored.due_at > ahead.wait
 
+    def is_old(self, undelivered: Instant, after: Instant) -> bool:
+        """Return whether to purge it although a clock that was fast settled it: one that it gave up may be new."""
+        due_at = self.stored.due_at
+        return self.stored.status is not NoticeStatus.GIVEN_UP or due_at < undelivered or due_at > after
+
     def can_be_requeued(self, ahead: _Ahead) -> bool:
         """Return whether it was given up and not purged, or is held by a clock that was fast."""
         is_given_up = self.stored.status is NoticeStatus.GIVEN_UP and self.stored.notice is not None
@@ -277,18 +282,18 @@ class MemoryAgreementStore:
     def purge(
         self, *, settled_before: Instant, undelivered_before: Instant | None = None, now: Instant | None = None
     ) -> int:
-        """Erase names and addresses of notices settled before an instant (O6)."""
-        before, after, undelivered = arguments.require_purge(settled_before, undelivered_before, now)
+        """Erase names and addresses of notices settled before an instant, and give up what nobody delivers (O6)."""
+        before, after, undelivered, present = arguments.require_purge(settled_before, undelivered_before, now)
         with self._lock:
             settled = [(e, e.stored.settled_at) for e in self._entries() if e.stored.notice]
-            old = [entry for entry, at in settled if at and (at < before or at > after)]
+            old = [e for e, at in settled if at and (at < before or (at > after and e.is_old(undelivered, after)))]
             for entry in old:
                 # What the other side said may quote an address.
                 entry.change(entry.stored.status, notice=None, error=None)
-            late = [entry for entry in self._entries() if entry.is_open and entry.stored.due_at < undelivered]
-            for entry in late:
-                entry.change(NoticeStatus.GIVEN_UP, notice=None, error=None, settled_at=undelivered)
-            return len(old) + len(late)
+            for entry in self._entries():
+                if entry.is_open and entry.stored.due_at < undelivered:
+                    entry.change(NoticeStatus.GIVEN_UP, settled_at=present)
+            return len(old)
 
     def _entries(self) -> Iterator[_Entry]:
         return (entry for entries in self._notices.values() for entry in entries.values())

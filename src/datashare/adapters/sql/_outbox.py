@@ -158,21 +158,28 @@ def requeue(connection: sa.Connection, group: GroupId, ids: Sequence[str], due_a
     return sum(_changed(connection, chosen.where(notices.c.id.in_(part)).values(**waiting)) for part in parts)
 
 
-def purge(connection: sa.Connection, before: Instant, after: Instant, undelivered: Instant) -> int:
-    """Erase names and addresses of notices settled before one instant or after another, or due before a third."""
-    settled = sa.or_(notices.c.settled_at < instant_text(before), notices.c.settled_at > instant_text(after))
-    old = sa.update(notices).where(settled, notices.c.text.is_not(None))
-    given_up = {
-        "status": NoticeStatus.GIVEN_UP.value,
-        "is_open": False,
-        "settled_at": instant_text(undelivered),
-        "lease": None,
-        "leased_until": None,
-    }
-    late = sa.update(notices).where(notices.c.is_open, notices.c.due_at < instant_text(undelivered))
-    # What the other side said may quote an address.
-    erased: dict[str, object] = {"text": None, "error": None}
-    return _changed(connection, old.values(erased)) + _changed(connection, late.values(erased | given_up))
+def purge(connection: sa.Connection, before: Instant, after: Instant, undelivered: Instant, now: Instant) -> int:
+    """Erase what was settled before one instant or after another, then give up what was due before a third."""
+    is_late, is_ahead = notices.c.due_at < instant_text(undelivered), notices.c.due_at > instant_text(after)
+    # A clock that was fast settled it. What that clock gave up may be new.
+    is_old = sa.or_(notices.c.status != NoticeStatus.GIVEN_UP.value, is_late, is_ahead)
+    settled_ahead = sa.and_(notices.c.settled_at > instant_text(after), is_old)
+    old = sa.update(notices).where(
+        sa.or_(notices.c.settled_at < instant_text(before), settled_ahead), notices.c.text.is_not(None)
+    )
+    # The error goes too: what the other side said may quote an address.
+    purged = _changed(connection, old.values(text=None, error=None))
+    given_up = sa.update(notices).where(notices.c.is_open, is_late)
+    connection.execute(
+        given_up.values(
+            status=NoticeStatus.GIVEN_UP.value,
+            is_open=False,
+            settled_at=instant_text(now),
+            lease=None,
+            leased_until=None,
+        )
+    )
+    return purged
 
 
 def _changed(connection: sa.Connection, statement: sa.Update) -> int:

@@ -171,7 +171,7 @@ class SqlAgreementStore:
     def purge(
         self, *, settled_before: Instant, undelivered_before: Instant | None = None, now: Instant | None = None
     ) -> int:
-        """Erase names and addresses of notices settled before an instant; return how many (O6).
+        """Erase names and addresses of notices settled before an instant; give up what nobody delivers (O6).
 
         On an engine of `sqlite_engine` what was erased stands in no byte of the file and its log any more, unless
         somebody reads meanwhile; then the next call sees to that.

@@ -150,34 +150,62 @@ class Requeueing(StoreSuite):
     @pytest.mark.must(5)
     @pytest.mark.rule("O6")
     def test_what_nobody_delivers_is_purged_too(self, store: StoreWithOutbox) -> None:
-        """What waits or is leased is given up and erased once it was due before an instant of its own."""
+        """What waits or is leased is given up once it was due before an instant of its own; a later purge erases it."""
         save(store, asked())
-        held = lease(store, limit=1)[0]
+        held, *_ = lease(store)
+        assert store.settle(held, Settlement.try_again(due_at=NOW, error="451"))
         save(store, asked(OTHER_URN))
-        before = everything(store)
+        before, waiting = everything(store), store.notices(TRUST)
 
         assert 0 == store.purge(settled_before=NOW, undelivered_before=NOW)
         assert before == everything(store)
         late = NOW + MICROSECOND
-        assert 4 == store.purge(settled_before=NOW, undelivered_before=late)
-        purged = store.notices(TRUST)
-        assert {(GIVEN_UP, None, None, late)} == {(s.status, s.notice, s.error, s.settled_at) for s in purged}
-        assert not store.settle(held, Settlement.delivered(at=NOW))
+        assert 0 == store.purge(settled_before=late + MICROSECOND, undelivered_before=late)
+        given_up = [attrs.evolve(stored, status=GIVEN_UP, settled_at=late) for stored in waiting]
+        assert given_up == list(store.notices(TRUST))
         assert [] == lease(store, NOW + timedelta(days=1))
-        assert 0 == store.requeue(TRUST, [stored.id for stored in purged], due_at=NOW)
+        assert 1 == store.requeue(TRUST, [held.notice.id], due_at=NOW)
+        assert 0 == store.purge(settled_before=late)
+        assert 3 == store.purge(settled_before=late + MICROSECOND)
+        assert [held.notice.id] == [stored.id for stored in store.notices(TRUST) if stored.notice]
+
+    @pytest.mark.must(5)
+    @pytest.mark.rule("O6")
+    def test_what_a_fast_clock_gave_up_is_not_erased_before_it_is_old(self, store: StoreWithOutbox) -> None:
+        """A purge by a fast clock only gives up, and the next ones leave that whole, by whatever clock they run."""
+        days_ago = NOW - timedelta(days=9)
+        save(store, asked(), asked(OTHER_URN, now=days_ago))
+        held, *_ = lease(store, limit=1)
+        for fast in (NOW + timedelta(days=300), NOW + timedelta(days=301)):
+            earlier = fast - timedelta(days=30)
+            assert 0 == store.purge(settled_before=earlier, undelivered_before=earlier, now=fast)
+            assert 0 == store.purge(settled_before=NOW, undelivered_before=days_ago, now=NOW)
+
+        stored = store.notices(TRUST)
+        assert {(GIVEN_UP, NOW + timedelta(days=300))} == {(own.status, own.settled_at) for own in stored}
+        assert not store.settle(held, Settlement.delivered(at=NOW))
+        assert 2 == store.purge(settled_before=NOW, undelivered_before=NOW, now=NOW)
+        assert 2 == store.requeue(TRUST, [own.id for own in stored], due_at=NOW)
+        assert [URN, URN] == [leased.notice.agreement.urn for leased in lease(store)]
 
     @pytest.mark.must(5)
     @pytest.mark.rule("O6")
     def test_what_a_fast_clock_settled_is_purged(self, store: StoreWithOutbox) -> None:
-        """What was settled more than a day ahead of the present instant is purged, if that is named."""
-        save(store, asked())
-        for leased, ahead in zip(lease(store), (MOST_AHEAD, MOST_AHEAD + MICROSECOND), strict=True):
-            assert store.settle(leased, Settlement.delivered(at=NOW + ahead))
+        """What was settled more than a day ahead of the present instant is purged, if that is named.
+
+        What was given up is purged only if it fell due as far ahead.
+        """
+        ahead = NOW + MOST_AHEAD + MICROSECOND
+        for due_at, urn in ((ahead, URN), (ahead - MICROSECOND, OTHER_URN)):
+            save(store, asked(urn, now=due_at))
+            delivered, given_up = lease(store, due_at)
+            assert store.settle(delivered, Settlement.delivered(at=due_at))
+            assert store.settle(given_up, Settlement.given_up(at=ahead, error="550"))
 
         assert 0 == store.purge(settled_before=NOW)
-        assert 1 == store.purge(settled_before=NOW, now=NOW)
-        (purged,) = (stored for stored in store.notices(TRUST) if stored.notice is None)
-        assert NOW + MOST_AHEAD + MICROSECOND == purged.settled_at
+        assert 2 == store.purge(settled_before=NOW, now=NOW)
+        assert {ahead} == {own.settled_at for own in store.notices(TRUST) if own.notice is None}
+        assert {OTHER_URN} == {own.agreement.urn for own in store.notices(TRUST) if own.notice}
 
     @pytest.mark.must(4, 5)
     @pytest.mark.rule("O6")
