@@ -226,6 +226,7 @@ TWO_MAILBOXES = [
     *ONE_PERSON,
     ("İbo@hilda.example", "ibo@hilda.example"),
     ("head@xn--hilda-.example", "head@hilda.example"),
+    ("head@xn--FAẞ-.example", "head@faß.example"),
     ("head@xn--99999999.example", "head@xn--99999998.example"),
     ("head@xn--é.example", "head@é.example"),
 ]

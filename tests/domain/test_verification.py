@@ -399,6 +399,17 @@ def test_an_altered_head_is_found(chain: Chain, head: str) -> None:
 
 
 @pytest.mark.rule("H3")
+@given(chains_with_a_place(spared=1), st.sampled_from([BEFORE_THE_FIRST, "", "x"]))
+def test_a_state_with_an_earlier_number_and_a_hash_of_no_event_is_found(drawn: tuple[Chain, int], head: str) -> None:
+    """It is no earlier state of this history, so no event is called inserted."""
+    chain, number = drawn
+    assert chain.state
+    altered = attrs.evolve(chain, state=attrs.evolve(chain.state, version=number, head=head))
+
+    assert (len(chain.records), FindingCode.ALTERED) == only_finding(verified(altered))
+
+
+@pytest.mark.rule("H3")
 @given(chains_with_a_place(spared=1))
 def test_a_state_that_was_set_back_is_found(drawn: tuple[Chain, int]) -> None:
     """The row of an earlier day, with the head and the version of that day."""
