@@ -10,23 +10,20 @@ from typing import Any
 
 import django.db
 import psycopg
-import pymysql
 import pytest
 from django.core.management import call_command
 from django.db import connection, connections, transaction
 from django.db.models import Model, Value
 from django.db.models.functions import Replace
-from django.db.transaction import TransactionManagementError
 from django.test.utils import CaptureQueriesContext
 from hypothesis import settings
 
-from datashare.adapters.django._errors import store_error
-from datashare.adapters.django._pauses import ATTEMPTS
+from datashare.adapters._databases import ATTEMPTS
 from datashare.adapters.django.models import AgreementEvent, AgreementState, CommandOutcome, OutgoingNotice
 from datashare.adapters.django.store import DjangoAgreementStore
 from datashare.domain.agreements import AgreementId, Withdraw
 from datashare.domain.verification import FindingCode
-from datashare.errors import SchemaMismatch, StoreError, StoreUnavailable, StoreUnreadable, TransactionLost
+from datashare.errors import SchemaMismatch, StoreUnavailable, StoreUnreadable, TransactionLost
 from datashare.ports import Change, Unreadable
 from datashare.testing import (
     AgreementStoreContract,
@@ -169,62 +166,6 @@ def test_it_answers_as_the_store_in_memory_does(request: pytest.FixtureRequest, 
     request.getfixturevalue(fixture)
     drawn = settings(max_examples=5, stateful_step_count=25, deadline=None)
     compare_with_memory(empty_store, settings=drawn)("runTest").debug()
-
-
-MARIADB_DEADLOCK = pymysql.OperationalError(1213, "Deadlock found when trying to get lock")
-MARIADB_COLUMN = pymysql.OperationalError(1054, "Unknown column 'hash'")
-
-
-def every_kind(error: type[django.db.Error]) -> Iterator[type[django.db.Error]]:
-    """Yield a class of errors and all below it."""
-    yield error
-    for below in error.__subclasses__():
-        yield from every_kind(below)
-
-
-def failed(kind: type[django.db.Error], cause: BaseException | None = None) -> django.db.Error:
-    """Return what Django raises for what a driver raised."""
-    words = "said so.\nDETAIL: Key (address)=(ana@trust.example) already exists."
-    error = kind.__new__(kind, *(cause.args if isinstance(cause, pymysql.Error) else [words]))
-    error.__cause__ = cause
-    return error
-
-
-@pytest.mark.parametrize("kind", [*every_kind(django.db.Error)], ids=lambda kind: kind.__qualname__)
-@pytest.mark.parametrize("joined", [True, False])
-def test_no_error_quotes_the_values_of_a_row(kind: type[django.db.Error], joined: bool) -> None:
-    """Every error of Django is mapped, and its words go no further than their first line."""
-    error = store_error(failed(kind), in_host_transaction=joined)
-
-    assert "The database said: said so." in error.why
-    assert "ana@trust.example" not in str(error)
-
-
-@pytest.mark.parametrize(
-    ("kind", "cause", "joined", "expected"),
-    [
-        (django.db.OperationalError, psycopg.errors.DeadlockDetected(), True, TransactionLost),
-        (django.db.OperationalError, psycopg.errors.DeadlockDetected(), False, StoreUnavailable),
-        (django.db.OperationalError, psycopg.errors.SerializationFailure(), True, TransactionLost),
-        (django.db.OperationalError, psycopg.errors.LockNotAvailable(), True, TransactionLost),
-        (django.db.InternalError, psycopg.errors.InFailedSqlTransaction(), True, TransactionLost),
-        (TransactionManagementError, None, True, TransactionLost),
-        (django.db.OperationalError, psycopg.errors.AdminShutdown(), True, StoreUnavailable),
-        (django.db.InternalError, psycopg.errors.ReadOnlySqlTransaction(), True, StoreUnavailable),
-        (django.db.ProgrammingError, psycopg.errors.InsufficientPrivilege(), False, StoreUnavailable),
-        (django.db.ProgrammingError, psycopg.errors.UndefinedColumn(), False, SchemaMismatch),
-        (django.db.IntegrityError, psycopg.errors.UniqueViolation(), False, StoreError),
-        (django.db.InterfaceError, None, False, StoreUnavailable),
-        (django.db.OperationalError, MARIADB_DEADLOCK, True, TransactionLost),
-        (django.db.OperationalError, MARIADB_COLUMN, False, SchemaMismatch),
-    ],
-    ids=lambda value: value.__name__ if isinstance(value, type) else repr(value).rstrip("()")[:20],
-)
-def test_an_error_says_what_to_do_next(
-    kind: type[django.db.Error], cause: BaseException | None, joined: bool, expected: type[StoreError]
-) -> None:
-    """Roll back and repeat, migrate, try again later, or look at the store."""
-    assert expected is type(store_error(failed(kind, cause), in_host_transaction=joined))
 
 
 def test_a_row_that_cannot_be_read_is_not_quoted(sqlite: Settings) -> None:

@@ -1,12 +1,14 @@
 """One line for a transaction of the host's: it begins, commits, rolls back and begins again as it should."""
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from typing import TypeVar
 
 import django.db
-import psycopg
 import pytest
-from django.db import connections, transaction
+from django.db import connection, connections, transaction
 
 from datashare import (
     AccessLevel,
@@ -18,24 +20,74 @@ from datashare import (
     Outcomes,
     PersonId,
     Phase,
-    Refused,
     TrustLink,
 )
 from datashare.adapters.django.institutions import DjangoInstitutionDirectory
 from datashare.adapters.django.store import DjangoAgreementStore
 from datashare.adapters.django.transactions import atomic, data_sharing
-from datashare.domain.agreements import Reason, RefusalCode
-from datashare.errors import InvalidValue, StoreUnavailable, TransactionLost
-from datashare.testing.changes import AGREEMENT, TRUST, asked, imported
+from datashare.errors import Misconfigured, StoreError, StoreUnavailable
 from datashare.testing.threads import at_once
 from examples.django_host.mis import actions
 from examples.django_host.mis.models import Employee, School
+from tests.adapters.one_transaction import MARIADB, OneTransaction, Work, ask
 from tests.adapters.sql.test_directory import register_of
+from tests.world import HILDA, World
 
 from .databases import Settings, database, sqlite_settings
 
+_T = TypeVar("_T")
+
 ARETE = GroupId.mat("5622")
 RICHMOND = 145090
+
+
+def execute(statement: str) -> object:
+    """Execute a statement of the host's own, and return the first value of the answer, if there is one."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        return next(iter(cursor.fetchone() or ()), None) if cursor.description else None
+
+
+def store_of(sharing: DataSharing) -> DjangoAgreementStore:
+    """Return the store that the helper hands in."""
+    assert isinstance(sharing._host.store, DjangoAgreementStore)
+    return sharing._host.store
+
+
+class Atomic:
+    """The helper, on Django's default database."""
+
+    integrity_error = django.db.IntegrityError
+
+    def run(self, work: Work[_T]) -> _T:
+        """Do some work through the helper."""
+        return atomic(lambda sharing: work(store_of(sharing), execute))
+
+    def store(self) -> DjangoAgreementStore:
+        """Make a store."""
+        return DjangoAgreementStore()
+
+    def execute(self, statement: str) -> object:
+        """Execute a statement, which Django commits."""
+        return execute(statement)
+
+    def elsewhere(self, call: Callable[[], object]) -> None:
+        """Make a call in a thread of its own, which has a connection of its own."""
+        at_once([call], at_end=self.leave_thread)
+
+    def leave_thread(self) -> None:
+        """Close the connections, as Django does itself for a web server."""
+        connections.close_all()
+
+
+class TestAtomic(OneTransaction):
+    """On each database."""
+
+    @pytest.fixture(params=["sqlite", "postgresql", MARIADB])
+    def helper(self, request: pytest.FixtureRequest) -> Atomic:
+        """Return the helper on an empty database."""
+        request.getfixturevalue(request.param)
+        return Atomic()
 
 
 @pytest.fixture
@@ -96,103 +148,27 @@ def test_six_clicks_with_one_command_id_are_one_deed(ana: PersonId) -> None:
     assert 1 == data_sharing().for_group(ARETE, actor=ana).agreement(RICHMOND).version
 
 
-def losing(calls: list[int], raised: Exception | None = None) -> Callable[[DataSharing], str]:
-    """Return work that loses a race against itself, whatever it answers or raises then."""
-
-    def work(sharing: DataSharing) -> str:
-        calls.append(1)
-        store = sharing._host.store
-        store.append([imported()])
-        store.append([asked()])
-        if raised:
-            raise raised
-        return "answer"
-
-    return work
-
-
-def test_a_lost_race_is_run_again_and_the_last_answer_stands(sqlite: Settings) -> None:
-    """Whether work shows it in its answer or raises it; nothing of an earlier attempt is kept."""
-    calls = list[int]()
-    conflict = Refused([Reason(code=RefusalCode.CONFLICT)])
-    with pytest.raises(Refused):
-        atomic(losing(calls, conflict), attempts=2)
-    none_kept = DjangoAgreementStore().states(TRUST)
-
-    assert "answer" == atomic(losing(calls), attempts=3)
-    assert 2 + 3 == len(calls)
-    assert [] == none_kept
-    assert [imported().after] == DjangoAgreementStore().states(TRUST)
-
-
-@pytest.mark.parametrize("fixture", ["postgresql", pytest.param("mariadb", marks=pytest.mark.mariadb)])
-def test_a_conflict_with_another_transaction_is_settled_by_a_new_one(
-    request: pytest.FixtureRequest, fixture: str
-) -> None:
-    """The second attempt sees what the other one has saved."""
-    request.getfixturevalue(fixture)
-    seen = list[int]()
-
-    def work(sharing: DataSharing) -> frozenset[object]:
-        store = sharing._host.store
-        loaded = store.load([AGREEMENT]).agreements
-        seen.append(len(loaded))
-        if loaded:
-            return frozenset()
-        at_once([lambda: DjangoAgreementStore().append([imported()])], at_end=connections.close_all)
-        return frozenset(store.append([asked()]))
-
-    assert frozenset() == atomic(work)
-    assert [0, 1] == seen
-
-
-def fail_once(error: Exception, cause: Exception | None, calls: list[int]) -> Callable[[DataSharing], str]:
-    """Return work that raises an error at its first call."""
-
-    def work(_sharing: DataSharing) -> str:
-        calls.append(1)
-        if len(calls) == 1:
-            raise error from cause
-        return "answer"
-
-    return work
-
-
-@pytest.mark.parametrize(
-    ("error", "cause"),
-    [
-        (TransactionLost("The database said so."), None),
-        (django.db.OperationalError("deadlock detected"), psycopg.errors.DeadlockDetected()),
-    ],
-    ids=["of-the-store", "of-the-host"],
-)
-def test_a_lost_transaction_is_run_again(sqlite: Settings, error: Exception, cause: Exception | None) -> None:
-    """Whoever noticed it, the store or a statement of the host's own; the last one is raised as the library's."""
-    assert "answer" == atomic(fail_once(error, cause, []))
-    with pytest.raises(TransactionLost):
-        atomic(fail_once(error, cause, []), attempts=1)
-
-
-def test_an_error_of_the_hosts_own_statement_stays_as_it_is(sqlite: Settings) -> None:
-    """The host knows what its own constraints mean."""
-    calls = list[int]()
-    with pytest.raises(django.db.IntegrityError, match="taken"):
-        atomic(fail_once(django.db.IntegrityError("taken"), None, calls))
-    assert [1] == calls
+def test_a_file_that_stays_busy_is_unavailable(sqlite: Settings) -> None:
+    """The wait of the settings was long enough; nothing is repeated after it."""
+    impatient = {**sqlite, "OPTIONS": {**sqlite["OPTIONS"], "timeout": 0}}
+    with closing(sqlite3.connect(sqlite["NAME"])) as busy, database("default", impatient):
+        busy.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreUnavailable, match="database is locked"):
+            atomic(lambda sharing: ask(World(), store_of(sharing), HILDA))
 
 
 def test_a_database_that_cannot_be_opened_is_the_librarys_error(tmp_path: Path) -> None:
     """Nothing of the driver comes through where the transaction begins."""
     with (
         database("default", sqlite_settings(tmp_path / "nowhere" / "mis.sqlite3")),
-        pytest.raises(StoreUnavailable),
+        pytest.raises(StoreError, match="Check that the folder of the file exists"),
     ):
         atomic(lambda _sharing: None)
 
 
-def test_it_cannot_begin_within_another_transaction(sqlite: Settings) -> None:
-    """Since it could not begin again there; and it begins at least once."""
+def test_it_takes_a_function_and_cannot_begin_within_another_transaction(sqlite: Settings) -> None:
+    """Since it could not begin again there."""
+    with pytest.raises(Misconfigured, match="work must be a function of a DataSharing"):
+        atomic("ask")  # type: ignore[arg-type]
     with transaction.atomic(), pytest.raises(RuntimeError, match="durable"):
         atomic(lambda _sharing: None)
-    with pytest.raises(InvalidValue, match="attempts must be"):
-        atomic(lambda _sharing: None, attempts=0)

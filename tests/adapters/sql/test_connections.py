@@ -8,8 +8,9 @@ import psycopg
 import pytest
 from sqlalchemy import Engine, create_engine, exc
 
+from datashare.adapters._databases import ATTEMPTS, FIRST_PAUSE
 from datashare.adapters.sql import SqlAgreementStore, sqlite_engine
-from datashare.adapters.sql._database import ATTEMPTS, FIRST_PAUSE, OwnTransactions
+from datashare.adapters.sql._database import OwnTransactions
 from datashare.adapters.sql._pages import PAGE
 from datashare.errors import StoreError, StoreUnavailable
 from datashare.testing.changes import COUNCIL, TRUST, asked

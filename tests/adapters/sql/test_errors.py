@@ -1,34 +1,25 @@
 """No foreign exception leaves the SQL store: each is mapped to one of the library's own."""
 
-import sqlite3
 import traceback
-from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import attrs
 import psycopg
-import pymysql
 import pytest
 from sqlalchemy import Engine, create_engine, event, exc, text
 
+from datashare.adapters._databases import LONGEST_WHY, is_lost
 from datashare.adapters.sql import SqlAgreementStore, sqlite_engine
-from datashare.adapters.sql._errors import LONGEST_WHY, is_lost, mapped
+from datashare.adapters.sql._errors import mapped
 from datashare.domain.agreements import Remind
 from datashare.errors import SchemaMismatch, StoreError, StoreUnavailable, TransactionLost
 from datashare.ports import readable
 from datashare.testing.changes import NOW, TRUST, asked, imported, then
+from tests.adapters.database_errors import BUSY, LOST, MEANINGS, below, driver_of, of_mariadb
 
 from .databases import disposing
-
-
-def below(kind: type[BaseException]) -> Iterator[type[BaseException]]:
-    """List a class and all that derive from it."""
-    yield kind
-    for child in kind.__subclasses__():
-        yield from below(child)
 
 
 def built(kind: type[exc.SQLAlchemyError]) -> exc.SQLAlchemyError:
@@ -42,9 +33,9 @@ def built(kind: type[exc.SQLAlchemyError]) -> exc.SQLAlchemyError:
     return error
 
 
-def wrapped(error: Exception, base: type[Exception]) -> exc.DBAPIError:
+def wrapped(error: Exception) -> exc.DBAPIError:
     """Wrap a driver's exception as SQLAlchemy does."""
-    wrapper = exc.DBAPIError.instance("INSERT", {"text": "head@hilda.example"}, error, base)
+    wrapper = exc.DBAPIError.instance("INSERT", {"text": "head@hilda.example"}, error, driver_of(error).Error)
     assert isinstance(wrapper, exc.DBAPIError)
     return wrapper
 
@@ -73,82 +64,37 @@ def test_every_exception_of_sqlalchemy_is_mapped(kind: type[exc.SQLAlchemyError]
 @pytest.mark.parametrize("kind", sorted(set(below(psycopg.Error)), key=str), ids=count())
 def test_every_exception_of_psycopg_is_mapped(kind: type[psycopg.Error]) -> None:
     """PostgreSQL's several hundred errors each have a meaning."""
-    error = mapped_error(wrapped(kind("It broke."), psycopg.Error))
+    error = mapped_error(wrapped(kind("It broke.")))
 
     assert type(error) in {StoreError, StoreUnavailable, SchemaMismatch}
 
 
-def of_sqlite(code: int, said: str, kind: type[sqlite3.Error] = sqlite3.OperationalError) -> exc.DBAPIError:
-    """Make an error as SQLite's driver raises it."""
-    error: Any = kind(said)
-    error.sqlite_errorcode = code
-    return wrapped(error, sqlite3.Error)
-
-
-def of_mariadb(code: int, said: str) -> exc.DBAPIError:
-    """Make an error as MariaDB's driver raises it."""
-    return wrapped(pymysql.err.OperationalError(code, said), pymysql.err.Error)
-
-
-def of_postgresql(kind: type[psycopg.Error]) -> exc.DBAPIError:
-    """Make an error as PostgreSQL's driver raises it."""
-    return wrapped(kind("It broke."), psycopg.Error)
-
-
-LOST = [
-    pytest.param(of_postgresql(psycopg.errors.DeadlockDetected), id="postgresql-deadlock"),
-    pytest.param(of_postgresql(psycopg.errors.SerializationFailure), id="postgresql-serialization"),
-    pytest.param(of_postgresql(psycopg.errors.LockNotAvailable), id="postgresql-lock-timeout"),
-    pytest.param(of_mariadb(1213, "Deadlock found"), id="mariadb-deadlock"),
-    pytest.param(of_mariadb(1205, "Lock wait timeout exceeded"), id="mariadb-lock-timeout"),
-    pytest.param(of_mariadb(1020, "Record has changed since last read"), id="mariadb-changed"),
-]
-
-
 @pytest.mark.parametrize("error", LOST)
-def test_a_transaction_that_lost_to_another_is_lost_or_repeated(error: exc.DBAPIError) -> None:
+def test_a_transaction_that_lost_to_another_is_lost_or_repeated(error: Exception) -> None:
     """On the host's connection it is for the host to repeat; a store's own is repeated, then unavailable."""
-    assert TransactionLost is type(mapped_error(error, joined=True))
-    assert StoreUnavailable is type(mapped_error(error))
-    assert is_lost(error)
+    assert TransactionLost is type(mapped_error(wrapped(error), joined=True))
+    assert StoreUnavailable is type(mapped_error(wrapped(error)))
+    assert is_lost(error, by_busy_file=False)
 
 
-@pytest.mark.parametrize("code", [sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_BUSY_SNAPSHOT])
-def test_a_busy_file_loses_the_hosts_transaction(code: int) -> None:
+@pytest.mark.parametrize("error", BUSY)
+def test_a_busy_file_loses_the_hosts_transaction(error: Exception) -> None:
     """The store's own transaction has waited already, so it is unavailable."""
-    error = of_sqlite(code, "database is locked")
-
-    assert TransactionLost is type(mapped_error(error, joined=True))
-    assert StoreUnavailable is type(mapped_error(error))
-    assert not is_lost(error)
+    assert TransactionLost is type(mapped_error(wrapped(error), joined=True))
+    assert StoreUnavailable is type(mapped_error(wrapped(error)))
+    assert not is_lost(error, by_busy_file=False)
 
 
 @pytest.mark.parametrize("joined", [True, False], ids=["joined", "own"])
+@pytest.mark.parametrize(("error", "expected"), MEANINGS)
+def test_what_went_wrong_is_distinguished(error: Exception, expected: type[StoreError], joined: bool) -> None:
+    """Unavailable, another schema, or anything else: what a host does next differs."""
+    assert expected is type(mapped_error(wrapped(error), joined=joined))
+
+
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
-        pytest.param(of_sqlite(1, "no such table: datashare_events"), SchemaMismatch, id="sqlite-table"),
-        pytest.param(of_sqlite(1, "no such column: e.x"), SchemaMismatch, id="sqlite-column"),
-        pytest.param(of_sqlite(1, "table x has no column named y"), SchemaMismatch, id="sqlite-insert"),
-        pytest.param(of_sqlite(13, "database or disk is full"), StoreUnavailable, id="sqlite-full"),
-        pytest.param(of_sqlite(8, "attempt to write a readonly database"), StoreUnavailable, id="sqlite-read-only"),
-        pytest.param(of_sqlite(14, "unable to open database file"), StoreError, id="sqlite-no-file"),
-        pytest.param(of_sqlite(26, "file is not a database", sqlite3.DatabaseError), StoreError, id="sqlite-no-db"),
-        pytest.param(of_postgresql(psycopg.errors.UndefinedTable), SchemaMismatch, id="postgresql-table"),
-        pytest.param(of_postgresql(psycopg.errors.UndefinedColumn), SchemaMismatch, id="postgresql-column"),
-        pytest.param(of_postgresql(psycopg.errors.DiskFull), StoreUnavailable, id="postgresql-full"),
-        pytest.param(of_postgresql(psycopg.errors.ReadOnlySqlTransaction), StoreUnavailable, id="postgresql-read-only"),
-        pytest.param(of_postgresql(psycopg.errors.InsufficientPrivilege), StoreError, id="postgresql-rights"),
-        pytest.param(of_postgresql(psycopg.errors.InvalidPassword), StoreError, id="postgresql-password"),
-        pytest.param(of_postgresql(psycopg.errors.TooManyConnections), StoreUnavailable, id="postgresql-connections"),
-        pytest.param(of_postgresql(psycopg.errors.AdminShutdown), StoreUnavailable, id="postgresql-shutdown"),
-        pytest.param(of_postgresql(psycopg.errors.UniqueViolation), StoreError, id="postgresql-unique"),
-        pytest.param(of_mariadb(1146, "Table 'x' doesn't exist"), SchemaMismatch, id="mariadb-table"),
-        pytest.param(of_mariadb(1054, "Unknown column"), SchemaMismatch, id="mariadb-column"),
-        pytest.param(of_mariadb(1290, "running with --read-only"), StoreUnavailable, id="mariadb-read-only"),
-        pytest.param(of_mariadb(2006, "server has gone away"), StoreUnavailable, id="mariadb-gone"),
-        pytest.param(of_mariadb(1045, "Access denied for user"), StoreError, id="mariadb-denied"),
-        pytest.param(of_mariadb(1049, "Unknown database"), StoreError, id="mariadb-no-database"),
         pytest.param(RuntimeError("'cryptography' package is required"), StoreError, id="driver-needs-more"),
         pytest.param(ConnectionRefusedError("Connect call failed"), StoreUnavailable, id="asyncpg-refused"),
         pytest.param(TimeoutError(), StoreUnavailable, id="asyncpg-timeout"),
@@ -157,14 +103,16 @@ def test_a_busy_file_loses_the_hosts_transaction(code: int) -> None:
         pytest.param(exc.ResourceClosedError("This Connection is closed"), StoreError, id="closed"),
     ],
 )
-def test_what_went_wrong_is_distinguished(error: Exception, expected: type[StoreError], joined: bool) -> None:
-    """Unavailable, another schema, or anything else: what a host does next differs."""
-    assert expected is type(mapped_error(error, joined=joined))
+def test_what_drivers_and_the_pool_raise_beside_is_mapped_too(error: Exception, expected: type[StoreError]) -> None:
+    """A driver lets some errors of Python's through while it connects."""
+    assert expected is type(mapped_error(error))
 
 
 def test_the_words_of_the_database_are_kept_short_and_to_the_first_line() -> None:
     """What follows may quote the values of a row; MariaDB's number is left out."""
-    assert "Deadlock found" in (why := mapped_error(of_mariadb(1213, "Deadlock found.\nhead@hilda.example")).why)
+    assert "Deadlock found" in (
+        why := mapped_error(wrapped(of_mariadb(1213, "Deadlock found.\nhead@hilda.example"))).why
+    )
     assert "1213" not in why
     assert "hilda" not in why
     assert len("The database said: .") + LONGEST_WHY == len(mapped_error(exc.TimeoutError("x" * 9999)).why)

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple, TypeVar
 from django.db import Error, connections, transaction
 from django.db.models import Model, QuerySet
 
-from datashare.errors import StoreUnreadable
+from datashare.adapters._databases import is_lost, repeated, words_of
+from datashare.errors import TransactionLost
 
 from . import _settings
-from ._errors import store_error, was_chosen_to_lose
-from ._pauses import ATTEMPTS, pause
+from ._errors import driver_error, raise_meaning
 
 _T = TypeVar("_T")
 _M = TypeVar("_M", bound=Model)
@@ -42,30 +42,24 @@ class Database:
         try:
             yield
         except Error as error:
-            meant = store_error(error, in_host_transaction=self.in_host_transaction)
-            quotes_row = isinstance(meant, StoreUnreadable)
-            try:
-                raise meant from (None if quotes_row else error)
-            finally:
-                if quotes_row:
-                    meant.__context__ = None
+            raise_meaning(error, in_host_transaction=self.in_host_transaction)
 
     def write(self, work: Callable[[], _T]) -> _T:
         """Write all or nothing in a transaction: the host's, or one that is repeated if it deadlocks with another."""
-        attempts = 1 if self.in_host_transaction else ATTEMPTS
         with self.reading():
-            for attempt in range(1, attempts):
-                try:
-                    return self._write_once(work)
-                except Error as error:
-                    if not was_chosen_to_lose(error):
-                        raise
-                pause(attempt)
-            return self._write_once(work)
+            if self.in_host_transaction:
+                return self._write_once(work)
+            return repeated(lambda _is_last: self._write_once(work))
 
     def _write_once(self, work: Callable[[], _T]) -> _T:
-        with transaction.atomic(using=self.alias, savepoint=False):
-            return work()
+        try:
+            with transaction.atomic(using=self.alias, savepoint=False):
+                return work()
+        except Error as error:
+            driver = driver_error(error)
+            if is_lost(driver, by_busy_file=False):
+                raise TransactionLost(words_of(driver)) from driver
+            raise
 
     def rows(self, model: type[_M]) -> QuerySet[_M]:
         """Return all rows of a table."""

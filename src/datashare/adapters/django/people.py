@@ -9,7 +9,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
-from django.db import Error
 from django.db.models import QuerySet
 
 from datashare.domain.people import Person, PersonId, SchoolSite
@@ -17,7 +16,7 @@ from datashare.domain.register import GroupId
 from datashare.domain.validation import require_all, require_urns
 from datashare.errors import InvalidValue
 
-from ._errors import store_error
+from ._database import Database
 
 _log = logging.getLogger("datashare.people")
 
@@ -80,10 +79,8 @@ class DjangoPeopleDirectory(ABC):
     def sites(self, urns: Collection[int], /) -> Mapping[int, SchoolSite]:
         """Find the sites of schools; a school without one is left out (V11)."""
         wanted = frozenset(require_urns(urns, "urns"))
-        try:
+        with Database(None).reading():
             sites = list(self.school_sites(wanted)) if wanted else []
-        except Error as error:
-            raise store_error(error, in_host_transaction=False) from error
         return {site.urn: site for site in sites if site.urn in wanted}
 
     def _named(self, rows: QuerySet[Any], ids: Iterable[str]) -> QuerySet[Any]:
@@ -98,11 +95,9 @@ class DjangoPeopleDirectory(ABC):
         return True
 
     def _read(self, rows: QuerySet[Any]) -> Iterator[Person]:
-        try:
+        with Database(None).reading():
             for row in rows:
                 try:
                     yield self.person(row)
                 except InvalidValue as error:
                     _log.warning("A row of %s is left out: key %s, %s.", rows.model._meta.label, row.pk, error.what)
-        except Error as error:
-            raise store_error(error, in_host_transaction=False) from error

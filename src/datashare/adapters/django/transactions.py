@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, TypeVar
+from functools import partial
+from typing import TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import Error, transaction
 
-from datashare.domain.validation import whole_number
-from datashare.errors import Refused, TransactionLost
+from datashare.adapters._databases import RaceLost, repeated
+from datashare.domain.validation import require_callable
 from datashare.ports import AgreementStore
 from datashare.service.sharing import DataSharing
 
 from . import _settings
-from ._errors import is_lost, store_error
-from ._pauses import ATTEMPTS, pause
+from ._errors import is_lost, raise_meaning
 from .store import DjangoAgreementStore
 
 _T = TypeVar("_T")
-
-_ATTEMPTS: Final = whole_number(1)
 
 
 def data_sharing(store: AgreementStore | None = None) -> DataSharing:
@@ -40,54 +38,52 @@ def data_sharing(store: AgreementStore | None = None) -> DataSharing:
     return sharing
 
 
-def atomic(work: Callable[[DataSharing], _T], *, attempts: int = ATTEMPTS) -> _T:
-    """Do some work in one transaction with agreements, and return what it returns.
+def atomic(work: Callable[[DataSharing], _T]) -> _T:
+    """Do some work in one transaction with agreements, commit it, and return what the work returned.
 
-    The transaction begins as the store's own do, by `transaction.atomic` on the database that the settings name. It is
-    committed when *work* returns, and rolled back when *work* raises. All of it is repeated in a new transaction where
-    it was lost to another one, and where a change lost a race, which a single action shows as a `CONFLICT`; the last
-    attempt is returned or raised as it is. So *work* may be called several times: let it write to the database only,
-    and name its command ids outside.
+    The transaction begins as the store's own do, by `transaction.atomic` on the database that the settings name.
+    If it loses to another one, for example by a deadlock, or if others changed a school after it was read, all of it
+    is rolled back and repeated after a short random pause, up to six times in total. So the work must be safe to
+    repeat: it writes to the database only, and uses the same command ids each time.
+    If others still change a school during the last attempt, that attempt is committed, and the school's outcome is
+    `CONFLICT`.
 
     Args:
-        work: Takes a `DataSharing` whose store works within the transaction.
-        attempts: The most transactions to try.
+        work: Called with a `DataSharing` whose store works within the transaction. What it raises rolls everything
+            back, and is raised here as it is; errors of the host's own statements too.
 
     Raises:
-        TransactionLost: The last attempt was lost too. Nothing of it was saved.
-        StoreError: The transaction could not begin, or be committed.
+        Misconfigured: *work* cannot be called.
+        StoreUnavailable: The database cannot be reached, or is locked, full or read-only, or every attempt lost.
+        StoreError: The database could not do its work.
         RuntimeError: A transaction is open already, so that this one could not be repeated; Django raises it.
     """
-    for attempt in range(1, _ATTEMPTS.require(attempts, "attempts")):
-        try:
-            return _in_transaction(work, is_last=False)
-        except (TransactionLost, _RaceLost):
-            pause(attempt)
-    return _in_transaction(work, is_last=True)
+    require_callable(work, "work", "a function of a DataSharing")
+    return repeated(partial(_attempt, work))
 
 
-class _RaceLost(Exception):
-    """Rolls a transaction back in which a change lost a race."""
+def _attempt(work: Callable[[DataSharing], _T], is_last: bool) -> _T:
+    """Do the work once.
 
-
-def _in_transaction(work: Callable[[DataSharing], _T], *, is_last: bool) -> _T:
-    store = DjangoAgreementStore()
-    failed: list[Error] = []
+    Raises:
+        TransactionLost: The transaction lost to another one.
+        RaceLost: A school was changed by others; not in the last attempt.
+    """
+    store, raised, has_begun = DjangoAgreementStore(), list[Exception](), False
     try:
         with transaction.atomic(using=_settings.database(), durable=True):
+            has_begun = True
             try:
                 result = work(data_sharing(store))
-            except Refused as refused:
+            except Exception as error:
+                raised.append(error)
                 if store.has_lost and not is_last:
-                    raise _RaceLost from refused
-                raise
-            except Error as error:
-                failed.append(error)
+                    raise RaceLost from error
                 raise
             if store.has_lost and not is_last:
-                raise _RaceLost
+                raise RaceLost
     except Error as error:
-        if error in failed and not is_lost(error):
-            raise  # by a statement of the host's own, who knows what it means
-        raise store_error(error, in_host_transaction=True) from error
+        if error in raised and not is_lost(error):
+            raise  # by one of the host's own statements
+        raise_meaning(error, in_host_transaction=has_begun)
     return result

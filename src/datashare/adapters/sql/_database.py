@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import random
 import sqlite3
@@ -18,20 +17,13 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
+from datashare.adapters._databases import is_lost, repeated, words_of
 from datashare.domain import validation
-from datashare.errors import Misconfigured
+from datashare.errors import Misconfigured, TransactionLost
 
-from ._errors import is_lost, mapped
+from ._errors import mapped
 
 _T = TypeVar("_T")
-
-_log = logging.getLogger("datashare.sql")
-
-ATTEMPTS = 6
-"""How often the store begins a transaction of its own that loses to another one, for example by a deadlock."""
-
-FIRST_PAUSE = 0.05
-"""The longest pause before the second attempt, in seconds; before each further one it may be twice as long."""
 
 _DATABASES = ("sqlite", "postgresql", "mysql", "mariadb")
 """SQLAlchemy's names of the databases that the statements are written for; any driver of theirs is taken."""
@@ -170,20 +162,21 @@ class OwnTransactions:
         return mapped(partial(self._write, work))
 
     def _write(self, work: Callable[[sa.Connection], _T]) -> _T:
-        pauses = self.pauses()
-        while True:
-            try:
-                return self._write_once(work)
-            except sa.exc.DBAPIError as error:
-                if not (is_lost(error) and pauses):
-                    raise
-                _log.info("transaction.repeated", extra={"error": type(error.orig).__name__})
-            self.pause(pauses)
+        return self.repeated(lambda _is_last: self._write_once(work))
 
     def _write_once(self, work: Callable[[sa.Connection], _T]) -> _T:
-        with self._engine.connect() as connection, self.begin(connection):
-            self._check_once(connection)
-            return work(connection)
+        try:
+            with self._engine.connect() as connection, self.begin(connection):
+                self._check_once(connection)
+                return work(connection)
+        except sa.exc.DBAPIError as error:
+            if error.orig and is_lost(error.orig, by_busy_file=False):
+                raise TransactionLost(words_of(error.orig)) from error.orig
+            raise
+
+    def repeated(self, attempt: Callable[[bool], _T]) -> _T:
+        """Make an attempt, and further ones as long as it loses, as `datashare.adapters._databases.repeated` does."""
+        return repeated(attempt, sleep=self._sleep, chance=self._chance)
 
     def connect(self) -> sa.Connection:
         """Take a connection of the level at which the store works."""
@@ -195,14 +188,6 @@ class OwnTransactions:
         if self._is_sqlite:
             begin_immediate(connection, anew=True)
         return transaction
-
-    def pauses(self) -> list[float]:
-        """List the longest pauses before each further attempt, in seconds."""
-        return [FIRST_PAUSE * 2**attempt for attempt in range(ATTEMPTS - 1)]
-
-    def pause(self, pauses: list[float]) -> None:
-        """Use up the first of *pauses*: wait at random, so that those who lost to each other do not meet again."""
-        self._sleep(pauses.pop(0) * self._chance())
 
     def _check_once(self, connection: sa.Connection) -> None:
         if not self._is_checked:

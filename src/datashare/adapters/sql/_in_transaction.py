@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import sqlalchemy as sa
 
+from datashare.adapters._databases import RaceLost, is_lost, words_of
 from datashare.domain import validation
 from datashare.domain.agreements import AgreementId
-from datashare.errors import Misconfigured, StoreUnavailable, TransactionLost
+from datashare.errors import Misconfigured, TransactionLost
 from datashare.ports import Change
 
 from ._database import OwnTransactions
-from ._errors import is_lost, mapped, words_of
+from ._errors import mapped
 from ._store import SqlAgreementStore
 
 if TYPE_CHECKING:
@@ -44,20 +46,11 @@ def in_transaction(engine: sa.Engine, work: Callable[[sa.Connection, SqlAgreemen
         StoreUnavailable: The database cannot be reached, or is locked, full or read-only, or every attempt lost.
         StoreError: The database could not do its work.
     """
-    validation.require_a(engine, sa.Engine, "engine", "an Engine of SQLAlchemy")
+    validation.require_a(engine, sa.Engine, "engine", "an Engine of SQLAlchemy", Misconfigured)
     validation.require_callable(work, "work", "a function of a connection and a store")
     # The store of each attempt checks the tables.
     transactions = OwnTransactions(engine, lambda _: None)
-    pauses = transactions.pauses()
-    while True:
-        try:
-            return _attempt(transactions, work, is_last=not pauses)
-        except _RaceLost:
-            pass
-        except TransactionLost as error:
-            if not pauses:
-                raise StoreUnavailable(error.why) from error
-        transactions.pause(pauses)
+    return transactions.repeated(partial(_attempt, transactions, work))
 
 
 async def in_async_transaction(engine: AsyncEngine, work: Callable[[sa.Connection, SqlAgreementStore], _T]) -> _T:
@@ -79,10 +72,6 @@ async def in_async_transaction(engine: AsyncEngine, work: Callable[[sa.Connectio
     return await sa.util.greenlet_spawn(in_transaction, sync_engine, work)
 
 
-class _RaceLost(Exception):
-    """Others changed a school after it was read; a fresh transaction sees what they saved."""
-
-
 class _WatchedStore(SqlAgreementStore):
     """A store that remembers whether it lost a race."""
 
@@ -96,26 +85,30 @@ class _WatchedStore(SqlAgreementStore):
 
 
 def _attempt(
-    transactions: OwnTransactions, work: Callable[[sa.Connection, SqlAgreementStore], _T], *, is_last: bool
+    transactions: OwnTransactions, work: Callable[[sa.Connection, SqlAgreementStore], _T], is_last: bool
 ) -> _T:
     """Do the work once.
 
     Raises:
         TransactionLost: The transaction lost to another one.
-        _RaceLost: A school was changed by others; not in the last attempt.
+        RaceLost: A school was changed by others; not in the last attempt.
     """
-    with mapped(transactions.connect) as connection:  # closing it rolls back what was not committed
+    connection = mapped(transactions.connect)
+    try:
         mapped(partial(transactions.begin, connection))
         store = _WatchedStore(connection)
         try:
             result = work(connection, store)
         except Exception as error:
             if store.has_lost and not is_last:
-                raise _RaceLost from error
-            if isinstance(error, sa.exc.DBAPIError) and is_lost(error):  # of one of the host's own statements
-                raise TransactionLost(words_of(error.orig)) from error.orig
+                raise RaceLost from error
+            if isinstance(error, sa.exc.DBAPIError) and error.orig and is_lost(error.orig, by_busy_file=True):
+                raise TransactionLost(words_of(error.orig)) from error.orig  # by one of the host's own statements
             raise
         if store.has_lost and not is_last:
-            raise _RaceLost
+            raise RaceLost
         mapped(connection.commit, in_host_transaction=True)
         return result
+    finally:
+        with suppress(sa.exc.SQLAlchemyError):  # where the connection is broken, so that the server rolls back
+            connection.close()
