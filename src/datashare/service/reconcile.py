@@ -10,14 +10,19 @@ import attrs
 
 from datashare.domain import validation
 from datashare.domain.agreements import (
+    Agreement,
+    AgreementEnded,
     AgreementId,
     Batch,
     EndAgreement,
+    EndCause,
+    Event,
     Planned,
     Reason,
     RecordVisibility,
     RefusalCode,
     SystemActor,
+    fold,
     granted,
 )
 from datashare.domain.agreements.authorise import shrunk_register, why_not
@@ -40,6 +45,7 @@ from datashare.ports import InstitutionDirectory, ProgressCallback, readable
 from .actions import GroupActions
 from .checked import CheckedInstitutions
 from .execute import run
+from .history import record_of
 from .host import Host, by_school
 from .outcomes import Outcomes
 from .register import against_planned_ends, gather_facts
@@ -68,8 +74,8 @@ class GroupReconciliation(GroupActions[Outcomes]):
         It needs `Permission.APPLY_REGISTER` or a permission to read; a named system may do it too. Only a person with
         `Permission.APPLY_REGISTER` is shown which group schools came from together, and at which level (E8).
 
-        Cost: a constant number of port calls, two for each generation of successors, and three for each group that
-        schools were in before, if they are shown.
+        Cost: a constant number of port calls, two for each generation of successors, and at most four for each group
+        that schools were in before, if they are shown; one of these reads that group's history, if agreements ended.
 
         Args:
             register: A newer register that is not in place yet. The plan compares it with the register in place, which
@@ -221,12 +227,12 @@ class GroupReconciliation(GroupActions[Outcomes]):
 def _moved_here(
     host: Host, register: InstitutionDirectory, facts: GroupFacts, earlier: Mapping[int, Institution]
 ) -> dict[int, FormerGroup]:
-    """Find the schools that moved to the group together, each with the group before and the level in force there (E8).
+    """Find the schools that moved to the group together, each with the group before and the level that it had (E8).
 
     The group learns of another group's agreements only here: which level that group had, at a school that it sees
     itself, that the other group no longer has, and that moved together with others that had agreements there too.
 
-    Cost: three calls for each group that schools of *facts* were in before.
+    Cost: at most four calls for each group that schools of *facts* were in before.
 
     Args:
         host: The host's ports.
@@ -237,10 +243,10 @@ def _moved_here(
     moved_from: dict[GroupId, list[Institution]] = {}
     for urn in facts.linked:
         school = facts.institutions[urn]
-        formers = set(other_groups(earlier[urn], facts.group.id)) if urn in earlier else set()
-        if school.former_authority and facts.group.id.kind is GroupKind.LOCAL_AUTHORITY:
-            formers.add(GroupId.local_authority(school.former_authority.code))
-        for former in formers - school.groups:
+        formers = other_groups(earlier[urn], facts.group.id) - school.groups if urn in earlier else frozenset()
+        if not formers and school.former_authority and facts.group.id.kind is GroupKind.LOCAL_AUTHORITY:
+            formers = frozenset({GroupId.local_authority(school.former_authority.code)}) - school.groups
+        for former in formers:
             moved_from.setdefault(former, []).append(school)
     before: dict[int, FormerGroup] = {}
     for former, schools in sorted(moved_from.items()):
@@ -248,17 +254,42 @@ def _moved_here(
         there = [school for school in schools if school.urn in agreements.keys() | unreadable]
         if there:
             group, policy = host.group_or_gone(former), host.policy(former)
-            for urn in sorted(moved_together(there, former, left_behind=register.linked(former))):
-                held = agreements.get(urn)
-                level = granted(held, visible=True, policy=policy, day=host.today()) if held else None
+            moved = moved_together(there, former, left_behind=register.linked(former))
+            last = _as_they_stood(host, [agreements[urn] for urn in moved & agreements.keys()])
+            for urn in sorted(moved):
+                held, in_place = last.get(urn), earlier.get(urn)
+                level = held.level if held and not held.lapsed else None
+                if held and held == agreements[urn] and in_place and former in in_place.groups:
+                    # It has not moved yet, so an absence that lasts is an older one.
+                    level = granted(held, visible=True, policy=policy, day=host.today())
                 before[urn] = FormerGroup(
                     group=former,
                     name=group.name,
                     level=level,
                     level_label=host.policy(facts.group.id).label(level) if level else "",
-                    unreadable=urn in unreadable,
+                    unreadable=held is None,
                 )
     return before
+
+
+def _as_they_stood(host: Host, agreements: Iterable[Agreement]) -> dict[int, Agreement]:
+    """Return agreements of one group by URN; those that ended because it was reorganised, as they stood before (E8).
+
+    One that does not stand, and whose history cannot be read, is left out.
+
+    Cost: one history of the group, if any of them does not stand.
+    """
+    last = {agreement.urn: agreement for agreement in agreements}
+    ended = {agreement.id for agreement in last.values() if not agreement.stands}
+    histories: dict[AgreementId, list[Event]] = {agreement: [] for agreement in ended}
+    for event in record_of(host, ended):
+        histories[event.agreement].append(event)
+    for agreement, events in histories.items():
+        if not events:
+            del last[agreement.urn]
+        elif isinstance(events[-1], AgreementEnded) and events[-1].cause is EndCause.GROUP_REORGANISED:
+            last[agreement.urn] = fold(agreement, events[:-1])
+    return last
 
 
 def _ends(planned: Plan, note: str, urns: Iterable[int] | None) -> list[EndAgreement]:

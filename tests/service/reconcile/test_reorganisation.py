@@ -1,21 +1,24 @@
 """A group whose schools came from another group together sees who came before, and at which level (rule E8)."""
 
 from collections import Counter
-from collections.abc import Iterable
-from datetime import timedelta
+from collections.abc import Iterable, Iterator
+from datetime import date, timedelta
 
 import attrs
 import pytest
 
 from datashare.adapters.memory import MemoryInstitutionDirectory
 from datashare.codec import decode_plan, encode
-from datashare.domain.agreements import AgreementId, EndCause, RefusalCode, State
+from datashare.domain.agreements import AgreementId, EndCause, Event, RefusalCode, State
+from datashare.domain.instants import london_day
 from datashare.domain.notices import NoticeKind
 from datashare.domain.people import Permission, PersonId
 from datashare.domain.reconciliation import FormerGroup, NewSchool, Plan
 from datashare.domain.register import Coded, EstablishmentStatus, Group, GroupId, TrustLink
-from datashare.errors import Refused
+from datashare.errors import Refused, StoreUnreadable
 from datashare.ports import readable
+from datashare.service import GroupSide
+from datashare.testing import StoreWithOutbox, WrappedStore
 from tests.service.test_unreadable import OlderStore
 from tests.world import (
     ACTIONS,
@@ -23,9 +26,13 @@ from tests.world import (
     MIS,
     NIGHTLY,
     NO_APPROVER,
+    NOBODY,
     OSCAR,
     OTHER_TRUST,
     OTTO,
+    PEOPLE,
+    SITELESS,
+    TERMS,
     TODAY,
     TRUST,
     World,
@@ -130,24 +137,23 @@ def test_a_group_learns_nothing_of_a_school_that_it_does_not_see(world: World) -
     assert {HILDA, OSCAR}.isdisjoint(school.urn for school in plan.joined if school.before)
 
 
-@pytest.mark.rule("E8")
-def test_a_level_that_ended_is_not_known_any_more(world: World) -> None:
-    """The group before is named still, and no level is suggested."""
+@pytest.mark.rule("E8", "E4")
+def test_a_trust_sees_the_level_after_the_trust_before_has_applied_its_plan(world: World) -> None:
+    """The agreements have ended, and the plan against the register before says the same as it did."""
     newer = moving(world, everybody(world))
-    there = newer.institutions(list(world.schools)).values()
     earlier = MemoryInstitutionDirectory(world.schools.values(), groups=world.groups, register_day=TODAY)
+    there, here = (register.institutions(list(world.schools)).values() for register in (newer, earlier))
+    plan = their_plan(world, newer)
     world.institutions.replace(there, groups=world.groups, register_day=TODAY)
+    world.trust(NIGHTLY).record_visibility(command_id="moved")
+    world.clock.move_on(timedelta(days=40))
     own = world.trust().reconcile()
     assert {EndCause.GROUP_REORGANISED} == {end.cause for end in own.to_end}
     assert not world.trust().apply(own, command_id="c-1").ended.not_done
-    world.institutions.replace(
-        earlier.institutions(list(world.schools)).values(), groups=world.groups, register_day=TODAY
-    )
+    world.institutions.replace(here, groups=world.groups, register_day=TODAY)
 
-    plan = their_plan(world, newer)
-
-    assert {(BEFORE, None)} == {(school.before.name, school.before.level) for school in plan.joined if school.before}
-    assert {} == plan.to_ask_by_level
+    assert {MIS: (OSCAR, HILDA)} == plan.to_ask_by_level
+    assert plan == their_plan(world, newer)
 
 
 @pytest.mark.rule("E8", "V8", "A8")
@@ -208,30 +214,157 @@ def test_who_came_before_costs_the_same_for_any_number_of_schools(count: int) ->
     )
 
 
-@pytest.mark.rule("E8", "V6")
-def test_a_new_authority_sees_who_came_before_in_the_register_in_place() -> None:
-    """The register keeps the former LA; one of long ago, with which nothing was agreed, is left out."""
-    cumbria, cumberland = (GroupId.local_authority(code) for code in ("909", "942"))
-    old_user, new_user = PersonId(cumbria, "cai"), PersonId(cumberland, "cai")
-    urns = (HILDA, OSCAR, NO_APPROVER)
-    schools = [school(urn, f"School {urn}", trust=None, authority="909") for urn in urns]
-    groups = [Group(id=cumbria, name="Cumbria"), Group(id=cumberland, name="Cumberland")]
-    users = [person(who, permissions=Permission) for who in (old_user, new_user)]
-    world = World(schools=schools, groups=groups, people=users)
-    agreed = [imported(HILDA), imported(OSCAR, ACTIONS)]
-    assert world.sharing.for_group(cumbria, actor=old_user).import_agreements(agreed, command_id="import").done
+class UnreadableHistory(WrappedStore):
+    """A store that cannot read one history."""
 
-    now, before = Coded("942", "Cumberland"), Coded("909", "Pre-LGR 2023 Cumbria")
-    moved = [attrs.evolve(row, local_authority=now, former_authority=before) for row in schools]
-    world.refresh(*moved, groups=groups[1:])
-    plan = world.sharing.for_group(cumberland, actor=new_user).reconcile()
+    def __init__(self, inner: StoreWithOutbox, agreement: AgreementId) -> None:
+        super().__init__(inner)
+        self.agreement = agreement
 
-    assert {HILDA: ("Cumbria", MIS), OSCAR: ("Cumbria", ACTIONS), NO_APPROVER: None} == {
-        row.urn: (row.before.name, row.before.level) if row.before else None for row in plan.joined
+    def history(self, agreement: AgreementId, /) -> Iterator[Event]:
+        if agreement == self.agreement:
+            raise StoreUnreadable("It was damaged.")
+        return self.inner.history(agreement)
+
+    def group_history(self, group: GroupId, /) -> Iterator[Event]:
+        yield from list(self.inner.group_history(group))[:2]
+        raise StoreUnreadable(f"It was damaged: {group}.")
+
+
+CUMBRIA, CUMBERLAND = (GroupId.local_authority(code) for code in ("909", "942"))
+OLD_USER, NEW_USER = PersonId(CUMBRIA, "cai"), PersonId(CUMBERLAND, "cai")
+AGREED = (HILDA, OSCAR, NO_APPROVER, SITELESS)
+"""The schools with which Cumbria has agreed something."""
+
+
+class Divided:
+    """Cumbria becomes Cumberland: two schools share, one agreement was ended by hand, and one has lapsed."""
+
+    def __init__(self) -> None:
+        schools = [school(urn, f"School {urn}", trust=None, authority="909") for urn in (*AGREED, NOBODY)]
+        groups = [Group(id=CUMBRIA, name="Cumbria"), Group(id=CUMBERLAND, name="Cumberland")]
+        users = [person(who, permissions=Permission) for who in (OLD_USER, NEW_USER)]
+        self.world = World(schools=schools, groups=groups, people=[*users, *PEOPLE])
+        levels = {OSCAR: ACTIONS}
+        agreed = [imported(urn, levels.get(urn, MIS)) for urn in AGREED]
+        assert self.old.import_agreements(agreed, command_id="import").done
+        assert self.old.end([NO_APPROVER], cause=EndCause.BY_GROUP, note="Agreed.", command_id="end").done
+        self.be_elsewhere(SITELESS)
+        self.world.clock.move_on(timedelta(days=40))
+        self.world.refresh(self.world.schools[OSCAR], schools[AGREED.index(SITELESS)], day=self.today)
+        assert self.old.record_visibility(command_id="back").done
+
+    @property
+    def today(self) -> date:
+        """The present day."""
+        return london_day(self.world.clock.now())
+
+    @property
+    def old(self) -> GroupSide:
+        """Cumbria's side."""
+        return self.world.sharing.for_group(CUMBRIA, actor=OLD_USER)
+
+    def be_elsewhere(self, *urns: int) -> None:
+        """Load a register in which these schools are in Cumberland, and record for Cumbria what it shows."""
+        now, before = Coded("942", "Cumberland"), Coded("909", "Pre-LGR 2023 Cumbria")
+        rows = (self.world.schools[urn] for urn in urns)
+        moved = [attrs.evolve(row, local_authority=now, former_authority=before) for row in rows]
+        self.world.refresh(*moved, day=self.today)
+        self.old.record_visibility(command_id=f"moved-{len(self.world.store.states(CUMBRIA))}-{self.today}")
+
+    def their_plan(self) -> Plan:
+        """Return the plan of Cumberland."""
+        return self.world.sharing.for_group(CUMBERLAND, actor=NEW_USER).reconcile()
+
+
+@pytest.mark.rule("E8", "E4", "V6", "X2")
+@pytest.mark.parametrize("days", [0, 100])
+def test_a_new_authority_sees_the_same_before_and_after_the_one_before_applied_its_plan(days: int) -> None:
+    """The register keeps the former LA, so any day will do, and the absence that the move began lapses nothing."""
+    divided = Divided()
+    divided.be_elsewhere(*AGREED, NOBODY)
+    divided.world.clock.move_on(timedelta(days=days))
+    plan = divided.their_plan()
+    own = divided.old.reconcile()
+    divided.world.clock.move_on(timedelta(days=days))
+    assert {HILDA, OSCAR, SITELESS} == {
+        outcome.urn for outcome in divided.old.apply(own, command_id="apply").ended.done
     }
+    divided.world.clock.move_on(timedelta(days=days))
+
+    assert {EndCause.GROUP_REORGANISED} == {end.cause for end in own.ends}
+    expected = {HILDA: MIS, OSCAR: ACTIONS, NO_APPROVER: None, SITELESS: None}
+    assert expected == {row.urn: row.before.level for row in plan.joined if row.before}
     assert {MIS: (HILDA,), ACTIONS: (OSCAR,)} == plan.to_ask_by_level
-    old_plan = world.sharing.for_group(cumbria, actor=old_user).reconcile()
-    assert {EndCause.GROUP_REORGANISED} == {end.cause for end in old_plan.ends}
+    assert plan.joined == divided.their_plan().joined
+    assert NOBODY in {row.urn for row in plan.joined}
+
+
+@pytest.mark.rule("E8")
+@pytest.mark.parametrize("withdrawn", [False, True])
+def test_what_came_after_the_end_counts(withdrawn: bool) -> None:
+    """The schools came back, and one was asked anew and had not accepted when they moved again: nothing was shared."""
+    divided = Divided()
+    divided.be_elsewhere(*AGREED, NOBODY)
+    divided.old.apply(divided.old.reconcile(), command_id="apply")
+    back = [attrs.evolve(row, local_authority=Coded("909")) for row in divided.world.schools.values()]
+    divided.world.refresh(*back, day=divided.today)
+    requests = divided.old.request([HILDA], level=MIS, terms=TERMS, command_id="again").requests
+    if withdrawn:
+        assert divided.old.withdraw(requests, command_id="withdraw").done
+    divided.world.clock.move_on(timedelta(days=1))
+    divided.be_elsewhere(*AGREED, NOBODY)
+
+    assert {ACTIONS: (OSCAR,)} == divided.their_plan().to_ask_by_level
+
+
+@pytest.mark.rule("E8", "T6")
+def test_of_an_end_whose_history_cannot_be_read_only_that_is_shown() -> None:
+    """The others are shown as they stood."""
+    divided = Divided()
+    divided.be_elsewhere(*AGREED, NOBODY)
+    divided.old.apply(divided.old.reconcile(), command_id="apply")
+    world = divided.world
+    world.sharing = world.over(UnreadableHistory(world.store, AgreementId(CUMBRIA, HILDA)))
+
+    plan = divided.their_plan()
+
+    unreadable = FormerGroup(group=CUMBRIA, name="Cumbria", level=None, level_label="", unreadable=True)
+    assert unreadable in {row.before for row in plan.joined if row.urn == HILDA}
+    assert {ACTIONS: (OSCAR,)} == plan.to_ask_by_level
+
+
+@pytest.mark.rule("E8", "K1")
+def test_levels_that_ended_cost_one_call_more() -> None:
+    """The history of the group before is read once, whatever the number of schools."""
+    divided = Divided()
+    divided.be_elsewhere(*AGREED, NOBODY)
+    divided.old.apply(divided.old.reconcile(), command_id="apply")
+    divided.world.sharing = divided.world.counted()
+    divided.their_plan()
+
+    assert {"store.group_history": 1, "store.states": 2, "store.last_register": 1} == {
+        call: count for call, count in divided.world.calls.items() if call.startswith("store.")
+    }
+
+
+@pytest.mark.rule("E8", "V6")
+def test_the_register_in_place_says_who_came_before_rather_than_the_former_authority() -> None:
+    """A school that moved twice came from the authority that it was in last, whatever ended in the one before that."""
+    divided = Divided()
+    divided.be_elsewhere(*AGREED, NOBODY)
+    divided.old.apply(divided.old.reconcile(), command_id="apply")
+    world, other = divided.world, GroupId.local_authority("941")
+    user = PersonId(other, "cai")
+    world.people.put(person(user, permissions=Permission))
+    groups = [*world.groups, Group(id=other, name="West Northamptonshire")]
+    there = [attrs.evolve(row, local_authority=Coded("941")) for row in world.schools.values()]
+    newer = MemoryInstitutionDirectory(there, groups=groups, register_day=divided.today)
+
+    plan = world.sharing.for_group(other, actor=user).reconcile(newer)
+
+    assert set(AGREED) < {row.urn for row in plan.joined}
+    assert {None} == {row.before for row in plan.joined}
 
 
 @pytest.mark.rule("E8")

@@ -86,7 +86,7 @@ class FormerGroup:
     Attributes:
         group: Which group.
         name: Its name, as last known.
-        level: The level in force between it and the school, if one still is and has not lapsed.
+        level: The level in force between it and the school when the school moved, if one was and had not lapsed.
         level_label: That level in the words of the policy of the group that the plan is for (L3).
         unreadable: Whether the agreement between the two cannot be read, so that no level is known (T6).
     """
