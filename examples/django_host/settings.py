@@ -1,5 +1,6 @@
 """The settings of a small Django project. What this library needs of them is marked."""
 
+import os
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -10,6 +11,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.messages",
     "django.contrib.sessions",
+    "django.contrib.staticfiles",
     "datashare.adapters.django",  # the library's models, admin pages and commands
     "examples.django_host.mis",
 ]
@@ -21,7 +23,7 @@ DATASHARE = {  # the library's settings, all of them
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
-        "NAME": HERE / "mis.sqlite3",
+        "NAME": os.environ.get("MIS_DATABASE", HERE / "mis.sqlite3"),
         "OPTIONS": {  # how the library wants a SQLite file
             "timeout": 30,  # seconds to wait for another writer
             "transaction_mode": "IMMEDIATE",
@@ -29,18 +31,30 @@ DATABASES = {
         },
     }
 }
-USE_TZ = True
-TIME_ZONE = "Europe/London"
-
-DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-SECRET_KEY = "of an example, and of no use elsewhere"  # noqa: S105
-ROOT_URLCONF = "examples.django_host.urls"
 MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "examples.django_host.mis.errors.ErrorPages",  # answers with a page for each error of the library
 ]
+
+USE_TZ = True
+TIME_ZONE = "Europe/London"
+LANGUAGE_CODE = "en-gb"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+SECRET_KEY = os.environ.get("MIS_SECRET_KEY", "of an example, and of no use elsewhere")
+ALLOWED_HOSTS = ["localhost", "127.0.0.1"]
+ROOT_URLCONF = "examples.django_host.urls"
+STATIC_URL = "static/"
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "login"
+MAIL_SERVER = os.environ.get("MIS_MAIL_SERVER", "")  # such as localhost:25
+MESSAGES = HERE / "messages"  # where messages are written without a mail server
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",

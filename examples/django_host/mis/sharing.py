@@ -1,9 +1,10 @@
 """Data sharing over the host's own tables: the people, and the functions that the settings name."""
 
 from collections.abc import Collection, Iterable
-from pathlib import Path
 
+from django.conf import settings
 from django.db.models import QuerySet
+from django.urls import reverse
 
 from datashare import (
     BusinessRole,
@@ -14,17 +15,22 @@ from datashare import (
     Period,
     Permission,
     Person,
-    PersonId,
     SchoolSite,
 )
 from datashare.adapters.django.institutions import DjangoInstitutionDirectory
 from datashare.adapters.django.people import DjangoPeopleDirectory
-from datashare.adapters.email import EmailRenderer, MaildirNotifier
-from datashare.ports import AgreementStore
+from datashare.adapters.email import EmailNotifier, EmailRenderer, MaildirNotifier, MailServer, Security
+from datashare.ports import AgreementStore, Notifier
 
-from .models import Employee, School
+from .models import Employee, Post, School
 
-ROLES = {Employee.Job.HEAD: BusinessRole.HEAD_TEACHER, Employee.Job.DEPUTY: BusinessRole.DEPUTY_HEAD_TEACHER}
+ROLES = {
+    Post.Job.EXECUTIVE_HEAD: BusinessRole.EXECUTIVE_HEAD_TEACHER,
+    Post.Job.HEAD: BusinessRole.HEAD_TEACHER,
+    Post.Job.DEPUTY: BusinessRole.DEPUTY_HEAD_TEACHER,
+    Post.Job.DATA: BusinessRole.DATA_MANAGER,
+}
+EMAILS = EmailRenderer(sender="no-reply@mis.example", sender_name="The MIS", list_id="data-sharing.mis.example")
 
 
 class People(DjangoPeopleDirectory):
@@ -32,33 +38,34 @@ class People(DjangoPeopleDirectory):
 
     def school_staff(self, urns: Collection[int], /) -> QuerySet[Employee]:
         """Return those who work at these schools."""
-        return Employee.objects.filter(school_id__in=urns)
+        return Employee.objects.filter(school_id__in=urns).prefetch_related("posts")
 
     def group_staff(self, groups: Collection[GroupId], /) -> QuerySet[Employee]:
         """Return those who work at these trusts."""
-        return Employee.objects.filter(trust_uid__in=[group.code for group in groups if group.kind is GroupKind.MAT])
+        uids = [group.code for group in groups if group.kind is GroupKind.MAT]
+        return Employee.objects.filter(trust_id__in=uids).prefetch_related("posts")
 
     def school_sites(self, urns: Collection[int], /) -> Iterable[SchoolSite]:
         """Return the address of each school's page."""
         for school in School.objects.filter(urn__in=urns):
-            yield SchoolSite(urn=school.urn, data_sharing_url=f"https://{school.domain}/data/data-sharing")
+            page = reverse("school", args=[school.urn])
+            yield SchoolSite(urn=school.urn, data_sharing_url=f"{school.address}{page}")
 
     def person(self, row: Employee, /) -> Person:
         """Map jobs and rights to the library's own."""
-        site = GroupId.mat(row.trust_uid) if row.school_id is None else row.school_id
-        manages = (
-            Permission.ADMINISTER_DATA_SHARING_REQUEST
-            if isinstance(site, int)
-            else Permission.ADMINISTER_INSTITUTION_DETAILS
+        right = (
+            Permission.ADMINISTER_INSTITUTION_DETAILS if row.trust_id else Permission.ADMINISTER_DATA_SHARING_REQUEST
         )
-        role = ROLES.get(Employee.Job(row.job))
         return Person(
-            id=PersonId(site, str(row.pk)),
+            id=row.person_id,
             name=row.name,
             email=row.email,
-            roles=[HeldRole(role)] if role else [],
-            permissions=[manages] if row.manages_sharing else [],
-            period=Period(row.first_day, row.last_day),
+            roles=[
+                HeldRole(ROLES[job], Period(post.first_day, post.last_day))
+                for post in row.posts.all()
+                if (job := Post.Job(post.job)) in ROLES
+            ],
+            permissions=[right] if row.manages_sharing else [],
         )
 
 
@@ -67,7 +74,9 @@ def data_sharing(store: AgreementStore) -> DataSharing:
     return DataSharing(store=store, institutions=DjangoInstitutionDirectory(), people=People())
 
 
-def notifier() -> MaildirNotifier:
-    """Write messages to a folder, where a browser can open them; a real host sends them over SMTP."""
-    emails = EmailRenderer(sender="no-reply@mis.example", sender_name="The MIS", list_id="data-sharing.mis.example")
-    return MaildirNotifier(emails, Path(__file__).parents[1] / "messages")
+def notifier() -> Notifier:
+    """Send messages to the mail server; without one, write them to a folder, where a browser can open them."""
+    if not settings.MAIL_SERVER:
+        return MaildirNotifier(EMAILS, settings.MESSAGES)
+    host, _, port = settings.MAIL_SERVER.partition(":")
+    return EmailNotifier(EMAILS, MailServer(host=host, port=int(port or 25), security=Security.NONE))

@@ -28,7 +28,7 @@ from datashare.adapters.django.transactions import atomic, data_sharing
 from datashare.errors import Misconfigured, StoreError, StoreUnavailable
 from datashare.testing.threads import at_once
 from examples.django_host.mis import actions
-from examples.django_host.mis.models import Employee, School
+from examples.django_host.mis.models import Activity, Employee, Post, School, Trust
 from tests.adapters.one_transaction import MARIADB, OneTransaction, Work, ask
 from tests.adapters.sql.test_directory import register_of
 from tests.world import HILDA, World
@@ -103,12 +103,12 @@ def ana(store: DjangoAgreementStore) -> PersonId:
     groups = {ARETE: Group(id=ARETE, name="Areté Learning Trust")}
     DjangoInstitutionDirectory().load(register_of(richmond, groups=groups), confirmed=True)
     School.objects.all().delete()
-    Employee.objects.all().delete()
-    school = School.objects.create(urn=RICHMOND, domain="richmond.example")
-    Employee.objects.create(school=school, name="Rhys", email="head@richmond.example", job=Employee.Job.HEAD)
-    ana = Employee.objects.create(
-        trust_uid="5622", name="Ana", email="ana@arete.example", job=Employee.Job.OFFICE, manages_sharing=True
-    )
+    Trust.objects.all().delete()
+    school = School.objects.create(urn=RICHMOND, address="https://richmond.example")
+    rhys = Employee.objects.create(school=school, name="Rhys", email="head@richmond.example")
+    Post.objects.create(employee=rhys, job=Post.Job.HEAD)
+    trust = Trust.objects.create(uid="5622")
+    ana = Employee.objects.create(trust=trust, name="Ana", email="ana@arete.example", manages_sharing=True)
     return PersonId(ARETE, str(ana.pk))
 
 
@@ -119,14 +119,14 @@ def test_the_hosts_rows_and_the_agreements_are_saved_together(ana: PersonId) -> 
         Employee.objects.update(name="Ana Okafor")
         trust = sharing.for_group(ARETE, actor=ana)
         trust.request([RICHMOND], level=AccessLevel.MIS_DATA, command_id="c-1")
-        if not School.objects.filter(domain="done").exists():
+        if not School.objects.filter(address="https://done.example").exists():
             raise KeyError
 
     with pytest.raises(KeyError):
         atomic(work)
     nothing = data_sharing().for_group(ARETE, actor=ana).agreement(RICHMOND)
     names = set(Employee.objects.values_list("name", flat=True))
-    School.objects.update(domain="done")
+    School.objects.update(address="https://done.example")
     atomic(work)
 
     assert (0, {"Ana", "Rhys"}) == (nothing.version, names)
@@ -137,15 +137,16 @@ def test_the_hosts_rows_and_the_agreements_are_saved_together(ana: PersonId) -> 
 @pytest.mark.rule("K4")
 def test_six_clicks_with_one_command_id_are_one_deed(ana: PersonId) -> None:
     """Each on a connection of its own: one sends the request, and five are answered with it."""
-    answers, user = list[Outcomes](), Employee.objects.get(pk=ana.id)
+    answers, user, trust = list[Outcomes](), Employee.objects.get(pk=ana.id), Trust.objects.get()
 
     def click() -> None:
-        answers.append(actions.ask(user, [RICHMOND], command_id="click"))
+        answers.append(actions.ask(user, trust, [RICHMOND], level=AccessLevel.MIS_DATA, command_id="click"))
 
     at_once([click] * 6, at_end=connections.close_all)
 
     assert [False, *[True] * 5] == sorted(outcomes.done[0].replayed for outcomes in answers)
     assert 1 == data_sharing().for_group(ARETE, actor=ana).agreement(RICHMOND).version
+    assert 1 == Activity.objects.count()
 
 
 def test_a_file_that_stays_busy_is_unavailable(sqlite: Settings) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -28,7 +29,10 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, limit: int | None = None, **_options: Any) -> None:
         """Send them, and print what became of them."""
         try:
-            report = deliver(DjangoAgreementStore(), _settings.function("NOTIFIER")(), limit=limit)
+            notifier = _settings.function("NOTIFIER")()
+            # One that keeps a connection, as EmailNotifier does, closes it at the end.
+            with notifier if isinstance(notifier, AbstractContextManager) else nullcontext():
+                report = deliver(DjangoAgreementStore(), notifier, limit=limit)
         except (ImproperlyConfigured, DatashareError) as error:
             raise CommandError(str(error)) from error
         counts = {
