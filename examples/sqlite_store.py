@@ -172,6 +172,9 @@ class SqliteStore:
         query = "SELECT * FROM agreements WHERE urn = ? ORDER BY group_id"
         return rows.to_states(self._rows(AgreementRow, query, require_urn(urn)))
 
+    def groups(self) -> Sequence[GroupId]:
+        return rows.to_groups(self._rows(lambda group: group, "SELECT DISTINCT group_id FROM agreements"))
+
     def history(self, agreement: AgreementId, /) -> Iterator[Event]:
         query = "SELECT * FROM events WHERE group_id = ? AND urn = ? ORDER BY sequence"
         return map(rows.to_event, self._rows(EventRow, query, *key_of(arguments.require_agreement(agreement))))
@@ -185,8 +188,8 @@ class SqliteStore:
         query = """SELECT group_id, urn, NULL AS sequence, version, head, state, NULL FROM agreements
             WHERE group_id = coalesce(?, group_id) UNION ALL SELECT * FROM events WHERE group_id = coalesce(?, group_id)
             ORDER BY group_id, urn, sequence"""
-        of_group = None if group is None else str(arguments.require_group(group))
-        return rows.to_chains(self._rows(_chain_row, query, of_group, of_group))
+        of_group = arguments.require_group_or_all(group)
+        return rows.to_chains(self._rows(_chain_row, query, *[of_group and str(of_group)] * 2))
 
     def last_register(self, group: GroupId, /) -> date | None:
         query = "SELECT max(day) FROM registers WHERE group_id = ?"
@@ -199,10 +202,12 @@ class SqliteStore:
         with self._transaction() as db:
             db.execute(note, (str(group), day.isoformat()))
 
-    def notices(self, group: GroupId, /, *, status: NoticeStatus | None = None) -> Sequence[StoredNotice]:
-        of_group, wanted = str(arguments.require_group(group)), arguments.require_status(status)
-        query = "SELECT * FROM notices WHERE group_id = ? AND status = coalesce(?, status) ORDER BY due_at, id"
-        return rows.to_stored_notices(self._rows(NoticeRow, query, of_group, wanted and wanted.value))
+    def notices(self, group: GroupId | None = None, /, *, status: NoticeStatus | None = None) -> Sequence[StoredNotice]:
+        of_group, wanted = arguments.require_group_or_all(group), arguments.require_status(status)
+        query = """SELECT * FROM notices WHERE group_id = coalesce(?, group_id) AND status = coalesce(?, status)
+            ORDER BY due_at, id"""
+        values = of_group and str(of_group), wanted and wanted.value
+        return rows.to_stored_notices(self._rows(NoticeRow, query, *values))
 
     def lease(self, *, now: Instant, until: Instant, limit: int) -> Sequence[LeasedNotice | Unreadable]:
         now, until, limit = arguments.require_lease(now, until, limit)

@@ -108,6 +108,7 @@ SCHOOL: dict[str, Call] = {
 SHARING: dict[str, Call] = {
     "explain": lambda world: world.sharing.explain(TRUST, HILDA, Capability.VIEW_MIS_DATA),
     "explain_log_in": lambda world: world.sharing.explain_log_in(ANA, HILDA),
+    "groups": lambda world: world.sharing.groups(),
     "verify": lambda world: world.sharing.verify(TRUST),
     "digest": lambda world: world.sharing.digest(TRUST),
     "policy": lambda world: world.policy(TRUST),

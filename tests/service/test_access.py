@@ -31,6 +31,17 @@ def test_a_capability_needs_a_level_in_force_that_grants_it(level: AccessLevel) 
         assert not world.sharing.access(TRUST).allows(HILDA, capability)
 
 
+def test_the_groups_that_have_agreements_are_listed() -> None:
+    """In the order of their text, those that only asked included; a group that nobody asked for anything is not."""
+    world = World()
+    assert () == world.sharing.groups()
+    world.asked(HILDA)
+    world.council().request([HILDA], level=max(AccessLevel), terms=TERMS, command_id="c-1")
+
+    assert (COUNCIL, TRUST) == world.counted().groups()
+    assert {"store.groups": 1} == world.calls
+
+
 @pytest.mark.rule("X1")
 def test_access_is_a_snapshot_with_its_instant() -> None:
     """A later approval is in the next snapshot, not in this one."""

@@ -254,6 +254,7 @@ SHARING_CALLS: dict[str, list[tuple[Any, ...]]] = {
         (TRUST, HILDA, MIS),
     ],
     "over": [(None,), ("agreements.db",)],
+    "groups": [],  # it takes nothing
     "problems": [("mat:5143",), (None,)],
     "verify": [("mat:5143",), (HILDA,)],
     "digest": [("mat:5143",), (None,)],

@@ -74,6 +74,7 @@ def test_no_entry_is_forgotten() -> None:
         "explain",
         "may_log_in",
         "explain_log_in",
+        "groups",
         "problems",
         "verify",
         "digest",

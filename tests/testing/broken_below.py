@@ -114,9 +114,9 @@ class Caching(SqliteStore):
 class CachingNotices(SqliteStore):
     """Outbox 6. Remembers the notices that it listed until it changes some itself."""
 
-    listed: dict[GroupId, Sequence[StoredNotice]]
+    listed: dict[GroupId | None, Sequence[StoredNotice]]
 
-    def notices(self, group: GroupId, /, *, status: NoticeStatus | None = None) -> Sequence[StoredNotice]:
+    def notices(self, group: GroupId | None = None, /, *, status: NoticeStatus | None = None) -> Sequence[StoredNotice]:
         if not hasattr(self, "listed"):
             self.listed = {}
         if status:
@@ -158,6 +158,13 @@ class Hiding(SqliteStore):
         return readable(super().states(group))
 
 
+class HidingGroups(SqliteStore):
+    """18. Lists only the groups of which it can read something."""
+
+    def groups(self) -> Sequence[GroupId]:
+        return [group for group in super().groups() if readable(self.states(group))]
+
+
 class HidingEvents(SqliteStore):
     """12. Ends a history before what it cannot read, as if that had been all."""
 
@@ -169,7 +176,7 @@ class HidingEvents(SqliteStore):
 class HidingNotices(SqliteStore):
     """Outbox 6. Lists only the notices that it can read."""
 
-    def notices(self, group: GroupId, /, *, status: NoticeStatus | None = None) -> Sequence[StoredNotice]:
+    def notices(self, group: GroupId | None = None, /, *, status: NoticeStatus | None = None) -> Sequence[StoredNotice]:
         return [stored for stored in super().notices(group, status=status) if not stored.unreadable]
 
 

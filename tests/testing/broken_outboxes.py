@@ -22,7 +22,7 @@ class LiveOutbox(BrokenStore):
         super().__init__()
         self.listed = list[StoredNotice]()
 
-    def notices(self, group: GroupId, /, *, status: NoticeStatus | None = None) -> Sequence[StoredNotice]:
+    def notices(self, group: GroupId | None = None, /, *, status: NoticeStatus | None = None) -> Sequence[StoredNotice]:
         self.listed[:] = self.inner.notices(group, status=status)
         return self.listed
 
@@ -145,8 +145,16 @@ class Grasping(BrokenStore):
 class Unordered(BrokenStore):
     """Outbox 6. Lists notices in the order of their ids."""
 
-    def notices(self, group: GroupId, /, *, status: NoticeStatus | None = None) -> Sequence[StoredNotice]:
+    def notices(self, group: GroupId | None = None, /, *, status: NoticeStatus | None = None) -> Sequence[StoredNotice]:
         return sorted(self.inner.notices(group, status=status), key=lambda stored: stored.id)
+
+
+class GroupByGroup(BrokenStore):
+    """Outbox 6. Lists the notices of all groups one group after another."""
+
+    def notices(self, group: GroupId | None = None, /, *, status: NoticeStatus | None = None) -> Sequence[StoredNotice]:
+        groups = self.inner.groups() if group is None else [group]
+        return [stored for own in groups for stored in self.inner.notices(own, status=status)]
 
 
 class FirstRequeued(BrokenStore):

@@ -121,7 +121,7 @@ class ChangedNotices(BrokenStore):
     def changed(self, stored: StoredNotice) -> StoredNotice:
         return stored
 
-    def notices(self, group: GroupId, /, *, status: NoticeStatus | None = None) -> Sequence[StoredNotice]:
+    def notices(self, group: GroupId | None = None, /, *, status: NoticeStatus | None = None) -> Sequence[StoredNotice]:
         return [self.changed(stored) for stored in self.inner.notices(group, status=status)]
 
 
@@ -355,6 +355,20 @@ class PagedStates(BrokenStore):
         return readable(self.inner.states(group))[:500]
 
 
+class Repeating(BrokenStore):
+    """18. Lists a group as often as it has agreements."""
+
+    def groups(self) -> Sequence[GroupId]:
+        return [group for group in self.inner.groups() for _ in self.inner.states(group)]
+
+
+class ByCode(BrokenStore):
+    """18. Lists groups by their codes."""
+
+    def groups(self) -> Sequence[GroupId]:
+        return sorted(self.inner.groups(), key=lambda group: group.code)
+
+
 class Prefixing(BrokenStore):
     """6. Takes a group whose text begins with another's for that one."""
 
@@ -391,7 +405,7 @@ class Chatty(CountingStore):
             super().load([agreement])
         return self.inner.load(ids, command_id=command_id)
 
-    def notices(self, group: GroupId, /, *, status: NoticeStatus | None = None) -> Sequence[StoredNotice]:
+    def notices(self, group: GroupId | None = None, /, *, status: NoticeStatus | None = None) -> Sequence[StoredNotice]:
         stored = self.inner.notices(group, status=status)
         for _ in stored:
             super().notices(group)
@@ -429,7 +443,7 @@ class Hushing(WrappedStore):
 class Emptying(WrappedStore):
     """12. Answers that there is nothing where what lies below fails."""
 
-    def notices(self, group: GroupId, /, *, status: NoticeStatus | None = None) -> Sequence[StoredNotice]:
+    def notices(self, group: GroupId | None = None, /, *, status: NoticeStatus | None = None) -> Sequence[StoredNotice]:
         with suppress(StoreError):
             return self.inner.notices(group, status=status)
         return []

@@ -156,7 +156,7 @@ def test_a_store_fails_before_or_after_the_work_was_done() -> None:
 
 def test_a_call_that_no_store_has_cannot_fail() -> None:
     """A misspelt name is rejected, since the test would prove nothing."""
-    with pytest.raises(InvalidValue, match="names of calls of a store: append, chains, group_history, history"):
+    with pytest.raises(InvalidValue, match="names of calls of a store: append, chains, group_history, groups, history"):
         FailingStore(MemoryAgreementStore(), "apend")
 
 

@@ -106,6 +106,9 @@ BROKEN: list[tuple[type[BrokenStore], Callable[[Any], None]]] = [
     (outboxes.Trusting, suite.test_what_a_fast_clock_holds_waits_again),
     (outboxes.Trusting, suite.test_what_a_fast_clock_settled_is_purged),
     (outboxes.Grasping, suite.test_a_group_requeues_its_own_notices_only),
+    (broken.Repeating, suite.test_each_group_with_an_agreement_is_listed_once),
+    (broken.ByCode, suite.test_each_group_with_an_agreement_is_listed_once),
+    (outboxes.GroupByGroup, suite.test_the_notices_of_all_groups_are_listed_together),
     (outboxes.Unordered, suite.test_notices_are_listed_by_due_instant_then_id),
     (broken.FirstEventOnly, suite.test_a_change_of_two_events_is_saved_whole),
     (broken.Forgetful, suite.test_a_change_of_two_events_is_saved_whole),
@@ -241,6 +244,7 @@ A_NOTICE = suite.test_a_notice_that_cannot_be_read_hinders_no_other
     ("kind", "test"),
     [
         pytest.param(below.Hiding, AN_AGREEMENT, id="hiding"),
+        pytest.param(below.HidingGroups, AN_AGREEMENT, id="hiding-groups"),
         pytest.param(below.HidingEvents, AN_AGREEMENT, id="hiding-events"),
         pytest.param(below.HidingNotices, A_NOTICE, id="hiding-notices"),
         pytest.param(below.Stopping, AN_AGREEMENT, id="stopping"),

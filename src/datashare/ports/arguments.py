@@ -22,6 +22,7 @@ __all__ = [
     "require_agreement",
     "require_changes",
     "require_group",
+    "require_group_or_all",
     "require_ids",
     "require_lease",
     "require_notices",
@@ -53,6 +54,11 @@ def require_changes(changes: Sequence[Change]) -> tuple[Change, ...]:
 def require_group(group: object) -> GroupId:
     """Return *group*, which must be a `GroupId`."""
     return validation.require_a(group, GroupId, "group", "a GroupId, such as GroupId.mat('5143')")
+
+
+def require_group_or_all(group: object) -> GroupId | None:
+    """Return *group*, which must be a `GroupId`, or `None` for all groups."""
+    return None if group is None else require_group(group)
 
 
 def require_agreement(agreement: object) -> AgreementId:

@@ -124,6 +124,8 @@ class Settlement:
         return cls(status=NoticeStatus.GIVEN_UP, settled_at=at, error=error)
 
 
+OPEN = frozenset({NoticeStatus.WAITING, NoticeStatus.LEASED})
+"""What became of a notice that is still to be sent, or is being sent."""
 MAY_HAVE_ARRIVED = frozenset({NoticeStatus.LEASED, NoticeStatus.DELIVERED})
 """What became of a notice that was sent, or is being sent."""
 
@@ -171,8 +173,11 @@ class Outbox(Protocol):
        numbers 4, 6, 7, 8 and 12.
     """
 
-    def notices(self, group: GroupId, /, *, status: NoticeStatus | None = None) -> Sequence[StoredNotice]:
-        """List the notices of *group*, by due instant, then id; of one status, if one is named (O3)."""
+    def notices(self, group: GroupId | None = None, /, *, status: NoticeStatus | None = None) -> Sequence[StoredNotice]:
+        """List the notices of a group, or of all groups, by due instant, then id; of one status, if one is named (O3).
+
+        Name a status where the notices of all groups are many: the answer holds all that it lists.
+        """
         ...
 
     def lease(self, *, now: Instant, until: Instant, limit: int) -> Sequence[LeasedNotice | Unreadable]:

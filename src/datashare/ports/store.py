@@ -175,6 +175,8 @@ class AgreementStore(Protocol):
         `datashare.domain.instants.instant_text` does where it is an instant.
     17. Let a history or chains that nobody reads to the end hinder no later call: they hold neither a lock nor the only
         connection, whether they are closed or not.
+    18. List each group that has an agreement once, whether its agreements can be read or not. A key that names no group
+        is passed over there; `chains` shows it.
     """
 
     @property
@@ -210,6 +212,10 @@ class AgreementStore(Protocol):
 
     def states_at(self, urn: int, /) -> Sequence[Agreement | Unreadable]:
         """List every agreement of institution *urn* that has a history, in the order of the groups' text."""
+        ...
+
+    def groups(self) -> Sequence[GroupId]:
+        """List every group that has an agreement with a history, in the order of the groups' text."""
         ...
 
     def history(self, agreement: AgreementId, /) -> Iterator[Event]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from datetime import date
 from itertools import groupby
 from typing import TypeVar
@@ -16,7 +17,7 @@ from datashare.domain.chain import Chain, ChainedRecord, EventRecord, StateRecor
 from datashare.domain.instants import parse_instant
 from datashare.domain.notices import Notice
 from datashare.domain.register import GroupId
-from datashare.errors import StoreUnreadable
+from datashare.errors import InvalidValue, StoreUnreadable
 from datashare.ports import LeasedNotice, Loaded, NoticeStatus, RecordedOutcome, StoredNotice, Unreadable
 
 from ._kinds import AgreementRow, EventRow, NoticeRow, OutcomeRow, key_in, key_of, short
@@ -43,6 +44,15 @@ def _agreement(row: AgreementRow) -> Agreement:
 def to_states(rows: Iterable[AgreementRow]) -> list[Agreement | Unreadable]:
     """Read the states of agreements, in their order; an `Unreadable` stands for each that cannot be read."""
     return [_or_unreadable(to_agreement, row, key_in(row)) for row in rows]
+
+
+def to_groups(keys: Iterable[object]) -> list[GroupId]:
+    """Read groups, each once, in the order of their text; a key that names no group is passed over."""
+    groups = set[GroupId]()
+    for key in keys:
+        with suppress(InvalidValue):
+            groups.add(GroupId.parse(key))
+    return sorted(groups, key=str)
 
 
 def to_loaded(states: Iterable[AgreementRow], outcomes: Iterable[tuple[OutcomeRow, Iterable[EventRow]]] = ()) -> Loaded:

@@ -17,7 +17,7 @@ from datashare.domain.register import GroupId
 from datashare.domain.verification import Verification, verify
 from datashare.errors import BadHostData, InvalidInput, Misconfigured
 from datashare.ports import AgreementStore, Clock, InstitutionDirectory, PeopleDirectory, ProgressCallback
-from datashare.ports.arguments import require_group
+from datashare.ports.arguments import require_group, require_group_or_all
 
 from .checked import CheckedInstitutions, CheckedPeople
 from .execute import run
@@ -209,6 +209,18 @@ class DataSharing:
             at=now,
         )
 
+    def groups(self) -> tuple[GroupId, ...]:
+        """List every group that has an agreement or an open request, or had one, in the order of the groups' text.
+
+        So a nightly job goes through all groups. It is for those who run the system, so it needs no permission; it
+        returns ids alone. What is kept under a key that names no group is passed over; `verify` names it.
+        Cost: one port call.
+
+        Raises:
+            StoreError: The store could not do its work.
+        """
+        return tuple(self._host.store.groups())
+
     def problems(self, group: GroupId) -> tuple[BadHostData | Misconfigured, ...]:
         """List what the host's directories and policies return about a group and cannot be used.
 
@@ -249,8 +261,7 @@ class DataSharing:
             InvalidValue: The group is not a GroupId, or the digest is not of this group.
             StoreError: The store could not do its work.
         """
-        if group is not None:
-            require_group(group)
+        require_group_or_all(group)
         if noted is not None:
             validation.require_a(noted, GroupDigest, "noted", "a GroupDigest, as digest() returns")
             if group not in {None, noted.group}:

@@ -216,8 +216,9 @@ class StoreComparison(RuleBasedStateMachine):
 
     @rule(group=_groups, status=st.sampled_from(NoticeStatus))
     def list_notices(self, group: GroupId, status: NoticeStatus) -> None:
-        """List a group's notices of one status."""
+        """List the notices of one status, of a group and of all groups."""
         self._same(lambda store: list(store.notices(group, status=status)))
+        self._same(lambda store: list(store.notices(status=status)))
 
     @rule()
     def read_histories(self) -> None:
@@ -228,6 +229,7 @@ class StoreComparison(RuleBasedStateMachine):
     def both_hold_the_same(self) -> None:
         """Both stores answer every question alike, and no earlier answer has changed."""
         self._same(lambda store: listed(store, groups=GROUPS, urns=URNS))
+        self._same(lambda store: (list(store.groups()), list(store.notices())))
         assert [shown for _, shown in self.answers] == [repr(answer) for answer, _ in self.answers]
         answers = [self.store.states(COUNCIL), self.store.notices(COUNCIL)]
         self.answers = [(answer, repr(answer)) for answer in answers]

@@ -115,6 +115,10 @@ class WrappedStore:
         return self.inner.states_at(urn)
 
     @_watched
+    def groups(self) -> Sequence[GroupId]:
+        return self.inner.groups()
+
+    @_watched
     def history(self, agreement: AgreementId, /) -> Iterator[Event]:
         return self.inner.history(agreement)
 
@@ -135,7 +139,7 @@ class WrappedStore:
         self.inner.note_register(group, day)
 
     @_watched
-    def notices(self, group: GroupId, /, *, status: NoticeStatus | None = None) -> Sequence[StoredNotice]:
+    def notices(self, group: GroupId | None = None, /, *, status: NoticeStatus | None = None) -> Sequence[StoredNotice]:
         return self.inner.notices(group, status=status)
 
     @_watched

@@ -241,6 +241,8 @@ def test_what_was_changed_by_hand_is_found(store: DjangoAgreementStore) -> None:
         (AgreementId(TRUST, urns[0]), 1, FindingCode.INSTANT_DIFFERS),
         (AgreementId(TRUST, urns[1]), 1, FindingCode.MISSING),
     ] == [(finding.agreement, finding.sequence, finding.code) for finding in verified(store.chains()).findings]
+    AgreementState.objects.filter(urn=AGREEMENT.urn).update(group_id="aaa")
+    assert [TRUST] == store.groups()
 
 
 def test_a_connection_that_does_not_commit_is_a_transaction_of_the_hosts(store: DjangoAgreementStore) -> None:

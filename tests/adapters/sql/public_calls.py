@@ -62,6 +62,7 @@ CALLS: Mapping[str, Callable[[World], object]] = {
     "DataSharing.explain": lambda world: world.sharing.explain(TRUST, HILDA, Capability.VIEW_MIS_DATA),
     "DataSharing.may_log_in": lambda world: world.sharing.may_log_in(ANA, HILDA),
     "DataSharing.explain_log_in": lambda world: str(world.sharing.explain_log_in(ANA, HILDA)),
+    "DataSharing.groups": lambda world: world.sharing.groups(),
     "DataSharing.problems": lambda world: world.sharing.problems(TRUST),
     "DataSharing.verify": lambda world: str(world.sharing.verify()),
     "DataSharing.verify a group": lambda world: str(world.sharing.verify(TRUST)),
@@ -91,6 +92,7 @@ CALLS: Mapping[str, Callable[[World], object]] = {
     "SchoolSide.shared_on": lambda world: world.school().shared_on(TODAY),
     "SchoolSide.names": lambda world: world.school().names(world.school().shared_on(TODAY)),
     "notices": lambda world: world.store.notices(TRUST),
+    "notices of all groups": lambda world: world.store.notices(),
     "GroupSide.request a replay": lambda world: world.trust().request([HILDA, OSCAR], level=MIS, command_id="ask"),
     "GroupSide.request": lambda world: world.trust().request(
         [HILDA, OSCAR], level=max(AccessLevel), command_id="raise", progress=_asks_too(world)

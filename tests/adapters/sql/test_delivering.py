@@ -13,7 +13,7 @@ from datashare.ports import NoticeStatus, readable
 from datashare.testing import FrozenClock, RecordingNotifier
 from datashare.testing.changes import NOW, TRUST, asked
 
-from .databases import on_servers
+from .databases import on_servers, statements_of
 
 MINUTE = timedelta(minutes=1)
 
@@ -38,6 +38,18 @@ def test_what_another_worker_is_leasing_is_passed_over(engine: Engine) -> None:
 
     assert longest_due[2:4] == [lease.notice.id for lease in leased]
     assert longest_due[:2] == [lease.notice.id for lease in readable(store.lease(now=NOW, until=NOW + MINUTE, limit=2))]
+
+
+@pytest.mark.rule("O3")
+@pytest.mark.parametrize("status", [NoticeStatus.WAITING, NoticeStatus.LEASED])
+def test_what_is_still_to_be_sent_is_found_by_an_index(sqlite: Engine, status: NoticeStatus) -> None:
+    """However many notices of all groups were settled, a list of what waits or is leased does not look at them."""
+    store = store_with(sqlite, 1)
+    statement, parameters = statements_of(sqlite, lambda: store.notices(status=status))[-1]
+    with sqlite.connect() as connection:
+        plan = str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all())
+
+    assert "USING INDEX datashare_notices_by_due (is_open=?)" in plan
 
 
 @pytest.mark.rule("O3")

@@ -172,6 +172,7 @@ def test_a_key_that_names_no_agreement_is_found_on_every_database(engine: Engine
     assert [("aaa/-5", 0, FindingCode.STRAY), (OTHER, 1, FindingCode.ALTERED)] == [
         (finding.agreement, finding.sequence, finding.code) for finding in verification.findings
     ]
+    assert [TRUST] == store.groups()
 
 
 DAMAGED_ENDS = {
@@ -221,6 +222,9 @@ def test_a_group_that_is_not_text_is_a_stray(sqlite: Engine) -> None:
         (finding.code for finding in verification.findings), key=str
     )
     str(verification).encode()
+    by_hand(sqlite, NOT_TEXT.format("datashare_agreements SET group_id", "urn = 100001"))
+    by_hand(sqlite, "UPDATE datashare_agreements SET group_id = x'00ff' WHERE urn = 100000")
+    assert [] == store.groups()
 
 
 def test_a_host_of_other_settings_is_told_of_bytes_that_are_not_text(sqlite: Engine) -> None:

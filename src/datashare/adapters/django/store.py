@@ -32,6 +32,7 @@ from datashare.ports import (
     arguments,
     readable,
 )
+from datashare.ports.outbox import OPEN
 from datashare.rows import AgreementRow, EventRow, Key, NoticeRow, OutcomeRow, PreparedChange, key_of
 
 from ._database import Database, read
@@ -170,6 +171,10 @@ class DjangoAgreementStore:
             kept = list(read(AgreementRow, at_school))
         return rows.to_states(sorted(kept, key=lambda row: row.group_id))  # a database orders text by its own locale
 
+    def groups(self) -> Sequence[GroupId]:
+        with self._db.reading():
+            return rows.to_groups(_distinct_groups(self._db.rows(AgreementState)))
+
     def history(self, agreement: AgreementId, /) -> Iterator[Event]:
         group, urn = key_of(arguments.require_agreement(agreement))
         return self._stream(self._db.rows(AgreementEvent).filter(group_id=group, urn=urn).order_by("sequence"))
@@ -183,7 +188,8 @@ class DjangoAgreementStore:
             yield from map(rows.to_event, read(EventRow, events))
 
     def chains(self, group: GroupId | None = None, /) -> Iterator[Chain]:
-        return self._chains(None if group is None else [str(arguments.require_group(group))])
+        of_group = arguments.require_group_or_all(group)
+        return self._chains(None if of_group is None else [str(of_group)])
 
     def _chains(self, groups: Iterable[str] | None) -> Iterator[Chain]:
         with self._db.reading():
@@ -193,7 +199,7 @@ class DjangoAgreementStore:
     def _groups(self) -> list[str]:
         """List the groups of which anything is kept; a database would order them by its own locale."""
         tables: list[QuerySet[Any]] = [self._db.rows(AgreementState), self._db.rows(AgreementEvent)]
-        return sorted({group for table in tables for group in table.values_list("group_id", flat=True).distinct()})
+        return sorted({group for table in tables for group in _distinct_groups(table)})
 
     def _chain_rows(self, group: str) -> Iterator[AgreementRow | EventRow]:
         """Read the rows of one group's chains in one statement, so that each chain is of one moment."""
@@ -226,12 +232,16 @@ class DjangoAgreementStore:
 
         self._db.write(note)
 
-    def notices(self, group: GroupId, /, *, status: NoticeStatus | None = None) -> Sequence[StoredNotice]:
-        wanted = Q(group_id=str(arguments.require_group(group)))
-        if arguments.require_status(status):
-            wanted &= Q(status=NoticeStatus(status).value)
+    def notices(self, group: GroupId | None = None, /, *, status: NoticeStatus | None = None) -> Sequence[StoredNotice]:
+        of_group, status = arguments.require_group_or_all(group), arguments.require_status(status)
+        notices = self._db.rows(OutgoingNotice)
+        if of_group is not None:
+            notices = notices.filter(group_id=str(of_group))
+        elif status in OPEN:
+            notices = notices.filter(is_open=True)  # which has an index
+        if status is not None:
+            notices = notices.filter(status=status.value)
         with self._db.reading():
-            notices = self._db.rows(OutgoingNotice).filter(wanted)
             stored = rows.to_stored_notices(read(NoticeRow, notices))
         return sorted(stored, key=lambda notice: (notice.due_at, notice.id))
 
@@ -306,6 +316,10 @@ class DjangoAgreementStore:
             return purged
 
         return self._db.write(purge)
+
+
+def _distinct_groups(table: QuerySet[Any]) -> QuerySet[Any]:
+    return table.values_list("group_id", flat=True).distinct()
 
 
 def _held(now: Instant) -> Q:

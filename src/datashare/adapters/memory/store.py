@@ -28,7 +28,7 @@ from datashare.ports import (
     StoredNotice,
     arguments,
 )
-from datashare.ports.outbox import MAY_HAVE_ARRIVED, cancelled_at_once
+from datashare.ports.outbox import MAY_HAVE_ARRIVED, OPEN, cancelled_at_once
 
 
 @attrs.define
@@ -63,7 +63,7 @@ class _Entry:
     @property
     def is_open(self) -> bool:
         """Whether it is waiting or leased."""
-        return self.stored.status in {NoticeStatus.WAITING, NoticeStatus.LEASED}
+        return self.stored.status in OPEN
 
     def change(self, status: NoticeStatus, **values: object) -> None:
         """Change what is stored, and end the lease."""
@@ -195,6 +195,11 @@ class MemoryAgreementStore:
             states = [self._histories[id_].state for id_ in self._by_school.get(urn, ())]
         return sorted(states, key=lambda state: str(state.group))
 
+    def groups(self) -> Sequence[GroupId]:
+        """List every group that has an agreement with a history, in the order of the groups' text."""
+        with self._lock:
+            return sorted(self._by_group, key=str)
+
     def history(self, agreement: AgreementId, /) -> Iterator[Event]:
         """Stream the events of one agreement, in the order of their sequence."""
         arguments.require_agreement(agreement)
@@ -211,8 +216,7 @@ class MemoryAgreementStore:
 
     def chains(self, group: GroupId | None = None, /) -> Iterator[Chain]:
         """Stream the chains of a group, or of all groups, by the group's text, then URN (H3)."""
-        if group is not None:
-            arguments.require_group(group)
+        arguments.require_group_or_all(group)
         with self._lock:
             # A saved history is replaced, never changed.
             ids = self._histories if group is None else self._by_group.get(group, ())
@@ -232,12 +236,13 @@ class MemoryAgreementStore:
         with self._lock:
             self._registers[group] = max(day, self._registers.get(group, day))
 
-    def notices(self, group: GroupId, /, *, status: NoticeStatus | None = None) -> Sequence[StoredNotice]:
-        """List the notices of *group*, by due instant, then id; of one status, if one is named (O3)."""
-        arguments.require_group(group)
+    def notices(self, group: GroupId | None = None, /, *, status: NoticeStatus | None = None) -> Sequence[StoredNotice]:
+        """List the notices of a group, or of all, by due instant, then id; of one status, if one is named (O3)."""
+        arguments.require_group_or_all(group)
         arguments.require_status(status)
         with self._lock:
-            stored = [entry.stored for entry in self._notices.get(group, {}).values()]
+            entries = self._entries() if group is None else self._notices.get(group, {}).values()
+            stored = [entry.stored for entry in entries]
         return sorted((notice for notice in stored if status in {None, notice.status}), key=_by_due)
 
     def lease(self, *, now: Instant, until: Instant, limit: int) -> Sequence[LeasedNotice]:

@@ -19,6 +19,7 @@ from datashare.ports import (
     StoredNotice,
     Unreadable,
 )
+from datashare.ports.outbox import OPEN
 from datashare.rows import NoticeRow, key_of, to_leases, to_stored_notices
 
 from ._bulk import bound
@@ -35,11 +36,13 @@ NOTICE_COLUMNS = tuple(
 )
 
 
-def listed(connection: sa.Connection, group: GroupId, status: NoticeStatus | None) -> list[StoredNotice]:
-    """List the notices of a group, by due instant, then id."""
-    statement = (
-        sa.select(*NOTICE_COLUMNS).where(notices.c.group_id == str(group)).order_by(notices.c.due_at, notices.c.id)
-    )
+def listed(connection: sa.Connection, group: GroupId | None, status: NoticeStatus | None) -> list[StoredNotice]:
+    """List the notices of a group, or of all groups, by due instant, then id."""
+    statement = sa.select(*NOTICE_COLUMNS).order_by(notices.c.due_at, notices.c.id)
+    if group is not None:
+        statement = statement.where(notices.c.group_id == str(group))
+    elif status in OPEN:
+        statement = statement.where(notices.c.is_open)  # which has an index
     if status is not None:
         statement = statement.where(notices.c.status == status.value)
     return to_stored_notices(map(NoticeRow._make, connection.execute(statement)))

@@ -16,7 +16,7 @@ from datashare.domain.instants import Instant, to_instant
 from datashare.domain.register import GroupId
 from datashare.errors import Misconfigured
 from datashare.ports import Change, LeasedNotice, Loaded, NoticeStatus, Settlement, StoredNotice, Unreadable, arguments
-from datashare.rows import AgreementRow, key_of, prepare, to_chains, to_event, to_register_day, to_states
+from datashare.rows import AgreementRow, key_of, prepare, to_chains, to_event, to_groups, to_register_day, to_states
 
 from . import _agreements, _outbox, _pages
 from ._bulk import Existing, write
@@ -88,6 +88,14 @@ class SqlAgreementStore:
             lambda connection: to_states(map(AgreementRow._make, connection.execute(statement)))
         )
 
+    def groups(self) -> Sequence[GroupId]:
+        """List every group that has an agreement with a history, in the order of the groups' text.
+
+        Cost: one statement, which passes over the keys of all agreements: less than a second for a million of them.
+        """
+        statement = sa.select(agreements.c.group_id).distinct()
+        return self._transactions.read(lambda connection: to_groups(connection.scalars(statement)))
+
     def history(self, agreement: AgreementId, /) -> Iterator[Event]:
         """Stream the events of one agreement, in the order of their sequence.
 
@@ -109,7 +117,7 @@ class SqlAgreementStore:
 
         They are read a page at a time, and no connection is held meanwhile.
         """
-        of_group = None if group is None else str(arguments.require_group(group))
+        of_group = None if arguments.require_group_or_all(group) is None else str(group)
         return to_chains(self._streamed(_pages.chains(self._rows, of_group)))
 
     def _rows(self, statement: _pages.Statement) -> Sequence[sa.Row[Any]]:
@@ -137,9 +145,13 @@ class SqlAgreementStore:
 
         self._transactions.write(note)
 
-    def notices(self, group: GroupId, /, *, status: NoticeStatus | None = None) -> Sequence[StoredNotice]:
-        """List the notices of *group*, by due instant, then id; of one status, if one is named (O3)."""
-        group, status = arguments.require_group(group), arguments.require_status(status)
+    def notices(self, group: GroupId | None = None, /, *, status: NoticeStatus | None = None) -> Sequence[StoredNotice]:
+        """List the notices of a group, or of all, by due instant, then id; of one status, if one is named (O3).
+
+        Cost: one statement. Of all groups, those that wait or are leased are found by an index; for any other status
+        it reads every notice, which takes about half a second for two million.
+        """
+        group, status = arguments.require_group_or_all(group), arguments.require_status(status)
         return self._transactions.read(lambda connection: _outbox.listed(connection, group, status))
 
     def lease(self, *, now: Instant, until: Instant, limit: int) -> Sequence[LeasedNotice | Unreadable]:

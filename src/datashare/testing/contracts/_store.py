@@ -141,6 +141,7 @@ class AgreementStoreContract(
                 "load": (lambda: len(store.load(ids, command_id="c-1").agreements), number),
                 "states": (lambda: len(store.states(group)), number),
                 "states_at": (lambda: len(store.states_at(urns[0])), number),
+                "groups": (lambda: group in store.groups(), True),
                 "chains": (lambda: len(list(store.chains(group))), number),
                 "append, closing": (lambda: store.append(closing), frozenset()),
                 "append, losing": (lambda: store.append(closing), frozenset(ids)),
@@ -194,6 +195,7 @@ class OutboxContract(Leasing, Settling, Requeueing, Contract, port=Outbox):
             save(store, *changes)
             return {
                 "notices": (lambda: len(store.notices(group)), number),
+                "notices of all": (lambda: len(store.notices()) >= number, True),
                 "lease": (lambda: len(lease(store, limit=number)), number),
                 "requeue": (lambda: store.requeue(group, ids, due_at=NOW), 0),
                 "purge": (lambda: store.purge(settled_before=NOW), 0),

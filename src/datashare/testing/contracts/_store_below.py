@@ -16,7 +16,7 @@ from datashare.domain.agreements.events import RequestDeclined
 from datashare.domain.agreements.ids import AgreementId
 from datashare.errors import StoreError, StoreUnreadable
 from datashare.ports import LeasedNotice, Settlement, Unreadable, readable
-from datashare.testing.changes import AGREEMENT, COUNCIL, NOW, OTHER_URN, TRUST, URN, asked, then
+from datashare.testing.changes import AGREEMENT, COUNCIL, NOW, OTHER_URN, TRUST, TWIN, URN, asked, then
 from datashare.testing.fakes import StoreWithOutbox
 
 from ._store_suite import (
@@ -138,7 +138,7 @@ class Below(StoreSuite):
             assert number > 1, f"{name} answered although its first write failed."
             assert before != everything(store), f"{name} answered and did nothing."
 
-    @pytest.mark.must(12, 15)
+    @pytest.mark.must(12, 15, 18)
     def test_an_agreement_that_cannot_be_read_hinders_no_other(
         self, store: StoreWithOutbox, damage: Damage | None
     ) -> None:
@@ -146,23 +146,26 @@ class Below(StoreSuite):
         if damage is None:
             assert self.nothing_below
             return
-        save(store, asked(), asked(OTHER_URN), asked(7), asked(group=COUNCIL))
+        twins = AgreementId(TWIN, URN)
+        save(store, asked(), asked(OTHER_URN), asked(7), asked(group=COUNCIL), asked(group=TWIN))
         damage("state", AGREEMENT)
+        damage("state", twins)
         damage("outcome", OTHER)
         damage("event", AGREEMENT)
         loaded = store.load([AGREEMENT, OTHER, asked(7).id], command_id="c-1")
-        mark = Unreadable(id=str(AGREEMENT), agreement=AGREEMENT)
+        mark, other_mark = (Unreadable(id=str(own), agreement=own) for own in (AGREEMENT, twins))
 
         assert frozenset({AGREEMENT, OTHER}) == loaded.unreadable
         assert ({asked(7).id: asked(7).after}, (asked(7).outcome,)) == (dict(loaded.agreements), loaded.outcomes)
         assert [asked(7).after, mark, asked(OTHER_URN).after] == list(store.states(TRUST))
-        assert [asked(group=COUNCIL).after, mark] == list(store.states_at(URN))
+        assert [asked(group=COUNCIL).after, mark, other_mark] == list(store.states_at(URN))
+        assert [COUNCIL, TRUST, TWIN] == list(store.groups())
         for stream in (store.history(AGREEMENT), store.group_history(TRUST)):
             with pytest.raises(StoreUnreadable):
                 list(stream)
         assert list(asked(OTHER_URN).events) == list(store.history(OTHER))
         assert [asked(7).id, AGREEMENT, OTHER] == [chain.agreement for chain in store.chains(TRUST)]
-        assert {AGREEMENT} == {finding.agreement for finding in verified(store.chains()).findings}
+        assert {AGREEMENT, twins} == {finding.agreement for finding in verified(store.chains()).findings}
         save(store, then(asked(7).after, commands.Withdraw), then(asked(OTHER_URN).after, commands.Withdraw))
 
     @pytest.mark.must(12)

@@ -29,6 +29,7 @@ from datashare.testing.changes import (
     NOW,
     OTHER_URN,
     TRUST,
+    TWIN,
     URN,
     asked,
     change,
@@ -225,6 +226,17 @@ class Order(StoreSuite):
 
         assert ["la:001", "la:870", "mat:10", "mat:5143", "mat:9"] == [str(state.group) for state in at_school]
         assert {saved.id: saved.after for saved in changes} == {state.id: state for state in at_school}
+
+    @pytest.mark.must(18)
+    def test_each_group_with_an_agreement_is_listed_once(self, store: StoreWithOutbox) -> None:
+        """Groups come by their text, with many agreements or with an ended one; a register alone makes no group."""
+        assert [] == list(store.groups())
+        groups = [GroupId.mat("9"), COUNCIL, TWIN, GroupId.mat("10"), TRUST, GroupId.local_authority("001")]
+        save(store, *(imported(urn, group) for group in groups for urn in (URN, OTHER_URN)))
+        do(store, commands.EndAgreement, of=COUNCILS)
+        store.note_register(GroupId.mat("87"), NOW.date())
+
+        assert ["la:001", "la:870", "mat:10", "mat:5143", "mat:870", "mat:9"] == [*map(str, store.groups())]
 
     @pytest.mark.must(5)
     def test_a_groups_history_is_by_instant_then_urn_then_sequence(self, store: StoreWithOutbox) -> None:

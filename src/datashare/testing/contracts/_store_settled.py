@@ -7,7 +7,7 @@ from datetime import timedelta
 import attrs
 import pytest
 
-from datashare.domain.agreements import commands
+from datashare.domain.agreements import AgreementId, commands
 from datashare.domain.instants import MOST_AHEAD
 from datashare.ports import NoticeStatus, Settlement
 from datashare.testing.changes import COUNCIL, NOW, OTHER_URN, TRUST, URN, asked, then
@@ -35,6 +35,27 @@ class Requeueing(StoreSuite):
         assert [leased.notice.id] == [notice.id for notice in store.notices(TRUST, status=LEASED)]
         assert 3 == len(store.notices(TRUST, status=WAITING))
         assert [] == list(store.notices(TRUST, status=CANCELLED))
+
+    @pytest.mark.must(6)
+    @pytest.mark.rule("O3")
+    def test_the_notices_of_all_groups_are_listed_together(self, store: StoreWithOutbox) -> None:
+        """They come by due instant, then id, whatever their groups; of each status, if one is named."""
+        save(store, *(asked(urn, now=NOW + MINUTE) for urn in (URN, OTHER_URN)))
+        save(store, asked(group=COUNCIL), asked(group=ALIKE[0], now=NOW + 2 * MINUTE))
+        first, second, third, _ = lease(store, NOW + MINUTE, limit=4)
+        assert store.settle(first, Settlement.delivered(at=NOW))
+        assert store.settle(second, Settlement.given_up(at=NOW, error="550"))
+        assert store.settle(third, Settlement.try_again(due_at=NOW + 3 * MINUTE, error="451"))
+        do(store, commands.Withdraw, of=AgreementId(ALIKE[0], URN))
+        stored = list(store.notices())
+
+        assert (
+            sorted((own for group in (TRUST, COUNCIL, ALIKE[0]) for own in store.notices(group)), key=by_due) == stored
+        )
+        assert set(NoticeStatus) == {notice.status for notice in stored}
+        for status in NoticeStatus:
+            assert [own for own in stored if own.status is status] == list(store.notices(status=status))
+            assert list(store.notices(status=status)) == list(store.notices(None, status=status))
 
     @pytest.mark.must(6)
     def test_an_answer_about_notices_is_a_copy(self, store: StoreWithOutbox) -> None:

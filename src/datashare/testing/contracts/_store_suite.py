@@ -71,6 +71,7 @@ STORE_CALLS: dict[str, Callable[[StoreWithOutbox], Any]] = {
     "append": lambda store: store.append([asked()]),
     "states": lambda store: store.states(TRUST),
     "states_at": lambda store: store.states_at(URN),
+    "groups": lambda store: store.groups(),
     "history": lambda store: list(store.history(AGREEMENT)),
     "group_history": lambda store: list(store.group_history(TRUST)),
     "chains": lambda store: list(store.chains(TRUST)),
@@ -263,6 +264,8 @@ def everything(store: StoreWithOutbox) -> list[object]:
         *(sorted(answer.outcomes, key=by_agreement) for answer in loaded),
         *(list(store.chains(group)) for group in (TRUST, COUNCIL)),
         *listed(store, groups=(TRUST, COUNCIL), urns=(URN, OTHER_URN)),
+        list(store.groups()),
+        list(store.notices()),
     ]
 
 
