@@ -15,7 +15,7 @@ ON_ALL_CORES := --numprocesses logical --dist loadfile
 CODE := $(wildcard src tests examples bench docs conftest.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo django-host test test-all coverage torture bench check docs format clean constraints
+.PHONY: help demo host django-host test test-all coverage torture bench check docs format clean constraints
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -25,6 +25,8 @@ demo: $(STAMP) ## Follow a real trust from its list of schools to working access
 
 django-host: $(STAMP) ## Start the example host on Django, with real schools and made-up people (PORT=8000)
 	@$(BIN)/python examples/django_host/manage.py start --port $(or $(PORT),8000)
+host: $(STAMP) ## Start a small MIS with every page of the product, on the register's real sample (PORT=8000)
+	@$(BIN)/python -m examples.flask_host .host
 
 test: $(STAMP) ## Run all tests on all cores, on a PostgreSQL that comes along too, and the examples in the documentation
 	@$(BIN)/python -m pytest $(ON_ALL_CORES)
@@ -74,6 +76,7 @@ format: $(STAMP) ## Format the code and correct what the linter can
 clean: ## Remove everything that was made, virtual environments included
 	@rm -rf .venv .venv-* $(VENV) .exim build dist docs/_build htmlcov
 	@rm -rf examples/django_host/mis.sqlite3* examples/django_host/messages
+	@rm -rf .venv .venv-* $(VENV) .exim .host build dist docs/_build htmlcov
 	@rm -rf .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	@find src tests examples bench docs -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 

@@ -123,8 +123,9 @@ class Browser:
 
     def lay_out(self, screen: Screen, *, height: int | None = None) -> None:
         """Lay out this page and the next ones for a screen, as high as a usual one or as *height* says."""
-        preference = {"name": "prefers-color-scheme", "value": "dark" if screen.dark else "light"}
-        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [preference]})
+        wishes = {"prefers-color-scheme": "dark" if screen.dark else "light", "prefers-reduced-motion": "reduce"}
+        features = [{"name": name, "value": value} for name, value in wishes.items()]
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
         self.driver.execute_cdp_cmd(
             "Emulation.setDeviceMetricsOverride",
             {
