@@ -240,6 +240,11 @@ def as_of(agreement: AgreementId, events: Iterable[Event], at: Instant, **readin
 
     An event at that very instant counts.
 
+    The answer rests on the record: an event counts from the instant that it bears, and a school is hidden from a
+    recorded loss until a recorded return. It is what access was then, if every clock was right and every loss and
+    return was recorded at once. Access may have shown more or less where a clock was wrong, and where a loss or a
+    return of visibility was recorded later or never. The present instant, if it is given, is answered as access is.
+
     Args:
         agreement: Which agreement.
         events: All its events, in the order of their sequence.

@@ -166,7 +166,11 @@ class GroupSide(GroupReconciliation):
     def as_of(self, at: Instant, urn: int) -> AsOf:
         """Return what the group could do at one institution at an instant, and who approved that (H1, A10).
 
-        At the present instant the register itself answers, as it does for access (X2).
+        At the present instant the register itself answers, as it does for access (X2). About an earlier one the record
+        answers: an event counts from the instant that it bears, and a school is hidden from a recorded loss until a
+        recorded return. That is what access was then, if every clock was right and every loss and return was recorded
+        at once. Access may have shown more or less where a clock was wrong, and where a loss or a return of visibility
+        was recorded later or never.
 
         Raises:
             InvalidValue: The instant has no time zone, or is in the future.
@@ -191,7 +195,8 @@ class GroupSide(GroupReconciliation):
     def all_as_of(self, at: Instant) -> tuple[AsOf, ...]:
         """List what the group could do at an instant, for every agreement that had a history, by URN (H1, A10).
 
-        If an agreement of that day or before was imported later, the answer is that this is not recorded here.
+        They rest on what `as_of` rests on. If an agreement of that day or before was imported later, the answer is
+        that this is not recorded here.
 
         Cost: one pass over the group's history, and one call for what it sees at present.
 
