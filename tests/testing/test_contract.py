@@ -182,7 +182,7 @@ def test_what_an_optional_fixture_would_prove_is_skipped_with_a_reason(pytester:
     pytester.makeini(INI)
     pytester.makepyfile(OPTIONAL)
     done = pytester.runpytest_inprocess(
-        "-rs", "-k", "two_processes or failure_in_the_middle or erased or same_data or hinders"
+        "-rs", "-k", "two_processes or failure_in_the_middle or erased_words or same_data or hinders"
     )
 
     done.assert_outcomes(skipped=6)
