@@ -34,6 +34,8 @@ WITHOUT_SCRIPTS = {"profile.managed_default_content_settings.javascript": 2}
 SECONDS_TO_LOAD = 60
 
 HEIGHT = "return Math.ceil(document.documentElement.getBoundingClientRect().height)"
+# The root of some pages is as high as the window, and what they hold goes on below it.
+CONTENT_HEIGHT = f"const height = (() => {{ {HEIGHT} }})(); return height > 1 ? height : document.body.scrollHeight"
 
 
 class BrowserFailed(Exception):
@@ -139,7 +141,7 @@ class Browser:
     def picture(self, screen: Screen) -> bytes:
         """Return a picture of the page that is shown, laid out for a screen: a PNG as high as the page."""
         self.lay_out(screen, height=1)
-        self.lay_out(screen, height=cast("int", self.ask(HEIGHT)))
+        self.lay_out(screen, height=cast("int", self.ask(CONTENT_HEIGHT)))
         picture = self.driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})["data"]
         self.lay_out(screen)
         return base64.b64decode(picture)

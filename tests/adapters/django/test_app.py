@@ -133,8 +133,8 @@ def test_the_admin_shows_agreements_with_their_history(store: DjangoAgreementSto
     assert str(AGREEMENT) in listed
     for wanted, is_listed in ((AGREEMENT.group, True), (AGREEMENT.urn, True), ("mat:514", False), (7, False)):
         assert is_listed == (f">{AGREEMENT}<" in page(client, f"agreementstate/?q={wanted}"))
-    assert "RequestSent" in shown
-    assert "RequestDeclined" in shown
+    assert "asked URN 100000 for MIS Data" in shown
+    assert "declined the request." in shown
     assert "governors" not in shown
     assert 'name="_save"' not in shown
 
@@ -147,7 +147,7 @@ def test_the_admin_shows_what_cannot_be_read(sqlite: Settings) -> None:
     OutgoingNotice.objects.update(text="{}")
     client = browser("view_agreementstate", "view_outgoingnotice")
 
-    assert "RequestSent" in page(client, f"agreementstate/{_quoted(str(AGREEMENT))}/change/")
+    assert "asked URN 100000 for MIS Data" in page(client, f"agreementstate/{_quoted(str(AGREEMENT))}/change/")
     assert "waiting" in page(client, f"outgoingnotice/{OutgoingNotice.objects.all()[0].notice_id}/change/")
 
 

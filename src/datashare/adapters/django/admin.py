@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -15,15 +15,17 @@ from django.utils.safestring import SafeString
 
 from datashare import rows
 from datashare.clock import SystemClock
-from datashare.domain.agreements import Agreement, AgreementId
+from datashare.domain.agreements import Agreement, OpenRequest
+from datashare.domain.instants import day_words, instant_words
 from datashare.domain.notices import Notice
 from datashare.domain.register import GroupId
+from datashare.domain.timeline_text import describe
 from datashare.errors import StoreUnreadable
-from datashare.rows import AgreementRow, NoticeRow
+from datashare.rows import AgreementRow, EventRow, NoticeRow
 
 from . import _settings
-from ._database import row_of
-from .models import AgreementState, OutgoingNotice
+from ._database import Database, read, row_of
+from .models import AgreementEvent, AgreementState, OutgoingNotice
 from .store import DjangoAgreementStore
 
 if TYPE_CHECKING:
@@ -73,32 +75,30 @@ class AgreementAdmin(_ReadOnly):
     @admin.display(description="in force")
     def in_force(self, row: AgreementState) -> str:
         """Show the level in force."""
-        agreement = _agreement(row)
-        return agreement.in_force.level.value if agreement and agreement.in_force else "-"
+        return _shown(row, lambda agreement: agreement.level.label if agreement.level else "")
 
     @admin.display(description="open request")
     def request(self, row: AgreementState) -> str:
         """Show the request that waits for an answer."""
-        agreement = _agreement(row)
-        return (
-            f"{agreement.request.level.value}, {agreement.request.asked_at}" if agreement and agreement.request else "-"
-        )
+        return _shown(row, lambda agreement: _asked(agreement.request) if agreement.request else "")
 
     @admin.display(description="hidden since")
     def hidden_since(self, row: AgreementState) -> str:
         """Show since when the register hides the school from the group."""
-        agreement = _agreement(row)
-        return str(agreement.hidden_since) if agreement and agreement.hidden_since else "-"
+        return _shown(row, lambda agreement: day_words(agreement.hidden_since) if agreement.hidden_since else "")
 
     @admin.display(description="history")
     def history(self, row: AgreementState) -> SafeString:
-        """Show what happened, in order, without what people wrote."""
+        """Say what happened, in order, by ids alone and without what people wrote."""
+        events = Database(None).rows(AgreementEvent).filter(group_id=row.group_id, urn=row.urn).order_by("sequence")
         try:
-            events = list(DjangoAgreementStore().history(AgreementId.parse(row.key)))
+            happened = [
+                (event.sequence, describe(rows.to_event(event._replace(erasable=None))))
+                for event in read(EventRow, events)
+            ]
         except StoreUnreadable as error:
             return format_html("{}", error)
-        lines = ((event.sequence, event.at, type(event).__name__, event.actor, event.command_id) for event in events)
-        return format_html("<ol>{}</ol>", format_html_join("", '<li value="{}">{}: {} by {} ({})</li>', lines))
+        return format_html("<ol>{}</ol>", format_html_join("", '<li value="{}">{}</li>', happened))
 
 
 @admin.register(OutgoingNotice)
@@ -128,7 +128,7 @@ class NoticeAdmin(_ReadOnly):
     def kind(self, row: OutgoingNotice) -> str:
         """Show what the message says."""
         notice = _notice(row)
-        return notice.kind.value if notice else "-"
+        return notice.kind.label if notice else "-"
 
     @admin.display(description="to")
     def to(self, row: OutgoingNotice) -> str:
@@ -154,11 +154,16 @@ class NoticeAdmin(_ReadOnly):
         self.message_user(request, note, messages.WARNING if left else messages.SUCCESS)
 
 
-def _agreement(row: AgreementState) -> Agreement | None:
+def _asked(request: OpenRequest) -> str:
+    return f"{request.level.label}, {instant_words(request.asked_at)}"
+
+
+def _shown(row: AgreementState, words: Callable[[Agreement], str]) -> str:
+    """Word a part of an agreement; a dash stands for a part that is not there, or cannot be read."""
     try:
-        return rows.to_agreement(row_of(AgreementRow, row))
+        return words(rows.to_agreement(row_of(AgreementRow, row))) or "-"
     except StoreUnreadable:
-        return None
+        return "-"
 
 
 def _notice(row: OutgoingNotice) -> Notice | None:
