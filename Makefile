@@ -25,6 +25,7 @@ demo: $(STAMP) ## Follow a real trust from its list of schools to working access
 
 django-host: $(STAMP) ## Start the example host on Django, with real schools and made-up people (PORT=8000)
 	@$(BIN)/python examples/django_host/manage.py start --port $(or $(PORT),8000)
+
 host: $(STAMP) ## Start a small MIS with every page of the product, on the register's real sample (PORT=8000)
 	@$(BIN)/python -m examples.flask_host .host
 

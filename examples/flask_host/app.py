@@ -30,6 +30,7 @@ SETTINGS: Mapping[str, Any] = {
     "MAIL_FROM": "no-reply@mis.example",
     "MAIL_FOLDER": "messages",
     "SMTP": {},
+    "TERMS": {"reference": "https://council.example/data-sharing/addendum.pdf", "version": "2026-1"},
     "MAX_CONTENT_LENGTH": 1_000_000,
     "SESSION_COOKIE_SAMESITE": "Lax",
 }

@@ -197,6 +197,8 @@ def submit(name: str) -> ResponseReturnValue:
     if step not in {"preview", "confirm"}:
         return show_form(name, form)
     missing = [(field, sentence) for field, sentence in action.needs.items() if not form.get(field, "").strip()]
+    if form.get("to") == "named" and not form.getlist("person"):
+        missing.append(("to", "Choose people, or another way to send it."))
     if missing:
         return show_form(name, form, errors=missing, status=422)
     try:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from datashare import Coded, EstablishmentStatus, Group, GroupId, Institution, Phase, TrustLink
 from datashare.adapters.gias import Register
+from datashare.adapters.sql import sqlite_engine
 from examples.flask_host.app import create_app
 from examples.flask_host.jobs import create_tables
 from examples.flask_host.sharing import Mis
@@ -83,10 +84,10 @@ def users() -> list[User]:
 
 
 @pytest.fixture(scope="session")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Fill a database once; Elm Grove School and Far Hill School have no site."""
-    file = tmp_path_factory.mktemp("flask_host") / "mis.sqlite3"
-    app = create_app({"DATABASE": str(file)})
+def host(tmp_path_factory: pytest.TempPathFactory) -> Flask:
+    """Start the host once, over a database that is filled once; Elm Grove School and Far Hill School have no site."""
+    folder = tmp_path_factory.mktemp("flask_host")
+    app = create_app({"DATABASE": str(folder / "mis.sqlite3")})
     mis: Mis = app.extensions["mis"]
     create_tables(mis.engine)
     mis.register.load(register_of(*SCHOOLS))
@@ -97,23 +98,25 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
         session.add_all(users())
         session.add(Pupil(urn=HILDA, name="Zoë Pupil", year=3, attendance=96.4))
     mis.engine.dispose()
-    return file
+    return app
 
 
 @pytest.fixture
-def app(filled: Path, tmp_path: Path) -> Iterator[Flask]:
-    """Start the host on a copy of it."""
-    shutil.copy(filled, tmp_path)
-    app = create_app({"DATABASE": str(tmp_path / filled.name), "MAIL_FOLDER": str(tmp_path / "messages")})
-    yield app
-    app.extensions["mis"].engine.dispose()
+def app(host: Flask, tmp_path: Path) -> Iterator[Flask]:
+    """Return the host over a copy of that database."""
+    shutil.copy(host.config["DATABASE"], tmp_path / "mis.sqlite3")
+    engine = sqlite_engine(tmp_path / "mis.sqlite3")
+    host.extensions["mis"] = Mis.over(engine, address=host.config["ADDRESS"])
+    host.config.update(MAIL_FOLDER=str(tmp_path / "messages"), SMTP={})
+    yield host
+    engine.dispose()
 
 
 @pytest.fixture
 def mis(app: Flask) -> Mis:
-    """Return the host behind the pages."""
-    found: Mis = app.extensions["mis"]
-    return found
+    """Return what is behind the pages."""
+    behind: Mis = app.extensions["mis"]
+    return behind
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The first accepted agreement over HTTP, and how little of a host's own code it takes."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -10,21 +9,11 @@ from examples.flask_host.sharing import Mis
 from examples.flask_host.tables import Click
 
 from .conftest import ANA, ELM, HEAD, HILDA
-from .visitor import Visitor
+from .story import LogIn
 
 CORE = ("tables.py", "sharing.py", "jobs.py")
 AT_MOST = 250
 HOST = Path(__file__).parents[3] / "examples" / "flask_host"
-
-LogIn = Callable[[int], Visitor]
-
-
-def ask(visitor: Visitor, *urns: int, level: str = "mis_data", to: str = "heads") -> None:
-    """Ask schools, by the form, the preview and the confirmation."""
-    visitor.open("/schools")
-    visitor.press("Ask for data", urn=[str(urn) for urn in urns])
-    visitor.press("Preview", level=level, to=to)
-    visitor.press("Confirm")
 
 
 def test_the_core_is_short() -> None:
