@@ -14,7 +14,7 @@ from datashare.adapters.gias import read_register
 
 from .jobs import create_tables
 from .sharing import Mis
-from .tables import Base, Job, Pupil, Right, School, User
+from .tables import Association, Base, Job, Pupil, Right, School, User
 
 DATA = Path(__file__).parents[1] / "data"
 TRUST, COUNCIL = GroupId.mat("2053"), GroupId.local_authority("870")
@@ -69,6 +69,7 @@ def _staff() -> Iterator[Base]:
             email=f"{name.lower().replace(' ', '.')}@{group.kind.value}.example",
             jobs=[Job(code=job)],
             rights=[Right(code=code) for code in rights],
+            associations=[Association()],
         )
 
 

@@ -13,6 +13,7 @@ from datashare import (
     Associations,
     BusinessRole,
     DataSharing,
+    Grant,
     HeldRole,
     Period,
     Permission,
@@ -32,6 +33,9 @@ JOBS = {
 }
 RIGHTS = {
     "inst.admin": Permission.ADMINISTER_INSTITUTION_DETAILS,
+    "ds.answer": Permission.ADMINISTER_DATA_SHARING_REQUEST,
+    "ds.record": Permission.RECORD_APPROVAL,
+    "ds.import": Permission.IMPORT_AGREEMENTS,
     "ds.end": Permission.END_AGREEMENT,
     "ds.register": Permission.APPLY_REGISTER,
     "mis.login": Permission.LOG_IN_ASSOCIATED_INSTITUTIONS,
@@ -68,8 +72,11 @@ class People:
     def sites(self, urns: Collection[int], /) -> Mapping[int, SchoolSite]:
         """Find the sites of schools."""
         with Session(self.engine) as session:
-            known = session.scalars(sa.select(School.urn).where(School.urn.in_(urns)))
-            return {urn: SchoolSite(urn=urn, data_sharing_url=f"{self.address}/data-sharing/{urn}") for urn in known}
+            schools = session.scalars(sa.select(School).where(School.urn.in_(urns)))
+            pages = {
+                school.urn: school.data_sharing_url or f"{self.address}/data-sharing/{school.urn}" for school in schools
+            }
+        return {urn: SchoolSite(urn=urn, data_sharing_url=page) for urn, page in pages.items()}
 
     def _users(self, which: sa.ColumnElement[bool]) -> Sequence[User]:
         with Session(self.engine) as session:
@@ -86,9 +93,17 @@ def to_person(user: User) -> Person:
             HeldRole(JOBS.get(job.code, f"job_{job.code.lower()}"), Period(job.first_day, job.last_day))
             for job in user.jobs
         ],
-        permissions=[RIGHTS[right.code] for right in user.rights],
-        period=Period(None, user.last_day),
-        associations=Associations(everything=user.urn is None),
+        permissions=[
+            Grant(RIGHTS[right.code], Period(right.first_day, right.last_day))
+            for right in user.rights
+            if right.code in RIGHTS
+        ],
+        period=Period(user.first_day, user.last_day),
+        associations=Associations(
+            urns=[each.urn for each in user.associations if each.urn],
+            clusters=[each.cluster for each in user.associations if each.cluster],
+            everything=any(each.urn is None and each.cluster is None for each in user.associations),
+        ),
     )
 
 

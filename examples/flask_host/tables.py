@@ -19,6 +19,7 @@ class School(Base):
 
     __tablename__ = "schools"
     urn: Mapped[int] = mapped_column(primary_key=True)
+    data_sharing_url: Mapped[str | None] = mapped_column(sa.String(2000))  # where its page is not this host's
 
 
 class User(Base):
@@ -30,9 +31,11 @@ class User(Base):
     urn: Mapped[int | None] = mapped_column(sa.ForeignKey("schools.urn"), index=True)
     name: Mapped[str] = mapped_column(sa.String(200))
     email: Mapped[str | None] = mapped_column(sa.String(254))
+    first_day: Mapped[date | None]
     last_day: Mapped[date | None]
-    jobs: Mapped[list[Job]] = relationship(lazy="selectin")
-    rights: Mapped[list[Right]] = relationship(lazy="selectin")
+    jobs: Mapped[list[Job]] = relationship(lazy="selectin", cascade="all, delete-orphan")
+    rights: Mapped[list[Right]] = relationship(lazy="selectin", cascade="all, delete-orphan")
+    associations: Mapped[list[Association]] = relationship(lazy="selectin", cascade="all, delete-orphan")
 
     @property
     def site(self) -> GroupId | int:
@@ -52,11 +55,24 @@ class Job(Base):
 
 
 class Right(Base):
-    """Something that a user may do besides what their jobs allow, by this host's own code."""
+    """Something that a user may do besides what their jobs allow, by this host's own code, from a day to a day."""
 
     __tablename__ = "rights"
-    user_id: Mapped[int] = mapped_column(sa.ForeignKey("users.id"), primary_key=True)
-    code: Mapped[str] = mapped_column(sa.String(40), primary_key=True)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(sa.ForeignKey("users.id"), index=True)
+    code: Mapped[str] = mapped_column(sa.String(40))
+    first_day: Mapped[date | None]
+    last_day: Mapped[date | None]
+
+
+class Association(Base):
+    """What a group's user may log in to: a school, a cluster, or with neither every school of the group."""
+
+    __tablename__ = "associations"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(sa.ForeignKey("users.id"), index=True)
+    urn: Mapped[int | None]
+    cluster: Mapped[str | None] = mapped_column(sa.String(100))
 
 
 class Pupil(Base):

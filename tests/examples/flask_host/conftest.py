@@ -18,7 +18,7 @@ from datashare.adapters.sql import sqlite_engine
 from examples.flask_host.app import create_app
 from examples.flask_host.jobs import create_tables
 from examples.flask_host.sharing import Mis
-from examples.flask_host.tables import Job, Pupil, Right, School, User
+from examples.flask_host.tables import Association, Job, Pupil, Right, School, User
 
 from .visitor import Visitor
 
@@ -61,26 +61,24 @@ SCHOOLS = (
 
 def users() -> list[User]:
     """Build the users; only Ana, Leila and the heads may do anything."""
-    leads, heads = {TRUST: (ANA, "Ana Okafor"), COUNCIL: (LEILA, "Leila Haddad")}, ((HEAD, HILDA), (OAK_HEAD, OAK))
     rights = ("inst.admin", "ds.end", "ds.register", "mis.login")
-    return [
-        *(
-            User(
-                id=key,
-                group_id=str(group),
-                name=name,
-                email=f"{key}@group.example",
-                rights=[Right(code=code) for code in rights],
-            )
-            for group, (key, name) in leads.items()
-        ),
-        User(id=BEN, group_id=str(TRUST), name="Ben Cole", jobs=[Job(code="FIN")]),
-        *(
-            User(id=key, urn=urn, name=f"Head of {urn}", email=f"head@{urn}.example", jobs=[Job(code="HT")])
-            for key, urn in heads
-        ),
-        User(id=DEPUTY, urn=HILDA, name="Tom Field", email="deputy@hilda.example", jobs=[Job(code="DHT")]),
+    leads = [
+        User(
+            id=key,
+            group_id=str(group),
+            name=name,
+            email=f"{key}@group.example",
+            rights=[Right(code=code) for code in rights],
+            associations=[Association()],
+        )
+        for key, group, name in ((ANA, TRUST, "Ana Okafor"), (LEILA, COUNCIL, "Leila Haddad"))
     ]
+    heads = [
+        User(id=key, urn=urn, name=f"Head of {urn}", email=f"head@{urn}.example", jobs=[Job(code="HT")])
+        for key, urn in ((HEAD, HILDA), (OAK_HEAD, OAK))
+    ]
+    deputy = User(id=DEPUTY, urn=HILDA, name="Tom Field", email="deputy@hilda.example", jobs=[Job(code="DHT")])
+    return [*leads, *heads, deputy, User(id=BEN, group_id=str(TRUST), name="Ben Cole", jobs=[Job(code="FIN")])]
 
 
 @pytest.fixture(scope="session")
@@ -122,10 +120,4 @@ def mis(app: Flask) -> Mis:
 @pytest.fixture
 def log_in(app: Flask) -> Callable[[int], Visitor]:
     """Return a function that opens a browser for a user."""
-
-    def visit(key: int) -> Visitor:
-        visitor = Visitor(app)
-        visitor.send("/login", user=str(key))
-        return visitor
-
-    return visit
+    return lambda key: Visitor(app).log_in(key)

@@ -59,9 +59,7 @@ def test_a_nightly_register_is_put_in_place_and_explained(tmp_path: Path) -> Non
         session.add(User(id=ANA, group_id=str(TRUST), name="Ana Okafor", email="ana@trust.example", rights=rights))
         session.add(User(id=HEAD, urn=urn, name="Hilda Moss", email="head@hilda.example", jobs=[Job(code="HT")]))
         session.add(User(id=LEILA, group_id="mat:1", name="Somebody of a group that no register names"))
-    ana, head = Visitor(app), Visitor(app)
-    ana.send("/login", user=str(ANA))
-    head.send("/login", user=str(HEAD))
+    ana, head = Visitor(app).log_in(ANA), Visitor(app).log_in(HEAD)
     ask(ana, urn)
     accept(head, urn)
     assert 200 == ana.open(f"/schools/{urn}/pupils").status

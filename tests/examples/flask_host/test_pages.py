@@ -82,13 +82,13 @@ def test_a_pending_request_is_reminded_and_withdrawn(log_in: LogIn) -> None:
     """Both go through the preview, and the school page shows both in its history."""
     ana = log_in(ANA)
     ask(ana, HILDA)
-    for button, fields, words in (
-        ("Send reminders", {}, "reminded Head of 900001"),
-        ("Withdraw", {"reason": "The wrong <level>."}, "withdrew the request, with the words “The wrong <level>.”"),
+    for button, words in (
+        ("Send reminders", "reminded Head of 900001"),
+        ("Withdraw", "withdrew the request, with the words “The wrong <level>.”"),
     ):
         ana.open("/schools?tab=pending")
         ana.press(button, request=f"mat:9901/{HILDA}/1")
-        ana.press("Preview", **fields)
+        ana.press("Preview", reason="The wrong <level>.")
         assert "1 of 1 school: 1 message would be sent." in ana.page.words
         ana.press("Confirm")
 
