@@ -9,7 +9,6 @@ from sqlalchemy import create_engine
 
 from datashare.adapters.sql import SqlAgreementStore, create_schema, in_transaction
 from datashare.service import DataSharing
-from tests.world import TRUST
 
 from .crowd import sharing_over, work_at_once
 
@@ -20,10 +19,9 @@ class SqlHost:
     """A host whose pool may hold fewer connections than it has threads."""
 
     def __init__(self, url: str) -> None:
-        """Use the database, before the workers are forked."""
+        """Make the tables, before the workers are forked."""
         self.engine = create_engine(url, pool_size=8, max_overflow=0)
         create_schema(self.engine)
-        self.outbox().states(TRUST)
 
     def act(self, work: Callable[[DataSharing], _T]) -> _T:
         """Do some work in one transaction."""

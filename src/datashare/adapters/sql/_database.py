@@ -146,7 +146,7 @@ class OwnTransactions:
         self._is_checked = False
         self._sleep = sleep or (_sleep_in_loop if engine.dialect.is_async else time.sleep)
         self._chance = chance
-        _ENGINES.add(engine)
+        begin_anew_in_forks(engine)
 
     def read(self, work: Callable[[sa.Connection], _T]) -> _T:
         """Do what only reads."""
@@ -217,6 +217,11 @@ def _sleep_in_loop(seconds: float) -> None:
 
 _ENGINES: weakref.WeakSet[sa.Engine] = weakref.WeakSet()
 _INHERITED: list[sa.Pool] = []
+
+
+def begin_anew_in_forks(engine: sa.Engine) -> None:
+    """Give each process that is forked from now on an empty pool for an engine."""
+    _ENGINES.add(engine)
 
 
 def _leave_connections_to_the_parent() -> None:

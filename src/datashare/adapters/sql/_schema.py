@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from datashare.errors import Misconfigured, SchemaMismatch
 
 from ._bulk import Existing, schema_of, write
-from ._database import begin_immediate
+from ._database import begin_anew_in_forks, begin_immediate
 from ._errors import mapped
 
 
@@ -48,6 +48,7 @@ class Schema:
         if isinstance(bind, sa.Connection):
             self._create(bind)
             return
+        begin_anew_in_forks(bind)
         with bind.connect() as connection:
             self._create(connection)
             connection.commit()
