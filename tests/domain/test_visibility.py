@@ -183,6 +183,17 @@ def test_policy_can_narrow_an_authority_to_maintained_types(kind: Coded | None, 
         assert look(maintained, by=group(LA), policy=narrow).visible
 
 
+@pytest.mark.rule("V6")
+@pytest.mark.parametrize(("code", "visible"), [("000", False), ("007", True)])
+def test_an_authority_sees_its_schools_whatever_its_code_but_nobody_sees_those_without_one(
+    code: str, visible: bool
+) -> None:
+    """Code 000 stands for no authority, so it links no schools with one another."""
+    school, of = institution(local_authority=Coded(code, "Does not apply")), GroupId.local_authority(code)
+
+    assert visible is look(school, by=group(of)).visible is (of in school.groups)
+
+
 @pytest.mark.rule("V6", "V9")
 @pytest.mark.parametrize(
     ("local_authority", "words"),
@@ -355,8 +366,8 @@ def test_the_list_is_a_function_of_what_the_register_holds(
         link = link_with(school, by.id)
         assert school.status in IS_OPEN
         assert link is not None
-        assert link.uid == by.id.code
-        assert link.joined_on is None or link.joined_on <= DAY
+        assert by.id.code == (link.uid if isinstance(link, TrustLink) else link.code)
+        assert not isinstance(link, TrustLink) or link.joined_on is None or link.joined_on <= DAY
 
 
 @pytest.mark.rule("V1", "V6")

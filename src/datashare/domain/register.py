@@ -183,6 +183,8 @@ class Coded:
     name: TextOrEmpty = ""
 
 
+NO_AUTHORITY = "000"
+"""The LA code of *Does not apply*: schools overseas and the like, which no local authority sees (V6)."""
 UNKNOWN_DAY = date.max
 """Stands for a day that the register states and nobody can read; what begins on it has not begun yet (V7)."""
 
@@ -273,7 +275,8 @@ class Institution:
         """The groups that it is linked with, whenever the links count (V1, V6)."""
         trusts = {GroupId(GroupKind.MULTI_ACADEMY_TRUST, link.uid) for link in self.trusts}
         la = self.local_authority
-        return frozenset(trusts | ({GroupId(GroupKind.LOCAL_AUTHORITY, la.code)} if la else set()))
+        authorities = {GroupId(GroupKind.LOCAL_AUTHORITY, la.code)} if la and la.code != NO_AUTHORITY else set()
+        return frozenset(trusts | authorities)
 
 
 @attrs.frozen(kw_only=True, field_transformer=validated)

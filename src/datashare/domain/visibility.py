@@ -13,7 +13,17 @@ from datashare.errors import InvalidInput
 from . import validation
 from .instants import day_words, to_day
 from .policy import Policy
-from .register import UNKNOWN_DAY, EstablishmentStatus, Group, GroupId, GroupKind, Institution, TrustLink
+from .register import (
+    NO_AUTHORITY,
+    UNKNOWN_DAY,
+    Coded,
+    EstablishmentStatus,
+    Group,
+    GroupId,
+    GroupKind,
+    Institution,
+    TrustLink,
+)
 from .text import LONGEST_SENTENCE, Labelled, folded, named_school, plain_line
 
 
@@ -116,11 +126,12 @@ class Visibility:
         return f"{name} is hidden from {group}: {'; '.join(map(str, self.reasons))}."
 
 
-def link_with(institution: Institution, group: GroupId) -> TrustLink | None:
+def link_with(institution: Institution, group: GroupId) -> TrustLink | Coded | None:
     """Find the link between *institution* and *group*, from whatever day it counts (V1, V6).
 
     A trust is linked by its UID alone: names, flags, sponsors and federations link nothing. Of several links with
-    one trust, the result is the one that counts first (V7).
+    one trust, the result is the one that counts first (V7). The link with a local authority is its code and name;
+    `NO_AUTHORITY` links nothing.
     """
     if group.kind is GroupKind.MULTI_ACADEMY_TRUST:
         links = [link for link in institution.trusts if link.uid == group.code]
@@ -128,7 +139,7 @@ def link_with(institution: Institution, group: GroupId) -> TrustLink | None:
             return links[0] if links else None
         return min(links, key=lambda link: link.joined_on or date.min)
     la = institution.local_authority
-    return TrustLink(la.code, la.name) if la and la.code == group.code else None
+    return la if la and la.code == group.code != NO_AUTHORITY else None
 
 
 def other_groups(institution: Institution, group: GroupId) -> frozenset[GroupId]:
@@ -183,7 +194,7 @@ def _link_reasons(institution: Institution, group: GroupId, day: date) -> list[H
     if link is None:
         detail = _linked_elsewhere(institution, group)[: validation.LONGEST_TEXT]
         return [HiddenReason(HiddenBecause.NOT_LINKED, detail=detail)]
-    if link.joined_on and link.joined_on > day:  # V7
+    if isinstance(link, TrustLink) and link.joined_on and link.joined_on > day:  # V7
         return [HiddenReason(HiddenBecause.JOINS_LATER, link.joined_on)]
     return []
 

@@ -13,6 +13,7 @@ import attrs
 from datashare.domain import validation
 from datashare.domain.instants import to_day
 from datashare.domain.register import (
+    NO_AUTHORITY,
     EstablishmentStatus,
     Group,
     GroupId,
@@ -34,9 +35,6 @@ from ._tables import REPEATED, Download, ProgressCallback, Table, open_table
 SHARE_LOST = 0.01
 SHOULD_HAVE_CLOSED = 100
 """Of so many schools some are closed, in a file of the whole register."""
-
-_NO_AUTHORITY = "000"
-"""``LA (code)`` of *Does not apply*: schools overseas and the like, which no authority sees."""
 
 
 @attrs.frozen(kw_only=True)
@@ -302,7 +300,7 @@ class _Groups:
             if not self._trusts.get(trust.uid):
                 self._trusts[trust.uid] = trust.name
         authority = institution.local_authority
-        if authority and authority.code != _NO_AUTHORITY and not self._authorities.get(authority.code):
+        if authority and authority.code != NO_AUTHORITY and not self._authorities.get(authority.code):
             self._authorities[authority.code] = authority.name
 
     def by_id(self, problems: Problems) -> dict[GroupId, Group]:
