@@ -241,7 +241,7 @@ class SqliteStore:
 
     def _require_own_transaction(self) -> None:
         if self.in_host_transaction:
-            raise errors.InvalidValue("The store", self, "outside the host's transactions to lease and settle notices")
+            raise errors.Misconfigured("The store", self, "outside the host's transactions to lease and settle notices")
 
     def requeue(self, group: GroupId, notices: Collection[str], /, *, due_at: Instant) -> int:
         of_group, ids = str(arguments.require_group(group)), json.dumps(arguments.require_notices(notices))

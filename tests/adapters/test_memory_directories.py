@@ -13,7 +13,7 @@ from datashare.adapters.memory import MemoryInstitutionDirectory, MemoryPeopleDi
 from datashare.domain.agreements import RefusalCode
 from datashare.domain.people import Associations, Person, PersonId, SchoolSite
 from datashare.domain.register import EstablishmentStatus, GroupId, SuccessorLink, TrustLink
-from datashare.errors import InvalidValue, Refused
+from datashare.errors import InvalidInput, Misconfigured, Refused
 from datashare.ports import InstitutionDirectory, PeopleDirectory
 from datashare.testing import InstitutionDirectoryContract, PeopleDirectoryContract, RegisterContents
 from tests.builders import DAY, URN, group, institution, person, sender
@@ -90,9 +90,9 @@ def test_two_institutions_or_groups_under_one_id_are_refused() -> None:
     directory = register()
     moved = institution(trusts=[TrustLink("870")])
 
-    with pytest.raises(InvalidValue, match="institutions must be equal where they share a URN; got 100000"):
+    with pytest.raises(InvalidInput, match="institutions must be equal where they share a URN; got 100000"):
         directory.replace([OPEN, moved], groups=[])
-    with pytest.raises(InvalidValue, match="groups must be equal where they share an id; got 'mat:5143'"):
+    with pytest.raises(InvalidInput, match="groups must be equal where they share an id; got 'mat:5143'"):
         directory.replace([], groups=[group(), group(is_open=False)])
     assert {URN: OPEN} == directory.institutions([URN])
     assert group() == directory.group(TRUST)
@@ -133,7 +133,7 @@ def test_a_register_that_lacks_much_of_the_present_one_is_refused() -> None:
     directory.replace(schools[100:500], groups=[group()], most_gone_percent=100)
     assert 400 == len(directory.linked(TRUST))
     for percent in (-1, 101, 10.0, None):
-        with pytest.raises(InvalidValue, match="most_gone_percent must be a whole number from 0 to 100"):
+        with pytest.raises(InvalidInput, match="most_gone_percent must be a whole number from 0 to 100"):
             directory.replace(schools, groups=[], most_gone_percent=percent)  # type: ignore[arg-type]
 
 
@@ -157,9 +157,10 @@ def test_what_a_register_cannot_hold_is_refused(name: str, value: object) -> Non
     directory = register()
     facts: dict[str, Any] = {"institutions": [ALONE], "groups": [], name: value}
 
-    for hold in (directory.replace, MemoryInstitutionDirectory):
-        with pytest.raises(InvalidValue, match=f"{name} must be|must be a"):
-            hold(**facts)
+    with pytest.raises(InvalidInput, match=f"{name} must be|must be a"):
+        directory.replace(**facts)
+    with pytest.raises(Misconfigured, match=f"{name} must be|must be a"):
+        MemoryInstitutionDirectory(**facts)
     assert {URN: OPEN, 100004: ALONE} == directory.institutions([URN, 100004])
 
 
@@ -175,7 +176,7 @@ def test_a_register_is_asked_by_urns_and_group_ids(calls: list[str], arguments: 
     """A question about anything else has no answer."""
     for call in calls:
         for argument in arguments:
-            with pytest.raises(InvalidValue, match=message):
+            with pytest.raises(InvalidInput, match=message):
                 getattr(register(), call)(argument)
 
 
@@ -267,8 +268,8 @@ def test_people_come_and_go_while_others_read() -> None:
     "arguments", [{"people": ["x"]}, {"people": "x"}, {"people": None}, {"sites": ["x"]}, {"sites": 5}], ids=repr
 )
 def test_a_directory_of_people_holds_only_people_and_sites(arguments: dict[str, Any]) -> None:
-    """Anything else is refused."""
-    with pytest.raises(InvalidValue, match="must be a collection of"):
+    """Anything else is a mistake of the code that sets it up."""
+    with pytest.raises(Misconfigured, match="must be a collection of"):
         MemoryPeopleDirectory(**arguments)
 
 
@@ -289,7 +290,7 @@ def test_a_directory_of_people_refuses_invalid_values(call: str, arguments: list
     """An invalid value is refused, and nothing of the call is done."""
     directory = people()
 
-    with pytest.raises(InvalidValue, match="must be"):
+    with pytest.raises(InvalidInput, match="must be"):
         getattr(directory, call)(*arguments)
     assert {HANA, DAI} == set(directory.at_schools([URN])[URN])
     assert directory.sites([7]) == {}

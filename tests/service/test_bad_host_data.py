@@ -278,6 +278,22 @@ def test_an_answer_that_cannot_be_used_as_a_whole_is_an_error(method: str, broke
 
 
 @pytest.mark.rule("T7")
+def test_a_directory_that_is_set_up_wrongly_as_a_whole_is_an_error() -> None:
+    """It is not taken for bad rows one by one: the page says what to correct, and so does the list."""
+    world = World()
+    wrong = Misconfigured("OurPeople.staff()", [], "a QuerySet")
+
+    def fail(_answer: object) -> object:
+        raise wrong
+
+    sharing = over(world, {"at_schools": fail})
+
+    with pytest.raises(Misconfigured, match=r"OurPeople\.staff\(\) must be a QuerySet"):
+        sharing.for_group(TRUST, actor=ANA).coverage()
+    assert [wrong] == list(sharing.problems(TRUST))
+
+
+@pytest.mark.rule("T7")
 def test_a_successor_that_cannot_be_read_is_left_out() -> None:
     """The plan is made without it."""
     world = World()

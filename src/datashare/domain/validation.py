@@ -11,6 +11,7 @@ import enum
 import inspect
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from functools import cache, reduce
 from types import NoneType, UnionType
@@ -366,6 +367,15 @@ def require_callable(value: object, what: str, expected: str) -> None:
     """
     if not callable(value) or _is_async(value):
         raise Misconfigured(what, value, f"{expected}, and is not async" if callable(value) else expected)
+
+
+@contextmanager
+def setting_up() -> Iterator[None]:
+    """Raise `Misconfigured` for what `InvalidInput` says, where the library is set up."""
+    try:
+        yield
+    except InvalidInput as error:
+        raise Misconfigured(error.what, error.value, error.expected) from error
 
 
 def require_port(value: object, port: type, name: str) -> None:

@@ -159,7 +159,7 @@ def require_loadable(register: object) -> LoadableRegister:
     """Return *register* if it can be loaded: every value is of its kind, and under its own URN or id.
 
     Raises:
-        InvalidValue: It is something else.
+        InvalidInput: It is something else.
     """
     if not isinstance(register, LoadableRegister):
         raise InvalidInput("register", register, "a register, such as datashare.adapters.gias.read_register returns")
@@ -207,7 +207,7 @@ def clusters_row(group: GroupId, clusters: Mapping[str, Iterable[int]]) -> Clust
     """Write a group's own sets of schools as a row.
 
     Raises:
-        InvalidValue: It is something else.
+        InvalidInput: It is something else.
     """
     return ClustersRow(str(group), encode_clusters(clusters))
 

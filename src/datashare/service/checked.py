@@ -16,7 +16,7 @@ import attrs
 from datashare.domain import validation
 from datashare.domain.people import Person, PersonId, SchoolSite
 from datashare.domain.register import Group, GroupId, Institution, SuccessorLink
-from datashare.errors import BadHostData, InvalidValue
+from datashare.errors import BadHostData, InvalidValue, Misconfigured
 from datashare.ports import InstitutionDirectory, PeopleDirectory
 
 _K = TypeVar("_K", int, PersonId)
@@ -188,11 +188,12 @@ def _found(
 
     Raises:
         BadHostData: The directory returned something else than a mapping.
+        Misconfigured: The directory raised it, since all of it is set up wrongly.
     """
     try:
         answer = _mapping(what, ask(keys))
         rows = {key: answer[key] for key in keys if key in answer}
-    except BadHostData:
+    except (BadHostData, Misconfigured):
         raise
     except ValueError as exc:
         every = tuple(keys)

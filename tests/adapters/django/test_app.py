@@ -9,7 +9,6 @@ import pendulum
 import pytest
 from django.contrib.auth.models import Permission as DjangoPermission
 from django.contrib.auth.models import User
-from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 from django.test import Client, override_settings
 
@@ -19,6 +18,7 @@ from datashare.adapters.django.store import DjangoAgreementStore
 from datashare.adapters.django.transactions import data_sharing
 from datashare.domain.agreements import Decline
 from datashare.domain.notices import Notice
+from datashare.errors import Misconfigured
 from datashare.ports import Delivered, NoticeStatus, SendResult, Settlement
 from datashare.testing.changes import AGREEMENT, NOW, TRUST, asked, then
 from examples.django_host.settings import DATABASES, DATASHARE
@@ -64,8 +64,8 @@ def test_the_examples_settings_are_right() -> None:
         (None, ["datashare.E001"], "DATASHARE must be a dictionary"),
         ({}, ["datashare.E003", "datashare.W001"], "DATASHARE['SHARING'] must be the dotted path of a function"),
         ({**DATASHARE, "SHARNG": ""}, ["datashare.E002"], "no setting 'SHARNG'"),
-        ({**DATASHARE, "SHARING": "nowhere.f"}, ["datashare.E003"], "'nowhere.f' cannot be imported"),
-        ({**DATASHARE, "SHARING": 7}, ["datashare.E003"], "7 cannot be imported"),
+        ({**DATASHARE, "SHARING": "nowhere.f"}, ["datashare.E003"], "cannot be imported: No module named 'nowhere'"),
+        ({**DATASHARE, "SHARING": 7}, ["datashare.E003"], "got 7 (int)"),
         ({**DATASHARE, "SHARING": f"{HERE}.NOT_CALLABLE"}, ["datashare.E003"], "cannot be called"),
         ({**DATASHARE, "NOTIFIER": "nowhere"}, ["datashare.E004"], "DATASHARE['NOTIFIER']"),
     ],
@@ -101,7 +101,7 @@ def test_what_the_setting_names_has_to_return_the_service() -> None:
     """A function that returns something else is a mistake in the settings."""
     with (
         override_settings(DATASHARE={"SHARING": f"{HERE}.returns_text"}),
-        pytest.raises(ImproperlyConfigured, match="must return a DataSharing"),
+        pytest.raises(Misconfigured, match="must be a DataSharing; got"),
     ):
         data_sharing()
 

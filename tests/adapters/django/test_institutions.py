@@ -5,6 +5,7 @@ import io
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -19,7 +20,8 @@ from datashare.errors import InvalidValue, Refused, SchemaMismatch, StoreUnreada
 from datashare.ports import InstitutionDirectory, Progress
 from datashare.testing import InstitutionDirectoryContract, RegisterContents, at_once
 from tests.adapters.gias.sample import ESTABLISHMENTS, GROUPS, LINKS
-from tests.adapters.sql.test_directory import loadable, register_of, sample
+from tests.adapters.registers import WRONG, loadable, register_of
+from tests.adapters.sql.test_directory import sample
 from tests.builders import LA, MAT, URN, institution
 
 from .databases import Settings, database, sqlite_settings
@@ -167,7 +169,7 @@ def test_loads_at_once_take_turns(directory: DjangoInstitutionDirectory) -> None
 
 
 def test_what_cannot_be_read_is_a_clear_error(sqlite: Settings, tmp_path: Path) -> None:
-    """Damaged rows, tables that are not there, and wrong arguments."""
+    """Damaged rows, and tables that are not there."""
     directory = DjangoInstitutionDirectory()
     directory.load(register_of(institution()))
     RegisterInstitution.objects.update(document="{}")
@@ -183,8 +185,19 @@ def test_what_cannot_be_read_is_a_clear_error(sqlite: Settings, tmp_path: Path) 
             ask()
     with database("other", sqlite_settings(tmp_path / "empty")), pytest.raises(SchemaMismatch, match="migrate"):
         DjangoInstitutionDirectory("other").load(register_of(institution()))
-    with pytest.raises(InvalidValue, match="progress must be"):
-        directory.load(register_of(institution()), progress="bar")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("error", "words", "call"), WRONG.values(), ids=WRONG)
+def test_wrong_arguments_are_refused(
+    sqlite: Settings, error: type[InvalidValue], words: str, call: Callable[[Any], object]
+) -> None:
+    """Each call says what it takes, as the register in an SQL database does; nothing is written."""
+    directory = DjangoInstitutionDirectory()
+    with pytest.raises(error, match=words) as raised:
+        call(directory)
+
+    assert error is type(raised.value)
+    assert directory.register_day() is None
 
 
 class Terminal(io.StringIO):

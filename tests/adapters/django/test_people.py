@@ -1,7 +1,7 @@
 """A directory of people over a host's own models, as the example has it."""
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import date
 from pathlib import Path
 
@@ -10,10 +10,11 @@ from django.db import connection
 from django.db.models import QuerySet
 from django.test.utils import CaptureQueriesContext
 
-from datashare import BusinessRole, Grant, GroupId, HeldRole, Period, Permission, PersonId, SchoolSite
-from datashare.errors import InvalidValue, SchemaMismatch
+from datashare import BusinessRole, Grant, GroupId, HeldRole, Period, Permission, Person, PersonId, SchoolSite
+from datashare.errors import InvalidInput, InvalidValue, Misconfigured, SchemaMismatch
 from examples.django_host.mis.models import Employee, Post, School, Trust
 from examples.django_host.mis.sharing import People
+from tests.test_logging import assert_documented, facts_of
 
 from .databases import Settings, database, sqlite_settings
 
@@ -105,13 +106,87 @@ def test_a_row_that_is_no_person_is_left_out_and_logged(rhys: Employee, caplog: 
         staff = People().at_schools([HILDA])
 
     assert ["Olwen"] == [person.name for person in staff[HILDA]]
-    assert [f"A row of mis.Employee is left out: key {rhys.pk}, Person.name."] == caplog.messages
+    assert_documented(caplog.records)
+    about = {"model": "mis.Employee", "key": str(rhys.pk), "field": "Person.name"}
+    assert [about] == [facts_of(record) for record in caplog.records]
+
+
+class Mistaken(People):
+    """A host that makes a text of one row, and does not know the job of another."""
+
+    def person(self, row: Employee, /) -> Person:
+        """Return the name of Rhys, and raise for Olwen."""
+        if row.name == "Olwen":
+            raise ValueError("There is no job of that code.")
+        return row.name if row.name == "Rhys" else super().person(row)  # type: ignore[return-value]
+
+
+def test_whatever_a_host_makes_of_a_row_hinders_nobody_else(rhys: Employee, caplog: pytest.LogCaptureFixture) -> None:
+    """What is no person, or raises a `ValueError`, is left out and logged; everybody else is answered."""
+    with caplog.at_level(logging.WARNING, "datashare.people"):
+        staff = Mistaken().at_schools([HILDA, OAK])
+
+    assert {OAK: ["Siân"]} == {urn: [person.name for person in people] for urn, people in staff.items()}
+    assert ["person()", "person()"] == [facts_of(record)["field"] for record in caplog.records]
+
+
+class Listing(People):
+    """A host that returns lists in place of querysets, and addresses in place of sites."""
+
+    def school_staff(self, urns: Collection[int], /) -> QuerySet[Employee]:
+        """Return a list."""
+        return list(super().school_staff(urns))  # type: ignore[return-value]
+
+    def group_staff(self, groups: Collection[GroupId], /) -> QuerySet[Employee]:
+        """Return a list."""
+        return list(super().group_staff(groups))  # type: ignore[return-value]
+
+    def school_sites(self, urns: Collection[int], /) -> Iterable[SchoolSite]:
+        """Return addresses."""
+        return [site.data_sharing_url for site in super().school_sites(urns)]  # type: ignore[misc]
+
+
+class Misnaming(People):
+    """A host whose column of ids has another name."""
+
+    host_id = "staff_number"
+
+
+SET_UP_WRONGLY: Mapping[str, tuple[type[InvalidValue], str, Callable[[], object]]] = {
+    "no-queryset": (
+        Misconfigured,
+        r"Listing\.school_staff\(\) must be a QuerySet",
+        lambda: Listing().at_schools([HILDA]),
+    ),
+    "no-queryset-of-a-group": (
+        Misconfigured,
+        r"Listing\.group_staff\(\) must be a QuerySet",
+        lambda: Listing().people([PersonId(TRUST, "1")]),
+    ),
+    "no-such-column": (
+        Misconfigured,
+        r"Misnaming\.host_id must be a lookup of mis\.Employee",
+        lambda: Misnaming().people([PersonId(HILDA, "1")]),
+    ),
+    "no-site": (InvalidValue, r"Listing\.school_sites\(\) must be SchoolSites", lambda: Listing().sites([HILDA])),
+}
+
+
+@pytest.mark.parametrize(("error", "words", "call"), SET_UP_WRONGLY.values(), ids=SET_UP_WRONGLY)
+def test_a_subclass_that_breaks_its_promise_is_named(
+    rhys: Employee, error: type[InvalidValue], words: str, call: Callable[[], object]
+) -> None:
+    """The error says which of its methods or names is wrong, so no raw error of Django leaves."""
+    with pytest.raises(error, match=words) as raised:
+        call()
+
+    assert error is type(raised.value)
 
 
 def test_what_cannot_be_asked_and_read_are_the_librarys_errors(sqlite: Settings, tmp_path: Path) -> None:
     """A wrong argument, and tables that are not there."""
     people = People()
-    with pytest.raises(InvalidValue, match="ids must be"):
+    with pytest.raises(InvalidInput, match="ids must be"):
         people.people(["ana"])  # type: ignore[list-item]
     with database("default", sqlite_settings(tmp_path / "empty")):
         for ask in (lambda: people.at_schools([HILDA]), lambda: people.sites([HILDA])):

@@ -15,15 +15,17 @@ from django.core.management import call_command
 from django.db import connection, connections, transaction
 from django.db.models import Model, Value
 from django.db.models.functions import Replace
+from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 from hypothesis import settings
 
 from datashare.adapters._databases import ATTEMPTS
+from datashare.adapters.django.institutions import DjangoInstitutionDirectory
 from datashare.adapters.django.models import AgreementEvent, AgreementState, CommandOutcome, OutgoingNotice
 from datashare.adapters.django.store import DjangoAgreementStore
 from datashare.domain.agreements import AgreementId, Withdraw
 from datashare.domain.verification import FindingCode
-from datashare.errors import SchemaMismatch, StoreUnavailable, StoreUnreadable, TransactionLost
+from datashare.errors import Misconfigured, SchemaMismatch, StoreUnavailable, StoreUnreadable, TransactionLost
 from datashare.ports import Change, Unreadable
 from datashare.testing import (
     AgreementStoreContract,
@@ -37,7 +39,7 @@ from datashare.testing import (
     OutboxContract,
     StoreWithOutbox,
 )
-from datashare.testing.changes import AGREEMENT, COUNCIL, OTHER_URN, TRUST, asked, imported, then
+from datashare.testing.changes import AGREEMENT, COUNCIL, NOW, OTHER_URN, TRUST, asked, imported, then
 from datashare.testing.comparison import compare_with_memory
 from datashare.testing.contracts._store_suite import verified
 from datashare.testing.threads import at_once
@@ -274,6 +276,24 @@ def test_a_hosts_transaction_that_failed_before_is_lost(store: DjangoAgreementSt
             store.append([asked()])
 
     assert frozenset() == store.append([asked()])
+
+
+def test_nothing_is_delivered_in_a_transaction_of_the_hosts(store: DjangoAgreementStore) -> None:
+    """It is a mistake of the code that sets the delivery up."""
+    with transaction.atomic(), pytest.raises(Misconfigured, match="outside the host's transactions"):
+        store.lease(now=NOW, until=NOW.add(minutes=1), limit=1)
+
+
+@pytest.mark.parametrize("build", [DjangoAgreementStore, DjangoInstitutionDirectory], ids=lambda kind: kind.__name__)
+def test_a_database_that_the_host_does_not_have_is_named(build: Callable[..., object]) -> None:
+    """Whether the code or the settings name it, the error says which there are, before anything is asked."""
+    with pytest.raises(Misconfigured, match=r"using must be an alias in DATABASES: default; got 'nowhere'"):
+        build("nowhere")
+    with pytest.raises(Misconfigured, match="using must be an alias"):
+        build(5)
+    wrong = r"DATASHARE\['DATABASE'\] must be an alias in DATABASES: default; got 'nowhere'"
+    with override_settings(DATASHARE={"DATABASE": "nowhere"}), pytest.raises(Misconfigured, match=wrong):
+        build()
 
 
 def test_a_busy_file_is_reported_to_the_host(sqlite: Settings) -> None:

@@ -30,7 +30,7 @@ from datashare.testing.threads import at_once
 from examples.django_host.mis import actions
 from examples.django_host.mis.models import Activity, Employee, Post, School, Trust
 from tests.adapters.one_transaction import MARIADB, OneTransaction, Work, ask
-from tests.adapters.sql.test_directory import register_of
+from tests.adapters.registers import register_of
 from tests.world import HILDA, World
 
 from .databases import Settings, database, sqlite_settings

@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import date, timedelta
 from functools import cache, partial
@@ -26,10 +26,11 @@ from datashare.adapters.sql import (
     sqlite_engine,
 )
 from datashare.domain.register import EstablishmentStatus, Group, GroupId, Institution, SuccessorLink, TrustLink
-from datashare.errors import DatashareError, InvalidValue, Refused, SchemaMismatch, StoreUnreadable
+from datashare.errors import DatashareError, InvalidValue, Misconfigured, Refused, SchemaMismatch, StoreUnreadable
 from datashare.ports import InstitutionDirectory, Progress, Stage
 from datashare.testing import InstitutionDirectoryContract, RegisterContents, at_once
 from tests.adapters.gias.sample import ESTABLISHMENTS, GROUPS, LINKS
+from tests.adapters.registers import DAY, WRONG, loadable, register_of
 from tests.builders import LA, MAT, URN, group, institution
 from tests.servers import Server
 
@@ -37,8 +38,6 @@ from .databases import disposing, round_trips, sqlite_file, statements_of
 from .test_damage import VALUES, damaged
 
 GONE = GroupId.mat("2894")
-DAY = date(2025, 7, 1)
-"""Before that of the sample."""
 CLUSTERS = {"North": frozenset({URN}), "Nobody yet": frozenset[int]()}
 
 
@@ -46,31 +45,6 @@ CLUSTERS = {"North": frozenset({URN}), "Nobody yet": frozenset[int]()}
 def sample() -> Register:
     """Read the sample of the register, with the links between predecessors and successors."""
     return read_register(ESTABLISHMENTS, groups=GROUPS, links=LINKS)
-
-
-@attrs.frozen(kw_only=True)
-class Loadable:
-    """A register as it is loaded."""
-
-    institutions: Mapping[int, Institution]
-    groups: Mapping[GroupId, Group] = attrs.field(factory=lambda: {MAT: group(), LA: group(LA)})
-    successors: tuple[SuccessorLink, ...] = ()
-    day: date | None = DAY
-
-
-def register_of(*schools: Institution, **others: Any) -> Loadable:
-    """Build a register of schools."""
-    return Loadable(institutions={school.urn: school for school in schools}, **others)
-
-
-def loadable(contents: RegisterContents) -> Loadable:
-    """Return what of a register is loaded."""
-    return Loadable(
-        institutions={school.urn: school for school in contents.institutions},
-        groups={known.id: known for known in contents.groups},
-        successors=contents.successors,
-        day=contents.day,
-    )
 
 
 class DirectorySuite(InstitutionDirectoryContract):
@@ -422,42 +396,23 @@ def test_a_link_counts_from_its_first_day(engine: Engine) -> None:
     assert [(1, "2025-09-01"), (2, None), (3, None)] == [tuple(row) for row in rows]
 
 
-@pytest.mark.parametrize(
-    ("register", "expected"),
-    [
-        (None, "register must be a register, such as datashare.adapters.gias.read_register returns"),
-        (RegisterContents(), "register.institutions must be a mapping"),
-        (Loadable(institutions={URN: None}), "register.institutions must be an Institution"),  # type: ignore[dict-item]
-        (Loadable(institutions={1: institution()}), "register.institutions must be by URN"),
-        (register_of(groups={LA: group()}), "register.groups must be by id"),
-        (register_of(groups={MAT: "Areté"}), "register.groups must be a Group"),
-        (register_of(successors=[1]), "register.successors must be a collection of SuccessorLinks"),
-        (register_of(day="2026-05-03"), "register.day must be a date without a time"),
-    ],
-    ids=["none", "tuples", "not-a-school", "other-urn", "other-id", "not-a-group", "not-a-link", "not-a-day"],
-)
-def test_only_a_register_is_loaded(sqlite: Engine, register: Loadable, expected: str) -> None:
-    """What a host made itself is checked before anything is written."""
-    with pytest.raises(InvalidValue, match=expected):
-        SqlInstitutionDirectory(sqlite).load(register)
+@pytest.mark.parametrize(("error", "words", "call"), WRONG.values(), ids=WRONG)
+def test_wrong_arguments_are_refused(
+    sqlite: Engine, error: type[InvalidValue], words: str, call: Callable[[Any], object]
+) -> None:
+    """Each call says what it takes, and tells apart what somebody passed and how it was set up; nothing is written."""
+    directory = SqlInstitutionDirectory(sqlite)
+    with pytest.raises(error, match=words) as raised:
+        call(directory)
+
+    assert error is type(raised.value)
+    assert directory.register_day() is None
 
 
-def test_invalid_arguments_are_refused(sqlite: Engine) -> None:
-    """Each call says what it takes."""
-    directory: Any = SqlInstitutionDirectory(sqlite)
-    for call in (directory.group, directory.linked, directory.clusters):
-        with pytest.raises(InvalidValue, match="group must be a GroupId"):
-            call("mat:5143")
-    for call in (directory.institutions, directory.successors):
-        with pytest.raises(InvalidValue, match="urns must be"):
-            call(["100000"])
-    with pytest.raises(InvalidValue, match="confirmed must be True or False"):
-        directory.load(register_of(), confirmed="yes")
-    with pytest.raises(InvalidValue, match="progress must be a function"):
-        directory.load(register_of(), progress="yes")
-    for named in (None, {"North": "x"}, {" ": [1]}, {"North": [10_000_000]}):
-        with pytest.raises(InvalidValue, match="clusters must be"):
-            directory.set_clusters(MAT, named)
+def test_it_is_bound_to_a_database() -> None:
+    """Anything else is a mistake of the code that sets it up."""
+    with pytest.raises(Misconfigured, match="bind must be an Engine or a Connection"):
+        SqlInstitutionDirectory("agreements.db")  # type: ignore[arg-type]
 
 
 DAMAGE: dict[str, tuple[str, str, Callable[[SqlInstitutionDirectory], object]]] = {

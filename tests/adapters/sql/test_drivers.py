@@ -15,7 +15,7 @@ from sqlalchemy.util import greenlet_spawn
 
 from datashare.adapters.sql import SqlAgreementStore, create_schema, in_async_transaction, in_transaction
 from datashare.adapters.sql._errors import mapped
-from datashare.errors import InvalidValue, SchemaMismatch, StoreError, StoreUnavailable, TransactionLost
+from datashare.errors import Misconfigured, SchemaMismatch, StoreError, StoreUnavailable, TransactionLost
 from datashare.service import Outcomes
 from tests.world import ANA, HILDA, MIS, OSCAR, TRUST, World
 
@@ -142,9 +142,9 @@ def test_an_async_engine_is_told_from_a_plain_one(url: sa.URL) -> None:
     """Each function names the engine that it needs; outside of the loop, the store cannot use an async one."""
 
     async def act(engine: AsyncEngine) -> None:
-        with pytest.raises(InvalidValue, match="engine must be an Engine of SQLAlchemy"):
+        with pytest.raises(Misconfigured, match="engine must be an Engine of SQLAlchemy"):
             in_transaction(engine, lambda _connection, _store: None)  # type: ignore[arg-type]
-        with pytest.raises(InvalidValue, match="engine must be an AsyncEngine of SQLAlchemy"):
+        with pytest.raises(Misconfigured, match="engine must be an AsyncEngine of SQLAlchemy"):
             await in_async_transaction(engine.sync_engine, lambda _connection, _store: None)  # type: ignore[arg-type]
         with pytest.raises(StoreError, match="greenlet_spawn has not been called"):
             SqlAgreementStore(engine.sync_engine).states(TRUST)

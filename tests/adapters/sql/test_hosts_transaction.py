@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from datashare.adapters.sql import SqlAgreementStore, sqlite_engine
 from datashare.delivery import deliver
 from datashare.domain.agreements import RefusalCode
-from datashare.errors import InvalidValue, StoreError, TransactionLost
+from datashare.errors import Misconfigured, StoreError, TransactionLost
 from datashare.ports import readable
 from datashare.service import Outcomes
 from datashare.testing import CountingStore, InterleavingStore, RecordingNotifier, at_once
@@ -147,7 +147,7 @@ def test_after_a_failure_within_the_hosts_transaction_it_is_lost(postgresql: Eng
 
 def test_delivery_needs_an_engine(sqlite: Engine) -> None:
     """What was sent cannot be rolled back, so it is not recorded in a transaction that can."""
-    with sqlite.begin() as connection, pytest.raises(InvalidValue, match="bound to an Engine, since delivery commits"):
+    with sqlite.begin() as connection, pytest.raises(Misconfigured, match="bound to an Engine, since delivery commits"):
         deliver(SqlAgreementStore(connection), RecordingNotifier())
 
 
@@ -156,7 +156,7 @@ def test_a_connection_that_commits_by_itself_is_refused(postgresql: Engine) -> N
     with (
         disposing(create_engine(postgresql.url, isolation_level="AUTOCOMMIT")) as alone,
         closing(alone.connect()) as connection,
-        pytest.raises(InvalidValue, match="commits each statement by itself"),
+        pytest.raises(Misconfigured, match="commits each statement by itself"),
     ):
         SqlAgreementStore(connection).states(TRUST)
 
@@ -201,5 +201,5 @@ def test_a_database_that_is_not_understood_is_refused() -> None:
     """The statements are written for three databases; any driver of theirs is taken, with or without its URL's."""
     engine = create_engine("mssql+pymssql://nobody@localhost/nothing", module=pymysql)
 
-    with pytest.raises(InvalidValue, match="of one of the databases sqlite, postgresql, mysql, mariadb"):
+    with pytest.raises(Misconfigured, match="of one of the databases sqlite, postgresql, mysql, mariadb"):
         SqlAgreementStore(engine)

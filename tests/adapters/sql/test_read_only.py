@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from datashare.adapters.sql import SqlAgreementStore, create_schema, sqlite_engine
-from datashare.errors import InvalidValue, SchemaMismatch, StoreError, StoreUnavailable
+from datashare.errors import Misconfigured, SchemaMismatch, StoreError, StoreUnavailable
 from datashare.testing.changes import TRUST, asked
 
 from .databases import disposing
@@ -113,5 +113,5 @@ def test_a_file_that_is_not_there_is_not_made(tmp_path: Path) -> None:
 @pytest.mark.parametrize("value", [None, "yes", 1])
 def test_read_only_is_true_or_false(tmp_path: Path, value: Any) -> None:  # noqa: ANN401 - what is tested
     """Anything else is refused when the engine is made."""
-    with pytest.raises(InvalidValue, match="read_only must be True or False"):
+    with pytest.raises(Misconfigured, match="read_only must be True or False"):
         sqlite_engine(tmp_path / "x.db", read_only=value)

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, event, inspect, text
 
 from datashare.adapters.sql import SCHEMA_VERSION, SqlAgreementStore, create_schema, metadata, sqlite_engine
-from datashare.errors import InvalidValue, SchemaMismatch
+from datashare.errors import Misconfigured, SchemaMismatch
 from datashare.testing.changes import AGREEMENT, TRUST, asked
 from tests.servers import Server
 
@@ -171,7 +171,7 @@ def test_an_event_without_its_agreement_cannot_be_kept(engine: Engine) -> None:
 @pytest.mark.parametrize("path", ["", ":memory:", "file:x?mode=memory", 5, None])
 def test_only_a_file_is_embedded(path: object) -> None:
     """A database in memory would be another one for each thread."""
-    with pytest.raises(InvalidValue, match="path must be the path of a file"):
+    with pytest.raises(Misconfigured, match="path must be the path of a file"):
         sqlite_engine(path)  # type: ignore[arg-type]
 
 
@@ -180,16 +180,16 @@ def test_only_a_file_is_embedded(path: object) -> None:
 )
 def test_an_invalid_wait_is_refused(wait: object, tmp_path: Path) -> None:
     """Only a span of time can be waited."""
-    with pytest.raises(InvalidValue, match="wait must be a timedelta"):
+    with pytest.raises(Misconfigured, match="wait must be a timedelta"):
         sqlite_engine(tmp_path / "x.db", wait=wait)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("bind", [None, "sqlite:///x.db", sqlite3])
 def test_a_store_is_bound_to_an_engine_or_a_connection(bind: object) -> None:
     """An address alone is not enough: the host decides how connections are made and shared."""
-    with pytest.raises(InvalidValue, match="bind must be an Engine or a Connection of SQLAlchemy"):
+    with pytest.raises(Misconfigured, match="bind must be an Engine or a Connection of SQLAlchemy"):
         SqlAgreementStore(bind)  # type: ignore[arg-type]
-    with pytest.raises(InvalidValue, match="bind must be an Engine or a Connection of SQLAlchemy"):
+    with pytest.raises(Misconfigured, match="bind must be an Engine or a Connection of SQLAlchemy"):
         create_schema(bind)  # type: ignore[arg-type]
 
 

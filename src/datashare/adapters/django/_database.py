@@ -10,7 +10,7 @@ from django.db import Error, connections, transaction
 from django.db.models import Model, QuerySet
 
 from datashare.adapters._databases import is_lost, repeated, words_of
-from datashare.errors import TransactionLost
+from datashare.errors import Misconfigured, TransactionLost
 
 from . import _settings
 from ._errors import driver_error, raise_meaning
@@ -24,8 +24,15 @@ class Database:
     """A database of Django's, by its alias."""
 
     def __init__(self, alias: str | None) -> None:
-        """Choose the database; by default the one that the settings name."""
+        """Choose the database; by default the one that the settings name.
+
+        Raises:
+            Misconfigured: There is no such database.
+        """
         self.alias = _settings.database() if alias is None else alias
+        if self.alias not in [*connections]:
+            what = "DATASHARE['DATABASE']" if alias is None else "using"
+            raise Misconfigured(what, self.alias, f"an alias in DATABASES: {', '.join(connections)}")
 
     @property
     def in_host_transaction(self) -> bool:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal
 
 from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS
 from django.utils.module_loading import import_string
+
+from datashare.errors import Misconfigured
 
 Name = Literal["SHARING", "NOTIFIER", "DATABASE"]
 
@@ -36,18 +37,18 @@ def function(name: Name) -> Callable[..., Any]:
     """Import the function that a setting names.
 
     Raises:
-        ImproperlyConfigured: The setting is missing, or names nothing that can be called.
+        Misconfigured: The setting is missing, or names nothing that can be called.
     """
     names = written()
     path = names.get(name) if isinstance(names, Mapping) else None
-    what = f"DATASHARE[{name!r}] must be {MEANINGS[name]}"
+    what, meaning = f"DATASHARE[{name!r}]", MEANINGS[name]
     if path is None:
-        raise ImproperlyConfigured(f"{what}; it is missing. Add it to the settings.")
+        raise Misconfigured(what, path, f"{meaning}; it is missing, so add it to the settings")
     try:
         value = import_string(path)
     except (ImportError, TypeError, AttributeError) as error:
-        raise ImproperlyConfigured(f"{what}; {path!r} cannot be imported: {error}.") from error
+        raise Misconfigured(what, path, f"{meaning}; it cannot be imported: {error}") from error
     if not callable(value):
-        raise ImproperlyConfigured(f"{what}; {path!r} cannot be called.")
+        raise Misconfigured(what, path, f"{meaning}; it cannot be called")
     function: Callable[..., Any] = value
     return function

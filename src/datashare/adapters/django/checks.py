@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.core.checks import CheckMessage, Error, Warning  # noqa: A004 - Django's name
-from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
+
+from datashare.errors import Misconfigured
 
 from . import _settings
 
@@ -26,11 +27,11 @@ def _problems(names: object) -> Iterator[CheckMessage]:
         yield Error(f"DATASHARE has no setting {name!r}.", hint=f"The settings are {known}.", id="datashare.E002")
     try:
         _settings.function("SHARING")
-    except ImproperlyConfigured as error:
+    except Misconfigured as error:
         yield Error(str(error), id="datashare.E003")
     try:
         _settings.function("NOTIFIER")
-    except ImproperlyConfigured as error:
+    except Misconfigured as error:
         if "NOTIFIER" in names:
             yield Error(str(error), id="datashare.E004")
         else:

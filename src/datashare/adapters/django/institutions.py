@@ -35,6 +35,9 @@ class DjangoInstitutionDirectory:
 
         Args:
             using: Its alias in `DATABASES`; by default the one that the settings name in ``DATASHARE["DATABASE"]``.
+
+        Raises:
+            Misconfigured: There is no such database.
         """
         self._db = Database(using)
 
@@ -54,7 +57,8 @@ class DjangoInstitutionDirectory:
 
         Raises:
             Refused: The register is empty, older than the one in place, or lacks too many of its institutions (E3).
-            InvalidValue: An argument is invalid.
+            InvalidInput: It is no register, or *confirmed* is not True or False.
+            Misconfigured: *progress* cannot be called.
             StoreError: The database could not do its work, and the old register stays.
         """
         checked = register_rows.require_loadable(register)
@@ -105,7 +109,7 @@ class DjangoInstitutionDirectory:
         """Replace a group's own sets of schools: their URNs, by name (B6).
 
         Raises:
-            InvalidValue: An argument is invalid.
+            InvalidInput: An argument is invalid.
             StoreError: The database could not do its work.
         """
         row = register_rows.clusters_row(arguments.require_group(group), named)

@@ -18,7 +18,7 @@ from datashare.domain.chain import Chain
 from datashare.domain.instants import Instant, instant_text, later_by, to_instant
 from datashare.domain.register import GroupId
 from datashare.domain.validation import require_urn
-from datashare.errors import InvalidValue
+from datashare.errors import Misconfigured
 from datashare.ports import (
     LONGEST_LEASE,
     LONGEST_WAIT,
@@ -54,6 +54,9 @@ class DjangoAgreementStore:
 
         Args:
             using: Its alias in `DATABASES`; by default the one that the settings name in ``DATASHARE["DATABASE"]``.
+
+        Raises:
+            Misconfigured: There is no such database.
         """
         self._db = Database(using)
         self.has_lost: bool = False
@@ -65,7 +68,7 @@ class DjangoAgreementStore:
 
     def _deliver(self, work: Callable[[], _T]) -> _T:
         if self.in_host_transaction:
-            raise InvalidValue("The store", self, "outside the host's transactions to lease and settle notices")
+            raise Misconfigured("The store", self, "outside the host's transactions, since delivery commits as it goes")
         return self._db.write(work)
 
     def load(self, ids: Collection[AgreementId], /, *, command_id: str | None = None) -> Loaded:

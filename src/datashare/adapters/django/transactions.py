@@ -6,11 +6,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
-from django.core.exceptions import ImproperlyConfigured
 from django.db import Error, transaction
 
 from datashare.adapters._databases import RaceLost, repeated
 from datashare.domain.validation import require_callable
+from datashare.errors import Misconfigured
 from datashare.ports import AgreementStore
 from datashare.service.sharing import DataSharing
 
@@ -29,12 +29,11 @@ def data_sharing(store: AgreementStore | None = None) -> DataSharing:
             is open when it is called.
 
     Raises:
-        ImproperlyConfigured: The setting is missing or wrong.
+        Misconfigured: The setting is missing or wrong.
     """
     sharing: object = _settings.function("SHARING")(DjangoAgreementStore() if store is None else store)
     if not isinstance(sharing, DataSharing):
-        what = f"The function that DATASHARE['SHARING'] names must return a DataSharing; it returned {sharing!r}."
-        raise ImproperlyConfigured(what)
+        raise Misconfigured("What the function returns that DATASHARE['SHARING'] names", sharing, "a DataSharing")
     return sharing
 
 
@@ -53,7 +52,7 @@ def atomic(work: Callable[[DataSharing], _T]) -> _T:
             back, and is raised here as it is; errors of the host's own statements too.
 
     Raises:
-        Misconfigured: *work* cannot be called.
+        Misconfigured: *work* cannot be called, or a setting is missing or wrong.
         StoreUnavailable: The database cannot be reached, or is locked, full or read-only, or every attempt lost.
         StoreError: The database could not do its work.
         RuntimeError: A transaction is open already, so that this one could not be repeated; Django raises it.

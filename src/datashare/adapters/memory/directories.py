@@ -58,9 +58,16 @@ class MemoryInstitutionDirectory:
         successors: Iterable[SuccessorLink] = (),
         register_day: date | None = None,
     ) -> None:
-        """Hold this register; see `replace`."""
+        """Hold this register; see `replace`.
+
+        Raises:
+            Misconfigured: An argument is invalid, or two different values share a URN or an id.
+        """
         self._register = _NOTHING
-        self.replace(institutions, groups=groups, clusters=clusters, successors=successors, register_day=register_day)
+        with validation.setting_up():
+            self.replace(
+                institutions, groups=groups, clusters=clusters, successors=successors, register_day=register_day
+            )
 
     def replace(
         self,
@@ -85,7 +92,7 @@ class MemoryInstitutionDirectory:
 
         Raises:
             Refused: It lacks more, so it is not whole; the present register then stays.
-            InvalidValue: An argument is invalid, or two different values share a URN or an id; the present register
+            InvalidInput: An argument is invalid, or two different values share a URN or an id; the present register
                 then stays.
         """
         by_urn: dict[int, Institution] = {}
@@ -163,13 +170,18 @@ class MemoryPeopleDirectory:
     """People and school sites in memory, as a `datashare.ports.PeopleDirectory`."""
 
     def __init__(self, people: Iterable[Person] = (), *, sites: Iterable[SchoolSite] = ()) -> None:
-        """Hold these people and sites."""
+        """Hold these people and sites.
+
+        Raises:
+            Misconfigured: One of them is something else.
+        """
         self._lock = threading.Lock()
         self._people: dict[PersonId, Person] = {}
         self._by_school: dict[int, dict[PersonId, Person]] = defaultdict(dict)
         self._sites: dict[int, SchoolSite] = {}
-        self.put(*validation.require_all(people, Person, "people", "a collection of Persons"))
-        self.put_sites(*validation.require_all(sites, SchoolSite, "sites", "a collection of SchoolSites"))
+        with validation.setting_up():
+            self.put(*validation.require_all(people, Person, "people", "a collection of Persons"))
+            self.put_sites(*validation.require_all(sites, SchoolSite, "sites", "a collection of SchoolSites"))
 
     def put(self, *people: Person) -> None:
         """Add people; replace those with the same ids."""

@@ -55,7 +55,7 @@ class SqlInstitutionDirectory:
             bind: An engine, or a connection whose transaction is the host's.
 
         Raises:
-            InvalidValue: It is neither.
+            Misconfigured: It is neither.
         """
         self._transactions = transactions(bind, DIRECTORY.require)
 
@@ -77,7 +77,8 @@ class SqlInstitutionDirectory:
 
         Raises:
             Refused: The register is empty, older than the one in place, or lacks too many of its institutions (E3).
-            InvalidValue: An argument is invalid.
+            InvalidInput: It is no register, or *confirmed* is not True or False.
+            Misconfigured: *progress* cannot be called.
             StoreError: The database could not do its work, and the old register stays.
         """
         checked = require_loadable(register)
@@ -105,7 +106,7 @@ class SqlInstitutionDirectory:
         """Replace a group's own sets of schools: their URNs, by name (B6).
 
         Raises:
-            InvalidValue: An argument is invalid.
+            InvalidInput: An argument is invalid.
             StoreError: The database could not do its work.
         """
         row = clusters_row(arguments.require_group(group), named)

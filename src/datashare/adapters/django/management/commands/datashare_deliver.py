@@ -6,7 +6,6 @@ from argparse import ArgumentParser
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 
 from datashare.adapters.django import _settings
@@ -33,7 +32,7 @@ class Command(BaseCommand):
             # One that keeps a connection, as EmailNotifier does, closes it at the end.
             with notifier if isinstance(notifier, AbstractContextManager) else nullcontext():
                 report = deliver(DjangoAgreementStore(), notifier, limit=limit)
-        except (ImproperlyConfigured, DatashareError) as error:
+        except DatashareError as error:
             raise CommandError(str(error)) from error
         counts = {
             "sent": report.delivered,
