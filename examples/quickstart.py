@@ -1,8 +1,8 @@
 """A real trust, on real rows of the register, from its list of schools to working access.
 
 The trust, the schools and their dates come from the register of 18 July 2025. The people are made up, and no message
-leaves this machine: each is written to a folder, where a browser can open it. Agreements are kept in a SQLite file,
-which you can name:
+leaves this machine: each is written to a folder, where a browser can open it. The register and the agreements are kept
+in a SQLite file, which you can name:
 
     python examples/quickstart.py agreements.sqlite
 
@@ -14,7 +14,7 @@ from __future__ import annotations
 import io
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
@@ -24,6 +24,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
+from sqlalchemy import Engine
 
 from datashare import (
     AccessLevel,
@@ -39,23 +40,32 @@ from datashare import (
     Person,
     PersonId,
     Phase,
-    Policy,
     Refused,
+    RequestId,
     SchoolSite,
     Tab,
     WithRoles,
 )
 from datashare.adapters.email import EmailRenderer, MaildirNotifier
 from datashare.adapters.gias import read_register
-from datashare.adapters.memory import MemoryInstitutionDirectory, MemoryPeopleDirectory
-from datashare.adapters.sql import SqlAgreementStore, create_schema, sqlite_engine
+from datashare.adapters.memory import MemoryPeopleDirectory
+from datashare.adapters.sql import (
+    SqlAgreementStore,
+    SqlInstitutionDirectory,
+    create_directory_schema,
+    create_schema,
+    sqlite_engine,
+)
 from datashare.delivery import deliver
 from datashare.ports import readable
+from datashare.service import GroupActions
 
 DATA = Path(__file__).parent / "data"
 TRUST = GroupId.mat("5622")  # Areté Learning Trust
 ANA = PersonId(TRUST, "ana")
 STOKESLEY, RICHMOND, RYEDALE, MILL_HILL = 141930, 145090, 148377, 149551
+STAFF = ("head", "Head", BusinessRole.HEAD_TEACHER), ("data", "Data manager", BusinessRole.DATA_MANAGER)
+HEADS = WithRoles([BusinessRole.HEAD_TEACHER])
 
 EMAILS = EmailRenderer(
     sender="no-reply@arete.example", sender_name="Areté Learning Trust", list_id="data-sharing.arete.example"
@@ -99,7 +109,7 @@ def run(file: Path, messages: Path) -> None:
     clock = TableClock(pendulum.datetime(2025, 7, 21, 8, 30, tz="UTC"))
     people = MemoryPeopleDirectory([ana()])
     store, notifier = SqlAgreementStore(engine), MaildirNotifier(EMAILS, messages)
-    sharing = DataSharing(store=store, institutions=register(), people=people, clock=clock)
+    sharing = DataSharing(store=store, institutions=register(engine), people=people, clock=clock)
     trust = sharing.for_group(TRUST, actor=ANA)
 
     chapter("1. The trust's schools, from the register")
@@ -107,20 +117,21 @@ def run(file: Path, messages: Path) -> None:
     chapter("2. Who is not in the list, and why")
     explain_the_missing(trust)
     chapter("3. What sending a request would do")
-    staff(people, [row.institution.urn for row in trust.browse().items if row.institution.urn != MILL_HILL])
-    preview(trust)
+    urns = [row.urn for row in trust.browse().items]
+    staff(people, urns)
+    preview(trust, urns)
     chapter("4. The request is sent, and sent again by a second click")
-    outcomes = send(trust)
+    requests = send(trust, urns)
     deliver(store, notifier, clock=clock)  # as a cron job would, once a minute
     chapter("5. A week later: a reminder")
     clock.move_on(timedelta(days=7))
-    remind(trust, outcomes)
+    remind(trust, requests)
     deliver(store, notifier, clock=clock)
     chapter("6. One head accepts, another declines")
-    answer(sharing, outcomes)
+    answer(sharing, requests)
     deliver(store, notifier, clock=clock)
     chapter("7. The level is raised")
-    raise_level(sharing, trust, outcomes)
+    raise_level(sharing, trust, requests)
     deliver(store, notifier, clock=clock)
     chapter("8. The tabs")
     tabs(trust)
@@ -132,21 +143,19 @@ def run(file: Path, messages: Path) -> None:
     console.print("Read the messages in a browser:", notifier.index.absolute().as_uri(), soft_wrap=True)
 
 
-def register() -> MemoryInstitutionDirectory:
-    """Read the register's downloads."""
+def register(engine: Engine) -> SqlInstitutionDirectory:
+    """Read the register's downloads into the database."""
     download = read_register(
         DATA / "edubasealldata20250718_sample.csv.gz",
         groups=DATA / "allgroupsdata20220331_resaved_sample.csv.gz",
         links=DATA / "links_edubasealldata20250718_sample.csv.gz",
     )
     console.print(f"Read {len(download.institutions):,} institutions as they were on {download.day}.")
-    return MemoryInstitutionDirectory(
-        download.institutions.values(),
-        groups=download.groups.values(),
-        clusters={TRUST: {"North York Moors": [148374, 148375, 148376, RYEDALE]}},
-        successors=download.successors,
-        register_day=download.day,
-    )
+    create_directory_schema(engine)
+    directory = SqlInstitutionDirectory(engine)
+    directory.load(download)
+    directory.set_clusters(TRUST, {"North York Moors": [148374, 148375, 148376, RYEDALE]})
+    return directory
 
 
 def ana() -> Person:
@@ -161,23 +170,12 @@ def ana() -> Person:
 
 
 def staff(people: MemoryPeopleDirectory, urns: Iterable[int]) -> None:
-    """Add an MIS site, a head and a data manager for each school."""
-    for urn in urns:
+    """Add an MIS site, a head and a data manager for each school but one, which has another MIS."""
+    for urn in set(urns) - {MILL_HILL}:
         people.put_sites(SchoolSite(urn=urn, data_sharing_url=f"https://mis.example/{urn}/data/data-sharing"))
-        people.put(
-            Person(
-                id=PersonId(urn, "head"),
-                name=f"Head of {urn}",
-                email=f"head@{urn}.example",
-                roles=[BusinessRole.HEAD_TEACHER],
-            ),
-            Person(
-                id=PersonId(urn, "data"),
-                name=f"Data manager of {urn}",
-                email=f"data@{urn}.example",
-                roles=[BusinessRole.DATA_MANAGER],
-            ),
-        )
+        for key, name, role in STAFF:
+            who = PersonId(urn, key)
+            people.put(Person(id=who, name=f"{name} of {urn}", email=f"{key}@{urn}.example", roles=[role]))
 
 
 def browse(trust: GroupSide) -> None:
@@ -185,7 +183,7 @@ def browse(trust: GroupSide) -> None:
     table = Table("URN", "School", "Phase", "Town", "Clusters")
     for row in trust.browse().items:
         school = row.institution
-        table.add_row(str(school.urn), school.name, school.phase.label, school.town, ", ".join(row.clusters))
+        table.add_row(str(row.urn), row.name, school.phase.label, school.town, ", ".join(row.clusters))
     console.print(table)
     matches = trust.browse(search="kirk", phase={Phase.PRIMARY})
     names = ", ".join(row.name for row in matches.items)
@@ -198,41 +196,38 @@ def explain_the_missing(trust: GroupSide) -> None:
         console.print(f"• {trust.why(urn)}")
 
 
-def preview(trust: GroupSide) -> None:
+def ask(side: GroupActions[Outcomes], urns: Iterable[int]) -> Outcomes:
+    """Ask the heads of schools, or preview it; a repeated command sends nothing twice."""
+    return side.request(urns, level=AccessLevel.MIS_DATA, recipients=HEADS, command_id="july-request")
+
+
+def preview(trust: GroupSide, urns: Iterable[int]) -> None:
     """Show what would happen, school by school."""
-    urns = [row.institution.urn for row in trust.browse().items]
-    would_be = trust.preview.request(urns, level=AccessLevel.MIS_DATA, command_id="july-request")
+    would_be = ask(trust.preview, urns)
     console.print(f"It would ask {len(would_be.done)} schools and send {len(would_be.notices)} messages.")
     for refused in would_be.not_done:
-        console.print(f"• {refused.urn} would not be asked. {refused}")
+        console.print(f"• {refused.name} ({refused.urn}) would not be asked. {refused}")
 
 
-def send(trust: GroupSide) -> Outcomes:
-    """Ask the heads; a repeated command sends nothing twice."""
-    urns = [row.institution.urn for row in trust.browse().items]
-
-    def ask() -> Outcomes:
-        heads = WithRoles([BusinessRole.HEAD_TEACHER])
-        return trust.request(urns, level=AccessLevel.MIS_DATA, recipients=heads, command_id="july-request")
-
-    first, second = ask(), ask()
+def send(trust: GroupSide, urns: Iterable[int]) -> Mapping[int, RequestId]:
+    """Ask, and ask again by a second click; return the request to each school."""
+    first, second = ask(trust, urns), ask(trust, urns)
     console.print(f"First click: {len(first.done)} schools asked, {len(first.notices)} messages.")
     replayed = sum(outcome.replayed for outcome in second.done)
     console.print(f"Second click: {replayed} answered from the record, {len(second.notices)} messages.")
     show(first.notices[0])
-    return first
+    return {request.urn: request for request in first.requests}
 
 
-def remind(trust: GroupSide, sent: Outcomes) -> None:
+def remind(trust: GroupSide, requests: Mapping[int, RequestId]) -> None:
     """Remind those who have not answered."""
-    reminded = trust.remind(sent.requests, command_id="july-reminder")
+    reminded = trust.remind(requests.values(), command_id="july-reminder")
     console.print(f"{len(reminded.notices)} reminders, one for each open request.")
     show(reminded.notices[0])
 
 
-def answer(sharing: DataSharing, sent: Outcomes) -> None:
+def answer(sharing: DataSharing, requests: Mapping[int, RequestId]) -> None:
     """Let two heads answer, and one of them change their mind too late."""
-    requests = {request.urn: request for request in sent.requests}
     head = sharing.for_school(STOKESLEY, actor=PersonId(STOKESLEY, "head"))
     entry = head.page()[0]
     console.print(
@@ -250,15 +245,15 @@ def answer(sharing: DataSharing, sent: Outcomes) -> None:
         console.print(f"Second thoughts: {refused}")
 
 
-def raise_level(sharing: DataSharing, trust: GroupSide, sent: Outcomes) -> None:
+def raise_level(sharing: DataSharing, trust: GroupSide, requests: Mapping[int, RequestId]) -> None:
     """Ask a school for a higher level; until it accepts, the old level stays in force."""
-    more, heads = AccessLevel.MIS_DATA_AND_GROUP_ACTIONS, WithRoles([BusinessRole.HEAD_TEACHER])
-    too_early = trust.request([RYEDALE], level=more, recipients=heads, command_id="ryedale-too-early")
+    more = AccessLevel.MIS_DATA_AND_GROUP_ACTIONS
+    too_early = trust.request([RYEDALE], level=more, recipients=HEADS, command_id="ryedale-too-early")
     console.print(f"At once? {too_early.not_done[0]}")
 
     head = sharing.for_school(RYEDALE, actor=PersonId(RYEDALE, "head"))
-    head.approve(next(request for request in sent.requests if request.urn == RYEDALE))
-    upgrade = trust.request([RYEDALE], level=more, recipients=heads, command_id="ryedale-upgrade")
+    head.approve(requests[RYEDALE])
+    upgrade = trust.request([RYEDALE], level=more, recipients=HEADS, command_id="ryedale-upgrade")
     show(*upgrade.notices)
     head.approve(upgrade.requests[0])
 
@@ -268,10 +263,10 @@ def raise_level(sharing: DataSharing, trust: GroupSide, sent: Outcomes) -> None:
 
 def tabs(trust: GroupSide) -> None:
     """Count the schools under each tab."""
-    table = Table("Tab", "Schools", "Level in force")
+    table, labels = Table("Tab", "Schools", "Level in force"), dict(trust.requestable_levels())
     for tab in Tab:
         rows = trust.agreements(tab)
-        levels = sorted({Policy.mat().label(row.level) for row in rows if row.level})
+        levels = sorted({labels[row.level] for row in rows if row.level})
         table.add_row(tab.label, str(len(rows)), ", ".join(levels))
     console.print(table)
 

@@ -41,8 +41,8 @@ def story(file: Path) -> str:
         "it is due to open on 1 September 2025.",
         "(it is in trust 16309 THE GOLDEN THREAD ALLIANCE).",
         "URN 999999 is hidden from ARETÉ LEARNING TRUST: the register has no such URN.",
-        "It would ask 10 schools and send 20 messages.",
-        "149551 would not be asked. The school has no MIS site",
+        "It would ask 10 schools and send 10 messages.",
+        "(149551) would not be asked. The school has no MIS site",
         "First click: 10 schools asked, 10 messages.",
         "Second click: 10 answered from the record, 0 messages.",
         "10 reminders, one for each open request.",
@@ -65,6 +65,13 @@ def story(file: Path) -> str:
 def test_the_story_is_printed(story: str, sentence: str) -> None:
     """Each step of the story is printed with its outcome."""
     assert sentence in story
+
+
+def test_what_was_previewed_is_sent(story: str) -> None:
+    """The preview counts the schools and the messages of the click that follows."""
+    asked, messages = re.findall(r"would ask (\d+) schools and send (\d+) messages", story)[0]
+
+    assert f"First click: {asked} schools asked, {messages} messages." in story
 
 
 def test_every_school_of_the_trust_is_listed(story: str) -> None:
