@@ -234,3 +234,19 @@ def test_there_may_be_nothing_to_deliver(
     call_command("datashare_deliver")
 
     assert "Nothing is due.\n" == capsys.readouterr().out
+
+
+@pytest.mark.rule("O6")
+def test_the_command_erases_old_messages(sqlite: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    """Those that were settled longer ago than the days that are named; a wrong number is said."""
+    store = DjangoAgreementStore()
+    given_up(store)
+    number = len(store.notices(TRUST))
+    call_command("datashare_purge", "--keep-days", "36500")
+    call_command("datashare_purge")
+
+    assert ["0 messages were erased.", f"{number} messages were erased."] == capsys.readouterr().out.splitlines()
+    assert [None] * number == [notice.notice for notice in store.notices(TRUST)]
+    for days in ("-1", "9999999999"):
+        with pytest.raises(CommandError):
+            call_command("datashare_purge", f"--keep-days={days}")

@@ -10,15 +10,19 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, connections, transaction
+from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 
 from datashare.adapters.django.institutions import DjangoInstitutionDirectory
 from datashare.adapters.django.models import RegisterGroup, RegisterInPlace, RegisterInstitution
+from datashare.adapters.django.store import DjangoAgreementStore
 from datashare.adapters.memory import MemoryInstitutionDirectory
+from datashare.domain.agreements import SystemActor
 from datashare.domain.register import GroupId
 from datashare.errors import InvalidValue, Refused, SchemaMismatch, StoreUnreadable
 from datashare.ports import InstitutionDirectory, Progress
 from datashare.testing import InstitutionDirectoryContract, RegisterContents, at_once
+from datashare.testing.changes import AGREEMENT, TRUST, asked, user_of
 from tests.adapters.gias.sample import ESTABLISHMENTS, GROUPS, LINKS
 from tests.adapters.registers import WRONG, loadable, register_of
 from tests.adapters.sql.test_directory import sample
@@ -227,6 +231,33 @@ def test_the_command_loads_the_register(sqlite: Settings, tmp_path: Path) -> Non
     ] == out.getvalue().splitlines()
     assert "Loading                                  [" + "#" * 30 + "] 2,311 of 2,311" in watched.getvalue()
     assert "" == unseen.getvalue()
+
+
+@pytest.mark.rule("E6")
+def test_the_command_records_what_the_register_shows(sqlite: Settings) -> None:
+    """For every group; one that cannot be recorded is named, and holds up no other. A repetition records nothing."""
+    store, ahead = DjangoAgreementStore(), GroupId.mat("1")
+    store.append([asked(), asked(group=ahead)])
+    store.note_register(ahead, date(2026, 1, 1))
+    for _ in range(2):
+        with pytest.raises(CommandError, match=rf"not recorded for all groups\.\n{ahead}: .* Load the newest"):
+            call_command("datashare_register", str(GROUPS), str(ESTABLISHMENTS), stdout=io.StringIO())
+
+    assert [("RequestSent", user_of(TRUST)), ("VisibilityLost", SystemActor("datashare-register"))] == [
+        (type(event).__name__, event.actor) for event in store.history(AGREEMENT)
+    ]
+    assert 1 == len(list(store.group_history(ahead)))
+
+
+def test_a_register_is_loaded_without_the_setting_for_the_service(sqlite: Settings) -> None:
+    """The command says that it is in place, and which setting the record needs."""
+    with (
+        override_settings(DATASHARE={}),
+        pytest.raises(CommandError, match=r"in place, and not recorded for the groups.*SHARING.*is missing"),
+    ):
+        call_command("datashare_register", str(ESTABLISHMENTS), stdout=io.StringIO())
+
+    assert date(2025, 7, 18) == DjangoInstitutionDirectory().register_day()
 
 
 @pytest.mark.parametrize(

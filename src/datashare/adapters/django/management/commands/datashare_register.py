@@ -1,16 +1,20 @@
-"""``manage.py datashare_register FILE…``: load the downloads of the register."""
+"""``manage.py datashare_register FILE…``: load the downloads of the register, and record what they show."""
 
 from __future__ import annotations
 
 import re
+import uuid
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any, Final
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 
 from datashare.adapters.django.institutions import DjangoInstitutionDirectory
+from datashare.adapters.django.transactions import data_sharing
 from datashare.adapters.gias import read_register
+from datashare.domain.agreements import SystemActor
 from datashare.errors import DatashareError
 
 # The names by which the downloads are published; the first that fits counts.
@@ -21,12 +25,16 @@ KINDS: Final = {
     "establishments": re.compile(r"^edubaseall"),
 }
 WIDTH: Final = 30
+SYSTEM: Final = SystemActor("datashare-register")
 
 
 class Command(BaseCommand):
-    """Reads the downloads of the register, and puts them in place of the register in the database."""
+    """Puts downloads in place of the register in the database, and records for each group what they show."""
 
-    help = "Load the register's downloads; each is known by its name, such as edubasealldata20250718.csv."
+    help = (
+        "Load the register's downloads, each known by its name, such as edubasealldata20250718.csv, and record for "
+        "each group with agreements which schools it stopped or resumed seeing. Nothing ends by this."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take the files."""
@@ -55,6 +63,29 @@ class Command(BaseCommand):
         lost = f" {register.problem_count:,} rows could not be read." if register.problem_count else ""
         day = register.day or "a day that the file's name does not tell"
         self.stdout.write(f"The register has {len(register.institutions):,} institutions, as of {day}.{lost}")
+        self._record()
+
+    def _record(self) -> None:
+        """Record for each group what the register shows (E6); a group that fails holds up no other.
+
+        Raises:
+            CommandError: It could not be recorded for every group.
+        """
+        # Recording the same again does nothing, so each run has an id of its own: a corrected register may follow.
+        command_id, failed = f"register-{uuid.uuid4()}", []
+        try:
+            sharing = data_sharing()
+            for group in sharing.groups():
+                try:
+                    outcomes = sharing.for_group(group, actor=SYSTEM).record_visibility(command_id=command_id)
+                except DatashareError as error:
+                    failed.append(f"{group}: {error}")
+                else:
+                    failed += [f"{refused.agreement}: {refused}" for refused in outcomes.not_done]
+        except (ImproperlyConfigured, DatashareError) as error:
+            raise CommandError(f"The register is in place, and not recorded for the groups. {error}") from error
+        if failed:
+            raise CommandError("The register is in place, and not recorded for all groups.\n" + "\n".join(failed))
 
     def _show(self, what: str, done: int, total: int) -> None:
         """Draw the bar anew, where somebody watches."""
