@@ -1,5 +1,6 @@
 """Settings of Sphinx."""
 
+import logging
 import os
 import sys
 from importlib.metadata import version as installed_version
@@ -14,6 +15,9 @@ sys.path[:0] = [str(Path(__file__).parent / "_ext"), str(Path(__file__).parents[
 os.environ["DJANGO_SETTINGS_MODULE"] = "examples.django_host.settings"
 django.setup()
 
+# The theme's colours set up the root logger, which would show what the sample messages log.
+logging.getLogger("datashare").setLevel(logging.WARNING)
+
 project = "datashare"
 author = "The datashare authors"
 copyright = f"2026, {author}"  # noqa: A001 - Sphinx's name for it
@@ -25,29 +29,35 @@ extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
+    "interface",
+    "llms",
     "messages",
+    "rules",
+    "signatures",
     "tables",
     "transitions",
 ]
 exclude_patterns = ["_build"]
-default_role = "literal"  # `name` in a docstring is code
+default_role = "link-or-code"  # what `name` in a docstring is
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"
-autodoc_typehints = "description"
-autodoc_typehints_description_target = "documented"
-autodoc_default_options = {"members": True, "show-inheritance": True}
+autodoc_default_options = {"members": True}
+python_maximum_signature_line_length = 140
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
+napoleon_attr_annotations = False  # the signature has the types
 # Several modules have an attribute of the same name, and a type's short name may then mean any of them.
 suppress_warnings = ["ref.python"]
 
 html_theme = "furo"
 html_title = f"datashare {release}"
 html_show_sourcelink = False
+html_css_files = ["tables.css"]
+html_static_path = ["_static"]
 
 
 def keep_colons(_app: Sphinx, what: str, _name: str, _obj: object, _options: object, lines: list[str]) -> None:

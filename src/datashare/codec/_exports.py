@@ -23,7 +23,9 @@ class ExportFormat(Labelled):
     """The form in which a history is written for people outside (H2)."""
 
     JSON_LINES = "jsonl"
+    """One JSON object a line: the exact form."""
     CSV = "csv"
+    """A table that a spreadsheet opens safely."""
 
     @property
     def label(self) -> str:

@@ -26,15 +26,25 @@ class AccessCode(Labelled):
     """Why a group's staff may, or may not, use a capability at a school."""
 
     GRANTED = "granted"
+    """It is allowed: the level in force includes it (X1)."""
     NO_AGREEMENT = "no_agreement"
+    """No level is in force with this school."""
     LEVEL_TOO_LOW = "level_too_low"
+    """The level in force does not include it (L2)."""
     NOT_VISIBLE = "not_visible"
+    """The group does not see the school now (X2)."""
     LAPSED = "lapsed"
+    """The school was away for too long, so the agreement has lapsed (X2)."""
     UNREADABLE = "unreadable"
+    """The record of the agreement cannot be read (T6)."""
     UNKNOWN_PERSON = "unknown_person"
+    """The host knows no such person."""
     NOT_A_GROUP_USER = "not_a_group_user"
+    """The person is not a current user of this group's site."""
     NO_PERMISSION = "no_permission"
+    """The person does not hold `Permission.LOG_IN_ASSOCIATED_INSTITUTIONS` (X3)."""
     NOT_ASSOCIATED = "not_associated"
+    """The school is not among those that the person is associated with (X3)."""
 
 
 @attrs.frozen(kw_only=True)

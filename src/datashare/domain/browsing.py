@@ -85,12 +85,19 @@ class Facet(Labelled):
     """A filter that offers its values with counts (B2, B8); its value is the name of a field of `Filters`."""
 
     PHASE = "phase"
+    """The phase of education."""
     CLUSTER = "cluster"
+    """The group's own sets of schools (B6)."""
     ESTABLISHMENT_TYPE = "establishment_type"
+    """The type of establishment."""
     OFSTED_RATING = "ofsted_rating"
+    """The Ofsted rating, where the host supplies it."""
     LOCAL_AUTHORITY = "local_authority"
+    """The local authority."""
     TAB = "tab"
+    """The tab that lists the school (T4)."""
     LEVEL = "level"
+    """The level in force."""
 
 
 def _of_code(coded: Coded | None) -> dict[FacetKey, str]:
@@ -156,6 +163,7 @@ class Filters:
 
 
 NO_FILTERS = Filters()
+"""Filters that leave nothing out."""
 
 
 def _text(value: str) -> str | None:
@@ -185,20 +193,35 @@ class Column(Labelled):
     """
 
     NAME = "name"
+    """The institution's name."""
     URN = "urn"
+    """The institution's URN."""
     PHASE = "phase"
+    """The phase of education, by name."""
     ESTABLISHMENT_TYPE = "establishment_type"
+    """The type of establishment, by name."""
     TOWN = "town"
+    """The town."""
     POSTCODE = "postcode"
+    """The postcode."""
     LOCAL_AUTHORITY = "local_authority"
+    """The local authority, by name."""
     CLUSTERS = "clusters"
+    """The names of the group's clusters that the institution is in."""
     OFSTED_RATING = "ofsted_rating"
+    """The Ofsted rating, where the host supplies it."""
     SCHOOL_SITE = "school_site"
+    """Whether the institution has an MIS site."""
     STATE = "state"
+    """The state of the agreement."""
     LEVEL = "level"
+    """The level in force."""
     IN_FORCE_SINCE = "in_force_since"
+    """The instant from which that level is in force."""
     REQUESTED_LEVEL = "requested_level"
+    """The level that an open request asks for."""
     REQUESTED_AT = "requested_at"
+    """The instant at which that request was sent."""
 
 
 # B5: what each column sorts by; `None` where a listing's cell is blank.

@@ -31,11 +31,17 @@ class Unsuitable(Labelled):
     """Why a person cannot be a recipient or a sender (P4, P9, P11)."""
 
     UNKNOWN_PERSON = "is not known"
+    """The host knows no such person."""
     OTHER_SITE = "belongs to another site"
+    """The person is a user of another group or school."""
     NOT_CURRENT = "is not a current user"
+    """Today is outside the period in which the person is a user of the site (P5)."""
     NO_ELIGIBLE_ROLE = "holds no eligible role"
+    """None of the person's roles is one that the policy allows for a recipient (P4)."""
     NO_PERMISSION = "does not hold the permission"
+    """The person may not send requests (P9)."""
     NO_ADDRESS = "has no email address that can be used"
+    """The address is blank or malformed (P6)."""
 
     @property
     def label(self) -> str:

@@ -16,6 +16,7 @@ from datashare.errors import InvalidInput
 from .validation import DAY
 
 Instant = pendulum.DateTime
+"""A moment, as a datetime with a time zone; what the library returns is in UTC."""
 
 
 def to_instant(value: object, what: str = "An instant") -> Instant:

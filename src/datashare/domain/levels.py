@@ -13,9 +13,13 @@ class Capability(Labelled):
     """What a group's staff may do with a school that shares (L2)."""
 
     VIEW_DFE_DATA = "view_dfe_data"
+    """See what the Department for Education supplies about the school, which is not necessarily public."""
     VIEW_MIS_DATA = "view_mis_data"
+    """See live data from the school's MIS."""
     PERFORM_GROUP_ACTIONS = "perform_group_actions"
+    """Act on the school's MIS from the group's site."""
     LOG_IN_TO_SCHOOL = "log_in_to_school"
+    """Log in to the school's MIS; this also depends on the person (X3)."""
 
     @property
     def label(self) -> str:
@@ -40,8 +44,11 @@ class AccessLevel(Labelled):
     """
 
     DFE_DATA = "dfe_data"
+    """The group sees the data that the Department for Education supplies."""
     MIS_DATA = "mis_data"
+    """The group also sees live data from the school's MIS."""
     MIS_DATA_AND_GROUP_ACTIONS = "mis_data_and_group_actions"
+    """The group may also act on the school's MIS, and its staff may log in to it."""
 
     @property
     def rank(self) -> int:

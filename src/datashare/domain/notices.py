@@ -44,12 +44,19 @@ class NoticeKind(Labelled):
     """What a notice says."""
 
     REQUEST = "request"
+    """The group asks the school (Q1)."""
     REMINDER = "reminder"
+    """The group reminds the school of an open request (N2)."""
     APPROVED = "approved"
+    """The school accepted the request (A8)."""
     DECLINED = "declined"
+    """The school declined the request (A8)."""
     WITHDRAWN = "withdrawn"
+    """The group withdrew the request (N6)."""
     APPROVAL_RECORDED = "approval_recorded"
+    """The trust recorded an approval that it had settled centrally (A9)."""
     ENDED = "ended"
+    """The agreement or the open request has ended (E1)."""
 
 
 ASKING = frozenset({NoticeKind.REQUEST, NoticeKind.REMINDER})

@@ -27,9 +27,13 @@ class BusinessRole(enum.StrEnum):
     """
 
     EXECUTIVE_HEAD_TEACHER = "executive_head_teacher"
+    """Leads several schools; this role brings no permission to answer (P2)."""
     HEAD_TEACHER = "head_teacher"
+    """Leads the school; recommended as recipient, and may answer by default (P2, P8)."""
     DEPUTY_HEAD_TEACHER = "deputy_head_teacher"
+    """Stands in for the head teacher."""
     DATA_MANAGER = "data_manager"
+    """Looks after the school's data."""
 
     @property
     def label(self) -> str:
@@ -140,6 +144,7 @@ class Period:
 
 
 ALWAYS = Period()
+"""A period without a first and a last day."""
 
 # A host's own keys are allowed (P4: an unmapped role is no error). Capitals and spaces mark a display label.
 RoleKey = Annotated[
@@ -216,6 +221,7 @@ class Associations:
 
 
 NO_ASSOCIATIONS = Associations()
+"""No schools at all."""
 
 
 @attrs.frozen(kw_only=True, field_transformer=validated)

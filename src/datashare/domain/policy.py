@@ -21,7 +21,9 @@ class Party(Labelled):
     """A side of an agreement."""
 
     GROUP = "group"
+    """The trust or local authority that asks."""
     SCHOOL = "school"
+    """The school that answers."""
 
 
 MAINTAINED_TYPES = frozenset({"01", "02", "03", "05", "07", "12", "14", "15"})

@@ -23,9 +23,13 @@ class GroupKind(Labelled):
     """The two kinds of group that run a site above their schools' sites."""
 
     MULTI_ACADEMY_TRUST = "mat"
+    """A multi-academy trust, identified by its group UID."""
     LOCAL_AUTHORITY = "la"
+    """A local authority, identified by its LA code."""
     MAT = MULTI_ACADEMY_TRUST
+    """A short name for `MULTI_ACADEMY_TRUST`."""
     LA = LOCAL_AUTHORITY
+    """A short name for `LOCAL_AUTHORITY`."""
 
     @property
     def label(self) -> str:
@@ -92,9 +96,13 @@ class TrustType(Labelled):
     """``Group Type (code)`` of GIAS, for the kinds of trust that link an institution (V1)."""
 
     FOUNDATION = "02"
+    """A foundation trust of maintained schools."""
     MULTI_ACADEMY = "06"
+    """A multi-academy trust."""
     SINGLE_ACADEMY = "10"
+    """A trust with one academy."""
     SECURE_SINGLE_ACADEMY = "11"
+    """A trust with one secure school."""
 
     @property
     def label(self) -> str:
@@ -136,10 +144,15 @@ class EstablishmentStatus(Labelled):
     """``EstablishmentStatus (code)`` of GIAS; codes beyond the published four are unknown (V5)."""
 
     OPEN = 1
+    """Open."""
     CLOSED = 2
+    """Closed; never listed (V2)."""
     OPEN_PROPOSED_TO_CLOSE = 3
+    """Still open, so it is listed unless the policy leaves it out (V3)."""
     PROPOSED_TO_OPEN = 4
+    """Not open yet; never listed (V2)."""
     UNKNOWN = 0
+    """A code that is not published; never listed (V5)."""
 
     @property
     def label(self) -> str:
@@ -152,14 +165,23 @@ class Phase(Labelled):
     """``PhaseOfEducation (code)`` of GIAS; special schools and PRUs are *Not applicable* (B7)."""
 
     NOT_APPLICABLE = 0
+    """The register gives it no phase, as for special schools and pupil referral units."""
     NURSERY = 1
+    """Nursery schools."""
     PRIMARY = 2
+    """Primary schools."""
     MIDDLE_DEEMED_PRIMARY = 3
+    """Middle schools that count as primary."""
     SECONDARY = 4
+    """Secondary schools."""
     MIDDLE_DEEMED_SECONDARY = 5
+    """Middle schools that count as secondary."""
     SIXTEEN_PLUS = 6
+    """Sixth forms and colleges for students over 16."""
     ALL_THROUGH = 7
+    """Schools for primary and secondary ages."""
     UNKNOWN = -1
+    """A code that is not published, or none."""
 
     @property
     def label(self) -> str:

@@ -31,14 +31,23 @@ class HiddenBecause(Labelled):
     """Why a group does not see an institution (V9)."""
 
     GROUP_CLOSED = "group_closed"
+    """The group is closed (V8)."""
     UNKNOWN_URN = "unknown_urn"
+    """The register has no such URN."""
     NOT_LINKED = "not_linked"
+    """The register does not link the institution with the group (V1, V6)."""
     JOINS_LATER = "joins_later"
+    """The link begins on a later day (V7)."""
     CLOSED = "closed"
+    """The institution is closed (V2)."""
     DUE_TO_OPEN = "due_to_open"
+    """The institution is not open yet (V2)."""
     UNKNOWN_STATUS = "unknown_status"
+    """The status of the institution is not a known one (V5)."""
     PROPOSED_TO_CLOSE = "proposed_to_close"
+    """It is proposed to close, and the group's policy leaves such institutions out (V3)."""
     TYPE_LEFT_OUT = "type_left_out"
+    """The group's policy leaves out institutions of its type (V6)."""
 
 
 @attrs.frozen
@@ -80,8 +89,11 @@ class DateWarning(Labelled):
     """A date of the register that does not fit the status; the status decides (V4)."""
 
     OPEN_DATE_PASSED = "its open date has passed, but its status is still proposed to open"
+    """The institution stays hidden."""
     OPEN_DATE_AHEAD = "its open date is still ahead, but its status is open"
+    """The institution stays listed."""
     CLOSE_DATE_PASSED = "its close date has passed, but its status is still open"
+    """The institution stays listed."""
 
     @property
     def label(self) -> str:

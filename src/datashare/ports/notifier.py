@@ -38,6 +38,7 @@ class NeverDeliverable:
 
 
 SendResult = Delivered | TryAgain | NeverDeliverable
+"""The result of sending one notice."""
 
 
 @runtime_checkable

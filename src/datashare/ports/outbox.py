@@ -27,10 +27,15 @@ class NoticeStatus(Labelled):
     """What has become of a notice so far."""
 
     WAITING = "waiting"
+    """It is to be sent once it is due."""
     LEASED = "leased"
+    """A worker is sending it."""
     DELIVERED = "delivered"
+    """The other side accepted it."""
     GIVEN_UP = "given_up"
+    """It could not be sent, and waits for somebody to requeue it (O3)."""
     CANCELLED = "cancelled"
+    """Its request was closed before it was sent (O7)."""
 
 
 @attrs.frozen(kw_only=True)

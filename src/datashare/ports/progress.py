@@ -13,9 +13,13 @@ class Stage(Labelled):
     """What has been finished for so many schools; decided or written does not mean saved (K6)."""
 
     DECIDED = "decided"
+    """It is known what the action does there; nothing is saved yet."""
     WRITTEN = "written"
+    """The rows are written, but not committed."""
     SAVED = "saved"
+    """The change is saved."""
     DELIVERED = "delivered"
+    """The notice was accepted by the other side."""
 
 
 @attrs.frozen(kw_only=True)

@@ -62,6 +62,7 @@ class NotDone(Refusal):
 
 
 Outcome = Done | NotDone
+"""The outcome of an action for one school."""
 
 
 class Outcomes(tuple[Outcome, ...]):

@@ -55,6 +55,7 @@ class Named:
 
 
 Recipients = AllEligible | WithRoles | Named
+"""The people to ask at one school (Q10)."""
 
 
 def _check_link(_command: object, attribute: attrs.Attribute[Any], terms: Terms | None) -> None:
@@ -78,13 +79,21 @@ class EndCause(Labelled):
     """Why an agreement ends (E1)."""
 
     SCHOOL_CLOSED = "school_closed"
+    """The register shows that the school closed, and no successor is known."""
     SCHOOL_LEFT_GROUP = "school_left_group"
+    """The register no longer links the school with the group."""
     GROUP_CLOSED = "group_closed"
+    """The register shows that the group closed."""
     GROUP_REORGANISED = "group_reorganised"
+    """The school moved to another group together with others; only a plan can show this (E8)."""
     SUCCEEDED = "succeeded"
+    """The register shows that the school closed and was succeeded by another."""
     BY_SCHOOL = "by_school"
+    """The school wants it; the policy must name the school among its `enders` (E7)."""
     BY_GROUP = "by_group"
+    """The group wants it; the policy must name the group among its `enders` (E7)."""
     ENTERED_IN_ERROR = "entered_in_error"
+    """It should never have been recorded."""
 
 
 SHOWN_BY_REGISTER = frozenset(
@@ -282,6 +291,7 @@ Command = (
     | EndAgreement
     | RecordVisibility
 )
+"""Any of the commands."""
 
 _COMMAND_ID = matching("[!-~]{1,64}", "1 to 64 printable ASCII characters without spaces, such as a UUID")
 

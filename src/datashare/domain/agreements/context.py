@@ -80,8 +80,11 @@ class CautionCode(Labelled):
     """What deserves a look although the action goes through."""
 
     NO_APPROVER = "no_approver"
+    """Nobody at the school can accept the request at present (P10)."""
     SKIPPED_ALREADY_ASKED = "skipped_already_asked"
+    """Some people had been sent the request already, and are not sent it again (Q4)."""
     SKIPPED_NOT_REACHABLE = "skipped_not_reachable"
+    """Some recipients can no longer be asked, and get no reminder (N3)."""
 
 
 @attrs.frozen

@@ -235,6 +235,7 @@ Event = (
     | VisibilityLost
     | VisibilityReturned
 )
+"""Any of the events."""
 
 
 def walk_events(values: object) -> Iterator[Event]:

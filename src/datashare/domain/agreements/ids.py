@@ -135,9 +135,13 @@ class RequestOutcome(Labelled):
     """How a request was closed."""
 
     APPROVED = "approved"
+    """The school accepted it."""
     DECLINED = "declined"
+    """The school declined it."""
     WITHDRAWN = "withdrawn"
+    """The group withdrew it."""
     ENDED = "ended with its agreement"
+    """The agreement was ended, and its open request with it (E1)."""
 
     @property
     def label(self) -> str:

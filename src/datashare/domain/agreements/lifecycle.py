@@ -51,7 +51,7 @@ TRANSITIONS: Mapping[State, Mapping[CommandType, State]] = {
         RecordVisibility: State.UPGRADING,
     },
 }
-"""From a state, by a command, to a state; every other command is refused."""
+"""The next state for each state and command; a command that is not listed for a state is refused there (T1)."""
 
 CONDITIONS: Mapping[tuple[State, CommandType], str] = {
     (State.NO_AGREEMENT, ImportAgreement): "if no history",
@@ -61,7 +61,7 @@ CONDITIONS: Mapping[tuple[State, CommandType], str] = {
     (State.UPGRADING, Decline): "as before",
     (State.UPGRADING, Withdraw): "as before",
 }
-"""What else must hold, or what the new level is like."""
+"""The further condition of a transition, or a remark on its new state."""
 
 COMMAND_LABELS: Mapping[CommandType, str] = {
     RequestAccess: "request",

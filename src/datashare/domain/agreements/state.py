@@ -36,9 +36,13 @@ class State(Labelled):
     """The four states of an agreement."""
 
     NO_AGREEMENT = "no_agreement"
+    """No level is in force and no request is open."""
     PENDING = "pending"
+    """A first request is open."""
     APPROVED = "approved"
+    """A level is in force and no request is open."""
     UPGRADING = "upgrading"
+    """A level is in force, and a request for a higher one is open (U2)."""
 
     @classmethod
     def of(cls, *, in_force: bool, requested: bool) -> State:
@@ -52,8 +56,11 @@ class Tab(Labelled):
     """A view of agreements; it follows from the state (T4)."""
 
     NO_AGREEMENT = "no_agreement"
+    """Schools without a level in force and without an open request."""
     PENDING = "pending"
+    """Schools with an open request, first requests and upgrades alike (N1)."""
     APPROVED = "approved"
+    """Schools with a level in force."""
 
     @property
     def label(self) -> str:
@@ -74,8 +81,11 @@ class Basis(Labelled):
     """What a level in force rests on."""
 
     REQUEST = "request"
+    """A request that the school accepted."""
     RECORDED = "recorded"
+    """An approval that the trust settled centrally (A9)."""
     IMPORTED = "imported"
+    """An agreement from before this library was used (A10)."""
 
 
 @attrs.frozen(kw_only=True)

@@ -23,29 +23,48 @@ class Uncertainty(Labelled):
     """Why a plan does not say clearly what becomes of an agreement."""
 
     GROUP_GONE = "group_gone"
+    """The register does not name the group."""
     URN_GONE = "urn_gone"
+    """The register no longer has the school's URN."""
     UNKNOWN_STATUS = "unknown_status"
+    """The school's status in the register is not a known one (V5)."""
     DUE_TO_OPEN = "due_to_open"
+    """The school is proposed to open, although it has an agreement."""
     JOINS_LATER = "joins_later"
+    """The school's link with the group begins on a later day (V7)."""
     LEFT_OUT_BY_POLICY = "left_out_by_policy"
+    """The group's policy leaves out schools of this type, or those that are proposed to close."""
     PROPOSED_TO_CLOSE = "proposed_to_close"
+    """The school is open, but proposed to close (V3)."""
     DATES_CONTRADICT_STATUS = "dates_contradict_status"
+    """A date in the register does not fit the school's status (V4)."""
     SUCCESSOR_TO_COME = "successor_to_come"
+    """Another school is to succeed it on a later day."""
     UNREADABLE = "unreadable"
+    """The record of the agreement cannot be read (T6)."""
 
 
 class Doubt(Labelled):
     """What to look at before a successor is asked (E5)."""
 
     UNDATED = "undated"
+    """A link on the way to the successor has no date."""
     IN_THE_FUTURE = "in_the_future"
+    """A link on the way to the successor has a date after the register's day."""
     CYCLIC = "cyclic"
+    """The links lead back to a school that was already on the way."""
     SEVERAL_SUCCESSORS = "several_successors"
+    """A school on the way was succeeded by several schools."""
     SEVERAL_PREDECESSORS = "several_predecessors"
+    """A school on the way succeeded several schools."""
     OTHER_NUMBER = "other_number"
+    """A school on the way has another LA code or establishment number than the one it succeeded."""
     VIA_ANOTHER = "via_another"
+    """There are closed schools between the predecessor and the successor."""
     LEVEL_BEFORE_AN_END_UNKNOWN = "level_before_an_end_unknown"
+    """A predecessor's agreement has ended, so its level is not part of the suggestion."""
     UNREADABLE_PREDECESSOR = "unreadable_predecessor"
+    """The record of a predecessor's agreement cannot be read (T6)."""
 
 
 @attrs.frozen(kw_only=True)
