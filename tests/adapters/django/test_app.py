@@ -20,7 +20,7 @@ from datashare.domain.agreements import Decline
 from datashare.domain.notices import Notice
 from datashare.errors import Misconfigured
 from datashare.ports import Delivered, NoticeStatus, SendResult, Settlement
-from datashare.testing.changes import AGREEMENT, NOW, TRUST, asked, then
+from datashare.testing.changes import AGREEMENT, COUNCIL, NOW, OTHER_URN, TRUST, asked, then
 from examples.django_host.settings import DATABASES, DATASHARE
 
 from .databases import Settings, database
@@ -189,6 +189,23 @@ def test_the_admin_sends_messages_again(store: DjangoAgreementStore) -> None:
     assert {NoticeStatus.WAITING} == {notice.status for notice in store.notices(TRUST)}
     assert f"{len(ids)} messages wait again." in first
     assert "were not given up" in again
+
+
+@pytest.mark.rule("O3", "T6")
+def test_the_admin_sends_messages_of_all_groups_again(sqlite: Settings) -> None:
+    """Those of each group that were selected; one whose key names no group is left as it is, and is counted."""
+    store = DjangoAgreementStore()
+    store.append([asked(OTHER_URN), asked(group=COUNCIL)])
+    given_up(store)
+    lost, *ids = OutgoingNotice.objects.order_by("group_id", "notice_id").values_list("notice_id", flat=True)
+    OutgoingNotice.objects.filter(notice_id=lost).update(group_id="aaa")
+    chosen = {"action": "requeue", "_selected_action": [lost, *ids[:-1]]}
+    client = browser("view_outgoingnotice", "requeue_outgoingnotice")
+    shown = client.post("/admin/datashare/outgoingnotice/", chosen, follow=True).content.decode()
+
+    assert "4 messages wait again. 1 were not given up" in shown
+    assert sorted(ids[:-1]) == sorted(notice.id for notice in store.notices(status=NoticeStatus.WAITING))
+    assert [ids[-1]] == [notice.id for notice in store.notices(status=NoticeStatus.GIVEN_UP)]
 
 
 def test_nobody_adds_changes_or_deletes_in_the_admin(sqlite: Settings) -> None:

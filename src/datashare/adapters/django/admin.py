@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from itertools import groupby
+from collections import defaultdict
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin, messages
@@ -18,7 +18,6 @@ from datashare.clock import SystemClock
 from datashare.domain.agreements import Agreement, OpenRequest
 from datashare.domain.instants import day_words, instant_words
 from datashare.domain.notices import Notice
-from datashare.domain.register import GroupId
 from datashare.domain.timeline_text import describe
 from datashare.errors import StoreUnreadable
 from datashare.rows import AgreementRow, EventRow, NoticeRow
@@ -144,11 +143,10 @@ class NoticeAdmin(_ReadOnly):
     def requeue(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         """Let the selected messages wait again, where `datashare.ports.Outbox.requeue` does so."""
         store, now = DjangoAgreementStore(), SystemClock().now()
-        keys: Iterable[tuple[str, str]] = queryset.order_by("group_id").values_list("group_id", "notice_id")
-        again = sum(
-            store.requeue(GroupId.parse(group), [notice for _, notice in own], due_at=now)
-            for group, own in groupby(keys, lambda key: key[0])
-        )
+        ids = defaultdict[str, list[str]](list)
+        for group, notice in queryset.values_list("group_id", "notice_id"):
+            ids[group].append(notice)
+        again = sum(store.requeue(group, ids[str(group)], due_at=now) for group in rows.to_groups(ids))
         left = queryset.count() - again
         note = f"{again} messages wait again." + (f" {left} were not given up, or are purged." if left else "")
         self.message_user(request, note, messages.WARNING if left else messages.SUCCESS)
