@@ -28,9 +28,9 @@ if (document.documentElement.scrollWidth > innerWidth) say("wider than the scree
 for (const element of all("[id]"))
     if (all("#" + CSS.escape(element.id)).length > 1) say("id used twice", element);
 for (const element of all("input:not([type=hidden], [type=submit]), select, textarea"))
-    if (![...element.labels].some(label => label.innerText.trim()) && !element.ariaLabel) say("no label", element);
+    if (![...element.labels].some(label => label.textContent.trim()) && !element.ariaLabel) say("no label", element);
 for (const element of all("button, a")) {
-    if (!element.innerText.trim() && !element.ariaLabel) say("no name", element);
+    if (!element.textContent.trim() && !element.ariaLabel) say("no name", element);
     const {width, height} = element.getBoundingClientRect();
     const inText = getComputedStyle(element).display == "inline";
     if (visible(element) && !inText && (width < 24 || height < 24)) say("too small to press", element);
@@ -71,7 +71,9 @@ if (element == document.body) return null;
 return [element.outerHTML.slice(0, 200), style.outlineStyle != "none" && parseFloat(style.outlineWidth) >= 2];
 """
 REACHABLE = """
-return [...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea")]
+return [...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary")]
+    .filter(element => element.checkVisibility())  // what is folded away is reached once it is unfolded
+    .filter(element => element.type != "radio" || element == document.querySelector(`[name="${element.name}"]`))
     .map(element => element.outerHTML.slice(0, 200));
 """
 
