@@ -15,6 +15,7 @@ from typing import Self, cast
 import attrs
 from selenium.common.exceptions import WebDriverException
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+from selenium.webdriver.support.wait import WebDriverWait
 
 FLAGS = [
     "--headless",
@@ -122,6 +123,15 @@ class Browser:
         """
         self.lay_out(screen)
         self.driver.get(url)
+
+    @contextmanager
+    def leaving(self) -> Iterator[None]:
+        """Wait after the block until what was done in it has led to another page, and that is loaded."""
+        self.ask("window.isBefore = true")
+        yield
+        # While a page gives way to another one, the driver fails in several ways.
+        wait = WebDriverWait(self.driver, SECONDS_TO_LOAD, ignored_exceptions=[WebDriverException])
+        wait.until(lambda _: self.ask("return !window.isBefore && document.readyState == 'complete'"))
 
     def lay_out(self, screen: Screen, *, height: int | None = None) -> None:
         """Lay out this page and the next ones for a screen, as high as a usual one or as *height* says."""

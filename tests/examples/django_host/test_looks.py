@@ -11,8 +11,6 @@ from pathlib import Path
 import attrs
 import pytest
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.expected_conditions import staleness_of
-from selenium.webdriver.support.wait import WebDriverWait
 
 from docs._ext.browser import DESKTOP, PHONE, Browser, Screen
 from tests.examples.accessibility import problems, problems_of_the_keyboard
@@ -60,9 +58,8 @@ class Running:
 
     def press(self, button: str) -> None:
         """Press a button, by what stands on it, and wait for the next page."""
-        before = self.browser.driver.find_element(By.TAG_NAME, "html")
-        self.browser.driver.find_element(By.XPATH, f"//button[starts-with(normalize-space(), '{button}')]").click()
-        WebDriverWait(self.browser.driver, SECONDS).until(staleness_of(before))
+        with self.browser.leaving():
+            self.browser.driver.find_element(By.XPATH, f"//button[starts-with(normalize-space(), '{button}')]").click()
 
     def agree(self, urn: int) -> None:
         """Reach an agreement with a school."""

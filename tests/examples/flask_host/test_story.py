@@ -10,8 +10,6 @@ import attrs
 import pytest
 from selenium.webdriver import ActionChains, Keys
 from selenium.webdriver.remote.webelement import WebElement
-from selenium.webdriver.support.expected_conditions import staleness_of
-from selenium.webdriver.support.wait import WebDriverWait
 from werkzeug.serving import make_server
 
 from docs._ext.browser import DESKTOP, PHONE, Browser, Screen
@@ -22,7 +20,7 @@ from tests.machine import CHROMIUM
 
 pytestmark = pytest.mark.chromium
 
-SECONDS, MOST_STEPS = 30, 150
+MOST_STEPS = 150
 NARROW = Screen(name="narrowest", width=320, phone=True)
 SCREENS = (DESKTOP, PHONE)
 ASHINGDON, AYLWARD, BARTON_HILL = 137378, 136147, 138369
@@ -84,9 +82,8 @@ class Typist:
         self._enter(self.write(words, text))
 
     def _enter(self, element: WebElement) -> None:
-        before = self.browser.driver.find_element("tag name", "html")
-        element.send_keys(Keys.ENTER)
-        WebDriverWait(self.browser.driver, SECONDS).until(staleness_of(before))
+        with self.browser.leaving():
+            element.send_keys(Keys.ENTER)
         self.look()
 
     @property
