@@ -13,6 +13,12 @@ from django.db import models
 from ._fields import KeyField
 
 
+class _Unseen:
+    """A table without rights in the admin."""
+
+    default_permissions: ClassVar[tuple[str, ...]] = ()
+
+
 class AgreementState(models.Model):
     """One agreement as it stands: what its events fold to, and the row that its writers lock."""
 
@@ -55,10 +61,8 @@ class AgreementEvent(models.Model):
         null=True, help_text="What people wrote, with its salt; may be erased."
     )
 
-    class Meta:
-        """No rights of its own: it is seen on the page of its agreement."""
-
-        default_permissions: ClassVar[tuple[str, ...]] = ()
+    class Meta(_Unseen):
+        """It is seen on the page of its agreement."""
 
 
 class CommandOutcome(models.Model):
@@ -75,10 +79,8 @@ class CommandOutcome(models.Model):
     last_sequence: models.IntegerField[int, int] = models.IntegerField()
     cautions: models.TextField[str, str] = models.TextField()
 
-    class Meta:
-        """No rights: nobody sees it."""
-
-        default_permissions: ClassVar[tuple[str, ...]] = ()
+    class Meta(_Unseen):
+        """Nobody sees it."""
 
 
 class OutgoingNotice(models.Model):
@@ -126,10 +128,8 @@ class AppliedRegister(models.Model):
     group_id: KeyField = KeyField(max_length=16, primary_key=True)
     day: models.DateField[date, date] = models.DateField()
 
-    class Meta:
-        """No rights: nobody sees it."""
-
-        default_permissions: ClassVar[tuple[str, ...]] = ()
+    class Meta(_Unseen):
+        """Nobody sees it."""
 
 
 class RegisterInPlace(models.Model):
@@ -138,10 +138,8 @@ class RegisterInPlace(models.Model):
     id: models.SmallIntegerField[int, int] = models.SmallIntegerField(primary_key=True)
     day: KeyField = KeyField(max_length=10, null=True)
 
-    class Meta:
-        """No rights: nobody sees it."""
-
-        default_permissions: ClassVar[tuple[str, ...]] = ()
+    class Meta(_Unseen):
+        """Nobody sees it."""
 
 
 class RegisterInstitution(models.Model):
@@ -151,10 +149,8 @@ class RegisterInstitution(models.Model):
     status: models.IntegerField[int, int] = models.IntegerField()
     document: models.TextField[str, str] = models.TextField()
 
-    class Meta:
-        """No rights: nobody sees it."""
-
-        default_permissions: ClassVar[tuple[str, ...]] = ()
+    class Meta(_Unseen):
+        """Nobody sees it."""
 
 
 class RegisterLink(models.Model):
@@ -165,10 +161,8 @@ class RegisterLink(models.Model):
     urn: models.IntegerField[int, int] = models.IntegerField()
     joined_on: KeyField = KeyField(max_length=10, null=True)
 
-    class Meta:
-        """No rights: nobody sees it."""
-
-        default_permissions: ClassVar[tuple[str, ...]] = ()
+    class Meta(_Unseen):
+        """Nobody sees it."""
 
 
 class RegisterGroup(models.Model):
@@ -178,10 +172,8 @@ class RegisterGroup(models.Model):
     in_register: models.BooleanField[bool, bool] = models.BooleanField()
     document: models.TextField[str, str] = models.TextField()
 
-    class Meta:
-        """No rights: nobody sees it."""
-
-        default_permissions: ClassVar[tuple[str, ...]] = ()
+    class Meta(_Unseen):
+        """Nobody sees it."""
 
 
 class RegisterSuccessor(models.Model):
@@ -192,10 +184,8 @@ class RegisterSuccessor(models.Model):
     number: models.IntegerField[int, int] = models.IntegerField()
     document: models.TextField[str, str] = models.TextField()
 
-    class Meta:
-        """No rights: nobody sees it."""
-
-        default_permissions: ClassVar[tuple[str, ...]] = ()
+    class Meta(_Unseen):
+        """Nobody sees it."""
 
 
 class GroupClusters(models.Model):
@@ -204,7 +194,5 @@ class GroupClusters(models.Model):
     group_id: KeyField = KeyField(max_length=16, primary_key=True)
     document: models.TextField[str, str] = models.TextField()
 
-    class Meta:
-        """No rights: nobody sees it."""
-
-        default_permissions: ClassVar[tuple[str, ...]] = ()
+    class Meta(_Unseen):
+        """Nobody sees it."""
