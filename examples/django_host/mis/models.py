@@ -89,7 +89,7 @@ class Activity(models.Model):
 
     employee = models.ForeignKey(Employee, models.CASCADE)
     at = models.DateTimeField(auto_now_add=True)
-    what = models.CharField(max_length=200)
+    what = models.TextField()
 
     class Meta:
         """The newest come first."""

@@ -6,12 +6,14 @@ from pathlib import Path
 
 from django.apps import apps
 from django.contrib import admin
+from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db.models import Model
-from django.test import override_settings
+from django.test import Client, override_settings
 from django.urls import reverse
 
 from datashare.adapters.django.models import AgreementState, OutgoingNotice
+from examples.django_host.mis.management.commands.start import make_people
 from examples.django_host.mis.models import Activity, Employee, Post, School, Trust
 from tests.adapters.email.servers import Mailbox, serving
 
@@ -59,6 +61,17 @@ def test_the_pages_of_the_admin_open_and_change_nothing(host: Path) -> None:
 
     assert before == content(host)
     assert set(apps.get_app_config("mis").get_models()) - {Post} <= admin.site._registry.keys()
+
+
+def test_a_second_start_makes_nobody_twice(host: Path) -> None:
+    """It only sets the new password, and where the sites are."""
+    models: list[type[Model]] = [User, Trust, School, Employee, Post]
+    before = [model._default_manager.count() for model in models]
+    make_people("http://localhost:8001", "new")
+
+    assert before == [model._default_manager.count() for model in models]
+    assert {"http://localhost:8001"} == set(School.objects.values_list("address", flat=True))
+    assert Client().login(username="ana", password="new")  # noqa: S106
 
 
 def test_messages_go_to_the_mail_server(host: Path) -> None:
