@@ -9,17 +9,15 @@ from typing import Any
 import click
 import sqlalchemy as sa
 from flask import Blueprint, current_app
-from sqlalchemy.orm import Session
 
-from datashare import DatashareError, GroupId, SystemActor
+from datashare import DatashareError, SystemActor
 from datashare.adapters.email import EmailNotifier, EmailRenderer, MaildirNotifier, MailServer, Security
 from datashare.adapters.gias import Register, read_register
 from datashare.adapters.sql import SqlAgreementStore, create_directory_schema, create_schema
 from datashare.delivery import DeliveryReport, deliver, purge
-from datashare.domain.reconciliation import Plan
 
 from .sharing import Mis
-from .tables import Base, User
+from .tables import Base
 
 jobs = Blueprint("jobs", __name__, cli_group=None)
 
@@ -31,18 +29,19 @@ def create_tables(engine: sa.Engine) -> None:
     Base.metadata.create_all(engine)
 
 
-def refresh(mis: Mis, register: Register, *, confirmed: bool = False) -> Iterator[Plan | DatashareError]:
-    """Put a newer register in place; record what it shows for each group, and make its plan, which a page applies."""
+def refresh(mis: Mis, register: Register, *, confirmed: bool = False) -> Iterator[str]:
+    """Put a newer register in place; record what it shows for each group with agreements, and say what that means.
+
+    The plan of a group is applied on a page.
+    """
     mis.register.load(register, confirmed=confirmed)
-    with Session(mis.engine) as session:
-        groups = session.scalars(sa.select(User.group_id).where(User.group_id.is_not(None)).distinct()).all()
-    for group in groups:
-        nightly = mis.sharing.for_group(GroupId.parse(group), actor=SystemActor("nightly-register"))
+    for group in mis.sharing.groups():
+        nightly = mis.sharing.for_group(group, actor=SystemActor("nightly-register"))
         try:
             nightly.record_visibility(command_id=f"register-{register.day}")
-            yield nightly.reconcile()
+            yield str(nightly.reconcile())
         except DatashareError as error:
-            yield error  # which holds up no other group
+            yield f"{group}: {error}"  # which holds up no other group
 
 
 def send_messages(engine: sa.Engine, settings: Mapping[str, Any]) -> DeliveryReport:
@@ -65,8 +64,8 @@ def register(establishments: str, groups: str | None, links: str | None, *, conf
     """Put the download ESTABLISHMENTS in place, and print what it means for each group."""
     try:
         newer = read_register(establishments, groups=groups, links=links)
-        for plan in refresh(current_app.extensions["mis"], newer, confirmed=confirmed):
-            click.echo(f"{plan}\n")
+        for summary in refresh(current_app.extensions["mis"], newer, confirmed=confirmed):
+            click.echo(f"{summary}\n")
     except DatashareError as error:
         raise click.ClickException(str(error)) from error
 

@@ -10,6 +10,9 @@ import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy.orm import Session
 
+from datashare import GroupId
+from datashare.adapters.sql import SqlAgreementStore
+from datashare.testing.changes import asked
 from examples.flask_host.app import create_app
 from examples.flask_host.jobs import create_tables
 from examples.flask_host.sample import COUNCIL, DATA, TRUST, load_sample
@@ -17,7 +20,7 @@ from examples.flask_host.sharing import Mis, to_person
 from examples.flask_host.tables import Job, Right, School, User
 from tests.adapters.email.servers import Mailbox, serving
 
-from .conftest import ANA, HEAD, HILDA, LEILA
+from .conftest import ANA, HEAD, HILDA
 from .story import LogIn, accept, ask
 from .visitor import Visitor
 
@@ -58,15 +61,15 @@ def test_a_nightly_register_is_put_in_place_and_explained(tmp_path: Path) -> Non
         rights = [Right(code=code) for code in ("inst.admin", "ds.register")]
         session.add(User(id=ANA, group_id=str(TRUST), name="Ana Okafor", email="ana@trust.example", rights=rights))
         session.add(User(id=HEAD, urn=urn, name="Hilda Moss", email="head@hilda.example", jobs=[Job(code="HT")]))
-        session.add(User(id=LEILA, group_id="mat:1", name="Somebody of a group that no register names"))
     ana, head = Visitor(app).log_in(ANA), Visitor(app).log_in(HEAD)
     ask(ana, urn)
     accept(head, urn)
     assert 200 == ana.open(f"/schools/{urn}/pupils").status
+    SqlAgreementStore(mis.engine).append([asked(1, GroupId.mat("1"))])  # which no register names, nor the school
 
     printed = run(app, "register", download(tmp_path / "edubasealldata20250801.csv", closed=str(urn)))
     assert "Agreements to end (1):" in printed
-    assert "mat:1" in printed
+    assert "mat:1: The register is empty, or holds no school of the group." in printed
     assert 403 == ana.open(f"/schools/{urn}/pupils").status
     assert "does not show" in ana.open(f"/schools/{urn}").words
     assert "Agreements to end (1)" in ana.open("/register").words
