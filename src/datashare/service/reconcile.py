@@ -253,7 +253,7 @@ def _moved_here(
         agreements, unreadable = by_school(host.store.states(former))
         there = [school for school in schools if school.urn in agreements.keys() | unreadable]
         if there:
-            group, policy = host.group_or_gone(former), host.policy(former)
+            group, policy = host.group_or_gone(former), host.policy_or_none(former)
             moved = moved_together(there, former, left_behind=register.linked(former))
             last = _as_they_stood(host, [agreements[urn] for urn in moved & agreements.keys()])
             for urn in sorted(moved):
@@ -261,7 +261,7 @@ def _moved_here(
                 level = held.level if held and not held.lapsed else None
                 if held and held == agreements[urn] and in_place and former in in_place.groups:
                     # It has not moved yet, so an absence that lasts is an older one.
-                    level = granted(held, visible=True, policy=policy, day=host.today())
+                    level = granted(held, visible=True, policy=policy, day=host.today()) if policy else None
                 before[urn] = FormerGroup(
                     group=former,
                     name=group.name,

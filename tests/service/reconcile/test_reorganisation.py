@@ -13,6 +13,7 @@ from datashare.domain.agreements import AgreementId, EndCause, Event, RefusalCod
 from datashare.domain.instants import london_day
 from datashare.domain.notices import NoticeKind
 from datashare.domain.people import Permission, PersonId
+from datashare.domain.policy import Policy
 from datashare.domain.reconciliation import FormerGroup, NewSchool, Plan
 from datashare.domain.register import Coded, EstablishmentStatus, Group, GroupId, TrustLink
 from datashare.errors import Refused, StoreUnreadable
@@ -135,6 +136,16 @@ def test_a_group_learns_nothing_of_a_school_that_it_does_not_see(world: World) -
 
     assert OSCAR in {school.urn for school in plan.joined}
     assert {HILDA, OSCAR}.isdisjoint(school.urn for school in plan.joined if school.before)
+
+
+@pytest.mark.rule("E8", "T7")
+def test_the_policy_of_the_group_before_hinders_no_plan(world: World) -> None:
+    """Where it cannot be used, nobody knows whether a level has lapsed, so none is shown."""
+    world.policies[TRUST] = Policy.local_authority()
+
+    plan = their_plan(world, moving(world, everybody(world)))
+
+    assert {(BEFORE, None)} == {(school.before.name, school.before.level) for school in plan.joined if school.before}
 
 
 @pytest.mark.rule("E8", "E4")
