@@ -2,9 +2,11 @@
 
 from datetime import timedelta
 
+import attrs
 import pytest
 
 from datashare.delivery import DeliveryReport, deliver, purge
+from datashare.domain.instants import london_day
 from datashare.domain.notices import Notice, NoticeKind
 from datashare.ports import Delivered, NoticeStatus, TryAgain
 from datashare.testing import FrozenClock, RecordingNotifier
@@ -71,6 +73,21 @@ def test_what_a_fast_worker_put_off_or_settled_waits_for_no_year(world: World) -
     assert 2 == purge(world.store, keep_for=30 * DAY, clock=world.clock)
     world.clock.move_on(31 * DAY)
     assert 2 == purge(world.store, keep_for=30 * DAY, clock=world.clock)
+
+
+@pytest.mark.rule("E3", "E6")
+def test_a_day_that_a_fast_clock_stated_holds_up_no_later_register() -> None:
+    """Once the clock is right, what the register shows is recorded, planned and applied."""
+    world = World(register_day=None)
+    world.approved(HILDA, OSCAR)
+    for command_id, instant in (("fast", NOW + YEARS), ("right", NOW + DAY)):
+        world.clock.instant = instant
+        assert world.trust().record_visibility(command_id=command_id, register_day=london_day(instant)).done
+        world.refresh(attrs.evolve(world.schools[HILDA], trusts=()), day=None)
+    plan = world.trust().reconcile(register_day=london_day(NOW + DAY))
+
+    assert [HILDA] == [outcome.urn for outcome in world.trust().apply(plan, command_id="apply").ended.done]
+    assert london_day(NOW + YEARS) == world.store.last_register(TRUST)
 
 
 @pytest.mark.rule("O6", "O3")

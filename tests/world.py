@@ -329,7 +329,7 @@ class World:
         return tuple(sorted(kept, key=lambda outcome: outcome.agreement.urn))
 
     def refresh(
-        self, *schools: Institution, gone: Collection[int] = (), day: date = TODAY, groups: Iterable[Group] = ()
+        self, *schools: Institution, gone: Collection[int] = (), day: date | None = TODAY, groups: Iterable[Group] = ()
     ) -> None:
         """Load a newer register: these schools changed, those gone, everything else as it was."""
         newer = self.schools | {institution.urn: institution for institution in schools}

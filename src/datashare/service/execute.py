@@ -410,7 +410,7 @@ class _Action:
         if not days:
             return ()
         in_place = next(iter(contexts.values())).register_day
-        older = older_register(in_place or min(days), self.host.store.last_register(self.batch.group))
+        older = older_register(in_place or min(days), self.host.last_register(self.batch.group))
         different = [reason for reason in (different_register(day, in_place) for day in days) if reason]
         return (*([older] if older else []), *different[:1])
 

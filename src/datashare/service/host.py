@@ -83,6 +83,14 @@ class Host:
         """Return the present day, in Europe/London."""
         return london_day(self.now())
 
+    def last_register(self, group: GroupId) -> date | None:
+        """Return the day of the newest register that was applied to *group*, if any was (E3).
+
+        A day later than today was noted by a clock that was fast, and counts for nothing.
+        """
+        last = self.store.last_register(group)
+        return last if last and last <= self.today() else None
+
     def person(self, who: Actor) -> Person | None:
         """Find who acts, as their site knows them now (P12)."""
         return self.people.people((who,)).get(who) if isinstance(who, PersonId) else None

@@ -129,7 +129,7 @@ class GroupReconciliation(GroupActions[Outcomes]):
             raise InvalidInput("register_day", None, "given, since the directory of institutions does not know it")
         if day > today:
             raise InvalidInput("register_day", day, "no later than today")
-        last = host.store.last_register(group)
+        last = host.last_register(group)
         reasons = why_no_plan(facts, register_day=day, last_register=last, seen_before=seen_before, shrunk=shrunk)
         if reasons:
             raise Refused(reasons)

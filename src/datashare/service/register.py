@@ -113,7 +113,7 @@ def against_planned_ends(
         register_day=facts.register_day or register_day or today,
         unreadable=unreadable,
     )
-    last = host.store.last_register(group)
+    last = host.last_register(group)
     return why_not_applied(
         causes, facts, present, plans=plans, register_day=register_day, last_register=last, confirmed=confirmed
     )
