@@ -210,7 +210,7 @@ def class_options(name: Name) -> tuple[list[str], list[str]]:
         members = ", ".join(name.value.__members__)
         return [*options, f":exclude-members: {members}"], [f"   .. member-table:: {name.shortest}"]
     if name.shortest in WITHOUT_MEMBERS:
-        options.append(":no-members:")
+        return [*options, ":no-members:"], ["   Its methods are among those of `GroupSide`."]
     return options, []
 
 
