@@ -184,7 +184,8 @@ class OneTransaction:
     @pytest.mark.parametrize("is_own", [True, False], ids=["own-rows", "agreements"])
     def test_a_deadlock_is_repeated(self, helper: Helper, is_own: bool) -> None:
         """Two lock what the other one wants, by statements of their own or by actions; both end well."""
-        world, both_hold = World(), threading.Barrier(2)
+        world, both_hold = World(store=helper.store()), threading.Barrier(2)
+        requests = dict(enumerate(world.asked(HILDA, OSCAR), start=1))
 
         def act(first: int, second: int, name: str) -> Work[None]:
             attempts = list[int]()
@@ -193,7 +194,8 @@ class OneTransaction:
                 if is_own:
                     note(execute, number, name)
                 else:
-                    ask(world, store, {1: HILDA, 2: OSCAR}[number], command_id=f"{name}-{number}")
+                    trust = world.sharing.over(store).for_group(TRUST, actor=ANA)
+                    trust.remind([requests[number]], command_id=f"{name}-{number}")
 
             def work(store: StoreWithOutbox, execute: Execute) -> None:
                 attempts.append(1)
@@ -210,7 +212,7 @@ class OneTransaction:
         if is_own:
             assert self.rows(helper) in (["a", "a"], ["b", "b"])
         else:
-            assert [1, 1] == self.versions(helper)
+            assert [3, 3] == self.versions(helper)
 
     def test_who_always_loses_is_told_to_try_later(self, helper: Helper, caplog: pytest.LogCaptureFixture) -> None:
         """After the last attempt nothing was saved, and the error is that of a store that cannot be had now."""
