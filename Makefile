@@ -15,7 +15,7 @@ ON_ALL_CORES := --numprocesses logical --dist loadfile
 CODE := $(wildcard src tests examples bench docs conftest.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo host django-host test test-all coverage torture bench check docs format clean constraints
+.PHONY: help demo host django-host test test-all coverage torture bench check docs pictures format clean constraints
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -65,6 +65,9 @@ check: $(STAMP) ## Formatting, linting, types, tests, coverage and documentation
 	@echo "== Documentation"
 	@$(MAKE) --no-print-directory docs
 	@echo "== All checks passed"
+
+pictures: $(STAMP) ## Take the pictures of the example host anew, after its pages have changed
+	@$(BIN)/python -m docs.host_pictures
 
 docs: $(STAMP) ## Build the documentation, warnings being errors
 	@$(BIN)/sphinx-build --fresh-env --fail-on-warning --keep-going --quiet -b html docs $(HTML)

@@ -56,7 +56,7 @@ suppress_warnings = ["ref.python"]
 html_theme = "furo"
 html_title = f"datashare {release}"
 html_show_sourcelink = False
-html_css_files = ["tables.css"]
+html_css_files = ["pictures.css", "tables.css"]
 html_static_path = ["_static"]
 
 

@@ -148,11 +148,17 @@ class Browser:
             },
         )
 
-    def picture(self, screen: Screen) -> bytes:
-        """Return a picture of the page that is shown, laid out for a screen: a PNG as high as the page."""
+    def picture(self, screen: Screen, *, height: int | None = None, form: str = "png") -> bytes:
+        """Return a picture of the page that is shown.
+
+        Args:
+            screen: The screen to lay the page out for.
+            height: How high the picture is in pixels; by default as high as the page.
+            form: The form of the file: ``png``, or the smaller ``webp``.
+        """
         self.lay_out(screen, height=1)
-        self.lay_out(screen, height=cast("int", self.ask(CONTENT_HEIGHT)))
-        picture = self.driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})["data"]
+        self.lay_out(screen, height=height or cast("int", self.ask(CONTENT_HEIGHT)))
+        picture = self.driver.execute_cdp_cmd("Page.captureScreenshot", {"format": form})["data"]
         self.lay_out(screen)
         return base64.b64decode(picture)
 

@@ -30,14 +30,6 @@ WITHOUT_CHROMIUM = (
     "Pictures need Chromium, which was not installed when this documentation was built. "
     "So each message is shown as a page in a frame, as your own browser lays it out."
 )
-STYLE = """<style>
-.message { display: flex; flex-wrap: wrap; gap: 1rem; align-items: flex-start; margin-block: 1rem }
-.message > * { margin: 0 }
-.message img { border: 1px solid var(--color-background-border, #ccc); height: auto }
-.message .desktop { flex: 1024 1 20rem }
-.message .phone { flex: 390 1 9rem; max-width: 390px }
-.message iframe { width: 100%; height: 34rem; border: 1px solid var(--color-background-border, #ccc) }
-</style>"""
 
 
 class MessagePictures(SphinxDirective):
@@ -48,7 +40,7 @@ class MessagePictures(SphinxDirective):
         messages = samples()
         pictures = self._pictures(messages)
         note = [] if pictures else [nodes.note("", nodes.paragraph(text=WITHOUT_CHROMIUM))]
-        return [nodes.raw("", STYLE, format="html"), *note, *(section(sample, pictures) for sample in messages)]
+        return [*note, *(section(sample, pictures) for sample in messages)]
 
     def _pictures(self, messages: list[Sample]) -> Pictures:
         try:
@@ -84,7 +76,7 @@ def section(sample: Sample, pictures: Pictures) -> nodes.section:
 
 def side_by_side(sample: Sample, pictures: Pictures) -> nodes.container:
     """Show the pictures of a message side by side."""
-    container = nodes.container(classes=["message"])
+    container = nodes.container(classes=["pictures"])
     for screen in SCREENS:
         image = nodes.image(uri="/" + pictures[sample.name, screen.name], alt=alternative(sample, screen), width="100%")
         container += nodes.container("", image, classes=[screen.name])
@@ -101,7 +93,7 @@ def framed(sample: Sample) -> nodes.raw:
     """Show the page itself in a frame that runs no scripts."""
     page = escape(RENDERER.html(sample.notice))
     frame = f'<iframe sandbox title="{escape(sample.title)}" srcdoc="{page}"></iframe>'
-    return nodes.raw("", f'<div class="message">{frame}</div>', format="html")
+    return nodes.raw("", f'<div class="pictures">{frame}</div>', format="html")
 
 
 def words(sample: Sample) -> list[nodes.Node]:

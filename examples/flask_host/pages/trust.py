@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
-from datashare import AccessLevel, Capability, Column, DataSharing, Phase, Policy, Tab
+from datashare import AccessLevel, Capability, Column, DataSharing, Party, Phase, Policy, Tab
 from datashare.codec import decode_plan, encode
 from datashare.domain.browsing import Facet
 from datashare.domain.timeline_text import describe
@@ -169,6 +169,9 @@ def apply_plan() -> ResponseReturnValue:
 
 @pages.app_context_processor
 def words() -> dict[str, object]:
-    """Let templates name a level as the user's group does."""
+    """Let templates name a level as the user's group does, and know whether it may end agreements as it wishes."""
     site = g.user.site if g.get("user") else None
-    return {"label": None if site is None or isinstance(site, int) else Policy.for_kind(site.kind).label}
+    if site is None or isinstance(site, int):
+        return {}
+    policy = Policy.for_kind(site.kind)
+    return {"label": policy.label, "may_end": Party.GROUP in policy.enders}
