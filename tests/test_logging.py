@@ -152,6 +152,7 @@ def test_a_failing_database_is_logged(caplog: pytest.LogCaptureFixture, tmp_path
 
     with pytest.raises(StoreError):
         store.states(TRUST)
+    engine.dispose()
 
     assert ["database.failed"] == events(caplog)
 

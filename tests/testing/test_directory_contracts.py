@@ -1,10 +1,11 @@
 """Each directory that breaks a promise fails its contract."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
 import pytest
+import sqlalchemy as sa
 
 from datashare.adapters.memory import MemoryInstitutionDirectory, MemoryPeopleDirectory
 from datashare.domain.people import BusinessRole, Period, Person, PersonId, SchoolSite
@@ -324,6 +325,17 @@ class People(PeopleDirectoryContract):
         directory.become(people, sites)
 
 
+ENGINES: list[sa.Engine] = []
+"""Those of the present test."""
+
+
+@pytest.fixture(autouse=True)
+def _no_engine_is_left() -> Iterator[None]:
+    yield
+    while ENGINES:
+        ENGINES.pop().dispose()
+
+
 class OnNumbers(PeopleDirectoryContract):
     """The contract, for a host whose database numbers its people, and whose roles have codes with a prefix."""
 
@@ -331,6 +343,7 @@ class OnNumbers(PeopleDirectoryContract):
 
     def directory_of(self, people: Iterable[Person], sites: Iterable[SchoolSite]) -> PeopleDirectory:
         self.engine = database()
+        ENGINES.append(self.engine)
         self.numbers, self.former = dict[PersonId, int](), dict[PersonId, int]()
         directory = self.kind(self.engine)
         self.replace(directory, people, sites)
